@@ -1,0 +1,96 @@
+#include "base/error.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace xlate {
+namespace {
+
+constexpr std::size_t kMaxPrintedFindings = 50;
+
+std::string join(const std::vector<Diagnostic>& findings) {
+    std::string all;
+    for (std::size_t i = 0; i < findings.size() && i < kMaxPrintedFindings; ++i) {
+        if (i != 0) all += '\n';
+        all += findings[i].text();
+    }
+    if (findings.size() > kMaxPrintedFindings) {
+        all += fmt::format("\n... and {} more", findings.size() - kMaxPrintedFindings);
+    }
+    return all;
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        std::size_t diagonal = row[0];
+        row[0] = i;
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            const std::size_t above = row[j];
+            row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U)});
+            diagonal = above;
+        }
+    }
+    return row[b.size()];
+}
+
+}  // namespace
+
+std::string SourcePosition::text() const {
+    std::string text = printable(file);
+    if (line) text += fmt::format(":{}", *line);
+    if (line && column) text += fmt::format(":{}", *column);
+    if (offset) text += fmt::format("+{:#x}", *offset);
+    return text;
+}
+
+std::string Diagnostic::text() const {
+    std::string text = where.text();
+    if (!path.empty()) text += (text.empty() ? "" : ": ") + printable(path);
+    text += (text.empty() ? "" : ": ") + printable(what);
+    if (!expected.empty()) text += "; expected " + printable(expected);
+    if (!nearest.empty()) text += "; did you mean '" + printable(nearest) + "'?";
+    return text;
+}
+
+InputError::InputError(Diagnostic finding, ExitStatus status)
+    : InputError(std::vector<Diagnostic>{std::move(finding)}, status) {}
+
+InputError::InputError(std::vector<Diagnostic> findings, ExitStatus status)
+    : std::runtime_error(join(findings)), findings_(std::move(findings)), status_(status) {}
+
+void fail_check(std::string_view invariant, std::string_view file, int line, const std::string& values) {
+    throw InternalError(fmt::format("{}:{}: invariant broken: {} ({})", file, line, invariant, values));
+}
+
+std::optional<std::string> nearest_name(std::string_view name, const std::vector<std::string>& candidates) {
+    std::optional<std::string> best;
+    std::size_t best_distance = std::max<std::size_t>(1, name.size() / 3) + 1;
+    for (const std::string& candidate : candidates) {
+        const std::size_t distance = edit_distance(name, candidate);
+        if (distance < best_distance) {
+            best_distance = distance;
+            best = candidate;
+        }
+    }
+    return best;
+}
+
+std::string printable(std::string_view text) {
+    std::string safe;
+    safe.reserve(text.size());
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte == 0x7f) {
+            safe += fmt::format("\\x{:02x}", byte);
+        } else {
+            safe += c;
+        }
+    }
+    return safe;
+}
+
+}  // namespace xlate

@@ -1,0 +1,1 @@
+namespace xlate { extern const int room_cli; const int room_cli = 0; }

@@ -1,0 +1,1 @@
+namespace xlate { extern const int room_explore; const int room_explore = 0; }

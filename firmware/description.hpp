@@ -1,0 +1,171 @@
+// What the firmware says, neutral of its format: the one thing that the kernel model and the SoC builder read.
+// Source: shared design section 1; shared/spec/iommu-hardware.md section 11 (device tree).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+
+namespace xlate::firmware {
+
+/// Index of a node in Description::nodes (depth-first order, root is 0).
+enum class NodeIndex : std::uint32_t {};
+constexpr std::size_t index(NodeIndex node) { return static_cast<std::size_t>(node); }
+
+/// One `reg` entry. `cpu_address`: through every `ranges` up to the root; none if some bus does not map it.
+struct Reg {
+    std::uint64_t address = 0;
+    std::uint64_t size = 0;
+    std::optional<std::uint64_t> cpu_address;
+    std::string name;  ///< from reg-names, may be empty
+};
+
+/// One interrupt specifier, resolved to its controller; cells as they stand.
+struct Interrupt {
+    std::optional<NodeIndex> controller;
+    std::vector<std::uint32_t> cells;
+    std::string name;  ///< from interrupt-names, may be empty
+};
+
+/// How one `iommus` entry reads. Anything but ok and provider_disabled ends the list (Linux's rule,
+/// shared/spec/linux-findings.md 4).
+enum class EntryResult { ok, provider_disabled, hole, missing_node, no_cells_property, truncated };
+std::string_view name(EntryResult result);
+
+struct IommuEntry {
+    std::uint32_t phandle = 0;
+    std::optional<NodeIndex> provider;
+    std::vector<std::uint32_t> args;  ///< #iommu-cells words
+    EntryResult result = EntryResult::ok;
+};
+
+/// One row of `iommu-map`: ids [base, base + length) become out + (id - base) at the provider.
+struct IommuMapRow {
+    std::uint32_t base = 0;
+    std::uint32_t phandle = 0;
+    std::optional<NodeIndex> provider;  ///< none: no node has this phandle
+    std::uint32_t out = 0;
+    std::uint32_t length = 0;
+};
+
+struct IommuMap {
+    std::vector<IommuMapRow> rows;
+    std::optional<std::uint32_t> mask;  ///< iommu-map-mask; none: all bits
+    bool malformed = false;             ///< empty, or not a multiple of 16 bytes: every look-up is an error
+};
+
+/// Answer of a look-up in an iommu-map. Source: shared/spec/kernel-probe.md section 2.3, OMAP.
+enum class MapResult { ok, provider_disabled, bypass, missing_node, error_base_outside_mask, error_malformed };
+std::string_view name(MapResult result);
+struct MapLookup {
+    MapResult result = MapResult::bypass;
+    std::optional<NodeIndex> provider;
+    std::uint32_t id = 0;  ///< translated id; for bypass the id as it came
+};
+
+struct DmaWindow {
+    std::uint64_t bus = 0;
+    std::uint64_t cpu = 0;
+    std::uint64_t size = 0;
+    std::optional<std::uint32_t> pci_flags;
+};
+
+struct DmaRanges {
+    enum class Kind { empty, list, bad_length } kind = Kind::empty;
+    std::vector<DmaWindow> windows;
+};
+
+/// One row of a legacy `mmu-masters` list of an SMMU.
+struct LegacyMaster {
+    std::uint32_t phandle = 0;
+    std::optional<NodeIndex> master;
+    std::vector<std::uint32_t> stream_ids;
+};
+
+struct Property {
+    std::string name;
+    std::vector<std::uint8_t> bytes;
+    std::uint64_t offset = 0;  ///< of the value in the blob, for messages
+};
+
+/// One node of the tree, properties decoded where somebody above needs them, raw otherwise.
+struct Node {
+    std::string path;  ///< "/soc/usb@c000"; "/" for the root
+    std::string name;  ///< "usb@c000"
+    std::optional<NodeIndex> parent;
+    std::vector<NodeIndex> children;
+    std::uint32_t phandle = 0;  ///< 0: nobody can refer to it
+    std::vector<std::string> compatible;
+    std::optional<std::string> status;
+    bool available = true;   ///< own status absent, "okay" or "ok"
+    bool reachable = true;   ///< available, and every ancestor too
+    std::uint32_t address_cells = 2;  ///< that its children use
+    std::uint32_t size_cells = 1;
+    std::vector<Reg> regs;
+    std::vector<Interrupt> interrupts;
+    bool has_ranges = false;  ///< a `ranges` property stands here, possibly empty
+    std::optional<std::uint32_t> iommu_cells;
+    bool has_iommus = false;
+    std::vector<IommuEntry> iommus;  ///< in firmware order, up to and including the entry that ends the list
+    std::optional<IommuMap> iommu_map;
+    std::optional<DmaRanges> dma_ranges;
+    bool dma_coherent = false;         ///< effective: nearest dma-coherent / dma-noncoherent up the DMA parents
+    std::optional<NodeIndex> dma_parent;
+    std::optional<NodeIndex> dma_ranges_node;  ///< the node whose non-empty dma-ranges limits it
+    std::vector<LegacyMaster> mmu_masters;
+    std::vector<Property> properties;  ///< all of them, in blob order
+
+    const Property* property(std::string_view name) const;
+    bool has(std::string_view name) const { return property(name) != nullptr; }
+    std::optional<std::uint32_t> u32(std::string_view name) const;
+    bool is_compatible(std::string_view with) const;
+};
+
+/// Something odd that does not stop the reading: "/soc/usb@c000", "iommus: phandle 0x11 ... 0 cells are left".
+struct Oddity {
+    std::string path;
+    std::string what;
+};
+
+struct MemoryRange {
+    std::uint64_t base = 0;
+    std::uint64_t size = 0;
+};
+
+/// Values own everything; copyable; nothing points into the blob.
+struct Description {
+    std::string source;  ///< file name, for messages
+    enum class Origin { device_tree, acpi } origin = Origin::device_tree;
+    std::vector<Node> nodes;
+    std::vector<MemoryRange> memory;
+    std::vector<Oddity> oddities;
+
+    const Node& node(NodeIndex at) const { return nodes[index(at)]; }
+    std::optional<NodeIndex> find_path(std::string_view path) const;
+    /// The node with this phandle (the first in depth-first order if several have it).
+    std::optional<NodeIndex> find_phandle(std::uint32_t phandle) const;
+    std::vector<NodeIndex> providers() const;  ///< every node with #iommu-cells, in order
+    /// Looks `id` up in the iommu-map of `host`, which must have one.
+    MapLookup map_id(NodeIndex host, std::uint32_t id) const;
+    /// What Linux makes of `iommus` of `master`: the entries that count, or none (and why).
+    struct Effective {
+        bool translated = false;
+        std::optional<EntryResult> stop;        ///< why the list ended early
+        std::vector<const IommuEntry*> entries; ///< empty unless translated
+    };
+    Effective effective_iommus(NodeIndex master) const;
+};
+
+/// Reads a flattened device tree. `name` is for messages only.
+/// Errors: InputError with status bad_firmware and a byte offset, for anything that is not a whole, valid tree.
+/// Whatever is valid as a tree but strange as a binding is accepted and named in `oddities`.
+Description read_device_tree(const std::vector<std::uint8_t>& blob, const std::string& name);
+
+/// Reads a file whole (limit 64 MiB). Errors: InputError (status usage) if it can't be read.
+std::vector<std::uint8_t> read_file(const std::string& path);
+
+}  // namespace xlate::firmware

@@ -1,0 +1,1 @@
+namespace xlate { extern const int room_firmware; const int room_firmware = 0; }

@@ -1,0 +1,1 @@
+namespace xlate { extern const int room_study; const int room_study = 0; }
