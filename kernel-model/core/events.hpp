@@ -1,0 +1,59 @@
+// What a probe tracer would have seen: the event log of one boot.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/digest.hpp"
+#include "base/time.hpp"
+
+namespace xlate::kernel {
+
+/// The kinds of events, named as the corpus names them (corpus/linux-boot/README.md, timeline).
+enum class EventKind : std::uint8_t {
+    driver_probe,        ///< really_probe: begin, end, result
+    iommu_probe_device,  ///< begin, end, result, caller
+    fwspec_init,         ///< iommu_fwspec_init was entered
+    fwspec_add_ids,      ///< iommu_fwspec_add_ids was entered, with these ids
+    add_device_to_group,
+    attach_device_to_domain,
+};
+std::string_view name(EventKind kind);
+
+/// One event. Times are of the begin (and, where there is a result, of the end).
+struct Event {
+    SimTime time{};
+    EventKind kind = EventKind::driver_probe;
+    std::string device;      ///< Linux device name
+    std::string driver;      ///< driver_probe only
+    std::optional<int> ret;  ///< driver_probe, iommu_probe_device; none: did not return (a crash, or the run's end)
+    std::optional<SimTime> t_end;    ///< as `ret`
+    std::string by;                  ///< thread: "swapper/0", "insmod", "kworker/u8:0"
+    std::string caller;              ///< iommu_probe_device: "iommu_bus_notifier", "of_iommu_configure"
+    std::vector<std::uint32_t> ids;  ///< fwspec_add_ids
+    std::optional<unsigned> group;   ///< add_device_to_group
+};
+
+/// Recorder of one run, in order of begin. It records everything; what the corpus' tracer could not see
+/// (kernel-probe.md 10.4: the registration walk) is marked by its caller being "bus_iommu_probe".
+/// Owned by Kernel. Not a point: recording never gives way and costs no simulated time.
+class EventLog {
+public:
+    /// A handle for `end`.
+    std::size_t begin(Event event);
+    void end(std::size_t handle, int ret, SimTime time);
+    void record(Event event) { begin(std::move(event)); }
+
+    const std::vector<Event>& events() const { return events_; }
+    /// Adds everything but the times to a digest: the same for every schedule with the same order of events.
+    void add_to(Digest& digest) const;
+
+private:
+    std::vector<Event> events_;
+};
+
+}  // namespace xlate::kernel
