@@ -21,7 +21,8 @@ struct Reg {
     std::uint64_t address = 0;
     std::uint64_t size = 0;
     std::optional<std::uint64_t> cpu_address;
-    std::string name;  ///< from reg-names, may be empty
+    std::string name;        ///< from reg-names, may be empty
+    std::uint32_t high = 0;  ///< of a three-cell address its first cell: PCI's phys.hi (space, bus, device, function)
 };
 
 /// One interrupt specifier, resolved to its controller; cells as they stand.
@@ -101,8 +102,8 @@ struct Node {
     std::uint32_t phandle = 0;  ///< 0: nobody can refer to it
     std::vector<std::string> compatible;
     std::optional<std::string> status;
-    bool available = true;   ///< own status absent, "okay" or "ok"
-    bool reachable = true;   ///< available, and every ancestor too
+    bool available = true;            ///< own status absent, "okay" or "ok"
+    bool reachable = true;            ///< available, and every ancestor too
     std::uint32_t address_cells = 2;  ///< that its children use
     std::uint32_t size_cells = 1;
     std::vector<Reg> regs;
@@ -113,15 +114,17 @@ struct Node {
     std::vector<IommuEntry> iommus;  ///< in firmware order, up to and including the entry that ends the list
     std::optional<IommuMap> iommu_map;
     std::optional<DmaRanges> dma_ranges;
-    bool dma_coherent = false;         ///< effective: nearest dma-coherent / dma-noncoherent up the DMA parents
+    bool dma_coherent = false;  ///< effective: nearest dma-coherent / dma-noncoherent up the DMA parents
     std::optional<NodeIndex> dma_parent;
     std::optional<NodeIndex> dma_ranges_node;  ///< the node whose non-empty dma-ranges limits it
+    std::optional<NodeIndex>
+        bus_dma_ranges_node;  ///< the same for devices that have no node (PCI): starts here, not above
     std::vector<LegacyMaster> mmu_masters;
     std::vector<Property> properties;  ///< all of them, in blob order
 
-    const Property* property(std::string_view name) const;
-    bool has(std::string_view name) const { return property(name) != nullptr; }
-    std::optional<std::uint32_t> u32(std::string_view name) const;
+    const Property* property(std::string_view wanted) const;
+    bool has(std::string_view wanted) const { return property(wanted) != nullptr; }
+    std::optional<std::uint32_t> u32(std::string_view wanted) const;
     bool is_compatible(std::string_view with) const;
 };
 
@@ -142,6 +145,8 @@ struct Description {
     enum class Origin { device_tree, acpi } origin = Origin::device_tree;
     std::vector<Node> nodes;
     std::vector<MemoryRange> memory;
+    std::vector<MemoryRange> reservations;  ///< the blob's memory reservation block
+    std::uint32_t boot_cpuid = 0;
     std::vector<Oddity> oddities;
 
     const Node& node(NodeIndex at) const { return nodes[index(at)]; }
@@ -154,14 +159,15 @@ struct Description {
     /// What Linux makes of `iommus` of `master`: the entries that count, or none (and why).
     struct Effective {
         bool translated = false;
-        std::optional<EntryResult> stop;        ///< why the list ended early
-        std::vector<const IommuEntry*> entries; ///< empty unless translated
+        std::optional<EntryResult> stop;         ///< why the list ended early
+        std::vector<const IommuEntry*> entries;  ///< empty unless translated
     };
     Effective effective_iommus(NodeIndex master) const;
 };
 
 /// Reads a flattened device tree. `name` is for messages only.
-/// Errors: InputError with status bad_firmware and a byte offset, for anything that is not a whole, valid tree.
+/// Errors: InputError with status bad_firmware and a byte offset, for anything that is not a whole, valid tree;
+/// with status limit for a tree beyond the bounds of limits.hpp.
 /// Whatever is valid as a tree but strange as a binding is accepted and named in `oddities`.
 Description read_device_tree(const std::vector<std::uint8_t>& blob, const std::string& name);
 
