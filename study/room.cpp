@@ -1,1 +1,0 @@
-namespace xlate { extern const int room_study; const int room_study = 0; }
