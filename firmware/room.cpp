@@ -1,1 +1,0 @@
-namespace xlate { extern const int room_firmware; const int room_firmware = 0; }
