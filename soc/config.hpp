@@ -1,0 +1,165 @@
+// What firmware can't say about a SoC: speeds, sizes, widths, and the traffic of its masters.
+// Plain values in converted units; whoever reads YAML fills them. check() names what does not fit together.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/quantity.hpp"
+#include "base/time.hpp"
+#include "firmware/description.hpp"
+#include "iommu/cache.hpp"
+
+namespace xlate::soc {
+
+/// A crossbar: one layer to each target and one back, each passing a packet at a time.
+/// A packet occupies a layer for `header` plus its data beats (writes forth, reads back); its first beat reaches the
+/// target after `request_latency`.
+struct CrossbarParams {
+    std::uint32_t width_bytes = 16;  ///< power of two, 1..256
+    Cycles request_latency{5};       ///< of the system clock, each packet
+    Cycles response_latency{5};
+    Cycles header{1};  ///< >= 1
+};
+
+/// DRAM or SRAM behind the crossbar. Banks interleave by `interleave_bytes`; one access at a time a bank.
+struct MemoryParams {
+    SimTime latency = ns(60);                              ///< from a bank's start to its data
+    std::uint64_t bandwidth_bytes_per_s = 25'600'000'000;  ///< of the whole channel; 0: unlimited
+    std::uint32_t banks = 16;                              ///< power of two, 1..1024
+    std::uint32_t interleave_bytes = 256;                  ///< power of two, >= 64
+    SimTime bank_busy{};                                   ///< how long an access keeps its bank; 0: banks don't matter
+};
+
+/// A set-associative structure and its port: so many look-ups at once, each so long.
+struct CacheTiming {
+    iommu::CacheParams shape;
+    Cycles latency{1};
+    std::uint32_t slots = 1;
+};
+
+/// One TBU: the part of an SMMU at a master's port.
+struct TbuParams {
+    std::uint32_t port_width_bytes = 16;  ///< a write takes ceil(size / width) cycles of the port, a read one
+    std::uint32_t xlate_slots = 16;       ///< translations at once; more wait at the port
+    std::uint32_t write_buffer_beats = 16;
+    CacheTiming micro_tlb{{true, 16, 0, iommu::Replacement::lru}, Cycles{1}, 1};
+    CacheTiming main_tlb{{true, 512, 4, iommu::Replacement::lru}, Cycles{3}, 3};
+    Cycles link_to_tcu{10};  ///< each message, one a cycle
+    Cycles link_from_tcu{10};
+};
+
+/// Per level of one stage; 0 entries: that level is not cached.
+struct WalkCacheParams {
+    bool enabled = true;
+    std::uint32_t s1_entries[4] = {256, 256, 256, 0};
+    std::uint32_t s2_entries[4] = {256, 256, 256, 0};
+    std::uint32_t ways = 4;
+    iommu::Replacement replacement = iommu::Replacement::lru;
+    Cycles latency{4};
+    std::uint32_t slots = 4;
+};
+
+/// The shared part of an SMMU: translation control unit.
+struct TcuParams {
+    std::uint32_t xlate_slots = 64;  ///< translations of all TBUs at once
+    std::uint32_t walk_slots = 16;   ///< table walks at once
+    std::uint32_t port_width_bytes = 16;
+    CacheTiming tlb{{false, 2048, 4, iommu::Replacement::lru}, Cycles{3}, 3};
+    CacheTiming config_cache{{true, 256, 4, iommu::Replacement::lru}, Cycles{3}, 3};
+    CacheTiming ipa_cache{{false, 128, 4, iommu::Replacement::lru}, Cycles{3}, 3};
+    WalkCacheParams walk_cache;
+    Cycles command_decode{2};         ///< each command, after its fetch
+    Cycles invalidate_apply{4};       ///< in each TBU, after the link
+    Cycles register_access{4};        ///< from a register access at the port to its effect
+    SimTime interrupt_wire = ns(20);  ///< from the pulse to the CPU
+};
+
+/// How fast one IOMMU is. What it can do is in its ID registers.
+struct IommuParams {
+    ClockPeriod clock;
+    TbuParams tbu;  ///< every TBU alike
+    TcuParams tcu;
+};
+/// "mmu-600-like" (the default), "gem5-default", "tiny". Nothing if there is no such preset.
+std::optional<IommuParams> iommu_preset(std::string_view name);
+std::vector<std::string> iommu_preset_names();
+
+struct PcieParams {
+    SimTime link_latency = ns(100);                       ///< one way, link and root complex
+    std::uint64_t bandwidth_bytes_per_s = 8'000'000'000;  ///< one way, of each host bridge's link
+    std::uint32_t header_bytes = 24;                      ///< a packet's overhead on the link
+};
+
+/// Simulated CPUs. Instruction costs are the kernel's cost table; here only what hardware adds.
+struct CpuParams {
+    std::uint32_t count = 4;         ///< 1..1024
+    SimTime context_switch = us(1);  ///< from one task to another on the same CPU
+    SimTime mmio_issue = ns(10);     ///< CPU to crossbar, each MMIO access
+    SimTime memory_access = ns(4);   ///< a cached load or store: what the task waits for
+    SimTime posted_write = ns(40);   ///< after which an MMIO write lets the CPU go on
+};
+
+enum class Pattern : std::uint8_t { linear, strided, random };
+
+/// What a master does by itself once a driver has mapped buffers for it.
+struct TrafficParams {
+    Pattern pattern = Pattern::linear;
+    Ratio read_share{1, 1};
+    std::uint32_t size_bytes = 64;        ///< of one transaction, 1..4096; none crosses a 4 KiB boundary
+    std::uint64_t stride_bytes = 4096;    ///< strided
+    std::uint64_t working_set_bytes = 0;  ///< of the mapped buffers, from the start; 0: all
+    std::uint32_t outstanding = 16;       ///< 1..65536
+    std::uint64_t transfers = 10'000;
+    SimTime interval = ns(1);   ///< at least so long from one issue to the next
+    std::uint32_t burst = 1;    ///< transactions one `interval` apart,
+    SimTime burst_gap{};        ///< then a pause
+    SimTime start_delay{};      ///< from the driver's word to the first issue
+    std::uint8_t priority = 0;  ///< at arbiters; higher goes first
+    bool privileged = false;
+    std::optional<std::uint32_t> substream;
+};
+
+/// A DMA master and where it sits. The wiring is the hardware's, whatever the kernel makes of it.
+struct MasterConfig {
+    std::string device;          ///< Linux's name: "0000:00:01.0", "a000000.dma"
+    firmware::NodeIndex node{};  ///< of a platform device, or of the PCI host bridge
+    /// PCI: requester ID as it arrives at the host bridge (a device behind a conventional bridge: its alias).
+    std::optional<std::uint32_t> requester_id;
+    std::uint32_t specifier = 0;  ///< platform: which of its `iommus` entries its transactions carry
+    TrafficParams traffic;
+};
+
+struct Limits {
+    SimTime max_time = kTimeNever;
+    std::uint64_t max_events = ~std::uint64_t{0};  ///< agenda entries
+};
+
+enum class PayloadMode : std::uint8_t {
+    timing_only,  ///< the masters' data is not moved
+    full,         ///< reads and writes move bytes through simulated memory
+};
+
+struct SocConfig {
+    std::uint64_t seed = 1;
+    ClockPeriod clock;  ///< system clock
+    CrossbarParams interconnect;
+    MemoryParams memory;
+    PcieParams pcie;
+    CpuParams cpu;
+    IommuParams iommu;                          ///< of every IOMMU that is not named below
+    std::map<std::string, IommuParams> iommus;  ///< by path of the node
+    std::vector<MasterConfig> masters;          ///< names differ
+    Limits limits;
+    PayloadMode payload = PayloadMode::timing_only;
+};
+
+/// Everything that is out of range or names nothing in `description`. Paths as in the YAML (`soc.memory.banks`).
+std::vector<Diagnostic> check(const SocConfig& config, const firmware::Description& description);
+
+}  // namespace xlate::soc

@@ -1,0 +1,73 @@
+// A system-on-chip built from firmware and a config: crossbar, memory, CPUs, masters, PCIe, IOMMUs; the timed machine.
+// SystemC stays behind this header.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/time.hpp"
+#include "firmware/description.hpp"
+#include "soc/config.hpp"
+#include "soc/stats.hpp"
+#include "soc/trace.hpp"
+
+namespace xlate::kernel {
+class Machine;
+}
+
+namespace xlate::soc {
+
+/// Why a run came to its end.
+enum class Outcome : std::uint8_t {
+    finished,     ///< nothing is left that could happen
+    time_limit,   ///< Limits::max_time
+    event_limit,  ///< Limits::max_events
+    interrupted,  ///< request_stop()
+};
+
+/// Owns every module. SystemC elaborates once per process: so does Soc; a second one raises InternalError.
+/// Use: make it; make the kernel on machine(); run(); read stats() and the memory.
+/// Errors: InputError from the constructor if check(config, description) finds something.
+class Soc {
+public:
+    /// `description` must outlive the Soc; `config` is copied.
+    Soc(const firmware::Description& description, const SocConfig& config);
+    ~Soc();
+    Soc(const Soc&) = delete;
+    Soc& operator=(const Soc&) = delete;
+
+    /// The kernel's port to this world: `kernel::Kernel kernel{soc.machine(), ...}`.
+    kernel::Machine& machine();
+
+    /// Runs until nothing is left to do, or a limit. Once.
+    Outcome run();
+    /// From a signal handler or another thread: run() returns soon after.
+    void request_stop();
+
+    SimTime now() const;
+    SocStats stats() const;
+    /// Hardware that the firmware describes and this model does not have, and the like. Said once each.
+    const std::vector<std::string>& warnings() const;
+    /// Listens from now on; nullptr: nobody. Must outlive the run.
+    void set_trace(TraceSink* sink);
+
+    /// Simulated DRAM without time, for tests, oracles and loaders. Bytes that nobody wrote read as 0.
+    /// False if the range is not memory.
+    bool peek(PhysAddr address, std::uint8_t* bytes, std::size_t size) const;
+    bool poke(PhysAddr address, const std::uint8_t* bytes, std::size_t size);
+    /// Registers without time. Reads have no side effects.
+    std::uint64_t peek_register(PhysAddr address, unsigned size) const;
+    void poke_register(PhysAddr address, unsigned size, std::uint64_t value);
+
+    /// Sets a master going without a kernel: its configured traffic over [iova, iova + size).
+    void start_master(const std::string& device, Iova iova, std::uint64_t size);
+
+private:
+    struct Parts;
+    std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace xlate::soc

@@ -1,0 +1,87 @@
+// What a SoC counted. Integers and histograms; ratios and means are computed where results are written.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/time.hpp"
+#include "soc/histogram.hpp"
+#include "soc/ledger.hpp"
+
+namespace xlate::soc {
+
+/// Misses are lookups minus hits.
+struct LookupStats {
+    std::uint64_t lookups = 0;
+    std::uint64_t hits = 0;
+};
+
+/// Conservation: issued == reads + writes + faults + in_flight; parts_fs add up to latency.sum_fs().
+struct MasterStats {
+    std::string device;
+    std::uint64_t issued = 0;
+    std::uint64_t reads = 0;   ///< completed well
+    std::uint64_t writes = 0;  ///< completed well
+    std::uint64_t bytes = 0;   ///< of those
+    std::uint64_t faults = 0;  ///< answered with an error
+    std::uint64_t in_flight = 0;
+    bool started = false;  ///< a driver set it going
+    SimTime first_issue;   ///< 0 if nothing was issued
+    SimTime last_completion;
+    Histogram latency;  ///< issue to completion, faults included
+    std::array<std::uint64_t, kParts> parts_fs{};
+};
+
+/// Of one SMMU; absent hardware counts nothing.
+struct IommuStats {
+    std::string name;  ///< Linux's: "9050000.smmuv3"
+    std::string path;
+    std::string arch;                ///< "smmuv3"
+    std::uint64_t translations = 0;  ///< client transactions that asked: translated, bypassed or refused
+    std::uint64_t bypassed = 0;
+    std::uint64_t faults = 0;
+    LookupStats micro_tlb;  ///< all TBUs together
+    LookupStats main_tlb;
+    LookupStats tcu_tlb;
+    LookupStats config_cache;
+    LookupStats walk_cache;
+    std::uint64_t merged = 0;  ///< misses that waited for another miss on the same page
+    std::uint64_t walks = 0;
+    std::uint64_t walk_reads = 0;
+    std::uint64_t ste_fetches = 0;
+    std::uint64_t cd_fetches = 0;
+    std::uint64_t config_reads = 0;  ///< bus reads for STEs and CDs, all levels
+    std::uint64_t commands = 0;      ///< taken from the command queue
+    std::uint64_t syncs = 0;
+    std::uint64_t events = 0;  ///< records written
+    std::uint64_t register_reads = 0;
+    std::uint64_t register_writes = 0;
+    Histogram translation;  ///< from the request's last port beat until it leaves the IOMMU
+    Histogram walk;         ///< one table walk, waiting included
+    Histogram sync;         ///< a CMD_SYNC, from its decoding to its completion
+};
+
+struct FaultRecord {
+    SimTime time;
+    std::string iommu;  ///< name of the IOMMU; "" if the bus refused the address
+    std::uint32_t id = 0;
+    std::uint64_t iova = 0;
+    std::string reason;  ///< the architecture's name: "F_TRANSLATION"; "DECODE_ERROR", "ABORT" without a record
+    std::string device;  ///< the master
+};
+inline constexpr std::size_t kMaxFaultRecords = 10'000;  ///< later ones are only counted
+
+struct SocStats {
+    SimTime end;                       ///< when the last thing happened
+    std::uint64_t events = 0;          ///< agenda entries
+    std::uint64_t digest = 0;          ///< of the event stream: (time, component, kind, what)
+    std::vector<IommuStats> iommus;    ///< in firmware order
+    std::vector<MasterStats> masters;  ///< in the order of SocConfig::masters
+    std::vector<FaultRecord> faults;   ///< in order of time; the first kMaxFaultRecords
+    std::uint64_t faults_total = 0;
+};
+
+}  // namespace xlate::soc
