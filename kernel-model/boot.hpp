@@ -1,0 +1,143 @@
+// Linux boots: firmware in, probed devices out. The one door to this room for soc, explore and study.
+// Source: shared/spec/kernel-probe.md (all of it, section 11.5 for the order).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.hpp"
+#include "firmware/description.hpp"
+#include "kernel-model/core/kernel.hpp"
+#include "kernel-model/dma/traffic_plan.hpp"
+#include "kernel-model/iommu-core/objects.hpp"
+#include "kernel-model/iommu-core/variant.hpp"
+#include "kernel-model/pci/topology.hpp"
+
+namespace xlate::kernel {
+
+class DriverCore;
+class IommuCore;
+class LinuxBoot;
+class OfCore;
+class PciCore;
+
+/// Who loads which module, when. Each is a task of its own, named `insmod`.
+struct ModuleLoad {
+    std::string name;             ///< "arm-smmu-v3", "nvme", "virtio_mmio": - and _ are the same
+    SimTime at{};                 ///< counted from the end of the initcalls (the start of user space)
+    bool after_previous = false;  ///< waits for the module before it in the list, as an init script does
+    unsigned cpu = 0;
+};
+
+struct KernelParameters {
+    bool iommu_passthrough = false;                    ///< iommu.passthrough
+    std::optional<bool> iommu_strict;                  ///< iommu.strict; none: strict (CONFIG_IOMMU_DEFAULT_DMA_STRICT)
+    std::optional<unsigned> deferred_probe_timeout_s;  ///< none: 10; 0: no waiting
+    bool smmu_v3_disable_bypass = true;                ///< arm-smmu-v3.disable_bypass
+    bool modules = true;                               ///< false: a kernel without module support
+};
+
+/// What a DMA client does beyond probing; implemented in drivers/ (client).
+class ClientDriver {
+public:
+    virtual ~ClientDriver() = default;
+    /// On the probing task, device_lock held, IOMMU configured. `plan`: nullptr if none is configured for the device.
+    /// Returns 0 or -errno as the driver's own probe does (-EPROBE_DEFER: the driver defers itself).
+    virtual int probe(Device& dev, const TrafficPlan* plan) = 0;
+    virtual void remove(Device& dev) = 0;
+};
+
+/// A driver that this boot has besides the table of known ones. Made at the start, registered at device initcall
+/// level, or when its module is loaded if `BootConfig::modules` names it.
+struct DriverSource {
+    std::string name;
+    std::function<std::unique_ptr<Driver>(LinuxBoot&)> make;
+};
+
+/// A task of its own beside the boot, for races: an open-coded caller of of_dma_configure, a removal, an unregister.
+struct ExtraTask {
+    std::string name;
+    unsigned cpu = 0;
+    SimTime at{};  ///< from the end of the initcalls
+    std::function<void(LinuxBoot&)> body;
+};
+
+/// Plain, validated values. Everything has a default.
+struct BootConfig {
+    unsigned cpus = 2;
+    std::optional<std::vector<ModuleLoad>> modules;  ///< none: what Debian's initramfs loads, one after the other
+    KernelParameters parameters;
+    std::vector<PciRoot> pci;
+    std::vector<TrafficPlan> traffic;
+    std::vector<DriverSource> drivers;
+    std::vector<ExtraTask> extra_tasks;
+    ClientDriver* client = nullptr;  ///< outlives the boot; nullptr: clients only bind
+    DmaLayer* dma = nullptr;         ///< outlives the boot; nullptr: DMA domains have no IOVA allocator
+};
+
+/// Results, in Linux's names. State: "bound", "deferred", "failed", "unbound".
+struct DeviceResult {
+    std::string name;
+    std::string path;    ///< firmware node; empty for PCI functions
+    std::string bus;     ///< "platform", "amba", "pci", "pci_express"
+    std::string driver;  ///< empty: none
+    std::string state;
+    std::string iommu;               ///< device name of its IOMMU; empty: none
+    std::vector<std::uint32_t> ids;  ///< of its fwspec now
+    std::optional<unsigned> group;
+    DomainType domain = DomainType::none;
+    std::optional<SimTime> probe_start;  ///< of the last attempt
+    std::optional<SimTime> probe_end;
+};
+struct GroupResult {
+    unsigned id = 0;
+    DomainType type = DomainType::none;
+    std::vector<std::string> devices;  ///< in order of joining
+};
+struct IommuResult {
+    std::string name;  ///< sysfs name
+    std::string device;
+    std::string path;
+    std::string driver;
+    std::vector<std::string> members;
+};
+
+/// One boot. Keeps references to kernel and description; both outlive it.
+class LinuxBoot {
+public:
+    LinuxBoot(Kernel& kernel, const firmware::Description& description, BootConfig config);
+    ~LinuxBoot();
+    LinuxBoot(const LinuxBoot&) = delete;
+    LinuxBoot& operator=(const LinuxBoot&) = delete;
+
+    /// Spawns the init task (`swapper/0`) and returns. The machine runs tasks until none is left.
+    void start();
+
+    Kernel& kernel();
+    const firmware::Description& description() const;
+    const BootConfig& config() const;
+    DriverCore& drivers();
+    IommuCore& iommu();
+    OfCore& of();
+    PciCore& pci();
+    /// The device of this Linux name, or nullptr.
+    Device* find_device(std::string_view name) const;
+    const TrafficPlan* traffic_of(const Device& dev) const;
+    bool finished() const;                    ///< initcalls and modules are through
+    std::optional<SimTime> boot_end() const;  ///< when that was
+
+    /// What stands at the moment; for oracles and reports, outside of tasks.
+    std::vector<DeviceResult> devices() const;
+    std::vector<GroupResult> groups() const;
+    std::vector<IommuResult> iommus() const;
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace xlate::kernel

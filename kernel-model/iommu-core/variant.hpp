@@ -1,0 +1,93 @@
+// Variants of the kernel model: which patches a simulated kernel has, as data.
+// The code asks `variant.has(Cap::x)` at the one place where the patch matters.
+// Source: shared/spec/kernel-probe.md sections 0, 3.7, 4, 6, 10 (`cap:` and `defect:` names).
+#pragma once
+
+#include <bitset>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xlate::kernel {
+
+/// One capability. Spelled as the specification's `cap:` names; those from `probe_lock` on without a name there are
+/// ours.
+enum class Cap : std::uint8_t {
+    // The RFC series, patches 1..17 in order.
+    arch_setup_uses_group,
+    of_configure_int,
+    of_errors_surface,
+    acpi_configure_int,
+    ids_separate,
+    fwspec_alloc,
+    probe_takes_fwspec,
+    of_private_fwspec,
+    append_ids,
+    acpi_private_fwspec,
+    xlate_locked,
+    ops_lookup_static,
+    no_fwspec_set,
+    no_driver_fwspec_free,
+    xlate_fwspec_op,
+    assert_get,
+    assert_priv,
+    // Base and other kernels.
+    probe_lock,                ///< L2 exists (all but pre-6.2)
+    l2_covers_parse,           ///< murphy-6.7: L2 around the whole firmware parse
+    no_bus_ops,                ///< 6.8: ops from the fwspec, or an instance without fwnode
+    fwspec_resolves_ops,       ///< 6.11: fwspec_init looks the ops up itself
+    ud_requires_default,       ///< ownership step defers while the group has no default domain
+    core_sets_dma_ops,         ///< 6.12: the core writes dma_ops; arch setup does coherency only
+    parse_error_cleans_up,     ///< 6.11: a failed OF parse frees what it made
+    group_test_outside_probe,  ///< 6.1: walk and replay test dev->iommu_group before L2; PD does not
+    domain_after_probe,        ///< 6.1: default domain and attach after PD, with L3 only
+    walk_skips_failed_group,   ///< 6.1: a group whose default domain fails does not end the walk
+    parse_in_probe,            ///< 6.15
+    consistent_container,      ///< 6.15
+    ops_in_init,               ///< 6.15
+    recheck_after_parse,       ///< 6.15.1
+    instance_ready,            ///< 6.15.1
+    // Foils (section 3.7).
+    attempt_nullcheck,
+    attempt_lock_free_only,
+    attempt_device_lock,
+    // Facts of the distribution kernels of the corpus.
+    aer_on_every_port,    ///< 6.1: an AER service device for each port
+    virtio_pci_built_in,  ///< Debian 6.12
+    async_nvme,           ///< 6.12: nvme asks for asynchronous probing
+    kCount
+};
+std::string_view name(Cap cap);
+std::string_view sentence(Cap cap);
+
+/// A defect of the series (section 4.4) that can be repaired by itself.
+enum class Defect : std::uint8_t { d5a, d5b, d6, d8a, d8b, d8c, d10a, d10b, d10c, d11, d11b, d13, kCount };
+std::string_view name(Defect defect);  ///< "D-5a"
+
+struct Variant {
+    std::string name;
+    std::string what;        ///< one sentence
+    unsigned release = 607;  ///< of the drivers and of everything that has no capability: 601, 607, 608, 611, 612, 615
+    bool runnable = true;
+    std::string why_not;  ///< if not runnable: what is missing
+    std::bitset<static_cast<std::size_t>(Cap::kCount)> capabilities;
+    std::bitset<static_cast<std::size_t>(Defect::kCount)> repaired;
+
+    bool has(Cap cap) const { return capabilities.test(static_cast<std::size_t>(cap)); }
+    /// True if the defect shows (its code is in this variant because of the patches it has).
+    bool defect(Defect which) const { return !repaired.test(static_cast<std::size_t>(which)); }
+};
+
+/// All variants, in the order of section 0.
+const std::vector<Variant>& variants();
+
+/// The variant of this name. "base", "series-v1@17", "series-v1-fixed@11", "linux-6.12", ...; a suffix "~D-5a~D-8a"
+/// repairs single defects. Errors: InputError (status usage) that names the nearest variant, or says why it cannot run.
+Variant find_variant(std::string_view name);
+
+/// `xlate run --variant help`: a line each, with one sentence and the capabilities.
+std::string variant_help();
+
+}  // namespace xlate::kernel
