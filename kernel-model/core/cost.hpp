@@ -1,0 +1,30 @@
+// What kernel steps cost in simulated time. Assumptions to be swept, not measurements.
+// Source: shared/spec/kernel-probe.md section 7 (the second table; ranges are there).
+#pragma once
+
+#include "base/time.hpp"
+
+namespace xlate::kernel {
+
+struct CostTable {
+    SimTime lock = ns(25);             ///< uncontended lock or unlock
+    SimTime mutex_sleep_wake = us(4);  ///< a mutex that had to wait
+    SimTime shared_access = ns(0);     ///< one read or write of a shared field
+    SimTime kmalloc = ns(80);
+    SimTime kfree = ns(50);
+    SimTime ops_lookup = ns(60);  ///< by fwnode
+    SimTime ops_lookup_per_instance = ns(5);
+    SimTime parse_iommus_entry = ns(1500);
+    SimTime iommu_map_lookup = ns(800);     ///< per alias
+    SimTime iort_lookup = us(2);            ///< per ID
+    SimTime group_creation = us(15);        ///< group and group_device, with sysfs
+    SimTime domain_allocation = us(5);      ///< with IOVA cookie and first table page
+    SimTime failed_probe = ns(500);         ///< N1 without fwspec: alloc, driver check, free
+    SimTime cmd_sync_contention = ns(400);  ///< per concurrent CPU
+    SimTime printk_line = ns(0);            ///< quiet; a serial console at 115200 is 6 ms
+    SimTime deferred_worker_wake = us(20);
+    SimTime workqueue_wake = us(4);               ///< as mutex_sleep_wake: a kworker is woken
+    SimTime deferred_probe_timeout = ms(10'000);  ///< modules supported; 0 otherwise
+};
+
+}  // namespace xlate::kernel

@@ -1,0 +1,47 @@
+// Stackful coroutines on pooled stacks: what a task runs on. Boost.Context below, sanitizers informed.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+namespace xlate::kernel {
+
+/// Stacks that are used again. One pool a thread; outlives its fibers.
+/// Bounds: a stack is kStackBytes; its lowest page is a guard, so an overflow ends the program instead of corrupting.
+class StackPool {
+public:
+    static constexpr std::size_t kStackBytes = 256 * 1024;
+    StackPool();
+    ~StackPool();
+    StackPool(const StackPool&) = delete;
+    StackPool& operator=(const StackPool&) = delete;
+
+    struct Impl;
+    Impl& impl() { return *impl_; }
+
+private:
+    std::unique_ptr<Impl> impl_;
+};
+
+/// One coroutine. A fiber that is destroyed before its body has returned is unwound first (destructors run);
+/// so `catch (...)` inside a body must rethrow. An exception that leaves the body reaches resume()'s caller.
+class Fiber {
+public:
+    Fiber(StackPool& stacks, std::function<void()> body);
+    ~Fiber();
+    Fiber(const Fiber&) = delete;
+    Fiber& operator=(const Fiber&) = delete;
+
+    /// From outside: runs until suspend() or the end of the body.
+    void resume();
+    /// From inside: back to resume()'s caller.
+    void suspend();
+    bool done() const;
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace xlate::kernel

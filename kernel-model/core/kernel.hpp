@@ -1,0 +1,76 @@
+// One simulated kernel: everything that in Linux would be global. No globals, so kernels can run side by side.
+#pragma once
+
+#include <memory>
+
+#include "kernel-model/core/console.hpp"
+#include "kernel-model/core/cost.hpp"
+#include "kernel-model/core/errno.hpp"
+#include "kernel-model/core/events.hpp"
+#include "kernel-model/core/heap.hpp"
+#include "kernel-model/core/lock.hpp"
+#include "kernel-model/core/machine.hpp"
+#include "kernel-model/core/report.hpp"
+#include "kernel-model/core/scheduler.hpp"
+#include "kernel-model/core/shared.hpp"
+#include "kernel-model/core/workqueue.hpp"
+
+namespace xlate::kernel {
+
+struct Variant;
+
+/// Memory that kernels of one host thread use one after the other: makes a new kernel cheap.
+struct Workspace {
+    StackPool stacks;
+    CallTree calls;
+    Arena arena;
+};
+
+/// Sees each change of shared state as it happens (the timeline of a replay).
+class AccessObserver {
+public:
+    virtual ~AccessObserver() = default;
+    virtual void changed(const Task* task, const SharedBase& field, const std::string& from, const std::string& to,
+                         const char* step) = 0;
+};
+
+/// Parts are destroyed in an order that lets tasks unwind first. All calls from one host thread.
+class Kernel {
+public:
+    /// `machine`, `variant` and `workspace` outlive the kernel. Without a workspace the kernel makes its own.
+    Kernel(Machine& the_machine, const Variant& the_variant, Workspace* the_workspace = nullptr);
+    ~Kernel();
+    Kernel(const Kernel&) = delete;
+    Kernel& operator=(const Kernel&) = delete;
+
+private:
+    std::unique_ptr<Workspace> own_workspace_;
+    Workspace& workspace_;
+
+public:
+    Machine& machine;
+    const Variant& variant;
+    CostTable costs;
+    EventLog events;
+    Console console;
+    Reports reports;
+    Scheduler sched;
+    Heap heap;
+    Lockdep lockdep;
+    AccessObserver* observer = nullptr;
+    bool check_data_races = true;
+    bool timed = true;  ///< false: spend() does nothing
+
+    SimTime now() const { return machine.now(); }
+    /// The CPU is busy for this long (task side; on the host side it costs nothing).
+    void spend(SimTime time) {
+        if (timed && time.fs != 0 && sched.in_task()) machine.pass(time);
+    }
+    Task& spawn(std::string name, unsigned cpu, std::function<void()> body) {
+        return sched.spawn(std::move(name), cpu, std::move(body));
+    }
+    /// At the end of a run, when nothing is left to resume: hung tasks, deadlocks, leaks.
+    void finish();
+};
+
+}  // namespace xlate::kernel

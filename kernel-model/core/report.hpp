@@ -1,0 +1,105 @@
+// What went wrong in the simulated kernel: a result of the run, worded as the kernel would word it.
+// Source: the checks of shared/spec/kernel-probe.md section 3; wording in the manner of KASAN, KCSAN, lockdep,
+// kmemleak.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.hpp"
+#include "kernel-model/core/task.hpp"
+
+namespace xlate::kernel {
+
+enum class ReportKind : std::uint8_t {
+    null_dereference,
+    use_after_free,
+    double_free,
+    leak,
+    data_race,
+    lock_inversion,
+    self_deadlock,
+    deadlock,
+    lockdep_assert,
+    refcount_underflow,
+    warning,    ///< a WARN of the modelled code
+    hung_task,  ///< never finishes, and no other report explains it
+    semantic,   ///< an oracle: no crash, but a wrong outcome
+};
+/// "null-dereference", "use-after-free", ...: stable, used in results and for grouping.
+std::string_view name(ReportKind kind);
+
+/// Where one side of a report stood.
+struct ReportPlace {
+    std::string task;  ///< empty: the host side, or nobody
+    unsigned cpu = 0;
+    std::string step;                    ///< "FI4"
+    std::vector<std::string> functions;  ///< innermost first
+    std::string function() const { return functions.empty() ? std::string{} : functions.front(); }
+    /// "FI4 in iommu_fwspec_init, insmod on CPU 1"
+    std::string text() const;
+};
+
+struct Report {
+    ReportKind kind = ReportKind::warning;
+    std::string what;    ///< "write of dev->iommu->fwspec", "iommu_probe_device_lock", an oracle's sentence
+    std::string detail;  ///< more of it: the value change of a race, the cycle of locks
+    std::string device;  ///< if it is about one
+    ReportPlace place;
+    std::optional<ReportPlace> other;  ///< the other access of a race, the other order of an inversion
+    std::optional<ReportPlace> allocated_by;
+    std::optional<ReportPlace> freed_by;
+    std::vector<std::string> locks_held;  ///< "iommu_probe_device_lock (taken at PD2)"
+    SimTime time{};
+    bool after_crash = false;  ///< a task had crashed before: perhaps only a consequence
+
+    /// Many lines, as a kernel log shows it (without time stamps).
+    std::string text() const;
+    /// One line: "use-after-free: write of fwspec->ids[] at FA3 in iommu_fwspec_add_ids".
+    std::string headline() const;
+    /// Kind, place and pair of tasks: equal for the same bug in different schedules.
+    std::string group_key() const;
+};
+
+/// Unwinds a crashing task to its top. Locks stay held; nothing else is undone.
+struct Oops {
+    std::size_t report = 0;  ///< index into Reports::all()
+};
+
+/// Owned by Kernel.
+class Reports {
+public:
+    explicit Reports(Kernel& kernel) : kernel_(kernel) {}
+
+    const std::vector<Report>& all() const { return all_; }
+    std::size_t count(ReportKind kind) const;
+    bool empty() const { return all_.empty(); }
+
+    /// Adds a report about the current task (or the host): fills in place, locks, time; prints it to the console.
+    /// A data race, inversion or warning that was reported before in this run is not repeated. Returns the index
+    /// of the report, or of the earlier one.
+    std::size_t add(Report report);
+    void warn(std::string what, const char* step);
+    void semantic(std::string what, std::string device = {});
+    /// add() and throw Oops. On the host side: adds only, then throws too.
+    [[noreturn]] void oops(Report report);
+
+    /// Called after each added report, if set.
+    std::function<void(const Report&)> on_report;
+    bool crashed() const { return crashed_; }
+
+private:
+    Kernel& kernel_;
+    std::vector<Report> all_;
+    bool crashed_ = false;
+};
+
+/// The current task's place, now.
+ReportPlace place_of(const Task* task, const char* step);
+ReportPlace place_of(const Task* task, const char* step, const CallNode* stack);
+
+}  // namespace xlate::kernel

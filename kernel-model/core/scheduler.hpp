@@ -1,0 +1,93 @@
+// Who runs: tasks on fibers, given way only at points. The order is the dispatcher's (a machine's) decision.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernel-model/core/point.hpp"
+#include "kernel-model/core/task.hpp"
+
+namespace xlate::kernel {
+
+class Kernel;
+
+/// Implemented by the machines. No call may be made back into a fiber other than through Scheduler::resume.
+class Dispatcher {
+public:
+    virtual ~Dispatcher() = default;
+    /// Spawned or woken: somebody has to call Scheduler::resume(task) from the host side, later.
+    virtual void task_ready(Task& task) = 0;
+    /// On the task's fiber, before it does what the point says. May call Scheduler::suspend().
+    /// Called only while Scheduler::watch_points is set.
+    virtual void at_point(Task&, const Point&) {}
+    virtual void task_blocked(Task&) {}
+    virtual void task_finished(Task&) {}  ///< also when it crashed: see Task::state
+};
+
+/// Owned by Kernel.
+class Scheduler {
+public:
+    Scheduler(Kernel& kernel, Dispatcher& dispatcher, StackPool& stacks, CallTree& calls);
+    ~Scheduler();
+    Scheduler(const Scheduler&) = delete;
+    Scheduler& operator=(const Scheduler&) = delete;
+
+    /// From a task or from the host. The new task happens after its spawner's steps so far.
+    Task& spawn(std::string name, unsigned cpu, std::function<void()> body);
+
+    Task& current() const;  ///< in_task() must hold
+    Task* current_or_null() const { return current_; }
+    bool in_task() const { return current_ != nullptr; }
+
+    /// Fiber: gives way here if the dispatcher wants. `waits_for`: set for lock and wait points.
+    void point(const Point& at, const Waitable* waits_for = nullptr) {
+        Task* task = current_;
+        if (task == nullptr) return;
+        task->pending = at;
+        task->waits_for = waits_for;
+        if (watch_points) announce(*task);
+    }
+    bool watch_points = true;    ///< false: Dispatcher::at_point is not called
+    bool watch_touches = false;  ///< true: touch() records into the task
+
+    /// Notes that the current task looks into an object outside of a point (a pointer was followed).
+    void touch(Resource object) {
+        if (watch_touches && current_ != nullptr) add_touch(object);
+    }
+
+    void suspend();               ///< fiber -> host; state `suspended`
+    void resume(Task& task);      ///< host -> fiber; returns when it suspends, blocks or ends
+    void block(const char* why);  ///< fiber: not ready until wake(). A wake between the decision and block() is not
+                                  ///< lost as no other task runs in between.
+    void wake(Task& task);  ///< any side. No effect unless blocked. Orders the waker's steps before the woken's.
+
+    /// Waits until `task` is finished or crashed.
+    void join(Task& task, const char* step);
+
+    const std::vector<std::unique_ptr<Task>>& tasks() const { return tasks_; }
+    /// A new resource id, stable under reordering of unrelated tasks. Field bits are 0.
+    Resource new_resource();
+    /// Destroys all fibers, unwinding those that have not finished. Called by ~Kernel before anything else goes.
+    void kill_all();
+
+private:
+    void announce(Task& task);
+    void add_touch(Resource object);
+    void run_body(Task& task);
+
+    Kernel& kernel_;
+    Dispatcher& dispatcher_;
+    StackPool& stacks_;
+    CallTree& calls_;
+    Task* current_ = nullptr;
+    std::vector<std::unique_ptr<Task>> tasks_;
+    std::uint32_t host_resources_ = 0;
+};
+
+/// The task that runs on this host thread: Linux's `current`. Null on the host side.
+Task* current_task();
+
+}  // namespace xlate::kernel
