@@ -1,0 +1,47 @@
+// The command queue's consumer: fetch, decode, execute, complete; and its error protocol.
+// Source: shared/spec/iommu-hardware.md sections 1.7 and 14.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "iommu/engine.hpp"
+#include "iommu/smmuv3/invalidation.hpp"
+#include "iommu/smmuv3/layout.hpp"
+#include "iommu/smmuv3/parameters.hpp"
+
+namespace xlate::iommu::smmuv3 {
+
+class Smmu;
+
+/// True if a command of these words is CERROR_ILL on the non-secure queue of an SMMU with `features`.
+bool illegal_command(const CommandWords& words, const Features& features);
+/// The invalidation that a CFGI, TLBI or ATC_INV command asks for; nothing for other commands.
+/// `cr0`: VMW; `cr2`: E2H.
+std::optional<Invalidation> decode_invalidation(const CommandWords& words, const Features& features, std::uint32_t cr0,
+                                                std::uint32_t cr2);
+
+class Commands {
+public:
+    bool pending(const Smmu& smmu) const;
+    /// A command has been fetched and is not consumed yet: CMDQEN 1 -> 0 waits for it.
+    bool busy() const { return state_ != State::idle; }
+    void step(Smmu& smmu, const Reply& reply, Step& step);
+    void clear() { state_ = State::idle; }
+
+    std::array<std::uint64_t, 256> executed{};  ///< by opcode
+
+private:
+    enum class State : std::uint8_t { idle, fetch, consume, sync, sync_msi };
+    bool runnable(const Smmu& smmu) const;
+    void error(Smmu& smmu, std::uint64_t code);
+    void execute(Smmu& smmu);
+    void consume(Smmu& smmu);
+
+    State state_ = State::idle;
+    CommandWords words_{};
+    bool sync_msi_abort_ = false;
+};
+
+}  // namespace xlate::iommu::smmuv3

@@ -1,0 +1,31 @@
+// Runs an SMMU at once against a plain memory: for unit tests, fuzzing and the untimed machine.
+#pragma once
+
+#include "iommu/memory_port.hpp"
+#include "iommu/smmuv3/smmu.hpp"
+
+namespace xlate::iommu::smmuv3 {
+
+/// Translates `request` to its end (or until it stalls).
+inline const Result& translate(Translation& translation, Smmu& smmu, MemoryPort& memory, const Request& request) {
+    translation.start(smmu, request);
+    return run([&](const Reply& reply) -> const Step& { return translation.step(smmu, reply); }, memory).result;
+}
+/// Executes every command that can be executed now.
+inline void run_commands(Smmu& smmu, MemoryPort& memory) {
+    run([&](const Reply& reply) -> const Step& { return smmu.step_commands(reply); }, memory);
+}
+/// Writes out records and messages.
+inline void run_outputs(Smmu& smmu, MemoryPort& memory) {
+    run([&](const Reply& reply) -> const Step& { return smmu.step_outputs(reply); }, memory);
+}
+/// Everything that hardware does by itself after a register write: acknowledgements, commands, outputs, GATOS.
+inline void settle(Smmu& smmu, MemoryPort& memory) {
+    if (smmu.ack_pending()) smmu.apply_acks();
+    if (smmu.commands_pending()) run_commands(smmu, memory);
+    if (smmu.gatos_pending()) run([&](const Reply& reply) -> const Step& { return smmu.step_gatos(reply); }, memory);
+    if (smmu.outputs_pending()) run_outputs(smmu, memory);
+    if (smmu.ack_pending()) smmu.apply_acks();
+}
+
+}  // namespace xlate::iommu::smmuv3

@@ -1,0 +1,106 @@
+// One SMMUv3: registers, queues, interrupts and the TCU's caches. Resumable: its owner decides when things happen.
+//   registers      read_register, write_register; effects of CR0, IRQ_CTRL, GBPA wait for apply_acks()
+//   translations   Translation objects, as many as the owner wants, stepped with this Smmu
+//   commands       step_commands: one machine; step while commands_pending()
+//   outputs        step_outputs: event records, page requests, MSIs; step while outputs_pending()
+//   address ops    step_gatos while gatos_pending()
+//   wires          take_interrupt: pulses
+// Copyable: a copy is a snapshot (registered sinks are shared, and must be set again by who needs others).
+// Source: shared/spec/iommu-hardware.md section 1 and 14.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "iommu/engine.hpp"
+#include "iommu/smmuv3/commands.hpp"
+#include "iommu/smmuv3/config_cache.hpp"
+#include "iommu/smmuv3/events.hpp"
+#include "iommu/smmuv3/interrupts.hpp"
+#include "iommu/smmuv3/invalidation.hpp"
+#include "iommu/smmuv3/parameters.hpp"
+#include "iommu/smmuv3/registers.hpp"
+#include "iommu/smmuv3/stall.hpp"
+#include "iommu/smmuv3/tlb.hpp"
+#include "iommu/smmuv3/translation.hpp"
+#include "iommu/smmuv3/walk_cache.hpp"
+
+namespace xlate::iommu::smmuv3 {
+
+class Smmu {
+public:
+    explicit Smmu(const SmmuParams& params);
+
+    /// Power-on: registers to reset, caches empty, queues off, stalled accesses to be answered with abort.
+    void reset();
+
+    // Registers. `offset` within kRegisterBytes; `size` 4 or 8. Accesses outside of a register read 0.
+    std::uint64_t read_register(std::uint32_t offset, unsigned size) const;
+    void write_register(std::uint32_t offset, unsigned size, std::uint64_t value);
+
+    /// A written CR0, IRQ_CTRL or GBPA has not taken effect yet.
+    bool ack_pending() const;
+    /// Lets it take effect: CR0ACK, IRQ_CTRLACK, GBPA.UPDATE. What must wait (a command, an MSI in flight) stays
+    /// pending.
+    void apply_acks();
+
+    bool commands_pending() const;
+    /// Steps: access (fetch, MSI), executed, sync, idle.
+    const Step& step_commands(const Reply& reply);
+
+    bool outputs_pending() const;
+    /// Writes event and page-request records and MSIs. Steps: access, idle.
+    const Step& step_outputs(const Reply& reply);
+
+    bool gatos_pending() const;
+    const Step& step_gatos(const Reply& reply);
+
+    /// The next pulse on a wire, if any.
+    std::optional<Interrupt> take_interrupt();
+
+    /// A stalled access that software has answered: Request::id of it; its Translation can be stepped on.
+    std::optional<std::uint64_t> take_resumed();
+
+    /// An endpoint's page request (PRI). Returns false if it was answered at once (see take_page_response).
+    bool page_request(const PageRequest& request);
+    /// Answers to page requests, by PRI_RESP or automatic.
+    std::optional<PageResponse> take_page_response();
+
+    /// `sink` is told of each invalidation, ATC_INV (Kind::atc) included; it must outlive the Smmu.
+    void add_sink(InvalidationSink& sink);
+    void clear_sinks() { sinks_.clear(); }
+
+    /// Counts invalidations that may concern TLBs: a Result may be kept only if its epoch is still this one.
+    std::uint32_t epoch() const { return epoch_; }
+
+    const SmmuParams& params() const { return params_; }
+    const Features& features() const { return params_.features; }
+
+    // The parts, for translations, for statistics and for tests.
+    Registers registers;
+    ConfigCache config_cache;
+    Tlb tlb;
+    Tlb ipa_cache;
+    std::vector<WalkCache> walk_s1;  ///< by level
+    std::vector<WalkCache> walk_s2;
+    Events events;
+    Interrupts interrupts;
+    Stalls stalls;
+    SmmuCounters counters;
+
+    /// Applies an invalidation to all caches and sinks.
+    void invalidate(const Invalidation& invalidation);
+
+private:
+    friend class Commands;
+    SmmuParams params_;
+    Commands commands_;
+    Translation gatos_;
+    bool gatos_running_ = false;
+    std::uint32_t epoch_ = 0;
+    std::vector<InvalidationSink*> sinks_;
+    Step step_;
+};
+
+}  // namespace xlate::iommu::smmuv3

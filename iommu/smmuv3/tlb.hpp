@@ -1,0 +1,70 @@
+// A TLB of SMMUv3: any mixture of translation sizes, set-associative, flat arrays.
+// Tagged by address space (regime, VMID, ASID: the TCU's) or by stream (SID, SSID: a TBU's, which sits before the
+// configuration is known; such an entry also goes with its STE or CD). A look-up probes once for each size present.
+// Not modelled: parity, pseudo-LRU. Source: shared/spec/iommu-hardware.md section 1.12.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "iommu/cache.hpp"
+#include "iommu/engine.hpp"
+#include "iommu/smmuv3/invalidation.hpp"
+
+namespace xlate::iommu::smmuv3 {
+
+enum class TlbTagging : std::uint8_t { address_space, stream };
+
+struct TlbParams {
+    CacheParams cache;
+    TlbTagging tagging = TlbTagging::address_space;
+};
+
+class Tlb {
+public:
+    /// `name` names the stream of random numbers.
+    Tlb(const TlbParams& params, std::uint64_t seed, std::string_view name);
+
+    bool enabled() const { return enabled_; }
+    /// The entry that covers `va` under `tag` (a space tag or stream_tag(), by the tagging), or nullptr. Counts.
+    /// Permissions are the caller's to check: CachedTranslation::permissions.
+    const CachedTranslation* lookup(std::uint64_t tag, std::uint64_t va);
+    /// As lookup, but counts nothing and ages nothing.
+    const CachedTranslation* peek(std::uint64_t tag, std::uint64_t va) const;
+    /// Keeps `translation`; an entry for the same address, size and tag is overwritten.
+    void fill(const CachedTranslation& translation);
+    /// Drops what `invalidation` covers; returns how many entries.
+    unsigned invalidate(const Invalidation& invalidation);
+    void clear();
+
+    const CacheCounters& counters() const { return counters_; }
+    std::uint32_t entries() const { return ways_.entries(); }
+    /// Calls `visit(const CachedTranslation&)` for each valid entry, in place order.
+    template <typename Visitor>
+    void for_each(Visitor&& visit) const {
+        for (std::uint32_t i = 0; i < valid_.size(); ++i) {
+            if (valid_[i]) visit(entries_[i]);
+        }
+    }
+
+private:
+    static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+    std::uint32_t find(std::uint64_t tag, std::uint64_t va) const;
+    void drop(std::uint32_t index);
+
+    bool enabled_;
+    TlbTagging tagging_;
+    CacheWays ways_;
+    CacheCounters counters_;
+    std::array<std::uint32_t, 65> sizes_{};  ///< valid entries of each log2 size
+    std::uint64_t sizes_present_ = 0;        ///< bit n: sizes_[n] > 0
+    std::vector<std::uint64_t> tags_;
+    std::vector<std::uint64_t> tag_masks_;
+    std::vector<std::uint64_t> bases_;
+    std::vector<std::uint64_t> masks_;
+    std::vector<std::uint8_t> valid_;
+    std::vector<CachedTranslation> entries_;
+};
+
+}  // namespace xlate::iommu::smmuv3
