@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "base/time.hpp"
 #include "firmware/description.hpp"
 #include "kernel-model/core/heap.hpp"
 #include "kernel-model/core/lock.hpp"
@@ -34,7 +35,7 @@ enum class DmaOps : std::uint8_t {
 /// Fields without Shared are written before the device is visible to a second task, or hold no kernel state.
 class Device : public HeapObject {
 public:
-    Device(Kernel& kernel, std::string device_name, BusType& on_bus, Ptr<Device> parent_device,
+    Device(Kernel& kernel, std::string device_name, BusType* on_bus, Ptr<Device> parent_device,
            std::optional<firmware::NodeIndex> node);
 
     Kernel& k;
@@ -45,7 +46,7 @@ public:
     unsigned creation_index = 0;  ///< order of device_add on its bus
 
     Mutex device_lock;  ///< L1
-    Shared<const Driver*> driver;
+    Shared<Driver*> driver;
     Shared<Ptr<DevIommu>> iommu;  ///< dev->iommu: the subject of this whole model
     Shared<Ptr<IommuGroup>> iommu_group;
     Shared<DmaOps> dma_ops;
@@ -63,22 +64,31 @@ public:
     bool dead = false;
     unsigned probe_count = 0;
     std::string deferred_reason;
+    const Driver* async_driver = nullptr;  ///< an asynchronous probe by it is under way
+    std::optional<SimTime> probe_start;    ///< of the last really_probe
+    std::optional<SimTime> probe_end;
+
+    /// "pcieport 0000:00:05.0", or with the bus' name while no driver has it: dev_info's prefix.
+    std::string prefix() const;
+    void visit_pointers(PointerVisitor& visitor) const override;
 };
 
 /// One `struct bus_type`: what distinguishes platform, amba, pci, pci_express.
 class BusType : public HeapObject {
 public:
     BusType(Kernel& kernel, std::string bus_name);
-    ~BusType() override;
 
     const std::string name;
-    std::vector<Ptr<Device>> devices;  ///< klist, in order of device_add; never shrinks while it is walked
+    std::vector<Ptr<Device>> devices;  ///< klist, in order of device_add; removed ones leave a hole (null)
+    Shared<unsigned> klist_length;     ///< of `devices`: the point of a klist step
     std::vector<Driver*> drivers;      ///< in order of registration
     Shared<IommuOps*> iommu_ops;       ///< base: one pointer a bus, no lock (kernel-probe.md 1.2)
     RwSemaphore notifier_lock;
     /// N1/N2: called with the device; set at subsys_initcall by the IOMMU core.
     std::function<void(Device&)> on_add_device;
     std::function<void(Device&)> on_removed_device;
+
+    void visit_pointers(PointerVisitor& visitor) const override;
 
     /// False for buses whose devices do no DMA of their own (pci_express port services).
     virtual bool has_dma_configure() const { return false; }

@@ -19,6 +19,9 @@ class IommuCore;
 class IommuDevice;
 class IommuDomain;
 class IommuFwspec;
+class IommuGroup;
+class WalkList;
+struct ReservedRegion;
 
 /// Identity of a firmware node. DT: the node. ACPI: the table node's place in the same Description.
 using FwNode = std::optional<firmware::NodeIndex>;
@@ -29,11 +32,28 @@ struct OfPhandleArgs {
     std::vector<std::uint32_t> args;
 };
 
+/// Ids behind each other, each a shared field of its own (from kIdFields on, they share the last one).
+class IdSlots {
+public:
+    static constexpr std::size_t kIdFields = 48;  ///< an object has room for 63 fields
+    IdSlots(HeapObject& owner, const char* field, std::size_t size);
+    std::size_t size() const { return size_; }
+    std::uint32_t read(std::size_t i, const char* step) const;
+    void write(std::size_t i, std::uint32_t id, const char* step);
+    std::uint32_t peek(std::size_t i) const;
+    void poke(std::size_t i, std::uint32_t id);
+
+private:
+    std::size_t size_;
+    std::vector<std::unique_ptr<Shared<std::uint32_t>>> slots_;
+    std::vector<std::uint32_t> more_;
+};
+
 /// The ids array when it is an allocation of its own (`cap: ids_separate`).
 class FwspecIds : public HeapObject {
 public:
-    FwspecIds(Kernel& kernel, std::size_t size);
-    std::vector<std::unique_ptr<Shared<std::uint32_t>>> slot;
+    FwspecIds(Kernel& kernel, std::size_t size) : HeapObject(kernel, "fwspec ids"), slot(*this, "ids[]", size) {}
+    IdSlots slot;
 };
 
 /// `struct iommu_fwspec`. In base one allocation with room for its ids, grown by reallocating the whole struct:
@@ -46,8 +66,8 @@ public:
     Shared<FwNode> iommu_fwnode;  ///< of the first IOMMU
     Shared<std::uint32_t> flags;  ///< kFwspecPciRcAts
     Shared<unsigned> count;       ///< num_ids
-    std::vector<std::unique_ptr<Shared<std::uint32_t>>> inline_ids;  ///< base: behind the struct. @5: [0] is single_id
-    Shared<Ptr<FwspecIds>> ids;                                      ///< @5: none while there is one id or none
+    Shared<Ptr<FwspecIds>> ids;   ///< `ids_separate`: none while there is one id or none
+    IdSlots inline_ids;           ///< base: behind the struct; `ids_separate`: [0] is single_id
 
     unsigned num_ids(const char* step) const { return count.read(step); }
     /// The i-th id, in firmware order.
@@ -74,7 +94,7 @@ public:
 /// between iommu_device_register and iommu_device_unregister.
 class IommuDevice : public HeapObject {
 public:
-    IommuDevice(Kernel& kernel, std::string sysfs_name);
+    IommuDevice(Kernel& kernel, std::string name_in_sysfs);
 
     const std::string sysfs_name;  ///< "smmu3.0x0000000009050000"
     Shared<IommuOps*> ops;
@@ -178,11 +198,20 @@ public:
     bool module_going = false;  ///< try_module_get() fails
 };
 
+/// A registration walk's list of groups that need a default domain: on the walk's stack, gone when it returns.
+class WalkList : public HeapObject {
+public:
+    explicit WalkList(Kernel& kernel) : HeapObject(kernel, "group list") {}
+    std::vector<Ptr<IommuGroup>> groups;
+    void visit_pointers(PointerVisitor& visitor) const override;
+};
+
 /// A member of a group.
 class GroupDevice : public HeapObject {
 public:
-    GroupDevice(Kernel& kernel, Ptr<Device> device);
+    GroupDevice(Kernel& kernel, Ptr<Device> device) : HeapObject(kernel, "group_device"), dev(device) {}
     Ptr<Device> dev;
+    void visit_pointers(PointerVisitor& visitor) const override { visitor.visit(dev.get()); }
 };
 
 /// `struct iommu_group`: refcounted; each member holds a reference.
@@ -191,15 +220,17 @@ public:
     IommuGroup(Kernel& kernel, unsigned number);
 
     const unsigned id;
-    Mutex mutex;  ///< L3
-    Shared<int> refs;
+    Mutex mutex;                            ///< L3
+    RefCount refs;                          ///< each member holds one; the last put frees the group
     std::vector<Ptr<GroupDevice>> devices;  ///< protected by mutex
     Shared<Ptr<IommuDomain>> default_domain;
     Shared<Ptr<IommuDomain>> domain;  ///< current
     Shared<Ptr<IommuDomain>> blocking_domain;
     Shared<unsigned> owner_cnt;
-    Shared<bool> has_owner;  ///< exclusive owner (VFIO)
-    Shared<bool> on_list;    ///< linked to a walk's "needs a default domain" list
+    Shared<bool> has_owner;         ///< exclusive owner (VFIO)
+    Shared<Ptr<WalkList>> on_list;  ///< linked to a walk's "needs a default domain" list
+
+    void visit_pointers(PointerVisitor& visitor) const override;
 };
 
 /// What the generic IOMMU DMA layer (dma/) does for the core; null pieces mean "built without it".
