@@ -40,11 +40,14 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Known::count)> k
 
 std::string_view text(Known known) { return kKnownNames[static_cast<std::size_t>(known)]; }
 
-/// Order for a binary search: kKnownNames by name.
+/// Shorter names first: most comparisons end at the length.
+bool before(std::string_view a, std::string_view b) { return a.size() != b.size() ? a.size() < b.size() : a < b; }
+
+/// Order for a binary search: kKnownNames by before().
 std::array<Known, kKnownNames.size()> sorted_names() {
     std::array<Known, kKnownNames.size()> order{};
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<Known>(i);
-    std::sort(order.begin(), order.end(), [](Known a, Known b) { return text(a) < text(b); });
+    std::sort(order.begin(), order.end(), [](Known a, Known b) { return before(text(a), text(b)); });
     return order;
 }
 
@@ -60,7 +63,7 @@ Decoder::Decoder(Description& out) : out_(out) {
         for (std::size_t p = 0; p < properties.size(); ++p) {
             const std::string& wanted = properties[p].name;
             const auto* found = std::lower_bound(order.begin(), order.end(), wanted,
-                                                 [](Known a, const std::string& b) { return text(a) < b; });
+                                                 [](Known a, const std::string& b) { return before(text(a), b); });
             if (found == order.end() || text(*found) != wanted) continue;
             std::int32_t& slot = row[static_cast<std::size_t>(*found)];
             if (slot >= 0) {

@@ -2,6 +2,7 @@
 
 #include <libfdt.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <string_view>
@@ -121,6 +122,8 @@ private:
         std::vector<NodeIndex> open;
         std::vector<bool> has_children;
         at_ = structure_;
+        // Real nodes take some 100 bytes; growing the list would touch every node's memory several times.
+        out_.nodes.reserve(std::min<std::size_t>(kMaxNodes, (structure_end_ - structure_) / 64 + 1));
         for (;;) {
             const std::uint64_t token_at = at_;
             const std::uint32_t token = next_word("a token");
@@ -173,6 +176,7 @@ private:
         at_ = align_up(at_ + text.size() + 1, 4);
         if (at_ > structure_end_) fail(token_at, "the structure block ends inside a node name");
         Node node;
+        node.properties.reserve(4);
         node.name = text;
         if (open.empty()) {
             node.path = "/";
@@ -228,11 +232,16 @@ private:
         return text;
     }
 
-    /// libfdt reads words in place, so it gets an aligned copy: operator new[] aligns to 16.
+    /// libfdt reads words in place, so it must get an aligned blob; a vector's memory usually is.
     void check_with_libfdt() const {
-        const auto copy = std::make_unique<std::uint8_t[]>(total_);
-        std::memcpy(copy.get(), blob_.data(), total_);
-        const int status = fdt_check_full(copy.get(), total_);
+        const std::uint8_t* aligned = blob_.data();
+        std::unique_ptr<std::uint8_t[]> copy;
+        if (reinterpret_cast<std::uintptr_t>(aligned) % 8 != 0) {
+            copy = std::make_unique<std::uint8_t[]>(total_);  // operator new[] aligns to 16
+            std::memcpy(copy.get(), blob_.data(), total_);
+            aligned = copy.get();
+        }
+        const int status = fdt_check_full(aligned, total_);
         if (status != 0) fail(structure_, fmt::format("not a valid device tree: {}", fdt_strerror(status)));
     }
 
