@@ -75,8 +75,16 @@ bool read_bytes(const Value& value, const std::string& path, Findings& findings,
 bool read(const Value& value, const std::string& path, Findings& findings, SimTime& out) {
     return read_parsed(value, path, findings, "a time such as '50 ns'", parse_time, out);
 }
-bool read(const Value& value, const std::string& path, Findings& findings, Duration& out) {
-    return read_parsed(value, path, findings, "a time such as '50 ns' or '3 cycles'", parse_duration, out);
+bool read(const Value& value, const std::string& path, Findings& findings, Cycles& out) {
+    constexpr const char* kExpected = "a number of cycles such as '3 cycles'";
+    Duration duration;
+    if (!read_parsed(value, path, findings, kExpected, parse_duration, duration)) return false;
+    if (!std::holds_alternative<Cycles>(duration)) {
+        findings.add(value.place, path, fmt::format("found '{}'", value.text), kExpected);
+        return false;
+    }
+    out = std::get<Cycles>(duration);
+    return true;
 }
 bool read(const Value& value, const std::string& path, Findings& findings, ClockPeriod& out) {
     return read_parsed(value, path, findings, "a clock such as '1 GHz'", parse_clock, out);

@@ -34,7 +34,7 @@ bool read_integer(const Value& value, const std::string& path, Findings& finding
                   std::uint64_t low = 0, std::uint64_t high = ~std::uint64_t{0});
 bool read_bytes(const Value& value, const std::string& path, Findings& findings, std::uint64_t& out);
 bool read(const Value& value, const std::string& path, Findings& findings, SimTime& out);
-bool read(const Value& value, const std::string& path, Findings& findings, Duration& out);
+bool read(const Value& value, const std::string& path, Findings& findings, Cycles& out);
 bool read(const Value& value, const std::string& path, Findings& findings, ClockPeriod& out);
 bool read(const Value& value, const std::string& path, Findings& findings, Ratio& out);
 bool read_bandwidth(const Value& value, const std::string& path, Findings& findings, std::uint64_t& out);

@@ -113,8 +113,9 @@ TEST_CASE("yaml: scalars are strict", "[study][yaml]") {
     CHECK(number == 4096);
     SimTime time;
     CHECK_FALSE(read(*root.find("f"), "f", findings, time));
-    Duration duration;
-    CHECK(read(*root.find("f"), "f", findings, duration));
+    Cycles cycles;
+    CHECK(read(*root.find("f"), "f", findings, cycles));
+    CHECK(cycles.count == 3);
     CHECK_FALSE(read_bytes(*root.find("g"), "g", findings, number));
     CHECK_FALSE(read_integer(*root.find("h"), "h", findings, number, 1, 256));
     try {

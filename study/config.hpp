@@ -1,0 +1,164 @@
+// The typed configuration of one run: plain, validated values; where each was written is kept beside them.
+// Source: shared design section 5. Keys, sentences and bounds: config_parameters.cpp.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/quantity.hpp"
+#include "base/time.hpp"
+#include "kernel-model/boot.hpp"
+#include "soc/config.hpp"
+#include "study/parameters.hpp"
+#include "study/yaml/read.hpp"
+#include "study/yaml/value.hpp"
+
+namespace xlate::study {
+
+struct FirmwareConfig {
+    std::string devicetree;         ///< path of a flattened device tree, as written
+    std::vector<std::string> acpi;  ///< paths of tables
+    std::string generate;           ///< "devicetree": from soc:
+};
+
+/// One function or bridge, as the YAML has it; build.hpp makes kernel::PciFunction of it.
+struct PciConfig {
+    enum class Kind {
+        endpoint,
+        root_port,
+        switch_upstream,
+        switch_downstream,
+        pci_bridge,
+        pcie_pci_bridge,
+        host_bridge,
+        conventional,
+        pci_pcie_bridge,
+        event_collector
+    };
+    std::string slot;  ///< "0000:00:05.0", "00:05.0"; below a port "00.0"
+    Kind kind = Kind::endpoint;
+    std::string driver;        ///< empty: by id and class; "none"
+    std::string id;            ///< "1af4:1041"
+    std::string device_class;  ///< "0x020000"
+    enum class Acs { usual, yes, no } acs = Acs::usual;
+    bool hotplug = true;
+    std::string host;  ///< path of the host bridge's node; empty: the first one
+    std::vector<PciConfig> below;
+};
+
+/// The IOMMU's parameters and the name of the preset that they start from.
+struct IommuConfig {
+    std::string preset = "mmu-600-like";
+    soc::IommuParams params;
+};
+
+struct SocConfig {
+    ClockPeriod system_clock;
+    soc::CpuParams cpu;  ///< without the count
+    soc::CrossbarParams interconnect;
+    soc::MemoryParams memory;
+    soc::PcieParams pcie;
+    IommuConfig iommu;                          ///< of every IOMMU that is not named
+    std::map<std::string, IommuConfig> iommus;  ///< by node path
+    soc::PayloadMode payload = soc::PayloadMode::timing_only;
+    std::vector<PciConfig> pci;
+};
+
+struct KernelConfig {
+    std::string variant = "series-v1@17";
+    std::uint32_t cpus = 0;  ///< 0: as many as the firmware has
+    std::vector<kernel::ModuleLoad> modules;
+    std::map<std::string, std::string> parameters;
+    kernel::CostTable costs;
+};
+
+struct TrafficConfig {
+    std::string device;
+    enum class Mapping { once, per_transfer } mapping = Mapping::once;
+    soc::TrafficParams params;
+    std::uint64_t working_set_bytes = 1 << 20;
+    std::uint64_t chunk_bytes = 0;  ///< 0: the whole working set
+    std::uint32_t segments = 1;
+    bool coherent_buffers = false;
+    std::uint32_t dma_mask_bits = 64;
+    std::uint32_t tasks = 1;  ///< per transfer: CPUs 0..tasks-1
+    SimTime map_delay{};
+    struct Unmap {
+        bool active = false;
+        SimTime after{};
+        std::uint32_t chunk = 0;
+    } unmap;
+    std::string requester_id;  ///< empty: its own
+    bool assumed = false;      ///< nobody wrote it: see assume_traffic
+};
+
+/// Hardware that misbehaves: a master that runs over addresses that nobody gave it.
+struct RogueConfig {
+    std::string device;
+    SimTime at{};
+    std::uint64_t iova = 0;
+    std::uint64_t size_bytes = 4096;
+};
+
+struct ExpectConfig {
+    std::string text;
+    SourcePosition where;
+};
+
+struct Config {
+    std::string name;
+    FirmwareConfig firmware;
+    SocConfig soc;
+    KernelConfig kernel;
+    std::vector<TrafficConfig> traffic;
+    std::vector<RogueConfig> rogues;
+    std::vector<std::string> expect;
+    soc::Limits limits{SimTime{60 * kFsPerSecond}, 2'000'000'000};
+    std::uint64_t seed = 1;
+
+    std::string source;                          ///< the file that was read
+    std::map<std::string, yaml::Place> origins;  ///< path -> where it was written; all others are defaults
+
+    bool given(const std::string& path) const { return origins.count(path) != 0; }
+    /// Where `path` was written; else where the file starts.
+    SourcePosition where(const std::string& path) const;
+};
+
+/// One `--set PATH=VALUE`.
+struct Override {
+    std::string path;
+    std::string value;
+};
+/// Splits "PATH=VALUE". InputError without '='.
+Override parse_override(const std::string& text);
+
+/// Shows `config` to `visitor`: the whole of what can be configured.
+void visit_config(ParameterVisitor& visitor, Config& config);
+
+/// Reads a YAML file; a file that starts with the magic of a device tree is a run with every other value at its
+/// default. Errors: InputError with everything that is wrong.
+Config load_config(const std::string& file, const std::vector<Override>& overrides = {});
+/// The same from a text; `file` names it.
+Config parse_config(const std::string& text, const std::string& file, const std::vector<Override>& overrides = {});
+
+/// The file that a config's `name` means: as it stands if absolute; beside the config file; in each directory of
+/// XLATE_BOARDS (separated by ':'); where this build puts its boards. InputError with all that was tried.
+std::string find_input(const Config& config, const std::string& name, const std::string& path);
+
+/// One parameter as `config show` prints it.
+struct ParameterRow {
+    std::string path;
+    std::string value;
+    std::string sentence;
+    std::string origin;  ///< "default", "soc.yaml:3:9", "--set"
+};
+std::vector<ParameterRow> list_parameters(Config& config);
+/// YAML in which each value has its sentence and its origin as comments; reads back to the same values.
+std::string resolved_yaml(Config& config);
+/// JSON Schema (draft 7) of the config, as text.
+std::string config_schema();
+
+}  // namespace xlate::study

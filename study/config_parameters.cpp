@@ -1,0 +1,249 @@
+// The one description of what can be configured. Order here is the order of `config show` and of config.resolved.yaml.
+#include "study/config.hpp"
+
+namespace xlate::study {
+namespace {
+
+constexpr std::uint64_t kKiB = 1024;
+constexpr std::uint64_t kGiB = kKiB * kKiB * kKiB;
+constexpr std::uint64_t kTiB = kGiB * kKiB;
+constexpr std::uint64_t kAny = ~std::uint64_t{0};
+
+void visit_cycles(ParameterVisitor& v, const char* key, const char* sentence, Cycles& field) {
+    v.cycles(key, sentence, field);
+}
+
+void visit_cache(ParameterVisitor& v, const char* key, const char* sentence, soc::CacheTiming& cache) {
+    v.map(key, sentence, [&] {
+        v.boolean("enabled", "Whether it is there; giving entries switches it on.", cache.shape.enabled);
+        integer(v, "entries", "Entries it holds: ways times a power of two.", cache.shape.entries, 1, 1U << 20);
+        integer(v, "ways", "Associativity; 0: fully associative.", cache.shape.ways, 0, 1U << 20);
+        choice(v, "replacement", "Which entry of a full set goes.", cache.shape.replacement,
+               {"lru", "round-robin", "random"});
+        visit_cycles(v, "latency", "From look-up to hit or miss known.", cache.latency);
+        integer(v, "slots", "Look-ups at once.", cache.slots, 1, 1024);
+    });
+}
+
+void visit_walk_cache(ParameterVisitor& v, soc::WalkCacheParams& cache) {
+    v.map("walk_cache", "Cache of table descriptors, by level.", [&] {
+        v.boolean("enabled", "Whether it is there.", cache.enabled);
+        static constexpr const char* kStage1[] = {"s1_level0", "s1_level1", "s1_level2", "s1_level3"};
+        static constexpr const char* kStage2[] = {"s2_level0", "s2_level1", "s2_level2", "s2_level3"};
+        for (std::size_t i = 0; i < 4; ++i) {
+            integer(v, kStage1[i], "Entries for stage 1 at this level; 0: not cached.", cache.s1_entries[i], 0,
+                    1U << 20);
+        }
+        for (std::size_t i = 0; i < 4; ++i) {
+            integer(v, kStage2[i], "Entries for stage 2 at this level; 0: not cached.", cache.s2_entries[i], 0,
+                    1U << 20);
+        }
+        integer(v, "ways", "Associativity; 0: fully associative.", cache.ways, 0, 1U << 20);
+        choice(v, "replacement", "Which entry of a full set goes.", cache.replacement,
+               {"lru", "round-robin", "random"});
+        visit_cycles(v, "latency", "From look-up to hit or miss known.", cache.latency);
+        integer(v, "slots", "Look-ups at once.", cache.slots, 1, 1024);
+    });
+}
+
+void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
+    const std::string before = iommu.preset;
+    const std::vector<std::string> names = soc::iommu_preset_names();
+    std::size_t preset = 0;
+    while (preset + 1 < names.size() && names[preset] != iommu.preset) ++preset;
+    v.choice("preset", "Shape and speed that the other values start from.", preset, names);
+    if (preset < names.size() && names[preset] != before) {
+        iommu.preset = names[preset];
+        iommu.params = soc::iommu_preset(iommu.preset).value_or(soc::IommuParams{});
+    }
+    soc::IommuParams& p = iommu.params;
+    v.clock("clock", "Its clock; not given: the system clock.", p.clock);
+    v.map("tbu", "Translation buffer unit: stands at the port of each master.", [&] {
+        visit_cache(v, "tlb", "Its micro-TLB.", p.tbu.micro_tlb);
+        visit_cache(v, "main_tlb", "Its main TLB.", p.tbu.main_tlb);
+        integer(v, "port_width", "Bytes that its port takes in a cycle; a power of two.", p.tbu.port_width_bytes, 1,
+                256);
+        integer(v, "slots", "Translations at once; more wait at the port.", p.tbu.xlate_slots, 1, 4096);
+        integer(v, "write_buffer", "Data beats of writes that wait for their translation.", p.tbu.write_buffer_beats, 1,
+                65536);
+        visit_cycles(v, "link_to_tcu", "Way of a message to the TCU.", p.tbu.link_to_tcu);
+        visit_cycles(v, "link_from_tcu", "Way of a message from the TCU.", p.tbu.link_from_tcu);
+    });
+    v.map("tcu", "Translation control unit: shared by all TBUs.", [&] {
+        visit_cache(v, "tlb", "The shared TLB.", p.tcu.tlb);
+        visit_cache(v, "config_cache", "Cache of stream table entries and context descriptors.", p.tcu.config_cache);
+        visit_cache(v, "ipa_cache", "Cache of stage 2 translations of table addresses.", p.tcu.ipa_cache);
+        visit_walk_cache(v, p.tcu.walk_cache);
+        integer(v, "slots", "Translations of all TBUs at once.", p.tcu.xlate_slots, 1, 65536);
+        integer(v, "walk_slots", "Table walks at once.", p.tcu.walk_slots, 1, 4096);
+        integer(v, "port_width", "Bytes that its port to memory takes in a cycle; a power of two.",
+                p.tcu.port_width_bytes, 1, 256);
+        visit_cycles(v, "command_decode", "Each command, after its fetch.", p.tcu.command_decode);
+        visit_cycles(v, "invalidate_apply", "An invalidation in a TBU, after the link.", p.tcu.invalidate_apply);
+        visit_cycles(v, "register_access", "From a register access at the port to its effect.", p.tcu.register_access);
+        v.time("interrupt_wire", "From the interrupt's pulse to the CPU.", p.tcu.interrupt_wire);
+    });
+}
+
+void visit_pci(ParameterVisitor& v, PciConfig& pci) {
+    v.text("slot", "Where it sits: bus:device.function on a root bus (\"00:05.0\"), device.function below a port.",
+           pci.slot);
+    choice(v, "kind", "What it is.", pci.kind,
+           {"endpoint", "root-port", "switch-upstream", "switch-downstream", "pci-bridge", "pcie-pci-bridge",
+            "host-bridge", "conventional", "pci-pcie-bridge", "event-collector"});
+    v.text("driver", "Driver that binds to it; empty: found by id and class; none: stays without.", pci.driver);
+    v.text("id", "Vendor and device id, \"1af4:1041\"; empty: typical for its driver.", pci.id);
+    v.text("class", "Class code, \"0x020000\"; empty: typical for its kind or driver.", pci.device_class);
+    choice(v, "acs", "ACS capability; usual: root ports have it, others don't.", pci.acs, {"usual", "true", "false"});
+    v.boolean("hotplug", "Whether a port or bridge has hot-plug.", pci.hotplug);
+    v.text("host", "Path of its host bridge's node; empty: the first one.", pci.host);
+    list(v, "below", "What is behind this port or bridge.", "pci", pci.below, visit_pci);
+}
+
+void visit_traffic(ParameterVisitor& v, TrafficConfig& traffic) {
+    soc::TrafficParams& p = traffic.params;
+    v.text("device", "Linux name of the master: \"0000:00:01.0\", \"a000000.dma\".", traffic.device);
+    choice(v, "pattern", "Order of the addresses.", p.pattern, {"linear", "strided", "random"});
+    v.ratio("read", "Share of transfers that read memory.", p.read_share);
+    bytes(v, "size", "Bytes of one transfer.", p.size_bytes, 1, 1U << 30);
+    v.bytes("working_set", "Bytes that the driver maps and the master touches.", traffic.working_set_bytes, 1, kTiB);
+    v.bytes("stride", "Distance of two transfers of the strided pattern.", p.stride_bytes, 1, kTiB);
+    integer(v, "outstanding", "Transfers under way at once.", p.outstanding, 1, 65536);
+    v.integer("transfers", "How many transfers in all.", p.transfers, 0, kAny >> 1);
+    v.time("interval", "At least so long from one issue to the next.", p.interval);
+    integer(v, "burst", "Transfers that follow one another without a gap.", p.burst, 1, 1U << 30);
+    v.time("burst_gap", "Pause between two bursts.", p.burst_gap);
+    v.time("start_delay", "From the driver's word to the first issue.", p.start_delay);
+    integer(v, "priority", "At arbiters; higher goes first.", p.priority, 0, 255);
+    v.boolean("privileged", "Whether its transactions are privileged.", p.privileged);
+    choice(v, "mapping", "Mapped once at probe, or mapped and unmapped by the driver around each transfer.",
+           traffic.mapping, {"once", "per-transfer"});
+    v.bytes("chunk", "once: bytes of one mapping; 0: the whole working set.", traffic.chunk_bytes, 0, kTiB);
+    integer(v, "segments", "once: physical pieces that one mapping is made of.", traffic.segments, 1, 65536);
+    v.boolean("coherent_buffers", "once: whether the buffers come from dma_alloc_coherent.", traffic.coherent_buffers);
+    integer(v, "tasks", "per-transfer: kernel tasks that map and unmap, on CPUs 0, 1, ...", traffic.tasks, 1, 64);
+    v.time("map_delay", "From probe to the first mapping.", traffic.map_delay);
+    integer(v, "dma_mask_bits", "DMA mask that the driver sets.", traffic.dma_mask_bits, 1, 64);
+    v.map("unmap", "once: takes a mapping away while the master still uses it.", [&] {
+        v.boolean("active", "Whether this happens; giving a time switches it on.", traffic.unmap.active);
+        v.time("after", "From the start of traffic.", traffic.unmap.after);
+        integer(v, "chunk", "Which mapping.", traffic.unmap.chunk, 0, 1U << 30);
+    });
+    v.text("requester_id", "PCI: requester ID that it sends instead of its own, such as 0x1f.", traffic.requester_id);
+}
+
+void visit_costs(ParameterVisitor& v, kernel::CostTable& c) {
+    v.time("lock", "Uncontended lock or unlock.", c.lock);
+    v.time("mutex_sleep_wake", "A mutex that had to wait.", c.mutex_sleep_wake);
+    v.time("shared_access", "A read or write of a shared field.", c.shared_access);
+    v.time("kmalloc", "A small allocation.", c.kmalloc);
+    v.time("kfree", "Freeing it.", c.kfree);
+    v.time("ops_lookup", "Looking IOMMU ops up by firmware node.", c.ops_lookup);
+    v.time("ops_lookup_per_instance", "The same, for each registered instance.", c.ops_lookup_per_instance);
+    v.time("parse_iommus_entry", "Parsing one entry of iommus.", c.parse_iommus_entry);
+    v.time("iommu_map_lookup", "An iommu-map look-up, for each alias.", c.iommu_map_lookup);
+    v.time("iort_lookup", "An IORT look-up, for each id.", c.iort_lookup);
+    v.time("group_creation", "A group and its member, with sysfs.", c.group_creation);
+    v.time("domain_allocation", "A domain with IOVA cookie and first table page.", c.domain_allocation);
+    v.time("failed_probe", "An IOMMU probe without fwspec.", c.failed_probe);
+    v.time("cmd_sync_contention", "CMD_SYNC, for each CPU that also waits.", c.cmd_sync_contention);
+    v.time("printk_line", "A line on the console; 6 ms at 115200 baud.", c.printk_line);
+    v.time("deferred_worker_wake", "Waking the deferred probe worker.", c.deferred_worker_wake);
+    v.time("workqueue_wake", "Waking a kworker.", c.workqueue_wake);
+    v.time("deferred_probe_timeout", "Default of the kernel parameter of that name.", c.deferred_probe_timeout);
+}
+
+}  // namespace
+
+void visit_config(ParameterVisitor& v, Config& config) {
+    v.text("name", "Name of the run in its results; empty: that of the file.", config.name);
+    v.integer("seed", "Seed of every random stream.", config.seed, 0, kAny);
+    v.map("firmware", "What describes the hardware: a device tree, ACPI tables, or firmware that is made from soc:.",
+          [&] {
+              v.text("devicetree", "A flattened device tree (*.dtb).", config.firmware.devicetree);
+              v.texts("acpi", "ACPI tables, a file each.", config.firmware.acpi);
+              v.text("generate", "Makes firmware from soc: devicetree or acpi.", config.firmware.generate);
+          });
+    v.map("soc", "What firmware can't say: speeds, sizes, PCI endpoints.", [&] {
+        v.map("clocks", "Clocks; a period is a whole number of femtoseconds.", [&] {
+            v.clock("system", "Interconnect, masters, and IOMMUs without a clock of their own.",
+                    config.soc.system_clock);
+        });
+        v.map("cpu", "What a CPU's hardware adds to the costs of the kernel.", [&] {
+            soc::CpuParams& cpu = config.soc.cpu;
+            v.time("context_switch", "From one task to another on the same CPU.", cpu.context_switch);
+            v.time("mmio_issue", "CPU to crossbar, each MMIO access.", cpu.mmio_issue);
+            v.time("memory_access", "A cached load or store.", cpu.memory_access);
+            v.time("posted_write", "After which an MMIO write lets the CPU go on.", cpu.posted_write);
+        });
+        v.map("interconnect", "Between masters, CPUs, IOMMUs and memory.", [&] {
+            soc::CrossbarParams& x = config.soc.interconnect;
+            std::size_t kind = 0;
+            v.choice("kind", "Its shape.", kind, {"crossbar"});
+            bytes(v, "width", "Bytes that a layer moves in a cycle; a power of two.", x.width_bytes, 1, 256);
+            visit_cycles(v, "latency", "Way of a request through it.", x.request_latency);
+            visit_cycles(v, "response_latency", "Way of a response; not given: as latency.", x.response_latency);
+            visit_cycles(v, "header", "Cycles of a layer that a packet takes besides its data.", x.header);
+        });
+        v.map("memory", "Main memory.", [&] {
+            soc::MemoryParams& m = config.soc.memory;
+            std::size_t kind = 0;
+            v.choice("kind", "Its model.", kind, {"dram"});
+            v.time("latency", "From the start of a bank's access to its data.", m.latency);
+            v.bandwidth("bandwidth", "Of the whole channel.", m.bandwidth_bytes_per_s);
+            integer(v, "banks", "Banks; a power of two.", m.banks, 1, 1024);
+            bytes(v, "interleave", "Neighbouring bytes in one bank; a power of two.", m.interleave_bytes, 64, kGiB);
+            v.time("bank_busy", "How long an access keeps its bank; 0: banks don't matter.", m.bank_busy);
+        });
+        v.map("iommu", "Shape and speed of every IOMMU that is not named under iommus.",
+              [&] { visit_iommu(v, config.soc.iommu); });
+        std::vector<std::string> paths;
+        for (const auto& [path, iommu] : config.soc.iommus) paths.push_back(path);
+        v.named(
+            "iommus", "The same for single IOMMUs, by the path of their node.", "iommu", paths,
+            [&](const std::string& path) { config.soc.iommus[path] = config.soc.iommu; },
+            [&](const std::string& path) { visit_iommu(v, config.soc.iommus[path]); });
+        v.map("pcie", "The link of a PCIe host bridge.", [&] {
+            soc::PcieParams& p = config.soc.pcie;
+            v.time("latency", "One way, link and root complex.", p.link_latency);
+            v.bandwidth("bandwidth", "One way.", p.bandwidth_bytes_per_s);
+            bytes(v, "header", "Overhead of a packet.", p.header_bytes, 0, 4096);
+        });
+        choice(v, "payload", "Whether the masters' data moves through simulated memory.", config.soc.payload,
+               {"timing-only", "full"});
+        list(v, "pci", "PCI functions and bridges as they sit on the bus; not given: an NVMe drive and a NIC.", "pci",
+             config.soc.pci, visit_pci);
+    });
+    v.map("kernel", "The simulated kernel.", [&] {
+        v.text("variant", "Version of the kernel model; `xlate run --variant help` lists them.", config.kernel.variant);
+        integer(v, "cpus", "CPUs that run it; 0: as many as the firmware has.", config.kernel.cpus, 0, 1024);
+        list(v, "modules", "Drivers that are modules, and when each is loaded; not given: as Debian's initramfs does.",
+             "module", config.kernel.modules, [](ParameterVisitor& w, kernel::ModuleLoad& module) {
+                 w.text("name", "The driver: arm-smmu-v3, nvme, e1000e, virtio-pci.", module.name);
+                 w.time("at", "From the end of the initcalls.", module.at);
+                 w.boolean("after_previous", "Whether it waits for the module before it.", module.after_previous);
+                 integer(w, "cpu", "CPU that loads it.", module.cpu, 0, 1023);
+             });
+        v.text_map(
+            "parameters",
+            "Kernel parameters: iommu.passthrough, iommu.strict, deferred_probe_timeout, arm-smmu-v3.disable_bypass.",
+            config.kernel.parameters);
+        v.map("costs", "What kernel steps cost in simulated time.", [&] { visit_costs(v, config.kernel.costs); });
+    });
+    list(v, "traffic", "What masters do once a driver is bound; not given: a little of everything that is translated.",
+         "traffic", config.traffic, visit_traffic);
+    list(v, "rogues", "Masters that run over addresses that nobody gave them.", "rogue", config.rogues,
+         [](ParameterVisitor& w, RogueConfig& rogue) {
+             w.text("device", "Linux name of the master; its traffic says what it does.", rogue.device);
+             w.time("at", "When it starts.", rogue.at);
+             w.integer("iova", "First address.", rogue.iova, 0, kAny);
+             w.bytes("size", "Bytes from there.", rogue.size_bytes, 1, kTiB);
+         });
+    v.texts("expect", "Conditions on the result; each must hold: kernel.oops == 0.", config.expect);
+    v.map("limits", "Where a run stops that does not end by itself (status 4).", [&] {
+        v.time("sim_time", "Simulated time.", config.limits.max_time);
+        v.integer("events", "Entries of the agenda.", config.limits.max_events, 1, kAny);
+    });
+}
+
+}  // namespace xlate::study

@@ -1,0 +1,306 @@
+// YAML into Config: the reading visitor, what follows from what was written, and where input files are found.
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "study/config.hpp"
+#include "study/yaml/parse.hpp"
+
+namespace xlate::study {
+namespace {
+
+using yaml::Findings;
+using yaml::Kind;
+using yaml::MapReader;
+using yaml::Value;
+
+/// Sets the fields whose keys are in the document; the others keep their defaults.
+class ReadVisitor : public ParameterVisitor {
+public:
+    ReadVisitor(const Value& root, Findings& findings, std::map<std::string, yaml::Place>& origins)
+        : findings_(findings), origins_(origins) {
+        enter(root, "");
+    }
+    void finish() { leave(); }
+
+    void map(const char* key, const char*, const Inside& inside) override {
+        const Value* value = take(key);
+        if (value == nullptr) return;
+        enter(*value, path_of(key));
+        inside();
+        leave();
+    }
+    void boolean(const char* key, const char*, bool& field) override {
+        if (const Value* value = take(key)) yaml::read(*value, path_of(key), findings_, field);
+    }
+    void integer(const char* key, const char*, std::uint64_t& field, std::uint64_t low, std::uint64_t high) override {
+        if (const Value* value = take(key)) yaml::read_integer(*value, path_of(key), findings_, field, low, high);
+    }
+    void bytes(const char* key, const char*, std::uint64_t& field, std::uint64_t low, std::uint64_t high) override {
+        const Value* value = take(key);
+        std::uint64_t read = 0;
+        if (value == nullptr || !yaml::read_bytes(*value, path_of(key), findings_, read)) return;
+        if (read < low || read > high) {
+            findings_.add(value->place, path_of(key), fmt::format("{} is out of range", value->text),
+                          fmt::format("{} to {}", format_bytes(low), format_bytes(high)));
+            return;
+        }
+        field = read;
+    }
+    void bandwidth(const char* key, const char*, std::uint64_t& field) override {
+        if (const Value* value = take(key)) yaml::read_bandwidth(*value, path_of(key), findings_, field);
+    }
+    void time(const char* key, const char*, SimTime& field) override { read_plain(key, field); }
+    void cycles(const char* key, const char*, Cycles& field) override { read_plain(key, field); }
+    void clock(const char* key, const char*, ClockPeriod& field) override { read_plain(key, field); }
+    void ratio(const char* key, const char*, Ratio& field) override { read_plain(key, field); }
+    void text(const char* key, const char*, std::string& field) override { read_plain(key, field); }
+    void choice(const char* key, const char*, std::size_t& field, const std::vector<std::string>& names) override {
+        if (const Value* value = take(key)) yaml::read_choice(*value, path_of(key), findings_, names, field);
+    }
+    void texts(const char* key, const char*, std::vector<std::string>& field) override {
+        const Value* value = take(key);
+        if (value == nullptr || !is(*value, Kind::list, key, "a list")) return;
+        field.assign(value->items.size(), "");
+        for (std::size_t i = 0; i < field.size(); ++i) {
+            const std::string path = yaml::join_path(path_of(key), i);
+            origins_[path] = value->items[i].place;
+            yaml::read(value->items[i], path, findings_, field[i]);
+        }
+    }
+    void text_map(const char* key, const char*, std::map<std::string, std::string>& field) override {
+        const Value* value = take(key);
+        if (value == nullptr || value->kind == Kind::null || !is(*value, Kind::map, key, "a map")) return;
+        for (const yaml::Entry& entry : value->entries) {
+            const std::string path = yaml::join_path(path_of(key), entry.key);
+            origins_[path] = entry.value.place;
+            yaml::read(entry.value, path, findings_, field[entry.key]);
+        }
+    }
+    void list(const char* key, const char*, const char*, std::size_t, const std::function<void(std::size_t)>& resize,
+              const std::function<void(std::size_t)>& element) override {
+        const Value* value = take(key);
+        if (value == nullptr || !is(*value, Kind::list, key, "a list")) return;
+        resize(value->items.size());
+        for (std::size_t i = 0; i < value->items.size(); ++i) {
+            const std::string path = yaml::join_path(path_of(key), i);
+            origins_[path] = value->items[i].place;
+            enter(value->items[i], path);
+            element(i);
+            leave();
+        }
+    }
+    void named(const char* key, const char*, const char*, const std::vector<std::string>&,
+               const std::function<void(const std::string&)>& add,
+               const std::function<void(const std::string&)>& element) override {
+        const Value* value = take(key);
+        if (value == nullptr || value->kind == Kind::null || !is(*value, Kind::map, key, "a map")) return;
+        for (const yaml::Entry& entry : value->entries) {
+            const std::string path = yaml::join_path(path_of(key), entry.key);
+            origins_[path] = entry.place;
+            add(entry.key);
+            enter(entry.value, path);
+            element(entry.key);
+            leave();
+        }
+    }
+
+private:
+    template <typename T>
+    void read_plain(const char* key, T& field) {
+        if (const Value* value = take(key)) yaml::read(*value, path_of(key), findings_, field);
+    }
+    const Value* take(const char* key) {
+        const Value* value = maps_.back()->take(key);
+        if (value != nullptr) origins_[path_of(key)] = value->place;
+        return value;
+    }
+    bool is(const Value& value, Kind kind, const char* key, const char* expected) {
+        if (value.kind == kind) return true;
+        findings_.add(value.place, path_of(key), "found " + value.describe(), expected);
+        return false;
+    }
+    std::string path_of(const char* key) const { return maps_.back()->path_of(key); }
+    void enter(const Value& value, std::string path) {
+        maps_.push_back(std::make_unique<MapReader>(value, std::move(path), findings_));
+    }
+    void leave() {
+        maps_.back()->finish();
+        maps_.pop_back();
+    }
+
+    Findings& findings_;
+    std::map<std::string, yaml::Place>& origins_;
+    std::vector<std::unique_ptr<MapReader>> maps_;
+};
+
+/// Values whose default is another value, and switches that are on because something below them was given.
+void derive(Config& config) {
+    if (!config.given("soc.interconnect.response_latency")) {
+        config.soc.interconnect.response_latency = config.soc.interconnect.request_latency;
+    }
+    const auto derive_iommu = [&config](const std::string& path, IommuConfig& iommu, ClockPeriod clock) {
+        if (!config.given(path + ".clock")) iommu.params.clock = clock;
+        const auto on_if_given = [&](const char* name, bool& enabled) {
+            if (config.given(path + name + ".entries") && !config.given(path + name + ".enabled")) enabled = true;
+        };
+        on_if_given(".tbu.tlb", iommu.params.tbu.micro_tlb.shape.enabled);
+        on_if_given(".tbu.main_tlb", iommu.params.tbu.main_tlb.shape.enabled);
+        on_if_given(".tcu.tlb", iommu.params.tcu.tlb.shape.enabled);
+        on_if_given(".tcu.config_cache", iommu.params.tcu.config_cache.shape.enabled);
+        on_if_given(".tcu.ipa_cache", iommu.params.tcu.ipa_cache.shape.enabled);
+    };
+    derive_iommu("soc.iommu", config.soc.iommu, config.soc.system_clock);
+    for (auto& [name, iommu] : config.soc.iommus) {
+        derive_iommu(yaml::join_path("soc.iommus", name), iommu, config.soc.iommu.params.clock);
+    }
+    for (std::size_t i = 0; i < config.traffic.size(); ++i) {
+        const std::string path = fmt::format("traffic[{}].unmap", i);
+        if (config.given(path + ".after") && !config.given(path + ".active")) config.traffic[i].unmap.active = true;
+    }
+}
+
+void check(const Config& config, Findings& findings) {
+    const FirmwareConfig& firmware = config.firmware;
+    const int sources =
+        (firmware.devicetree.empty() ? 0 : 1) + (firmware.acpi.empty() ? 0 : 1) + (firmware.generate.empty() ? 0 : 1);
+    const auto add = [&](const std::string& path, std::string what, std::string expected = {}) {
+        findings.add(Diagnostic{config.where(path), path, std::move(what), std::move(expected), ""});
+    };
+    if (sources != 1) {
+        add("firmware", sources == 0 ? "no firmware is named" : "more than one kind of firmware",
+            "one of devicetree, acpi, generate");
+    }
+    for (std::size_t i = 0; i < config.traffic.size(); ++i) {
+        const std::string path = fmt::format("traffic[{}]", i);
+        if (config.traffic[i].device.empty()) {
+            add(path, "key 'device' is missing");
+            continue;
+        }
+        for (std::size_t j = 0; j < i; ++j) {
+            if (config.traffic[j].device == config.traffic[i].device) {
+                add(path + ".device",
+                    fmt::format("'{}' has traffic already, at traffic[{}]", config.traffic[i].device, j));
+            }
+        }
+    }
+    for (std::size_t i = 0; i < config.rogues.size(); ++i) {
+        const auto has_traffic = [&](const TrafficConfig& traffic) {
+            return traffic.device == config.rogues[i].device;
+        };
+        if (std::none_of(config.traffic.begin(), config.traffic.end(), has_traffic)) {
+            add(fmt::format("rogues[{}].device", i), fmt::format("'{}' has no traffic", config.rogues[i].device),
+                "a device of the list 'traffic', which says what it sends");
+        }
+    }
+    for (std::size_t i = 0; i < config.kernel.modules.size(); ++i) {
+        if (config.kernel.modules[i].name.empty()) add(fmt::format("kernel.modules[{}]", i), "key 'name' is missing");
+    }
+}
+
+bool is_device_tree(const std::string& file) {
+    std::ifstream stream(file, std::ios::binary);
+    unsigned char magic[4] = {};
+    stream.read(reinterpret_cast<char*>(magic), 4);
+    const bool has_magic = magic[0] == 0xD0 && magic[1] == 0x0D && magic[2] == 0xFE && magic[3] == 0xED;
+    return stream.is_open() && (has_magic || std::filesystem::path(file).extension() == ".dtb");
+}
+
+Config read_config(Value root, const std::string& file, const std::vector<Override>& overrides) {
+    for (const Override& override : overrides) {
+        Value value = yaml::parse(override.value, "--set " + override.path);
+        yaml::set_at(root, override.path, std::move(value));
+    }
+    Config config;
+    config.source = file;
+    Findings findings;
+    ReadVisitor visitor(root, findings, config.origins);
+    visit_config(visitor, config);
+    visitor.finish();
+    derive(config);
+    check(config, findings);
+    findings.throw_if_any();
+    if (config.name.empty()) config.name = std::filesystem::path(file).stem().string();
+    return config;
+}
+
+}  // namespace
+
+SourcePosition Config::where(const std::string& path) const {
+    std::string at = path;
+    while (!at.empty()) {
+        const auto found = origins.find(at);
+        if (found != origins.end()) return found->second.position();
+        const std::size_t cut = at.find_last_of(".[");
+        at.resize(cut == std::string::npos ? 0 : cut);
+    }
+    return {source, {}, {}, {}};
+}
+
+Override parse_override(const std::string& text) {
+    std::size_t equals = std::string::npos;
+    for (std::size_t at = 0; at < text.size() && equals == std::string::npos; ++at) {
+        if (text.compare(at, 2, "[\"") == 0) {
+            at = std::min(text.find("\"]", at), text.size());  // a '=' inside a quoted key is none
+        } else if (text[at] == '=') {
+            equals = at;
+        }
+    }
+    if (equals == std::string::npos || equals == 0) {
+        throw InputError(Diagnostic{{"--set", {}, {}, {}}, "", fmt::format("found '{}'", text), "PATH=VALUE", ""});
+    }
+    return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+Config parse_config(const std::string& text, const std::string& file, const std::vector<Override>& overrides) {
+    return read_config(yaml::parse(text, file), file, overrides);
+}
+
+Config load_config(const std::string& file, const std::vector<Override>& overrides) {
+    if (!is_device_tree(file)) return read_config(yaml::parse_file(file), file, overrides);
+    Value root;
+    Value path;
+    path.kind = Kind::scalar;
+    path.quoted = true;
+    path.text = std::filesystem::absolute(file).string();
+    path.place.file = std::make_shared<const std::string>(file);
+    root.place = path.place;
+    yaml::set_at(root, "firmware.devicetree", std::move(path));
+    return read_config(std::move(root), file, overrides);
+}
+
+std::string find_input(const Config& config, const std::string& name, const std::string& path) {
+    namespace fs = std::filesystem;
+    std::vector<fs::path> tried;
+    const fs::path wanted(name);
+    if (wanted.is_absolute()) {
+        tried.push_back(wanted);
+    } else {
+        tried.push_back(fs::path(config.source).parent_path() / wanted);
+        std::string boards = std::getenv("XLATE_BOARDS") != nullptr ? std::getenv("XLATE_BOARDS") : "";
+        boards += boards.empty() ? "" : ":";
+#ifdef XLATE_BOARDS_DIR
+        boards += XLATE_BOARDS_DIR;
+#endif
+        for (std::size_t at = 0; at < boards.size();) {
+            const std::size_t end = std::min(boards.find(':', at), boards.size());
+            if (end != at) tried.push_back(fs::path(boards.substr(at, end - at)) / wanted);
+            at = end + 1;
+        }
+    }
+    std::string all;
+    for (const fs::path& candidate : tried) {
+        std::error_code ignored;
+        if (fs::is_regular_file(candidate, ignored)) return candidate.string();
+        all += (all.empty() ? "" : ", ") + candidate.string();
+    }
+    throw InputError(
+        Diagnostic{config.where(path), path, fmt::format("there is no file '{}' (looked for {})", name, all), "", ""});
+}
+
+}  // namespace xlate::study
