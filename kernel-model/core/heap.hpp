@@ -20,6 +20,7 @@ class Heap;
 class HeapObject;
 class Kernel;
 class SharedBase;
+struct Report;
 
 /// Told about each pointer that an object holds: what it points to is not leaked.
 class PointerVisitor {
@@ -125,7 +126,7 @@ private:
 class Heap {
 public:
     Heap(Kernel& kernel, Arena& arena) : kernel_(kernel), arena_(arena) {}
-    ~Heap();
+    ~Heap() { destroy_all(); }
     Heap(const Heap&) = delete;
     Heap& operator=(const Heap&) = delete;
 
@@ -155,6 +156,10 @@ public:
     void check_leaks();
     /// Dynamic objects in use, of one type or (null) of all.
     std::size_t live(const char* type_name = nullptr) const;
+    /// Fills in who allocated and who freed it.
+    void describe(const HeapObject& object, Report& report) const;
+    /// Ends every dynamic object's life. For ~Kernel.
+    void destroy_all();
     const std::vector<HeapObject*>& objects() const { return objects_; }
 
 private:

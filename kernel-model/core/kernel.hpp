@@ -61,6 +61,7 @@ public:
     bool check_data_races = true;
     bool timed = true;  ///< false: spend() does nothing
 
+    Workspace& workspace() { return workspace_; }
     SimTime now() const { return machine.now(); }
     /// The CPU is busy for this long (task side; on the host side it costs nothing).
     void spend(SimTime time) {

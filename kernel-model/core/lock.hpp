@@ -45,13 +45,15 @@ protected:
     void release(const char* step, bool shared);
 
 private:
-    bool can_take(const Task& task, bool shared) const;
-    void take(Task& task, bool shared, const char* step);
+    bool can_take(bool shared) const;
+    void take(Task& task, bool shared, const char* step, unsigned subclass, bool spins);
     void hand_over();
+    bool would_deadlock_on_itself(const Task& task, bool shared) const;
 
     struct Waiter {
         Task* task;
         bool shared;
+        bool granted;
     };
     Kernel& kernel_;
     const char* class_;
@@ -136,6 +138,7 @@ public:
     std::string waitable_name() const override { return name_; }
 
 private:
+    static constexpr std::uint64_t kForever = ~std::uint64_t{0};
     void wake_waiters();
     Kernel& kernel_;
     const char* name_;
@@ -159,10 +162,15 @@ public:
     std::vector<ClassStats> statistics() const;
 
     unsigned class_of(const char* lock_class);
-    /// Before `task` takes a lock of this class: order, recursion, and whether waiting would close a cycle of owners.
+    /// Before `task` takes a lock of this class: its order among the held ones; `hopeless`: it holds it already.
     void check_acquire(Task& task, const LockBase& lock, unsigned class_index, unsigned subclass, bool validate,
-                       const char* step);
+                       const char* step, bool hopeless);
     void count(unsigned class_index, bool contended, SimTime wait);
+    /// Lockdep's number of a class and subclass, for HeldLock::order_class.
+    unsigned order_class(unsigned class_index, unsigned subclass) const { return class_index * kSubclasses + subclass; }
+    static constexpr unsigned kSubclasses = 8;
+    /// A sleeping call while the task holds a spinlock: a warning.
+    void check_may_sleep(const Task& task, const char* step);
     /// Reports a deadlock if a chain waits_for -> blocker leads from `task` back to itself. For machines at a dead end.
     bool report_deadlock(const Task& task);
 
@@ -176,9 +184,13 @@ private:
     };
     struct LockClass {
         const char* name;
-        ClassStats stats;
+        std::uint64_t acquired;
+        std::uint64_t contended;
+        SimTime wait;
     };
-    bool reaches(unsigned from, unsigned to, const Edge** first) const;
+    /// The first edge of a path from `from` to `to`, or null.
+    const Edge* path(unsigned from, unsigned to) const;
+    std::string order_name(unsigned order_class) const;
     Kernel& kernel_;
     std::vector<LockClass> classes_;
     std::vector<Edge> edges_;

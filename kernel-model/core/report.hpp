@@ -38,6 +38,7 @@ struct ReportPlace {
     std::string task;  ///< empty: the host side, or nobody
     unsigned cpu = 0;
     std::string step;                    ///< "FI4"
+    std::string access;                  ///< other side of a data race: "read" or "write"
     std::vector<std::string> functions;  ///< innermost first
     std::string function() const { return functions.empty() ? std::string{} : functions.front(); }
     /// "FI4 in iommu_fwspec_init, insmod on CPU 1"
@@ -92,8 +93,17 @@ public:
     std::function<void(const Report&)> on_report;
     bool crashed() const { return crashed_; }
 
+    /// True the first time in this run that these two steps race for this field.
+    bool first_race(const char* field, const char* step, const char* other_step);
+
 private:
+    struct SeenRace {
+        const char* field;
+        const char* step;
+        const char* other_step;
+    };
     Kernel& kernel_;
+    std::vector<SeenRace> races_;
     std::vector<Report> all_;
     bool crashed_ = false;
 };

@@ -27,6 +27,18 @@ public:
     virtual void task_finished(Task&) {}  ///< also when it crashed: see Task::state
 };
 
+/// The end of a task, to be waited for.
+class TaskEnd : public Waitable {
+public:
+    explicit TaskEnd(const Task& task) : task_(task) {}
+    bool ready_for(const Task&) const override { return !task_.alive(); }
+    const Task* blocker() const override { return &task_; }
+    std::string waitable_name() const override { return "end of " + task_.name; }
+
+private:
+    const Task& task_;
+};
+
 /// Owned by Kernel.
 class Scheduler {
 public:
@@ -62,7 +74,7 @@ public:
     void resume(Task& task);      ///< host -> fiber; returns when it suspends, blocks or ends
     void block(const char* why);  ///< fiber: not ready until wake(). A wake between the decision and block() is not
                                   ///< lost as no other task runs in between.
-    void wake(Task& task);  ///< any side. No effect unless blocked. Orders the waker's steps before the woken's.
+    void wake(Task& task);        ///< any side. No effect unless blocked. Orders the waker's steps before the woken's.
 
     /// Waits until `task` is finished or crashed.
     void join(Task& task, const char* step);
@@ -85,6 +97,15 @@ private:
     Task* current_ = nullptr;
     std::vector<std::unique_ptr<Task>> tasks_;
     std::uint32_t host_resources_ = 0;
+    std::uint32_t host_spawned_ = 0;
+    struct Joiner {
+        Task* waiter;
+        const Task* of;
+    };
+    std::vector<Joiner> joiners_;
+    std::size_t slots_ = 0;
+    std::vector<std::size_t> free_slots_;
+    VectorClock slot_clocks_;  ///< of finished tasks whose place is used again
 };
 
 /// The task that runs on this host thread: Linux's `current`. Null on the host side.

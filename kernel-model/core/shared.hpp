@@ -11,6 +11,7 @@
 
 #include "kernel-model/core/heap.hpp"
 #include "kernel-model/core/point.hpp"
+#include "kernel-model/core/vector_clock.hpp"
 
 namespace xlate::kernel {
 
@@ -42,7 +43,7 @@ std::string value_text(const std::optional<T>& value) {
 class SharedBase {
 public:
     SharedBase(HeapObject& owner, const char* field);
-    virtual ~SharedBase() = default;
+    virtual ~SharedBase();
     SharedBase(const SharedBase&) = delete;
     SharedBase& operator=(const SharedBase&) = delete;
 
@@ -156,6 +157,7 @@ public:
 
 private:
     int count_;
+    VectorClock released_;  ///< the last put happens after all others
 };
 
 }  // namespace xlate::kernel

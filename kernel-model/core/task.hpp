@@ -50,13 +50,16 @@ struct HeldLock {
     const char* instance = "";
     const char* step = "";  ///< where it was taken
     bool shared = false;
+    bool spins = false;
+    bool validated = false;    ///< takes part in the class order check
+    unsigned order_class = 0;  ///< Lockdep's number of class and subclass
 };
 
 /// Owned by the Scheduler, to the end of the run.
 class Task {
 public:
-    Task(TaskId task_id, std::string task_name, unsigned task_cpu)
-        : id(task_id), name(std::move(task_name)), cpu(task_cpu) {}
+    Task(Kernel& kernel, TaskId task_id, std::string task_name, unsigned task_cpu)
+        : id(task_id), name(std::move(task_name)), cpu(task_cpu), kernel_(&kernel) {}
 
     const TaskId id;
     const std::string name;  ///< "swapper/0", "insmod", "kworker/u8:0"
@@ -68,8 +71,9 @@ public:
     const char* blocked_on = "";          ///< text given to block()
     std::vector<HeldLock> held;
     CallNode* stack = nullptr;
-    VectorClock clock;     ///< happens-before, for the data race check
-    std::size_t slot = 0;  ///< its place in vector clocks
+    VectorClock clock;              ///< happens-before, for the data race check
+    bool may_wait_forever = false;  ///< a service (irq thread): waiting at the end of the run is no hang
+    std::size_t slot = 0;           ///< its place in vector clocks
     std::uint32_t resources_made = 0;
 
     /// Objects that this task looked into since its last point besides that point's own (see Scheduler::touch).
@@ -78,13 +82,21 @@ public:
     std::size_t touched_count = 0;
     bool touched_overflow = false;
 
+    Kernel& kernel() const { return *kernel_; }
     bool alive() const { return state != TaskState::finished && state != TaskState::crashed; }
     const char* function() const { return stack != nullptr ? stack->function : ""; }
+
+    /// Which spawn of which task made it (kNobody: the host side): a name that other tasks' doings do not change.
+    static constexpr TaskId kNobody = ~TaskId{0};
+    TaskId spawned_by = kNobody;
+    std::uint32_t spawn_number = 0;
+    std::uint32_t spawned = 0;
 
     std::uint64_t machine_data = 0;  ///< free for the machine
 
 private:
     friend class Scheduler;
+    Kernel* kernel_;
     std::unique_ptr<Fiber> fiber_;
     std::function<void()> body_;
 };

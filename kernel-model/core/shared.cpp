@@ -1,0 +1,139 @@
+#include "kernel-model/core/shared.hpp"
+
+#include "kernel-model/core/kernel.hpp"
+
+namespace xlate::kernel {
+
+namespace {
+
+constexpr unsigned kLastField = (1U << kFieldBits) - 1;
+
+/// True if `task` has not seen what the other task did at `time` of its own clock.
+bool unordered(const Task& task, const Task& other, std::uint32_t time) {
+    return &task != &other && task.clock.at(other.slot) < time;
+}
+
+}  // namespace
+
+SharedBase::SharedBase(HeapObject& owner, const char* field)
+    : owner_(&owner), field_(field), next_(owner.first_field_) {
+    if (owner.fields_ < kLastField)
+        ++owner.fields_;  // very large objects share the last number: more conflicts, never fewer
+    resource_ = owner.resource_ + owner.fields_;
+    owner.first_field_ = this;
+}
+
+SharedBase::~SharedBase() {
+    SharedBase** link = &owner_->first_field_;
+    while (*link != nullptr && *link != this) link = &(*link)->next_;
+    if (*link == this) *link = next_;
+}
+
+std::optional<SharedBase::Race> SharedBase::before_access(const char* step, PointKind kind, bool marked) const {
+    Kernel& kernel = owner_->kernel();
+    kernel.sched.point({kind, step, resource_, field_});
+    kernel.spend(kernel.costs.shared_access);
+    const bool writes = kind != PointKind::read;
+    Task* const task = kernel.sched.current_or_null();
+    if (owner_->freed_) {
+        Report report;
+        report.kind = ReportKind::use_after_free;
+        report.what = std::string(writes ? "write of " : "read of ") + field_;
+        report.place = place_of(task, step);
+        kernel.heap.describe(*owner_, report);
+        kernel.reports.oops(std::move(report));
+    }
+    if (task == nullptr || !kernel.check_data_races) return std::nullopt;
+
+    std::optional<Race> race;
+    const auto test = [&](const Access& other, bool other_writes, bool other_marked) {
+        if (race || other.task == nullptr || (marked && other_marked)) return;
+        if (unordered(*task, *other.task, other.time)) race = Race{other, other_writes};
+    };
+    test(last_write_, true, last_write_marked_);
+    if (writes) {
+        test(last_read_.access, false, last_read_.marked);
+        if (other_reads_) {
+            for (const ReadRecord& read : *other_reads_) test(read.access, false, read.marked);
+        }
+    }
+
+    const Access access{task, task->stack, step, task->clock.at(task->slot)};
+    if (writes) {
+        last_write_ = access;
+        last_write_marked_ = marked;
+        last_read_.access.task = nullptr;
+        if (other_reads_) other_reads_->clear();
+        return race;
+    }
+    // Keep the earlier readers only where this read does not come after them.
+    if (last_read_.access.task != nullptr && last_read_.access.task != task &&
+        unordered(*task, *last_read_.access.task, last_read_.access.time)) {
+        if (!other_reads_) other_reads_ = std::make_unique<std::vector<ReadRecord>>();
+        std::size_t kept = 0;
+        for (ReadRecord& read : *other_reads_) {
+            if (read.access.task != last_read_.access.task) (*other_reads_)[kept++] = read;
+        }
+        other_reads_->resize(kept);
+        other_reads_->push_back(last_read_);
+    }
+    last_read_ = {access, marked};
+    return race;
+}
+
+void SharedBase::report_race(const Race& race, const char* step, bool is_write, const std::string& change) const {
+    Kernel& kernel = owner_->kernel();
+    if (!kernel.reports.first_race(field_, step, race.other.step)) return;
+    Report report;
+    report.kind = ReportKind::data_race;
+    report.what = std::string(is_write ? "write of " : "read of ") + field_;
+    report.detail = "value changed: " + change;
+    report.place = place_of(kernel.sched.current_or_null(), step);
+    report.other = place_of(race.other.task, race.other.step, race.other.stack);
+    report.other->access = race.other_is_write ? "write" : "read";
+    kernel.reports.add(std::move(report));
+}
+
+bool SharedBase::observed() const { return owner_->kernel().observer != nullptr; }
+
+void SharedBase::observe(const std::string& from, const std::string& to, const char* step) const {
+    Kernel& kernel = owner_->kernel();
+    kernel.observer->changed(kernel.sched.current_or_null(), *this, from, to, step);
+}
+
+void RefCount::get(const char* step) {
+    before_access(step, PointKind::update, true);
+    if (count_ == 0) {
+        Report report;
+        report.kind = ReportKind::refcount_underflow;
+        report.what = std::string("addition on 0 of ") + field();
+        owner().kernel().heap.describe(owner(), report);
+        report.place = place_of(owner().kernel().sched.current_or_null(), step);
+        owner().kernel().reports.add(std::move(report));
+    }
+    ++count_;
+}
+
+bool RefCount::put(const char* step) {
+    before_access(step, PointKind::update, true);
+    Kernel& kernel = owner().kernel();
+    Task* const task = kernel.sched.current_or_null();
+    if (count_ <= 0) {
+        Report report;
+        report.kind = ReportKind::refcount_underflow;
+        report.what = std::string("underflow of ") + field();
+        kernel.heap.describe(owner(), report);
+        report.place = place_of(task, step);
+        kernel.reports.add(std::move(report));
+        return false;
+    }
+    --count_;
+    if (task != nullptr) {
+        if (count_ == 0) task->clock.join(released_);
+        released_.join(task->clock);
+        task->clock.tick(task->slot);
+    }
+    return count_ == 0;
+}
+
+}  // namespace xlate::kernel
