@@ -1,0 +1,293 @@
+#include "study/inspect.hpp"
+
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "study/inspect_groups.hpp"
+
+namespace xlate::study {
+namespace {
+
+using firmware::Description;
+using firmware::IommuEntry;
+using firmware::IommuMapRow;
+using firmware::Node;
+using firmware::NodeIndex;
+using firmware::Reg;
+using nlohmann::ordered_json;
+
+/// Texts of a blob may hold any bytes; JSON takes only UTF-8, terminals better no control characters.
+std::string safe(std::string_view text) {
+    std::string result;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte > 0x7e) {
+            result += fmt::format("\\x{:02x}", byte);
+        } else {
+            result += c;
+        }
+    }
+    return result;
+}
+
+ordered_json path_of(const Description& description, std::optional<NodeIndex> at) {
+    return at ? ordered_json(safe(description.node(*at).path)) : ordered_json(nullptr);
+}
+
+std::string status_of(const Node& node) { return safe(node.status.value_or("okay")); }
+
+std::string_view origin_of(const Description& description) {
+    return description.origin == Description::Origin::device_tree ? "devicetree" : "acpi";
+}
+
+ordered_json iommu_json(const Node& node) {
+    ordered_json compatible = ordered_json::array();
+    for (const std::string& one : node.compatible) compatible.push_back(safe(one));
+    ordered_json regs = ordered_json::array();
+    for (const Reg& reg : node.regs) {
+        regs.push_back({{"address", reg.cpu_address ? ordered_json(*reg.cpu_address) : ordered_json(nullptr)},
+                        {"size", reg.size}});
+    }
+    ordered_json interrupts = ordered_json::array();
+    for (const firmware::Interrupt& interrupt : node.interrupts) {
+        interrupts.push_back({{"name", safe(interrupt.name)}, {"cells", interrupt.cells}});
+    }
+    return {{"path", safe(node.path)},
+            {"compatible", compatible},
+            {"arch", architecture_of(node).name},
+            {"cells", *node.iommu_cells},
+            {"status", status_of(node)},
+            {"reachable", node.reachable},
+            {"reg", regs},
+            {"interrupts", interrupts},
+            {"dma_coherent", node.dma_coherent}};
+}
+
+void add_masters(const Description& description, NodeIndex at, ordered_json& masters) {
+    const Node& node = description.node(at);
+    const bool translated = description.effective_iommus(at).translated;
+    for (const IommuEntry& entry : node.iommus) {
+        masters.push_back({{"path", safe(node.path)},
+                           {"status", status_of(node)},
+                           {"iommu", path_of(description, entry.provider)},
+                           {"specifier", entry.args},
+                           {"phandle", entry.phandle},
+                           {"result", name(entry.result)},
+                           {"reachable", node.reachable},
+                           {"expect", translated ? "translated" : "no-iommu"},
+                           {"dma_coherent", node.dma_coherent},
+                           {"dma_ranges", path_of(description, node.dma_ranges_node)}});
+    }
+}
+
+void add_map(const Description& description, const Node& node, ordered_json& maps) {
+    if (!node.iommu_map) return;
+    for (const IommuMapRow& row : node.iommu_map->rows) {
+        maps.push_back({{"path", safe(node.path)},
+                        {"base", row.base},
+                        {"iommu", path_of(description, row.provider)},
+                        {"out_base", row.out},
+                        {"length", row.length},
+                        {"mask", node.iommu_map->mask ? ordered_json(*node.iommu_map->mask) : ordered_json(nullptr)},
+                        {"phandle", row.phandle},
+                        {"reachable", node.reachable},
+                        {"dma_coherent", node.dma_coherent},
+                        {"dma_ranges", path_of(description, node.bus_dma_ranges_node)}});
+    }
+}
+
+void add_legacy(const Description& description, const Node& node, ordered_json& legacy) {
+    for (const firmware::LegacyMaster& master : node.mmu_masters) {
+        legacy.push_back({{"path", path_of(description, master.master)},
+                          {"iommu", safe(node.path)},
+                          {"stream_ids", master.stream_ids}});
+    }
+}
+
+std::string size_text(std::uint64_t bytes) {
+    static constexpr std::pair<std::uint64_t, std::string_view> kUnits[] = {
+        {std::uint64_t{1} << 40, "TiB"}, {std::uint64_t{1} << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}};
+    for (const auto& [unit, text] : kUnits) {
+        if (bytes != 0 && bytes % unit == 0) return fmt::format("{} {}", bytes / unit, text);
+    }
+    return fmt::format("{} B", bytes);
+}
+
+std::string list(const std::vector<std::uint32_t>& words) {
+    if (words.empty()) return "no id";
+    std::string text;
+    for (const std::uint32_t word : words) text += fmt::format("{}{:#x}", text.empty() ? "" : " ", word);
+    return text;
+}
+
+void write_iommus(const Description& description, std::string& out) {
+    out += "\nIOMMUs\n";
+    const std::vector<NodeIndex> providers = description.providers();
+    if (providers.empty()) out += "  none\n";
+    for (const NodeIndex at : providers) {
+        const Node& node = description.node(at);
+        out += fmt::format("  {}  {} ({})", safe(node.path), architecture_of(node).name,
+                           node.compatible.empty() ? "no compatible" : safe(node.compatible.front()));
+        if (!node.regs.empty() && node.regs.front().cpu_address) {
+            out += fmt::format(", registers {} at {:#x}", size_text(node.regs.front().size),
+                               *node.regs.front().cpu_address);
+        }
+        out += fmt::format(", {} cell{}", *node.iommu_cells, *node.iommu_cells == 1 ? "" : "s");
+        out += fmt::format(", {} interrupt{}", node.interrupts.size(), node.interrupts.size() == 1 ? "" : "s");
+        if (node.dma_coherent) out += ", coherent";
+        if (!node.reachable) out += node.available ? ", below a disabled node" : ", " + status_of(node);
+        out += '\n';
+    }
+}
+
+void write_masters(const Description& description, std::string& out) {
+    out += "\nMasters\n";
+    bool any = false;
+    for (std::uint32_t i = 0; i < description.nodes.size(); ++i) {
+        const Node& node = description.nodes[i];
+        if (!node.has_iommus) continue;
+        any = true;
+        const Description::Effective effective = description.effective_iommus(NodeIndex{i});
+        out += fmt::format("  {}  ", safe(node.path));
+        if (!node.reachable) out += "(not there: " + (node.available ? "parent disabled" : status_of(node)) + ") ";
+        if (!effective.translated) {
+            out += fmt::format("untranslated: {}", effective.stop ? name(*effective.stop) : "empty list");
+        }
+        for (std::size_t k = 0; k < effective.entries.size(); ++k) {
+            const IommuEntry& entry = *effective.entries[k];
+            const bool same = k != 0 && entry.provider == effective.entries[k - 1]->provider;
+            out +=
+                same ? ", " : fmt::format("{}{}: ", k == 0 ? "" : "; ", safe(description.node(*entry.provider).path));
+            out += list(entry.args);
+        }
+        if (effective.translated && effective.stop) out += fmt::format(" (list ends early: {})", name(*effective.stop));
+        if (node.dma_coherent) out += ", coherent";
+        out += '\n';
+    }
+    for (const Node& node : description.nodes) {
+        for (const firmware::LegacyMaster& master : node.mmu_masters) {
+            any = true;
+            out += fmt::format("  {}  {}: {} (legacy mmu-masters)\n",
+                               master.master ? safe(description.node(*master.master).path)
+                                             : fmt::format("phandle {:#x}, no node", master.phandle),
+                               safe(node.path), list(master.stream_ids));
+        }
+    }
+    if (!any) out += "  none with a node of their own\n";
+}
+
+void write_maps(const Description& description, std::string& out) {
+    out += "\nMaps of requester ids\n";
+    bool any = false;
+    for (const Node& node : description.nodes) {
+        if (!node.iommu_map) continue;
+        any = true;
+        out += fmt::format("  {}{}", safe(node.path), node.reachable ? "" : "  (not there)");
+        if (node.iommu_map->mask) out += fmt::format("  mask {:#x}", *node.iommu_map->mask);
+        if (node.iommu_map->malformed) out += "  malformed: every look-up is an error";
+        out += '\n';
+        for (const IommuMapRow& row : node.iommu_map->rows) {
+            const std::string target = row.provider ? safe(description.node(*row.provider).path)
+                                                    : fmt::format("phandle {:#x}, no node", row.phandle);
+            if (row.length == 0) {
+                out += fmt::format("    nothing (length 0 at {:#x}) -> {}\n", row.base, target);
+                continue;
+            }
+            out +=
+                fmt::format("    {:#x}-{:#x} -> {} {:#x}-{:#x}\n", row.base, std::uint64_t{row.base} + row.length - 1,
+                            target, row.out, std::uint64_t{row.out} + row.length - 1);
+        }
+    }
+    if (!any) out += "  none\n";
+}
+
+void write_groups(const Description& description, std::string& out) {
+    out += "\nGroups to expect\n";
+    const ExpectedGroups expected = expected_groups(description);
+    bool any = false;
+    for (const ExpectedGroup& group : expected.groups) {
+        any = true;
+        out += "  ";
+        for (std::size_t i = 0; i < group.members.size(); ++i) {
+            out += (i == 0 ? "" : ", ") + safe(description.node(group.members[i]).path);
+        }
+        out += fmt::format("  behind {}\n", safe(description.node(group.iommu).path));
+    }
+    for (const Refusal& refusal : expected.refusals) {
+        any = true;
+        out += fmt::format("  no group: {}: {}\n", safe(description.node(refusal.master).path), safe(refusal.why));
+    }
+    for (const Node& node : description.nodes) {
+        if (!node.iommu_map || !node.reachable || node.iommu_map->malformed) continue;
+        any = true;
+        out += fmt::format("  functions behind {}: by topology, isolation (ACS) and probe order\n", safe(node.path));
+    }
+    if (!any) out += "  none\n";
+}
+
+}  // namespace
+
+ordered_json inspect_json(const Description& description) {
+    ordered_json iommus = ordered_json::array();
+    ordered_json masters = ordered_json::array();
+    ordered_json maps = ordered_json::array();
+    ordered_json legacy = ordered_json::array();
+    for (std::uint32_t i = 0; i < description.nodes.size(); ++i) {
+        const Node& node = description.nodes[i];
+        if (node.iommu_cells) iommus.push_back(iommu_json(node));
+        add_masters(description, NodeIndex{i}, masters);
+        add_map(description, node, maps);
+        add_legacy(description, node, legacy);
+    }
+    ordered_json groups = ordered_json::array();
+    const ExpectedGroups expected = expected_groups(description);
+    for (const ExpectedGroup& group : expected.groups) {
+        ordered_json members = ordered_json::array();
+        for (const NodeIndex member : group.members) members.push_back(path_of(description, member));
+        groups.push_back({{"iommu", path_of(description, group.iommu)}, {"members", members}});
+    }
+    ordered_json refused = ordered_json::array();
+    for (const Refusal& refusal : expected.refusals) {
+        refused.push_back({{"path", path_of(description, refusal.master)}, {"why", safe(refusal.why)}});
+    }
+    ordered_json memory = ordered_json::array();
+    for (const firmware::MemoryRange& range : description.memory) {
+        memory.push_back({{"base", range.base}, {"size", range.size}});
+    }
+    ordered_json oddities = ordered_json::array();
+    for (const firmware::Oddity& oddity : description.oddities) {
+        oddities.push_back({{"path", safe(oddity.path)}, {"what", safe(oddity.what)}});
+    }
+    return {{"schema", "xlate.inspect/1"},
+            {"source", safe(description.source)},
+            {"origin", origin_of(description)},
+            {"iommus", iommus},
+            {"masters", masters},
+            {"maps", maps},
+            {"legacy_masters", legacy},
+            {"groups", groups},
+            {"refused", refused},
+            {"memory", memory},
+            {"oddities", oddities}};
+}
+
+std::string inspect_text(const Description& description) {
+    std::uint64_t memory = 0;
+    for (const firmware::MemoryRange& range : description.memory) memory += range.size;
+    std::string out = fmt::format("{}: {}, {} nodes, {} of memory\n", safe(description.source), origin_of(description),
+                                  description.nodes.size(), size_text(memory));
+    write_iommus(description, out);
+    write_masters(description, out);
+    write_maps(description, out);
+    write_groups(description, out);
+    out += "\nOddities\n";
+    if (description.oddities.empty()) out += "  none\n";
+    for (const firmware::Oddity& oddity : description.oddities) {
+        out += fmt::format("  {}: {}\n", safe(oddity.path), safe(oddity.what));
+    }
+    return out;
+}
+
+}  // namespace xlate::study

@@ -1,0 +1,23 @@
+// `xlate inspect`: what the firmware says about IOMMUs, for a program and for an architect.
+// Source: design.md sections 3 and 4.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "firmware/description.hpp"
+
+namespace xlate::study {
+
+/// Schema "xlate.inspect/1". One entry a provider reference, in firmware order; addresses and ids are numbers.
+/// `iommus`: {path, compatible[], arch, cells, status, ...}; `masters`: {path, status, iommu, specifier[], ...} for
+/// each `iommus` entry, `iommu` null where no node answers; `maps`: {path, base, iommu, out_base, length, mask, ...}
+/// for each `iommu-map` row, `mask` null where all bits count; `groups`: see inspect_groups.hpp; `oddities`: {path,
+/// what}. `status` is the property's text, "okay" where there is none. All texts are printable ASCII.
+nlohmann::ordered_json inspect_json(const firmware::Description& description);
+
+/// The same for reading; ends with a line feed.
+std::string inspect_text(const firmware::Description& description);
+
+}  // namespace xlate::study

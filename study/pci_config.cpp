@@ -1,0 +1,256 @@
+#include "study/pci_config.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace xlate::study {
+namespace {
+
+using kernel::PciFunction;
+using kernel::PciKind;
+using kernel::PciRoot;
+
+std::optional<std::uint64_t> hex(std::string_view text, std::uint64_t highest) {
+    if (text.empty() || text.size() > 8) return std::nullopt;
+    const Parsed<std::uint64_t> parsed = parse_integer("0x" + std::string(text));
+    if (!parsed || parsed.value() > highest) return std::nullopt;
+    return parsed.value();
+}
+
+PciKind kind_of(PciConfig::Kind kind) {
+    switch (kind) {
+        case PciConfig::Kind::endpoint:
+            return PciKind::endpoint;
+        case PciConfig::Kind::root_port:
+            return PciKind::root_port;
+        case PciConfig::Kind::switch_upstream:
+            return PciKind::upstream_port;
+        case PciConfig::Kind::switch_downstream:
+            return PciKind::downstream_port;
+        case PciConfig::Kind::pci_bridge:
+            return PciKind::pci_bridge;
+        case PciConfig::Kind::pcie_pci_bridge:
+            return PciKind::pcie_to_pci_bridge;
+        case PciConfig::Kind::host_bridge:
+            return PciKind::host_bridge;
+        case PciConfig::Kind::conventional:
+            return PciKind::conventional;
+        case PciConfig::Kind::pci_pcie_bridge:
+            return PciKind::pci_to_pcie_bridge;
+        case PciConfig::Kind::event_collector:
+            return PciKind::event_collector;
+    }
+    return PciKind::endpoint;
+}
+
+/// What an ordinary device with this driver says about itself.
+struct KnownDevice {
+    const char* driver;        ///< as a config names it
+    const char* linux_driver;  ///< that binds
+    std::uint16_t vendor;
+    std::uint16_t product;
+    std::uint32_t class_code;
+};
+constexpr KnownDevice kKnownDevices[] = {
+    {"nvme", "nvme", 0x1b36, 0x0010, 0x010802},
+    {"e1000e", "e1000e", 0x8086, 0x10d3, 0x020000},
+    {"virtio-net", "virtio-pci", 0x1af4, 0x1041, 0x020000},
+    {"virtio-blk", "virtio-pci", 0x1af4, 0x1042, 0x010000},
+    {"virtio-console", "virtio-pci", 0x1af4, 0x1043, 0x078000},
+    {"virtio-rng", "virtio-pci", 0x1af4, 0x1044, 0x00ff00},
+    {"virtio-balloon", "virtio-pci", 0x1af4, 0x1045, 0x00ff00},
+    {"virtio-scsi", "virtio-pci", 0x1af4, 0x1048, 0x010000},
+    {"virtio-gpu", "virtio-pci", 0x1af4, 0x1050, 0x038000},
+};
+
+class RootMaker {
+public:
+    RootMaker(const Config& config, yaml::Findings& findings) : config_(config), findings_(findings) {}
+
+    PciFunction function(const PciConfig& from, const PciAddress& at, const std::string& path, bool conventional_bus) {
+        PciFunction made;
+        made.device = at.device;
+        made.function = at.function;
+        made.kind = kind_of(from.kind);
+        if (conventional_bus && made.kind == PciKind::endpoint) made.kind = PciKind::conventional;
+        made.hotplug = from.hotplug;
+        if (from.acs == PciConfig::Acs::yes) made.acs_capability = kernel::kAcsIsolation;
+        if (from.acs == PciConfig::Acs::no) made.acs_capability = 0;
+        made.driver = from.driver;
+        for (const KnownDevice& known : kKnownDevices) {
+            if (from.driver != known.driver) continue;
+            made.driver = known.linux_driver;
+            made.vendor = known.vendor;
+            made.product = known.product;
+            made.class_code = known.class_code;
+        }
+        read_id(from, path, made);
+        if (!from.below.empty() && !is_bridge(made.kind)) {
+            add(path + ".below", "only ports and bridges have something below them");
+            return made;
+        }
+        const bool conventional = made.kind == PciKind::pci_bridge || made.kind == PciKind::pcie_to_pci_bridge;
+        for (std::size_t i = 0; i < from.below.size(); ++i) {
+            const std::string below = fmt::format("{}.below[{}]", path, i);
+            const auto seat = address(from.below[i], below, false);
+            if (seat) insert(made.below, function(from.below[i], *seat, below, conventional), below);
+        }
+        return made;
+    }
+    std::optional<PciAddress> address(const PciConfig& from, const std::string& path, bool on_root) {
+        const Parsed<PciAddress> parsed = parse_pci_address(from.slot);
+        if (!parsed) {
+            add(from.slot.empty() ? path : path + ".slot", parsed.error());
+            return std::nullopt;
+        }
+        if (!on_root && parsed.value().has_bus) {
+            add(path + ".slot", fmt::format("found '{}': the bus behind a bridge is numbered by the scan", from.slot),
+                "device.function such as '00.0'");
+        }
+        return parsed.value();
+    }
+    void insert(std::vector<PciFunction>& functions, PciFunction made, const std::string& path) {
+        const auto key = [](const PciFunction& f) { return std::pair(f.device, f.function); };
+        const auto place =
+            std::find_if(functions.begin(), functions.end(), [&](const PciFunction& f) { return key(f) >= key(made); });
+        if (place != functions.end() && key(*place) == key(made)) {
+            add(path + ".slot", fmt::format("{:02x}.{} is taken already", made.device, made.function));
+            return;
+        }
+        functions.insert(place, std::move(made));
+    }
+
+private:
+    void add(const std::string& path, std::string what, std::string expected = {}) {
+        findings_.add(Diagnostic{config_.where(path), path, std::move(what), std::move(expected), ""});
+    }
+    void read_id(const PciConfig& from, const std::string& path, PciFunction& made) {
+        if (!from.id.empty()) {
+            const std::size_t colon = from.id.find(':');
+            const auto vendor = hex(std::string_view(from.id).substr(0, colon), 0xFFFF);
+            const auto product =
+                colon == std::string::npos ? std::nullopt : hex(std::string_view(from.id).substr(colon + 1), 0xFFFF);
+            if (!vendor || !product)
+                add(path + ".id", fmt::format("found '{}'", from.id), "vendor and device such as '1af4:1041'");
+            made.vendor = static_cast<std::uint16_t>(vendor.value_or(0));
+            made.product = static_cast<std::uint16_t>(product.value_or(0));
+        }
+        if (!from.device_class.empty()) {
+            const Parsed<std::uint64_t> code = parse_integer(from.device_class);
+            if (!code || code.value() > 0xFFFFFF) {
+                add(path + ".class", fmt::format("found '{}'", from.device_class), "24 bits such as '0x020000'");
+            } else {
+                made.class_code = static_cast<std::uint32_t>(code.value());
+            }
+        }
+    }
+
+    const Config& config_;
+    yaml::Findings& findings_;
+};
+
+/// Gives buses their numbers: a bus whole, then what is behind its bridges, depth first.
+class Scan {
+public:
+    explicit Scan(std::vector<PciSeat>& seats) : seats_(seats) {}
+    void root(const PciRoot& root) {
+        host_ = root.host;
+        domain_ = root.domain;
+        last_bus_ = root.bus;
+        bus(root.functions, root.bus, std::nullopt);
+    }
+
+private:
+    void bus(const std::vector<PciFunction>& functions, unsigned number, std::optional<std::uint32_t> alias) {
+        for (const PciFunction& function : functions) {
+            PciSeat seat;
+            seat.name = fmt::format("{:04x}:{:02x}:{:02x}.{}", domain_, number, function.device, function.function);
+            seat.own_id = number << 8 | function.device << 3 | function.function;
+            seat.wire_id = alias.value_or(seat.own_id);
+            seat.host = host_;
+            seat.domain = domain_;
+            seat.function = function;
+            seat.function.below.clear();
+            seats_.push_back(std::move(seat));
+        }
+        for (const PciFunction& function : functions) {
+            if (!is_bridge(function.kind)) continue;
+            const unsigned behind = ++last_bus_;
+            const std::uint32_t own = number << 8 | function.device << 3 | function.function;
+            std::optional<std::uint32_t> below = alias;  // the bridge nearest to the root speaks for what is behind it
+            if (!below && function.kind == PciKind::pcie_to_pci_bridge) below = behind << 8;
+            if (!below && (function.kind == PciKind::pci_bridge || function.kind == PciKind::pci_to_pcie_bridge))
+                below = own;
+            bus(function.below, behind, below);
+        }
+    }
+
+    std::vector<PciSeat>& seats_;
+    std::string host_;
+    unsigned domain_ = 0;
+    unsigned last_bus_ = 0;
+};
+
+}  // namespace
+
+Parsed<PciAddress> parse_pci_address(const std::string& text) {
+    const auto fail = [&] {
+        return Parsed<PciAddress>::failure(
+            fmt::format("found slot '{}'; expected bus:device.function such as '00:05.0', or device.function", text));
+    };
+    PciAddress address;
+    std::vector<std::string> parts;
+    std::string rest = text;
+    for (std::size_t colon = rest.find(':'); colon != std::string::npos; colon = rest.find(':')) {
+        parts.push_back(rest.substr(0, colon));
+        rest = rest.substr(colon + 1);
+    }
+    const std::size_t dot = rest.find('.');
+    const auto device = hex(rest.substr(0, dot), 31);
+    const auto function = dot == std::string::npos ? std::optional<std::uint64_t>(0) : hex(rest.substr(dot + 1), 7);
+    if (!device || !function || parts.size() > 2) return fail();
+    address.device = static_cast<unsigned>(*device);
+    address.function = static_cast<unsigned>(*function);
+    if (!parts.empty()) {
+        const auto bus = hex(parts.back(), 255);
+        const auto domain = parts.size() == 2 ? hex(parts.front(), 0xFFFF) : std::optional<std::uint64_t>(0);
+        if (!bus || !domain) return fail();
+        address.bus = static_cast<unsigned>(*bus);
+        address.domain = static_cast<unsigned>(*domain);
+        address.has_bus = true;
+    }
+    return address;
+}
+
+std::vector<PciRoot> make_pci_roots(const Config& config, yaml::Findings& findings) {
+    std::vector<PciRoot> roots;
+    RootMaker maker(config, findings);
+    for (std::size_t i = 0; i < config.soc.pci.size(); ++i) {
+        const PciConfig& from = config.soc.pci[i];
+        const std::string path = fmt::format("soc.pci[{}]", i);
+        const auto at = maker.address(from, path, true);
+        if (!at) continue;
+        auto root = std::find_if(roots.begin(), roots.end(), [&](const PciRoot& known) {
+            return known.host == from.host && known.domain == at->domain && known.bus == at->bus;
+        });
+        if (root == roots.end()) {
+            roots.push_back({from.host, at->domain, at->bus, {}});
+            root = roots.end() - 1;
+        }
+        maker.insert(root->functions, maker.function(from, *at, path, false), path);
+    }
+    return roots;
+}
+
+std::vector<PciSeat> seat_pci_functions(const std::vector<PciRoot>& roots) {
+    std::vector<PciSeat> seats;
+    Scan scan(seats);
+    for (const PciRoot& root : roots) scan.root(root);
+    return seats;
+}
+
+}  // namespace xlate::study

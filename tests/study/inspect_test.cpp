@@ -1,0 +1,264 @@
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "firmware/description.hpp"
+#include "study/inspect.hpp"
+#include "study/inspect_groups.hpp"
+#include "tests/corpus.hpp"
+
+using namespace xlate;
+using namespace xlate::firmware;
+using nlohmann::json;
+using nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+namespace {
+
+json load(const fs::path& path) {
+    std::ifstream stream(path);
+    REQUIRE(stream);
+    return json::parse(stream);
+}
+
+Description read(const fs::path& path) { return read_device_tree(read_file(path.string()), path.filename().string()); }
+
+std::vector<fs::path> trees(const fs::path& folder) {
+    std::vector<fs::path> found;
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+        if (entry.path().extension() == ".dtb") found.push_back(entry.path());
+    }
+    std::sort(found.begin(), found.end());
+    return found;
+}
+
+/// A description by hand: node 0 is the root; `add` returns the index of the new node.
+struct Tree {
+    Description tree;
+    Tree() {
+        tree.source = "hand";
+        tree.nodes.emplace_back();
+        tree.nodes[0].path = "/";
+    }
+    NodeIndex add(const std::string& name, const std::string& compatible) {
+        const NodeIndex at{static_cast<std::uint32_t>(tree.nodes.size())};
+        Node node;
+        node.name = name;
+        node.path = "/" + name;
+        node.parent = NodeIndex{0};
+        node.compatible = {compatible};
+        tree.nodes.push_back(node);
+        return at;
+    }
+    NodeIndex iommu(const std::string& name, const std::string& compatible, std::uint32_t cells) {
+        const NodeIndex at = add(name, compatible);
+        tree.nodes[index(at)].iommu_cells = cells;
+        tree.nodes[index(at)].phandle = static_cast<std::uint32_t>(index(at));
+        return at;
+    }
+    NodeIndex master(const std::string& name, NodeIndex iommu, const std::vector<std::vector<std::uint32_t>>& ids) {
+        const NodeIndex at = add(name, "test,master");
+        Node& node = tree.nodes[index(at)];
+        node.has_iommus = true;
+        for (const std::vector<std::uint32_t>& args : ids) {
+            node.iommus.push_back({static_cast<std::uint32_t>(index(iommu)), iommu, args, EntryResult::ok});
+        }
+        return at;
+    }
+    /// "a b | c" for the groups, "!d" for a refusal, in the order of expected_groups.
+    std::string groups() const {
+        std::string text;
+        const study::ExpectedGroups expected = study::expected_groups(tree);
+        for (const study::ExpectedGroup& group : expected.groups) {
+            if (!text.empty()) text += " | ";
+            for (std::size_t i = 0; i < group.members.size(); ++i) {
+                text += (i == 0 ? "" : " ") + tree.node(group.members[i]).name;
+            }
+        }
+        for (const study::Refusal& refusal : expected.refusals) text += " !" + tree.node(refusal.master).name;
+        return text;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("inspect: SMMUv3 gives each device a group and refuses an id that is taken", "[study][inspect]") {
+    Tree t;
+    const NodeIndex smmu = t.iommu("smmu", "arm,smmu-v3", 1);
+    t.master("a", smmu, {{1}});
+    t.master("b", smmu, {{2}, {2}, {3}});
+    t.master("c", smmu, {{4}, {1}});
+    t.master("d", smmu, {{0x10001}});
+    CHECK(t.groups() == "a | b | d !c");
+}
+
+TEST_CASE("inspect: SMMUv2 shares a group where ids match alike and refuses a partial overlap", "[study][inspect]") {
+    Tree t;
+    const NodeIndex smmu = t.iommu("smmu", "arm,mmu-500", 2);
+    t.master("a", smmu, {{0x400, 0x1f}});
+    t.master("b", smmu, {{0x410, 0}});
+    t.master("c", smmu, {{0x800, 0}});
+    t.master("d", smmu, {{0x410, 0x3f}});
+    CHECK(t.groups() == "a b | c !d");
+}
+
+TEST_CASE("inspect: an IOMMU without ids puts all its devices into one group; with several the last one counts",
+          "[study][inspect]") {
+    Tree t;
+    const NodeIndex one = t.iommu("one", "rockchip,iommu", 0);
+    const NodeIndex two = t.iommu("two", "rockchip,rk3568-iommu", 0);
+    t.master("a", one, {{}});
+    t.master("b", one, {{}});
+    const NodeIndex c = t.master("c", one, {{}});
+    t.tree.nodes[index(c)].iommus.push_back({static_cast<std::uint32_t>(index(two)), two, {}, EntryResult::ok});
+    t.master("d", two, {{}});
+    CHECK(t.groups() == "a b | c d");
+}
+
+TEST_CASE("inspect: what is not there, or not translated, is in no group", "[study][inspect]") {
+    Tree t;
+    const NodeIndex smmu = t.iommu("smmu", "arm,smmu-v3", 1);
+    const NodeIndex off = t.master("off", smmu, {{1}});
+    t.tree.nodes[index(off)].reachable = false;
+    const NodeIndex disabled = t.master("disabled", smmu, {{2}});
+    t.tree.nodes[index(disabled)].iommus[0].result = EntryResult::provider_disabled;
+    CHECK(t.groups().empty());
+}
+
+TEST_CASE("inspect: groups of platform devices are those that Linux made", "[study][inspect][corpus]") {
+    if (tests::skip_without_corpus()) return;
+    std::size_t compared = 0;
+    for (const char* boot :
+         {"dt-odd-consumers-6.12", "dt-odd-consumers-6.1", "dt-rockchip-fake-6.12", "dt-smmuv2-fake-6.12"}) {
+        CAPTURE(boot);
+        const fs::path folder = *tests::corpus() / "linux-boot" / boot;
+        const Description tree = read(folder / "board.dtb");
+        std::map<int, std::set<std::string>> taken;
+        const json truth = load(folder / "truth.json");
+        for (const json& device : truth.at("devices")) {
+            if (device.at("group").is_null() || !device.value("of_node", json()).is_string()) continue;
+            const std::optional<NodeIndex> at = tree.find_path(device.at("of_node").get<std::string>());
+            if (at && tree.node(*at).has_iommus) taken[device.at("group").get<int>()].insert(tree.node(*at).path);
+        }
+        std::set<std::set<std::string>> partition;
+        for (const auto& [id, members] : taken) partition.insert(members);
+        std::set<std::set<std::string>> expected;
+        std::set<std::string> out_of_range;
+        for (const study::ExpectedGroup& group : study::expected_groups(tree).groups) {
+            std::set<std::string> members;
+            for (const NodeIndex member : group.members) {
+                const Node& node = tree.node(member);
+                // How many ids an SMMU has is in its registers, not in the firmware: 16 bits in QEMU.
+                const auto& entries = node.iommus;
+                const bool beyond = std::any_of(entries.begin(), entries.end(), [&](const IommuEntry& entry) {
+                    return tree.node(group.iommu).is_compatible("arm,smmu-v3") && entry.args.at(0) > 0xffff;
+                });
+                if (!beyond) members.insert(node.path);
+            }
+            if (!members.empty()) expected.insert(members);
+        }
+        CHECK(expected == partition);
+        compared += partition.size();
+    }
+    CHECK(compared >= 15);
+}
+
+TEST_CASE("inspect: the JSON holds every reference of every real board, in firmware order",
+          "[study][inspect][corpus]") {
+    if (tests::skip_without_corpus()) return;
+    for (const fs::path& path : trees(*tests::corpus() / "dtb")) {
+        CAPTURE(path.filename().string());
+        fs::path facts = path;
+        facts.replace_extension(".expected.json");
+        const json want = load(facts);
+        const ordered_json have = study::inspect_json(read(path));
+        CHECK(have.at("schema") == "xlate.inspect/1");
+        CHECK(have.begin().key() == "schema");
+
+        REQUIRE(have.at("iommus").size() == want.at("providers").size());
+        for (std::size_t i = 0; i < want.at("providers").size(); ++i) {
+            const ordered_json& iommu = have.at("iommus")[i];
+            const json& provider = want.at("providers")[i];
+            CHECK(iommu.at("path") == provider.at("path"));
+            CHECK(iommu.at("compatible") == ordered_json(provider.at("compatible")));
+            CHECK(iommu.at("cells") == provider.at("iommu_cells"));
+            CHECK(iommu.at("status") == (provider.at("status").is_null() ? json("okay") : provider.at("status")));
+            CAPTURE(provider.at("compatible").dump());
+            CHECK(iommu.at("arch") != "unknown");
+        }
+        std::size_t at = 0;
+        for (const json& consumer : want.at("consumers")) {
+            for (const json& entry : consumer.at("iommus")) {
+                REQUIRE(at < have.at("masters").size());
+                const ordered_json& master = have.at("masters")[at++];
+                CHECK(master.at("path") == consumer.at("path"));
+                CHECK(master.at("iommu") == (entry.contains("provider") ? entry.at("provider") : json(nullptr)));
+                CHECK(master.at("specifier") == ordered_json(entry.value("args", json::array())));
+                CHECK(master.at("result") == entry.at("result"));
+                CHECK(master.at("expect") == consumer.at("expect"));
+            }
+        }
+        CHECK(at == have.at("masters").size());
+        at = 0;
+        for (const json& map : want.at("iommu_maps")) {
+            for (const json& row : map.at("entries")) {
+                REQUIRE(at < have.at("maps").size());
+                const ordered_json& line = have.at("maps")[at++];
+                CHECK(line.at("path") == map.at("path"));
+                CHECK(line.at("iommu") == row.at("provider"));
+                CHECK(line.at("base") == std::stoul(row.at("base").get<std::string>(), nullptr, 16));
+                CHECK(line.at("out_base") == std::stoul(row.at("out").get<std::string>(), nullptr, 16));
+                CHECK(line.at("length") == std::stoul(row.at("length").get<std::string>(), nullptr, 16));
+                CHECK(line.at("mask").is_null() == map.at("mask").is_null());
+            }
+        }
+        CHECK(at == have.at("maps").size());
+    }
+}
+
+TEST_CASE("inspect: the text says what an architect asks first", "[study][inspect]") {
+    Tree t;
+    const NodeIndex smmu = t.iommu("smmu@9050000", "arm,smmu-v3", 1);
+    t.tree.nodes[index(smmu)].regs.push_back({0x9050000, 0x20000, 0x9050000, "", 0});
+    t.tree.nodes[index(smmu)].dma_coherent = true;
+    t.master("usb@c000", smmu, {{1}, {2}});
+    const NodeIndex host = t.add("pcie@40000000", "pci-host-ecam-generic");
+    IommuMap map;
+    map.rows.push_back({0, 1, smmu, 0x100, 0x10000});
+    map.mask = 0xfff8;
+    t.tree.nodes[index(host)].iommu_map = map;
+    t.tree.memory.push_back({0x40000000, 0x40000000});
+    t.tree.oddities.push_back({"/pcie@40000000", "iommu-map-mask: \x1b[31mfolds"});
+    CHECK(study::inspect_text(t.tree) ==
+          "hand: devicetree, 4 nodes, 1 GiB of memory\n"
+          "\n"
+          "IOMMUs\n"
+          "  /smmu@9050000  smmuv3 (arm,smmu-v3), registers 128 KiB at 0x9050000, 1 cell, 0 interrupts, coherent\n"
+          "\n"
+          "Masters\n"
+          "  /usb@c000  /smmu@9050000: 0x1, 0x2\n"
+          "\n"
+          "Maps of requester ids\n"
+          "  /pcie@40000000  mask 0xfff8\n"
+          "    0x0-0xffff -> /smmu@9050000 0x100-0x100ff\n"
+          "\n"
+          "Groups to expect\n"
+          "  /usb@c000  behind /smmu@9050000\n"
+          "  functions behind /pcie@40000000: by topology, isolation (ACS) and probe order\n"
+          "\n"
+          "Oddities\n"
+          "  /pcie@40000000: iommu-map-mask: \\x1b[31mfolds\n");
+}
+
+TEST_CASE("inspect: texts that are no UTF-8 still make a JSON document", "[study][inspect]") {
+    Tree t;
+    t.iommu("smmu\xff\n", "arm,smmu-v3\xc3", 1);
+    CHECK(study::inspect_json(t.tree).dump().find("smmu\\\\xff\\\\x0a") != std::string::npos);
+}
