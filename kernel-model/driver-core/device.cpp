@@ -33,6 +33,7 @@ BusType::BusType(Kernel& kernel, std::string bus_name)
     : HeapObject(kernel, "bus_type"),
       name(std::move(bus_name)),
       klist_length(*this, "bus->klist_devices"),
+      klist_drivers(*this, "bus->klist_drivers"),
       iommu_ops(*this, "bus->iommu_ops"),
       notifier_lock(kernel, "bus notifier rwsem", name) {}
 

@@ -81,6 +81,7 @@ public:
     const std::string name;
     std::vector<Ptr<Device>> devices;  ///< klist, in order of device_add; removed ones leave a hole (null)
     Shared<unsigned> klist_length;     ///< of `devices`: the point of a klist step
+    Shared<unsigned> klist_drivers;    ///< of `drivers`
     std::vector<Driver*> drivers;      ///< in order of registration
     Shared<IommuOps*> iommu_ops;       ///< base: one pointer a bus, no lock (kernel-probe.md 1.2)
     RwSemaphore notifier_lock;

@@ -69,6 +69,8 @@ public:
     Shared<Ptr<FwspecIds>> ids;   ///< `ids_separate`: none while there is one id or none
     IdSlots inline_ids;           ///< base: behind the struct; `ids_separate`: [0] is single_id
 
+    bool parsing = false;  ///< still private to the parser that made it (only read by the repair of D-8c)
+
     unsigned num_ids(const char* step) const { return count.read(step); }
     /// The i-th id, in firmware order.
     std::uint32_t id(unsigned i, const char* step) const;

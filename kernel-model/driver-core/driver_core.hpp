@@ -1,0 +1,88 @@
+// The driver core: devices meet drivers, and what cannot be bound yet waits. Linux drivers/base/dd.c.
+// Source: shared/spec/kernel-probe.md sections 2.1 (DD0..DD13), 2.10 and 11.5.
+#pragma once
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "kernel-model/core/kernel.hpp"
+#include "kernel-model/driver-core/device.hpp"
+
+namespace xlate::kernel {
+
+struct DriverCoreParameters {
+    unsigned deferred_probe_timeout_s = 10;  ///< 0: no waiting
+    bool modules = true;                     ///< CONFIG_MODULES
+    unsigned cpus = 2;
+    bool rechecks_trigger = true;  ///< DD13's second half; false only to show that it closes the lost wake-up
+};
+
+/// One per kernel. All functions run on a task unless said.
+class DriverCore : public HeapObject {
+public:
+    DriverCore(Kernel& kernel, DriverCoreParameters parameters);
+
+    /// Boot time, host side allowed.
+    void bus_register(BusType& bus) { buses_.push_back(&bus); }
+
+    /// Adds the device to its bus, tells N1, and tries to bind it (`attach` = false: PCI, which attaches later).
+    void device_add(Ptr<Device> dev, bool attach = true);
+    /// device_initial_probe / device_attach: tries the bus' drivers in order of registration. `allow_async`: drivers
+    /// that ask for it are tried by a task of their own. 1 bound, 0 nobody wants it, < 0 deferred.
+    int device_attach(Device& dev, bool allow_async = false);
+    /// Unbinds, takes the device off its bus, tells N2.
+    void device_del(Device& dev);
+    /// Unbinds its driver.
+    void device_release_driver(Device& dev);
+
+    /// Registers, then tries every unbound device of the bus in bus order; restarts the deferral timer.
+    void driver_register(Driver& driver);
+    /// Waits for asynchronous probes that were started so far.
+    void async_synchronize_full(const char* step);
+
+    // Deferred probe.
+    int driver_deferred_probe_check_state(Device& dev);
+    void driver_deferred_probe_trigger(const char* step);
+    /// late_initcall: enables the list, retries twice, starts the timer.
+    void deferred_probe_initcall();
+    const std::vector<Device*>& pending() const { return pending_; }
+
+    const std::vector<BusType*>& buses() const { return buses_; }
+    void visit_pointers(PointerVisitor& visitor) const override;
+
+private:
+    enum class Tried { no_match, tried };
+    int driver_probe_device(Driver& driver, Device& dev);
+    int do_driver_probe_device(Driver& driver, Device& dev);
+    int really_probe(Driver& driver, Device& dev);
+    int really_probe_steps(Driver& driver, Device& dev);
+    void async_attach(Device& dev, Driver* driver);
+    void spawn_async(Device& dev, Driver* driver);
+    void driver_deferred_probe_add(Device& dev);
+    void driver_deferred_probe_del(Device& dev);
+    void deferred_probe_work_func();
+    void deferred_probe_extend_timeout();
+    void deferred_probe_timeout_work_func();
+    void start_timer();
+    void queue_deferred_work(const char* step);
+
+    Kernel& k_;
+    const DriverCoreParameters parameters_;
+    std::vector<BusType*> buses_;
+
+    Mutex deferred_probe_mutex_;
+    std::vector<Device*> pending_;  ///< under the mutex, as active_
+    std::deque<Device*> active_;
+    Shared<unsigned> deferred_trigger_count_;
+    Shared<bool> driver_deferred_probe_enable_;
+    Shared<bool> initcalls_done_;
+    Shared<unsigned> driver_deferred_probe_timeout_;  ///< seconds; 0 once it has fired
+    Workqueue deferred_wq_;
+    bool work_pending_ = false;
+    std::optional<TimerId> timer_;
+    std::vector<Task*> async_tasks_;
+    unsigned async_count_ = 0;
+};
+
+}  // namespace xlate::kernel

@@ -1,0 +1,141 @@
+// Default domains and attaching: kernel-probe.md 2.7 (SDD) and 2.8.
+#include "kernel-model/iommu-core/iommu_core.hpp"
+
+namespace xlate::kernel {
+
+namespace {
+
+bool is_dma(DomainType type) { return type == DomainType::dma || type == DomainType::dma_fq; }
+
+IommuOps* ops_of(Device& dev, const char* step) {
+    return dev.iommu.read(step).deref(step)->iommu_dev.read(step).deref(step)->ops.read(step);
+}
+
+}  // namespace
+
+Ptr<IommuDomain> IommuCore::domain_alloc(IommuOps* ops, Device& dev, DomainType type) {
+    Frame frame{k, "__iommu_domain_alloc"};
+    k.spend(k.costs.domain_allocation);
+    if (type == DomainType::identity) {
+        const Ptr<IommuDomain> fixed = ops->identity_domain();
+        if (fixed) return fixed;
+    }
+    const Ptr<IommuDomain> domain = ops->domain_alloc_for(dev, type);
+    if (!domain) return {};
+    domain->type = type;
+    if (is_dma(type) && dma != nullptr && dma->get_dma_cookie(domain) != 0) {
+        domain->free();
+        k.heap.release(domain, "SDD2");
+        return {};
+    }
+    return domain;
+}
+
+void IommuCore::domain_free(Ptr<IommuDomain> domain, const char* step) {
+    Frame frame{k, "iommu_domain_free"};
+    if (domain.deref(step)->is_static) return;  // identity and blocked singletons have no free op
+    if (is_dma(domain->type) && dma != nullptr) dma->put_dma_cookie(domain);
+    domain->free();
+    k.heap.release(domain, step);
+}
+
+int IommuCore::do_iommu_attach_device(Ptr<IommuDomain> domain, Device& dev) {
+    Frame frame{k, "__iommu_attach_device"};
+    const int err = domain.deref("SDD4")->attach_dev(dev);
+    if (err != 0) return err;
+    if (!variant.has(Cap::domain_after_probe))
+        dev.iommu.read("SDD4").deref("SDD4")->attach_deferred.write(false, "SDD4");
+    Event event;
+    event.time = k.now();
+    event.kind = EventKind::attach_device_to_domain;
+    event.device = dev.name;
+    k.events.record(event);
+    return 0;
+}
+
+int IommuCore::device_set_domain(Ptr<IommuGroup> group, Device& dev, Ptr<IommuDomain> domain) {
+    Frame frame{k, "__iommu_device_set_domain"};
+    const Ptr<DevIommu> container = dev.iommu.read("PD8");
+    if (container.deref("PD8")->require_direct.read("PD8") && domain->type == DomainType::blocked) return -kEINVAL;
+    if (container.deref("PD8")->attach_deferred.read("PD8")) {
+        if (domain == group->default_domain.read("PD8")) return 0;
+        container.deref("PD8")->attach_deferred.write(false, "PD8");
+    }
+    return do_iommu_attach_device(domain, dev);
+}
+
+/// SDD1: what the members' drivers want; `none` if nobody has a wish.
+DomainType IommuCore::wanted_type(Ptr<IommuGroup> group, int& err) {
+    DomainType wish = DomainType::none;
+    for (const Ptr<GroupDevice> member : group->devices) {
+        Device& dev = *member.deref("SDD1")->dev;
+        const DomainType wanted = ops_of(dev, "SDD1")->def_domain_type(dev);
+        if (wanted == DomainType::none || wanted == wish) continue;
+        if (wish != DomainType::none) {
+            k.console.err(dev.prefix(),
+                          "IOMMU driver error, requesting conflicting def_domain_type, {} and {}, for group {}",
+                          name(wish), name(wanted), group->id);
+            wish = DomainType::identity;  // identity wins a conflict
+            continue;
+        }
+        wish = wanted;
+    }
+    err = 0;
+    return wish;
+}
+
+Ptr<IommuDomain> IommuCore::alloc_default_domain(Ptr<IommuGroup> group, DomainType forced) {
+    Device& dev = *group->devices.front().deref("SDD2")->dev;
+    IommuOps* const ops = ops_of(dev, "SDD2");
+    const Ptr<IommuDomain> fixed = ops->default_domain();
+    if (fixed) return fixed;
+    if (forced != DomainType::none) return domain_alloc(ops, dev, forced);
+    const DomainType type = parameters.default_type();
+    Ptr<IommuDomain> domain = domain_alloc(ops, dev, type);
+    if (domain || type == DomainType::dma) return domain;
+    domain = domain_alloc(ops, dev, DomainType::dma);
+    if (domain)
+        k.console.warn("", "Failed to allocate default IOMMU domain of type {} for group {} - Falling back to DMA",
+                       name(type), group->id);
+    return domain;
+}
+
+int IommuCore::iommu_setup_default_domain(Ptr<IommuGroup> group) {
+    Frame frame{k, "iommu_setup_default_domain"};
+    group.deref("SDD1")->mutex.assert_held("SDD1");
+    if (group->devices.empty()) return 0;
+    int err = 0;
+    const DomainType wish = wanted_type(group, err);
+    if (err != 0) return err;
+    const Ptr<IommuDomain> domain = alloc_default_domain(group, wish);
+    if (!domain) return -kENODEV;
+    const Ptr<IommuDomain> old = group->default_domain.read("SDD3");
+    if (old == domain) return 0;
+    group->default_domain.write(domain, "SDD4");
+    if (!group->domain.read("SDD4")) {
+        // The first attach may not fail: go on over errors, report the last one.
+        for (const Ptr<GroupDevice> member : group->devices) {
+            const int result = device_set_domain(group, *member.deref("SDD4")->dev, domain);
+            if (result != 0) err = result;
+        }
+        group->domain.write(domain, "SDD4");
+        if (err != 0) k.reports.warn("the first attach of a group's default domain failed", "SDD4");
+        if (old) domain_free(old, "SDD4");
+    }
+    return err;
+}
+
+void IommuCore::iommu_setup_dma_ops(Device& dev, std::uint64_t base, std::uint64_t limit) {
+    Frame frame{k, "iommu_setup_dma_ops"};
+    const Ptr<IommuDomain> domain = iommu_get_domain_for_dev(dev, "ODC6");
+    bool ok = static_cast<bool>(domain);
+    if (ok && is_dma(domain.deref("ODC6")->type)) {
+        ok = dma == nullptr || dma->init_domain(domain, base, limit, dev) == 0;
+        if (ok) dev.dma_ops.write(DmaOps::iommu, "ODC6");
+    } else if (ok && variant.has(Cap::core_sets_dma_ops)) {
+        dev.dma_ops.write(DmaOps::direct, "ODC6");
+    }
+    if (!ok) k.console.warn("", "Failed to set up IOMMU for device {}; retaining platform DMA ops", dev.name);
+}
+
+}  // namespace xlate::kernel
