@@ -99,6 +99,10 @@ private:
             result_.refusals.push_back({master, provider.path + " is below a disabled node and never appears"});
             return;
         }
+        if (architecture_of(provider).name == kUnknown.name) {
+            result_.refusals.push_back({master, "no driver is known for " + provider.path});
+            return;
+        }
         const GroupRule rule = architecture_of(provider).rule;
         std::vector<Owned>& owned = owned_[iommu];
         std::optional<std::size_t> group;

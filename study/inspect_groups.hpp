@@ -28,7 +28,7 @@ struct Architecture {
     bool last_entry_wins;  ///< of several providers in one list; otherwise the first one does
 };
 
-/// By `compatible`, most specific first; an unknown provider has name "unknown" and groups per device.
+/// By `compatible`, most specific first; an unknown provider has name "unknown".
 const Architecture& architecture_of(const firmware::Node& provider);
 
 struct ExpectedGroup {

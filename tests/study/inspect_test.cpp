@@ -17,7 +17,6 @@
 using namespace xlate;
 using namespace xlate::firmware;
 using nlohmann::json;
-using nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
 namespace {
@@ -149,20 +148,25 @@ TEST_CASE("inspect: groups of platform devices are those that Linux made", "[stu
         }
         std::set<std::set<std::string>> partition;
         for (const auto& [id, members] : taken) partition.insert(members);
+        // How many ids and contexts an SMMU has is in its registers, not in the firmware: such failures are left out.
+        std::set<std::string> failed;
+        for (const json& failure : truth.at("iommu_probe_failures")) {
+            for (const json& device : truth.at("devices")) {
+                if (device.at("name") == failure.at("device")) failed.insert(device.at("of_node").get<std::string>());
+            }
+        }
+        const study::ExpectedGroups groups = study::expected_groups(tree);
         std::set<std::set<std::string>> expected;
-        std::set<std::string> out_of_range;
-        for (const study::ExpectedGroup& group : study::expected_groups(tree).groups) {
+        for (const study::ExpectedGroup& group : groups.groups) {
             std::set<std::string> members;
             for (const NodeIndex member : group.members) {
-                const Node& node = tree.node(member);
-                // How many ids an SMMU has is in its registers, not in the firmware: 16 bits in QEMU.
-                const auto& entries = node.iommus;
-                const bool beyond = std::any_of(entries.begin(), entries.end(), [&](const IommuEntry& entry) {
-                    return tree.node(group.iommu).is_compatible("arm,smmu-v3") && entry.args.at(0) > 0xffff;
-                });
-                if (!beyond) members.insert(node.path);
+                if (failed.count(tree.node(member).path) == 0) members.insert(tree.node(member).path);
             }
             if (!members.empty()) expected.insert(members);
+        }
+        for (const study::Refusal& refusal : groups.refusals) {
+            if (refusal.why.find("is taken by") != std::string::npos)
+                CHECK(failed.count(tree.node(refusal.master).path) == 1);
         }
         CHECK(expected == partition);
         compared += partition.size();
@@ -178,16 +182,15 @@ TEST_CASE("inspect: the JSON holds every reference of every real board, in firmw
         fs::path facts = path;
         facts.replace_extension(".expected.json");
         const json want = load(facts);
-        const ordered_json have = study::inspect_json(read(path));
+        const json have = json::parse(study::inspect_json(read(path)).dump());
         CHECK(have.at("schema") == "xlate.inspect/1");
-        CHECK(have.begin().key() == "schema");
 
         REQUIRE(have.at("iommus").size() == want.at("providers").size());
         for (std::size_t i = 0; i < want.at("providers").size(); ++i) {
-            const ordered_json& iommu = have.at("iommus")[i];
+            const json& iommu = have.at("iommus")[i];
             const json& provider = want.at("providers")[i];
             CHECK(iommu.at("path") == provider.at("path"));
-            CHECK(iommu.at("compatible") == ordered_json(provider.at("compatible")));
+            CHECK(iommu.at("compatible") == provider.at("compatible"));
             CHECK(iommu.at("cells") == provider.at("iommu_cells"));
             CHECK(iommu.at("status") == (provider.at("status").is_null() ? json("okay") : provider.at("status")));
             CAPTURE(provider.at("compatible").dump());
@@ -197,10 +200,10 @@ TEST_CASE("inspect: the JSON holds every reference of every real board, in firmw
         for (const json& consumer : want.at("consumers")) {
             for (const json& entry : consumer.at("iommus")) {
                 REQUIRE(at < have.at("masters").size());
-                const ordered_json& master = have.at("masters")[at++];
+                const json& master = have.at("masters")[at++];
                 CHECK(master.at("path") == consumer.at("path"));
                 CHECK(master.at("iommu") == (entry.contains("provider") ? entry.at("provider") : json(nullptr)));
-                CHECK(master.at("specifier") == ordered_json(entry.value("args", json::array())));
+                CHECK(master.at("specifier") == entry.value("args", json::array()));
                 CHECK(master.at("result") == entry.at("result"));
                 CHECK(master.at("expect") == consumer.at("expect"));
             }
@@ -210,7 +213,7 @@ TEST_CASE("inspect: the JSON holds every reference of every real board, in firmw
         for (const json& map : want.at("iommu_maps")) {
             for (const json& row : map.at("entries")) {
                 REQUIRE(at < have.at("maps").size());
-                const ordered_json& line = have.at("maps")[at++];
+                const json& line = have.at("maps")[at++];
                 CHECK(line.at("path") == map.at("path"));
                 CHECK(line.at("iommu") == row.at("provider"));
                 CHECK(line.at("base") == std::stoul(row.at("base").get<std::string>(), nullptr, 16));
