@@ -100,6 +100,13 @@ std::vector<std::string> Decoder::texts(NodeIndex at, Known known) {
     return list;
 }
 
+bool Decoder::first_text_is(NodeIndex at, Known known, std::string_view wanted) const {
+    const Property* found = property(at, known);
+    if (found == nullptr || found->bytes.size() < wanted.size()) return false;
+    const std::string_view all(reinterpret_cast<const char*>(found->bytes.data()), found->bytes.size());
+    return all.substr(0, wanted.size()) == wanted && (all.size() == wanted.size() || all[wanted.size()] == '\0');
+}
+
 std::optional<NodeIndex> Decoder::by_phandle(std::uint32_t phandle) const {
     if (phandle == 0) return std::nullopt;
     const auto found = std::lower_bound(phandles_.begin(), phandles_.end(), phandle,

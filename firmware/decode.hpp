@@ -81,6 +81,9 @@ public:
     /// The property as a list of zero-terminated texts.
     std::vector<std::string> texts(NodeIndex at, Known known);
 
+    /// Whether the first of these texts is `wanted`; costs the same however long the property is.
+    bool first_text_is(NodeIndex at, Known known, std::string_view wanted) const;
+
     /// The first node with this phandle; none for 0.
     std::optional<NodeIndex> by_phandle(std::uint32_t phandle) const;
     void index_phandles();

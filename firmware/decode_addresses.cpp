@@ -65,9 +65,8 @@ public:
 
 private:
     bool is_pci(NodeIndex bus) {
-        if (decoder_.node(bus).address_cells != 3) return false;
-        const std::vector<std::string> type = decoder_.texts(bus, Known::device_type);
-        return !type.empty() && (type.front() == "pci" || type.front() == "pciex");
+        return decoder_.node(bus).address_cells == 3 && (decoder_.first_text_is(bus, Known::device_type, "pci") ||
+                                                         decoder_.first_text_is(bus, Known::device_type, "pciex"));
     }
 
     /// From bus to bus up to the root; each level replaces the address by the matching row of `ranges`.
@@ -121,8 +120,7 @@ void decode_addresses(Decoder& decoder) {
         addresses.decode(at);
         const Node& node = decoder.node(at);
         if (!node.reachable) continue;
-        const std::vector<std::string> type = decoder.texts(at, Known::device_type);
-        if (type.empty() || type.front() != "memory") continue;
+        if (!decoder.first_text_is(at, Known::device_type, "memory")) continue;
         for (const Reg& reg : node.regs) {
             if (reg.size != 0) decoder.out().memory.push_back({reg.cpu_address.value_or(reg.address), reg.size});
         }

@@ -1,6 +1,7 @@
 // What is strange about a tree although each part of it could be read: what an architect should look at first.
 // Facts already noted where they were decoded (lists cut short, dangling interrupt parents) are not repeated here.
 #include <algorithm>
+#include <set>
 #include <string_view>
 #include <unordered_set>
 
@@ -84,6 +85,7 @@ void note_consumer(Decoder& decoder, NodeIndex at) {
 void note_map_rows(Decoder& decoder, NodeIndex at, const IommuMap& map) {
     const std::uint32_t mask = map.mask.value_or(~std::uint32_t{0});
     std::optional<NodeIndex> first;
+    std::set<NodeIndex> noted;
     bool several = false;
     for (std::size_t i = 0; i < map.rows.size(); ++i) {
         const IommuMapRow& row = map.rows[i];
@@ -105,6 +107,8 @@ void note_map_rows(Decoder& decoder, NodeIndex at, const IommuMap& map) {
         }
         several = several || (first && *first != *row.provider);
         if (!first) first = row.provider;
+        // What is true of a provider is said once a map, not once a row.
+        if (!noted.insert(*row.provider).second) continue;
         const Node& provider = decoder.node(*row.provider);
         if (!provider.iommu_cells) {
             decoder.oddity(at, Known::iommu_map, fmt::format("row {}: {} has no #iommu-cells", i, provider.path));
@@ -114,9 +118,9 @@ void note_map_rows(Decoder& decoder, NodeIndex at, const IommuMap& map) {
                 fmt::format("row {}: {} takes {} cells, but a map gives one", i, provider.path, *provider.iommu_cells));
         }
         if (!provider.available && decoder.node(at).reachable) {
-            decoder.oddity(at, Known::iommu_map,
-                           fmt::format("row {}: {} is disabled: devices {:#x} to {:#x} run untranslated", i,
-                                       provider.path, row.base, std::uint64_t{row.base} + row.length));
+            decoder.oddity(
+                at, Known::iommu_map,
+                fmt::format("row {}: {} is disabled: devices that its rows name run untranslated", i, provider.path));
         }
     }
     if (several) decoder.oddity(at, Known::iommu_map, "rows name several IOMMUs");
@@ -159,7 +163,7 @@ void note_map_coverage(Decoder& decoder, NodeIndex at, const IommuMap& map) {
 void note_map(Decoder& decoder, NodeIndex at) {
     const Node& node = decoder.node(at);
     if (!node.iommu_map) return;
-    const IommuMap map = *node.iommu_map;
+    const IommuMap& map = *node.iommu_map;
     if (map.malformed) {
         decoder.oddity(at, Known::iommu_map,
                        fmt::format("{} bytes are not a whole number of rows of 16: every look-up is an error",
