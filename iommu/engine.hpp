@@ -35,9 +35,10 @@ struct Request {
     bool write = false;
     bool instruction = false;  ///< reads only
     bool privileged = false;
-    bool no_write = false;  ///< an ATS request that asks for reading only
-    bool prefetch = false;  ///< speculative: no record, no stall, no dirty state
-    bool debug = false;     ///< changes nothing: no cache fill, no access flag, no record
+    bool no_write = false;     ///< an ATS request that asks for reading only
+    bool prefetch = false;     ///< speculative: no record, no stall, no dirty state
+    bool unsupported = false;  ///< of a kind that the IOMMU cannot do
+    bool debug = false;        ///< changes nothing: no cache fill, no access flag, no record
     AtsType ats = AtsType::untranslated;
     MemoryAttributes incoming;
     std::uint64_t id = 0;  ///< the owner's own, given back when a stalled access may go on
@@ -93,11 +94,12 @@ struct Result {
     bool cacheable = false;       ///< done: a TLB may keep it, if the engine's epoch is still `epoch`
     std::uint32_t epoch = 0;      ///< counts invalidations
     Response response = Response::ok;
-    std::uint16_t fault = 0;  ///< fault, stalled: the architecture's code (SMMUv3: event code; 0: none)
-    bool recorded = false;    ///< fault, stalled: a record was given to the event queue
-    bool stage2 = false;
-    std::uint64_t ipa = 0;        ///< fault of stage 2: input of that stage
-    std::uint16_t stall_tag = 0;  ///< stalled
+    std::uint16_t fault = 0;       ///< fault, stalled: the architecture's code (SMMUv3: event code; 0: none)
+    bool recorded = false;         ///< fault, stalled: a record was given to the event queue
+    bool stage2 = false;           ///< fault: of stage 2
+    std::uint8_t fault_class = 0;  ///< fault: what was being translated, as the architecture codes it
+    std::uint64_t ipa = 0;         ///< fault of stage 2: input of that stage
+    std::uint16_t stall_tag = 0;   ///< stalled
 };
 
 /// Why memory is accessed: for accounting, and for the attributes of the access.
@@ -169,8 +171,8 @@ enum class StepKind : std::uint8_t {
     fault,     ///< `result`: answer the client with its response
     stalled,   ///< `result`: the access waits; stepping again says `stalled` until software answers
     executed,  ///< command queue: `opcode` took effect in the engine; charge it, step again
-    sync,      ///< command queue: step again when all earlier invalidations are complete and all older
-               ///< translations have reached memory; reply.abort says that an ATC invalidation timed out
+    sync,      ///< command queue: step again when all earlier invalidations are complete, all older translations
+               ///< have reached memory and outputs are written; reply.abort: an ATC invalidation timed out
 };
 
 struct Step {

@@ -41,7 +41,6 @@ private:
 
     State state_ = State::idle;
     CommandWords words_{};
-    bool sync_msi_abort_ = false;
 };
 
 }  // namespace xlate::iommu::smmuv3

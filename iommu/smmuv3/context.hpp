@@ -17,6 +17,7 @@ namespace xlate::iommu::smmuv3 {
 struct Stage1Half {
     std::uint64_t ttb = 0;
     std::uint8_t tsz = 0;
+    std::uint8_t output_bits = 48;  ///< effective: min(IPS, OAS); 48 at most below 64K granule
     Granule granule = Granule::k4;
     bool disabled = false;  ///< EPDx
     bool tbi = false;
@@ -28,7 +29,6 @@ struct Stage1 {
     Stage1Half half[2];
     std::uint64_t mair = 0;
     std::uint16_t asid = 0;
-    std::uint8_t output_bits = 48;  ///< effective: min(IPS, OAS); 48 at most below 64K granule
     bool affd = false, wxn = false, uwxn = false, pan = false, epan = false, hd = false, ha = false, stall = false,
          record = false, abort = true, aset = false;
     bool single_privilege = false;  ///< EL2 without E2H
@@ -85,17 +85,17 @@ std::optional<std::string_view> illegal_ste(const SteWords& words, const Feature
 /// The rules in the order of checking, for tests and documentation.
 const SteRule* ste_rules(std::size_t& count);
 
-/// One rule that makes a CD invalid (C_BAD_CD).
+/// One rule that makes a CD invalid (C_BAD_CD). `el2`: the regime has one half and no ASID (EL2 without E2H).
 struct CdRule {
     std::string_view name;
-    bool (*broken)(const CdWords& words, const SteWords& ste, const Features& features);
+    bool (*broken)(const CdWords& words, const SteWords& ste, const Features& features, bool el2);
 };
 std::optional<std::string_view> illegal_cd(const CdWords& words, const SteWords& ste, const Features& features,
                                            bool e2h);
 const CdRule* cd_rules(std::size_t& count);
 
 /// Decodes a legal STE.
-SteConfig decode_ste(const SteWords& words, const Features& features, bool e2h);
+SteConfig decode_ste(const SteWords& words, const Features& features);
 /// Decodes a legal CD of a stream with `ste`.
 Stage1 decode_cd(const CdWords& words, const SteConfig& ste, const Features& features, bool e2h);
 

@@ -28,9 +28,10 @@ constexpr std::uint64_t root_entries(Granule granule, unsigned input_bits, unsig
     const unsigned shift = level_shift(granule, level);
     return input_bits <= shift ? 1 : std::uint64_t{1} << (input_bits - shift);
 }
-/// A block (not table, not page) may stand at this level. Not with the larger addresses of DS or a 52-bit OAS.
-constexpr bool block_allowed(Granule granule, unsigned level) {
-    return level == 2 || (level == 1 && granule == Granule::k4);
+/// A block (not a table, not a page) may stand at `level` 0..2. `wide`: 64K granule with 52-bit output addresses.
+constexpr bool leaf_allowed(Granule granule, unsigned level, bool wide) {
+    if (level == 1) return granule == Granule::k4 || (granule == Granule::k64 && wide);
+    return level == 2;
 }
 /// log2 of the entries of a contiguous group at `level`; 0 where the bit means nothing.
 constexpr unsigned contiguous_log2_entries(Granule granule, unsigned level) {

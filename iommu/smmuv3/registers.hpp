@@ -74,7 +74,8 @@ public:
     std::uint64_t ignored_writes = 0;  ///< writes that the rules forbid at that time
 
 private:
-    void write_whole(const RegSpec& row, std::uint64_t value, std::uint64_t written);
+    Registers() = default;
+    void write_whole(const RegSpec& row, std::uint64_t value);
     std::uint64_t read_whole(const RegSpec& row) const;
     std::uint32_t cr0_implemented_ = 0;
     std::uint32_t irq_ctrl_implemented_ = 0;

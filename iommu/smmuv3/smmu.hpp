@@ -100,7 +100,9 @@ private:
     bool gatos_running_ = false;
     std::uint32_t epoch_ = 0;
     std::vector<InvalidationSink*> sinks_;
-    Step step_;
+    Step command_step_;
+    Step output_step_;
+    Step gatos_step_;
 };
 
 }  // namespace xlate::iommu::smmuv3

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "iommu/engine.hpp"
 #include "iommu/smmuv3/context.hpp"
@@ -30,8 +31,15 @@ struct SmmuCounters {
 
 class Translation {
 public:
+    /// Which stages an address translation operation (GATOS) asks for.
+    enum class Stages : std::uint8_t { all, stage1, stage2, both };
+    /// Result::fault of an operation on a stage that the STE does not configure.
+    static constexpr std::uint16_t kStageNotConfigured = 0xFE;
+
     /// Begins `request`; steps of an earlier one are forgotten.
     void start(Smmu& smmu, const Request& request);
+    /// Begins an address translation operation: as a debug request, for chosen stages.
+    void start_operation(const Request& request, Stages stages);
     /// The next step; `reply` answers the access of the previous one. The reference stays good until the next call.
     /// After done or fault the same step comes again. A stalled one steps `stalled` until software has answered.
     const Step& step(Smmu& smmu, const Reply& reply);
@@ -41,11 +49,9 @@ private:
     enum class State : std::uint8_t {
         begin,
         config_lookup,
-        ste_l1,
-        ste_l1_read,
         ste,
+        ste_l1_read,
         ste_read,
-        cd_start,
         cd_l1_pointer,
         cd_l1,
         cd_l1_read,
@@ -64,28 +70,34 @@ private:
     bool advance(Smmu& smmu, const Reply& reply);
     bool begin(Smmu& smmu);
     bool ste_done(Smmu& smmu);
+    bool locate_cd(std::uint64_t address, State through_stage2, State direct);
     bool cd_done(Smmu& smmu, const Reply& reply);
     bool configured(Smmu& smmu);
     bool finish_walk(Smmu& smmu);
     bool complete(Smmu& smmu, const CachedTranslation& entry, bool cacheable);
-    bool bypass(std::uint64_t address, MemoryAttributes attributes);
-    bool quiet_abort();
-    bool fail(Smmu& smmu, const Fault& fault);
-    bool fail(Smmu& smmu, EventCode code, std::uint64_t fetch_address = 0);
+    bool bypass(Smmu& smmu, MemoryAttributes attributes, bool cacheable);
+    bool quiet_abort(Smmu& smmu);
     bool bad_substream(Smmu& smmu);
+    bool fail(Smmu& smmu, EventCode code, std::uint64_t fetch_address = 0);
+    bool fail(Smmu& smmu, const Fault& fault);
     bool read(std::uint64_t address, std::uint32_t size, AccessPurpose purpose);
+    void make_space(const Smmu& smmu);
+    void keep_config(Smmu& smmu);
+    void apply_overrides();
+    std::optional<EventCode> ats_refusal(const Smmu& smmu) const;
+    bool split_stage(const Smmu& smmu) const;
+    EventWords event_record(const Fault& fault, std::optional<std::uint16_t> stall_tag) const;
 
     State state_ = State::finished;
-    State after_stage2_ = State::finished;
-    bool retried_ = false;
-    bool have_stage_tag_ = false;
+    Stages stages_ = Stages::all;
+    bool have_stall_tag_ = false;
+    std::uint16_t stall_tag_ = 0;
+    std::uint32_t epoch_ = 0;
     Request request_;    ///< as the client sent it
     Request effective_;  ///< after PRIVCFG and INSTCFG
     StreamConfig config_;
     SteWords ste_words_{};
     std::uint64_t pointer_ = 0;
-    std::uint16_t stall_tag_ = 0;
-    std::uint32_t epoch_ = 0;
     Stage1Walk stage1_;
     Stage2Walk stage2_;
     Step step_;

@@ -19,7 +19,7 @@ struct Fault {
     bool s2 = false;
     std::uint8_t cls = event::CLASS_IN;
     bool ttrnw = false;
-    bool has_address = true;  ///< DW2 holds the input address, DW1 the access
+    bool unconditional = false;  ///< recorded and aborted whatever CD.R, CD.A, S2R say
     std::uint64_t ipa = 0;
     std::uint64_t fetch_address = 0;
 };
@@ -34,6 +34,7 @@ struct StageOutput {
     std::uint64_t address = 0;  ///< of the input
     std::uint8_t log2_bytes = 12;
     std::uint8_t level = 3;
+    std::uint8_t granule = 12;  ///< log2 bytes
     Permissions permissions;
     MemoryAttributes attributes;
     bool global = false;
@@ -59,20 +60,21 @@ private:
         ipa_looked_up,
         cache_lookup,
         cache_looked_up,
+        root,
         fetch,
         fetched,
-        update,
         updated
     };
     Progress fail(EventCode code);
     Progress leaf(Smmu& smmu, const Request& request, const StreamConfig& config, Step& step);
-    void finish(Smmu& smmu, const Request& request, const StreamConfig& config);
     bool needs_write(const Request& request) const;
+    bool permitted(const Request& request, const Stage2& s2) const;
 
     State state_ = State::begin;
     Stage2Use use_ = Stage2Use::final;
     std::uint8_t level_ = 0;
     std::uint8_t lookup_level_ = 0;
+    std::uint32_t epoch_ = 0;
     std::uint64_t ipa_ = 0;
     std::uint64_t table_ = 0;
     std::uint64_t descriptor_address_ = 0;
@@ -94,24 +96,24 @@ private:
         begin,
         cache_lookup,
         cache_looked_up,
+        root,
         locate,
         locating,
         fetch,
         fetched,
-        update_locate,
         update_locating,
         update,
         updated
     };
     Progress fail(EventCode code);
-    Progress leaf(Smmu& smmu, const Request& request, const StreamConfig& config, Step& step);
-    void finish(const Request& request, const StreamConfig& config);
+    Progress leaf(Smmu& smmu, const Request& request, const StreamConfig& config);
 
     State state_ = State::begin;
     std::uint8_t half_ = 0;
     std::uint8_t level_ = 0;
     std::uint8_t lookup_level_ = 0;
     std::uint8_t start_level_ = 0;
+    std::uint32_t epoch_ = 0;
     std::uint64_t va_ = 0;  ///< without a top byte that is ignored
     std::uint64_t table_ = 0;
     std::uint64_t descriptor_ipa_ = 0;

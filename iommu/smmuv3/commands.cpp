@@ -1,0 +1,316 @@
+#include "iommu/smmuv3/commands.hpp"
+
+#include "iommu/smmuv3/smmu.hpp"
+
+namespace xlate::iommu::smmuv3 {
+
+namespace {
+
+Opcode opcode_of(const CommandWords& words) { return static_cast<Opcode>(cmd::OPCODE.get(words)); }
+
+bool has_range(Opcode opcode) {
+    switch (opcode) {
+        case Opcode::TLBI_NH_VA:
+        case Opcode::TLBI_NH_VAA:
+        case Opcode::TLBI_EL2_VA:
+        case Opcode::TLBI_EL2_VAA:
+        case Opcode::TLBI_S2_IPA:
+            return true;
+        default:
+            return false;
+    }
+}
+
+/// TG of a command as log2 bytes; 0: any.
+std::uint8_t granule_bits(std::uint64_t tg) {
+    constexpr std::uint8_t kBits[4] = {0, 12, 14, 16};
+    return kBits[tg & 3];
+}
+
+}  // namespace
+
+bool illegal_command(const CommandWords& words, const Features& f) {
+    const Opcode opcode = opcode_of(words);
+    if (cmd::SSec.test(words)) return true;
+    if (has_range(opcode) && f.ril != 0 && cmd::TG.test(words) && !cmd::NUM.test(words) && !cmd::SCALE.test(words) &&
+        !cmd::TTL.test(words)) {
+        return true;
+    }
+    switch (opcode) {
+        case Opcode::PREFETCH_CONFIG:
+        case Opcode::PREFETCH_ADDR:
+        case Opcode::CFGI_STE:
+        case Opcode::CFGI_STE_RANGE:
+        case Opcode::TLBI_NSNH_ALL:
+            return false;
+        case Opcode::CFGI_CD:
+        case Opcode::CFGI_CD_ALL:
+        case Opcode::TLBI_NH_ALL:
+        case Opcode::TLBI_NH_ASID:
+        case Opcode::TLBI_NH_VA:
+        case Opcode::TLBI_NH_VAA:
+            return f.s1p == 0;
+        case Opcode::TLBI_EL2_ALL:
+        case Opcode::TLBI_EL2_ASID:
+        case Opcode::TLBI_EL2_VA:
+        case Opcode::TLBI_EL2_VAA:
+            return f.hyp == 0;
+        case Opcode::TLBI_S12_VMALL:
+        case Opcode::TLBI_S2_IPA:
+            return f.s2p == 0;
+        case Opcode::ATC_INV:
+            return f.ats == 0;
+        case Opcode::PRI_RESP:
+            return f.pri == 0 || cmd::RESP.get(words) == 3;
+        case Opcode::RESUME:
+        case Opcode::STALL_TERM:
+            return f.stall_model == idr0::STALL_MODEL_NONE;
+        case Opcode::SYNC:
+            return cmd::CS.get(words) == 3;
+        // Without MPAM or DPT, and what only the secure queue takes.
+        case Opcode::CFGI_VMS_PIDM:
+        case Opcode::DPTI_ALL:
+        case Opcode::DPTI_PA:
+        case Opcode::TLBI_EL3_ALL:
+        case Opcode::TLBI_EL3_VA:
+        case Opcode::TLBI_S_EL2_ALL:
+        case Opcode::TLBI_S_EL2_ASID:
+        case Opcode::TLBI_S_EL2_VA:
+        case Opcode::TLBI_S_EL2_VAA:
+        case Opcode::TLBI_S_S12_VMALL:
+        case Opcode::TLBI_S_S2_IPA:
+        case Opcode::TLBI_SNH_ALL:
+            return true;
+    }
+    return true;
+}
+
+std::optional<Invalidation> decode_invalidation(const CommandWords& words, const Features& f, std::uint32_t cr0,
+                                                std::uint32_t cr2) {
+    using Kind = Invalidation::Kind;
+    Invalidation result;
+    const Opcode opcode = opcode_of(words);
+    result.sid = StreamId{static_cast<std::uint32_t>(cmd::SID.get(words))};
+    result.ssid = static_cast<std::uint32_t>(cmd::SSID.get(words));
+    if (opcode >= Opcode::TLBI_NH_ALL && opcode <= Opcode::TLBI_NSNH_ALL) {
+        // Without stage 2 there are no VMIDs: every entry has 0.
+        result.vmid = f.s2p != 0 ? static_cast<std::uint16_t>(cmd::VMID.get(words)) : std::uint16_t{0};
+        const auto ignored = static_cast<unsigned>(cr0::VMW.get(cr0));
+        result.vmid_mask = static_cast<std::uint16_t>(0xFFFFU << (ignored > 4 ? 0 : ignored));
+        result.asid = static_cast<std::uint16_t>(cmd::ASID.get(words));
+        result.leaf = cmd::TLBI_LEAF.test(words);
+        result.e2h = cr2::E2H.test(cr2);
+    }
+    if (has_range(opcode)) {
+        result.first = opcode == Opcode::TLBI_S2_IPA ? cmd::IPA.address(words) : cmd::ADDR.address(words);
+        result.last = result.first;
+        if (f.ril != 0 && cmd::TG.test(words)) {
+            result.granule = granule_bits(cmd::TG.get(words));
+            result.level = static_cast<std::uint8_t>(cmd::TTL.get(words));
+            if (result.granule == 14 && result.level == 1) result.level = 0;
+            const unsigned shift = static_cast<unsigned>(cmd::SCALE.get(words)) + result.granule;
+            const std::uint64_t bytes = (cmd::NUM.get(words) + 1) << shift;
+            result.first = align_down(result.first, std::uint64_t{1} << result.granule);
+            const std::uint64_t end = result.first + bytes - 1;
+            result.last = end < result.first ? ~std::uint64_t{0} : end;
+        }
+    }
+    switch (opcode) {
+        case Opcode::CFGI_STE:
+            result.kind = Kind::ste;
+            result.leaf = cmd::CFGI_LEAF.test(words);
+            return result;
+        case Opcode::CFGI_STE_RANGE:
+            result.kind = Kind::ste_range;
+            result.sid_shift = static_cast<std::uint8_t>(cmd::CFGI_RANGE.get(words) + 1);
+            return result;
+        case Opcode::CFGI_CD:
+            result.kind = Kind::cd;
+            result.leaf = cmd::CFGI_LEAF.test(words);
+            return result;
+        case Opcode::CFGI_CD_ALL:
+            result.kind = Kind::cd_all;
+            return result;
+        case Opcode::TLBI_NH_ALL:
+            result.kind = Kind::s1_all;
+            return result;
+        case Opcode::TLBI_NH_ASID:
+            result.kind = Kind::s1_asid;
+            return result;
+        case Opcode::TLBI_NH_VA:
+            result.kind = Kind::s1_va;
+            return result;
+        case Opcode::TLBI_NH_VAA:
+            result.kind = Kind::s1_vaa;
+            return result;
+        case Opcode::TLBI_EL2_ALL:
+            result.kind = Kind::el2_all;
+            return result;
+        case Opcode::TLBI_EL2_ASID:
+            result.kind = Kind::el2_asid;
+            return result;
+        case Opcode::TLBI_EL2_VA:
+            result.kind = Kind::el2_va;
+            return result;
+        case Opcode::TLBI_EL2_VAA:
+            result.kind = Kind::el2_vaa;
+            return result;
+        case Opcode::TLBI_S12_VMALL:
+            result.kind = Kind::s12_vmall;
+            return result;
+        case Opcode::TLBI_S2_IPA:
+            result.kind = Kind::s2_ipa;
+            return result;
+        case Opcode::TLBI_NSNH_ALL:
+            result.kind = Kind::nsnh_all;
+            return result;
+        case Opcode::ATC_INV: {
+            result.kind = Kind::atc;
+            result.ssid_valid = cmd::SSV.test(words);
+            result.global = cmd::GLOBAL.test(words);
+            const auto pages = static_cast<unsigned>(cmd::ATC_SIZE.get(words));
+            if (pages >= cmd::ATC_SIZE_ALL) {
+                result.last = ~std::uint64_t{0};
+            } else {
+                result.first = align_down(cmd::ADDR.address(words), std::uint64_t{4096} << pages);
+                result.last = result.first + (std::uint64_t{4096} << pages) - 1;
+            }
+            return result;
+        }
+        default:
+            return std::nullopt;
+    }
+}
+
+bool Commands::runnable(const Smmu& smmu) const {
+    const Registers& r = smmu.registers;
+    return r.enabled(cr0::CMDQEN) && cr0::CMDQEN.test(r.cr0) && !r.error_active(gerror::CMDQ_ERR) && !r.cmdq.empty() &&
+           !r.cmdq.inconsistent();
+}
+
+bool Commands::pending(const Smmu& smmu) const { return busy() || runnable(smmu); }
+
+void Commands::error(Smmu& smmu, std::uint64_t code) {
+    Registers& r = smmu.registers;
+    r.cmdq.cons = static_cast<std::uint32_t>(cmdq_cons::ERR.set(r.cmdq.cons, code));
+    if (r.raise(gerror::CMDQ_ERR)) smmu.interrupts.raise(Interrupt::gerror, r);
+    state_ = State::idle;
+}
+
+void Commands::execute(Smmu& smmu) {
+    const Registers& r = smmu.registers;
+    const Opcode opcode = opcode_of(words_);
+    ++executed[static_cast<std::size_t>(opcode)];
+    const StreamId sid{static_cast<std::uint32_t>(cmd::SID.get(words_))};
+    switch (opcode) {
+        case Opcode::RESUME: {
+            const auto tag = static_cast<std::uint16_t>(cmd::STAG.get(words_));
+            StallAnswer answer = smmu.features().term_model != 0 ? StallAnswer::abort : StallAnswer::terminate;
+            if (cmd::RESUME_RETRY.test(words_)) {
+                answer = StallAnswer::retry;
+            } else if (cmd::RESUME_ABORT.test(words_)) {
+                answer = StallAnswer::abort;
+            }
+            smmu.stalls.resume(sid, tag, answer);
+            return;
+        }
+        case Opcode::STALL_TERM:
+            smmu.stalls.terminate(sid);
+            return;
+        case Opcode::PRI_RESP:
+            if (r.enabled(cr0::SMMUEN)) {
+                PageResponse response;
+                response.sid = sid;
+                if (cmd::SSV.test(words_))
+                    response.ssid = SubstreamId{static_cast<std::uint32_t>(cmd::SSID.get(words_))};
+                response.prg_index = static_cast<std::uint16_t>(cmd::PRGINDEX.get(words_));
+                constexpr std::uint8_t kCodes[4] = {0xF, 1, 0, 0xF};
+                response.code = kCodes[cmd::RESP.get(words_)];
+                smmu.events.respond(response);
+            }
+            return;
+        case Opcode::ATC_INV:
+            if (!r.enabled(cr0::SMMUEN)) return;
+            break;
+        default:
+            break;
+    }
+    if (const auto invalidation = decode_invalidation(words_, smmu.features(), r.cr0ack, r.cr2))
+        smmu.invalidate(*invalidation);
+}
+
+void Commands::consume(Smmu& smmu) {
+    QueueRegisters& queue = smmu.registers.cmdq;
+    queue.cons = queue.next(queue.cons);
+    state_ = State::idle;
+}
+
+void Commands::step(Smmu& smmu, const Reply& reply, Step& step) {
+    switch (state_) {
+        case State::idle:
+            break;
+        case State::fetch:
+            if (reply.abort) {
+                error(smmu, cmdq_cons::CERROR_ABT);
+                break;
+            }
+            words_ = words_from_bytes<2>(reply.data.data());
+            if (illegal_command(words_, smmu.features())) {
+                error(smmu, cmdq_cons::CERROR_ILL);
+                break;
+            }
+            step.opcode = static_cast<std::uint8_t>(cmd::OPCODE.get(words_));
+            if (opcode_of(words_) == Opcode::SYNC) {
+                state_ = State::sync;
+                step.kind = StepKind::sync;
+                return;
+            }
+            execute(smmu);
+            state_ = State::consume;
+            step.kind = StepKind::executed;
+            return;
+        case State::consume:
+            consume(smmu);
+            break;
+        case State::sync: {
+            if (reply.abort) {
+                error(smmu, cmdq_cons::CERROR_ATC_INV_SYNC);
+                break;
+            }
+            ++executed[static_cast<std::size_t>(Opcode::SYNC)];
+            consume(smmu);
+            if (cmd::CS.get(words_) != cmd::CS_IRQ) break;
+            // The new CONS is visible before the signal.
+            smmu.interrupts.pulse(Interrupt::cmdq_sync);
+            const std::uint64_t address = cmd::MSIADDR.address(words_);
+            if (address == 0 || smmu.features().msi == 0) break;
+            state_ = State::sync_msi;
+            step.kind = StepKind::access;
+            step.access.address = PhysAddr{address};
+            step.access.size = 4;
+            step.access.kind = AccessKind::write;
+            step.access.purpose = AccessPurpose::msi;
+            store_le(step.access.data.data(), 4, cmd::MSIDATA.get(words_));
+            return;
+        }
+        case State::sync_msi:
+            state_ = State::idle;
+            if (reply.abort && smmu.registers.raise(gerror::MSI_CMDQ_ABT)) {
+                smmu.interrupts.raise(Interrupt::gerror, smmu.registers);
+            }
+            break;
+    }
+    if (!runnable(smmu)) {
+        step.kind = StepKind::idle;
+        return;
+    }
+    const QueueRegisters& queue = smmu.registers.cmdq;
+    state_ = State::fetch;
+    step.kind = StepKind::access;
+    step.access.address = PhysAddr{queue.address(queue.cons, kCommandBytes)};
+    step.access.size = kCommandBytes;
+    step.access.kind = AccessKind::read;
+    step.access.purpose = AccessPurpose::command;
+}
+
+}  // namespace xlate::iommu::smmuv3

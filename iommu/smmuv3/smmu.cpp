@@ -1,0 +1,187 @@
+#include "iommu/smmuv3/smmu.hpp"
+
+namespace xlate::iommu::smmuv3 {
+
+namespace {
+
+std::vector<WalkCache> make_walk_caches(const CacheParams (&shapes)[4], const SmmuParams& params, const char* stage) {
+    std::vector<WalkCache> caches;
+    for (unsigned level = 0; level < 4; ++level) {
+        CacheParams shape = shapes[level];
+        shape.enabled = shape.enabled && params.caches.walk_enabled;
+        caches.emplace_back(shape, params.seed, params.name + ".walk_cache." + stage + ".l" + std::to_string(level));
+    }
+    return caches;
+}
+
+}  // namespace
+
+Smmu::Smmu(const SmmuParams& params)
+    : registers(params),
+      config_cache(params.caches.config, params.seed, params.name + ".config_cache"),
+      tlb({params.caches.tlb, TlbTagging::address_space}, params.seed, params.name + ".tlb"),
+      ipa_cache({params.caches.ipa, TlbTagging::address_space}, params.seed, params.name + ".ipa_cache"),
+      walk_s1(make_walk_caches(params.caches.walk_s1, params, "s1")),
+      walk_s2(make_walk_caches(params.caches.walk_s2, params, "s2")),
+      stalls(params.features.stall_max),
+      params_(params) {}
+
+void Smmu::reset() {
+    stalls.terminate_all();
+    registers.reset(params_);
+    commands_.clear();
+    events.clear();
+    interrupts.clear();
+    gatos_running_ = false;
+    Invalidation everything;
+    everything.kind = Invalidation::Kind::everything;
+    invalidate(everything);
+}
+
+std::uint64_t Smmu::read_register(std::uint32_t offset, unsigned size) const { return registers.read(offset, size); }
+
+void Smmu::write_register(std::uint32_t offset, unsigned size, std::uint64_t value) {
+    registers.write(offset, size, value);
+}
+
+bool Smmu::ack_pending() const {
+    return registers.cr0 != registers.cr0ack || registers.irq_ctrl != registers.irq_ctrlack ||
+           gbpa::UPDATE.test(registers.gbpa);
+}
+
+void Smmu::apply_acks() {
+    Registers& r = registers;
+    if (gbpa::UPDATE.test(r.gbpa)) {
+        r.gbpa &= ~static_cast<std::uint32_t>(gbpa::UPDATE.mask());
+        r.gbpa_effective = r.gbpa;
+    }
+    // An interrupt source goes off only when none of its messages is in flight.
+    std::uint32_t irq = r.irq_ctrl;
+    const auto wait_for = [&](Interrupt source, Field enable) {
+        if (interrupts.msi_pending(source)) irq |= r.irq_ctrlack & static_cast<std::uint32_t>(enable.mask());
+    };
+    wait_for(Interrupt::gerror, irq_ctrl::GERROR_IRQEN);
+    wait_for(Interrupt::eventq, irq_ctrl::EVENTQ_IRQEN);
+    wait_for(Interrupt::priq, irq_ctrl::PRIQ_IRQEN);
+    r.irq_ctrlack = irq;
+
+    std::uint32_t next = r.cr0;
+    // CMDQEN 1 -> 0: after the command that is being executed. EVENTQEN, PRIQEN: after the record that is being
+    // written.
+    if (commands_.busy()) next |= r.cr0ack & static_cast<std::uint32_t>(cr0::CMDQEN.mask());
+    if (!events.quiet()) next |= r.cr0ack & static_cast<std::uint32_t>(cr0::EVENTQEN.mask() | cr0::PRIQEN.mask());
+    const bool was_on = cr0::SMMUEN.test(r.cr0ack);
+    r.cr0ack = next;
+    if (was_on && !cr0::SMMUEN.test(next)) {
+        stalls.terminate_all();
+        // The TCU's caches may keep what they have; TBUs must not go on by theirs.
+        ++epoch_;
+        Invalidation everything;
+        everything.kind = Invalidation::Kind::everything;
+        for (InvalidationSink* sink : sinks_) sink->invalidate(everything);
+    }
+}
+
+bool Smmu::commands_pending() const { return commands_.pending(*this); }
+
+const Step& Smmu::step_commands(const Reply& reply) {
+    commands_.step(*this, reply, command_step_);
+    return command_step_;
+}
+
+bool Smmu::outputs_pending() const { return events.pending(registers, interrupts); }
+
+const Step& Smmu::step_outputs(const Reply& reply) {
+    events.step(reply, registers, interrupts, output_step_);
+    return output_step_;
+}
+
+bool Smmu::gatos_pending() const { return registers.gatos_ctrl != 0; }
+
+const Step& Smmu::step_gatos(const Reply& reply) {
+    Registers& r = registers;
+    if (!gatos_pending()) {
+        gatos_step_.kind = StepKind::idle;
+        return gatos_step_;
+    }
+    const auto finish = [&](std::uint64_t par) -> const Step& {
+        r.gatos_par = par;
+        r.gatos_ctrl = 0;
+        gatos_running_ = false;
+        gatos_step_.kind = StepKind::idle;
+        return gatos_step_;
+    };
+    const auto failure = [](std::uint64_t code, std::uint64_t reason, std::uint64_t address) {
+        return gatos_par::FAULT.of(1) | gatos_par::REASON.of(reason) | gatos_par::FAULTCODE.of(code) |
+               keep(address, 51, 12);
+    };
+    constexpr std::uint64_t kBadRequest = 0xFF;
+    constexpr std::uint64_t kInternal = 0xFD;
+    if (!r.enabled(cr0::SMMUEN)) return finish(failure(kInternal, 0, 0));
+    if (!gatos_running_) {
+        const auto type = gatos_addr::TYPE.get(r.gatos_addr);
+        if (type == 0) return finish(failure(kBadRequest, 0, 0));
+        Request request;
+        request.sid = StreamId{static_cast<std::uint32_t>(gatos_sid::STREAMID.get(r.gatos_sid))};
+        if (gatos_sid::SSID_VALID.test(r.gatos_sid)) {
+            request.ssid = SubstreamId{static_cast<std::uint32_t>(gatos_sid::SUBSTREAMID.get(r.gatos_sid))};
+        }
+        request.address = keep(r.gatos_addr, 63, 12);
+        request.write = !gatos_addr::RnW.test(r.gatos_addr);
+        request.instruction = gatos_addr::InD.test(r.gatos_addr) && !request.write;
+        request.privileged = gatos_addr::PnU.test(r.gatos_addr);
+        gatos_.start_operation(request, static_cast<Translation::Stages>(type));
+        gatos_running_ = true;
+    }
+    const Step& step = gatos_.step(*this, reply);
+    const Result& result = step.result;
+    switch (step.kind) {
+        case StepKind::done: {
+            const unsigned log2_bytes = result.entry.log2_bytes;
+            std::uint64_t par =
+                gatos_par::SH.of(result.attributes.shareability) | gatos_par::ATTR.of(result.attributes.mair);
+            if (log2_bytes <= 12) {
+                par |= keep(result.pa.value, 51, 12);
+            } else {
+                // The lowest set address bit N says 2^(N+1) bytes.
+                par |= gatos_par::SIZE.of(1) | keep(result.pa.value, 51, log2_bytes) |
+                       (std::uint64_t{1} << (log2_bytes - 1));
+            }
+            return finish(par);
+        }
+        case StepKind::fault: {
+            // Nothing was recorded; a quiet abort has no event code of its own.
+            const std::uint64_t code = result.fault != 0 ? result.fault : kInternal;
+            const std::uint64_t reason = result.stage2 ? std::uint64_t{result.fault_class} + 1 : 0;
+            return finish(failure(code, reason, result.stage2 ? result.ipa : 0));
+        }
+        default:
+            return step;
+    }
+}
+
+std::optional<Interrupt> Smmu::take_interrupt() { return interrupts.take(); }
+
+std::optional<std::uint64_t> Smmu::take_resumed() { return stalls.take_resumed(); }
+
+bool Smmu::page_request(const PageRequest& request) {
+    return events.page_request(request, params_.features.pps != 0, registers, interrupts);
+}
+
+std::optional<PageResponse> Smmu::take_page_response() { return events.take_page_response(); }
+
+void Smmu::add_sink(InvalidationSink& sink) { sinks_.push_back(&sink); }
+
+void Smmu::invalidate(const Invalidation& invalidation) {
+    ++epoch_;
+    config_cache.invalidate(invalidation);
+    if (!invalidation.is_config()) {
+        tlb.invalidate(invalidation);
+        ipa_cache.invalidate(invalidation);
+        for (WalkCache& cache : walk_s1) cache.invalidate(invalidation);
+        for (WalkCache& cache : walk_s2) cache.invalidate(invalidation);
+    }
+    for (InvalidationSink* sink : sinks_) sink->invalidate(invalidation);
+}
+
+}  // namespace xlate::iommu::smmuv3

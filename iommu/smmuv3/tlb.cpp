@@ -1,0 +1,119 @@
+#include "iommu/smmuv3/tlb.hpp"
+
+namespace xlate::iommu::smmuv3 {
+
+Tlb::Tlb(const TlbParams& params, std::uint64_t seed, std::string_view name)
+    : enabled_(params.cache.enabled), tagging_(params.tagging), ways_(params.cache, Rng(seed, name)) {
+    const std::uint32_t n = ways_.entries();
+    tags_.assign(n, 0);
+    tag_masks_.assign(n, 0);
+    bases_.assign(n, 0);
+    masks_.assign(n, 0);
+    valid_.assign(n, 0);
+    entries_.resize(n);
+}
+
+std::uint32_t Tlb::find(std::uint64_t tag, std::uint64_t va) const {
+    // Fully associative: one pass whatever the sizes are.
+    if (ways_.ways() == ways_.entries()) {
+        for (std::uint32_t i = 0; i < ways_.ways(); ++i) {
+            if (valid_[i] != 0 && ((va ^ bases_[i]) & masks_[i]) == 0 && ((tag ^ tags_[i]) & tag_masks_[i]) == 0)
+                return i;
+        }
+        return kNone;
+    }
+    for (std::uint64_t left = sizes_present_; left != 0; left &= left - 1) {
+        const unsigned log2_bytes = log2_floor(left & (~left + 1));
+        const std::uint32_t first = ways_.first(va >> log2_bytes);
+        for (std::uint32_t i = first; i < first + ways_.ways(); ++i) {
+            if (valid_[i] != 0 && entries_[i].log2_bytes == log2_bytes && ((va ^ bases_[i]) & masks_[i]) == 0 &&
+                ((tag ^ tags_[i]) & tag_masks_[i]) == 0) {
+                return i;
+            }
+        }
+    }
+    return kNone;
+}
+
+const CachedTranslation* Tlb::lookup(std::uint64_t tag, std::uint64_t va) {
+    ++counters_.lookups;
+    const std::uint32_t index = find(tag, va);
+    if (index == kNone) return nullptr;
+    ++counters_.hits;
+    ways_.used(index);
+    return &entries_[index];
+}
+
+const CachedTranslation* Tlb::peek(std::uint64_t tag, std::uint64_t va) const {
+    const std::uint32_t index = find(tag, va);
+    return index == kNone ? nullptr : &entries_[index];
+}
+
+void Tlb::drop(std::uint32_t index) {
+    valid_[index] = 0;
+    const unsigned size = entries_[index].log2_bytes;
+    if (--sizes_[size] == 0) sizes_present_ &= ~(std::uint64_t{1} << size);
+}
+
+void Tlb::fill(const CachedTranslation& translation) {
+    if (!enabled_) return;
+    const std::uint64_t tag = tagging_ == TlbTagging::stream ? translation.stream : translation.space;
+    // A global entry matches whatever the ASID, within the same ASET.
+    const std::uint64_t tag_mask =
+        tagging_ == TlbTagging::address_space && translation.global ? ~space_tag::ASID.mask() : ~std::uint64_t{0};
+    const std::uint32_t first = ways_.first(translation.va >> translation.log2_bytes);
+    std::uint32_t place = kNone;
+    for (std::uint32_t i = first; i < first + ways_.ways(); ++i) {
+        if (valid_[i] == 0) {
+            if (place == kNone) place = i;
+        } else if (tags_[i] == tag && entries_[i].va == translation.va &&
+                   entries_[i].log2_bytes == translation.log2_bytes) {
+            place = i;
+            break;
+        }
+    }
+    if (place == kNone) place = ways_.victim(first);
+    if (valid_[place] != 0) drop(place);
+    ++counters_.fills;
+    ways_.used(place);
+    valid_[place] = 1;
+    tags_[place] = tag;
+    tag_masks_[place] = tag_mask;
+    bases_[place] = translation.va;
+    masks_[place] = translation.address_mask();
+    entries_[place] = translation;
+    if (sizes_[translation.log2_bytes]++ == 0) sizes_present_ |= std::uint64_t{1} << translation.log2_bytes;
+}
+
+unsigned Tlb::invalidate(const Invalidation& invalidation) {
+    unsigned dropped = 0;
+    if (invalidation.kind == Invalidation::Kind::atc) return 0;
+    if (invalidation.is_config()) {
+        if (tagging_ != TlbTagging::stream) return 0;
+        for (std::uint32_t i = 0; i < valid_.size(); ++i) {
+            const std::uint64_t stream = entries_[i].stream;
+            if (valid_[i] != 0 && invalidation.covers_stream(
+                                      stream_of(stream), static_cast<std::uint32_t>((stream >> 32) & low_mask(20)))) {
+                drop(i);
+                ++dropped;
+            }
+        }
+    } else {
+        for (std::uint32_t i = 0; i < valid_.size(); ++i) {
+            if (valid_[i] != 0 && invalidation.covers(entries_[i])) {
+                drop(i);
+                ++dropped;
+            }
+        }
+    }
+    counters_.invalidated += dropped;
+    return dropped;
+}
+
+void Tlb::clear() {
+    valid_.assign(valid_.size(), 0);
+    sizes_.fill(0);
+    sizes_present_ = 0;
+}
+
+}  // namespace xlate::iommu::smmuv3

@@ -1,0 +1,600 @@
+#include "iommu/smmuv3/translation.hpp"
+
+#include "iommu/smmuv3/smmu.hpp"
+#include "iommu/smmuv3/stream_table.hpp"
+
+namespace xlate::iommu::smmuv3 {
+
+namespace {
+
+/// A MAIR byte of the four attribute bits of STE.MemAttr and GBPA.MEMATTR (coded as stage 2's).
+std::uint8_t mair_of_override(std::uint8_t code) {
+    if ((code >> 2) == 0) return static_cast<std::uint8_t>((code & 3) << 2);
+    const auto nibble = [](unsigned bits) { return bits == 1 ? 0x4U : bits == 2 ? 0xBU : 0xFU; };
+    return static_cast<std::uint8_t>((nibble(code >> 2U) << 4U) | nibble(code & 3U));
+}
+
+/// Rights as the client's own attributes see them: undoes what PRIVCFG and INSTCFG did to its requests.
+Permissions seen_by_client(Permissions permissions, const SteConfig& ste_config) {
+    unsigned bits = permissions.bits;
+    if (ste_config.privcfg == 2) bits = (bits & 7) | ((bits & 7) << 3);        // all unprivileged
+    if (ste_config.privcfg == 3) bits = (bits & 0x38) | (bits >> 3);           // all privileged
+    if (ste_config.instcfg == 2) bits = (bits & 0x1B) | ((bits & 0x09) << 2);  // reads are data
+    if (ste_config.instcfg == 3) bits = (bits & 0x36) | ((bits & 0x24) >> 2);  // reads are instructions
+    return {static_cast<std::uint8_t>(bits)};
+}
+
+bool is_config_error(EventCode code) {
+    switch (code) {
+        case EventCode::C_BAD_STREAMID:
+        case EventCode::F_STE_FETCH:
+        case EventCode::C_BAD_STE:
+        case EventCode::F_STREAM_DISABLED:
+        case EventCode::C_BAD_SUBSTREAMID:
+        case EventCode::F_CD_FETCH:
+        case EventCode::C_BAD_CD:
+            return true;
+        default:
+            return false;
+    }
+}
+bool is_translation_class(EventCode code) {
+    return code >= EventCode::F_TRANSLATION && code <= EventCode::F_PERMISSION;
+}
+
+}  // namespace
+
+void Translation::start(Smmu& smmu, const Request& request) {
+    request_ = request;
+    stages_ = Stages::all;
+    state_ = State::begin;
+    if (!request.debug) {
+        ++smmu.counters.translations;
+        if (request.ats == AtsType::translation_request) ++smmu.counters.ats_requests;
+        if (request.ats == AtsType::translated) ++smmu.counters.ats_translated;
+    }
+}
+
+void Translation::start_operation(const Request& request, Stages stages) {
+    request_ = request;
+    request_.debug = true;
+    stages_ = stages;
+    state_ = State::begin;
+}
+
+const Step& Translation::step(Smmu& smmu, const Reply& reply) {
+    while (!advance(smmu, reply)) {
+    }
+    return step_;
+}
+
+bool Translation::read(std::uint64_t address, std::uint32_t size, AccessPurpose purpose) {
+    step_.kind = StepKind::access;
+    step_.access.address = PhysAddr{address};
+    step_.access.size = size;
+    step_.access.kind = AccessKind::read;
+    step_.access.purpose = purpose;
+    return true;
+}
+
+bool Translation::advance(Smmu& smmu, const Reply& reply) {
+    const Features& f = smmu.features();
+    Registers& r = smmu.registers;
+    switch (state_) {
+        case State::begin:
+            return begin(smmu);
+        case State::config_lookup: {
+            state_ = State::ste;
+            const StreamConfig* hit = smmu.config_cache.lookup(config_.stream);
+            if (hit == nullptr) return false;
+            config_ = *hit;
+            state_ = State::configured;
+            return false;
+        }
+        case State::ste: {
+            const auto where = locate_ste(request_.sid, r.strtab_base, r.strtab_base_cfg, f);
+            if (!where) return fail(smmu, EventCode::C_BAD_STREAMID);
+            pointer_ = where->address;
+            if (!request_.debug) ++smmu.counters.config_reads;
+            state_ = where->is_l1 ? State::ste_l1_read : State::ste_read;
+            return where->is_l1 ? read(pointer_, l1std::kBytes, AccessPurpose::ste_l1)
+                                : read(pointer_, kSteBytes, AccessPurpose::ste);
+        }
+        case State::ste_l1_read: {
+            if (reply.abort) return fail(smmu, EventCode::F_STE_FETCH, pointer_);
+            const auto address = locate_ste_l2(request_.sid, load_le(reply.data.data(), 8), r.strtab_base_cfg);
+            if (!address) return fail(smmu, EventCode::C_BAD_STREAMID);
+            pointer_ = *address;
+            if (!request_.debug) ++smmu.counters.config_reads;
+            state_ = State::ste_read;
+            return read(pointer_, kSteBytes, AccessPurpose::ste);
+        }
+        case State::ste_read:
+            if (reply.abort) return fail(smmu, EventCode::F_STE_FETCH, pointer_);
+            ste_words_ = words_from_bytes<8>(reply.data.data());
+            return ste_done(smmu);
+        case State::cd_l1_pointer:
+        case State::cd_pointer: {
+            const Progress progress = stage2_.advance(smmu, effective_, config_, reply, step_);
+            if (progress == Progress::step) return true;
+            if (progress == Progress::fault) return fail(smmu, stage2_.fault());
+            pointer_ = stage2_.output().address;
+            state_ = state_ == State::cd_l1_pointer ? State::cd_l1 : State::cd;
+            return false;
+        }
+        case State::cd_l1:
+            if (!request_.debug) ++smmu.counters.config_reads;
+            state_ = State::cd_l1_read;
+            return read(pointer_, l1cd::kBytes, AccessPurpose::cd_l1);
+        case State::cd_l1_read: {
+            if (reply.abort) return fail(smmu, EventCode::F_CD_FETCH, pointer_);
+            const std::uint64_t descriptor = load_le(reply.data.data(), 8);
+            const std::uint64_t table = keep(descriptor, 51, 12);
+            if (!l1cd::V.test(descriptor) || table >> output_address_bits(f) != 0) return bad_substream(smmu);
+            const bool small = config_.ste.s1_format == ste::S1FMT_4K_L2;
+            const std::uint64_t start = small ? table : align_down(table, 0x10000);
+            return locate_cd(start + (config_.cd_index & low_mask(small ? 6 : 10)) * kCdBytes, State::cd_pointer,
+                             State::cd);
+        }
+        case State::cd:
+            if (!request_.debug) ++smmu.counters.config_reads;
+            state_ = State::cd_read;
+            return read(pointer_, kCdBytes, AccessPurpose::cd);
+        case State::cd_read:
+            return cd_done(smmu, reply);
+        case State::configured:
+            return configured(smmu);
+        case State::tlb_lookup: {
+            state_ = State::walk;
+            const CachedTranslation* hit = smmu.tlb.lookup(config_.space, request_.address);
+            if (hit == nullptr) return false;
+            const CachedTranslation entry = *hit;
+            Request wanted = request_;
+            if (request_.ats == AtsType::translation_request) wanted.write = !request_.no_write;
+            // Without the right, a walk: it makes the page dirty, or finds which stage refuses.
+            if (!entry.permissions.allows(wanted)) return false;
+            return complete(smmu, entry, true);
+        }
+        case State::walk:
+            if (!request_.debug) ++smmu.counters.walks;
+            if (config_.s1) {
+                stage1_.start();
+                state_ = State::walk_stage1;
+            } else {
+                stage2_.start(request_.address, Stage2Use::final);
+                state_ = State::walk_stage2;
+            }
+            return false;
+        case State::walk_stage1: {
+            const Progress progress = stage1_.advance(smmu, effective_, config_, reply, step_);
+            if (progress == Progress::step) return true;
+            if (progress == Progress::fault) return fail(smmu, stage1_.fault());
+            if (!config_.ste.s2 || split_stage(smmu)) return finish_walk(smmu);
+            stage2_.start(stage1_.output().address, Stage2Use::final);
+            state_ = State::walk_stage2;
+            return false;
+        }
+        case State::walk_stage2: {
+            const Progress progress = stage2_.advance(smmu, effective_, config_, reply, step_);
+            if (progress == Progress::step) return true;
+            if (progress == Progress::fault) return fail(smmu, stage2_.fault());
+            return finish_walk(smmu);
+        }
+        case State::stalled: {
+            if (!have_stall_tag_) {
+                // No tag was free then: from the start.
+                state_ = State::begin;
+                return false;
+            }
+            const StallAnswer answer = smmu.stalls.take_answer(stall_tag_);
+            if (answer == StallAnswer::none) return true;
+            have_stall_tag_ = false;
+            if (answer == StallAnswer::retry) {
+                state_ = State::begin;
+                return false;
+            }
+            step_.kind = StepKind::fault;
+            step_.result.response = answer == StallAnswer::abort ? Response::abort : Response::read_zero_write_ignored;
+            ++smmu.counters.faults;
+            state_ = State::finished;
+            return true;
+        }
+        case State::finished:
+            return true;
+    }
+    return true;
+}
+
+bool Translation::begin(Smmu& smmu) {
+    Registers& r = smmu.registers;
+    const Features& f = smmu.features();
+    epoch_ = smmu.epoch();
+    effective_ = request_;
+    have_stall_tag_ = false;
+    config_.ste.merge_events = false;
+    config_.stream = stream_tag(request_.sid, request_.ssid);
+    step_.result.fault = 0;
+    step_.result.recorded = false;
+    step_.result.stage2 = false;
+    step_.result.ipa = 0;
+    // Section 1.9, step 1: global bypass.
+    if (!r.enabled(cr0::SMMUEN)) {
+        if (request_.ats == AtsType::translation_request) return fail(smmu, EventCode::F_BAD_ATS_TREQ);
+        if (request_.ats == AtsType::translated) return fail(smmu, EventCode::F_TRANSL_FORBIDDEN);
+        if (gbpa::ABORT.test(r.gbpa_effective)) return quiet_abort(smmu);
+        if (request_.address >> output_address_bits(f) != 0) return quiet_abort(smmu);
+        MemoryAttributes attributes = request_.incoming;
+        if (f.attr_types_ovr != 0 && gbpa::MTCFG.test(r.gbpa_effective)) {
+            attributes.mair = mair_of_override(static_cast<std::uint8_t>(gbpa::MEMATTR.get(r.gbpa_effective)));
+        }
+        const std::uint64_t sh = gbpa::SHCFG.get(r.gbpa_effective);
+        if (sh != ste::SHCFG_INCOMING) attributes.shareability = static_cast<std::uint8_t>(sh);
+        return bypass(smmu, attributes, false);
+    }
+    if (request_.unsupported) return fail(smmu, EventCode::F_UUT);
+    if (request_.ats == AtsType::translated && !r.enabled(cr0::ATSCHK)) {
+        // Taken at its word: nothing is looked up.
+        if (request_.address >> output_address_bits(f) != 0) return quiet_abort(smmu);
+        return bypass(smmu, request_.incoming, false);
+    }
+    if (smmu.config_cache.enabled() && !request_.debug) {
+        state_ = State::config_lookup;
+        step_.kind = StepKind::lookup;
+        step_.lookup = {Structure::config_cache, 1, 0};
+        return true;
+    }
+    state_ = State::ste;
+    return false;
+}
+
+/// Section 1.9, steps 2 and 3, with the STE in hand.
+bool Translation::ste_done(Smmu& smmu) {
+    const Features& f = smmu.features();
+    if (!ste::V.test(ste_words_)) return fail(smmu, EventCode::C_BAD_STE);
+    if (ste::Config.get(ste_words_) < ste::CONFIG_BYPASS) return quiet_abort(smmu);
+    if (illegal_ste(ste_words_, f)) return fail(smmu, EventCode::C_BAD_STE);
+    config_.ste = decode_ste(ste_words_, f);
+    config_.cd_index = request_.ssid ? value(*request_.ssid) : 0;
+    config_.s1 = config_.ste.s1 && stages_ != Stages::stage2;
+    config_.s1_bypassed_by_dss = false;
+    const SteConfig& ste_config = config_.ste;
+    // A single CD, or none, has no substreams.
+    if (request_.ssid &&
+        (!ste_config.s1 || ste_config.s1_cd_max == 0 || (config_.cd_index >> ste_config.s1_cd_max) != 0)) {
+        return bad_substream(smmu);
+    }
+    if (ste_config.s1 && ste_config.s1_cd_max > 0) {
+        if (!request_.ssid) {
+            if (ste_config.s1dss == ste::S1DSS_TERMINATE) return fail(smmu, EventCode::F_STREAM_DISABLED);
+            if (ste_config.s1dss == ste::S1DSS_BYPASS) {
+                config_.s1 = false;
+                config_.s1_bypassed_by_dss = true;
+            }
+        } else if (ste_config.s1dss == ste::S1DSS_SSID0 && config_.cd_index == 0) {
+            return fail(smmu, EventCode::F_STREAM_DISABLED);
+        }
+    }
+    if (const auto refused = ats_refusal(smmu)) return fail(smmu, *refused);
+    // Translated traffic meets stage 2 at most: its CD is not looked at, and the result is not kept.
+    if (!config_.s1 || request_.ats == AtsType::translated) {
+        make_space(smmu);
+        keep_config(smmu);
+        state_ = State::configured;
+        return false;
+    }
+    apply_overrides();
+    if (ste_config.s1_cd_max == 0 || ste_config.s1_format == ste::S1FMT_LINEAR) {
+        return locate_cd(ste_config.s1_context_ptr + std::uint64_t{config_.cd_index} * kCdBytes, State::cd_pointer,
+                         State::cd);
+    }
+    const unsigned split = ste_config.s1_format == ste::S1FMT_4K_L2 ? 6 : 10;
+    const std::uint64_t bytes = std::uint64_t{l1cd::kBytes}
+                                << (ste_config.s1_cd_max > split ? ste_config.s1_cd_max - split : 0);
+    const std::uint64_t array = align_down(ste_config.s1_context_ptr, bytes < 64 ? 64 : bytes);
+    return locate_cd(array + (config_.cd_index >> split) * l1cd::kBytes, State::cd_l1_pointer, State::cd_l1);
+}
+
+/// A CD pointer is an IPA if stage 2 is on.
+bool Translation::locate_cd(std::uint64_t address, State through_stage2, State direct) {
+    pointer_ = address;
+    state_ = direct;
+    if (config_.ste.s2) {
+        stage2_.start(address, Stage2Use::cd);
+        state_ = through_stage2;
+    }
+    return false;
+}
+
+bool Translation::cd_done(Smmu& smmu, const Reply& reply) {
+    if (reply.abort) return fail(smmu, EventCode::F_CD_FETCH, pointer_);
+    const CdWords words = words_from_bytes<8>(reply.data.data());
+    const bool e2h = cr2::E2H.test(smmu.registers.cr2);
+    if (illegal_cd(words, ste_words_, smmu.features(), e2h)) return fail(smmu, EventCode::C_BAD_CD);
+    config_.stage1 = decode_cd(words, config_.ste, smmu.features(), e2h);
+    make_space(smmu);
+    keep_config(smmu);
+    state_ = State::configured;
+    return false;
+}
+
+void Translation::make_space(const Smmu& smmu) {
+    const SteConfig& ste_config = config_.ste;
+    if (config_.s1) {
+        config_.regime = ste_config.strw == ste::STRW_EL2
+                             ? (cr2::E2H.test(smmu.registers.cr2) ? Regime::el2_e2h : Regime::el2)
+                             : (ste_config.s2 ? Regime::ns_el1_nested : Regime::ns_el1);
+        const bool el2 = ste_config.strw == ste::STRW_EL2;
+        config_.space = space_tag::make(config_.regime, el2 ? std::uint16_t{0} : ste_config.vmid, config_.stage1.asid,
+                                        config_.stage1.aset);
+    } else {
+        config_.regime = ste_config.s2 ? Regime::ns_stage2 : Regime::bypass;
+        config_.space = space_tag::make(config_.regime, ste_config.s2 ? ste_config.vmid : std::uint16_t{0}, 0, false);
+    }
+}
+
+void Translation::keep_config(Smmu& smmu) {
+    if (request_.debug || request_.ats == AtsType::translated || stages_ != Stages::all || epoch_ != smmu.epoch())
+        return;
+    smmu.config_cache.fill(config_);
+}
+
+void Translation::apply_overrides() {
+    const SteConfig& ste_config = config_.ste;
+    if (ste_config.privcfg >= 2) effective_.privileged = ste_config.privcfg == 3;
+    if (ste_config.instcfg >= 2) effective_.instruction = ste_config.instcfg == 3;
+    if (effective_.write) effective_.instruction = false;
+}
+
+/// Section 1.9, step 3: what ATS traffic may not do.
+std::optional<EventCode> Translation::ats_refusal(const Smmu& smmu) const {
+    if (request_.ats == AtsType::untranslated) return std::nullopt;
+    const bool checked = smmu.registers.enabled(cr0::ATSCHK);
+    unsigned eats = config_.ste.eats;
+    if (eats == ste::EATS_S1CHK && !checked) eats = 0;
+    if (eats == ste::EATS_DPT) eats = 0;
+    if (eats != 0) return std::nullopt;
+    return request_.ats == AtsType::translation_request ? EventCode::F_BAD_ATS_TREQ : EventCode::F_TRANSL_FORBIDDEN;
+}
+
+bool Translation::split_stage(const Smmu& smmu) const {
+    if (stages_ == Stages::stage1) return true;
+    return request_.ats == AtsType::translation_request && config_.ste.eats == ste::EATS_S1CHK &&
+           smmu.registers.enabled(cr0::ATSCHK);
+}
+
+bool Translation::configured(Smmu& smmu) {
+    const Features& f = smmu.features();
+    const SteConfig& ste_config = config_.ste;
+    effective_ = request_;
+    apply_overrides();
+    if (const auto refused = ats_refusal(smmu)) return fail(smmu, *refused);
+    if (stages_ != Stages::all) {
+        const bool s1 = ste_config.s1 && !config_.s1_bypassed_by_dss;
+        const bool wanted1 = stages_ != Stages::stage2;
+        const bool wanted2 = stages_ != Stages::stage1;
+        if ((wanted1 && !s1) || (wanted2 && !ste_config.s2)) {
+            step_.kind = StepKind::fault;
+            step_.result.fault = kStageNotConfigured;
+            state_ = State::finished;
+            return true;
+        }
+    }
+    if (request_.ats == AtsType::translated) {
+        if (ste_config.eats == ste::EATS_TRANS) return bypass(smmu, request_.incoming, false);
+        config_.s1 = false;
+        config_.regime = Regime::ns_stage2;
+        config_.space = space_tag::make(Regime::ns_stage2, ste_config.vmid, 0, false);
+    }
+    if (!config_.s1) {
+        // The input of stage 2, or what bypasses both, has the size of an output address.
+        if (request_.ats != AtsType::translated && request_.address >> output_address_bits(f) != 0) {
+            Fault fault;
+            fault.code = EventCode::F_ADDR_SIZE;
+            fault.unconditional = true;
+            return fail(smmu, fault);
+        }
+        if (!ste_config.s2) {
+            MemoryAttributes attributes = request_.incoming;
+            if (ste_config.mtcfg) attributes.mair = mair_of_override(ste_config.mem_attr);
+            if (ste_config.shcfg != ste::SHCFG_INCOMING) attributes.shareability = ste_config.shcfg;
+            return bypass(smmu, attributes, request_.ats == AtsType::untranslated);
+        }
+    }
+    state_ = State::walk;
+    if (smmu.tlb.enabled() && !request_.debug && !split_stage(smmu)) {
+        state_ = State::tlb_lookup;
+        step_.kind = StepKind::lookup;
+        step_.lookup = {Structure::tlb, 1, 0};
+        return true;
+    }
+    return false;
+}
+
+bool Translation::finish_walk(Smmu& smmu) {
+    const bool both = config_.s1 && config_.ste.s2 && !split_stage(smmu);
+    const StageOutput& first = config_.s1 ? stage1_.output() : stage2_.output();
+    const StageOutput& last = both ? stage2_.output() : first;
+    CachedTranslation entry;
+    entry.log2_bytes = first.log2_bytes < last.log2_bytes ? first.log2_bytes : last.log2_bytes;
+    entry.va = align_down(request_.address, std::uint64_t{1} << entry.log2_bytes);
+    entry.pa = align_down(last.address, std::uint64_t{1} << entry.log2_bytes);
+    entry.space = config_.space;
+    entry.stream = config_.stream;
+    entry.granule = first.granule;
+    entry.level = first.level;
+    entry.global = config_.s1 && first.global;
+    if (config_.s1) {
+        const unsigned half = select_half(config_.stage1, request_.address);
+        entry.ignore_top_byte = config_.stage1.half[half & 1].tbi;
+    }
+    entry.permissions = first.permissions;
+    entry.attributes = first.attributes;
+    if (both) {
+        entry.permissions.bits &= last.permissions.bits;
+        entry.attributes = combine(first.attributes, last.attributes);
+    }
+    entry.permissions = seen_by_client(entry.permissions, config_.ste);
+    const bool keep = !request_.debug && !split_stage(smmu) && epoch_ == smmu.epoch();
+    if (keep) smmu.tlb.fill(entry);
+    return complete(smmu, entry, keep);
+}
+
+bool Translation::complete(Smmu& smmu, const CachedTranslation& entry, bool cacheable) {
+    Result& result = step_.result;
+    result.entry = entry;
+    result.entry.stream = config_.stream;
+    result.pa = PhysAddr{entry.pa + (request_.address & low_mask(entry.log2_bytes))};
+    result.attributes = entry.attributes;
+    result.cacheable = cacheable;
+    result.epoch = epoch_;
+    result.response = Response::ok;
+    step_.kind = StepKind::done;
+    state_ = State::finished;
+    (void)smmu;
+    return true;
+}
+
+bool Translation::bypass(Smmu& smmu, MemoryAttributes attributes, bool cacheable) {
+    CachedTranslation entry;
+    entry.va = entry.pa = align_down(request_.address, 4096);
+    entry.space = space_tag::make(Regime::bypass, 0, 0, false);
+    entry.permissions = {Permissions::kAll};
+    entry.attributes = attributes;
+    return complete(smmu, entry, cacheable && !request_.debug);
+}
+
+bool Translation::quiet_abort(Smmu& smmu) {
+    step_.kind = StepKind::fault;
+    step_.result.response = Response::abort;
+    if (!request_.debug) ++smmu.counters.faults;
+    state_ = State::finished;
+    return true;
+}
+
+bool Translation::bad_substream(Smmu& smmu) { return fail(smmu, EventCode::C_BAD_SUBSTREAMID); }
+
+bool Translation::fail(Smmu& smmu, EventCode code, std::uint64_t fetch_address) {
+    Fault fault;
+    fault.code = code;
+    fault.fetch_address = fetch_address;
+    return fail(smmu, fault);
+}
+
+bool Translation::fail(Smmu& smmu, const Fault& fault) {
+    Registers& r = smmu.registers;
+    Result& result = step_.result;
+    const SteConfig& ste_config = config_.ste;
+    result.fault = static_cast<std::uint16_t>(fault.code);
+    result.stage2 = fault.s2;
+    result.ipa = fault.ipa;
+    result.fault_class = fault.cls;
+    result.response = Response::abort;
+    state_ = State::finished;
+
+    const bool of_translation = is_translation_class(fault.code) && !fault.unconditional;
+    const bool ats = request_.ats == AtsType::translation_request;
+    if (ats && of_translation) {
+        // An answer with no rights, not an error.
+        CachedTranslation entry;
+        entry.va = align_down(request_.address, 4096);
+        entry.space = config_.space;
+        return complete(smmu, entry, false);
+    }
+    bool record = true;
+    bool stall = false;
+    if (of_translation) {
+        record = fault.s2 ? ste_config.stage2.record : config_.stage1.record;
+        stall = fault.s2 ? ste_config.stage2.stall : config_.stage1.stall;
+        if (!fault.s2 && !config_.stage1.abort) result.response = Response::read_zero_write_ignored;
+    }
+    if (fault.code == EventCode::C_BAD_STREAMID) record = cr2::RECINVSID.test(r.cr2);
+    if (request_.ats != AtsType::untranslated &&
+        (is_config_error(fault.code) || (ats && fault.code == EventCode::F_WALK_EABT))) {
+        record = record && cr2::REC_CFG_ATS.test(r.cr2);
+    }
+    if (request_.prefetch || request_.debug || request_.ats != AtsType::untranslated) stall = false;
+    if (request_.prefetch || request_.debug) record = false;
+    if (stall) {
+        result.stall_tag = 0;
+        state_ = State::stalled;
+        step_.kind = StepKind::stalled;
+        ++smmu.counters.stalls;
+        const auto tag = smmu.stalls.allocate(request_.sid, request_.id);
+        have_stall_tag_ = tag.has_value();
+        if (!tag) return true;
+        stall_tag_ = result.stall_tag = *tag;
+        result.recorded = smmu.events.report(event_record(fault, tag), true, false, r);
+        return true;
+    }
+    if (record)
+        result.recorded = smmu.events.report(event_record(fault, std::nullopt), false, ste_config.merge_events, r);
+    step_.kind = StepKind::fault;
+    if (!request_.debug) ++smmu.counters.faults;
+    return true;
+}
+
+/// Section 1.8.
+EventWords Translation::event_record(const Fault& fault, std::optional<std::uint16_t> stall_tag) const {
+    EventWords w{};
+    event::TYPE.set(w, static_cast<std::uint64_t>(fault.code));
+    event::SID.set(w, value(request_.sid));
+    if (request_.ssid && fault.code != EventCode::F_STREAM_DISABLED) {
+        event::SSID.set(w, value(*request_.ssid));
+        event::SSV.set(w, fault.code == EventCode::C_BAD_SUBSTREAMID ? 0 : 1);
+    }
+    const Request& seen = fault.code == EventCode::F_UUT ? request_ : effective_;
+    const auto set_access = [&] {
+        const bool write = seen.ats == AtsType::translation_request ? !seen.no_write : seen.write;
+        event::PnU.set(w, seen.privileged ? 1 : 0);
+        event::InD.set(w, seen.instruction && !write ? 1 : 0);
+        event::RnW.set(w, write ? 0 : 1);
+        event::InputAddr.set(w, request_.address);
+    };
+    switch (fault.code) {
+        case EventCode::F_STE_FETCH:
+        case EventCode::F_CD_FETCH:
+        case EventCode::F_VMS_FETCH:
+            event::FetchAddr.set_address(w, fault.fetch_address);
+            break;
+        case EventCode::C_BAD_STREAMID:
+        case EventCode::C_BAD_STE:
+        case EventCode::F_STREAM_DISABLED:
+        case EventCode::C_BAD_SUBSTREAMID:
+        case EventCode::C_BAD_CD:
+        case EventCode::F_CFG_CONFLICT:
+            break;
+        case EventCode::F_TRANSL_FORBIDDEN:
+            event::RnW.set(w, request_.write ? 0 : 1);
+            event::InputAddr.set(w, request_.address);
+            break;
+        case EventCode::F_UUT:
+        case EventCode::F_BAD_ATS_TREQ:
+        case EventCode::F_TLB_CONFLICT:
+        case EventCode::E_PAGE_REQUEST:
+            set_access();
+            break;
+        case EventCode::F_WALK_EABT:
+            set_access();
+            event::S2.set(w, fault.s2 ? 1 : 0);
+            event::CLASS.set(w, fault.cls);
+            event::FetchAddr.set_address(w, fault.fetch_address);
+            break;
+        case EventCode::F_TRANSLATION:
+        case EventCode::F_ADDR_SIZE:
+        case EventCode::F_ACCESS:
+        case EventCode::F_PERMISSION:
+            set_access();
+            event::S2.set(w, fault.s2 ? 1 : 0);
+            event::CLASS.set(w, fault.cls);
+            event::TTRnW.set(w, fault.ttrnw ? 1 : 0);
+            if (fault.s2) event::IPA.set_address(w, fault.ipa);
+            break;
+    }
+    if (stall_tag) {
+        event::STALL.set(w, 1);
+        event::STAG.set(w, *stall_tag);
+    }
+    return w;
+}
+
+}  // namespace xlate::iommu::smmuv3

@@ -1,0 +1,70 @@
+#include "iommu/smmuv3/walk_cache.hpp"
+
+namespace xlate::iommu::smmuv3 {
+
+WalkCache::WalkCache(const CacheParams& params, std::uint64_t seed, std::string_view name)
+    : enabled_(params.enabled), ways_(params, Rng(seed, name)) {
+    valid_.assign(ways_.entries(), 0);
+    entries_.resize(ways_.entries());
+}
+
+const WalkCacheEntry* WalkCache::lookup(std::uint64_t space, std::uint64_t address, unsigned shift) {
+    ++counters_.lookups;
+    const std::uint32_t first = ways_.first(address >> shift);
+    for (std::uint32_t i = first; i < first + ways_.ways(); ++i) {
+        const WalkCacheEntry& entry = entries_[i];
+        if (valid_[i] != 0 && entry.space == space && entry.shift == shift &&
+            (address >> shift) == (entry.base >> shift)) {
+            ++counters_.hits;
+            ways_.used(i);
+            return &entry;
+        }
+    }
+    return nullptr;
+}
+
+void WalkCache::fill(const WalkCacheEntry& entry) {
+    if (!enabled_) return;
+    const std::uint32_t first = ways_.first(entry.base >> entry.shift);
+    std::uint32_t place = first + ways_.ways();
+    for (std::uint32_t i = first; i < first + ways_.ways(); ++i) {
+        if (valid_[i] == 0) {
+            if (place == first + ways_.ways()) place = i;
+        } else if (entries_[i].space == entry.space && entries_[i].shift == entry.shift &&
+                   entries_[i].base == entry.base) {
+            place = i;
+            break;
+        }
+    }
+    if (place == first + ways_.ways()) place = ways_.victim(first);
+    ++counters_.fills;
+    ways_.used(place);
+    valid_[place] = 1;
+    entries_[place] = entry;
+}
+
+unsigned WalkCache::invalidate(const Invalidation& invalidation) {
+    // LEAF=1 leaves tables alone.
+    if (invalidation.by_address() && invalidation.leaf) return 0;
+    unsigned dropped = 0;
+    for (std::uint32_t i = 0; i < valid_.size(); ++i) {
+        if (valid_[i] == 0) continue;
+        const WalkCacheEntry& entry = entries_[i];
+        // Tables are never global: a global leaf may be below one that an ASID form need not touch.
+        if (!invalidation.covers_space(entry.space, false)) continue;
+        if (invalidation.by_address()) {
+            if (invalidation.granule != 0 && entry.granule != invalidation.granule) continue;
+            const std::uint64_t from = invalidation.first & low_mask(56);
+            const std::uint64_t to = from + (invalidation.last - invalidation.first);
+            if (entry.base > to || entry.base + low_mask(entry.shift) < from) continue;
+        }
+        valid_[i] = 0;
+        ++dropped;
+    }
+    counters_.invalidated += dropped;
+    return dropped;
+}
+
+void WalkCache::clear() { valid_.assign(valid_.size(), 0); }
+
+}  // namespace xlate::iommu::smmuv3
