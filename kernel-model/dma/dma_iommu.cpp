@@ -1,0 +1,326 @@
+#include "kernel-model/dma/dma_iommu.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/bits.hpp"
+#include "base/error.hpp"
+#include "kernel-model/core/kernel.hpp"
+#include "kernel-model/dma/dma_cookie.hpp"
+#include "kernel-model/dma/reserved_regions.hpp"
+#include "kernel-model/iommu-core/variant.hpp"
+
+namespace xlate::kernel {
+namespace {
+
+constexpr std::uint64_t kLimit32 = 0xFFFF'FFFF;
+/// The depot of magazines is looked at so often while it is too long.
+constexpr SimTime kDepotDelay = ms(100);
+constexpr std::uint32_t kSingleQueueEntries = 32768;
+constexpr SimTime kSingleQueueDelay = ms(1000);
+constexpr unsigned kRelease61 = 601;
+
+bool may_write(DmaDirection direction) { return direction != DmaDirection::to_device; }
+bool may_read(DmaDirection direction) { return direction != DmaDirection::from_device; }
+
+}  // namespace
+
+void DmaCookie::depot_grew(unsigned size_class) {
+    if ((trimming & (1u << size_class)) != 0) return;
+    trimming |= 1u << size_class;
+    schedule_trim(size_class);
+}
+
+void DmaCookie::schedule_trim(unsigned size_class) {
+    Kernel& k = kernel();
+    k.machine.set_timer(kDepotDelay, [cookie = alive, &k, size_class] {
+        if (*cookie == nullptr) return;
+        k.spawn("kworker/0:1", 0, [cookie, size_class] {
+            DmaCookie* self = *cookie;
+            if (self == nullptr) return;
+            if (self->iovas->trim_depot(size_class)) {
+                self->schedule_trim(size_class);
+            } else {
+                self->trimming &= ~(1u << size_class);
+            }
+        });
+    });
+}
+
+DmaIommu::DmaIommu(Kernel& kernel, PageAllocator& pages, const firmware::Description& description,
+                   const DmaParams& params)
+    : kernel_(kernel), pages_(pages), description_(description), params_(params) {
+    if (params_.single_flush_queue) {
+        params_.flush_queue_entries = kSingleQueueEntries;
+        params_.flush_queue_delay = kSingleQueueDelay;
+    }
+}
+
+DmaIommu::~DmaIommu() = default;
+
+unsigned DmaIommu::cpu() const { return kernel_.sched.current().cpu % params_.cpus; }
+
+int DmaIommu::get_dma_cookie(Ptr<IommuDomain> domain) {
+    Frame frame{kernel_, "iommu_get_dma_cookie"};
+    const Ptr<DmaCookie> cookie = kernel_.heap.make<DmaCookie>("DMC1", params_);
+    if (!cookie) return -kENOMEM;
+    domain->iova_cookie.write(cookie, "DMC2");
+    return 0;
+}
+
+void DmaIommu::put_dma_cookie(Ptr<IommuDomain> domain) {
+    Frame frame{kernel_, "iommu_put_dma_cookie"};
+    const Ptr<DmaCookie> cookie = ptr_cast<DmaCookie>(domain->iova_cookie.read("DMC3"));
+    if (!cookie) return;
+    cookie->put();
+    domain->iova_cookie.write({}, "DMC4");
+    kernel_.heap.release(cookie, "DMC5");
+}
+
+Ptr<DmaCookie> DmaIommu::cookie_of(Ptr<IommuDomain> domain) {
+    return ptr_cast<DmaCookie>(domain->iova_cookie.read("DMA3"));
+}
+
+const IovaDomain* DmaIommu::iova_domain(Ptr<IommuDomain> domain) const {
+    if (!domain) return nullptr;
+    const auto* cookie = dynamic_cast<const DmaCookie*>(domain.get()->iova_cookie.peek().get());
+    return cookie != nullptr ? cookie->iovas.get() : nullptr;
+}
+
+// Linux iommu_dma_init_domain(). The first device decides; a later one with another lower end is refused.
+int DmaIommu::init_domain(Ptr<IommuDomain> domain, std::uint64_t base, std::uint64_t limit, Device& dev) {
+    Frame frame{kernel_, "iommu_dma_init_domain"};
+    const Ptr<DmaCookie> cookie = cookie_of(domain);
+    if (!cookie || domain->pgsize_bitmap == 0) return -kEINVAL;
+    const std::uint64_t granule = domain->pgsize_bitmap & (~domain->pgsize_bitmap + 1);
+    if (base > domain->aperture_end || limit < domain->aperture_start) {
+        kernel_.console.warn("", "specified DMA range outside IOMMU capability");
+        return -kEFAULT;
+    }
+    const std::uint64_t start_pfn = std::max({std::uint64_t{1}, base / granule, domain->aperture_start / granule});
+    cookie->init_mutex.lock("DMI1");
+    int err = 0;
+    if (cookie->iovas) {
+        const IovaParams& params = cookie->iovas->params();
+        if (params.granule != granule || params.start_pfn != start_pfn) {
+            kernel_.console.warn("", "Incompatible range for DMA domain");
+            err = -kEFAULT;
+        }
+    } else {
+        IovaParams params;
+        params.granule = granule;
+        params.start_pfn = start_pfn;
+        params.cpus = params_.cpus;
+        params.bounded_depot = kernel_.variant.release <= kRelease61;
+        cookie->iovas = std::make_unique<IovaDomain>(params, cookie.get());
+        if (domain->type == DomainType::dma_fq) {
+            FlushQueueParams queue;
+            queue.cpus = params_.cpus;
+            queue.entries = params_.flush_queue_entries;
+            queue.delay = params_.flush_queue_delay;
+            queue.single = params_.single_flush_queue;
+            cookie->flush_queue = std::make_unique<FlushQueue>(
+                kernel_, queue, [domain] { domain->flush_iotlb_all(); },
+                [cookie](std::uint64_t pfn, std::uint64_t pages, unsigned on) {
+                    cookie->iovas->free_iova_fast(pfn, pages, on);
+                });
+        }
+        reserve_regions(*cookie->iovas, dev);
+    }
+    cookie->init_mutex.unlock("DMI2");
+    return err;
+}
+
+void DmaIommu::reserve_regions(IovaDomain& iovas, Device& dev) {
+    std::vector<BusRange> ranges;
+    if (const auto host = pci_host_node(description_, dev)) {
+        ranges = pci_memory_windows(description_, *host);
+        const std::vector<BusRange> holes = inbound_holes(description_.node(*host));
+        ranges.insert(ranges.end(), holes.begin(), holes.end());
+    }
+    const Ptr<DevIommu> param = dev.iommu.read("DMI3");
+    const Ptr<IommuDevice> instance = param ? param->iommu_dev.read("DMI4") : Ptr<IommuDevice>{};
+    if (instance) {
+        for (const ReservedRegion& region : instance->ops.read("DMI5")->get_resv_regions(dev)) {
+            if (region.kind == ReservedRegion::Kind::sw_msi || region.length == 0) continue;  // ours to manage
+            ranges.push_back({region.start, region.start + region.length - 1});
+        }
+    }
+    const std::uint64_t top = ~std::uint64_t{0} / iovas.granule();
+    for (const BusRange& range : ranges) {
+        iovas.reserve_iova(range.first / iovas.granule(), std::min(range.last / iovas.granule(), top - 1));
+    }
+}
+
+Ptr<IommuDomain> DmaIommu::iommu_get_dma_domain(Device& dev) {
+    return dev.iommu_group.read("DMA1")->default_domain.read("DMA2");
+}
+
+// Linux iommu_dma_alloc_iova(). Returns an address.
+std::optional<std::uint64_t> DmaIommu::iommu_dma_alloc_iova(DmaCookie& cookie, Ptr<IommuDomain> domain,
+                                                            std::uint64_t size, std::uint64_t limit, Device& dev) {
+    IovaDomain& iovas = *cookie.iovas;
+    const std::uint64_t granule = iovas.granule();
+    if (dev.bus_dma_limit) limit = std::min(limit, *dev.bus_dma_limit);
+    limit = std::min(limit, domain->aperture_end);
+    const bool pci = dev.bus != nullptr && dev.bus->name == "pci";
+    // 6.1 tries below 4 GiB at every allocation; later a failure ends that for this device for good.
+    const bool every_time = kernel_.variant.release <= kRelease61;
+    const bool try_32bit =
+        limit > kLimit32 && pci && !params_.forcedac && (every_time || gave_up_32bit_.count(dev.resource()) == 0);
+    kernel_.spend(params_.iova_cached);
+    std::optional<std::uint64_t> pfn;
+    if (try_32bit) {
+        pfn = iovas.alloc_iova_fast(size / granule, kLimit32 / granule, false, cpu());
+        if (!pfn && !every_time) {
+            gave_up_32bit_.insert(dev.resource());
+            kernel_.console.info(dev.name, "Using {}-bit DMA addresses", log2_floor(limit) + 1);
+        }
+    }
+    if (!pfn) pfn = iovas.alloc_iova_fast(size / granule, limit / granule, true, cpu());
+    if (!pfn) return std::nullopt;
+    return *pfn * granule;
+}
+
+void DmaIommu::iommu_dma_free_iova(DmaCookie& cookie, std::uint64_t iova, std::uint64_t size) {
+    const std::uint64_t granule = cookie.iovas->granule();
+    if (cookie.flush_queue) {
+        cookie.flush_queue->queue_iova(iova / granule, size / granule, cpu());
+    } else {
+        kernel_.spend(params_.iova_cached);
+        cookie.iovas->free_iova_fast(iova / granule, size / granule, cpu());
+    }
+}
+
+std::optional<Iova> DmaIommu::dma_direct_map(Device& dev, PhysAddr buffer, std::uint64_t size, std::uint64_t mask) {
+    std::uint64_t bus = buffer.value;
+    if (!dev.dma_range_map.empty()) {
+        bool found = false;
+        for (const firmware::DmaWindow& window : dev.dma_range_map) {
+            if (buffer.value < window.cpu || buffer.value - window.cpu >= window.size) continue;
+            bus = buffer.value - window.cpu + window.bus;
+            found = true;
+            break;
+        }
+        if (!found) return std::nullopt;
+    }
+    const std::uint64_t limit = dev.bus_dma_limit ? std::min(mask, *dev.bus_dma_limit) : mask;
+    if (bus + size - 1 > limit || bus + size - 1 < bus) return std::nullopt;
+    return Iova{bus};
+}
+
+std::optional<Iova> DmaIommu::dma_map_single(Device& dev, PhysAddr buffer, std::uint64_t size, DmaDirection direction) {
+    Frame frame{kernel_, "dma_map_single"};
+    const std::vector<DmaBuffer> mapped = map_segments(dev, {{buffer, size}}, direction, dev.dma_mask);
+    if (mapped.empty()) return std::nullopt;
+    return mapped.front().iova;
+}
+
+void DmaIommu::dma_unmap_single(Device& dev, Iova address, std::uint64_t size) { dma_unmap_sg(dev, {{address, size}}); }
+
+std::vector<DmaBuffer> DmaIommu::dma_map_sg(Device& dev, const std::vector<DmaSegment>& segments,
+                                            DmaDirection direction) {
+    Frame frame{kernel_, "dma_map_sg"};
+    return map_segments(dev, segments, direction, dev.dma_mask);
+}
+
+std::vector<DmaBuffer> DmaIommu::map_segments(Device& dev, const std::vector<DmaSegment>& segments,
+                                              DmaDirection direction, std::uint64_t mask) {
+    kernel_.spend(params_.call);
+    const DmaOps ops = dev.dma_ops.read_once("DMA0");
+    std::vector<DmaBuffer> mapped;
+    std::uint64_t asked = 0;
+    for (const DmaSegment& segment : segments) asked += segment.size;
+    if (ops == DmaOps::direct) {
+        for (const DmaSegment& segment : segments) {
+            const auto bus = dma_direct_map(dev, segment.address, segment.size, mask);
+            if (!bus) {
+                mapped.clear();
+                break;
+            }
+            mapped.push_back({*bus, segment.size});
+        }
+    } else if (ops == DmaOps::iommu) {
+        const Ptr<IommuDomain> domain = iommu_get_dma_domain(dev);
+        const Ptr<DmaCookie> cookie = cookie_of(domain);
+        const std::uint64_t granule = cookie->iovas->granule();
+        std::uint64_t total = 0;
+        for (const DmaSegment& segment : segments) {
+            const std::uint64_t offset = segment.address.value & (granule - 1);
+            total += align_up(offset + segment.size, granule);
+        }
+        if (const auto base = iommu_dma_alloc_iova(*cookie, domain, total, mask, dev)) {
+            std::uint64_t at = *base;
+            for (const DmaSegment& segment : segments) {
+                const std::uint64_t offset = segment.address.value & (granule - 1);
+                const std::uint64_t length = align_up(offset + segment.size, granule);
+                const int err = domain->map(Iova{at}, PhysAddr{segment.address.value - offset}, length,
+                                            may_write(direction), may_read(direction));
+                if (err != 0) {
+                    if (at != *base) iommu_dma_unmap(domain, *base, at - *base);
+                    iommu_dma_free_iova(*cookie, *base, total);
+                    mapped.clear();
+                    break;
+                }
+                const Iova address{at + offset};
+                if (!mapped.empty() && mapped.back().iova.value + mapped.back().size == address.value) {
+                    mapped.back().size += segment.size;
+                } else {
+                    mapped.push_back({address, segment.size});
+                }
+                at += length;
+            }
+        }
+    }
+    if (mapped.empty()) {
+        ++stats_.map_failures;
+    } else {
+        ++stats_.maps;
+        stats_.bytes_mapped += asked;
+    }
+    return mapped;
+}
+
+void DmaIommu::iommu_dma_unmap(Ptr<IommuDomain> domain, std::uint64_t iova, std::uint64_t size) {
+    const std::uint64_t unmapped = domain->unmap(Iova{iova}, size);
+    if (unmapped != size) kernel_.reports.warn("iommu_dma_unmap: a part was not mapped", "DMU1");
+}
+
+void DmaIommu::dma_unmap_sg(Device& dev, const std::vector<DmaBuffer>& mapped) {
+    Frame frame{kernel_, mapped.size() == 1 ? "dma_unmap_single" : "dma_unmap_sg"};
+    XLATE_CHECK(!mapped.empty(), "nothing to unmap");
+    kernel_.spend(params_.call);
+    ++stats_.unmaps;
+    if (dev.dma_ops.read_once("DMU0") != DmaOps::iommu) return;
+    const Ptr<IommuDomain> domain = iommu_get_dma_domain(dev);
+    const Ptr<DmaCookie> cookie = cookie_of(domain);
+    const std::uint64_t granule = cookie->iovas->granule();
+    const std::uint64_t first = align_down(mapped.front().iova.value, granule);
+    const std::uint64_t end = align_up(mapped.back().iova.value + mapped.back().size, granule);
+    iommu_dma_unmap(domain, first, end - first);
+    if (!cookie->flush_queue) domain->iotlb_sync(Iova{first}, end - first);
+    iommu_dma_free_iova(*cookie, first, end - first);
+}
+
+std::optional<DmaIommu::Coherent> DmaIommu::dma_alloc_coherent(Device& dev, std::uint64_t size) {
+    Frame frame{kernel_, "dma_alloc_attrs"};
+    const std::uint64_t bytes = align_up(size, pages_.page_bytes());
+    const auto memory = pages_.alloc_zeroed(bytes);
+    if (!memory) return std::nullopt;
+    const std::vector<DmaBuffer> mapped =
+        map_segments(dev, {{*memory, bytes}}, DmaDirection::bidirectional, dev.coherent_dma_mask);
+    if (mapped.empty()) {
+        pages_.free(*memory, bytes);
+        return std::nullopt;
+    }
+    return Coherent{*memory, mapped.front().iova, bytes};
+}
+
+void DmaIommu::dma_free_coherent(Device& dev, const Coherent& allocation) {
+    Frame frame{kernel_, "dma_free_attrs"};
+    dma_unmap_single(dev, allocation.address, allocation.size);
+    pages_.free(allocation.memory, allocation.size);
+}
+
+}  // namespace xlate::kernel
