@@ -15,9 +15,6 @@
 #include "bench/row.hpp"
 #include "bench/run.hpp"
 
-/// The SystemC library refers to it; rows drive the simulation themselves.
-extern "C" int sc_main(int, char*[]) { return 0; }
-
 namespace {
 
 using xlate::bench::Measured;

@@ -5,12 +5,13 @@
 #include <cstring>
 #include <vector>
 
+#include "bench/smmu_tables.hpp"
 #include "iommu/memory_port.hpp"
 
 namespace xlate::bench {
 
 /// Addresses [0, bytes). Everything else is an external abort.
-class PlainMemory final : public iommu::MemoryPort {
+class PlainMemory final : public iommu::MemoryPort, public WordMemory {
 public:
     explicit PlainMemory(std::size_t bytes) : bytes_(bytes) {}
 
@@ -24,8 +25,8 @@ public:
         std::memcpy(bytes_.data() + address.value, bytes, size);
         return true;
     }
-    std::uint64_t load(std::uint64_t address) const { return load_le(bytes_.data() + address, 8); }
-    void store(std::uint64_t address, std::uint64_t word) { store_le(bytes_.data() + address, 8, word); }
+    std::uint64_t load(std::uint64_t address) override { return load_le(bytes_.data() + address, 8); }
+    void store(std::uint64_t address, std::uint64_t word) override { store_le(bytes_.data() + address, 8, word); }
 
 private:
     std::vector<std::uint8_t> bytes_;
