@@ -1,0 +1,273 @@
+#include "kernel-model/drivers/client_dma.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/bits.hpp"
+#include "base/error.hpp"
+#include "base/random.hpp"
+#include "kernel-model/core/kernel.hpp"
+
+namespace xlate::kernel {
+namespace {
+
+/// per_transfer: buffers start at cache lines, and there are at most so many of them.
+constexpr std::uint64_t kBufferAlignment = 64;
+constexpr std::uint64_t kMaxBuffers = 4096;
+
+}  // namespace
+
+struct ClientDma::Worker {
+    struct Transfer {
+        Iova iova;
+        std::uint64_t buffer;
+        bool ok;
+    };
+    Worker(Kernel& kernel, unsigned on_cpu, std::uint32_t most)
+        : cpu(on_cpu), share(most), completed_queue(kernel, "client transfers") {}
+    const unsigned cpu;
+    const std::uint32_t share;  // transfers under way at once
+    std::uint32_t in_flight = 0;
+    std::vector<Transfer> completed;  // not unmapped yet
+    WaitQueue completed_queue;
+    Task* task = nullptr;
+};
+
+struct ClientDma::Client {
+    struct Chunk {
+        std::vector<DmaSegment> memory;
+        std::vector<DmaBuffer> mapped;  // empty: taken away
+        std::optional<DmaIommu::Coherent> coherent;
+    };
+    Client(Device& device, const TrafficPlan& traffic)
+        : dev(device), plan(traffic), random(traffic.seed, "client." + device.name) {}
+    Device& dev;
+    const TrafficPlan plan;
+    ClientStats stats;
+    Rng random;
+    bool stopping = false;
+    Task* starter = nullptr;
+    std::vector<Chunk> chunks;
+    // per_transfer
+    std::vector<PhysAddr> free_buffers;  // newest last
+    std::vector<PhysAddr> buffers;
+    std::uint64_t next_transfer = 0;
+    std::vector<std::unique_ptr<Worker>> workers;
+};
+
+ClientDma::ClientDma(Kernel& kernel, DmaIommu& dma) : kernel_(kernel), dma_(dma) {}
+ClientDma::~ClientDma() = default;
+
+const ClientStats* ClientDma::stats(const std::string& device) const {
+    const auto client = clients_.find(device);
+    return client == clients_.end() ? nullptr : &client->second->stats;
+}
+
+std::vector<DmaBuffer> ClientDma::mapped(const std::string& device) const {
+    std::vector<DmaBuffer> all;
+    const auto client = clients_.find(device);
+    if (client == clients_.end()) return all;
+    for (const Client::Chunk& chunk : client->second->chunks) {
+        all.insert(all.end(), chunk.mapped.begin(), chunk.mapped.end());
+    }
+    return all;
+}
+
+int ClientDma::probe(Device& dev, const TrafficPlan* plan) {
+    if (plan == nullptr) return 0;
+    Frame frame{kernel_, "client_probe"};
+    const auto client = std::make_shared<Client>(dev, *plan);
+    clients_[dev.name] = client;
+    dev.dma_mask = low_mask(plan->dma_mask_bits);
+    dev.coherent_dma_mask = dev.dma_mask;
+    if (plan->start_delay.fs == 0) return start(client);
+    client->starter = &kernel_.spawn("kworker/" + dev.name, kernel_.sched.current().cpu, [this, client] {
+        kernel_.machine.sleep(client->plan.start_delay);
+        if (!client->stopping) start(client);
+    });
+    return 0;
+}
+
+int ClientDma::start(const std::shared_ptr<Client>& client) {
+    if (client->plan.mapping == TrafficPlan::Mapping::per_transfer) return start_workers(client);
+    if (const int err = map_working_set(*client); err != 0) return err;
+    DmaPlan plan;
+    plan.buffers = mapped(client->dev.name);
+    client->stats.running = true;
+    kernel_.machine.start_master(client->dev.name, plan);
+    if (client->plan.unmap_mid_traffic) schedule_unmap(client);
+    return 0;
+}
+
+int ClientDma::map_working_set(Client& client) {
+    std::uint64_t left = client.plan.working_set_bytes;
+    int err = 0;
+    while (left > 0 && err == 0) {
+        const std::uint64_t bytes = std::min(left, client.plan.chunk_bytes);
+        err = map_chunk(client, bytes);
+        left -= bytes;
+    }
+    if (err == 0) return 0;
+    kernel_.console.err(client.dev.prefix(), "failed to map {} bytes for DMA", client.plan.working_set_bytes);
+    for (std::size_t i = 0; i < client.chunks.size(); ++i) unmap_chunk(client, i);
+    client.chunks.clear();
+    return err;
+}
+
+int ClientDma::map_chunk(Client& client, std::uint64_t bytes) {
+    Client::Chunk chunk;
+    if (client.plan.coherent) {
+        chunk.coherent = dma_.dma_alloc_coherent(client.dev, bytes);
+        if (!chunk.coherent) return -kENOMEM;
+        chunk.mapped.push_back({chunk.coherent->address, bytes});
+    } else {
+        const std::uint64_t page = dma_.pages().page_bytes();
+        const std::uint64_t pieces =
+            std::clamp<std::uint64_t>((bytes + page - 1) / page, 1, std::max(client.plan.segments_per_chunk, 1u));
+        const std::uint64_t piece = pieces == 1 ? bytes : align_up((bytes + pieces - 1) / pieces, page);
+        int err = 0;
+        for (std::uint64_t left = bytes; left > 0 && err == 0;) {
+            const std::uint64_t size = std::min(left, piece);
+            const auto memory = dma_.pages().alloc(size);
+            if (memory) {
+                chunk.memory.push_back({*memory, size});
+            } else {
+                err = -kENOMEM;
+            }
+            left -= size;
+        }
+        if (err == 0) {
+            chunk.mapped = dma_.dma_map_sg(client.dev, chunk.memory, DmaDirection::bidirectional);
+            if (chunk.mapped.empty()) err = -kEIO;
+        }
+        if (err != 0) {
+            for (const DmaSegment& segment : chunk.memory) dma_.pages().free(segment.address, segment.size);
+            return err;
+        }
+    }
+    client.stats.mapped_buffers += chunk.mapped.size();
+    client.chunks.push_back(std::move(chunk));
+    return 0;
+}
+
+void ClientDma::unmap_chunk(Client& client, std::size_t index) {
+    Client::Chunk& chunk = client.chunks[index];
+    if (chunk.mapped.empty()) return;
+    const std::vector<DmaBuffer> mapped = std::move(chunk.mapped);
+    chunk.mapped.clear();
+    if (chunk.coherent) {
+        dma_.dma_free_coherent(client.dev, *chunk.coherent);
+        return;
+    }
+    dma_.dma_unmap_sg(client.dev, mapped);
+    for (const DmaSegment& segment : chunk.memory) dma_.pages().free(segment.address, segment.size);
+}
+
+void ClientDma::schedule_unmap(const std::shared_ptr<Client>& client) {
+    const unsigned cpu = kernel_.sched.current().cpu;
+    kernel_.machine.set_timer(client->plan.unmap_mid_traffic->after, [this, client, cpu] {
+        if (client->stopping) return;
+        kernel_.spawn("kworker/unmap", cpu, [this, client] {
+            if (client->stopping || client->chunks.empty()) return;
+            const std::size_t chunk =
+                std::min<std::size_t>(client->plan.unmap_mid_traffic->chunk, client->chunks.size() - 1);
+            client->stats.unmapped_mid_traffic = true;
+            unmap_chunk(*client, chunk);
+        });
+    });
+}
+
+int ClientDma::start_workers(const std::shared_ptr<Client>& client) {
+    const TrafficPlan& plan = client->plan;
+    if (plan.transfers == 0) return 0;
+    const std::uint64_t stride = align_up(plan.transfer_bytes, kBufferAlignment);
+    const std::uint64_t most = std::max<std::uint64_t>(plan.outstanding, 1);
+    const std::uint64_t wanted = std::clamp(plan.working_set_bytes / stride, most, std::max(most, kMaxBuffers));
+    for (std::uint64_t i = 0; i < wanted;) {
+        const std::uint64_t run = std::max<std::uint64_t>(1, dma_.pages().page_bytes() / stride);
+        const auto memory = dma_.pages().alloc(stride * run);
+        if (!memory) return -kENOMEM;
+        client->buffers.push_back(*memory);
+        for (std::uint64_t j = 0; j < run && i < wanted; ++j, ++i) {
+            client->free_buffers.push_back(*memory + j * stride);
+        }
+    }
+    client->stats.running = true;
+    const auto tasks = static_cast<std::uint32_t>(std::max<std::size_t>(plan.cpus.size(), 1));
+    for (std::uint32_t i = 0; i < tasks; ++i) {
+        const auto share = static_cast<std::uint32_t>(most / tasks + (i < most % tasks ? 1 : 0));
+        if (share == 0) continue;
+        const unsigned cpu = plan.cpus.empty() ? kernel_.sched.current().cpu : plan.cpus[i];
+        client->workers.push_back(std::make_unique<Worker>(kernel_, cpu, share));
+        Worker& worker = *client->workers.back();
+        worker.task = &kernel_.spawn(fmt::format("dma/{}:{}", client->dev.name, i), cpu,
+                                     [this, client, &worker] { work(*client, worker); });
+    }
+    return 0;
+}
+
+// Unmaps what the device has finished with.
+void ClientDma::reap(Client& client, Worker& worker) {
+    while (!worker.completed.empty()) {
+        const Worker::Transfer transfer = worker.completed.front();
+        worker.completed.erase(worker.completed.begin());
+        --worker.in_flight;
+        ++(transfer.ok ? client.stats.completed : client.stats.failed);
+        dma_.dma_unmap_single(client.dev, transfer.iova, client.plan.transfer_bytes);
+        client.free_buffers.push_back(PhysAddr{transfer.buffer});
+    }
+}
+
+void ClientDma::work(Client& client, Worker& worker) {
+    Frame frame{kernel_, "client_transfer_loop"};
+    const TrafficPlan& plan = client.plan;
+    while (!client.stopping && client.next_transfer < plan.transfers) {
+        ++client.next_transfer;
+        const bool write = !client.random.chance(plan.read_numerator, plan.read_denominator);
+        const PhysAddr buffer = client.free_buffers.back();
+        client.free_buffers.pop_back();
+        const auto iova = dma_.dma_map_single(client.dev, buffer, plan.transfer_bytes,
+                                              write ? DmaDirection::from_device : DmaDirection::to_device);
+        if (!iova) {
+            ++client.stats.map_failures;
+            client.free_buffers.push_back(buffer);
+            continue;
+        }
+        ++client.stats.started;
+        ++worker.in_flight;
+        kernel_.machine.submit_dma(client.dev.name, *iova, plan.transfer_bytes, write,
+                                   [&worker, address = *iova, buffer](bool ok) {
+                                       worker.completed.push_back({address, buffer.value, ok});
+                                       worker.completed_queue.wake_up("CLI1");
+                                   });
+        reap(client, worker);
+        if (worker.in_flight < worker.share) continue;
+        worker.completed_queue.wait_event("CLI2", [&worker] { return !worker.completed.empty(); });
+        reap(client, worker);
+    }
+    while (worker.in_flight > 0) {
+        worker.completed_queue.wait_event("CLI3", [&worker] { return !worker.completed.empty(); });
+        reap(client, worker);
+    }
+    client.stats.running = client.stats.started != client.stats.completed + client.stats.failed;
+}
+
+void ClientDma::remove(Device& dev) {
+    Frame frame{kernel_, "client_remove"};
+    const auto found = clients_.find(dev.name);
+    if (found == clients_.end()) return;
+    const std::shared_ptr<Client> client = found->second;
+    client->stopping = true;
+    if (client->starter != nullptr) kernel_.sched.join(*client->starter, "CLI4");
+    for (const auto& worker : client->workers) kernel_.sched.join(*worker->task, "CLI5");
+    for (std::size_t i = 0; i < client->chunks.size(); ++i) unmap_chunk(*client, i);
+    const std::uint64_t stride = align_up(client->plan.transfer_bytes, kBufferAlignment);
+    const std::uint64_t run = std::max<std::uint64_t>(1, dma_.pages().page_bytes() / stride);
+    for (const PhysAddr memory : client->buffers) dma_.pages().free(memory, stride * run);
+    client->buffers.clear();
+    client->free_buffers.clear();
+    client->stats.running = false;
+}
+
+}  // namespace xlate::kernel

@@ -1,0 +1,64 @@
+// What a bound client driver does with DMA: maps buffers once and starts its master, or maps, transfers and unmaps for
+// each transfer, in tasks of its own.
+// Not modelled: the device's protocol (queues, doorbells); a transfer is one submit_dma().
+// Source: ours, after what nvme and network drivers do; dma/traffic_plan.hpp.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kernel-model/boot.hpp"
+#include "kernel-model/dma/dma_iommu.hpp"
+#include "kernel-model/dma/traffic_plan.hpp"
+
+namespace xlate::kernel {
+
+/// Of one device. Law: started = completed + failed + in flight.
+struct ClientStats {
+    std::uint64_t mapped_buffers = 0;  ///< once
+    std::uint64_t started = 0;         ///< per_transfer
+    std::uint64_t completed = 0;
+    std::uint64_t failed = 0;        ///< the device saw an error
+    std::uint64_t map_failures = 0;  ///< no transfer came of it
+    bool unmapped_mid_traffic = false;
+    bool running = false;
+};
+
+/// One for a kernel. Outlives the boot.
+class ClientDma final : public ClientDriver {
+public:
+    ClientDma(Kernel& kernel, DmaIommu& dma);
+    ~ClientDma() override;
+
+    /// 0; -ENOMEM if a buffer cannot be had, -EIO if it cannot be mapped. A plan with a start delay cannot fail here.
+    int probe(Device& dev, const TrafficPlan* plan) override;
+    void remove(Device& dev) override;
+
+    /// nullptr: no traffic was ever asked of this device.
+    const ClientStats* stats(const std::string& device) const;
+    /// What is mapped once for a device at the moment, in order of mapping.
+    std::vector<DmaBuffer> mapped(const std::string& device) const;
+
+private:
+    struct Client;
+    struct Worker;
+
+    int start(const std::shared_ptr<Client>& client);
+    int map_working_set(Client& client);
+    int map_chunk(Client& client, std::uint64_t bytes);
+    void unmap_chunk(Client& client, std::size_t chunk);
+    void schedule_unmap(const std::shared_ptr<Client>& client);
+    int start_workers(const std::shared_ptr<Client>& client);
+    void work(Client& client, Worker& worker);
+    void reap(Client& client, Worker& worker);
+
+    Kernel& kernel_;
+    DmaIommu& dma_;
+    std::map<std::string, std::shared_ptr<Client>> clients_;
+};
+
+}  // namespace xlate::kernel
