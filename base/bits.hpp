@@ -34,11 +34,7 @@ constexpr std::uint64_t keep(std::uint64_t word, unsigned msb, unsigned lsb) {
 
 constexpr bool is_power_of_two(std::uint64_t n) { return n != 0 && (n & (n - 1)) == 0; }
 /// floor(log2(n)); n > 0.
-constexpr unsigned log2_floor(std::uint64_t n) {
-    unsigned result = 0;
-    while (n >>= 1) ++result;
-    return result;
-}
+constexpr unsigned log2_floor(std::uint64_t n) { return 63U - static_cast<unsigned>(__builtin_clzll(n | 1)); }
 constexpr unsigned log2_ceil(std::uint64_t n) { return n <= 1 ? 0 : log2_floor(n - 1) + 1; }
 /// `alignment` is a power of two.
 constexpr std::uint64_t align_down(std::uint64_t n, std::uint64_t alignment) { return n & ~(alignment - 1); }
