@@ -156,6 +156,8 @@ struct ParameterRow {
     std::string origin;  ///< "default", "soc.yaml:3:9", "--set"
 };
 std::vector<ParameterRow> list_parameters(Config& config);
+/// A line for each parameter whose value differs; empty if none does.
+std::string diff_parameters(Config& first, Config& second);
 /// YAML in which each value has its sentence and its origin as comments; reads back to the same values.
 std::string resolved_yaml(Config& config);
 /// JSON Schema (draft 7) of the config, as text.

@@ -58,12 +58,13 @@ void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
     }
     soc::IommuParams& p = iommu.params;
     v.clock("clock", "Its clock; not given: the system clock.", p.clock);
+    v.boolean("one_port", "Whether all its traffic and walks share one port to the interconnect.", p.one_port);
     v.map("tbu", "Translation buffer unit: stands at the port of each master.", [&] {
-        visit_cache(v, "tlb", "Its micro-TLB.", p.tbu.micro_tlb);
-        visit_cache(v, "main_tlb", "Its main TLB.", p.tbu.main_tlb);
+        visit_cache(v, "micro_tlb", "Its micro-TLB.", p.tbu.micro_tlb);
+        visit_cache(v, "tlb", "Its main TLB.", p.tbu.main_tlb);
         integer(v, "port_width", "Bytes that its port takes in a cycle; a power of two.", p.tbu.port_width_bytes, 1,
                 256);
-        integer(v, "slots", "Translations at once; more wait at the port.", p.tbu.xlate_slots, 1, 4096);
+        integer(v, "xlate_slots", "Translations at once; more wait at the port.", p.tbu.xlate_slots, 1, 4096);
         integer(v, "write_buffer", "Data beats of writes that wait for their translation.", p.tbu.write_buffer_beats, 1,
                 65536);
         visit_cycles(v, "link_to_tcu", "Way of a message to the TCU.", p.tbu.link_to_tcu);
@@ -74,7 +75,7 @@ void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
         visit_cache(v, "config_cache", "Cache of stream table entries and context descriptors.", p.tcu.config_cache);
         visit_cache(v, "ipa_cache", "Cache of stage 2 translations of table addresses.", p.tcu.ipa_cache);
         visit_walk_cache(v, p.tcu.walk_cache);
-        integer(v, "slots", "Translations of all TBUs at once.", p.tcu.xlate_slots, 1, 65536);
+        integer(v, "xlate_slots", "Translations of all TBUs at once.", p.tcu.xlate_slots, 1, 65536);
         integer(v, "walk_slots", "Table walks at once.", p.tcu.walk_slots, 1, 4096);
         integer(v, "port_width", "Bytes that its port to memory takes in a cycle; a power of two.",
                 p.tcu.port_width_bytes, 1, 256);

@@ -149,8 +149,8 @@ void derive(Config& config) {
         const auto on_if_given = [&](const char* name, bool& enabled) {
             if (config.given(path + name + ".entries") && !config.given(path + name + ".enabled")) enabled = true;
         };
-        on_if_given(".tbu.tlb", iommu.params.tbu.micro_tlb.shape.enabled);
-        on_if_given(".tbu.main_tlb", iommu.params.tbu.main_tlb.shape.enabled);
+        on_if_given(".tbu.micro_tlb", iommu.params.tbu.micro_tlb.shape.enabled);
+        on_if_given(".tbu.tlb", iommu.params.tbu.main_tlb.shape.enabled);
         on_if_given(".tcu.tlb", iommu.params.tcu.tlb.shape.enabled);
         on_if_given(".tcu.config_cache", iommu.params.tcu.config_cache.shape.enabled);
         on_if_given(".tcu.ipa_cache", iommu.params.tcu.ipa_cache.shape.enabled);

@@ -155,6 +155,20 @@ std::vector<ParameterRow> list_parameters(Config& config) {
     return rows;
 }
 
+std::string diff_parameters(Config& first, Config& second) {
+    std::map<std::string, std::string> before;
+    for (ParameterRow& row : list_parameters(first)) before[row.path] = std::move(row.value);
+    std::string text;
+    for (const ParameterRow& row : list_parameters(second)) {
+        const auto known = before.find(row.path);
+        const std::string old = known == before.end() ? "(none)" : known->second;
+        if (old != row.value) text += printable(fmt::format("{}: {} -> {}", row.path, old, row.value)) + "\n";
+        if (known != before.end()) before.erase(known);
+    }
+    for (const auto& [path, value] : before) text += printable(fmt::format("{}: {} -> (none)", path, value)) + "\n";
+    return text;
+}
+
 std::string resolved_yaml(Config& config) {
     ShowVisitor visitor(config);
     visit_config(visitor, config);

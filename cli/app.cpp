@@ -1,0 +1,147 @@
+#include "cli/app.hpp"
+
+#include <cstdio>
+#include <exception>
+#include <functional>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.hpp"
+#include "study/run.hpp"
+
+namespace xlate::cli {
+namespace {
+
+/// Options and what they set. CLI11 keeps references into it.
+struct Parsed {
+    RunArguments run;
+    InspectArguments inspect;
+    InitArguments init;
+    ConfigArguments config;
+    CompareArguments compare;
+    ExploreArguments explore;
+    ReplayArguments replay;
+    std::string schema = "config";
+    std::string report;
+    std::vector<std::string> sweep;
+    std::function<ExitStatus()> call;
+};
+
+void add_run(CLI::App& app, Parsed& p) {
+    CLI::App* run = app.add_subcommand("run", "Boot a board and run its traffic");
+    run->add_option("CONFIG", p.run.config, "CONFIG.yaml or BOARD.dtb");
+    run->add_option("--set", p.run.sets, "PATH=VALUE: set one value of the config")->allow_extra_args(false);
+    run->add_option("--variant", p.run.variant, "version of the kernel model; 'help' lists them");
+    run->add_option("--seed", p.run.seed, "seed of every random stream");
+    run->add_option("--out", p.run.out, "directory of the results (default: out/NAME)");
+    run->add_flag("--trace", p.run.trace, "also write trace.pftrace");
+    run->add_option("--junit", p.run.junit, "write the expectations as JUnit XML");
+    run->add_flag("--quiet", p.run.quiet, "print nothing but problems");
+    run->callback([&p] { p.call = [&p] { return run_command(p.run); }; });
+}
+
+void add_inspect(CLI::App& app, Parsed& p) {
+    CLI::App* inspect = app.add_subcommand("inspect", "What the firmware says: IOMMUs, masters, ids, oddities");
+    inspect->add_option("INPUT", p.inspect.inputs, "BOARD.dtb, ACPI tables, or CONFIG.yaml")->required();
+    inspect->add_flag("--json", p.inspect.json, "print one JSON document");
+    inspect->callback([&p] { p.call = [&p] { return inspect_command(p.inspect); }; });
+}
+
+void add_explore(CLI::App& app, Parsed& p) {
+    CLI::App* explore = app.add_subcommand("explore", "Search the schedules of a probe sequence for bugs");
+    explore->add_option("CONFIG", p.explore.config, "CONFIG.yaml with a scenario")->required();
+    explore->add_option("--set", p.explore.sets, "PATH=VALUE: set one value of the config")->allow_extra_args(false);
+    auto* variant = explore->add_option("--variant", p.explore.variant, "version of the kernel model");
+    explore->add_flag("--matrix", p.explore.matrix, "all variants")->excludes(variant);
+    explore->add_option("--strategy", p.explore.strategy, "how to search")
+        ->check(CLI::IsMember({"portfolio", "dpor", "pct", "pos", "random"}));
+    auto* budget = explore->add_option("--budget", p.explore.budget, "most schedules");
+    explore->add_option("--time", p.explore.time, "most host time, such as '30 s'")->excludes(budget);
+    explore->add_option("-j", p.explore.jobs, "threads")->check(CLI::Range(1, 1024));
+    explore->add_flag("--json", p.explore.json, "print one JSON document");
+    explore->add_option("--out", p.explore.out, "directory of the results");
+    explore->callback([&p] { p.call = [&p] { return explore_command(p.explore); }; });
+
+    CLI::App* replay = app.add_subcommand("replay", "Run one schedule and print it as a timeline");
+    replay->add_option("TOKEN", p.replay.what, "a token, or CONFIG.yaml with --schedule")->required();
+    replay->add_option("--schedule", p.replay.schedule, "the token, where a config is given");
+    replay->add_flag("--trace", p.replay.trace, "also write a trace for Perfetto");
+    replay->callback([&p] { p.call = [&p] { return replay_command(p.replay); }; });
+}
+
+void add_config(CLI::App& app, Parsed& p) {
+    CLI::App* config = app.add_subcommand("config", "Every parameter: value, origin, meaning");
+    config->require_subcommand(1);
+    CLI::App* show = config->add_subcommand("show", "All parameters of one config");
+    show->add_option("CONFIG", p.config.first, "CONFIG.yaml or BOARD.dtb")->required();
+    show->add_option("--set", p.config.sets, "PATH=VALUE: set one value of the config")->allow_extra_args(false);
+    show->callback([&p] { p.call = [&p] { return config_show_command(p.config); }; });
+    CLI::App* diff = config->add_subcommand("diff", "What differs between two configs");
+    diff->add_option("A", p.config.first, "CONFIG.yaml")->required();
+    diff->add_option("B", p.config.second, "CONFIG.yaml; left out: the defaults");
+    diff->callback([&p] { p.call = [&p] { return config_diff_command(p.config); }; });
+
+    CLI::App* schema = app.add_subcommand("schema", "JSON Schema of the files that xlate reads and writes");
+    schema->add_option("WHAT", p.schema, "config, study or result")
+        ->check(CLI::IsMember({"config", "study", "result"}));
+    schema->callback([&p] { p.call = [&p] { return schema_command(p.schema); }; });
+
+    CLI::App* init = app.add_subcommand("init", "Write a commented starter config");
+    init->add_option("OUT", p.init.out, "file to write (default: stdout)");
+    init->add_option("--firmware", p.init.firmware, "BOARD.dtb or ACPI tables");
+    init->add_option("--qemu-command", p.init.qemu_command, "file with a QEMU command line");
+    init->callback([&p] { p.call = [&p] { return init_command(p.init); }; });
+}
+
+void add_studies(CLI::App& app, Parsed& p) {
+    CLI::App* compare = app.add_subcommand("compare", "Compare two results");
+    compare->add_option("A", p.compare.first, "result.json or the directory of a run")->required();
+    compare->add_option("B", p.compare.second, "result.json or the directory of a run")->required();
+    compare->add_option("--tolerance", p.compare.tolerances, "METRIC=PCT: how much a metric may differ")
+        ->allow_extra_args(false);
+    compare->add_option("--junit", p.compare.junit, "write the comparison as JUnit XML");
+    compare->callback([&p] { p.call = [&p] { return compare_command(p.compare); }; });
+
+    CLI::App* report = app.add_subcommand("report", "Make report.html of a run (not built yet)");
+    report->add_option("DIR", p.report, "directory of a run")->required();
+    report->callback([&p] { p.call = []() -> ExitStatus { not_built_yet("xlate report"); }; });
+    CLI::App* sweep = app.add_subcommand("sweep", "Run a study of many configs (not built yet)");
+    sweep->prefix_command();
+    sweep->callback([&p] { p.call = []() -> ExitStatus { not_built_yet("xlate sweep"); }; });
+}
+
+void print_problem(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
+
+}  // namespace
+
+ExitStatus run_app(const std::vector<std::string>& arguments) {
+    Parsed parsed;
+    CLI::App app{"xlate: a system-on-chip simulator, seen from its IOMMUs", "xlate"};
+    app.set_version_flag("--version", std::string("xlate ") + study::kModelVersion);
+    app.require_subcommand(1);
+    add_run(app, parsed);
+    add_inspect(app, parsed);
+    add_explore(app, parsed);
+    add_studies(app, parsed);
+    add_config(app, parsed);
+    try {
+        std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+        app.parse(reversed);
+        return parsed.call();
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0) {
+            app.exit(error);
+            return ExitStatus::ok;
+        }
+        print_problem(std::string("xlate: ") + error.what() + "\nRun with --help for the options.");
+        return ExitStatus::usage;
+    } catch (const InputError& error) {
+        print_problem(error.what());
+        return error.status();
+    } catch (const std::exception& error) {
+        print_problem(std::string("xlate: a bug in xlate, please report it: ") + error.what());
+        return ExitStatus::internal;
+    }
+}
+
+}  // namespace xlate::cli

@@ -1,0 +1,108 @@
+#include "cli/commands.hpp"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "firmware/description.hpp"
+#include "kernel-model/iommu-core/variant.hpp"
+#include "study/compare.hpp"
+#include "study/config.hpp"
+#include "study/files.hpp"
+#include "study/inspect.hpp"
+#include "study/kernel_parts.hpp"
+#include "study/run.hpp"
+#include "study/summary.hpp"
+
+namespace xlate::cli {
+namespace {
+
+void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+bool color() { return ::isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr; }
+
+std::vector<study::Override> overrides(const std::vector<std::string>& sets) {
+    std::vector<study::Override> all;
+    for (const std::string& set : sets) all.push_back(study::parse_override(set));
+    return all;
+}
+
+InputError usage(const std::string& what) { return InputError(Diagnostic{{"xlate", {}, {}, {}}, "", what, "", ""}); }
+
+}  // namespace
+
+void not_built_yet(const std::string& what) { throw usage(fmt::format("'{}' is not built yet", what)); }
+
+ExitStatus run_command(const RunArguments& arguments) {
+    if (arguments.variant == "help") {
+        print(kernel::variant_help());
+        return ExitStatus::ok;
+    }
+    if (arguments.config.empty()) throw usage("run: CONFIG is missing");
+    if (arguments.trace) not_built_yet("xlate run --trace");
+    std::vector<study::Override> sets = overrides(arguments.sets);
+    if (!arguments.variant.empty()) sets.push_back({"kernel.variant", "\"" + arguments.variant + "\""});
+    if (arguments.seed) sets.push_back({"seed", std::to_string(*arguments.seed)});
+    study::Config config = study::load_config(arguments.config, sets);
+    study::RunOptions options;
+    options.out = arguments.out.empty() ? "out/" + config.name : arguments.out;
+    options.junit = arguments.junit;
+    options.progress = !arguments.quiet;
+    const study::RunReport report = study::run(config, options);
+    if (!arguments.quiet) {
+        print(study::summarize(report.result, color()));
+        print(fmt::format("\nResults: {}/result.json, console.log, config.resolved.yaml\n", options.out));
+        std::fflush(stdout);
+    }
+    if (report.status != ExitStatus::ok)
+        std::fprintf(stderr, "%s: %s\n", config.name.c_str(), printable(report.why).c_str());
+    return report.status;
+}
+
+ExitStatus inspect_command(const InspectArguments& arguments) {
+    std::string board = arguments.inputs.front();
+    const std::string extension = std::filesystem::path(board).extension().string();
+    if (extension == ".yaml" || extension == ".yml") board = study::find_firmware(study::load_config(board));
+    if (arguments.inputs.size() > 1) throw usage("inspect: ACPI tables are not built yet; one device tree at a time");
+    const firmware::Description description = firmware::read_device_tree(firmware::read_file(board), board);
+    print(arguments.json ? study::inspect_json(description).dump(1) + "\n" : study::inspect_text(description));
+    return ExitStatus::ok;
+}
+
+ExitStatus config_show_command(const ConfigArguments& arguments) {
+    study::Config config = study::load_config(arguments.first, overrides(arguments.sets));
+    for (const study::ParameterRow& row : study::list_parameters(config)) {
+        print(fmt::format("{:<44} {:<18} {:<22} {}\n", printable(row.path), printable(row.value), printable(row.origin),
+                          row.sentence));
+    }
+    return ExitStatus::ok;
+}
+
+ExitStatus config_diff_command(const ConfigArguments& arguments) {
+    study::Config first = study::load_config(arguments.first);
+    study::Config second;
+    if (!arguments.second.empty()) second = study::load_config(arguments.second);
+    const std::string text = study::diff_parameters(first, second);
+    print(text);
+    return text.empty() ? ExitStatus::ok : ExitStatus::failed;
+}
+
+ExitStatus schema_command(const std::string& what) {
+    if (what == "study") not_built_yet("xlate schema study");
+    print(what == "config" ? study::config_schema() : study::result_schema());
+    return ExitStatus::ok;
+}
+
+ExitStatus compare_command(const CompareArguments& arguments) {
+    const study::Comparison comparison =
+        study::compare_results(arguments.first, arguments.second, arguments.tolerances);
+    print(comparison.text);
+    if (!arguments.junit.empty()) study::write_file(arguments.junit, comparison.junit);
+    return comparison.same ? ExitStatus::ok : ExitStatus::failed;
+}
+
+}  // namespace xlate::cli

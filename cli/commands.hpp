@@ -1,0 +1,81 @@
+// One function a subcommand: options in, exit status out. Errors are thrown; app.cpp prints them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+
+namespace xlate::cli {
+
+struct RunArguments {
+    std::string config;
+    std::vector<std::string> sets;  ///< PATH=VALUE
+    std::string variant;            ///< empty: the config's; "help": the table of variants
+    std::optional<std::uint64_t> seed;
+    std::string out;  ///< empty: out/<name>
+    std::string junit;
+    bool trace = false;
+    bool quiet = false;
+};
+ExitStatus run_command(const RunArguments& arguments);
+
+struct InspectArguments {
+    std::vector<std::string> inputs;  ///< a device tree, tables, or a config
+    bool json = false;
+};
+ExitStatus inspect_command(const InspectArguments& arguments);
+
+struct InitArguments {
+    std::string out;  ///< empty: stdout
+    std::vector<std::string> firmware;
+    std::string qemu_command;  ///< file
+};
+ExitStatus init_command(const InitArguments& arguments);
+
+struct ConfigArguments {
+    std::string first;
+    std::string second;  ///< of diff
+    std::vector<std::string> sets;
+};
+ExitStatus config_show_command(const ConfigArguments& arguments);
+/// 0 if they are the same, 1 if not.
+ExitStatus config_diff_command(const ConfigArguments& arguments);
+
+ExitStatus schema_command(const std::string& what);
+
+struct CompareArguments {
+    std::string first;
+    std::string second;
+    std::vector<std::string> tolerances;  ///< METRIC=PCT
+    std::string junit;
+};
+ExitStatus compare_command(const CompareArguments& arguments);
+
+struct ExploreArguments {
+    std::string config;
+    std::vector<std::string> sets;
+    std::string variant;
+    bool matrix = false;
+    std::string strategy = "portfolio";
+    std::optional<std::uint64_t> budget;
+    std::string time;
+    unsigned jobs = 1;
+    bool json = false;
+    std::string out;
+};
+ExitStatus explore_command(const ExploreArguments& arguments);
+
+struct ReplayArguments {
+    std::string what;      ///< a token, or a config
+    std::string schedule;  ///< the token, if `what` is a config
+    bool trace = false;
+};
+ExitStatus replay_command(const ReplayArguments& arguments);
+
+/// For commands of the design that do not exist yet: InputError (status 2) that says so.
+[[noreturn]] void not_built_yet(const std::string& what);
+
+}  // namespace xlate::cli

@@ -1,0 +1,205 @@
+#include "study/compare.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <optional>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "base/quantity.hpp"
+#include "study/expect.hpp"
+
+namespace xlate::study {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kShownDifferences = 200;
+constexpr std::uintmax_t kMaxResultBytes = std::uintmax_t{1} << 30;
+
+struct Tolerance {
+    std::string metric;
+    double share = 0;  ///< of the first value
+};
+
+Json read_result(const std::string& path) {
+    namespace fs = std::filesystem;
+    const std::string file = fs::is_directory(path) ? path + "/result.json" : path;
+    const auto fail = [&](const std::string& what) {
+        return InputError(Diagnostic{{file, {}, {}, {}}, "", what, "", ""});
+    };
+    std::error_code error;
+    const std::uintmax_t size = fs::file_size(file, error);
+    if (error) throw fail("cannot be read");
+    if (size > kMaxResultBytes) throw fail("is too large for a result");
+    std::ifstream stream(file, std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+    // Depth is checked before the library recurses.
+    int depth = 0;
+    int deepest = 0;
+    bool in_string = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (in_string) {
+            if (c == '\\') ++i;
+            if (c == '"') in_string = false;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '[' || c == '{') {
+            deepest = std::max(deepest, ++depth);
+        } else if (c == ']' || c == '}') {
+            --depth;
+        }
+    }
+    if (deepest > 64) throw fail("is nested too deeply for a result");
+    Json json = Json::parse(text, nullptr, false);
+    if (json.is_discarded()) throw fail("is not JSON");
+    if (!json.is_object() || !json.contains("schema") || json["schema"] != "xlate.result/1") {
+        throw fail("is no result: its schema is not xlate.result/1");
+    }
+    return json;
+}
+
+/// Every leaf by its path; elements of lists by their name where they have one.
+void flatten(const Json& value, const std::string& path, std::map<std::string, Json>& leaves) {
+    if (value.is_object() && !value.empty()) {
+        for (const auto& [key, inner] : value.items()) flatten(inner, path.empty() ? key : path + "." + key, leaves);
+    } else if (value.is_array() && !value.empty()) {
+        for (std::size_t i = 0; i < value.size(); ++i) {
+            std::string key = std::to_string(i);
+            for (const char* name : {"name", "device", "expr"}) {
+                if (value[i].is_object() && value[i].contains(name) && value[i][name].is_string()) {
+                    key = "\"" + value[i][name].get<std::string>() + "\"";
+                    break;
+                }
+            }
+            std::string at = fmt::format("{}[{}]", path, key);
+            if (leaves.count(at) != 0) at += fmt::format("#{}", i);
+            flatten(value[i], at, leaves);
+        }
+    } else {
+        leaves[path] = value;
+    }
+}
+
+std::map<std::string, Json> leaves_of(Json result) {
+    if (result.contains("kernel") && result["kernel"].contains("timeline")) {
+        Json& timeline = result["kernel"]["timeline"];
+        timeline = fmt::format("{} events", timeline.size());
+    }
+    std::map<std::string, Json> leaves;
+    flatten(result, "", leaves);
+    return leaves;
+}
+
+std::vector<Tolerance> parse_tolerances(const std::vector<std::string>& texts) {
+    std::vector<Tolerance> all;
+    for (const std::string& text : texts) {
+        const std::size_t equals = text.rfind('=');
+        const std::string number = equals == std::string::npos ? "" : text.substr(equals + 1);
+        const Parsed<Ratio> ratio = parse_ratio(number.find('%') == std::string::npos ? number + "%" : number);
+        if (equals == std::string::npos || equals == 0 || !ratio) {
+            throw InputError(Diagnostic{{"--tolerance", {}, {}, {}},
+                                        "",
+                                        fmt::format("found '{}'", text),
+                                        "METRIC=PCT such as latency_ns.p99=2",
+                                        ""});
+        }
+        all.push_back({text.substr(0, equals),
+                       static_cast<double>(ratio.value().numerator) / static_cast<double>(ratio.value().denominator)});
+    }
+    return all;
+}
+
+bool ends_with(const std::string& path, const std::string& metric) {
+    return path.size() >= metric.size() && path.compare(path.size() - metric.size(), metric.size(), metric) == 0 &&
+           (path.size() == metric.size() || path[path.size() - metric.size() - 1] == '.');
+}
+
+}  // namespace
+
+Comparison compare_results(const std::string& first, const std::string& second,
+                           const std::vector<std::string>& tolerances) {
+    const std::vector<Tolerance> allowed = parse_tolerances(tolerances);
+    const std::map<std::string, Json> a = leaves_of(read_result(first));
+    const std::map<std::string, Json> b = leaves_of(read_result(second));
+    std::vector<std::string> differences;
+    for (const auto& [path, value] : a) {
+        const auto other = b.find(path);
+        if (other == b.end()) {
+            differences.push_back(fmt::format("{}: {} only in the first", path, value.dump()));
+            continue;
+        }
+        if (value == other->second) continue;
+        std::string change;
+        if (value.is_number() && other->second.is_number()) {
+            const double before = value.get<double>();
+            const double after = other->second.get<double>();
+            const double share = before != 0 ? (after - before) / std::fabs(before) : 1.0;
+            const auto fits = [&](const Tolerance& t) {
+                return ends_with(path, t.metric) && std::fabs(share) <= t.share;
+            };
+            if (std::any_of(allowed.begin(), allowed.end(), fits)) continue;
+            change = before != 0 ? fmt::format(" ({:+.2f} %)", share * 100) : "";
+        } else if (path == "digest" && !allowed.empty()) {
+            continue;  // a digest cannot be nearly the same
+        }
+        differences.push_back(fmt::format("{}: {} -> {}{}", path, value.dump(), other->second.dump(), change));
+    }
+    for (const auto& [path, value] : b) {
+        if (a.count(path) == 0) differences.push_back(fmt::format("{}: {} only in the second", path, value.dump()));
+    }
+    Comparison comparison;
+    comparison.same = differences.empty();
+    std::vector<JunitCase> cases{
+        {"same within tolerances", comparison.same, fmt::format("{} differences", differences.size())}};
+    for (std::size_t i = 0; i < differences.size() && i < kShownDifferences; ++i) {
+        comparison.text += printable(differences[i]) + "\n";
+        cases.push_back({differences[i].substr(0, differences[i].find(": ")), false, differences[i]});
+    }
+    if (differences.size() > kShownDifferences)
+        comparison.text += fmt::format("... and {} more\n", differences.size() - kShownDifferences);
+    if (comparison.same) comparison.text = "the same\n";
+    comparison.junit = junit_xml("compare", cases);
+    return comparison;
+}
+
+std::string result_schema() {
+    const auto list = [](const std::vector<std::string>& keys) {
+        return Json{{"type", "array"}, {"items", {{"type", "object"}, {"required", keys}}}};
+    };
+    const Json text = {{"type", "string"}};
+    Json properties = {{"schema", {{"const", "xlate.result/1"}}},
+                       {"name", text},
+                       {"digest", {{"type", "string"}, {"pattern", "^[0-9a-f]{16}$"}}},
+                       {"seed", {{"type", "integer"}}},
+                       {"variant", text},
+                       {"sim", {{"type", "object"}, {"required", {"end_ns", "boot_ns", "events", "outcome"}}}}};
+    properties["devices"] =
+        list({"name", "path", "driver", "state", "iommu", "ids", "group", "domain", "probe_ns", "first_dma_ns"});
+    properties["groups"] = list({"id", "type", "devices"});
+    properties["iommus"] = list({"name", "path", "arch", "translations", "tlb", "walk_reads", "config_reads",
+                                 "commands", "events", "latency_ns"});
+    properties["masters"] =
+        list({"device", "reads", "writes", "bytes", "faults", "bandwidth_bytes_per_s", "latency_ns", "breakdown_ns"});
+    properties["faults"] = list({"time_ns", "iommu", "id", "iova", "reason", "device"});
+    properties["kernel"] = {{"type", "object"},
+                            {"required", {"oops", "lockdep", "races", "deferred", "locks", "timeline"}}};
+    properties["expect"] = list({"expr", "ok", "value"});
+    Json required = Json::array();
+    for (const auto& [key, value] : properties.items()) required.push_back(key);
+    const Json schema = {{"$schema", "http://json-schema.org/draft-07/schema#"},
+                         {"title", "xlate result"},
+                         {"type", "object"},
+                         {"required", std::move(required)},
+                         {"properties", std::move(properties)}};
+    return schema.dump(2) + "\n";
+}
+
+}  // namespace xlate::study

@@ -1,0 +1,57 @@
+#include "study/kernel_parts.hpp"
+
+#include <utility>
+
+#include "kernel-model/dma/dma_iommu.hpp"
+#include "kernel-model/dma/page_allocator.hpp"
+
+namespace xlate::study {
+namespace {
+
+kernel::DmaParams dma_params(const kernel::BootConfig& boot) {
+    kernel::DmaParams params;
+    params.cpus = boot.cpus;
+    return params;
+}
+
+}  // namespace
+
+struct KernelParts::Parts {
+    Parts(kernel::Kernel& kernel, const firmware::Description& description, const kernel::BootConfig& boot)
+        : pages(kernel, description), dma(kernel, pages, description, dma_params(boot)) {}
+
+    kernel::PageAllocator pages;
+    kernel::DmaIommu dma;
+};
+
+KernelParts::KernelParts(kernel::Kernel& kernel, const firmware::Description& description, kernel::BootConfig boot)
+    : parts_(std::make_unique<Parts>(kernel, description, boot)), boot_(std::move(boot)) {
+    boot_.dma = &parts_->dma;
+}
+
+KernelParts::~KernelParts() = default;
+
+kernel::Variant find_variant_at(const Config& config) {
+    try {
+        kernel::Variant variant = kernel::find_variant(config.kernel.variant);
+        return variant;
+    } catch (const InputError& error) {
+        std::vector<Diagnostic> findings = error.findings();
+        for (Diagnostic& finding : findings) {
+            finding.where = config.where("kernel.variant");
+            finding.path = "kernel.variant";
+        }
+        throw InputError(std::move(findings), error.status());
+    }
+}
+
+std::string find_firmware(const Config& config) {
+    const auto not_built = [&](const char* path, const char* what) {
+        throw InputError(Diagnostic{config.where(path), path, what, "", ""});
+    };
+    if (!config.firmware.acpi.empty()) not_built("firmware.acpi", "ACPI tables are not built yet");
+    if (!config.firmware.generate.empty()) not_built("firmware.generate", "generating firmware is not built yet");
+    return find_input(config, config.firmware.devicetree, "firmware.devicetree");
+}
+
+}  // namespace xlate::study

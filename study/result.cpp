@@ -1,0 +1,292 @@
+#include "study/result.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/digest.hpp"
+
+namespace xlate::study {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using kernel::ReportKind;
+
+Json fs_json(std::uint64_t fs) { return static_cast<double>((fs + 500) / 1000) / 1000.0; }
+
+const char* name(soc::Outcome outcome) {
+    switch (outcome) {
+        case soc::Outcome::finished:
+            return "finished";
+        case soc::Outcome::time_limit:
+            return "time_limit";
+        case soc::Outcome::event_limit:
+            return "event_limit";
+        case soc::Outcome::interrupted:
+            return "interrupted";
+    }
+    return "finished";
+}
+
+Json histogram_json(const soc::Histogram& histogram) {
+    return {{"mean", ns_json(histogram.mean())},
+            {"min", ns_json(histogram.min())},
+            {"p50", ns_json(histogram.quantile(50, 100))},
+            {"p90", ns_json(histogram.quantile(90, 100))},
+            {"p99", ns_json(histogram.quantile(99, 100))},
+            {"p999", ns_json(histogram.quantile(999, 1000))},
+            {"max", ns_json(histogram.max())}};
+}
+
+Json lookups_json(const soc::LookupStats& stats) { return {{"lookups", stats.lookups}, {"hits", stats.hits}}; }
+
+const soc::MasterStats* find_master(const soc::SocStats& stats, const std::string& device) {
+    for (const soc::MasterStats& master : stats.masters) {
+        if (master.device == device) return &master;
+    }
+    return nullptr;
+}
+
+Json devices_json(const RunFacts& facts) {
+    Json all = Json::array();
+    for (const kernel::DeviceResult& device : facts.boot.devices()) {
+        Json one = {{"name", device.name}, {"path", device.path}, {"bus", device.bus}};
+        one["driver"] = device.driver.empty() ? Json() : Json(device.driver);
+        one["state"] = device.state;
+        one["iommu"] = device.iommu.empty() ? Json() : Json(device.iommu);
+        one["ids"] = device.ids;
+        one["group"] = device.group ? Json(*device.group) : Json();
+        one["domain"] = std::string(kernel::name(device.domain));
+        one["probe_ns"] =
+            device.probe_start && device.probe_end ? ns_json(*device.probe_end - *device.probe_start) : Json();
+        const soc::MasterStats* master = find_master(facts.soc, device.name);
+        one["first_dma_ns"] = master != nullptr && master->issued != 0 ? ns_json(master->first_issue) : Json();
+        all.push_back(std::move(one));
+    }
+    return all;
+}
+
+Json groups_json(const RunFacts& facts) {
+    Json all = Json::array();
+    for (const kernel::GroupResult& group : facts.boot.groups()) {
+        all.push_back({{"id", group.id}, {"type", std::string(kernel::name(group.type))}, {"devices", group.devices}});
+    }
+    return all;
+}
+
+Json iommus_json(const RunFacts& facts) {
+    const std::vector<kernel::IommuResult> registered = facts.boot.iommus();
+    Json all = Json::array();
+    for (const soc::IommuStats& iommu : facts.soc.iommus) {
+        const bool has_micro = iommu.micro_tlb.lookups != 0;
+        const soc::LookupStats any{has_micro ? iommu.micro_tlb.lookups : iommu.main_tlb.lookups,
+                                   iommu.micro_tlb.hits + iommu.main_tlb.hits + iommu.tcu_tlb.hits};
+        Json one = {{"name", iommu.name}, {"path", iommu.path}, {"arch", iommu.arch}};
+        one["translations"] = iommu.translations;
+        one["bypassed"] = iommu.bypassed;
+        one["faults"] = iommu.faults;
+        one["tlb"] = lookups_json(any);
+        one["micro_tlb"] = lookups_json(iommu.micro_tlb);
+        one["main_tlb"] = lookups_json(iommu.main_tlb);
+        one["tcu_tlb"] = lookups_json(iommu.tcu_tlb);
+        one["config_cache"] = lookups_json(iommu.config_cache);
+        one["walk_cache"] = lookups_json(iommu.walk_cache);
+        one["merged"] = iommu.merged;
+        one["walks"] = iommu.walks;
+        one["walk_reads"] = iommu.walk_reads;
+        one["ste_fetches"] = iommu.ste_fetches;
+        one["cd_fetches"] = iommu.cd_fetches;
+        one["config_reads"] = iommu.config_reads;
+        one["commands"] = iommu.commands;
+        one["syncs"] = iommu.syncs;
+        one["events"] = iommu.events;
+        one["register_reads"] = iommu.register_reads;
+        one["register_writes"] = iommu.register_writes;
+        one["latency_ns"] = histogram_json(iommu.translation);
+        one["walk_ns"] = histogram_json(iommu.walk);
+        one["sync_ns"] = histogram_json(iommu.sync);
+        const auto driver = std::find_if(registered.begin(), registered.end(),
+                                         [&](const kernel::IommuResult& r) { return r.device == iommu.name; });
+        one["driver"] = driver == registered.end() ? Json() : Json(driver->driver);
+        one["members"] = driver == registered.end() ? Json::array() : Json(driver->members);
+        all.push_back(std::move(one));
+    }
+    return all;
+}
+
+Json masters_json(const RunFacts& facts) {
+    Json all = Json::array();
+    for (const soc::MasterStats& master : facts.soc.masters) {
+        Json one = {{"device", master.device}, {"started", master.started}, {"issued", master.issued},
+                    {"reads", master.reads},   {"writes", master.writes},   {"bytes", master.bytes},
+                    {"faults", master.faults}};
+        const SimTime span =
+            master.last_completion > master.first_issue ? master.last_completion - master.first_issue : SimTime{};
+        one["bandwidth_bytes_per_s"] = rate_per_second(master.bytes, span);
+        one["latency_ns"] = histogram_json(master.latency);
+        const std::uint64_t count = std::max<std::uint64_t>(master.latency.count(), 1);
+        std::array<std::uint64_t, soc::kGroups> groups{};
+        Json parts = Json::object();
+        for (std::size_t i = 0; i < soc::kParts; ++i) {
+            const auto part = static_cast<soc::Part>(i);
+            groups[static_cast<std::size_t>(soc::group_of(part))] += master.parts_fs[i];
+            if (master.parts_fs[i] != 0) parts[soc::name(part)] = fs_json(master.parts_fs[i] / count);
+        }
+        Json& breakdown = one["breakdown_ns"] = Json::object();
+        for (std::size_t i = 0; i < soc::kGroups; ++i)
+            breakdown[soc::name(static_cast<soc::Group>(i))] = fs_json(groups[i] / count);
+        one["parts_ns"] = std::move(parts);
+        all.push_back(std::move(one));
+    }
+    return all;
+}
+
+Json faults_json(const RunFacts& facts) {
+    Json all = Json::array();
+    for (const soc::FaultRecord& fault : facts.soc.faults) {
+        all.push_back({{"time_ns", ns_json(fault.time)},
+                       {"iommu", fault.iommu},
+                       {"id", fault.id},
+                       {"iova", fault.iova},
+                       {"reason", fault.reason},
+                       {"device", fault.device}});
+    }
+    return all;
+}
+
+Json report_json(const kernel::Report& report) {
+    return {{"kind", std::string(kernel::name(report.kind))},
+            {"what", report.what},
+            {"where", report.place.text()},
+            {"device", report.device},
+            {"time_ns", ns_json(report.time)},
+            {"after_crash", report.after_crash},
+            {"text", report.text()}};
+}
+
+Json timeline_json(const kernel::EventLog& log) {
+    Json all = Json::array();
+    for (const kernel::Event& event : log.events()) {
+        Json one = {
+            {"t_ns", ns_json(event.time)}, {"event", std::string(kernel::name(event.kind))}, {"device", event.device}};
+        const bool has_result =
+            event.kind == kernel::EventKind::driver_probe || event.kind == kernel::EventKind::iommu_probe_device;
+        if (event.kind == kernel::EventKind::driver_probe) one["driver"] = event.driver;
+        if (event.kind == kernel::EventKind::fwspec_add_ids) one["ids"] = event.ids;
+        if (event.group) one["group"] = *event.group;
+        if (has_result) {
+            one["ret"] = event.ret ? Json(*event.ret) : Json();
+            one["t_end_ns"] = event.t_end ? ns_json(*event.t_end) : Json();
+        }
+        one["by"] = event.by;
+        if (event.kind == kernel::EventKind::iommu_probe_device) one["caller"] = event.caller;
+        all.push_back(std::move(one));
+    }
+    return all;
+}
+
+Json kernel_json(const RunFacts& facts) {
+    Json oops = Json::array();
+    Json lockdep = Json::array();
+    Json races = Json::array();
+    Json warnings = Json::array();
+    for (const kernel::Report& report : facts.kernel.reports.all()) {
+        switch (report.kind) {
+            case ReportKind::lock_inversion:
+            case ReportKind::lockdep_assert:
+                lockdep.push_back(report_json(report));
+                break;
+            case ReportKind::data_race:
+                races.push_back(report_json(report));
+                break;
+            case ReportKind::warning:
+            case ReportKind::leak:
+            case ReportKind::semantic:
+                warnings.push_back(report_json(report));
+                break;
+            case ReportKind::null_dereference:
+            case ReportKind::use_after_free:
+            case ReportKind::double_free:
+            case ReportKind::self_deadlock:
+            case ReportKind::deadlock:
+            case ReportKind::refcount_underflow:
+            case ReportKind::hung_task:
+                oops.push_back(report_json(report));
+                break;
+        }
+    }
+    std::uint64_t deferred = 0;
+    for (const kernel::DeviceResult& device : facts.boot.devices()) deferred += device.state == "deferred" ? 1 : 0;
+    std::uint64_t deferrals = 0;
+    for (const kernel::Event& event : facts.kernel.events.events()) {
+        deferrals += event.kind == kernel::EventKind::driver_probe && event.ret == -kernel::kEPROBE_DEFER ? 1 : 0;
+    }
+    Json locks = Json::array();
+    for (const kernel::Lockdep::ClassStats& lock : facts.kernel.lockdep.statistics()) {
+        locks.push_back({{"name", lock.name},
+                         {"acquired", lock.acquired},
+                         {"contended", lock.contended},
+                         {"wait_ns", ns_json(lock.wait)}});
+    }
+    Json all;
+    all["oops"] = std::move(oops);
+    all["lockdep"] = std::move(lockdep);
+    all["races"] = std::move(races);
+    all["warnings"] = std::move(warnings);
+    all["deferred"] = deferred;
+    all["deferrals"] = deferrals;
+    all["locks"] = std::move(locks);
+    all["timeline"] = timeline_json(facts.kernel.events);
+    return all;
+}
+
+}  // namespace
+
+Json ns_json(SimTime time) { return fs_json(time.fs); }
+
+std::uint64_t rate_per_second(std::uint64_t bytes, SimTime span) {
+    if (span.fs == 0) return 0;
+    // bytes * 10^15 / span by long division, a decimal digit at a time. span < 2^63 fs keeps rest * 2 in range.
+    std::uint64_t quotient = bytes / span.fs;
+    std::uint64_t rest = bytes % span.fs;
+    for (int digit = 0; digit < 15; ++digit) {
+        std::uint64_t next = 0;  // of rest * 10
+        quotient *= 10;
+        for (int i = 0; i < 10; ++i) {
+            const bool carries = next >= span.fs - rest;
+            quotient += carries ? 1 : 0;
+            next = carries ? next - (span.fs - rest) : next + rest;
+        }
+        rest = next;
+    }
+    return quotient;
+}
+
+Json make_result(const RunFacts& facts) {
+    Digest digest;
+    digest.add(facts.soc.digest);
+    facts.kernel.events.add_to(digest);
+    digest.add(facts.kernel.console.text());
+    Json result;
+    result["schema"] = "xlate.result/1";
+    result["name"] = facts.config.name;
+    result["digest"] = digest.text();
+    result["seed"] = facts.config.seed;
+    result["variant"] = facts.kernel.variant.name;
+    const auto boot_end = facts.boot.boot_end();
+    result["sim"] = {{"end_ns", ns_json(facts.soc.end)},
+                     {"boot_ns", boot_end ? ns_json(*boot_end) : Json()},
+                     {"events", facts.soc.events},
+                     {"outcome", name(facts.outcome)}};
+    result["assumptions"] = facts.assumptions;
+    result["warnings"] = facts.warnings;
+    result["devices"] = devices_json(facts);
+    result["groups"] = groups_json(facts);
+    result["iommus"] = iommus_json(facts);
+    result["masters"] = masters_json(facts);
+    result["faults"] = faults_json(facts);
+    result["faults_total"] = facts.soc.faults_total;
+    result["kernel"] = kernel_json(facts);
+    return result;
+}
+
+}  // namespace xlate::study

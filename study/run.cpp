@@ -1,0 +1,142 @@
+#include "study/run.hpp"
+
+#include <atomic>
+#include <memory>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "firmware/description.hpp"
+#include "soc/soc.hpp"
+#include "study/expect.hpp"
+#include "study/files.hpp"
+#include "study/host_facts.hpp"
+#include "study/kernel_parts.hpp"
+#include "study/result.hpp"
+#include "study/wire.hpp"
+
+namespace xlate::study {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::atomic<soc::Soc*> running_soc{nullptr};
+
+/// Says which Soc a signal stops, for as long as it stands.
+class Interruptible {
+public:
+    explicit Interruptible(soc::Soc& soc) { running_soc = &soc; }
+    ~Interruptible() { running_soc = nullptr; }
+    Interruptible(const Interruptible&) = delete;
+    Interruptible& operator=(const Interruptible&) = delete;
+};
+
+std::vector<Expectation> parse_expectations(const Config& config) {
+    std::vector<Expectation> all;
+    for (std::size_t i = 0; i < config.expect.size(); ++i) {
+        const std::string path = fmt::format("expect[{}]", i);
+        all.push_back(Expectation::parse(config.expect[i], config.where(path), path));
+    }
+    return all;
+}
+
+/// Evaluates into result["expect"]; returns the JUnit cases.
+std::vector<JunitCase> check_expectations(const std::vector<Expectation>& expectations, Json& result) {
+    std::vector<JunitCase> cases;
+    Json all = Json::array();
+    for (const Expectation& one : expectations) {
+        Expectation::Outcome outcome = one.evaluate(result);
+        Json entry = {{"expr", one.text()}, {"ok", outcome.ok}, {"value", std::move(outcome.value)}};
+        if (!outcome.ok) entry["why"] = outcome.why;
+        all.push_back(std::move(entry));
+        cases.push_back({one.text(), outcome.ok, outcome.why});
+    }
+    result["expect"] = std::move(all);
+    return cases;
+}
+
+/// What the run as a whole came to. `expectations`: those of the config, with their outcomes.
+void judge(RunReport& report, soc::Outcome outcome, const std::vector<JunitCase>& expectations) {
+    const Json& oops = report.result["kernel"]["oops"];
+    bool crash_expected = false;
+    std::size_t failed = 0;
+    for (const JunitCase& one : expectations) {
+        failed += one.ok ? 0 : 1;
+        crash_expected = crash_expected || (one.ok && one.name.find("kernel.oops") != std::string::npos);
+    }
+    if (outcome == soc::Outcome::interrupted) {
+        report.status = ExitStatus::interrupted;
+        report.why = "interrupted; what was finished is kept";
+    } else if (failed != 0) {
+        report.status = ExitStatus::failed;
+        report.why = fmt::format("{} of {} expectations failed", failed, expectations.size());
+    } else if (!oops.empty() && !crash_expected) {
+        report.status = ExitStatus::failed;
+        report.why = fmt::format("the simulated kernel crashed: {}: {}", oops[0]["kind"].get<std::string>(),
+                                 oops[0]["what"].get<std::string>());
+    } else if (outcome != soc::Outcome::finished) {
+        report.status = ExitStatus::limit;
+        report.why = outcome == soc::Outcome::time_limit ? "limits.sim_time was reached" : "limits.events was reached";
+    }
+}
+
+}  // namespace
+
+RunReport run(Config& config, const RunOptions& options) {
+    HostFacts host;
+    const std::vector<Expectation> expectations = parse_expectations(config);
+    const kernel::Variant variant = find_variant_at(config);
+    const std::string board = find_firmware(config);
+    const std::vector<std::uint8_t> blob = firmware::read_file(board);
+    const firmware::Description description = firmware::read_device_tree(blob, board);
+    host.add_input(config.source);
+    host.add_input(board, blob);
+    Wiring wiring = wire(config, description);
+
+    soc::Soc soc(description, wiring.soc);
+    kernel::Kernel kernel(soc.machine(), variant);
+    kernel.costs = config.kernel.costs;
+    KernelParts parts(kernel, description, wiring.boot);
+    kernel::LinuxBoot boot(kernel, description, parts.boot_config());
+    boot.start();
+    for (const RogueConfig& rogue : config.rogues) {
+        soc.machine().set_timer(rogue.at,
+                                [&soc, rogue] { soc.start_master(rogue.device, Iova{rogue.iova}, rogue.size_bytes); });
+    }
+
+    soc::Outcome outcome = soc::Outcome::finished;
+    {
+        const Interruptible guard(soc);
+        const ProgressLine progress(options.progress, soc);
+        outcome = soc.run();
+    }
+    if (outcome == soc::Outcome::finished) kernel.finish();
+    const soc::SocStats stats = soc.stats();
+
+    RunReport report;
+    report.console = kernel.console.text();
+    report.result = make_result({config, boot, kernel, stats, outcome, wiring.assumptions, soc.warnings()});
+    std::vector<JunitCase> cases = check_expectations(expectations, report.result);
+    judge(report, outcome, cases);
+    if (!options.junit.empty()) {
+        cases.insert(
+            cases.begin(),
+            {"the run ends well", report.status == ExitStatus::ok || report.status == ExitStatus::failed, report.why});
+        write_file(options.junit, junit_xml(config.name, cases));
+    }
+    if (!options.out.empty()) {
+        write_files(options.out,
+                    {{"result.json", report.result.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"},
+                     {"console.log", report.console},
+                     {"config.resolved.yaml", resolved_yaml(config)},
+                     {"manifest.json", host.manifest(config, report.result["digest"].get<std::string>())},
+                     {"host.json", host.facts(stats.events)}});
+    }
+    return report;
+}
+
+void interrupt_run() {
+    if (soc::Soc* soc = running_soc.load()) soc->request_stop();
+}
+
+}  // namespace xlate::study

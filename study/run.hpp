@@ -1,0 +1,38 @@
+// One run: firmware and config in, a booted kernel and its traffic, results out.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "study/config.hpp"
+
+namespace xlate::study {
+
+inline constexpr const char* kModelVersion = "0.1.0";
+
+struct RunOptions {
+    std::string out;        ///< directory of the results; empty: no files
+    std::string junit;      ///< file; empty: none
+    bool progress = false;  ///< a line on stderr while it runs
+};
+
+struct RunReport {
+    nlohmann::ordered_json result;
+    std::string console;
+    ExitStatus status = ExitStatus::ok;
+    std::string why;  ///< one line if status is not ok
+};
+
+/// Runs `config` to its end. Once a process: SystemC elaborates once. `config` gets what was left to us filled in.
+/// Status: failed if an expectation does not hold or the kernel crashed and no expectation that holds speaks of
+/// kernel.oops; limit and interrupted as the SoC says, with everything up to then in the result.
+/// Errors: InputError for config and firmware.
+RunReport run(Config& config, const RunOptions& options);
+
+/// From a signal handler: the run under way ends soon, as interrupted.
+void interrupt_run();
+
+}  // namespace xlate::study

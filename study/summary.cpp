@@ -1,0 +1,213 @@
+#include "study/summary.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+
+namespace xlate::study {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kShownFaults = 5;
+constexpr std::size_t kShownGroups = 24;
+constexpr std::size_t kShownReports = 5;
+
+std::string text(const Json& value) {
+    return value.is_string() ? printable(value.get_ref<const std::string&>()) : value.dump();
+}
+
+/// "812 ns", "1.35 us", "2.41 ms".
+std::string span(double ns) {
+    if (ns < 1000) return fmt::format("{:.0f} ns", ns);
+    if (ns < 1e6) return fmt::format("{:.2f} us", ns / 1e3);
+    if (ns < 1e9) return fmt::format("{:.2f} ms", ns / 1e6);
+    return fmt::format("{:.2f} s", ns / 1e9);
+}
+std::string span(const Json& ns) { return ns.is_number() ? span(ns.get<double>()) : "-"; }
+
+std::string rate(double bytes_per_s) {
+    if (bytes_per_s >= 1e9) return fmt::format("{:.2f} GB/s", bytes_per_s / 1e9);
+    if (bytes_per_s >= 1e6) return fmt::format("{:.1f} MB/s", bytes_per_s / 1e6);
+    return fmt::format("{:.1f} kB/s", bytes_per_s / 1e3);
+}
+
+std::string percent(std::uint64_t part, std::uint64_t whole) {
+    return whole == 0 ? "-" : fmt::format("{:.1f} %", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
+}
+
+/// Columns as wide as their content; the first is flush left, the others right.
+class Table {
+public:
+    explicit Table(std::vector<std::string> heads) { rows_.push_back(std::move(heads)); }
+    void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+    std::string print() const {
+        std::vector<std::size_t> widths(rows_[0].size());
+        for (const auto& row : rows_) {
+            for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+        }
+        std::string all;
+        for (const auto& row : rows_) {
+            std::string line = fmt::format("  {:<{}}", row[0], widths[0]);
+            for (std::size_t i = 1; i < row.size(); ++i) line += fmt::format("  {:>{}}", row[i], widths[i]);
+            all += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+        }
+        return all;
+    }
+
+private:
+    std::vector<std::vector<std::string>> rows_;
+};
+
+class Summary {
+public:
+    Summary(const Json& result, bool color) : result_(result), color_(color) {}
+    std::string make() {
+        head();
+        notes();
+        groups();
+        iommus();
+        masters();
+        faults();
+        kernel();
+        expectations();
+        return std::move(all_);
+    }
+
+private:
+    std::string styled(const char* code, const std::string& content) const {
+        return color_ ? fmt::format("\x1b[{}m{}\x1b[0m", code, content) : content;
+    }
+    void heading(const std::string& title) { all_ += "\n" + styled("1", title) + "\n"; }
+
+    void head() {
+        const Json& sim = result_["sim"];
+        all_ += styled("1", text(result_["name"])) +
+                fmt::format(": kernel {}, seed {}", text(result_["variant"]), result_["seed"].dump());
+        all_ += fmt::format(", booted in {}, ended at {}", span(sim["boot_ns"]), span(sim["end_ns"]));
+        if (sim["outcome"] != "finished") all_ += styled("33", fmt::format(" ({})", text(sim["outcome"])));
+        all_ += fmt::format("\ndigest {}\n", text(result_["digest"]));
+    }
+    void notes() {
+        for (const Json& note : result_["assumptions"]) all_ += "assumed: " + text(note) + "\n";
+        for (const Json& note : result_["warnings"]) all_ += styled("33", "warning: ") + text(note) + "\n";
+    }
+    void groups() {
+        const Json& groups = result_["groups"];
+        heading(fmt::format("Groups ({})", groups.size()));
+        if (groups.empty()) all_ += "  none: nothing is translated\n";
+        std::size_t shown = 0;
+        for (const Json& group : groups) {
+            if (++shown > kShownGroups) {
+                all_ += fmt::format("  ... and {} more\n", groups.size() - kShownGroups);
+                break;
+            }
+            std::string members;
+            for (const Json& device : group["devices"]) members += " " + text(device) + ids_of(device);
+            all_ += fmt::format("  {:>3} {:<8}{}\n", group["id"].dump(), text(group["type"]), members);
+        }
+        std::size_t deferred = 0;
+        for (const Json& device : result_["devices"]) {
+            if (device["state"] != "deferred" && device["state"] != "failed") continue;
+            if (++deferred <= kShownReports)
+                all_ += styled("33", fmt::format("  {} is {}\n", text(device["name"]), text(device["state"])));
+        }
+    }
+    std::string ids_of(const Json& name) const {
+        for (const Json& device : result_["devices"]) {
+            if (device["name"] != name || device["ids"].empty()) continue;
+            std::string ids;
+            for (const Json& id : device["ids"])
+                ids += fmt::format("{}{:#x}", ids.empty() ? "" : ",", id.get<std::uint64_t>());
+            return "(" + ids + ")";
+        }
+        return "";
+    }
+    void iommus() {
+        if (result_["iommus"].empty()) return;
+        heading("IOMMUs");
+        Table table({"", "translations", "TLB hits", "walks", "walk reads", "config reads", "commands", "events",
+                     "mean", "p99"});
+        for (const Json& iommu : result_["iommus"]) {
+            table.add({text(iommu["name"]), iommu["translations"].dump(),
+                       percent(iommu["tlb"]["hits"].get<std::uint64_t>(), iommu["tlb"]["lookups"].get<std::uint64_t>()),
+                       iommu["walks"].dump(), iommu["walk_reads"].dump(), iommu["config_reads"].dump(),
+                       iommu["commands"].dump(), iommu["events"].dump(), span(iommu["latency_ns"]["mean"]),
+                       span(iommu["latency_ns"]["p99"])});
+        }
+        all_ += table.print();
+    }
+    void masters() {
+        if (result_["masters"].empty()) return;
+        heading("Masters");
+        Table table({"", "done", "faults", "bandwidth", "mean", "p50", "p99", "max"});
+        Table where({"where the time went, mean", "issue", "link", "queue", "tlb", "walk", "memory", "return"});
+        bool some = false;
+        for (const Json& master : result_["masters"]) {
+            const std::string device = text(master["device"]);
+            if (master["issued"] == 0) {
+                table.add({device, master["started"] == true ? "0" : "not started", "", "", "", "", "", ""});
+                continue;
+            }
+            const Json& latency = master["latency_ns"];
+            table.add({device,
+                       std::to_string(master["reads"].get<std::uint64_t>() + master["writes"].get<std::uint64_t>()),
+                       master["faults"].dump(), rate(master["bandwidth_bytes_per_s"].get<double>()),
+                       span(latency["mean"]), span(latency["p50"]), span(latency["p99"]), span(latency["max"])});
+            std::vector<std::string> row{device};
+            for (const auto& [name, ns] : master["breakdown_ns"].items()) row.push_back(span(ns));
+            where.add(std::move(row));
+            some = true;
+        }
+        all_ += table.print();
+        if (some) all_ += "\n" + where.print();
+    }
+    void faults() {
+        const Json& faults = result_["faults"];
+        if (faults.empty()) return;
+        heading(fmt::format("Faults ({})", result_["faults_total"].dump()));
+        for (std::size_t i = 0; i < faults.size() && i < kShownFaults; ++i) {
+            const Json& fault = faults[i];
+            all_ += styled(
+                "31",
+                fmt::format("  {} of {} (id {:#x}) at iova {:#x}, {} at {}\n", text(fault["reason"]),
+                            text(fault["device"]), fault["id"].get<std::uint64_t>(), fault["iova"].get<std::uint64_t>(),
+                            fault["iommu"] == "" ? "the bus" : text(fault["iommu"]), span(fault["time_ns"])));
+        }
+        if (faults.size() > kShownFaults)
+            all_ += fmt::format("  ... and {} more in result.json\n", faults.size() - kShownFaults);
+    }
+    void kernel() {
+        for (const char* kind : {"oops", "lockdep", "races", "warnings"}) {
+            const Json& reports = result_["kernel"][kind];
+            if (reports.empty()) continue;
+            heading(fmt::format("Kernel: {} ({})", kind, reports.size()));
+            for (std::size_t i = 0; i < reports.size() && i < kShownReports; ++i) {
+                all_ += styled("31", fmt::format("  {}: {} at {}\n", text(reports[i]["kind"]), text(reports[i]["what"]),
+                                                 text(reports[i]["where"])));
+            }
+        }
+    }
+    void expectations() {
+        if (!result_.contains("expect") || result_["expect"].empty()) return;
+        heading("Expectations");
+        for (const Json& one : result_["expect"]) {
+            const bool ok = one["ok"] == true;
+            all_ += fmt::format("  {} {}", styled(ok ? "32" : "31", ok ? "ok    " : "FAILED"), text(one["expr"]));
+            all_ += ok ? "\n" : fmt::format("  ({})\n", text(one["why"]));
+        }
+    }
+
+    const Json& result_;
+    bool color_;
+    std::string all_;
+};
+
+}  // namespace
+
+std::string summarize(const Json& result, bool color) { return Summary(result, color).make(); }
+
+}  // namespace xlate::study

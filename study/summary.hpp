@@ -1,0 +1,13 @@
+// A result, told to an architect on a terminal: what the kernel made of the firmware, then where the time went.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+namespace xlate::study {
+
+/// Plain text, 100 columns or less a line where names allow it; with `color`, headings and problems stand out.
+std::string summarize(const nlohmann::ordered_json& result, bool color);
+
+}  // namespace xlate::study

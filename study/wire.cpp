@@ -1,0 +1,311 @@
+#include "study/wire.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace xlate::study {
+namespace {
+
+using firmware::Description;
+using firmware::Node;
+using firmware::NodeIndex;
+
+constexpr std::uint64_t kAssumedTransfers = 1000;
+
+bool text_property_is(const Node& node, std::string_view name, std::string_view text) {
+    const firmware::Property* property = node.property(name);
+    return property != nullptr && property->bytes.size() == text.size() + 1 &&
+           std::equal(text.begin(), text.end(), property->bytes.begin());
+}
+
+std::uint32_t count_cpus(const Description& description) {
+    std::uint32_t count = 0;
+    for (const Node& node : description.nodes)
+        count += text_property_is(node, "device_type", "cpu") && node.available ? 1 : 0;
+    return count;
+}
+
+class Wirer {
+public:
+    Wirer(Config& config, const Description& description) : config_(config), description_(description) {}
+
+    Wiring wire() {
+        assume_pci();
+        wiring_.boot.pci = make_pci_roots(config_, findings_);
+        seats_ = seat_pci_functions(wiring_.boot.pci);
+        check_hosts();
+        if (!config_.given("traffic")) assume_traffic();
+        wire_soc();
+        wire_kernel();
+        for (std::size_t i = 0; i < config_.traffic.size(); ++i)
+            wire_traffic(config_.traffic[i], fmt::format("traffic[{}]", i));
+        findings_.throw_if_any();
+        std::vector<Diagnostic> from_soc = soc::check(wiring_.soc, description_);
+        for (Diagnostic& finding : from_soc) {
+            if (finding.where.file.empty()) finding.where = config_.where(finding.path);
+        }
+        if (!from_soc.empty()) throw InputError(std::move(from_soc), ExitStatus::usage);
+        return std::move(wiring_);
+    }
+
+private:
+    void add(const std::string& path, std::string what, std::string expected = {}, std::string nearest = {}) {
+        findings_.add(Diagnostic{config_.where(path), path, std::move(what), std::move(expected), std::move(nearest)});
+    }
+
+    void assume_pci() {
+        if (config_.given("soc.pci")) return;
+        const std::vector<NodeIndex> hosts = pci_hosts(description_);
+        const auto host = std::find_if(hosts.begin(), hosts.end(),
+                                       [&](NodeIndex at) { return description_.node(at).iommu_map.has_value(); });
+        if (host == hosts.end()) return;
+        PciConfig nvme;
+        nvme.slot = "00:01.0";
+        nvme.driver = "nvme";
+        nvme.host = description_.node(*host).path;
+        PciConfig nic = nvme;
+        nic.slot = "00:02.0";
+        nic.driver = "e1000e";
+        config_.soc.pci = {nvme, nic};
+        wiring_.assumptions.push_back(
+            fmt::format("soc.pci is not given: an NVMe drive at 00:01.0 and a NIC at 00:02.0 of {}", nvme.host));
+    }
+
+    void check_hosts() {
+        const std::vector<NodeIndex> hosts = pci_hosts(description_);
+        for (const kernel::PciRoot& root : wiring_.boot.pci) {
+            if (hosts.empty()) {
+                add("soc.pci", "the firmware has no PCI host bridge");
+                return;
+            }
+            if (root.host.empty() || find_host(root.host)) continue;
+            std::vector<std::string> names;
+            for (const NodeIndex host : hosts) names.push_back(description_.node(host).path);
+            add("soc.pci", fmt::format("the firmware has no PCI host bridge '{}'", root.host),
+                fmt::format("one of {}", fmt::join(names, ", ")), nearest_name(root.host, names).value_or(""));
+        }
+    }
+    std::optional<NodeIndex> find_host(const std::string& host) const {
+        for (const NodeIndex at : pci_hosts(description_)) {
+            if (host.empty() || description_.node(at).path == host || linux_device_name(description_, at) == host)
+                return at;
+        }
+        return std::nullopt;
+    }
+
+    /// A little traffic of everything that has a driver and an IOMMU in front of it.
+    void assume_traffic() {
+        std::vector<std::string> devices;
+        for (std::size_t i = 0; i < description_.nodes.size(); ++i) {
+            const auto at = static_cast<NodeIndex>(i);
+            const Node& node = description_.nodes[i];
+            if (node.reachable && node.has_iommus && !node.iommu_map && description_.effective_iommus(at).translated) {
+                devices.push_back(linux_device_name(description_, at));
+            }
+        }
+        for (const PciSeat& seat : seats_) {
+            const bool plain =
+                seat.function.kind == kernel::PciKind::endpoint || seat.function.kind == kernel::PciKind::conventional;
+            const bool drives =
+                !seat.function.driver.empty() || seat.function.vendor != 0 || seat.function.class_code != 0;
+            if (plain && drives && seat.function.driver != "none") devices.push_back(seat.name);
+        }
+        for (const std::string& device : devices) {
+            TrafficConfig traffic;
+            traffic.device = device;
+            traffic.assumed = true;
+            traffic.params.pattern = soc::Pattern::random;
+            traffic.params.read_share = {1, 2};
+            traffic.params.transfers = kAssumedTransfers;
+            config_.traffic.push_back(std::move(traffic));
+        }
+        if (!devices.empty()) {
+            wiring_.assumptions.push_back(fmt::format(
+                "traffic is not given: {} random transfers of 64 B, half of them reads, by each of {} devices",
+                kAssumedTransfers, devices.size()));
+        }
+    }
+
+    void wire_soc() {
+        soc::SocConfig& soc = wiring_.soc;
+        soc.seed = config_.seed;
+        soc.clock = config_.soc.system_clock;
+        soc.interconnect = config_.soc.interconnect;
+        soc.memory = config_.soc.memory;
+        soc.pcie = config_.soc.pcie;
+        soc.cpu = config_.soc.cpu;
+        soc.iommu = config_.soc.iommu.params;
+        for (const auto& [path, iommu] : config_.soc.iommus) soc.iommus[path] = iommu.params;
+        soc.limits = config_.limits;
+        soc.payload = config_.soc.payload;
+        const std::uint32_t found = count_cpus(description_);
+        soc.cpu.count = config_.kernel.cpus != 0 ? config_.kernel.cpus : std::max(found, 1U);
+    }
+
+    void wire_kernel() {
+        kernel::BootConfig& boot = wiring_.boot;
+        boot.cpus = wiring_.soc.cpu.count;
+        if (config_.given("kernel.modules")) boot.modules = config_.kernel.modules;
+        for (std::size_t i = 0; i < config_.kernel.modules.size(); ++i) {
+            if (config_.kernel.modules[i].cpu >= boot.cpus) {
+                add(fmt::format("kernel.modules[{}].cpu", i),
+                    fmt::format("there is no CPU {}", config_.kernel.modules[i].cpu),
+                    fmt::format("0 to {}", boot.cpus - 1));
+            }
+        }
+        for (const auto& [name, text] : config_.kernel.parameters) wire_parameter(name, text);
+    }
+
+    void wire_parameter(const std::string& name, const std::string& text) {
+        kernel::KernelParameters& parameters = wiring_.boot.parameters;
+        static const std::vector<std::string> kKnown{"iommu.passthrough", "iommu.strict", "deferred_probe_timeout",
+                                                     "arm-smmu-v3.disable_bypass"};
+        std::string plain = name;
+        std::replace(plain.begin(), plain.end(), '_', '-');
+        const std::string path = yaml::join_path("kernel.parameters", name);
+        const auto flag = [&](auto& field) {
+            if (text == "1" || text == "y" || text == "on" || text == "true") {
+                field = true;
+            } else if (text == "0" || text == "n" || text == "off" || text == "false") {
+                field = false;
+            } else {
+                add(path, fmt::format("found '{}'", text), "0 or 1");
+            }
+        };
+        if (plain == "iommu.passthrough") {
+            flag(parameters.iommu_passthrough);
+        } else if (plain == "iommu.strict") {
+            flag(parameters.iommu_strict);
+        } else if (plain == "arm-smmu-v3.disable-bypass") {
+            flag(parameters.smmu_v3_disable_bypass);
+        } else if (plain == "deferred-probe-timeout") {
+            const Parsed<std::uint64_t> seconds = parse_integer(text);
+            if (!seconds || seconds.value() > 1'000'000) {
+                add(path, fmt::format("found '{}'", text), "seconds");
+            } else {
+                parameters.deferred_probe_timeout_s = static_cast<unsigned>(seconds.value());
+            }
+        } else {
+            add(path, "this kernel parameter has no meaning here", fmt::format("one of {}", fmt::join(kKnown, ", ")),
+                nearest_name(name, kKnown).value_or(""));
+        }
+    }
+
+    void wire_traffic(const TrafficConfig& traffic, const std::string& path) {
+        soc::MasterConfig master;
+        master.device = traffic.device;
+        master.traffic = traffic.params;
+        master.traffic.working_set_bytes = traffic.working_set_bytes;
+        if (!find_master(traffic, path, master)) return;
+        kernel::TrafficPlan plan;
+        plan.device = traffic.device;
+        plan.mapping = traffic.mapping == TrafficConfig::Mapping::once ? kernel::TrafficPlan::Mapping::once
+                                                                       : kernel::TrafficPlan::Mapping::per_transfer;
+        plan.working_set_bytes = traffic.working_set_bytes;
+        plan.chunk_bytes = traffic.chunk_bytes == 0 ? traffic.working_set_bytes
+                                                    : std::min(traffic.chunk_bytes, traffic.working_set_bytes);
+        plan.segments_per_chunk = traffic.segments;
+        plan.coherent = traffic.coherent_buffers;
+        plan.transfer_bytes = traffic.params.size_bytes;
+        plan.transfers = plan.mapping == kernel::TrafficPlan::Mapping::per_transfer ? traffic.params.transfers : 0;
+        plan.outstanding = traffic.params.outstanding;
+        plan.read_numerator = static_cast<std::uint32_t>(traffic.params.read_share.numerator);
+        plan.read_denominator = static_cast<std::uint32_t>(traffic.params.read_share.denominator);
+        plan.cpus.clear();
+        for (unsigned cpu = 0; cpu < std::min(traffic.tasks, wiring_.boot.cpus); ++cpu) plan.cpus.push_back(cpu);
+        if (traffic.tasks > wiring_.boot.cpus) {
+            add(path + ".tasks", fmt::format("{} tasks", traffic.tasks),
+                fmt::format("at most one for each of {} CPUs", wiring_.boot.cpus));
+        }
+        plan.seed = config_.seed;
+        plan.dma_mask_bits = traffic.dma_mask_bits;
+        plan.start_delay = traffic.map_delay;
+        if (traffic.unmap.active)
+            plan.unmap_mid_traffic = kernel::TrafficPlan::Unmap{traffic.unmap.after, traffic.unmap.chunk};
+        if (traffic.unmap.active && plan.mapping != kernel::TrafficPlan::Mapping::once) {
+            add(path + ".unmap", "has no meaning with mapping: per-transfer");
+        }
+        if (plan.mapping == kernel::TrafficPlan::Mapping::once &&
+            traffic.working_set_bytes < traffic.params.size_bytes) {
+            add(path + ".working_set",
+                fmt::format("{} do not hold one transfer of {}", format_bytes(traffic.working_set_bytes),
+                            format_bytes(traffic.params.size_bytes)));
+        }
+        wiring_.boot.traffic.push_back(std::move(plan));
+        wiring_.soc.masters.push_back(std::move(master));
+    }
+
+    bool find_master(const TrafficConfig& traffic, const std::string& path, soc::MasterConfig& master) {
+        std::vector<std::string> names;
+        for (const PciSeat& seat : seats_) {
+            names.push_back(seat.name);
+            if (seat.name != traffic.device) continue;
+            const auto host = find_host(seat.host);
+            if (!host) return false;  // already reported
+            master.node = *host;
+            master.requester_id = seat.wire_id;
+            if (traffic.requester_id.empty()) return true;
+            const Parsed<std::uint64_t> id = parse_integer(traffic.requester_id);
+            if (!id || id.value() > 0xFFFF) {
+                add(path + ".requester_id", fmt::format("found '{}'", traffic.requester_id), "16 bits such as 0x1f");
+                return false;
+            }
+            master.requester_id = static_cast<std::uint32_t>(id.value());
+            return true;
+        }
+        for (std::size_t i = 1; i < description_.nodes.size(); ++i) {
+            const Node& node = description_.nodes[i];
+            if (node.regs.empty() && !node.has_iommus) continue;
+            const auto at = static_cast<NodeIndex>(i);
+            std::string name = linux_device_name(description_, at);
+            if (name == traffic.device || node.path == traffic.device) {
+                master.node = at;
+                master.device = name;
+                return true;
+            }
+            names.push_back(std::move(name));
+        }
+        add(path + ".device", fmt::format("neither the firmware nor soc.pci has a device '{}'", traffic.device),
+            "Linux's name of a master such as '0000:00:01.0'", nearest_name(traffic.device, names).value_or(""));
+        return false;
+    }
+
+    Config& config_;
+    const Description& description_;
+    Wiring wiring_;
+    std::vector<PciSeat> seats_;
+    yaml::Findings findings_;
+};
+
+}  // namespace
+
+std::string linux_device_name(const Description& description, NodeIndex node) {
+    std::string name;
+    for (std::optional<NodeIndex> at = node; at && firmware::index(*at) != 0; at = description.node(*at).parent) {
+        const Node& n = description.node(*at);
+        const std::string base = n.name.substr(0, n.name.find('@'));
+        if (!n.regs.empty() && n.regs[0].cpu_address) {
+            return fmt::format("{:x}.{}{}{}", *n.regs[0].cpu_address, base, name.empty() ? "" : ":", name);
+        }
+        name = n.name + (name.empty() ? "" : ":") + name;
+    }
+    return name;
+}
+
+std::vector<NodeIndex> pci_hosts(const Description& description) {
+    std::vector<NodeIndex> hosts;
+    for (std::size_t i = 0; i < description.nodes.size(); ++i) {
+        const Node& node = description.nodes[i];
+        const bool on_root = !node.parent || !text_property_is(description.node(*node.parent), "device_type", "pci");
+        if (node.reachable && on_root && text_property_is(node, "device_type", "pci"))
+            hosts.push_back(static_cast<NodeIndex>(i));
+    }
+    return hosts;
+}
+
+Wiring wire(Config& config, const Description& description) { return Wirer(config, description).wire(); }
+
+}  // namespace xlate::study

@@ -1,0 +1,30 @@
+// Config and firmware, put together: what the SoC builder and the kernel need to know, with every name resolved.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "firmware/description.hpp"
+#include "kernel-model/boot.hpp"
+#include "soc/config.hpp"
+#include "study/config.hpp"
+#include "study/pci_config.hpp"
+
+namespace xlate::study {
+
+struct Wiring {
+    soc::SocConfig soc;
+    kernel::BootConfig boot;               ///< without drivers, client and DMA layer: those are made with the kernel
+    std::vector<std::string> assumptions;  ///< what nobody wrote and was filled in, a sentence each
+};
+
+/// Fills in what `config` leaves to us (PCI functions, traffic) and resolves names against `description`.
+/// Errors: InputError (status 2) with places in the config for everything that does not fit the firmware.
+Wiring wire(Config& config, const firmware::Description& description);
+
+/// Linux's name of the device of a node: "9050000.smmuv3", "soc:timer". Linux drivers/of/platform.c.
+std::string linux_device_name(const firmware::Description& description, firmware::NodeIndex node);
+/// Reachable PCI host bridges, in firmware order.
+std::vector<firmware::NodeIndex> pci_hosts(const firmware::Description& description);
+
+}  // namespace xlate::study
