@@ -1,0 +1,37 @@
+// Something whose schedules can be explored: builds its world in a fresh kernel, and says how it ended.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernel-model/core/kernel.hpp"
+
+namespace xlate::explore {
+
+/// One run's world. Made and destroyed once per schedule: keep it cheap.
+class World {
+public:
+    virtual ~World() = default;
+    /// Host side, before the exploration: everything that happens before the race, then spawns its tasks.
+    /// Tasks spawned here are named 0, 1, ... in order.
+    virtual void start() = 0;
+    /// After the last step, outside of tasks: oracles; they report through Kernel::reports.
+    virtual void check() {}
+    /// What the run came to, canonical: equal for schedules that differ in nothing that matters.
+    virtual std::string outcome() const { return {}; }
+};
+
+/// Immutable and shared by all workers; `make` is called by several threads at once.
+class Program {
+public:
+    virtual ~Program() = default;
+    virtual std::string name() const = 0;
+    virtual const kernel::Variant& variant() const = 0;
+    virtual std::unique_ptr<World> make(kernel::Kernel& kernel) const = 0;
+    /// Names of the end states that some sequential order of the tasks gives, if the program wants others reported.
+    virtual bool reports_unsequential_outcomes() const { return false; }
+};
+
+}  // namespace xlate::explore

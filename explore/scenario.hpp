@@ -1,0 +1,88 @@
+// A race to be explored, in the field's words: devices, IOMMUs, who does what at the same time.
+// Plain values: study/ fills it from YAML (format: explore/README.md), explore/scenarios.hpp has the built-in ones.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "explore/program.hpp"
+
+namespace xlate::explore {
+
+enum class Firmware : std::uint8_t { device_tree, acpi };
+
+/// One IOMMU instance: a platform device that its driver's probe registers with the core.
+struct IommuSpec {
+    std::string name;                    ///< "smmu0": also its device's name
+    std::string driver = "arm-smmu-v3";  ///< a row of kernel-model/drivers/model_driver.hpp
+    bool registered = false;             ///< bound before the race starts
+    bool available = true;               ///< status = "okay"
+    bool registration_fails = false;     ///< its probe undoes the registration and returns -EINVAL (R11)
+};
+
+/// One entry of `iommus` (device tree) or one ID mapping (IORT named component).
+struct EntrySpec {
+    std::string iommu;
+    std::vector<std::uint32_t> args;  ///< #iommu-cells words; the id comes first
+};
+
+/// One DMA client.
+struct DeviceSpec {
+    std::string name;
+    std::vector<EntrySpec> iommus;
+    bool added = true;    ///< on its bus before the race
+    bool bound = false;   ///< bound to its driver before the race
+    bool has_bus = true;  ///< false: a bus-less device (D-3)
+    unsigned defers = 0;  ///< its driver's own probe answers -EPROBE_DEFER so many times
+    std::string
+        shares_group_of;  ///< another device: device_group answers that one's group if it has one (as pci aliases)
+    std::string wanted_domain;  ///< "", "identity" or "DMA": def_domain_type of the IOMMU driver for it
+    bool does_dma = true;       ///< its driver starts DMA when it is bound
+};
+
+enum class ActionKind : std::uint8_t {
+    bind,              ///< target's driver is loaded or its device attached: device_attach
+    unbind,            ///< device_release_driver
+    add,               ///< device_add, which tells N1 and then attaches
+    remove,            ///< device_del, which tells N2
+    register_iommu,    ///< the IOMMU's own device is bound: its driver registers and walks the buses
+    unregister_iommu,  ///< iommu_device_unregister
+    dma_configure,     ///< an abuser: of_dma_configure without the device's lock
+    notify_add,        ///< N1 alone: iommu_probe_device from the bus notifier
+    load_driver,       ///< a second driver of this name registers a node-less instance (R10); target: the driver
+};
+struct Action {
+    ActionKind kind = ActionKind::bind;
+    std::string target;
+};
+
+/// One task of the race; its actions run one after the other.
+struct TaskSpec {
+    std::string name;  ///< "modprobe"; empty: made from the first action
+    unsigned cpu = 0;
+    std::vector<Action> actions;
+};
+
+struct Scenario {
+    std::string name;  ///< in tokens: letters, digits, '-'
+    std::string what;  ///< one sentence
+    std::string variant = "base";
+    Firmware firmware = Firmware::device_tree;
+    std::vector<IommuSpec> iommus;
+    std::vector<DeviceSpec> devices;
+    std::vector<Action> before;  ///< done by one task before the race
+    std::vector<TaskSpec> tasks;
+    bool deferral_timeout = false;   ///< when all is quiet, the deferred-probe timer fires
+    bool rechecks_trigger = true;    ///< DD13's second half; false shows what it is for (R14)
+    std::vector<std::string> shows;  ///< what it is there for: "R1", "D-8a" (spec names)
+};
+
+/// Checks names and references. Errors: InputError, all findings at once; positions are the caller's business.
+void validate(const Scenario& scenario);
+
+/// The scenario at one variant ("base", "series-v1@17", "series-v1@17~D-8a", ...). Errors: InputError.
+std::unique_ptr<Program> make_program(const Scenario& scenario, const std::string& variant);
+
+}  // namespace xlate::explore

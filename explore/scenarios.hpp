@@ -1,0 +1,19 @@
+// The built-in scenarios: one per race R* and defect D-* of shared/spec/kernel-probe.md sections 3 and 4.4.
+// A YAML file under configs/explore/ names one and overrides what it likes.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "explore/scenario.hpp"
+
+namespace xlate::explore {
+
+/// In the order of the specification's index; "cover-letter" (R1) first.
+const std::vector<Scenario>& scenarios();
+
+/// Errors: InputError that names the nearest one.
+const Scenario& find_scenario(std::string_view name);
+
+}  // namespace xlate::explore
