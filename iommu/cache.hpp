@@ -15,7 +15,7 @@ enum class Replacement : std::uint8_t { lru, round_robin, random };
 
 struct CacheParams {
     bool enabled = true;
-    std::uint32_t entries = 64;  ///< ways times a power of two
+    std::uint32_t entries = 64;  ///< a multiple of the ways
     std::uint32_t ways = 0;      ///< 0: fully associative
     Replacement replacement = Replacement::lru;
 };
@@ -32,15 +32,19 @@ class CacheWays {
 public:
     CacheWays(const CacheParams& params, Rng rng)
         : rng_(rng), policy_(params.replacement), ways_(params.ways == 0 ? params.entries : params.ways) {
-        XLATE_CHECK(ways_ > 0 && params.entries % ways_ == 0 && is_power_of_two(params.entries / ways_),
+        XLATE_CHECK(ways_ > 0 && params.entries > 0 && params.entries % ways_ == 0,
                     std::to_string(params.entries) + " entries, " + std::to_string(ways_) + " ways");
         sets_ = params.entries / ways_;
+        mask_ = is_power_of_two(sets_) ? sets_ - 1 : 0;
         last_use_.assign(params.entries, 0);
     }
     std::uint32_t entries() const { return ways_ * sets_; }
     std::uint32_t ways() const { return ways_; }
     /// The first entry of the set that `key` falls in.
-    std::uint32_t first(std::uint64_t key) const { return static_cast<std::uint32_t>(key & (sets_ - 1)) * ways_; }
+    std::uint32_t first(std::uint64_t key) const {
+        const std::uint64_t set = mask_ != 0 || sets_ == 1 ? key & mask_ : key % sets_;
+        return static_cast<std::uint32_t>(set) * ways_;
+    }
     void used(std::uint32_t entry) { last_use_[entry] = ++clock_; }
     /// Which entry of the full set that starts at `first` to replace.
     std::uint32_t victim(std::uint32_t first) {
@@ -66,6 +70,7 @@ private:
     Replacement policy_;
     std::uint32_t ways_;
     std::uint32_t sets_ = 1;
+    std::uint32_t mask_ = 0;  ///< sets_ - 1 if that is a mask
     std::uint32_t next_ = 0;
     std::uint64_t clock_ = 0;
     std::vector<std::uint64_t> last_use_;

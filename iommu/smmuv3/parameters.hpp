@@ -41,16 +41,16 @@ Features features_by_name(const std::string& preset);
 struct CacheShapes {
     CacheParams config{true, 64, 4, Replacement::lru};
     CacheParams tlb{true, 2048, 4, Replacement::lru};
-    CacheParams ipa{true, 132, 4, Replacement::lru};
+    CacheParams ipa{true, 128, 4, Replacement::lru};
     bool walk_enabled = true;
     /// Levels 0..3 of stage 1 and 2. Level 3 holds no tables: it keeps nothing, but may be looked up.
     CacheParams walk_s1[4] = {{true, 4, 4, Replacement::lru},
-                              {true, 32, 4, Replacement::lru},
-                              {true, 352, 4, Replacement::lru},
+                              {true, 28, 4, Replacement::lru},
+                              {true, 348, 4, Replacement::lru},
                               {false, 4, 4, Replacement::lru}};
     CacheParams walk_s2[4] = {{true, 4, 4, Replacement::lru},
-                              {true, 32, 4, Replacement::lru},
-                              {true, 96, 4, Replacement::lru},
+                              {true, 28, 4, Replacement::lru},
+                              {true, 92, 4, Replacement::lru},
                               {false, 4, 4, Replacement::lru}};
     bool walk_s2_nonfinal = true;  ///< also keep stage 2 tables met on the way to a stage 1 table or a CD
 };

@@ -11,13 +11,19 @@ inline const Result& translate(Translation& translation, Smmu& smmu, MemoryPort&
     translation.start(smmu, request);
     return run([&](const Reply& reply) -> const Step& { return translation.step(smmu, reply); }, memory).result;
 }
-/// Executes every command that can be executed now.
-inline void run_commands(Smmu& smmu, MemoryPort& memory) {
-    run([&](const Reply& reply) -> const Step& { return smmu.step_commands(reply); }, memory);
-}
 /// Writes out records and messages.
 inline void run_outputs(Smmu& smmu, MemoryPort& memory) {
     run([&](const Reply& reply) -> const Step& { return smmu.step_outputs(reply); }, memory);
+}
+/// Executes every command that can be executed now. A SYNC waits for the outputs.
+inline void run_commands(Smmu& smmu, MemoryPort& memory) {
+    run(
+        [&](const Reply& reply) -> const Step& {
+            const Step& step = smmu.step_commands(reply);
+            if (step.kind == StepKind::sync && smmu.outputs_pending()) run_outputs(smmu, memory);
+            return step;
+        },
+        memory);
 }
 /// Everything that hardware does by itself after a register write: acknowledgements, commands, outputs, GATOS.
 inline void settle(Smmu& smmu, MemoryPort& memory) {
