@@ -38,7 +38,7 @@ std::vector<std::uint8_t> read_file(const std::string& path) {
     if (!stream) fail(fmt::format("can't be opened: {}", std::strerror(errno)));
     // Read until the end instead of asking for the size: pipes and devices have none.
     std::vector<std::uint8_t> bytes;
-    std::vector<char> piece(64 * 1024);
+    std::vector<char> piece(std::size_t{64} * 1024);
     while (stream.read(piece.data(), static_cast<std::streamsize>(piece.size())) || stream.gcount() > 0) {
         bytes.insert(bytes.end(), piece.begin(), piece.begin() + stream.gcount());
         if (bytes.size() > kMaxFileBytes) fail("is larger than 64 MiB");
