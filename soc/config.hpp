@@ -85,6 +85,7 @@ struct IommuParams {
     ClockPeriod clock;
     TbuParams tbu;  ///< every TBU alike
     TcuParams tcu;
+    bool one_port = false;  ///< translated traffic of all TBUs and the walks share one port to the interconnect
 };
 /// "mmu-600-like" (the default), "gem5-default", "tiny". Nothing if there is no such preset.
 std::optional<IommuParams> iommu_preset(std::string_view name);

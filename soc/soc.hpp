@@ -15,8 +15,9 @@
 #include "soc/trace.hpp"
 
 namespace xlate::kernel {
+class Kernel;
 class Machine;
-}
+}  // namespace xlate::kernel
 
 namespace xlate::soc {
 
@@ -29,7 +30,7 @@ enum class Outcome : std::uint8_t {
 };
 
 /// Owns every module. SystemC elaborates once per process: so does Soc; a second one raises InternalError.
-/// Use: make it; make the kernel on machine(); run(); read stats() and the memory.
+/// Use: make it; make the kernel on machine(), attach() it; run(); read stats() and the memory.
 /// Errors: InputError from the constructor if check(config, description) finds something.
 class Soc {
 public:
@@ -39,8 +40,10 @@ public:
     Soc(const Soc&) = delete;
     Soc& operator=(const Soc&) = delete;
 
-    /// The kernel's port to this world: `kernel::Kernel kernel{soc.machine(), ...}`.
+    /// The kernel's port to this world: `kernel::Kernel kernel{soc.machine(), variant}; soc.attach(kernel);`.
     kernel::Machine& machine();
+    /// Before run(), if there is a kernel. It must outlive the run.
+    void attach(kernel::Kernel& kernel);
 
     /// Runs until nothing is left to do, or a limit. Once.
     Outcome run();

@@ -1,0 +1,55 @@
+#include "soc/address_pattern.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "base/bits.hpp"
+#include "base/error.hpp"
+
+namespace xlate::soc {
+
+AddressPattern::AddressPattern(const TrafficParams& params, std::uint64_t seed, std::string_view master)
+    : pattern_(params.pattern),
+      size_(params.size_bytes),
+      unit_(std::uint64_t{1} << log2_ceil(params.size_bytes)),
+      stride_(params.stride_bytes),
+      wanted_set_(params.working_set_bytes),
+      rng_(seed, "soc.master." + std::string(master) + ".addresses") {}
+
+void AddressPattern::cover(std::vector<DmaRegion> regions) {
+    regions_.clear();
+    starts_.clear();
+    std::uint64_t total = 0;
+    for (const DmaRegion& region : regions) {
+        if (region.size == 0) continue;
+        regions_.push_back(region);
+        starts_.push_back(total);
+        total += region.size;
+    }
+    XLATE_CHECK(total > 0, "a master was started with nothing mapped");
+    working_set_ = wanted_set_ == 0 ? total : std::min(wanted_set_, total);
+    offset_ = 0;
+}
+
+std::uint64_t AddressPattern::next() {
+    const std::uint64_t units = std::max<std::uint64_t>(1, working_set_ / unit_);
+    if (pattern_ == Pattern::random) return at(rng_.below(units) * unit_);
+    const std::uint64_t offset = offset_;
+    offset_ += pattern_ == Pattern::linear ? unit_ : stride_;
+    if (offset_ >= units * unit_) offset_ %= units * unit_;
+    return at(offset);
+}
+
+std::uint64_t AddressPattern::at(std::uint64_t offset) const {
+    const auto above = std::upper_bound(starts_.begin(), starts_.end(), offset);
+    const auto index = static_cast<std::size_t>(above - starts_.begin()) - 1;
+    const DmaRegion& region = regions_[index];
+    // The last piece of a region may be shorter than a transaction: then the transaction ends where the region ends.
+    std::uint64_t within = offset - starts_[index];
+    if (within + size_ > region.size) within = region.size > size_ ? region.size - size_ : 0;
+    const std::uint64_t address = region.iova.value + within;
+    const std::uint64_t page_end = align_down(address, 4096) + 4096;
+    return address + size_ > page_end ? page_end - size_ : address;
+}
+
+}  // namespace xlate::soc

@@ -1,0 +1,186 @@
+#include "soc/agenda.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+
+namespace xlate::soc {
+
+Agenda::Agenda(const sc_core::sc_module_name& name) : sc_core::sc_module(name) {
+    SC_HAS_PROCESS(Agenda);
+    SC_METHOD(run);
+    sensitive << wake_;
+    dont_initialize();
+    current_.reserve(64);
+}
+
+Agenda::~Agenda() = default;
+
+void Agenda::add_component(Component& component) {
+    XLATE_CHECK(fired_ == 0 && pending_ == 0, component.component_name());
+    components_.push_back(&component);
+}
+
+void Agenda::rank_components() {
+    std::sort(components_.begin(), components_.end(),
+              [](const Component* a, const Component* b) { return a->component_name() < b->component_name(); });
+    XLATE_CHECK(components_.size() < (std::size_t{1} << kRankBits), std::to_string(components_.size()));
+    for (std::size_t i = 0; i < components_.size(); ++i) {
+        XLATE_CHECK(i == 0 || components_[i - 1]->component_name() != components_[i]->component_name(),
+                    components_[i]->component_name());
+        components_[i]->rank_ = static_cast<std::uint32_t>(i);
+    }
+}
+
+void Agenda::limit(SimTime max_time, std::uint64_t max_entries) {
+    max_time_ = max_time.fs;
+    max_entries_ = max_entries;
+}
+
+void Agenda::schedule(AgendaEntry& entry, SimTime at, Phase phase, const Component& component) {
+    if (!running_) {
+        // Somebody from outside (a foreign SystemC process) may be ahead of the last instant that we handled.
+        now_ = std::max<std::uint64_t>(now_, sc_core::sc_time_stamp().value());
+    }
+    XLATE_CHECK(!entry.scheduled_, component.component_name());
+    XLATE_CHECK(at.fs >= now_,
+                component.component_name() + ": " + std::to_string(at.fs) + " < " + std::to_string(now_));
+    entry.time_ = at.fs;
+    entry.key_ = (std::uint64_t{static_cast<std::uint8_t>(phase)} << (kRankBits + kSequenceBits)) |
+                 (std::uint64_t{component.rank_} << kSequenceBits) | sequence_++;
+    entry.scheduled_ = true;
+    ++pending_;
+    insert(entry);
+    if (!running_ && entry.time_ < wake_time_) wake_systemc_at(entry.time_);
+}
+
+void Agenda::insert(AgendaEntry& entry) {
+    const std::uint64_t slot = entry.time_ >> kSlotShift;
+    if (slot <= base_slot_) {
+        insert_current(entry);
+    } else if (slot - base_slot_ < kSlots) {
+        const std::size_t at = slot % kSlots;
+        entry.next_ = slots_[at];
+        slots_[at] = &entry;
+        occupied_[at / 64] |= std::uint64_t{1} << (at % 64);
+    } else {
+        overflow_.push_back(&entry);
+        std::push_heap(overflow_.begin(), overflow_.end(), Later{});
+    }
+}
+
+void Agenda::insert_current(AgendaEntry& entry) {
+    // Mostly it belongs near the back: what is scheduled for this instant comes soon.
+    auto at = current_.end();
+    for (int steps = 0; at != current_.begin() && before(**(at - 1), entry); --at) {
+        if (++steps > 8) {
+            at = std::upper_bound(current_.begin(), at, &entry, Later{});
+            break;
+        }
+    }
+    current_.insert(at, &entry);
+}
+
+void Agenda::cancel(AgendaEntry& entry) {
+    if (!entry.scheduled_) return;
+    entry.scheduled_ = false;
+    --pending_;
+    const auto here = std::find(current_.begin(), current_.end(), &entry);
+    if (here != current_.end()) {
+        current_.erase(here);
+        return;
+    }
+    const std::size_t at = (entry.time_ >> kSlotShift) % kSlots;
+    for (AgendaEntry** link = &slots_[at]; *link != nullptr; link = &(*link)->next_) {
+        if (*link != &entry) continue;
+        *link = entry.next_;
+        if (slots_[at] == nullptr) occupied_[at / 64] &= ~(std::uint64_t{1} << (at % 64));
+        return;
+    }
+    const auto beyond = std::find(overflow_.begin(), overflow_.end(), &entry);
+    XLATE_CHECK(beyond != overflow_.end(), "an entry is nowhere");
+    overflow_.erase(beyond);
+    std::make_heap(overflow_.begin(), overflow_.end(), Later{});
+}
+
+void Agenda::pull_overflow() {
+    while (!overflow_.empty() && (overflow_.front()->time_ >> kSlotShift) < base_slot_ + kSlots) {
+        std::pop_heap(overflow_.begin(), overflow_.end(), Later{});
+        AgendaEntry* entry = overflow_.back();
+        overflow_.pop_back();
+        insert(*entry);
+    }
+}
+
+/// Moves on to the next slot that holds something; current_ is empty before and not after, unless nothing is left.
+void Agenda::fill_current() {
+    if (pending_ == 0) return;
+    std::uint64_t distance = kSlots;
+    const std::size_t start = (base_slot_ + 1) % kSlots;
+    for (std::size_t word = 0; word <= kSlots / 64; ++word) {
+        const std::size_t index = (start / 64 + word) % (kSlots / 64);
+        std::uint64_t bits = occupied_[index];
+        if (word == 0) bits &= ~std::uint64_t{0} << (start % 64);
+        if (bits == 0) continue;
+        const std::size_t at = index * 64 + static_cast<std::size_t>(__builtin_ctzll(bits));
+        distance = (at + kSlots - base_slot_ % kSlots) % kSlots;
+        if (distance == 0) distance = kSlots;
+        break;
+    }
+    if (distance < kSlots) {
+        base_slot_ += distance;
+    } else {
+        XLATE_CHECK(!overflow_.empty(), "entries are pending but nowhere");
+        base_slot_ = overflow_.front()->time_ >> kSlotShift;
+    }
+    const std::size_t at = base_slot_ % kSlots;
+    for (AgendaEntry* entry = slots_[at]; entry != nullptr; entry = entry->next_) current_.push_back(entry);
+    slots_[at] = nullptr;
+    occupied_[at / 64] &= ~(std::uint64_t{1} << (at % 64));
+    if (current_.size() > 1) {
+        std::sort(current_.begin(), current_.end(), Later{});
+    }
+    if (!overflow_.empty()) pull_overflow();
+}
+
+std::uint64_t Agenda::next_time() {
+    if (current_.empty()) fill_current();
+    return current_.empty() ? kTimeNever.fs : current_.back()->time_;
+}
+
+void Agenda::wake_systemc_at(std::uint64_t time) {
+    wake_time_ = time;
+    const std::uint64_t systemc_now = sc_core::sc_time_stamp().value();
+    wake_.notify(sc_core::sc_time::from_value(time - systemc_now));
+}
+
+void Agenda::run() {
+    const std::uint64_t systemc_now = sc_core::sc_time_stamp().value();
+    wake_time_ = kTimeNever.fs;
+    running_ = true;
+    while (next_time() <= systemc_now) {
+        if (fired_ >= max_entries_) stop_ = Stop::entries;
+        if ((fired_ & 1023) == 0 && stop_requested_.load(std::memory_order_relaxed)) stop_ = Stop::requested;
+        if (stop_ != Stop::none) break;
+        AgendaEntry* entry = current_.back();
+        current_.pop_back();
+        entry->scheduled_ = false;
+        --pending_;
+        ++fired_;
+        now_ = entry->time_;
+        entry->fire_(entry->owner_, *entry);
+    }
+    running_ = false;
+    if (stop_ == Stop::none) {
+        const std::uint64_t next = next_time();
+        if (next == kTimeNever.fs) return;
+        if (next <= max_time_) {
+            wake_systemc_at(next);
+            return;
+        }
+        stop_ = Stop::time;
+    }
+    sc_core::sc_stop();
+}
+
+}  // namespace xlate::soc

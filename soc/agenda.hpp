@@ -1,0 +1,124 @@
+// What happens when: the one order of everything in a SoC. A timing wheel with an overflow heap, ordered by
+// (time, phase, component, sequence), driven by one SystemC process that tells SystemC only the next instant.
+// Source: design.md section 2 "One clock, and an order within the same instant"; SystemC itself does not order events
+// of the same instant.
+#pragma once
+
+#include <systemc>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "base/time.hpp"
+#include "soc/component.hpp"
+
+namespace xlate::soc {
+
+/// Within one instant. Rules: transport calls are made in `arrive` and only enqueue where a choice is to be made;
+/// choices among what has arrived fall in `decide`; kernel code runs in `act`.
+enum class Phase : std::uint8_t { arrive, decide, act };
+
+/// One thing to happen, embedded in whatever it happens to. Not movable while scheduled. Cost: no allocation.
+class AgendaEntry {
+public:
+    AgendaEntry() = default;
+    AgendaEntry(const AgendaEntry&) = delete;
+    AgendaEntry& operator=(const AgendaEntry&) = delete;
+
+    using Fire = void (*)(void* owner, AgendaEntry& self);
+    void bind(void* owner, Fire fire) {
+        owner_ = owner;
+        fire_ = fire;
+    }
+    /// Calls (owner->*method)() when its time has come.
+    template <auto Method, typename Owner>
+    void bind(Owner* owner) {
+        bind(owner, [](void* self, AgendaEntry&) { (static_cast<Owner*>(self)->*Method)(); });
+    }
+    bool scheduled() const { return scheduled_; }
+    SimTime time() const { return {time_}; }
+
+private:
+    friend class Agenda;
+    std::uint64_t time_ = 0;
+    std::uint64_t key_ = 0;  ///< phase, component rank, sequence
+    AgendaEntry* next_ = nullptr;
+    void* owner_ = nullptr;
+    Fire fire_ = nullptr;
+    bool scheduled_ = false;
+};
+
+class Agenda : public sc_core::sc_module {
+public:
+    explicit Agenda(const sc_core::sc_module_name& name);
+    ~Agenda() override;
+
+    /// Before the simulation starts: names differ, components outlive the agenda's use.
+    void add_component(Component& component);
+    void rank_components();
+
+    /// `at` is not in the past; the entry is not scheduled.
+    void schedule(AgendaEntry& entry, SimTime at, Phase phase, const Component& component);
+    void schedule_after(AgendaEntry& entry, SimTime delay, Phase phase, const Component& component) {
+        schedule(entry, now() + delay, phase, component);
+    }
+    /// No effect if it is not scheduled.
+    void cancel(AgendaEntry& entry);
+
+    SimTime now() const { return {now_}; }
+    bool empty() const { return pending_ == 0; }
+    std::uint64_t fired() const { return fired_; }
+
+    /// The run ends when the next entry lies past `max_time`, or before the entry that would be number `max_entries`+1.
+    void limit(SimTime max_time, std::uint64_t max_entries);
+    enum class Stop : std::uint8_t { none, time, entries, requested };
+    Stop stopped() const { return stop_; }
+    /// May be called from a signal handler or another thread.
+    void request_stop() { stop_requested_.store(true, std::memory_order_relaxed); }
+
+private:
+    static constexpr unsigned kSlotShift = 18;   ///< a slot is 2^18 fs, about a quarter of a nanosecond
+    static constexpr std::size_t kSlots = 4096;  ///< the wheel holds about a microsecond
+    static constexpr unsigned kRankBits = 20;
+    static constexpr unsigned kSequenceBits = 42;
+
+    static bool before(const AgendaEntry& a, const AgendaEntry& b) {
+        return a.time_ != b.time_ ? a.time_ < b.time_ : a.key_ < b.key_;
+    }
+    /// For the standard heap and sort: the earliest entry comes out first, or stands at the back.
+    struct Later {
+        bool operator()(const AgendaEntry* a, const AgendaEntry* b) const { return before(*b, *a); }
+    };
+    void insert(AgendaEntry& entry);
+    void insert_current(AgendaEntry& entry);
+    void fill_current();
+    void pull_overflow();
+    void run();
+    std::uint64_t next_time();
+    void wake_systemc_at(std::uint64_t time);
+
+    std::uint64_t now_ = 0;
+    std::uint64_t sequence_ = 0;
+    std::uint64_t pending_ = 0;
+    std::uint64_t fired_ = 0;
+
+    std::array<AgendaEntry*, kSlots> slots_{};
+    std::array<std::uint64_t, kSlots / 64> occupied_{};
+    std::uint64_t base_slot_ = 0;         ///< number of the slot whose entries are in current_
+    std::vector<AgendaEntry*> current_;   ///< latest first: the next to fire is at the back
+    std::vector<AgendaEntry*> overflow_;  ///< heap, earliest at the front: beyond the wheel
+
+    std::uint64_t max_time_ = kTimeNever.fs;
+    std::uint64_t max_entries_ = ~std::uint64_t{0};
+    Stop stop_ = Stop::none;
+    std::atomic<bool> stop_requested_{false};
+    std::vector<Component*> components_;
+
+    bool running_ = false;
+    std::uint64_t wake_time_ = kTimeNever.fs;  ///< what SystemC has been told
+    sc_core::sc_event wake_;
+};
+
+}  // namespace xlate::soc

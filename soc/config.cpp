@@ -1,0 +1,174 @@
+#include "soc/config.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "base/bits.hpp"
+
+namespace xlate::soc {
+
+namespace {
+
+using iommu::CacheParams;
+using iommu::Replacement;
+
+/// Collects findings; each names the parameter as the YAML does.
+class Findings {
+public:
+    void expect(bool fine, const std::string& path, const std::string& what, const std::string& expected) {
+        if (fine) return;
+        Diagnostic finding;
+        finding.path = path;
+        finding.what = what;
+        finding.expected = "expected " + expected;
+        all_.push_back(std::move(finding));
+    }
+    void range(std::uint64_t value, std::uint64_t low, std::uint64_t high, const std::string& path) {
+        expect(value >= low && value <= high, path, std::to_string(value) + " is out of range",
+               std::to_string(low) + " to " + std::to_string(high));
+    }
+    void power_of_two(std::uint64_t value, const std::string& path) {
+        expect(is_power_of_two(value), path, std::to_string(value) + " is not a power of two", "a power of two");
+    }
+    std::vector<Diagnostic> take() { return std::move(all_); }
+
+private:
+    std::vector<Diagnostic> all_;
+};
+
+void check_shape(Findings& findings, const CacheParams& shape, const std::string& path) {
+    if (!shape.enabled) return;
+    findings.range(shape.entries, 1, 1 << 20, path + ".entries");
+    const std::uint32_t ways = shape.ways == 0 ? shape.entries : shape.ways;
+    if (shape.entries == 0 || ways == 0) return;
+    findings.expect(shape.entries % ways == 0, path + ".entries",
+                    std::to_string(shape.entries) + " entries do not divide into " + std::to_string(ways) + " ways",
+                    "a multiple of the ways");
+}
+
+void check_cache(Findings& findings, const CacheTiming& cache, const std::string& path) {
+    check_shape(findings, cache.shape, path);
+    findings.range(cache.latency.count, 0, 10'000, path + ".latency");
+    findings.range(cache.slots, 1, 1024, path + ".slots");
+}
+
+void check_iommu(Findings& findings, const IommuParams& params, const std::string& path) {
+    const TbuParams& tbu = params.tbu;
+    const TcuParams& tcu = params.tcu;
+    findings.range(params.clock.fs, 1, kFsPerUs, path + ".clock");
+    findings.power_of_two(tbu.port_width_bytes, path + ".tbu.port_width");
+    findings.range(tbu.xlate_slots, 1, 65536, path + ".tbu.xlate_slots");
+    findings.range(tbu.write_buffer_beats, 1, 65536, path + ".tbu.write_buffer");
+    check_cache(findings, tbu.micro_tlb, path + ".tbu.micro_tlb");
+    check_cache(findings, tbu.main_tlb, path + ".tbu.tlb");
+    findings.range(tbu.link_to_tcu.count, 1, 100'000, path + ".tbu.link");
+    findings.range(tbu.link_from_tcu.count, 1, 100'000, path + ".tbu.link");
+    findings.range(tcu.xlate_slots, 1, 65536, path + ".tcu.xlate_slots");
+    findings.range(tcu.walk_slots, 1, 65536, path + ".tcu.walk_slots");
+    findings.power_of_two(tcu.port_width_bytes, path + ".tcu.port_width");
+    check_cache(findings, tcu.tlb, path + ".tcu.tlb");
+    check_cache(findings, tcu.config_cache, path + ".tcu.config_cache");
+    check_cache(findings, tcu.ipa_cache, path + ".tcu.ipa_cache");
+    findings.range(tcu.walk_cache.slots, 1, 1024, path + ".tcu.walk_cache.slots");
+    findings.range(tcu.walk_cache.ways, 1, 1024, path + ".tcu.walk_cache.ways");
+    for (unsigned level = 0; level < 4 && tcu.walk_cache.ways != 0; ++level) {
+        for (const std::uint32_t entries : {tcu.walk_cache.s1_entries[level], tcu.walk_cache.s2_entries[level]}) {
+            findings.expect(entries % tcu.walk_cache.ways == 0, path + ".tcu.walk_cache.entries",
+                            std::to_string(entries) + " entries do not divide into the ways", "a multiple of the ways");
+        }
+    }
+}
+
+void check_traffic(Findings& findings, const TrafficParams& traffic, const std::string& path) {
+    findings.range(traffic.size_bytes, 1, 4096, path + ".size");
+    findings.range(traffic.outstanding, 1, 65536, path + ".outstanding");
+    findings.range(traffic.burst, 1, 1 << 20, path + ".burst");
+    findings.range(traffic.interval.fs, 0, kFsPerSecond, path + ".interval");
+    if (traffic.pattern == Pattern::strided) {
+        findings.range(traffic.stride_bytes, 1, std::uint64_t{1} << 48, path + ".stride");
+    }
+    findings.expect(
+        traffic.read_share.denominator != 0 && traffic.read_share.numerator <= traffic.read_share.denominator,
+        path + ".read", "not a share", "a value from 0 % to 100 %");
+    if (traffic.substream) findings.range(*traffic.substream, 0, low_mask(20), path + ".substream");
+}
+
+}  // namespace
+
+std::optional<IommuParams> iommu_preset(std::string_view name) {
+    IommuParams params;  // mmu-600-like: the defaults. Source: shared/spec/iommu-anchors.md section E
+    if (name == "mmu-600-like") return params;
+    if (name == "gem5-default") {
+        // Source: shared/spec/iommu-anchors.md section B1.
+        params.tbu.micro_tlb = {{true, 32, 0, Replacement::round_robin}, Cycles{1}, 1};
+        params.tbu.main_tlb = {{true, 2048, 4, Replacement::round_robin}, Cycles{3}, 3};
+        params.tbu.link_to_tcu = Cycles{8};
+        params.tbu.link_from_tcu = Cycles{8};
+        params.tcu.tlb = {{false, 2048, 4, Replacement::round_robin}, Cycles{3}, 3};
+        params.tcu.config_cache = {{true, 64, 4, Replacement::round_robin}, Cycles{3}, 3};
+        params.tcu.ipa_cache = {{false, 128, 4, Replacement::round_robin}, Cycles{3}, 3};
+        WalkCacheParams& walk = params.tcu.walk_cache;
+        const std::uint32_t s1[4] = {4, 28, 348, 0};
+        const std::uint32_t s2[4] = {4, 28, 92, 0};
+        std::copy(std::begin(s1), std::end(s1), std::begin(walk.s1_entries));
+        std::copy(std::begin(s2), std::end(s2), std::begin(walk.s2_entries));
+        walk.replacement = Replacement::round_robin;
+        params.one_port = true;
+        return params;
+    }
+    if (name == "tiny") {
+        params.tbu.xlate_slots = 4;
+        params.tbu.micro_tlb = {{true, 4, 0, Replacement::lru}, Cycles{1}, 1};
+        params.tbu.main_tlb = {{true, 16, 4, Replacement::lru}, Cycles{3}, 1};
+        params.tcu.xlate_slots = 4;
+        params.tcu.walk_slots = 1;
+        params.tcu.config_cache = {{true, 4, 0, Replacement::lru}, Cycles{3}, 1};
+        for (std::uint32_t* entries : {params.tcu.walk_cache.s1_entries, params.tcu.walk_cache.s2_entries}) {
+            for (unsigned level = 0; level < 3; ++level) entries[level] = 4;
+        }
+        params.tcu.walk_cache.slots = 1;
+        return params;
+    }
+    return std::nullopt;
+}
+
+std::vector<std::string> iommu_preset_names() { return {"mmu-600-like", "gem5-default", "tiny"}; }
+
+std::vector<Diagnostic> check(const SocConfig& config, const firmware::Description& description) {
+    Findings findings;
+    findings.range(config.clock.fs, 1, kFsPerUs, "soc.clocks.system");
+    findings.power_of_two(config.interconnect.width_bytes, "soc.interconnect.width");
+    findings.range(config.interconnect.width_bytes, 1, 256, "soc.interconnect.width");
+    findings.range(config.interconnect.header.count, 1, 1000, "soc.interconnect.header");
+    findings.power_of_two(config.memory.banks, "soc.memory.banks");
+    findings.range(config.memory.banks, 1, 1024, "soc.memory.banks");
+    findings.power_of_two(config.memory.interleave_bytes, "soc.memory.interleave");
+    findings.range(config.memory.interleave_bytes, 64, 1 << 20, "soc.memory.interleave");
+    findings.range(config.cpu.count, 1, 1024, "kernel.cpus");
+    check_iommu(findings, config.iommu, "soc.iommu");
+    for (const auto& [path, params] : config.iommus) {
+        check_iommu(findings, params, "soc.iommus." + path);
+        std::vector<std::string> providers;
+        for (const firmware::NodeIndex node : description.providers()) providers.push_back(description.node(node).path);
+        if (std::find(providers.begin(), providers.end(), path) != providers.end()) continue;
+        Diagnostic finding;
+        finding.path = "soc.iommus." + path;
+        finding.what = "the firmware has no IOMMU of this path";
+        finding.nearest = nearest_name(path, providers).value_or("");
+        findings.expect(false, finding.path, finding.what,
+                        finding.nearest.empty() ? "the path of an IOMMU" : "one such as '" + finding.nearest + "'");
+    }
+    std::set<std::string> names;
+    for (std::size_t i = 0; i < config.masters.size(); ++i) {
+        const MasterConfig& master = config.masters[i];
+        const std::string path = "traffic[" + std::to_string(i) + "]";
+        findings.expect(names.insert(master.device).second, path + ".device",
+                        "'" + printable(master.device) + "' is there twice", "each device once");
+        findings.expect(firmware::index(master.node) < description.nodes.size() || description.nodes.empty(),
+                        path + ".device", "its node is not in the firmware", "a node of the firmware");
+        check_traffic(findings, master.traffic, path);
+    }
+    return findings.take();
+}
+
+}  // namespace xlate::soc

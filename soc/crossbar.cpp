@@ -1,0 +1,150 @@
+#include "soc/crossbar.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+
+namespace xlate::soc {
+
+Crossbar::Crossbar(const sc_core::sc_module_name& module_name, const std::string& name, Agenda& agenda,
+                   ClockPeriod clock, const CrossbarParams& params, const std::vector<std::string>& initiators,
+                   const std::vector<std::string>& targets)
+    : sc_core::sc_module(module_name),
+      Component(name),
+      agenda_(agenda),
+      clock_(clock),
+      params_(params),
+      request_latency_(clock * params.request_latency),
+      response_latency_(clock * params.response_latency) {
+    agenda_.add_component(*this);
+    for (const std::string& source : initiators) {
+        auto way = std::make_unique<Return>();
+        const auto number = static_cast<unsigned>(returns_.size());
+        way->port = std::make_unique<TargetPort>(systemc_name("from_" + source), *this, number);
+        returns_.push_back(std::move(way));
+    }
+    for (const std::string& destination : targets) {
+        auto layer = std::make_unique<Layer>();
+        layer->owner = this;
+        layer->number = static_cast<unsigned>(layers_.size());
+        layer->port = std::make_unique<InitiatorPort>(systemc_name("to_" + destination), *this, layer->number);
+        layer->decide.bind(layer.get(), [](void* self, AgendaEntry&) {
+            auto& chosen = *static_cast<Layer*>(self);
+            chosen.owner->choose(chosen);
+        });
+        layers_.push_back(std::move(layer));
+    }
+}
+
+void Crossbar::map(std::uint64_t base, std::uint64_t size, unsigned target) {
+    XLATE_CHECK(size > 0 && target < layers_.size(), std::to_string(target));
+    const auto at = std::lower_bound(ranges_.begin(), ranges_.end(), base,
+                                     [](const Range& range, std::uint64_t b) { return range.base < b; });
+    ranges_.insert(at, Range{base, base + (size - 1), target});
+}
+
+const Crossbar::Range* Crossbar::find(std::uint64_t address, std::uint64_t size) const {
+    const auto above = std::upper_bound(ranges_.begin(), ranges_.end(), address,
+                                        [](std::uint64_t a, const Range& range) { return a < range.base; });
+    if (above == ranges_.begin()) return nullptr;
+    const Range& range = *(above - 1);
+    return address <= range.last && size - 1 <= range.last - address ? &range : nullptr;
+}
+
+SimTime Crossbar::occupancy(const Transaction& transaction, bool carries_data) const {
+    const std::uint64_t beats = carries_data ? (transaction.size() + params_.width_bytes - 1) / params_.width_bytes : 0;
+    return clock_ * Cycles{params_.header.count + beats};
+}
+
+bool Crossbar::on_request(unsigned port, Transaction& transaction) {
+    transaction.push_route(static_cast<std::uint16_t>(port));
+    const Range* range = find(transaction.address(), transaction.size());
+    if (range == nullptr) {
+        refuse(transaction);
+        return true;
+    }
+    Layer& layer = *layers_[range->target];
+    transaction.since = agenda_.now();
+    layer.waiting.push_back(&transaction);
+    if (!layer.decide.scheduled()) {
+        agenda_.schedule(layer.decide, std::max(agenda_.now(), layer.free), Phase::decide, *this);
+    }
+    return true;
+}
+
+void Crossbar::choose(Layer& layer) {
+    const auto goes_before = [](const Transaction* a, const Transaction* b) {
+        if (a->priority != b->priority) return a->priority > b->priority;
+        if (a->since != b->since) return a->since < b->since;
+        if (a->source_rank != b->source_rank) return a->source_rank < b->source_rank;
+        return a->number < b->number;
+    };
+    auto first = layer.waiting.begin();
+    if (layer.waiting.size() > 1) first = std::min_element(layer.waiting.begin(), layer.waiting.end(), goes_before);
+    Transaction& chosen = **first;
+    layer.waiting.erase(first);
+    layer.free = agenda_.now() + occupancy(chosen, chosen.write());
+    chosen.step.bind(&layer, &Crossbar::deliver_step);
+    agenda_.schedule(chosen.step, agenda_.now() + request_latency_, Phase::arrive, *this);
+    if (!layer.waiting.empty()) agenda_.schedule(layer.decide, layer.free, Phase::decide, *this);
+}
+
+void Crossbar::deliver_step(void* owner, AgendaEntry& entry) {
+    auto& layer = *static_cast<Layer*>(owner);
+    layer.owner->deliver(layer, Transaction::of_step(entry));
+}
+
+void Crossbar::deliver(Layer& layer, Transaction& transaction) {
+    if (layer.port->free()) {
+        layer.port->send(transaction);
+    } else {
+        layer.at_door.push_back(&transaction);
+    }
+}
+
+void Crossbar::on_accepted(unsigned port) {
+    Layer& layer = *layers_[port];
+    while (!layer.at_door.empty() && layer.port->free()) {
+        Transaction& next = *layer.at_door.front();
+        layer.at_door.erase(layer.at_door.begin());
+        layer.port->send(next);
+    }
+}
+
+void Crossbar::on_response(unsigned, Transaction& transaction) {
+    transaction.ledger.charge(Part::memory, agenda_.now());
+    send_back(transaction);
+}
+
+void Crossbar::send_back(Transaction& transaction) {
+    const std::uint16_t port = transaction.pop_route();
+    Return& way = *returns_[port];
+    const SimTime start = std::max(agenda_.now(), way.free);
+    way.free = start + occupancy(transaction, !transaction.write() && transaction.ok());
+    transaction.step.bind(way.port.get(), &Crossbar::return_step);
+    agenda_.schedule(transaction.step, start + response_latency_, Phase::arrive, *this);
+}
+
+void Crossbar::return_step(void* owner, AgendaEntry& entry) {
+    static_cast<TargetPort*>(owner)->respond(Transaction::of_step(entry));
+}
+
+void Crossbar::refuse(Transaction& transaction) {
+    transaction.set_response(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    transaction.step.bind(this, &Crossbar::refuse_step);
+    agenda_.schedule(transaction.step, agenda_.now() + request_latency_, Phase::arrive, *this);
+}
+
+void Crossbar::refuse_step(void* owner, AgendaEntry& entry) {
+    auto& crossbar = *static_cast<Crossbar*>(owner);
+    Transaction& transaction = Transaction::of_step(entry);
+    transaction.ledger.charge(Part::memory, crossbar.agenda_.now());
+    crossbar.send_back(transaction);
+}
+
+unsigned Crossbar::on_debug(unsigned, tlm::tlm_generic_payload& payload) {
+    const Range* range = find(payload.get_address(), payload.get_data_length());
+    return range == nullptr ? 0 : layers_[range->target]->port->socket->transport_dbg(payload);
+}
+
+}  // namespace xlate::soc

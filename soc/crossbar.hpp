@@ -1,0 +1,79 @@
+// The interconnect: full crossbar between initiators (masters, IOMMUs, CPUs) and targets (memory, registers).
+// To each target there is one layer; at each instant in which it is free, the waiting request with the highest
+// priority goes, then the oldest, then that of the first source by name. Back to each initiator there is one layer,
+// first come first served. An address that nobody serves is answered with an address error.
+// Queues are bounded by what the initiators have outstanding.
+#pragma once
+
+#include <systemc>
+
+#include <memory>
+#include <vector>
+
+#include "soc/agenda.hpp"
+#include "soc/config.hpp"
+#include "soc/ports.hpp"
+
+namespace xlate::soc {
+
+class Crossbar final : public sc_core::sc_module, public Component, public Target, public Initiator {
+public:
+    /// A port for each initiator and for each target, by unique names.
+    Crossbar(const sc_core::sc_module_name& module_name, const std::string& name, Agenda& agenda, ClockPeriod clock,
+             const CrossbarParams& params, const std::vector<std::string>& initiators,
+             const std::vector<std::string>& targets);
+
+    /// By the place of its name in the constructor's lists.
+    TargetPort& initiator(std::size_t index) { return *returns_[index]->port; }
+    InitiatorPort& target(std::size_t index) { return *layers_[index]->port; }
+    /// [base, base + size) leads to target number `target`. Ranges must not overlap. Before the simulation starts.
+    void map(std::uint64_t base, std::uint64_t size, unsigned target);
+
+private:
+    struct Range {
+        std::uint64_t base;
+        std::uint64_t last;
+        unsigned target;
+    };
+    /// Way to one target.
+    struct Layer {
+        Crossbar* owner = nullptr;
+        unsigned number = 0;
+        std::unique_ptr<InitiatorPort> port;
+        std::vector<Transaction*> waiting;
+        std::vector<Transaction*> at_door;  ///< passed, and the target is busy; oldest first
+        SimTime free;
+        AgendaEntry decide;
+    };
+    /// Way back to one initiator.
+    struct Return {
+        std::unique_ptr<TargetPort> port;
+        SimTime free;
+    };
+
+    bool on_request(unsigned port, Transaction& transaction) override;
+    void on_response(unsigned port, Transaction& transaction) override;
+    void on_accepted(unsigned port) override;
+    unsigned on_debug(unsigned port, tlm::tlm_generic_payload& payload) override;
+
+    const Range* find(std::uint64_t address, std::uint64_t size) const;
+    SimTime occupancy(const Transaction& transaction, bool carries_data) const;
+    void choose(Layer& layer);
+    void deliver(Layer& layer, Transaction& transaction);
+    void refuse(Transaction& transaction);
+    void send_back(Transaction& transaction);
+    static void deliver_step(void* owner, AgendaEntry& entry);
+    static void return_step(void* owner, AgendaEntry& entry);
+    static void refuse_step(void* owner, AgendaEntry& entry);
+
+    Agenda& agenda_;
+    const ClockPeriod clock_;
+    const CrossbarParams params_;
+    const SimTime request_latency_;
+    const SimTime response_latency_;
+    std::vector<Range> ranges_;  ///< by base
+    std::vector<std::unique_ptr<Layer>> layers_;
+    std::vector<std::unique_ptr<Return>> returns_;
+};
+
+}  // namespace xlate::soc

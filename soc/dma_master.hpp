@@ -1,0 +1,96 @@
+// A DMA master: generates traffic over what its driver mapped, or moves what its driver submits.
+// Ports: one initiator port, towards its IOMMU, PCIe root or crossbar. Outstanding transactions are limited; a
+// transaction that may go but finds the door closed waits at the master's port (part `issue`).
+// Statistics: MasterStats; issued == reads + writes + faults + in_flight.
+#pragma once
+
+#include <systemc>
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/random.hpp"
+#include "soc/address_pattern.hpp"
+#include "soc/agenda.hpp"
+#include "soc/config.hpp"
+#include "soc/event_stream.hpp"
+#include "soc/ports.hpp"
+#include "soc/stats.hpp"
+#include "soc/trace.hpp"
+
+namespace xlate::soc {
+
+/// Who hears of a transaction that was answered with an error.
+class FaultListener {
+public:
+    virtual ~FaultListener() = default;
+    virtual void on_fault(const std::string& device, const Transaction& transaction) = 0;
+};
+
+class DmaMaster final : public sc_core::sc_module, public Component, public Initiator {
+public:
+    struct Context {
+        Agenda& agenda;
+        TransactionPool& pool;
+        EventStream& stream;
+        FaultListener& faults;
+        TraceSink*& trace;
+    };
+    DmaMaster(const sc_core::sc_module_name& module_name, const std::string& name, const Context& context,
+              const MasterConfig& config, std::uint64_t seed, PayloadMode payload);
+
+    /// What its transactions carry: wired by hardware.
+    void set_stream(StreamId stream) { stream_ = stream; }
+
+    /// The configured traffic over `regions`, from now on. A master that runs already gets the new regions and goes on.
+    void start(std::vector<DmaRegion> regions);
+    /// One transfer, in transactions of the configured size that do not cross 4 KiB. `done` is called in phase `act`.
+    void submit(Iova iova, std::uint64_t size, bool write, std::function<void(bool ok)> done);
+    /// Nothing in flight and nothing left to issue.
+    bool idle() const;
+
+    const MasterStats& stats() const { return stats_; }
+
+    InitiatorPort port;
+
+private:
+    struct Job {
+        std::uint64_t next;  ///< address
+        std::uint64_t left;  ///< bytes not issued
+        std::uint64_t unfinished = 0;
+        bool write;
+        bool ok = true;
+        std::function<void(bool)> done;
+        AgendaEntry report;
+        DmaMaster* owner = nullptr;
+    };
+
+    void on_accepted(unsigned) override;
+    void on_response(unsigned, Transaction& transaction) override;
+
+    void issue();
+    void consider();
+    bool pattern_left() const { return running_ && issued_by_pattern_ < traffic_.transfers; }
+    Transaction& make(std::uint64_t address, std::uint32_t size, bool write);
+    void report(Job& job);
+
+    Context context_;
+    const TrafficParams traffic_;
+    const PayloadMode payload_;
+    StreamId stream_{};
+    AddressPattern pattern_;
+    Rng mix_;
+    bool running_ = false;
+    std::uint64_t issued_by_pattern_ = 0;
+    std::uint32_t in_burst_ = 0;
+    std::uint32_t in_flight_ = 0;
+    SimTime next_issue_;
+    AgendaEntry issue_;
+    Transaction* at_port_ = nullptr;  ///< made, and the port was not free
+    std::deque<Job> jobs_;            ///< oldest first; finished ones leave from the front
+    MasterStats stats_;
+};
+
+}  // namespace xlate::soc

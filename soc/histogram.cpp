@@ -1,0 +1,72 @@
+#include "soc/histogram.hpp"
+
+#include <algorithm>
+
+#include "base/bits.hpp"
+#include "base/error.hpp"
+
+namespace xlate::soc {
+
+namespace {
+
+constexpr unsigned kStepBits = 6;  // 64 steps an octave
+constexpr std::uint64_t kSteps = std::uint64_t{1} << kStepBits;
+
+std::size_t bucket_of(std::uint64_t value) {
+    if (value < 2 * kSteps) return static_cast<std::size_t>(value);
+    const unsigned octave = log2_floor(value) - kStepBits;  // value >> octave is in [64, 128)
+    return static_cast<std::size_t>(octave * kSteps + (value >> octave));
+}
+
+std::uint64_t low_of(std::size_t bucket) {
+    if (bucket < 2 * kSteps) return bucket;
+    const unsigned octave = static_cast<unsigned>(bucket / kSteps - 1);
+    return (bucket - octave * kSteps) << octave;
+}
+
+}  // namespace
+
+void Histogram::add(SimTime value) {
+    const std::size_t bucket = bucket_of(value.fs / kFsPerPs);
+    if (bucket >= counts_.size()) counts_.resize(bucket + 1);
+    ++counts_[bucket];
+    ++count_;
+    XLATE_CHECK(sum_fs_ + value.fs >= sum_fs_, "the sum of a histogram overflows");
+    sum_fs_ += value.fs;
+    min_ = std::min(min_, value);
+    max_ = std::max(max_, value);
+}
+
+void Histogram::merge(const Histogram& other) {
+    if (other.counts_.size() > counts_.size()) counts_.resize(other.counts_.size());
+    for (std::size_t i = 0; i < other.counts_.size(); ++i) counts_[i] += other.counts_[i];
+    count_ += other.count_;
+    sum_fs_ += other.sum_fs_;
+    min_ = std::min(min_, other.min_);
+    max_ = std::max(max_, other.max_);
+}
+
+SimTime Histogram::quantile(std::uint64_t numerator, std::uint64_t denominator) const {
+    if (count_ == 0) return {};
+    // Nearest rank: the ceil(q * n)-th of the sorted values. In quotient and rest, so that it does not overflow.
+    const std::uint64_t whole = count_ / denominator * numerator;
+    const std::uint64_t rest = (count_ % denominator * numerator + denominator - 1) / denominator;
+    const std::uint64_t rank = std::max<std::uint64_t>(1, whole + rest);
+    std::uint64_t seen = 0;
+    for (std::size_t i = 0; i < counts_.size(); ++i) {
+        seen += counts_[i];
+        if (seen >= rank) return std::max(min_, std::min(max_, SimTime{low_of(i + 1) * kFsPerPs - 1}));
+    }
+    return max_;
+}
+
+std::vector<Histogram::Bucket> Histogram::buckets() const {
+    std::vector<Bucket> result;
+    for (std::size_t i = 0; i < counts_.size(); ++i) {
+        if (counts_[i] == 0) continue;
+        result.push_back({SimTime{low_of(i) * kFsPerPs}, SimTime{low_of(i + 1) * kFsPerPs - 1}, counts_[i]});
+    }
+    return result;
+}
+
+}  // namespace xlate::soc

@@ -1,0 +1,101 @@
+#include "soc/memory.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+
+namespace xlate::soc {
+
+Memory::Memory(const sc_core::sc_module_name& module_name, const std::string& name, Agenda& agenda,
+               const MemoryParams& params, PhysicalMemory& bytes)
+    : sc_core::sc_module(module_name),
+      Component(name),
+      port("port", *this, 0),
+      agenda_(agenda),
+      params_(params),
+      bytes_(bytes),
+      bank_free_(params.banks) {
+    agenda_.add_component(*this);
+    decide_.bind<&Memory::decide>(this);
+}
+
+std::size_t Memory::bank_of(std::uint64_t address) const {
+    return static_cast<std::size_t>(address / params_.interleave_bytes) & (params_.banks - 1);
+}
+
+bool Memory::ready(const Transaction& transaction) const {
+    return bank_free_[bank_of(transaction.address())] <= agenda_.now();
+}
+
+bool Memory::on_request(unsigned, Transaction& transaction) {
+    // One port: what comes in the same instant comes in the order that the interconnect decided.
+    if (waiting_.empty() && channel_free_ <= agenda_.now() && ready(transaction)) {
+        start(transaction);
+        return true;
+    }
+    waiting_.push_back(&transaction);
+    if (!decide_.scheduled()) {
+        agenda_.schedule(decide_, std::max(agenda_.now(), channel_free_), Phase::decide, *this);
+    }
+    return true;
+}
+
+void Memory::start(Transaction& transaction) {
+    const SimTime now = agenda_.now();
+    if (params_.bandwidth_bytes_per_s != 0) {
+        const std::uint64_t byte_seconds = transaction.size() * kFsPerSecond;  // at most 4096 bytes: no overflow
+        channel_free_ =
+            now + SimTime{(byte_seconds + params_.bandwidth_bytes_per_s - 1) / params_.bandwidth_bytes_per_s};
+    }
+    bank_free_[bank_of(transaction.address())] = now + params_.bank_busy;
+    access(transaction);
+    transaction.step.bind(this, &Memory::finish);
+    agenda_.schedule(transaction.step, now + params_.latency, Phase::arrive, *this);
+}
+
+void Memory::decide() {
+    for (std::size_t i = 0; i < waiting_.size(); ++i) {
+        if (!ready(*waiting_[i])) continue;
+        Transaction& chosen = *waiting_[i];
+        waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
+        start(chosen);
+        if (!waiting_.empty()) {
+            agenda_.schedule(decide_, std::max(agenda_.now(), channel_free_), Phase::decide, *this);
+        }
+        return;
+    }
+    SimTime earliest = kTimeNever;
+    for (const Transaction* transaction : waiting_) {
+        earliest = std::min(earliest, bank_free_[bank_of(transaction->address())]);
+    }
+    agenda_.schedule(decide_, earliest, Phase::decide, *this);
+}
+
+void Memory::access(Transaction& transaction) {
+    transaction.set_response(tlm::TLM_OK_RESPONSE);
+    if (!transaction.moves_data()) return;
+    const PhysAddr address{transaction.address()};
+    if (transaction.write()) {
+        bytes_.write(address, transaction.payload().get_data_ptr(), transaction.size());
+    } else {
+        bytes_.read(address, transaction.payload().get_data_ptr(), transaction.size());
+    }
+}
+
+void Memory::finish(void* owner, AgendaEntry& entry) {
+    static_cast<Memory*>(owner)->port.respond(Transaction::of_step(entry));
+}
+
+unsigned Memory::on_debug(unsigned, tlm::tlm_generic_payload& payload) {
+    const PhysAddr address{payload.get_address()};
+    const std::size_t size = payload.get_data_length();
+    if (!bytes_.contains(address, size)) return 0;
+    if (payload.is_write()) {
+        bytes_.write(address, payload.get_data_ptr(), size);
+    } else if (payload.is_read()) {
+        bytes_.read(address, payload.get_data_ptr(), size);
+    }
+    return payload.get_data_length();
+}
+
+}  // namespace xlate::soc

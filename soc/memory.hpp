@@ -1,0 +1,46 @@
+// DRAM or SRAM: one channel, banks, a fixed latency. Oldest first among those whose bank is free.
+// Not modelled: rows, refresh, read/write turnaround. The latency is from the start of an access to its response;
+// the transfer time (size / bandwidth) only keeps the channel busy.
+// Statistics: none of its own; the time is in the transactions' ledgers.
+#pragma once
+
+#include <systemc>
+
+#include <vector>
+
+#include "soc/agenda.hpp"
+#include "soc/config.hpp"
+#include "soc/physical_memory.hpp"
+#include "soc/ports.hpp"
+
+namespace xlate::soc {
+
+/// Queue: as long as its initiators' limits allow. Bytes move when an access starts.
+class Memory final : public sc_core::sc_module, public Component, public Target {
+public:
+    Memory(const sc_core::sc_module_name& module_name, const std::string& name, Agenda& agenda,
+           const MemoryParams& params, PhysicalMemory& bytes);
+
+    TargetPort port;
+
+private:
+    bool on_request(unsigned port_number, Transaction& transaction) override;
+    unsigned on_debug(unsigned port_number, tlm::tlm_generic_payload& payload) override;
+
+    std::size_t bank_of(std::uint64_t address) const;
+    bool ready(const Transaction& transaction) const;
+    void start(Transaction& transaction);
+    void decide();
+    static void finish(void* owner, AgendaEntry& entry);
+    void access(Transaction& transaction);
+
+    Agenda& agenda_;
+    const MemoryParams params_;
+    PhysicalMemory& bytes_;
+    SimTime channel_free_;
+    std::vector<SimTime> bank_free_;
+    std::vector<Transaction*> waiting_;  ///< oldest first
+    AgendaEntry decide_;
+};
+
+}  // namespace xlate::soc

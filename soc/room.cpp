@@ -1,1 +1,0 @@
-namespace xlate { extern const int room_soc; const int room_soc = 0; }

@@ -1,0 +1,46 @@
+#include "soc/soc.hpp"
+
+#include <systemc>
+
+#include "base/error.hpp"
+#include "soc/parts.hpp"
+
+namespace xlate::soc {
+
+Soc::Soc(const firmware::Description& description, const SocConfig& config) {
+    std::vector<Diagnostic> findings = check(config, description);
+    if (!findings.empty()) throw InputError(std::move(findings), ExitStatus::usage);
+    parts_ = std::make_unique<Parts>(description, config);
+}
+
+Soc::~Soc() = default;
+
+Outcome Soc::run() { return parts_->run(); }
+void Soc::request_stop() { parts_->agenda.request_stop(); }
+SimTime Soc::now() const { return parts_->agenda.now(); }
+SocStats Soc::stats() const { return parts_->stats(); }
+const std::vector<std::string>& Soc::warnings() const { return parts_->warnings; }
+void Soc::set_trace(TraceSink* sink) { parts_->trace = sink; }
+
+bool Soc::peek(PhysAddr address, std::uint8_t* bytes, std::size_t size) const {
+    if (!parts_->bytes.contains(address, size)) return false;
+    parts_->bytes.read(address, bytes, size);
+    return true;
+}
+
+bool Soc::poke(PhysAddr address, const std::uint8_t* bytes, std::size_t size) {
+    if (!parts_->bytes.contains(address, size)) return false;
+    parts_->bytes.write(address, bytes, size);
+    return true;
+}
+
+void Soc::start_master(const std::string& device, Iova iova, std::uint64_t size) {
+    DmaMaster* master = parts_->find_master(device);
+    XLATE_CHECK(master != nullptr, device);
+    master->start({DmaRegion{iova, size}});
+}
+
+}  // namespace xlate::soc
+
+/// The SystemC library wants one; ours is never called, since our own main() drives the simulation.
+int sc_main(int, char*[]) { return 0; }

@@ -1,0 +1,117 @@
+#include "soc/transaction.hpp"
+
+#include "base/error.hpp"
+
+namespace xlate::soc {
+
+tlm::tlm_extension_base* Transaction::clone() const {
+    auto* copy = new Transaction;  // TLM owns what clone() returns
+    copy->copy_from(*this);
+    return copy;
+}
+
+void Transaction::copy_from(const tlm::tlm_extension_base& other) {
+    const auto& from = static_cast<const Transaction&>(other);
+    stream = from.stream;
+    substream = from.substream;
+    privileged = from.privileged;
+    instruction = from.instruction;
+    priority = from.priority;
+    source_rank = from.source_rank;
+    number = from.number;
+    iova = from.iova;
+    fault = from.fault;
+    ledger = from.ledger;
+}
+
+Transaction& Transaction::of(tlm::tlm_generic_payload& payload) {
+    Transaction* transaction = payload.get_extension<Transaction>();
+    if (transaction == nullptr) {
+        transaction = new Transaction;  // freed by the payload's memory manager, as auto extensions are
+        transaction->payload_ = &payload;
+        transaction->moves_data_ = payload.get_data_ptr() != nullptr;
+        transaction->iova = payload.get_address();
+        payload.set_auto_extension(transaction);
+    }
+    return *transaction;
+}
+
+void Transaction::push_route(std::uint16_t port) {
+    XLATE_CHECK(hops_ < kMaxHops, std::to_string(hops_));
+    route_[hops_++] = port;
+}
+
+std::uint16_t Transaction::pop_route() {
+    XLATE_CHECK(hops_ > 0, "a response without a request");
+    return route_[--hops_];
+}
+
+void Transaction::reset() {
+    stream = StreamId{};
+    substream.reset();
+    privileged = false;
+    instruction = false;
+    priority = 0;
+    source_rank = 0;
+    number = 0;
+    iova = 0;
+    fault = 0;
+    next = nullptr;
+    since = {};
+    holder_data = nullptr;
+    moves_data_ = false;
+    hops_ = 0;
+}
+
+TransactionPool::~TransactionPool() {
+    for (const auto& pair : all_) pair->payload.clear_extension(&pair->transaction);
+}
+
+Transaction& TransactionPool::take(tlm::tlm_command command, PhysAddr address, std::uint32_t size, bool moves_data) {
+    if (free_ == nullptr) {
+        all_.push_back(std::make_unique<Pair>(*this));
+        Pair& pair = *all_.back();
+        pair.transaction.payload_ = &pair.payload;
+        pair.payload.set_extension(&pair.transaction);
+        free_ = &pair.transaction;
+    }
+    Transaction& transaction = *free_;
+    free_ = transaction.next;
+    ++outstanding_;
+    transaction.reset();
+    transaction.moves_data_ = moves_data;
+    tlm::tlm_generic_payload& payload = *transaction.payload_;
+    payload.acquire();
+    payload.set_command(command);
+    payload.set_address(address.value);
+    payload.set_data_length(size);
+    payload.set_streaming_width(size);
+    payload.set_byte_enable_ptr(nullptr);
+    payload.set_byte_enable_length(0);
+    payload.set_dmi_allowed(false);
+    payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+    if (!moves_data) {
+        if (scratch_.size() < size) scratch_.resize(size);
+        payload.set_data_ptr(scratch_.data());
+    } else if (size <= Transaction::kInlineBytes) {
+        payload.set_data_ptr(transaction.inline_data_.data());
+    } else {
+        if (transaction.large_data_.size() < size) transaction.large_data_.resize(size);
+        payload.set_data_ptr(transaction.large_data_.data());
+    }
+    transaction.iova = address.value;
+    return transaction;
+}
+
+void TransactionPool::give_back(Transaction& transaction) { transaction.payload_->release(); }
+
+void TransactionPool::free(tlm::tlm_generic_payload* payload) {
+    auto& transaction = *payload->get_extension<Transaction>();
+    XLATE_CHECK(!transaction.step.scheduled(), "a transaction was given back while something is to happen to it");
+    XLATE_CHECK(outstanding_ > 0, "more transactions came back than went out");
+    --outstanding_;
+    transaction.next = free_;
+    free_ = &transaction;
+}
+
+}  // namespace xlate::soc

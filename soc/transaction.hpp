@@ -1,0 +1,114 @@
+// One access on its way through the SoC: a TLM-2.0 generic payload with our extension, from a checked pool.
+// The extension says who asks (stream, substream, privilege), carries the ledger, and lends each holder of the
+// transaction an agenda entry and a queue link: so moving a transaction along allocates nothing.
+#pragma once
+
+#include <tlm>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "soc/agenda.hpp"
+#include "soc/component.hpp"
+#include "soc/ledger.hpp"
+
+namespace xlate::soc {
+
+/// The extension. One holder at a time: a call of nb_transport hands the transaction over.
+class Transaction final : public tlm::tlm_extension<Transaction> {
+public:
+    tlm::tlm_extension_base* clone() const override;
+    void copy_from(const tlm::tlm_extension_base& other) override;
+
+    /// The extension of `payload`; one of our own is made for a foreign payload that has none.
+    static Transaction& of(tlm::tlm_generic_payload& payload);
+    /// The transaction whose `step` this is.
+    static Transaction& of_step(AgendaEntry& entry) { return *static_cast<Step&>(entry).transaction; }
+
+    // Who. Set by the initiator and by what stands between it and its IOMMU.
+    StreamId stream{};
+    std::optional<SubstreamId> substream;
+    bool privileged = false;
+    bool instruction = false;
+    std::uint8_t priority = 0;      ///< at arbiters; higher goes first
+    std::uint32_t source_rank = 0;  ///< of the component that made it: the last key of every arbitration
+    std::uint64_t number = 0;       ///< the initiator's own count
+
+    // What came of it.
+    std::uint64_t iova = 0;   ///< address as the master sent it
+    std::uint16_t fault = 0;  ///< the IOMMU's code; 0: none, or an error without a record
+    Ledger ledger;
+
+    // Lent to the current holder.
+    struct Step : AgendaEntry {
+        Transaction* transaction = nullptr;
+    };
+    Step step;
+    Transaction* next = nullptr;
+    SimTime since;                ///< when it came to the current holder
+    void* holder_data = nullptr;  ///< for the initiator, until it ends
+
+    /// Way back: each interconnect notes the port that the request came from.
+    void push_route(std::uint16_t port);
+    std::uint16_t pop_route();
+
+    tlm::tlm_generic_payload& payload() { return *payload_; }
+    const tlm::tlm_generic_payload& payload() const { return *payload_; }
+    bool write() const { return payload_->is_write(); }
+    std::uint64_t address() const { return payload_->get_address(); }
+    std::uint32_t size() const { return payload_->get_data_length(); }
+    bool moves_data() const { return moves_data_; }
+    bool ok() const { return payload_->is_response_ok(); }
+    void set_response(tlm::tlm_response_status status) { payload_->set_response_status(status); }
+
+    static constexpr std::size_t kInlineBytes = 64;
+    static constexpr unsigned kMaxHops = 6;
+
+    Transaction() { step.transaction = this; }
+
+private:
+    friend class TransactionPool;
+    void reset();
+
+    tlm::tlm_generic_payload* payload_ = nullptr;
+    bool moves_data_ = false;
+    std::array<std::uint16_t, kMaxHops> route_{};
+    unsigned hops_ = 0;
+    std::array<std::uint8_t, kInlineBytes> inline_data_{};
+    std::vector<std::uint8_t> large_data_;
+};
+
+/// Gives out transactions and takes them back; never shrinks. Everything that the next user must not see is cleared.
+class TransactionPool final : public tlm::tlm_mm_interface {
+public:
+    TransactionPool() = default;
+    ~TransactionPool() override;
+    TransactionPool(const TransactionPool&) = delete;
+    TransactionPool& operator=(const TransactionPool&) = delete;
+
+    /// `moves_data`: give it bytes to carry; else its data pointer leads to scratch bytes that mean nothing.
+    Transaction& take(tlm::tlm_command command, PhysAddr address, std::uint32_t size, bool moves_data);
+    void give_back(Transaction& transaction);
+    void free(tlm::tlm_generic_payload* payload) override;
+
+    /// 0 at the end of a run, or somebody lost one.
+    std::size_t outstanding() const { return outstanding_; }
+    std::size_t made() const { return all_.size(); }
+
+private:
+    struct Pair {
+        explicit Pair(tlm::tlm_mm_interface& pool) : payload(&pool) {}
+        tlm::tlm_generic_payload payload;
+        Transaction transaction;
+    };
+    std::vector<std::unique_ptr<Pair>> all_;
+    Transaction* free_ = nullptr;
+    std::size_t outstanding_ = 0;
+    std::vector<std::uint8_t> scratch_;
+};
+
+}  // namespace xlate::soc
