@@ -4,6 +4,8 @@
 
 #include "kernel-model/dma/dma_iommu.hpp"
 #include "kernel-model/dma/page_allocator.hpp"
+#include "kernel-model/drivers/arm_smmu_v3.hpp"
+#include "kernel-model/drivers/client_dma.hpp"
 
 namespace xlate::study {
 namespace {
@@ -14,27 +16,35 @@ kernel::DmaParams dma_params(const kernel::BootConfig& boot) {
     return params;
 }
 
+kernel::ArmSmmuParams smmu_params(const kernel::BootConfig& boot) {
+    kernel::ArmSmmuParams params;
+    params.disable_bypass = boot.parameters.smmu_v3_disable_bypass;
+    return params;
+}
+
 }  // namespace
 
 struct KernelParts::Parts {
     Parts(kernel::Kernel& kernel, const firmware::Description& description, const kernel::BootConfig& boot)
-        : pages(kernel, description), dma(kernel, pages, description, dma_params(boot)) {}
+        : pages(kernel, description), dma(kernel, pages, description, dma_params(boot)), client(kernel, dma) {}
 
     kernel::PageAllocator pages;
     kernel::DmaIommu dma;
+    kernel::ClientDma client;
 };
 
 KernelParts::KernelParts(kernel::Kernel& kernel, const firmware::Description& description, kernel::BootConfig boot)
     : parts_(std::make_unique<Parts>(kernel, description, boot)), boot_(std::move(boot)) {
     boot_.dma = &parts_->dma;
+    boot_.client = &parts_->client;
+    boot_.drivers.push_back(kernel::arm_smmu_v3_driver(parts_->pages, smmu_params(boot_)));
 }
 
 KernelParts::~KernelParts() = default;
 
 kernel::Variant find_variant_at(const Config& config) {
     try {
-        kernel::Variant variant = kernel::find_variant(config.kernel.variant);
-        return variant;
+        return kernel::find_variant(config.kernel.variant);
     } catch (const InputError& error) {
         std::vector<Diagnostic> findings = error.findings();
         for (Diagnostic& finding : findings) {

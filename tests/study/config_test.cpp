@@ -61,7 +61,7 @@ expect:
   - masters["0000:00:01.0"].latency_ns.p99 < 900
 )");
     const soc::IommuParams& smmu = config.soc.iommus.at("/smmuv3@9050000").params;
-    CHECK(smmu.tbu.micro_tlb.shape.entries == 32);
+    CHECK(smmu.tbu.main_tlb.shape.entries == 32);
     CHECK(smmu.tcu.tlb.shape.enabled);
     CHECK(smmu.tcu.tlb.shape.ways == 4);
     CHECK(smmu.tcu.walk_slots == 16);
