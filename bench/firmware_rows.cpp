@@ -1,5 +1,5 @@
-#include "bench/big_tree.hpp"
 #include "bench/row.hpp"
+#include "bench/trees.hpp"
 #include "firmware/description.hpp"
 
 namespace xlate::bench {

@@ -25,6 +25,7 @@ std::vector<Row> all_rows() {
     xlate::bench::add_systemc_rows(rows);
     xlate::bench::add_floor_rows(rows);
     xlate::bench::add_engine_rows(rows);
+    xlate::bench::add_agenda_rows(rows);
     xlate::bench::add_soc_rows(rows);
     xlate::bench::add_firmware_rows(rows);
     return rows;

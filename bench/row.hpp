@@ -51,6 +51,7 @@ void add_systemc_rows(std::vector<Row>& rows);
 void add_floor_rows(std::vector<Row>& rows);
 void add_engine_rows(std::vector<Row>& rows);
 void add_firmware_rows(std::vector<Row>& rows);
+void add_agenda_rows(std::vector<Row>& rows);
 void add_soc_rows(std::vector<Row>& rows);
 
 }  // namespace xlate::bench

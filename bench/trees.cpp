@@ -1,5 +1,6 @@
-#include "bench/big_tree.hpp"
+#include "bench/trees.hpp"
 
+#include <fmt/format.h>
 #include <libfdt.h>
 
 #include <cstring>
@@ -46,19 +47,21 @@ private:
     std::vector<std::uint8_t> blob_;
 };
 
-constexpr std::uint32_t kGic = 1, kSmmu = 2, kMastersOfABus = 64;
+constexpr std::uint32_t kGic = 1, kFirstSmmu = 2, kMastersOfABus = 64;
 
-}  // namespace
+std::uint32_t high(std::uint64_t number) { return static_cast<std::uint32_t>(number >> 32); }
+std::uint32_t low(std::uint64_t number) { return static_cast<std::uint32_t>(number); }
+std::string at(const char* name, std::uint64_t address) { return fmt::format("{}@{:x}", name, address); }
 
-std::vector<std::uint8_t> big_tree(std::uint32_t nodes) {
-    Writer tree{std::size_t{4096} + std::size_t{nodes} * 160};
+/// The root with memory and an interrupt controller; left open.
+void open_root(Writer& tree, std::uint64_t memory, std::uint64_t memory_bytes) {
     tree.open("");
     tree.cells("#address-cells", {2});
     tree.cells("#size-cells", {2});
     tree.cells("interrupt-parent", {kGic});
-    tree.open("memory@40000000");
+    tree.open(at("memory", memory));
     tree.text("device_type", "memory");
-    tree.cells("reg", {0, 0x40000000, 1, 0});
+    tree.cells("reg", {high(memory), low(memory), high(memory_bytes), low(memory_bytes)});
     tree.close();
     tree.open("interrupt-controller@8000000");
     tree.text("compatible", "arm,gic-v3");
@@ -67,13 +70,25 @@ std::vector<std::uint8_t> big_tree(std::uint32_t nodes) {
     tree.cells("reg", {0, 0x8000000, 0, 0x10000});
     tree.cells("phandle", {kGic});
     tree.close();
-    tree.open("smmuv3@9050000");
+}
+
+void smmu(Writer& tree, std::uint64_t address, std::uint32_t phandle) {
+    tree.open(at("smmuv3", address));
     tree.text("compatible", "arm,smmu-v3");
-    tree.cells("reg", {0, 0x9050000, 0, 0x20000});
+    tree.cells("reg", {high(address), low(address), 0, 0x20000});
     tree.cells("#iommu-cells", {1});
     tree.cells("interrupts", {0, 0x4a, 1, 0, 0x4b, 1, 0, 0x4c, 1, 0, 0x4d, 1});
-    tree.cells("phandle", {kSmmu});
+    tree.flag("dma-coherent");
+    tree.cells("phandle", {phandle});
     tree.close();
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> big_tree(std::uint32_t nodes) {
+    Writer tree{std::size_t{4096} + std::size_t{nodes} * 160};
+    open_root(tree, 0x40000000, std::uint64_t{4} << 30);
+    smmu(tree, 0x9050000, kFirstSmmu);
     std::uint32_t master = 0;
     for (std::uint32_t made = 4; made < nodes;) {
         const std::uint32_t window = master * 0x1000;
@@ -88,10 +103,30 @@ std::vector<std::uint8_t> big_tree(std::uint32_t nodes) {
             tree.text("compatible", "arm,pl330");
             tree.cells("reg", {master * 0x1000, 0x1000});
             tree.cells("interrupts", {0, master % 900, 4});
-            tree.cells("iommus", {kSmmu, master % 0x10000});
-            tree.cells("phandle", {kSmmu + 1 + master});
+            tree.cells("iommus", {kFirstSmmu, master % 0x10000});
+            tree.cells("phandle", {kFirstSmmu + 1 + master});
             tree.close();
         }
+        tree.close();
+    }
+    tree.close();
+    return tree.finish();
+}
+
+std::uint64_t board_smmu_address(std::uint32_t smmu) { return 0x10000000 + std::uint64_t{smmu} * 0x100000; }
+std::uint64_t board_master_address(std::uint32_t master) { return 0x20000000 + std::uint64_t{master} * 0x1000; }
+
+std::vector<std::uint8_t> board_tree(std::uint32_t masters, std::uint32_t smmus) {
+    Writer tree{std::size_t{4096} + std::size_t{masters} * 200 + std::size_t{smmus} * 400};
+    open_root(tree, kBoardMemory, kBoardMemoryBytes);
+    for (std::uint32_t i = 0; i < smmus; ++i) smmu(tree, board_smmu_address(i), kFirstSmmu + i);
+    for (std::uint32_t i = 0; i < masters; ++i) {
+        const std::uint64_t address = board_master_address(i);
+        tree.open(at("dma", address));
+        tree.text("compatible", "xlate,bench-dma");
+        tree.cells("reg", {high(address), low(address), 0, 0x1000});
+        if (smmus > 0) tree.cells("iommus", {kFirstSmmu + i % smmus, i / smmus});
+        tree.flag("dma-coherent");
         tree.close();
     }
     tree.close();
