@@ -52,6 +52,8 @@ void add_floor_rows(std::vector<Row>& rows);
 void add_engine_rows(std::vector<Row>& rows);
 void add_firmware_rows(std::vector<Row>& rows);
 void add_agenda_rows(std::vector<Row>& rows);
+void add_boot_rows(std::vector<Row>& rows);
+void add_explore_rows(std::vector<Row>& rows);
 void add_soc_rows(std::vector<Row>& rows);
 
 }  // namespace xlate::bench

@@ -133,4 +133,34 @@ std::vector<std::uint8_t> board_tree(std::uint32_t masters, std::uint32_t smmus)
     return tree.finish();
 }
 
+namespace {
+std::uint64_t pci_host_address(std::uint32_t host) { return 0x4000000000 + std::uint64_t{host} * 0x10000000; }
+}  // namespace
+
+std::string pci_host_path(std::uint32_t host) { return "/" + at("pcie", pci_host_address(host)); }
+
+std::vector<std::uint8_t> pci_tree(std::uint32_t hosts) {
+    Writer tree{std::size_t{4096} + std::size_t{hosts} * 1000};
+    open_root(tree, kBoardMemory, kBoardMemoryBytes);
+    for (std::uint32_t i = 0; i < hosts; ++i) smmu(tree, board_smmu_address(i), kFirstSmmu + i);
+    for (std::uint32_t i = 0; i < hosts; ++i) {
+        const std::uint64_t address = pci_host_address(i);
+        const std::uint32_t window = 0x50000000 + i * 0x400000;
+        tree.open(at("pcie", address));
+        tree.text("compatible", "pci-host-ecam-generic");
+        tree.text("device_type", "pci");
+        tree.cells("reg", {high(address), low(address), 0, 0x10000000});
+        tree.cells("bus-range", {0, 0xff});
+        tree.cells("linux,pci-domain", {i});
+        tree.cells("#address-cells", {3});
+        tree.cells("#size-cells", {2});
+        tree.cells("ranges", {0x02000000, 0, window, 0, window, 0, 0x400000});
+        tree.flag("dma-coherent");
+        tree.cells("iommu-map", {0, kFirstSmmu + i, 0, 0x10000});
+        tree.close();
+    }
+    tree.close();
+    return tree.finish();
+}
+
 }  // namespace xlate::bench

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace xlate::bench {
@@ -16,5 +17,10 @@ std::vector<std::uint8_t> board_tree(std::uint32_t masters, std::uint32_t smmus)
 /// Base addresses of their registers.
 std::uint64_t board_smmu_address(std::uint32_t smmu);
 std::uint64_t board_master_address(std::uint32_t master);
+
+/// Memory and `hosts` PCI host bridges, each behind an SMMUv3 of its own, in PCI domain 0, 1, and so on.
+std::vector<std::uint8_t> pci_tree(std::uint32_t hosts);
+/// Path of such a host bridge.
+std::string pci_host_path(std::uint32_t host);
 
 }  // namespace xlate::bench
