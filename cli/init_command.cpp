@@ -1,7 +1,55 @@
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+
+#include <fmt/format.h>
+
 #include "cli/commands.hpp"
+#include "firmware/description.hpp"
+#include "study/files.hpp"
+#include "study/init_qemu.hpp"
 
 namespace xlate::cli {
+namespace {
 
-ExitStatus init_command(const InitArguments&) { not_built_yet("xlate init"); }
+constexpr std::size_t kMaxCommandBytes = std::size_t{1} << 20;
+
+/// `path` as a file in the directory of `config` names it.
+std::string relative_to(const std::string& path, const std::string& config) {
+    namespace fs = std::filesystem;
+    const fs::path directory = fs::absolute(config.empty() ? "x" : config).lexically_normal().parent_path();
+    return fs::absolute(path).lexically_normal().lexically_proximate(directory).string();
+}
+
+std::string read_command(const std::string& path) {
+    std::ifstream stream(path, std::ios::binary);
+    std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+    if (!stream.is_open() || text.size() > kMaxCommandBytes) {
+        throw InputError(Diagnostic{{path, {}, {}, {}}, "", "cannot be read", "a file with a QEMU command line", ""});
+    }
+    return text;
+}
+
+}  // namespace
+
+ExitStatus init_command(const InitArguments& arguments) {
+    if (arguments.firmware.empty()) {
+        throw InputError(Diagnostic{{"xlate", {}, {}, {}}, "", "init: --firmware BOARD.dtb is missing", "", ""});
+    }
+    if (arguments.firmware.size() > 1) not_built_yet("xlate init with ACPI tables");
+    const std::string& board = arguments.firmware.front();
+    const firmware::Description description = firmware::read_device_tree(firmware::read_file(board), board);
+    std::optional<std::string> command;
+    if (!arguments.qemu_command.empty()) command = read_command(arguments.qemu_command);
+    const std::string config =
+        study::init_config(description, relative_to(board, arguments.out), command, arguments.qemu_command);
+    if (arguments.out.empty()) {
+        std::fwrite(config.data(), 1, config.size(), stdout);
+    } else {
+        study::write_file(arguments.out, config);
+    }
+    return ExitStatus::ok;
+}
 
 }  // namespace xlate::cli

@@ -1,0 +1,137 @@
+// Whole runs through the program: results, determinism, simulated faults, expectations.
+#include <cctype>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/program.hpp"
+
+using namespace xlate::tests;
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+std::string config(const std::string& name) {
+    return quoted(std::string(XLATE_SOURCE_DIR) + "/configs/" + name + ".yaml");
+}
+
+/// Runs a config of configs/; its expectations hold, so it ends well.
+Json run_config(const std::string& name, const std::string& options = "") {
+    const Scratch scratch;
+    const Said said = xlate(scratch, "run " + config(name) + " --out result " + options);
+    INFO(said.out);
+    INFO(said.err);
+    REQUIRE(said.status == 0);
+    CHECK(said.err.empty());
+    CHECK(said.out.find("Expectations") != std::string::npos);
+    for (const char* file : {"result.json", "host.json", "config.resolved.yaml", "manifest.json", "console.log"}) {
+        INFO(file);
+        CHECK(std::filesystem::file_size(scratch.path(std::string("result/") + file)) > 0);
+    }
+    return Json::parse(read_text(scratch.path("result/result.json")));
+}
+
+}  // namespace
+
+TEST_CASE("run: quickstart boots, translates and says where the time went", "[cli][run]") {
+    const Json result = run_config("quickstart");
+    CHECK(result["schema"] == "xlate.result/1");
+    for (const Json& master : result["masters"]) {
+        INFO(master["device"]);
+        double sum = 0;
+        for (const auto& [part, ns] : master["breakdown_ns"].items()) sum += ns.get<double>();
+        CHECK(sum == Approx(master["latency_ns"]["mean"].get<double>()).margin(0.01));
+    }
+}
+TEST_CASE("run: passthrough translates nothing", "[cli][run]") { run_config("passthrough"); }
+TEST_CASE("run: strict unmapping waits for a SYNC each time", "[cli][run]") { run_config("strict"); }
+TEST_CASE("run: lazy unmapping collects invalidations", "[cli][run]") { run_config("lazy"); }
+TEST_CASE("run: an unmap mid-traffic is an F_TRANSLATION and the run goes on", "[cli][run]") {
+    run_config("unmap_mid_traffic");
+}
+TEST_CASE("run: a late SMMU module defers its masters", "[cli][run]") { run_config("late_smmu_module"); }
+TEST_CASE("run: odd masters bind as Linux lets them", "[cli][run]") { run_config("deferred_timeout"); }
+TEST_CASE("run: conventional bridges share ids", "[cli][run]") { run_config("conventional_bridge"); }
+TEST_CASE("run: two SMMUs, a shape each", "[cli][run]") { run_config("two_smmus"); }
+TEST_CASE("run: a tiny TLB walks for nearly every transfer", "[cli][run]") { run_config("tiny_tlb"); }
+TEST_CASE("run: a stray master is refused and the run goes on", "[cli][run]") { run_config("stray_dma"); }
+TEST_CASE("run: a wrong requester id has no stream", "[cli][run]") { run_config("wrong_requester_id"); }
+
+TEST_CASE("run: the same config and seed give the same bytes, another seed does not", "[cli][run]") {
+    const Scratch scratch;
+    for (const char* arguments : {" --out a", " --out b", " --out c --seed 2"}) {
+        const Said said = xlate(scratch, "run " + config("quickstart") + " --quiet" + arguments);
+        INFO(said.err);
+        REQUIRE(said.status == 0);
+        CHECK(said.out.empty());
+    }
+    for (const char* file : {"result.json", "console.log", "manifest.json", "config.resolved.yaml"}) {
+        INFO(file);
+        CHECK(read_text(scratch.path(std::string("a/") + file)) == read_text(scratch.path(std::string("b/") + file)));
+    }
+    CHECK(read_text(scratch.path("a/result.json")) != read_text(scratch.path("c/result.json")));
+    CHECK(xlate(scratch, "compare a b").status == 0);
+    const Said different = xlate(scratch, "compare a c");
+    CHECK(different.status == 1);
+    CHECK(different.out.find("digest: ") != std::string::npos);
+    CHECK(xlate(scratch, "compare a nowhere").status == 2);
+}
+
+TEST_CASE("run: the resolved config of a run gives the run again", "[cli][run]") {
+    const Scratch scratch;
+    REQUIRE(xlate(scratch, "run " + config("quickstart") + " --quiet --out a").status == 0);
+    const Said said = xlate(scratch, "run a/config.resolved.yaml --quiet --out b");
+    INFO(said.err);
+    REQUIRE(said.status == 0);
+    CHECK(read_text(scratch.path("a/result.json")) == read_text(scratch.path("b/result.json")));
+}
+
+TEST_CASE("run: an expectation that fails is status 1 and a JUnit failure", "[cli][run]") {
+    const Scratch scratch;
+    const Said said =
+        xlate(scratch, "run " + config("passthrough") +
+                           " --set 'expect=[faults == 1, kernel.oops == 0]' --junit out.xml --out result");
+    INFO(said.err);
+    CHECK(said.status == 1);
+    CHECK(said.err.find("1 of 2 expectations failed") != std::string::npos);
+    CHECK(said.out.find("FAILED faults == 1") != std::string::npos);
+    const std::string xml = read_text(scratch.path("out.xml"));
+    CHECK(xml.find("failures=\"1\"") != std::string::npos);
+    CHECK(xml.find("found 0, expected == 1") != std::string::npos);
+}
+
+TEST_CASE("run: a limit is status 4 and what was simulated is kept", "[cli][run]") {
+    const Scratch scratch;
+    const Said said =
+        xlate(scratch, "run " + config("quickstart") + " --set 'expect=[]' --set 'limits.sim_time=2 ms' --out result");
+    INFO(said.err);
+    CHECK(said.status == 4);
+    CHECK(said.err.find("limits.sim_time was reached") != std::string::npos);
+    CHECK(Json::parse(read_text(scratch.path("result/result.json")))["sim"]["outcome"] == "time_limit");
+}
+
+TEST_CASE("run: a device tree alone boots and does DMA", "[cli][run]") {
+    const Scratch scratch;
+    const Said said = xlate(scratch, "run " + quoted(board("quickstart")) + " --out result");
+    INFO(said.err);
+    REQUIRE(said.status == 0);
+    CHECK(said.out.find("assumed: ") != std::string::npos);
+    const Json result = Json::parse(read_text(scratch.path("result/result.json")));
+    REQUIRE(result["masters"].size() == 4);
+    for (const Json& master : result["masters"]) {
+        INFO(master["device"]);
+        CHECK(master["bytes"] == 64000);
+        CHECK(master["faults"] == 0);
+    }
+    CHECK(result["iommus"][0]["translations"] == 4000);
+}
+
+TEST_CASE("run: the console is a kernel log with simulated time", "[cli][run]") {
+    const Scratch scratch;
+    REQUIRE(xlate(scratch, "run " + config("unmap_mid_traffic") + " --quiet --out result").status == 0);
+    const std::string log = read_text(scratch.path("result/console.log"));
+    CHECK(log.find("[    0.") == 0);
+    CHECK(log.find("arm-smmu-v3 9050000.iommu: ias ") != std::string::npos);
+    CHECK(log.find("Adding to iommu group 0") != std::string::npos);
+    CHECK(log.find("event 0x10 received:") != std::string::npos);
+}
