@@ -19,6 +19,7 @@
 
 namespace xlate::kernel {
 
+struct BootState;
 class DriverCore;
 class IommuCore;
 class LinuxBoot;
@@ -39,6 +40,7 @@ struct KernelParameters {
     std::optional<unsigned> deferred_probe_timeout_s;  ///< none: 10; 0: no waiting
     bool smmu_v3_disable_bypass = true;                ///< arm-smmu-v3.disable_bypass
     bool modules = true;                               ///< false: a kernel without module support
+    bool deferral_rechecks_trigger = true;             ///< false only to show what the second half of DD13 is for
 };
 
 /// What a DMA client does beyond probing; implemented in drivers/ (client).
@@ -135,9 +137,11 @@ public:
     std::vector<GroupResult> groups() const;
     std::vector<IommuResult> iommus() const;
 
+    /// The parts, for drivers of this room.
+    BootState& state() const { return *state_; }
+
 private:
-    struct Impl;
-    std::unique_ptr<Impl> impl_;
+    std::unique_ptr<BootState> state_;
 };
 
 }  // namespace xlate::kernel

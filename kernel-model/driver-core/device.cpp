@@ -17,13 +17,14 @@ Device::Device(Kernel& kernel, std::string device_name, BusType* on_bus, Ptr<Dev
       of_node(node),
       device_lock(kernel, "dev->mutex", name, LockOptions{false}),
       driver(*this, "dev->driver"),
+      bound(*this, "dev on driver->klist_devices"),
       iommu(*this, "dev->iommu"),
       iommu_group(*this, "dev->iommu_group"),
       dma_ops(*this, "dev->dma_ops", DmaOps::direct) {}
 
 std::string Device::prefix() const {
-    const Driver* bound = driver.peek();
-    if (bound != nullptr) return bound->name + " " + name;
+    const Driver* with = driver.peek();
+    if (with != nullptr) return with->name + " " + name;
     return (bus != nullptr ? bus->name + " " : std::string{}) + name;
 }
 

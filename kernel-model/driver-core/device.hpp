@@ -47,6 +47,7 @@ public:
 
     Mutex device_lock;  ///< L1
     Shared<Driver*> driver;
+    Shared<bool> bound;           ///< on its driver's list of devices: from DD11 on, later than dev->driver is set
     Shared<Ptr<DevIommu>> iommu;  ///< dev->iommu: the subject of this whole model
     Shared<Ptr<IommuGroup>> iommu_group;
     Shared<DmaOps> dma_ops;

@@ -126,6 +126,20 @@ void DriverCore::driver_register(Driver& driver) {
     deferred_probe_extend_timeout();
 }
 
+Device* DriverCore::driver_find_device_by_fwnode(Driver& driver, std::optional<firmware::NodeIndex> fwnode,
+                                                 const char* step) {
+    Device* const dev = bus_find_device_by_fwnode(driver.bus, fwnode, step);
+    return dev != nullptr && dev->driver.peek() == &driver && dev->bound.read_once(step) ? dev : nullptr;
+}
+
+Device* DriverCore::bus_find_device_by_fwnode(BusType& bus, std::optional<firmware::NodeIndex> fwnode,
+                                              const char* step) {
+    const unsigned length = bus.klist_length.read_once(step);
+    for (unsigned i = 0; fwnode && i < length; ++i)
+        if (bus.devices[i] && bus.devices[i]->of_node == fwnode) return bus.devices[i].get();
+    return nullptr;
+}
+
 int DriverCore::driver_probe_device(Driver& driver, Device& dev) {
     const unsigned trigger_count = deferred_trigger_count_.read_once("DD1");
     const int err = do_driver_probe_device(driver, dev);
@@ -176,7 +190,8 @@ int DriverCore::really_probe_steps(Driver& driver, Device& dev) {
         dev.driver.write(nullptr, "DD12");
         return err;
     }
-    driver_deferred_probe_del(dev);  // DD11
+    dev.bound.write_once(true, "DD11");
+    driver_deferred_probe_del(dev);
     driver_deferred_probe_trigger("DD11");
     return 0;
 }
@@ -187,6 +202,7 @@ void DriverCore::device_release_driver(Device& dev) {
     if (Driver* const driver = dev.driver.read("DD2")) {
         driver->remove(dev);
         dev.bus->dma_cleanup(dev);
+        dev.bound.write_once(false, "DD12");
         dev.driver_data = nullptr;
         dev.dma_range_map.clear();
         dev.driver.write(nullptr, "DD12");

@@ -38,6 +38,11 @@ public:
 
     /// Registers, then tries every unbound device of the bus in bus order; restarts the deferral timer.
     void driver_register(Driver& driver);
+    /// The device with this firmware node that is bound to `driver`, or nullptr: a device whose probe is still under
+    /// way is not found (kernel-probe.md R24).
+    Device* driver_find_device_by_fwnode(Driver& driver, std::optional<firmware::NodeIndex> fwnode, const char* step);
+    /// The device with this firmware node on `bus`, bound or not; or nullptr.
+    Device* bus_find_device_by_fwnode(BusType& bus, std::optional<firmware::NodeIndex> fwnode, const char* step);
     /// Waits for asynchronous probes that were started so far.
     void async_synchronize_full(const char* step);
 

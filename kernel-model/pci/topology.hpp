@@ -25,8 +25,7 @@ enum class PciKind : std::uint8_t {
 };
 constexpr bool is_bridge(PciKind kind) { return kind >= PciKind::root_port && kind <= PciKind::pci_to_pcie_bridge; }
 constexpr bool is_pcie(PciKind kind) {
-    return kind != PciKind::conventional && kind != PciKind::pci_bridge &&
-           kind != PciKind::host_bridge;
+    return kind != PciKind::conventional && kind != PciKind::pci_bridge && kind != PciKind::host_bridge;
 }
 
 /// The four bits of the ACS capability and control registers that isolation asks for.

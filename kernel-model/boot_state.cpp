@@ -1,0 +1,167 @@
+#include "kernel-model/boot_state.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "base/bits.hpp"
+
+namespace xlate::kernel {
+
+namespace {
+
+DriverCoreParameters driver_core_parameters(const BootConfig& config) {
+    DriverCoreParameters parameters;
+    parameters.modules = config.parameters.modules;
+    parameters.deferred_probe_timeout_s =
+        config.parameters.deferred_probe_timeout_s.value_or(config.parameters.modules ? 10 : 0);
+    parameters.cpus = config.cpus;
+    parameters.rechecks_trigger = config.parameters.deferral_rechecks_trigger;
+    return parameters;
+}
+
+IommuParameters iommu_parameters(const BootConfig& config) {
+    return {config.parameters.iommu_passthrough, config.parameters.iommu_strict.value_or(true)};
+}
+
+}  // namespace
+
+BootState::BootState(LinuxBoot& the_boot, Kernel& kernel, const firmware::Description& firmware_description,
+                     BootConfig the_config)
+    : boot(the_boot),
+      k(kernel),
+      description(firmware_description),
+      config(std::move(the_config)),
+      drivers(kernel, driver_core_parameters(config)),
+      iommu(kernel, firmware_description, drivers, config.dma, iommu_parameters(config)),
+      of(kernel, firmware_description, drivers, iommu),
+      platform(kernel, "platform", of, iommu),
+      amba(kernel, "amba", of, iommu),
+      pci_bus(kernel, of, iommu),
+      pci_express(kernel, "pci_express"),
+      pci(kernel, drivers, iommu, pci_bus),
+      roots_(config.pci),
+      root_used_(config.pci.size(), false) {
+    of.set_pci(&pci);
+    for (BusType* const bus : std::initializer_list<BusType*>{&platform, &pci_bus, &amba, &pci_express})
+        drivers.bus_register(*bus);
+    for (BusType* const bus : std::initializer_list<BusType*>{&platform, &pci_bus, &amba}) iommu.bus_register(*bus);
+}
+
+int BootState::client_probe(Device& dev) {
+    return config.client != nullptr ? config.client->probe(dev, boot.traffic_of(dev)) : 0;
+}
+
+void BootState::client_remove(Device& dev) {
+    if (config.client != nullptr) config.client->remove(dev);
+}
+
+bool BootState::has_own_driver(const Device& dev, const Driver& except) const {
+    return std::any_of(known.begin(), known.end(), [&](const KnownDriver& row) {
+        const Driver& driver = *row.driver;
+        return &driver.bus == dev.bus && &driver != &except && driver.name != "generic-client" &&
+               driver.name != "generic-pci-host" && driver.match(dev);
+    });
+}
+
+bool BootState::has_hidden_consumers(firmware::NodeIndex at) const {
+    const firmware::Node& node = description.node(at);
+    for (const char* const bus : {"simple-bus", "simple-mfd", "isa", "arm,amba-bus"})
+        if (node.is_compatible(bus)) return false;
+    const firmware::Property* const type = node.property("device_type");
+    if (type != nullptr && std::string(type->bytes.begin(), type->bytes.end()).rfind("pci", 0) == 0) return false;
+    return std::any_of(node.children.begin(), node.children.end(), [&](firmware::NodeIndex child) {
+        const firmware::Node& below = description.node(child);
+        if (!below.available || below.compatible.empty()) return false;
+        return below.has_iommus || below.iommu_map || has_hidden_consumers(child);
+    });
+}
+
+const PciRoot& BootState::root_of(Device& host) {
+    const firmware::Node& node = description.node(*host.of_node);
+    std::optional<std::size_t> chosen;
+    for (std::size_t i = 0; i < roots_.size() && !chosen; ++i)
+        if (roots_[i].host == host.name || roots_[i].host == node.path) chosen = i;
+    for (std::size_t i = 0; i < roots_.size() && !chosen; ++i)
+        if (roots_[i].host.empty() && !root_used_[i]) chosen = i;
+    PciRoot root;
+    if (chosen) {
+        root = roots_[*chosen];
+        root_used_[*chosen] = true;
+    }
+    if (const firmware::Property* const range = node.property("bus-range");
+        range != nullptr && range->bytes.size() >= 4)
+        root.bus = static_cast<unsigned>(load_be(range->bytes.data(), 4));
+    root.domain = node.u32("linux,pci-domain").value_or(chosen && root.domain != 0 ? root.domain : next_domain_);
+    next_domain_ = std::max(next_domain_, root.domain + 1);
+    return given_[host.name] = root;
+}
+
+std::vector<ModuleLoad> BootState::module_list() const {
+    if (config.modules) return *config.modules;
+    std::vector<ModuleLoad> list;
+    std::set<std::string> named;
+    for (const KnownDriver& row : known)
+        if (row.level == DriverLevel::module && named.insert(row.module).second)
+            list.push_back({row.module, {}, !list.empty(), config.cpus > 1 ? 1U : 0U});
+    return list;
+}
+
+void BootState::register_level(DriverLevel level) {
+    std::set<std::string> loaded_later;
+    for (const ModuleLoad& load : module_list()) loaded_later.insert(module_name(load.name));
+    for (const KnownDriver& row : known) {
+        // A module that nobody loads is as good as built in if the configuration lists modules itself.
+        const bool here =
+            row.level == level || (config.modules && row.level == DriverLevel::module && level == DriverLevel::device);
+        if (here && loaded_later.count(row.module) == 0) drivers.driver_register(*row.driver);
+    }
+}
+
+void BootState::load_module(const std::string& name) {
+    Frame frame{k, "do_init_module"};
+    for (const KnownDriver& row : known)
+        if (row.module == module_name(name)) drivers.driver_register(*row.driver);
+    drivers.async_synchronize_full("do_init_module");
+}
+
+void BootState::module_done() {
+    if (--modules_left == 0) end = k.now();
+}
+
+void BootState::init() {
+    Frame frame{k, "kernel_init"};
+    k.console.info("iommu", "Default domain type: {}{}",
+                   config.parameters.iommu_passthrough ? "Passthrough" : "Translated",
+                   config.parameters.iommu_passthrough ? " (set via kernel command line)" : "");
+    if (!config.parameters.iommu_passthrough)
+        k.console.info("iommu", "DMA domain TLB invalidation policy: {} mode",
+                       config.parameters.iommu_strict.value_or(true) ? "strict" : "lazy");
+    register_level(DriverLevel::arch);                // arch
+    of.of_platform_default_populate(platform, amba);  // arch_sync
+    iommu.install_notifiers();                        // subsys, after pci and acpi
+    register_level(DriverLevel::device);              // device
+    drivers.deferred_probe_initcall();                // late
+    drivers.async_synchronize_full("kernel_init");
+
+    const std::vector<ModuleLoad> modules = module_list();
+    modules_left = modules.size() + config.extra_tasks.size();
+    if (modules_left == 0) end = k.now();
+    Task* previous = nullptr;
+    for (const ModuleLoad& load : modules) {
+        Task* const before = load.after_previous ? previous : nullptr;
+        previous = &k.spawn("insmod", load.cpu, [this, load, before] {
+            if (before != nullptr) k.sched.join(*before, "insmod");
+            if (load.at.fs != 0) k.machine.sleep(load.at);
+            load_module(load.name);
+            module_done();
+        });
+    }
+    for (const ExtraTask& extra : config.extra_tasks)
+        k.spawn(extra.name, extra.cpu, [this, &extra] {
+            if (extra.at.fs != 0) k.machine.sleep(extra.at);
+            extra.body(boot);
+            module_done();
+        });
+}
+
+}  // namespace xlate::kernel

@@ -1,0 +1,65 @@
+// What a boot consists of, for the drivers of this room. Everybody else uses boot.hpp.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "kernel-model/boot.hpp"
+#include "kernel-model/driver-core/driver_core.hpp"
+#include "kernel-model/driver-core/known_drivers.hpp"
+#include "kernel-model/driver-core/platform_bus.hpp"
+#include "kernel-model/iommu-core/iommu_core.hpp"
+#include "kernel-model/of/of_core.hpp"
+#include "kernel-model/pci/pci_core.hpp"
+
+namespace xlate::kernel {
+
+/// The name of the driver that a configuration means: "virtio-net" is bound by virtio-pci.
+std::string endpoint_driver_name(const std::string& wanted);
+
+struct BootState {
+    BootState(LinuxBoot& the_boot, Kernel& kernel, const firmware::Description& firmware_description,
+              BootConfig the_config);
+
+    LinuxBoot& boot;
+    Kernel& k;
+    const firmware::Description& description;
+    const BootConfig config;
+    DriverCore drivers;
+    IommuCore iommu;
+    OfCore of;
+    OfDmaBus platform;
+    OfDmaBus amba;
+    PciBusType pci_bus;
+    BusType pci_express;
+    PciCore pci;
+    std::vector<KnownDriver> known;
+    std::vector<Task*> module_tasks;
+    std::size_t modules_left = 0;
+    bool started = false;
+    std::optional<SimTime> end;
+
+    int client_probe(Device& dev);
+    void client_remove(Device& dev);
+    /// A driver other than the generic ones matches this device.
+    bool has_own_driver(const Device& dev, const Driver& except) const;
+    /// Consumers below this node that no bus populates by itself.
+    bool has_hidden_consumers(firmware::NodeIndex node) const;
+    /// The configured hierarchy below this host bridge; an empty one if there is none.
+    const PciRoot& root_of(Device& host);
+
+    void init();  ///< the init task
+    void register_level(DriverLevel level);
+    void load_module(const std::string& name);
+    std::vector<ModuleLoad> module_list() const;
+    void module_done();
+
+private:
+    std::vector<PciRoot> roots_;
+    std::vector<bool> root_used_;
+    std::map<std::string, PciRoot> given_;
+    unsigned next_domain_ = 0;
+};
+
+}  // namespace xlate::kernel

@@ -1,0 +1,237 @@
+#include "kernel-model/driver-core/known_drivers.hpp"
+
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+
+#include "base/bits.hpp"
+#include "kernel-model/boot.hpp"
+#include "kernel-model/boot_state.hpp"
+#include "kernel-model/pci/port_services.hpp"
+
+namespace xlate::kernel {
+
+namespace {
+
+using firmware::Node;
+
+const Node* node_of(const LinuxBoot& boot, const Device& device) {
+    return device.of_node ? &boot.description().node(*device.of_node) : nullptr;
+}
+
+bool is_any(const Node* node, const std::vector<std::string>& compatibles) {
+    return node != nullptr && std::any_of(compatibles.begin(), compatibles.end(),
+                                          [&](const std::string& name) { return node->is_compatible(name); });
+}
+
+/// Binds to nodes with one of its compatibles. A client's hook is called; others only bind.
+class TableDriver : public Driver {
+public:
+    TableDriver(std::string driver_name, BusType& on_bus, LinuxBoot& boot, std::vector<std::string> compatibles,
+                bool is_client)
+        : Driver(std::move(driver_name), on_bus),
+          boot_(boot),
+          compatibles_(std::move(compatibles)),
+          client_(is_client) {}
+    bool match(const Device& device) const override { return is_any(node_of(boot_, device), compatibles_); }
+    int probe(Device& dev) override { return client_ ? boot_.state().client_probe(dev) : 0; }
+    void remove(Device& dev) override {
+        if (client_) boot_.state().client_remove(dev);
+    }
+
+private:
+    LinuxBoot& boot_;
+    std::vector<std::string> compatibles_;
+    bool client_;
+};
+
+/// Scans its bus when it binds.
+class HostBridgeDriver : public Driver {
+public:
+    HostBridgeDriver(std::string driver_name, BusType& platform, LinuxBoot& boot, std::vector<std::string> compatibles)
+        : Driver(std::move(driver_name), platform), boot_(boot), compatibles_(std::move(compatibles)) {}
+    bool match(const Device& device) const override {
+        const Node* const node = node_of(boot_, device);
+        if (node == nullptr) return false;
+        if (!compatibles_.empty()) return is_any(node, compatibles_);
+        // Any other host bridge: what the binding for PCI buses asks of it.
+        const firmware::Property* const type = node->property("device_type");
+        if (type == nullptr || std::string(type->bytes.begin(), type->bytes.end()).rfind("pci", 0) != 0) return false;
+        return !boot_.state().has_own_driver(device, *this);
+    }
+    int probe(Device& dev) override {
+        boot_.pci().pci_host_probe(dev, boot_.state().root_of(dev));
+        return 0;
+    }
+
+private:
+    LinuxBoot& boot_;
+    std::vector<std::string> compatibles_;
+};
+
+/// An endpoint's driver: by ids or class, or by the name in the configuration.
+class EndpointDriver : public Driver {
+public:
+    using Match = std::function<bool(const PciDevice&)>;
+    EndpointDriver(std::string driver_name, BusType& pci, LinuxBoot& boot, Match by_ids)
+        : Driver(std::move(driver_name), pci), boot_(boot), by_ids_(std::move(by_ids)) {}
+    bool match(const Device& device) const override {
+        const auto* const pdev = dynamic_cast<const PciDevice*>(&device);
+        if (pdev == nullptr || !pdev->match_driver || is_bridge(pdev->config.kind)) return false;
+        const std::string& wanted = pdev->config.driver;
+        if (wanted.empty()) return by_ids_ && by_ids_(*pdev);
+        return endpoint_driver_name(wanted) == name;
+    }
+    int probe(Device& dev) override { return boot_.state().client_probe(dev); }
+    void remove(Device& dev) override { boot_.state().client_remove(dev); }
+
+private:
+    LinuxBoot& boot_;
+    Match by_ids_;
+};
+
+/// For consumers that this model has no driver for, and for nodes above such consumers that nobody else populates.
+class GenericClient : public Driver {
+public:
+    GenericClient(BusType& on_bus, LinuxBoot& boot) : Driver("generic-client", on_bus), boot_(boot) {}
+    bool match(const Device& device) const override {
+        const Node* const node = node_of(boot_, device);
+        if (node == nullptr || node->iommu_cells) return false;
+        if (!node->has_iommus && !boot_.state().has_hidden_consumers(*device.of_node) &&
+            boot_.traffic_of(device) == nullptr)
+            return false;
+        return !boot_.state().has_own_driver(device, *this);
+    }
+    int probe(Device& dev) override {
+        boot_.kernel().console.info(dev.prefix(), "no driver of its own in this model");
+        if (boot_.state().has_hidden_consumers(*dev.of_node)) boot_.of().of_platform_populate(dev);
+        return boot_.state().client_probe(dev);
+    }
+    void remove(Device& dev) override { boot_.state().client_remove(dev); }
+
+private:
+    LinuxBoot& boot_;
+};
+
+void add_boot_devices(LinuxBoot& boot, std::vector<KnownDriver>& all) {
+    BootState& state = boot.state();
+    const auto table = [&](std::string name, BusType& bus, std::vector<std::string> compatibles, DriverLevel level) {
+        all.push_back(
+            {std::make_unique<TableDriver>(name, bus, boot, std::move(compatibles), false), level, module_name(name)});
+    };
+    table("uart-pl011", state.amba, {"arm,pl011"}, DriverLevel::arch);
+    table("simple-pm-bus", state.platform, {"simple-bus", "simple-mfd", "simple-pm-bus"}, DriverLevel::device);
+    table("pl061_gpio", state.amba, {"arm,pl061"}, DriverLevel::device);
+}
+
+void add_pci(LinuxBoot& boot, std::vector<KnownDriver>& all) {
+    BootState& state = boot.state();
+    const bool every_port = boot.kernel().variant.has(Cap::aer_on_every_port);
+    const auto push = [&](std::unique_ptr<Driver> driver) {
+        const std::string module = module_name(driver->name);
+        all.push_back({std::move(driver), DriverLevel::device, module});
+    };
+    push(std::make_unique<PortServiceDriver>("aer", state.pci_express, PortService::aer));
+    push(std::make_unique<PortServiceDriver>("pcie_pme", state.pci_express, PortService::pme));
+    push(std::make_unique<PortServiceDriver>("pciehp", state.pci_express, PortService::hotplug));
+    push(std::make_unique<PciePortDriver>(state.pci_bus, state.pci_express, boot.drivers(), every_port));
+    push(std::make_unique<ShpcDriver>(state.pci_bus));
+    push(std::make_unique<HostBridgeDriver>(
+        "pci-host-generic", state.platform, boot,
+        std::vector<std::string>{"pci-host-cam-generic", "pci-host-ecam-generic", "marvell,armada8k-pcie-ecam",
+                                 "socionext,synquacer-pcie-ecam", "snps,dw-pcie-ecam"}));
+    push(std::make_unique<HostBridgeDriver>("generic-pci-host", state.platform, boot, std::vector<std::string>{}));
+}
+
+void add_clients(LinuxBoot& boot, std::vector<KnownDriver>& all) {
+    BootState& state = boot.state();
+    const Variant& variant = boot.kernel().variant;
+    const auto pci = [&](std::string name, EndpointDriver::Match match, DriverLevel level, std::string module = {}) {
+        if (module.empty()) module = module_name(name);
+        all.push_back({std::make_unique<EndpointDriver>(std::move(name), state.pci_bus, boot, std::move(match)), level,
+                       std::move(module)});
+        return all.back().driver.get();
+    };
+    const auto by_class = [](std::uint32_t code) {
+        return [code](const PciDevice& pdev) { return pdev.class_code() == code; };
+    };
+    const auto by_id = [](std::uint16_t vendor, std::initializer_list<std::uint16_t> products) {
+        return [vendor, list = std::vector<std::uint16_t>(products)](const PciDevice& pdev) {
+            return pdev.config.vendor == vendor &&
+                   std::find(list.begin(), list.end(), pdev.config.product) != list.end();
+        };
+    };
+    pci(
+        "virtio-pci",
+        [](const PciDevice& pdev) {
+            return pdev.config.vendor == 0x1AF4 && pdev.config.product >= 0x1000 && pdev.config.product <= 0x107F;
+        },
+        variant.has(Cap::virtio_pci_built_in) ? DriverLevel::device : DriverLevel::module);
+    all.push_back({std::make_unique<TableDriver>("virtio-mmio", state.platform, boot,
+                                                 std::vector<std::string>{"virtio,mmio"}, true),
+                   DriverLevel::module, "virtio_mmio"});
+    pci("e1000e", by_id(0x8086, {0x10D3, 0x10EA, 0x10F6, 0x150C, 0x153A, 0x1533}), DriverLevel::module);
+    pci("nvme", by_class(0x010802), DriverLevel::module)->probe_asynchronously = variant.has(Cap::async_nvme);
+    pci("xhci_hcd", by_class(0x0C0330), DriverLevel::module, "xhci_pci");
+    pci("ehci-pci", by_class(0x0C0320), DriverLevel::module, "ehci_pci");
+    pci("ahci", by_class(0x010601), DriverLevel::module);
+    pci("igb", by_id(0x8086, {0x10C9, 0x10E6, 0x10E7, 0x1521}), DriverLevel::module);
+    pci("e1000", by_id(0x8086, {0x100E, 0x100F, 0x1004, 0x1008}), DriverLevel::module);
+    // Names from the configuration that are not in the table.
+    std::vector<std::string> extra;
+    const std::function<void(const std::vector<PciFunction>&)> collect =
+        [&](const std::vector<PciFunction>& functions) {
+            for (const PciFunction& function : functions) {
+                if (!function.driver.empty() && function.driver != "none")
+                    extra.push_back(endpoint_driver_name(function.driver));
+                collect(function.below);
+            }
+        };
+    for (const PciRoot& root : boot.config().pci) collect(root.functions);
+    for (const std::string& name : extra) {
+        const bool known =
+            std::any_of(all.begin(), all.end(), [&](const KnownDriver& row) { return row.driver->name == name; });
+        if (!known) pci(name, nullptr, DriverLevel::module);
+    }
+    pci(
+        "pci-client",
+        [&boot](const PciDevice& pdev) {
+            return boot.traffic_of(pdev) != nullptr;  // unknown to the table, but somebody wants its traffic
+        },
+        DriverLevel::module);
+}
+
+}  // namespace
+
+std::string module_name(std::string_view name) {
+    std::string result(name);
+    std::replace(result.begin(), result.end(), '-', '_');
+    return result;
+}
+
+std::string endpoint_driver_name(const std::string& wanted) {
+    if (wanted.rfind("virtio-", 0) == 0 || wanted.rfind("virtio_", 0) == 0) return "virtio-pci";
+    if (wanted == "xhci" || wanted == "xhci_pci" || wanted == "xhci-pci") return "xhci_hcd";
+    return wanted;
+}
+
+std::vector<KnownDriver> make_known_drivers(LinuxBoot& boot) {
+    std::vector<KnownDriver> all;
+    BootState& state = boot.state();
+    add_boot_devices(boot, all);
+    add_pci(boot, all);
+    for (const DriverSource& source : boot.config().drivers)
+        all.push_back({source.make(boot), DriverLevel::device, module_name(source.name)});
+    add_clients(boot, all);
+    const auto late = [&](std::string name, BusType& bus, std::vector<std::string> compatibles) {
+        all.push_back({std::make_unique<TableDriver>(name, bus, boot, std::move(compatibles), false),
+                       DriverLevel::device, module_name(name)});
+    };
+    late("rtc-pl031", state.amba, {"arm,pl031"});
+    late("armv8-pmu", state.platform, {"arm,armv8-pmuv3"});
+    all.push_back({std::make_unique<GenericClient>(state.platform, boot), DriverLevel::module, "generic_client"});
+    all.push_back({std::make_unique<GenericClient>(state.amba, boot), DriverLevel::module, "generic_client"});
+    return all;
+}
+
+}  // namespace xlate::kernel

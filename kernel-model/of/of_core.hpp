@@ -1,0 +1,72 @@
+// The device tree as the kernel uses it: DMA set-up, IOMMU set-up, creation of platform devices.
+// Linux drivers/of/device.c, drivers/of/iommu.c, drivers/of/platform.c. Source: kernel-probe.md 2.3, 4.1, 10.2, 10.3.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kernel-model/driver-core/driver_core.hpp"
+#include "kernel-model/iommu-core/iommu_core.hpp"
+
+namespace xlate::kernel {
+
+class PciCore;
+
+/// One per kernel. Functions run on a task; device_lock of `dev` is expected but, as in the kernel, not checked.
+class OfCore {
+public:
+    OfCore(Kernel& kernel, const firmware::Description& description, DriverCore& drivers, IommuCore& iommu);
+    void set_pci(PciCore* pci) { pci_ = pci; }
+
+    /// ODC. `np`: the node that describes the device's DMA (its own, or its host bridge's). 0, -EPROBE_DEFER, or the
+    /// error of an unusable dma-ranges.
+    int of_dma_configure_id(Device& dev, std::optional<firmware::NodeIndex> np, bool force_dma,
+                            std::optional<std::uint32_t> id = std::nullopt);
+
+    /// OIC. `ops`: the driver, for kernels that hand it on; nullptr otherwise or if there is none.
+    /// 0: behind an IOMMU; -ENODEV: not; -EPROBE_DEFER; other errors only with `of_errors_surface`.
+    int of_iommu_configure(Device& dev, std::optional<firmware::NodeIndex> master, std::optional<std::uint32_t> id,
+                           IommuOps*& ops);
+
+    /// of_platform_default_populate: creates platform and AMBA devices for the tree, in tree order.
+    void of_platform_default_populate(BusType& platform, BusType& amba);
+    /// of_platform_populate of one node's children (glue drivers do that when they probe).
+    void of_platform_populate(Device& parent);
+    /// Linux's name of the device that `node` would get: "9050000.smmuv3", "platform-bus@c000000".
+    std::string of_device_make_bus_id(firmware::NodeIndex node) const;
+
+    const firmware::Description& description() const { return description_; }
+
+private:
+    struct Parse;  ///< what a parse writes to
+    int parse_master(Device& dev, firmware::NodeIndex master, std::optional<std::uint32_t> id, Parse& parse);
+    int parse_iommus(Device& dev, firmware::NodeIndex master, Parse& parse);
+    int parse_map(Device& dev, firmware::NodeIndex master, std::uint32_t id, Parse& parse);
+    int of_iommu_xlate(Device& dev, std::optional<firmware::NodeIndex> np, const std::vector<std::uint32_t>& args,
+                       Parse& parse);
+    int xlate_base(Device& dev, std::optional<firmware::NodeIndex> np, const OfPhandleArgs& args);
+    int xlate_6_11(Device& dev, std::optional<firmware::NodeIndex> np, const OfPhandleArgs& args);
+    int configure_base(Device& dev, std::optional<firmware::NodeIndex> master, std::optional<std::uint32_t> id,
+                       IommuOps*& ops);
+    int configure_series(Device& dev, std::optional<firmware::NodeIndex> master, std::optional<std::uint32_t> id);
+    int configure_6_11(Device& dev, std::optional<firmware::NodeIndex> master, std::optional<std::uint32_t> id);
+    /// "no IOMMU": 1 until patch 3, then -ENODEV.
+    int no_iommu() const { return variant_.has(Cap::of_errors_surface) ? -kENODEV : 1; }
+    void arch_setup_dma_ops(Device& dev, std::uint64_t base, std::uint64_t size, IommuOps* ops, bool coherent);
+    void create(firmware::NodeIndex node, Ptr<Device> parent, bool recurse);
+
+    Kernel& k_;
+    const Variant& variant_;
+    const firmware::Description& description_;
+    DriverCore& drivers_;
+    IommuCore& iommu_;
+    PciCore* pci_ = nullptr;
+    BusType* platform_ = nullptr;
+    BusType* amba_ = nullptr;
+    std::vector<bool> populated_;  ///< OF_POPULATED, by node
+};
+
+}  // namespace xlate::kernel

@@ -1,0 +1,199 @@
+// The OF parser of IOMMU bindings: kernel-probe.md 2.3 (OIC, OMAP, OIX), 4.1 (OICs, OIXs), 10.2, 10.3.
+#include "kernel-model/of/of_core.hpp"
+#include "kernel-model/pci/pci_core.hpp"
+
+namespace xlate::kernel {
+
+/// What a parse writes to: a private fwspec (series @8 and later), or the device's own (null).
+struct OfCore::Parse {
+    Ptr<IommuFwspec> fwspec;
+};
+
+int OfCore::of_iommu_configure(Device& dev, std::optional<firmware::NodeIndex> master, std::optional<std::uint32_t> id,
+                               IommuOps*& ops) {
+    Frame frame{k_, "of_iommu_configure"};
+    ops = nullptr;
+    if (variant_.has(Cap::fwspec_resolves_ops)) return configure_6_11(dev, master, id);
+    if (variant_.has(Cap::of_private_fwspec)) return configure_series(dev, master, id);
+    return configure_base(dev, master, id, ops);
+}
+
+/// base, series @1..@7, murphy-6.7, 6.8, 6.1.
+int OfCore::configure_base(Device& dev, std::optional<firmware::NodeIndex> master, std::optional<std::uint32_t> id,
+                           IommuOps*& ops) {
+    const bool covers = variant_.has(Cap::l2_covers_parse);
+    const bool surface = variant_.has(Cap::of_errors_surface);
+    if (covers && !master) return -kENODEV;
+    if (covers) iommu_.iommu_probe_device_lock.lock("OIC1");
+    const auto leave = [&] {
+        if (covers) iommu_.iommu_probe_device_lock.unlock("OIC6");
+    };
+    const Ptr<IommuFwspec> old = iommu_.dev_iommu_fwspec_get(dev, "OIC1");
+    if (!master) return -kENODEV;  // OIC2
+    if (old) {
+        IommuOps* const known = old.deref("OIC3")->ops.read("OIC3");
+        if (known != nullptr) {  // "already done"
+            ops = known;
+            leave();
+            return 0;
+        }
+        iommu_.iommu_fwspec_free(dev);  // OIC4
+    }
+    Parse parse;
+    int err = parse_master(dev, *master, id, parse);
+    if (err == 0 && !surface) {
+        const Ptr<IommuFwspec> fwspec = iommu_.dev_iommu_fwspec_get(dev, "OIC6");
+        if (variant_.has(Cap::attempt_nullcheck) && !fwspec)
+            err = -kENODEV;
+        else
+            ops = fwspec.deref("OIC6")->ops.read("OIC6");
+    }
+    leave();
+    if (err == 0 && (dev.bus != nullptr || surface)) {
+        const bool outside = variant_.has(Cap::group_test_outside_probe);
+        if (!outside || !dev.iommu_group.read("OIC7")) err = iommu_.iommu_probe_device(dev, "of_iommu_configure");
+    }
+    if (err == 0) return 0;
+    ops = nullptr;
+    if (err == -kEPROBE_DEFER) return err;
+    if (surface && err != -kENODEV) {
+        k_.console.info(dev.prefix(), "Adding to IOMMU failed: {}", err);
+        return err;
+    }
+    if (err < 0) k_.console.debug(dev.prefix(), "Adding to IOMMU failed: {}", err);
+    return -kENODEV;
+}
+
+/// series @8 and later: a private fwspec, handed to the probe function.
+int OfCore::configure_series(Device& dev, std::optional<firmware::NodeIndex> master, std::optional<std::uint32_t> id) {
+    if (!master) return -kENODEV;
+    Parse parse;
+    parse.fwspec = iommu_.iommu_fwspec_alloc("OIC5");
+    if (!parse.fwspec) return -kENOMEM;
+    parse.fwspec->parsing = true;
+    // D-11 repaired: one critical section from the first of_xlate to the end of the probe.
+    const bool whole = variant_.has(Cap::xlate_locked) && !variant_.defect(Defect::d11);
+    const bool cleans = !variant_.defect(Defect::d11b);
+    if (whole) iommu_.iommu_probe_device_lock.lock("OIC5");
+    const bool had_container = cleans && dev.iommu.read("OIC5");
+    int err = parse_master(dev, *master, id, parse);
+    if (err != 0) {
+        if (err != -kENODEV && err != -kEPROBE_DEFER) k_.console.info(dev.prefix(), "Adding to IOMMU failed: {}", err);
+        iommu_.iommu_fwspec_dealloc(parse.fwspec, "OIC8");
+        // D-11b repaired: a parse that failed leaves no half-filled container behind.
+        if (cleans && !had_container && dev.iommu.read("OIC8")) iommu_.dev_iommu_free(dev, "OIC8");
+        if (whole) iommu_.iommu_probe_device_lock.unlock("OIC8");
+        return err;
+    }
+    err = iommu_.iommu_probe_device(dev, "of_iommu_configure", parse.fwspec);
+    if (whole) iommu_.iommu_probe_device_lock.unlock("OIC8");
+    if (err != 0) k_.console.info(dev.prefix(), "Adding to IOMMU failed: {}", err);
+    return err;
+}
+
+/// 6.11 and later.
+int OfCore::configure_6_11(Device& dev, std::optional<firmware::NodeIndex> master, std::optional<std::uint32_t> id) {
+    if (!master) return -kENODEV;
+    iommu_.iommu_probe_device_lock.lock("OIC1");
+    const Ptr<DevIommu> container = dev.iommu.read("OIC1");
+    if (container && container->fwspec.read("OIC1")) {
+        iommu_.iommu_probe_device_lock.unlock("OIC1");
+        return 0;
+    }
+    Parse parse;
+    int err = parse_master(dev, *master, id, parse);
+    if (err != 0 && container)
+        iommu_.iommu_fwspec_free(dev);
+    else if (err != 0 && dev.iommu.read("OIC6"))
+        iommu_.dev_iommu_free(dev, "OIC6");
+    iommu_.iommu_probe_device_lock.unlock("OIC6");
+    const bool replay = variant_.has(Cap::parse_in_probe) ? !container : true;
+    if (err == 0 && dev.bus != nullptr && replay) err = iommu_.iommu_probe_device(dev, "of_iommu_configure");
+    if (err != 0 && err != -kEPROBE_DEFER) k_.console.debug(dev.prefix(), "Adding to IOMMU failed: {}", err);
+    return err;
+}
+
+/// OIC5.
+int OfCore::parse_master(Device& dev, firmware::NodeIndex master, std::optional<std::uint32_t> id, Parse& parse) {
+    if (auto* const pdev = dynamic_cast<PciDevice*>(&dev)) {
+        pci_->pci_request_acs();
+        return pci_for_each_dma_alias(*pdev, [&](PciDevice&, std::uint16_t alias) {
+            k_.spend(k_.costs.iommu_map_lookup);
+            return parse_map(dev, master, alias, parse);
+        });
+    }
+    if (id) return parse_map(dev, master, *id, parse);
+    return parse_iommus(dev, master, parse);
+}
+
+int OfCore::parse_iommus(Device& dev, firmware::NodeIndex master, Parse& parse) {
+    using firmware::EntryResult;
+    int err = no_iommu();
+    for (const firmware::IommuEntry& entry : description_.node(master).iommus) {
+        // An entry that does not read ends the list silently; what came before it counts.
+        if (entry.result != EntryResult::ok && entry.result != EntryResult::provider_disabled) break;
+        k_.spend(k_.costs.parse_iommus_entry);
+        err = of_iommu_xlate(dev, entry.provider, entry.args, parse);
+        if (err != 0) break;
+    }
+    return err;
+}
+
+/// OMAP.
+int OfCore::parse_map(Device& dev, firmware::NodeIndex master, std::uint32_t id, Parse& parse) {
+    using firmware::MapResult;
+    if (!description_.node(master).iommu_map) return no_iommu();
+    const firmware::MapLookup found = description_.map_id(master, id);
+    switch (found.result) {
+        case MapResult::ok:
+        case MapResult::provider_disabled:
+            return of_iommu_xlate(dev, found.provider, {found.id}, parse);
+        case MapResult::bypass:
+            k_.console.debug("", "{}: no iommu-map translation for id {:#x}", description_.node(master).path, id);
+            return no_iommu();
+        case MapResult::missing_node:
+            return no_iommu();
+        case MapResult::error_base_outside_mask:
+            return -kEFAULT;
+        case MapResult::error_malformed:
+            return -kEINVAL;
+    }
+    return -kEINVAL;
+}
+
+int OfCore::of_iommu_xlate(Device& dev, std::optional<firmware::NodeIndex> np, const std::vector<std::uint32_t>& args,
+                           Parse& parse) {
+    Frame frame{k_, "of_iommu_xlate"};
+    if (!np) return no_iommu();
+    const OfPhandleArgs spec{*np, args};
+    if (parse.fwspec) {
+        if (!description_.node(*np).available) return -kENODEV;
+        return iommu_.iommu_fwspec_of_xlate(parse.fwspec, dev, np, spec);
+    }
+    return variant_.has(Cap::fwspec_resolves_ops) ? xlate_6_11(dev, np, spec) : xlate_base(dev, np, spec);
+}
+
+int OfCore::xlate_base(Device& dev, std::optional<firmware::NodeIndex> np, const OfPhandleArgs& args) {
+    IommuOps* ops = iommu_.iommu_ops_from_fwnode(np, "OIX1");
+    if ((ops != nullptr && !ops->has_of_xlate()) || !description_.node(*np).available) return no_iommu();  // OIX2
+    const int err = iommu_.iommu_fwspec_init(dev, np, ops);                                                // OIX3
+    if (err != 0) return err;
+    // D-6 repaired: the fwspec's own answer counts, not the one from before.
+    if (ops == nullptr && variant_.has(Cap::fwspec_alloc) && !variant_.defect(Defect::d6))
+        ops = iommu_.iommu_fwspec_ops(iommu_.dev_iommu_fwspec_get(dev, "OIX4"), "OIX4");
+    if (ops == nullptr) return drivers_.driver_deferred_probe_check_state(dev);  // OIX4
+    if (ops->module_going) return -kENODEV;                                      // OIX5
+    return ops->of_xlate(dev, args);                                             // OIX6
+}
+
+int OfCore::xlate_6_11(Device& dev, std::optional<firmware::NodeIndex> np, const OfPhandleArgs& args) {
+    if (!description_.node(*np).available) return -kENODEV;
+    const int err = iommu_.iommu_fwspec_init(dev, np, nullptr);
+    if (err == -kEPROBE_DEFER) return drivers_.driver_deferred_probe_check_state(dev);
+    if (err != 0) return err;
+    IommuOps* const ops = iommu_.iommu_ops_from_fwnode(np, "OIX5");
+    if (ops == nullptr || !ops->has_of_xlate() || ops->module_going) return -kENODEV;
+    return ops->of_xlate(dev, args);
+}
+
+}  // namespace xlate::kernel

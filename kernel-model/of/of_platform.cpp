@@ -1,0 +1,83 @@
+// Creation of platform and AMBA devices from the tree: Linux drivers/of/platform.c.
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "kernel-model/of/of_core.hpp"
+
+namespace xlate::kernel {
+
+namespace {
+
+using firmware::Node;
+using firmware::NodeIndex;
+
+constexpr std::array kBusCompatibles{"simple-bus", "simple-mfd", "isa", "arm,amba-bus"};
+constexpr std::array kReservedMemoryCompatibles{"phram",   "qcom,rmtfs-mem", "qcom,cmd-db",     "qcom,smem",
+                                                "ramoops", "nvmem-rmem",     "google,open-dice"};
+
+bool is_any(const Node& node, const char* const* first, const char* const* last) {
+    return std::any_of(first, last, [&](const char* what) { return node.is_compatible(what); });
+}
+
+std::string without_unit(const std::string& name) { return name.substr(0, name.find('@')); }
+
+}  // namespace
+
+std::string OfCore::of_device_make_bus_id(NodeIndex at) const {
+    std::string name;
+    std::optional<NodeIndex> here = at;
+    while (here && description_.node(*here).parent) {
+        const Node& node = description_.node(*here);
+        if (!node.regs.empty() && node.regs.front().cpu_address) {
+            const std::string base = fmt::format("{:x}.{}", *node.regs.front().cpu_address, without_unit(node.name));
+            return name.empty() ? base : base + ":" + name;
+        }
+        name = name.empty() ? node.name : node.name + ":" + name;
+        here = node.parent;
+    }
+    return name;
+}
+
+void OfCore::of_platform_default_populate(BusType& platform, BusType& amba) {
+    Frame frame{k_, "of_platform_default_populate"};
+    platform_ = &platform;
+    amba_ = &amba;
+    if (description_.nodes.empty()) return;
+    if (const auto reserved = description_.find_path("/reserved-memory"))
+        for (const NodeIndex child : description_.node(*reserved).children) {
+            const Node& node = description_.node(child);
+            if (is_any(node, kReservedMemoryCompatibles.data(),
+                       kReservedMemoryCompatibles.data() + kReservedMemoryCompatibles.size()))
+                create(child, {}, false);
+        }
+    if (const auto firmware = description_.find_path("/firmware"))
+        for (const NodeIndex child : description_.node(*firmware).children) create(child, {}, true);
+    for (const NodeIndex child : description_.node(NodeIndex{0}).children) create(child, {}, true);
+}
+
+void OfCore::of_platform_populate(Device& parent) {
+    Frame frame{k_, "of_platform_populate"};
+    if (!parent.of_node) return;
+    for (const NodeIndex child : description_.node(*parent.of_node).children) create(child, Ptr<Device>(&parent), true);
+}
+
+/// of_platform_bus_create.
+void OfCore::create(NodeIndex at, Ptr<Device> parent, bool recurse) {
+    const Node& node = description_.node(at);
+    if (node.compatible.empty() || node.is_compatible("operating-points-v2")) return;
+    if (populated_[firmware::index(at)] || !node.available) return;
+    populated_[firmware::index(at)] = true;
+    const bool primecell = node.is_compatible("arm,primecell");
+    BusType* const bus = primecell ? amba_ : platform_;
+    const Ptr<Device> dev =
+        k_.heap.make<Device>("of_platform", of_device_make_bus_id(at), bus, parent, std::optional<NodeIndex>(at));
+    if (!dev) return;
+    drivers_.device_add(dev);
+    if (primecell || !recurse) return;
+    if (!is_any(node, kBusCompatibles.data(), kBusCompatibles.data() + kBusCompatibles.size())) return;
+    for (const NodeIndex child : node.children) create(child, dev, true);
+}
+
+}  // namespace xlate::kernel
