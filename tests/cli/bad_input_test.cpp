@@ -11,7 +11,7 @@ const std::string kHead = "firmware: { devicetree: quickstart.dtb }\n";
 void refuses(const std::string& yaml, int status, const std::string& message) {
     const Scratch scratch;
     scratch.file("x.yaml", yaml);
-    const Said said = xlate(scratch, "run x.yaml --out result");
+    const Said said = run_xlate(scratch, "run x.yaml --out result");
     INFO(yaml.substr(0, 500));
     INFO(said.err);
     CHECK(said.status == status);
@@ -25,7 +25,7 @@ void refuses_blob(std::string blob, const std::string& message) {
     const Scratch scratch;
     scratch.file("x.dtb", blob);
     for (const char* command : {"inspect x.dtb", "run x.dtb"}) {
-        const Said said = xlate(scratch, command);
+        const Said said = run_xlate(scratch, command);
         INFO(command << ": " << said.err);
         CHECK(said.status == 3);
         CHECK(said.err.find("x.dtb") != std::string::npos);
@@ -101,22 +101,22 @@ TEST_CASE("bad input: the command line", "[cli]") {
           "config show nowhere.yaml", "schema nothing", "compare a b", "run --set nonsense nowhere.yaml", "init",
           "init --firmware nowhere.dtb", "explore", "replay not-a-token"}) {
         INFO(arguments);
-        const Said said = xlate(scratch, arguments);
+        const Said said = run_xlate(scratch, arguments);
         INFO(said.err);
         CHECK(said.status == 2);
         CHECK_FALSE(said.err.empty());
         CHECK(said.out.empty());
     }
-    CHECK(xlate(scratch, "--help").status == 0);
-    CHECK(xlate(scratch, "run --help").out.find("--junit") != std::string::npos);
-    CHECK(xlate(scratch, "--version").status == 0);
+    CHECK(run_xlate(scratch, "--help").status == 0);
+    CHECK(run_xlate(scratch, "run --help").out.find("--junit") != std::string::npos);
+    CHECK(run_xlate(scratch, "--version").status == 0);
 }
 
 TEST_CASE("bad input: what is not built yet says so with status 2", "[cli]") {
     const Scratch scratch;
     for (const char* arguments : {"sweep study.yaml", "sweep plan study.yaml -o plan", "report out"}) {
         INFO(arguments);
-        const Said said = xlate(scratch, arguments);
+        const Said said = run_xlate(scratch, arguments);
         CHECK(said.status == 2);
         CHECK(said.err.find("is not built yet") != std::string::npos);
     }

@@ -58,7 +58,7 @@ inline std::string quoted(const std::string& argument) {
 }
 
 /// `arguments` as a shell would take them; run in `scratch`, so that default outputs land there.
-inline Said xlate(const Scratch& scratch, const std::string& arguments) {
+inline Said run_xlate(const Scratch& scratch, const std::string& arguments) {
     const std::string out = scratch.path("stdout.txt");
     const std::string err = scratch.path("stderr.txt");
     const std::string command = "cd " + quoted(scratch.path("")) + " && " +

@@ -18,7 +18,7 @@ std::string config(const std::string& name) {
 /// Runs a config of configs/; its expectations hold, so it ends well.
 Json run_config(const std::string& name, const std::string& options = "") {
     const Scratch scratch;
-    const Said said = xlate(scratch, "run " + config(name) + " --out result " + options);
+    const Said said = run_xlate(scratch, "run " + config(name) + " --out result " + options);
     INFO(said.out);
     INFO(said.err);
     REQUIRE(said.status == 0);
@@ -60,7 +60,7 @@ TEST_CASE("run: a wrong requester id has no stream", "[cli][run]") { run_config(
 TEST_CASE("run: the same config and seed give the same bytes, another seed does not", "[cli][run]") {
     const Scratch scratch;
     for (const char* arguments : {" --out a", " --out b", " --out c --seed 2"}) {
-        const Said said = xlate(scratch, "run " + config("quickstart") + " --quiet" + arguments);
+        const Said said = run_xlate(scratch, "run " + config("quickstart") + " --quiet" + arguments);
         INFO(said.err);
         REQUIRE(said.status == 0);
         CHECK(said.out.empty());
@@ -70,17 +70,17 @@ TEST_CASE("run: the same config and seed give the same bytes, another seed does 
         CHECK(read_text(scratch.path(std::string("a/") + file)) == read_text(scratch.path(std::string("b/") + file)));
     }
     CHECK(read_text(scratch.path("a/result.json")) != read_text(scratch.path("c/result.json")));
-    CHECK(xlate(scratch, "compare a b").status == 0);
-    const Said different = xlate(scratch, "compare a c");
+    CHECK(run_xlate(scratch, "compare a b").status == 0);
+    const Said different = run_xlate(scratch, "compare a c");
     CHECK(different.status == 1);
     CHECK(different.out.find("digest: ") != std::string::npos);
-    CHECK(xlate(scratch, "compare a nowhere").status == 2);
+    CHECK(run_xlate(scratch, "compare a nowhere").status == 2);
 }
 
 TEST_CASE("run: the resolved config of a run gives the run again", "[cli][run]") {
     const Scratch scratch;
-    REQUIRE(xlate(scratch, "run " + config("quickstart") + " --quiet --out a").status == 0);
-    const Said said = xlate(scratch, "run a/config.resolved.yaml --quiet --out b");
+    REQUIRE(run_xlate(scratch, "run " + config("quickstart") + " --quiet --out a").status == 0);
+    const Said said = run_xlate(scratch, "run a/config.resolved.yaml --quiet --out b");
     INFO(said.err);
     REQUIRE(said.status == 0);
     CHECK(read_text(scratch.path("a/result.json")) == read_text(scratch.path("b/result.json")));
@@ -89,8 +89,8 @@ TEST_CASE("run: the resolved config of a run gives the run again", "[cli][run]")
 TEST_CASE("run: an expectation that fails is status 1 and a JUnit failure", "[cli][run]") {
     const Scratch scratch;
     const Said said =
-        xlate(scratch, "run " + config("passthrough") +
-                           " --set 'expect=[faults == 1, kernel.oops == 0]' --junit out.xml --out result");
+        run_xlate(scratch, "run " + config("passthrough") +
+                               " --set 'expect=[faults == 1, kernel.oops == 0]' --junit out.xml --out result");
     INFO(said.err);
     CHECK(said.status == 1);
     CHECK(said.err.find("1 of 2 expectations failed") != std::string::npos);
@@ -102,8 +102,8 @@ TEST_CASE("run: an expectation that fails is status 1 and a JUnit failure", "[cl
 
 TEST_CASE("run: a limit is status 4 and what was simulated is kept", "[cli][run]") {
     const Scratch scratch;
-    const Said said =
-        xlate(scratch, "run " + config("quickstart") + " --set 'expect=[]' --set 'limits.sim_time=2 ms' --out result");
+    const Said said = run_xlate(
+        scratch, "run " + config("quickstart") + " --set 'expect=[]' --set 'limits.sim_time=2 ms' --out result");
     INFO(said.err);
     CHECK(said.status == 4);
     CHECK(said.err.find("limits.sim_time was reached") != std::string::npos);
@@ -112,7 +112,7 @@ TEST_CASE("run: a limit is status 4 and what was simulated is kept", "[cli][run]
 
 TEST_CASE("run: a device tree alone boots and does DMA", "[cli][run]") {
     const Scratch scratch;
-    const Said said = xlate(scratch, "run " + quoted(board("quickstart")) + " --out result");
+    const Said said = run_xlate(scratch, "run " + quoted(board("quickstart")) + " --out result");
     INFO(said.err);
     REQUIRE(said.status == 0);
     CHECK(said.out.find("assumed: ") != std::string::npos);
@@ -128,7 +128,7 @@ TEST_CASE("run: a device tree alone boots and does DMA", "[cli][run]") {
 
 TEST_CASE("run: the console is a kernel log with simulated time", "[cli][run]") {
     const Scratch scratch;
-    REQUIRE(xlate(scratch, "run " + config("unmap_mid_traffic") + " --quiet --out result").status == 0);
+    REQUIRE(run_xlate(scratch, "run " + config("unmap_mid_traffic") + " --quiet --out result").status == 0);
     const std::string log = read_text(scratch.path("result/console.log"));
     CHECK(log.find("[    0.") == 0);
     CHECK(log.find("arm-smmu-v3 9050000.iommu: ias ") != std::string::npos);
