@@ -279,8 +279,9 @@ private:
                  fmt::format("one of {}", fmt::join(names, ", ")));
         }
         if (!known) {
-            // With a PCI address, or on a PCI bus by name, it is a function; otherwise it sits on some other bus.
-            if (!at || (!option.value("addr") && !option.value("bus"))) {
+            // With a PCI slot (a loader's addr= is none), or on a PCI bus by name, it is a function.
+            const bool has_slot = option.value("addr") && parse_address(*option.value("addr"));
+            if (!at || (!has_slot && !option.value("bus"))) {
                 result_.notes.push_back(
                     fmt::format("'{}' is left out: not a PCI function that is known here", option.head));
                 return;

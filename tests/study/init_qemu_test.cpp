@@ -1,0 +1,244 @@
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "firmware/description.hpp"
+#include "study/config.hpp"
+#include "study/init_qemu.hpp"
+#include "study/pci_config.hpp"
+#include "study/qemu_command.hpp"
+#include "study/qemu_pci.hpp"
+#include "tests/corpus.hpp"
+
+using namespace xlate;
+using namespace xlate::study;
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string read_text(const fs::path& path) {
+    std::ifstream stream(path);
+    REQUIRE(stream);
+    std::ostringstream text;
+    text << stream.rdbuf();
+    return text.str();
+}
+
+/// "0000:01:00.0 1af4:1041 0x020000 driver" of every function, in the order of bus numbers.
+std::vector<std::string> functions_of(const std::string& yaml) {
+    const Config config = parse_config(yaml, "init.yaml");
+    yaml::Findings findings;
+    const std::vector<kernel::PciRoot> roots = make_pci_roots(config, findings);
+    findings.throw_if_any();
+    std::vector<std::string> rows;
+    for (const PciSeat& seat : seat_pci_functions(roots)) {
+        const kernel::PciFunction& f = seat.function;
+        const std::string driver = is_bridge(f.kind) ? "(bridge)" : f.driver;
+        rows.push_back(
+            fmt::format("{} {:04x}:{:04x} {:#08x} {}", seat.name, f.vendor, f.product, f.class_code, driver));
+    }
+    std::sort(rows.begin(), rows.end());
+    return rows;
+}
+
+std::vector<std::string> functions_of_truth(const json& truth) {
+    std::vector<std::string> rows;
+    for (const json& device : truth.at("devices")) {
+        if (device.at("bus") != "pci") continue;
+        std::string driver = device.at("driver").is_null() ? "none" : device.at("driver").get<std::string>();
+        if (driver == "pcieport" || driver == "shpchp") driver = "(bridge)";
+        rows.push_back(fmt::format("{} {} {} {}", device.at("name").get<std::string>(),
+                                   device.at("id").get<std::string>(), device.at("class").get<std::string>(), driver));
+    }
+    std::sort(rows.begin(), rows.end());
+    return rows;
+}
+
+firmware::Description nothing() {
+    firmware::Description description;
+    description.source = "board.dtb";
+    description.nodes.emplace_back();
+    description.nodes[0].path = "/";
+    return description;
+}
+
+/// "5.0 8.0(0.0)" of what `-device` makes on a virt machine, without the host bridge.
+std::string slots(const std::string& devices) {
+    const QemuPci pci = place_qemu_devices(parse_qemu_command("qemu -nodefaults -machine virt " + devices, "q.txt"));
+    std::string text;
+    const std::function<void(const std::vector<QemuPciFunction>&)> write = [&](const auto& functions) {
+        std::string separator;
+        for (const QemuPciFunction& function : functions) {
+            if (function.model.empty()) continue;
+            text += fmt::format("{}{:x}.{}", separator, function.device, function.function);
+            separator = " ";
+            if (function.below.empty()) continue;
+            text += '(';
+            write(function.below);
+            text += ')';
+        }
+    };
+    write(pci.functions);
+    return text;
+}
+
+}  // namespace
+
+TEST_CASE("init: a QEMU command line gives the PCI functions that Linux found in that machine",
+          "[study][init][corpus]") {
+    if (tests::skip_without_corpus()) return;
+    std::size_t count = 0;
+    for (const auto& entry : fs::directory_iterator(*tests::corpus() / "linux-boot")) {
+        if (!entry.is_directory()) continue;
+        CAPTURE(entry.path().filename().string());
+        const bool is_tree = fs::exists(entry.path() / "board.dtb");
+        const std::string dtb = (entry.path() / "board.dtb").string();
+        const firmware::Description description =
+            is_tree ? firmware::read_device_tree(firmware::read_file(dtb), dtb) : nothing();
+        const std::string yaml =
+            init_config(description, dtb, read_text(entry.path() / "qemu-command.txt"), "qemu-command.txt");
+        CAPTURE(yaml);
+        const json truth = json::parse(read_text(entry.path() / "truth.json"));
+        std::vector<std::string> wanted = functions_of_truth(truth);
+        // Without a PCI device that it was asked about, a case lists none; the host bridge is there all the same.
+        if (wanted.empty()) wanted = {"0000:00:00.0 1b36:0008 0x060000 none"};
+        CHECK(functions_of(yaml) == wanted);
+
+        const Config config = parse_config(yaml, "init.yaml");
+        CHECK(config.kernel.cpus == 2);
+        const std::string release = truth.at("kernel").at("release");
+        CHECK(config.kernel.variant == (release.compare(0, 4, "6.12") == 0 ? "linux-6.12" : "linux-6.1"));
+        const bool timeout = truth.at("cmdline_extra") == "deferred_probe_timeout=4";
+        CHECK((config.kernel.parameters.count("deferred_probe_timeout") == 1) == timeout);
+        CHECK(config.firmware.devicetree == dtb);
+        std::size_t mmio = 0;
+        for (const json& device : truth.at("devices")) {
+            mmio += device.at("name").get<std::string>().find(".virtio_mmio") != std::string::npos;
+        }
+        CHECK(place_qemu_devices(parse_qemu_command(read_text(entry.path() / "qemu-command.txt"), "q"))
+                  .virtio_mmio_populated.size() == mmio);
+        ++count;
+    }
+    CHECK(count >= 13);
+}
+
+TEST_CASE("init: devices without an address take the next free slot, behind a port slot 0", "[study][init]") {
+    CHECK(slots("-device e1000e -device nvme") == "1.0 2.0");
+    CHECK(slots("-device e1000e,addr=1 -device nvme -device edu,addr=a") == "1.0 2.0 a.0");
+    CHECK(slots("-device e1000e,addr=8.0,multifunction=on -device nvme,addr=8.1") == "8.0 8.1");
+    CHECK(slots("-device pcie-root-port,id=rp -device nvme,bus=rp") == "1.0(0.0)");
+    CHECK(slots("-device pcie-root-port,id=rp,addr=0x1f -device x3130-upstream,id=up,bus=rp "
+                "-device xio3130-downstream,id=a,bus=up -device xio3130-downstream,id=b,bus=up -device nvme,bus=b") ==
+          "1f.0(0.0(0.0 1.0(0.0)))");
+    CHECK(slots("-device pci-bridge,id=br -device e1000,bus=br") == "1.0(1.0)");
+    CHECK(slots("-device pci-bridge,id=br,shpc=off -device e1000,bus=br") == "1.0(0.0)");
+    CHECK(slots("-device '{\"driver\":\"nvme\",\"addr\":\"4\"}'") == "4.0");
+    CHECK(slots("-device nvme-ns,drive=x -device usb-kbd -device loader,file=a,addr=0x7f000000") == "");
+    CHECK(slots("-drive if=virtio,file=disk.img -device e1000e") == "1.0 2.0");
+    CHECK(slots("-device vfio-pci,addr=3") == "3.0");
+}
+
+TEST_CASE("init: a virtio function is modern behind a port and transitional elsewhere, unless told", "[study][init]") {
+    const auto id = [](const std::string& devices) {
+        const QemuPci pci = place_qemu_devices(parse_qemu_command("qemu -nodefaults -M virt " + devices, "q.txt"));
+        const QemuPciFunction& last = pci.functions.back();
+        return last.below.empty() ? last.id : last.below.back().id;
+    };
+    CHECK(id("-device virtio-net-pci") == "1af4:1000");
+    CHECK(id("-device virtio-net-pci,disable-legacy=on") == "1af4:1041");
+    CHECK(id("-device virtio-net-pci-non-transitional") == "1af4:1041");
+    CHECK(id("-device virtio-blk") == "1af4:1001");
+    CHECK(id("-device virtio-gpu-pci") == "1af4:1050");
+    CHECK(id("-device virtio-iommu-pci") == "1af4:1057");
+    CHECK(id("-device pcie-root-port,id=rp -device virtio-rng-pci,bus=rp") == "1af4:1044");
+    CHECK(id("-device pcie-root-port,id=rp -device virtio-rng-pci,bus=rp,disable-legacy=off") == "1af4:1005");
+    CHECK(id("-device pci-bridge,id=br -device virtio-rng-pci,bus=br") == "1af4:1005");
+    CHECK(id("-device virtio-scsi-pci-transitional") == "1af4:1004");
+}
+
+TEST_CASE("init: without -nodefaults a virt machine has a network card in slot 1", "[study][init]") {
+    const auto count = [](const std::string& options) {
+        return place_qemu_devices(parse_qemu_command("qemu-system-aarch64 -M virt " + options, "q.txt"))
+            .functions.size();
+    };
+    CHECK(count("") == 2);
+    CHECK(count("-nodefaults") == 1);
+    CHECK(count("-nic none") == 1);
+    CHECK(count("-netdev user,id=n0") == 1);
+    CHECK(count("-nic user,model=e1000e -nic user") == 3);
+}
+
+TEST_CASE("init: a shell command is taken apart as the shell does it", "[study][init]") {
+    const QemuCommand command = parse_qemu_command(
+        "#! remark\nsudo /usr/bin/qemu-system-aarch64 -M virt \\\n  -smp cpus=4,cores=2 -nographic -kernel 'a "
+        "b/vmlinuz-6.1.0' "
+        "-append \"console=ttyAMA0 iommu.strict=0 dyndbg=\\\"file a +p; file b\\\" quiet\" -device e1000e,id=a,,b -S "
+        "disk.img",
+        "q.txt");
+    CHECK(command.comment == "! remark");
+    CHECK(command.machine.head == "virt");
+    CHECK(command.cpus == 4U);
+    CHECK(command.kernel == "a b/vmlinuz-6.1.0");
+    REQUIRE(command.append.size() == 4);
+    CHECK(command.append[1].first == "iommu.strict");
+    CHECK(command.append[2].second == "file a +p; file b");
+    CHECK(command.append[3].first == "quiet");
+    REQUIRE(command.devices.size() == 1);
+    CHECK(command.devices[0].value("id") == "a,b");
+    CHECK(command.devices[0].line == 3);
+}
+
+TEST_CASE("init: what QEMU would refuse is refused with its line", "[study][init]") {
+    const auto message = [](const std::string& devices) {
+        try {
+            place_qemu_devices(parse_qemu_command("qemu -nodefaults -M virt\\\n " + devices, "q.txt"));
+        } catch (const InputError& error) {
+            CHECK(error.status() == ExitStatus::usage);
+            return std::string(error.what());
+        }
+        return std::string("accepted");
+    };
+    CHECK(message("-device nvme,bus=rp9") ==
+          "q.txt:2: nvme,bus=rp9: there is no bus 'rp9' before this device; expected one of pcie.0");
+    CHECK(message("-device nvme,addr=1 -device edu,addr=1") ==
+          "q.txt:2: edu,addr=1: slot 01.0 of pcie.0 is taken by nvme");
+    CHECK(message("-device nvme,addr=1 -device edu,addr=1.1") ==
+          "q.txt:2: edu,addr=1.1: slot 01.1 of pcie.0 is taken by nvme, which lacks multifunction=on");
+    CHECK(message("-device nvme,addr=20").find("addr=20") != std::string::npos);
+    CHECK(message("-device nvme,addr=zz").find("addr=zz") != std::string::npos);
+    CHECK(message("-device 'nvme").find("never closed") != std::string::npos);
+    CHECK(message("-device").find("-device has no value") != std::string::npos);
+    CHECK(message("-smp none").find("1 to 1024") != std::string::npos);
+    CHECK_THROWS_WITH(parse_qemu_command("ls -l", "q.txt"), Catch::Contains("no word names a qemu program"));
+}
+
+TEST_CASE("init: a config without a command line is one that can be run and edited", "[study][init]") {
+    const std::string yaml = init_config(nothing(), std::string("my \"board\".dtb"), std::nullopt, "");
+    const Config config = parse_config(yaml, "init.yaml");
+    CHECK(config.firmware.devicetree == "my \"board\".dtb");
+    CHECK(config.kernel.variant == "series-v1@17");
+    CHECK(config.expect == std::vector<std::string>{"kernel.oops == 0"});
+}
+
+TEST_CASE("init: kernel parameters that matter are taken over, the last one counts", "[study][init]") {
+    const std::string yaml = init_config(nothing(), std::string("b.dtb"),
+                                         "qemu -M virt -kernel Image -append 'iommu.strict=1 quiet iommu.strict=0 "
+                                         "iommu.passthrough=1 arm_smmu_v3.disable_bypass=n'",
+                                         "q.txt");
+    const Config config = parse_config(yaml, "init.yaml");
+    CHECK(config.kernel.variant == "series-v1@17");
+    CHECK(config.kernel.cpus == 1);
+    CHECK(config.kernel.parameters == std::map<std::string, std::string>{{"arm-smmu-v3.disable_bypass", "n"},
+                                                                         {"iommu.passthrough", "1"},
+                                                                         {"iommu.strict", "0"}});
+}
