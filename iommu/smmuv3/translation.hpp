@@ -86,7 +86,6 @@ private:
     void apply_overrides();
     std::optional<EventCode> ats_refusal(const Smmu& smmu) const;
     bool split_stage(const Smmu& smmu) const;
-    EventWords event_record(const Fault& fault, std::optional<std::uint16_t> stall_tag) const;
 
     State state_ = State::finished;
     Stages stages_ = Stages::all;

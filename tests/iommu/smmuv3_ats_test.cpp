@@ -157,7 +157,8 @@ TEST_CASE("smmuv3 PRI: a page request becomes a record, and PRI_RESP its answer"
     CHECK(answer->code == 0);
 }
 
-TEST_CASE("smmuv3 PRI: an overflowed request with LAST is answered, others vanish, until acknowledged", "[iommu][smmuv3]") {
+TEST_CASE("smmuv3 PRI: an overflowed request with LAST is answered, others vanish, until acknowledged",
+          "[iommu][smmuv3]") {
     Bench bench;
     PageRequest request;
     request.sid = Bench::kSid;
@@ -232,18 +233,19 @@ struct GatosBench : Bench {
         ste(kSid, {0x000000008000100F, 0, 0x044A355800000007, 0x81000000});
         memory.store(0x81000000 + 2 * 8, 0x80000000 | 0x7FD);  // tables, one to one
         memory.store(0x81000000 + 1 * 8, 0x81001003);
-        memory.store(0x81001000, 0x400000000 | 0x7FD);         // IPA 0x40000000, 2M
+        memory.store(0x81001000, 0x400000000 | 0x7FD);  // IPA 0x40000000, 2M
         store_words(0x80001000, {kCd, 0x82000000, 0, 0xFF}, 8);
         memory.store(0x82000000, 0x82001003);
         memory.store(0x82001000, 0x82002003);
         memory.store(0x82002000, 0x83000003);
         memory.store(0x82002008, 0x0060000040000F41);
-        memory.store(0x83000008, 0x0060000040201F43);          // VA 0x1000 -> IPA 0x40201000, not in stage 2
-        memory.store(0x83000010, 0x0060000040001F43);          // VA 0x2000 -> IPA 0x40001000
+        memory.store(0x83000008, 0x0060000040201F43);  // VA 0x1000 -> IPA 0x40201000, not in stage 2
+        memory.store(0x83000010, 0x0060000040001F43);  // VA 0x2000 -> IPA 0x40001000
     }
     std::uint64_t par(std::uint64_t address, std::uint64_t type) {
         write(reg::GATOS_SID, value(kSid), 8);
-        write(reg::GATOS_ADDR, address | gatos_addr::RnW.mask() | gatos_addr::PnU.mask() | gatos_addr::TYPE.of(type), 8);
+        write(reg::GATOS_ADDR, address | gatos_addr::RnW.mask() | gatos_addr::PnU.mask() | gatos_addr::TYPE.of(type),
+              8);
         write(reg::GATOS_CTRL, 1);
         CHECK(read(reg::GATOS_CTRL) == 0);
         return read(reg::GATOS_PAR, 8);

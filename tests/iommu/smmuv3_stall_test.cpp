@@ -114,7 +114,8 @@ TEST_CASE("smmuv3 stall: beyond STALL_MAX accesses wait without a record until a
     Translation second;
     second.start(bench.smmu, StallBench::access(0x7000, 2));
     const auto step = [&] {
-        return run([&](const Reply& reply) -> const Step& { return second.step(bench.smmu, reply); }, bench.memory).kind;
+        return run([&](const Reply& reply) -> const Step& { return second.step(bench.smmu, reply); }, bench.memory)
+            .kind;
     };
     CHECK(step() == StepKind::stalled);
     bench.settle();
