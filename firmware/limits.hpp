@@ -14,7 +14,7 @@ inline constexpr std::size_t kMaxDepth = 64;
 inline constexpr std::size_t kMaxNameBytes = 255;                         ///< of a node or a property
 inline constexpr std::uint64_t kMaxPathBytes = std::uint64_t{256} << 20;  ///< all full paths together
 inline constexpr std::uint64_t kMaxDecodedEntries = 4'000'000;            ///< list entries of all decoded properties
-inline constexpr std::uint64_t kMaxDecodeSteps = 100'000'000;             ///< rows looked at while translating
+inline constexpr std::uint64_t kMaxDecodeSteps = 10'000'000;              ///< rows looked at while translating
 inline constexpr std::size_t kMaxOddities = 10'000;
 inline constexpr std::size_t kMaxAddressCells = 4;  ///< #address-cells and #size-cells
 

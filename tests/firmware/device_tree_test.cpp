@@ -364,6 +364,17 @@ TEST_CASE("device tree: nesting beyond the limit is refused", "[firmware]") {
     CHECK(refused(nested(kMaxDepth + 1)).status() == ExitStatus::limit);
 }
 
+TEST_CASE("device tree: a tree that would take forever to translate is refused", "[firmware]") {
+    TreeBuilder builder(4U << 20);
+    builder.cells("#address-cells", {1}).cells("#size-cells", {1});
+    builder.open("bus").cells("#address-cells", {1}).cells("#size-cells", {1});
+    builder.cells("ranges", std::vector<std::uint32_t>(3 * 20'000, 0));
+    builder.open("dev").cells("reg", std::vector<std::uint32_t>(2 * 1'000, 1)).close().close();
+    const InputError error = refused(builder.finish());
+    CHECK(error.status() == ExitStatus::limit);
+    CHECK(std::string(error.what()).find("take too long to follow") != std::string::npos);
+}
+
 TEST_CASE("device tree: bytes behind the tree are noted and ignored", "[firmware]") {
     Blob blob = small_blob();
     const std::size_t size = blob.size();
