@@ -59,10 +59,10 @@ struct ExploreArguments {
     std::vector<std::string> sets;
     std::string variant;
     bool matrix = false;
-    std::string strategy = "portfolio";
+    std::string strategy;  ///< empty: the config's
     std::optional<std::uint64_t> budget;
     std::string time;
-    unsigned jobs = 1;
+    unsigned jobs = 0;  ///< 0: the config's
     bool json = false;
     std::string out;
 };
