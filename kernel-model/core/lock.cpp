@@ -69,8 +69,8 @@ void LockBase::acquire(const char* step, bool shared, bool try_only, bool* got, 
     if (!try_only) {
         kernel_.lockdep.check_acquire(task, *this, class_index_, subclass, options_.validate_order, step, hopeless);
     }
-    kernel_.sched.point({shared ? PointKind::lock_shared : PointKind::lock, step, resource_, class_},
-                        try_only ? nullptr : this);
+    const PointKind kind = try_only ? PointKind::update : shared ? PointKind::lock_shared : PointKind::lock;
+    kernel_.sched.point({kind, step, resource_, class_}, try_only ? nullptr : this);
     kernel_.spend(kernel_.costs.lock);
     if (can_take(shared) && waiters_.empty()) {
         take(task, shared, step, subclass, spins);

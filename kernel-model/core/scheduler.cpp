@@ -48,6 +48,7 @@ Task& Scheduler::spawn(std::string name, unsigned cpu, std::function<void()> bod
         task.spawned_by = current_->id;
         task.spawn_number = current_->spawned++;
     } else {
+        task.clock.join(host_clock);
         task.spawn_number = host_spawned_++;
     }
     if (id >= kSlots && slot_clocks_.at(task.slot) != 0) task.clock.set(task.slot, slot_clocks_.at(task.slot));
@@ -139,6 +140,8 @@ void Scheduler::wake(Task& task) {
     if (current_ != nullptr) {
         task.clock.join(current_->clock);
         current_->clock.tick(current_->slot);
+    } else {
+        task.clock.join(host_clock);
     }
     task.state = TaskState::ready;
     dispatcher_.task_ready(task);
@@ -147,7 +150,7 @@ void Scheduler::wake(Task& task) {
 void Scheduler::join(Task& task, const char* step) {
     Task& waiter = current();
     const TaskEnd end(task);
-    point({PointKind::wait, step, (Resource{task.id} + 1) << 40, "end of task"}, &end);
+    point({PointKind::wait, step, end_of_task(task.id), "end of task"}, &end);
     if (task.alive()) {
         joiners_.push_back({&waiter, &task});
         block("end of task");

@@ -27,6 +27,9 @@ public:
     virtual void task_finished(Task&) {}  ///< also when it crashed: see Task::state
 };
 
+/// What Scheduler::join waits for, as a resource.
+constexpr Resource end_of_task(TaskId task) { return (Resource{1} << 62) | ((Resource{task} + 1) << kFieldBits); }
+
 /// The end of a task, to be waited for.
 class TaskEnd : public Waitable {
 public:
@@ -62,6 +65,9 @@ public:
         task->waits_for = waits_for;
         if (watch_points) announce(*task);
     }
+    /// What the host side comes after: tasks spawned or woken from there happen after this. Machines that hand a
+    /// cause on (a timer's setter) join it here; with several independent causes, put the old value back.
+    VectorClock host_clock;
     bool watch_points = true;    ///< false: Dispatcher::at_point is not called
     bool watch_touches = false;  ///< true: touch() records into the task
 

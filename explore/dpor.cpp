@@ -1,0 +1,238 @@
+#include "explore/dpor.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+
+namespace xlate::explore {
+
+namespace {
+
+std::uint32_t bit(TaskId task) { return std::uint32_t{1} << task; }
+
+}  // namespace
+
+void Dpor::begin(Execution&) {}
+
+bool Dpor::next() {
+    if (!started_) {
+        started_ = true;
+        return true;
+    }
+    // The deepest node with a choice left. What was run from it sleeps from now on.
+    while (!nodes_.empty()) {
+        Node& node = nodes_.back();
+        const std::size_t depth = nodes_.size() - 1;
+        if (events_.size() > depth) {
+            if (reduce_ && (node.sleeping & bit(node.chosen)) == 0) {
+                node.sleep.push_back({node.chosen, events_[depth].accesses});
+                node.sleeping |= bit(node.chosen);
+            }
+        }
+        node.done |= bit(node.chosen);
+        truncate(depth);
+        const TaskSet left = node.backtrack & ~node.done & ~(reduce_ ? node.sleeping : 0);
+        if (left != 0) {
+            TaskId task = 0;
+            while ((left & bit(task)) == 0) ++task;
+            node.chosen = task;
+            replay_ = nodes_.size();
+            return true;
+        }
+        nodes_.pop_back();
+    }
+    return false;
+}
+
+void Dpor::finished(const RunResult& result) {
+    if (result.end == RunEnd::abandoned) {
+        ++abandoned_;
+        return;
+    }
+    ++traces_;
+    double weight = 1;
+    for (const Node& node : nodes_) {
+        unsigned choices = 0;
+        for (TaskSet set = node.backtrack; set != 0; set &= set - 1) ++choices;
+        weight /= choices;
+    }
+    weight_ += weight;
+}
+
+Task* Dpor::choose(Execution& execution) {
+    const std::size_t depth = execution.step_count();
+    if (depth < replay_) return &execution.task(nodes_[depth].chosen);
+    XLATE_CHECK(depth == nodes_.size(), "a schedule did not repeat");
+    const auto& enabled = execution.enabled();
+    Node node;
+    for (const Task* task : enabled) {
+        XLATE_CHECK(task->id < kMaxTasks, "more tasks than a search can hold");
+        node.enabled |= bit(task->id);
+    }
+    if (reduce_ && depth > 0) {
+        const std::vector<Access>& before = events_[depth - 1].accesses;
+        for (const Sleeper& sleeper : nodes_[depth - 1].sleep) {
+            if (sleeper.task == events_[depth - 1].task || dependent(sleeper.accesses, before)) continue;
+            node.sleep.push_back(sleeper);
+            node.sleeping |= bit(sleeper.task);
+        }
+    }
+    Task* chosen = execution.default_choice();
+    if ((node.sleeping & bit(chosen->id)) != 0) {
+        chosen = nullptr;
+        for (Task* task : enabled) {
+            if ((node.sleeping & bit(task->id)) == 0) {
+                chosen = task;
+                break;
+            }
+        }
+        if (chosen == nullptr) return nullptr;  // whatever comes now was run elsewhere
+    }
+    node.chosen = chosen->id;
+    node.backtrack = reduce_ ? bit(chosen->id) : node.enabled;
+    nodes_.push_back(std::move(node));
+    return chosen;
+}
+
+void Dpor::stepped(Execution& execution, const Step& step) {
+    const std::size_t index = execution.step_count() - 1;
+    const Access* const accesses = execution.accesses().data() + step.first_access;
+    if (index + 1 < replay_) {
+        XLATE_CHECK(events_[index].task == step.task && events_[index].accesses.size() == step.access_count,
+                    "a schedule did not repeat");
+        return;
+    }
+    Event event;
+    event.task = step.task;
+    event.accesses.assign(accesses, accesses + step.access_count);
+
+    const std::vector<std::uint32_t> races = order(execution, event);
+    XLATE_CHECK(index + 1 < 0xFFFF, "a run is too long for a search");
+    event.clock[step.task] = static_cast<std::uint16_t>(index + 1);
+    if (reduce_) {
+        for (const std::uint32_t earlier : races) race(earlier, event);
+    }
+
+    log_begin_.push_back(log_order_.size());
+    for (const Access& access : event.accesses) {
+        log_[kernel::object_of(access.resource)].push_back({static_cast<std::uint32_t>(index), access});
+        log_order_.push_back(kernel::object_of(access.resource));
+    }
+    last_event_[step.task] = static_cast<std::uint32_t>(index + 1);
+    events_.push_back(std::move(event));
+}
+
+/// Who still waits lost to somebody: had it come first, things would have gone on otherwise.
+void Dpor::ended(Execution& execution) {
+    if (!reduce_) return;
+    for (const Task* task : execution.alive()) {
+        if (!task->alive() || task->waits_for == nullptr || task->pending.resource == 0) continue;
+        Event event;
+        event.task = task->id;
+        event.accesses = {{task->pending.kind, true, task->pending.resource}};
+        for (const std::uint32_t earlier : order(execution, event)) race(earlier, event);
+    }
+}
+
+std::vector<std::uint32_t> Dpor::order(const Execution& execution, Event& event) const {
+    // Before it: what its task did last, and what made the task ready.
+    const auto join = [&](const Event& other) {
+        for (std::size_t i = 0; i < kMaxTasks; ++i) event.clock[i] = std::max(event.clock[i], other.clock[i]);
+    };
+    const auto seen = [&](std::size_t earlier) { return event.clock[events_[earlier].task] >= earlier + 1; };
+    if (last_event_[event.task] != 0) join(events_[last_event_[event.task] - 1]);
+    if (const std::size_t maker = execution.made_ready_by(event.task); maker != 0) join(events_[maker - 1]);
+
+    // Conflicts with earlier steps, latest first: a race unless something in between orders the two already.
+    std::vector<std::uint32_t> racing;
+    std::vector<std::uint32_t> ordering;
+    for (const Access& access : event.accesses) {
+        const auto found = log_.find(kernel::object_of(access.resource));
+        if (found == log_.end()) continue;
+        TaskSet have = 0;
+        for (auto entry = found->second.rbegin(); entry != found->second.rend(); ++entry) {
+            const TaskId other = events_[entry->event].task;
+            if (other == event.task) continue;
+            switch (relation(entry->access, access)) {
+                case Relation::none:
+                    break;
+                case Relation::order:
+                    ordering.push_back(entry->event);
+                    break;
+                case Relation::race:
+                    if ((have & bit(other)) == 0) racing.push_back(entry->event);
+                    have |= bit(other);
+                    break;
+            }
+        }
+    }
+    std::sort(racing.begin(), racing.end(), std::greater<>());
+    racing.erase(std::unique(racing.begin(), racing.end()), racing.end());
+    std::vector<std::uint32_t> races;
+    for (const std::uint32_t earlier : racing) {
+        if (seen(earlier)) continue;
+        races.push_back(earlier);
+        join(events_[earlier]);
+    }
+    for (const std::uint32_t earlier : ordering) join(events_[earlier]);
+    return races;
+}
+
+/// The two steps could have come the other way round: somebody has to try that from the state before `earlier`.
+void Dpor::race(std::size_t earlier, const Event& later) {
+    Node& node = nodes_[earlier];
+    const TaskId racer = events_[earlier].task;
+    std::array<std::uint32_t, kMaxTasks> first{};  // of each task, the first step of the reversed sequence (+1)
+    TaskSet initials = 0;
+    for (std::size_t k = earlier + 1; k <= events_.size(); ++k) {
+        const bool last = k == events_.size();
+        const Event& event = last ? later : events_[k];
+        if (!last && event.clock[racer] >= earlier + 1) continue;  // comes after `earlier`: not without it
+        if (first[event.task] != 0) continue;
+        bool initial = true;
+        for (std::size_t task = 0; task < kMaxTasks; ++task) {
+            if (first[task] != 0 && event.clock[task] >= first[task]) initial = false;
+        }
+        first[event.task] = static_cast<std::uint32_t>(k + 1);
+        if (initial) initials |= bit(event.task);
+    }
+    if ((initials & (node.backtrack | node.sleeping)) != 0) return;
+    const TaskSet possible = initials & node.enabled;
+    if (possible == 0) {
+        node.backtrack |= node.enabled;
+        return;
+    }
+    const TaskId wanted = later.task;
+    node.backtrack |= (possible & bit(wanted)) != 0 ? bit(wanted) : possible & (~possible + 1);
+}
+
+bool Dpor::dependent(const std::vector<Access>& a, const std::vector<Access>& b) {
+    for (const Access& one : a) {
+        for (const Access& other : b) {
+            if (relation(one, other) != Relation::none || relation(other, one) != Relation::none) return true;
+        }
+    }
+    return false;
+}
+
+/// Back to the state before step `depth`.
+void Dpor::truncate(std::size_t depth) {
+    while (events_.size() > depth) {
+        const std::size_t index = events_.size() - 1;
+        for (std::size_t i = log_begin_[index]; i < log_order_.size(); ++i) log_[log_order_[i]].pop_back();
+        log_order_.resize(log_begin_[index]);
+        log_begin_.pop_back();
+        const TaskId task = events_[index].task;
+        events_.pop_back();
+        std::uint32_t last = 0;
+        for (std::size_t i = events_.size(); i-- > 0;) {
+            if (events_[i].task == task) {
+                last = static_cast<std::uint32_t>(i + 1);
+                break;
+            }
+        }
+        last_event_[task] = last;
+    }
+}
+
+}  // namespace xlate::explore

@@ -1,0 +1,333 @@
+#include "explore/execution.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.hpp"
+
+namespace xlate::explore {
+
+namespace {
+
+bool is_lock(PointKind kind) { return kind == PointKind::lock || kind == PointKind::lock_shared; }
+
+/// Points at which another task may be let in. The others commute with everything or are part of the step before.
+bool is_visible(PointKind kind) {
+    switch (kind) {
+        case PointKind::start:
+        case PointKind::unlock:
+        case PointKind::alloc:
+        case PointKind::pass:
+        case PointKind::end:
+            return false;
+        default:
+            return true;
+    }
+}
+
+}  // namespace
+
+Relation relation(const Access& earlier, const Access& later) {
+    if (earlier.resource != later.resource) {
+        const bool same_object = kernel::object_of(earlier.resource) == kernel::object_of(later.resource);
+        const bool frees = earlier.kind == PointKind::free || later.kind == PointKind::free;
+        return same_object && frees ? Relation::race : Relation::none;
+    }
+    const PointKind a = earlier.kind;
+    const PointKind b = later.kind;
+    // A lock is free again only after the unlock; two acquisitions compete. Guarded by construction.
+    if (is_lock(a) && is_lock(b)) {
+        return a == PointKind::lock_shared && b == PointKind::lock_shared ? Relation::none : Relation::race;
+    }
+    if (a == PointKind::unlock || b == PointKind::unlock) {
+        if (is_lock(b)) return Relation::order;
+        return a == PointKind::update || b == PointKind::update ? Relation::race : Relation::none;  // try_lock
+    }
+    if (a == PointKind::wait && b == PointKind::wait) {
+        return earlier.guarded && later.guarded ? Relation::race : Relation::none;
+    }
+    if (a == PointKind::wake && b == PointKind::wait && later.guarded) return Relation::order;
+    if (a == PointKind::wait && b == PointKind::wake && earlier.guarded) return Relation::none;
+    return kernel::is_write(a) || kernel::is_write(b) ? Relation::race : Relation::none;
+}
+
+Execution::Execution(const Program& program, ExecutionOptions options) : program_(program), options_(options) {}
+Execution::~Execution() = default;
+
+std::size_t Execution::task_count() const { return kernel_->sched.tasks().size(); }
+Task& Execution::task(TaskId id) const { return *kernel_->sched.tasks()[id]; }
+
+bool Execution::is_enabled(const Task& task) const {
+    if (task.state != kernel::TaskState::ready && task.state != kernel::TaskState::suspended &&
+        task.state != kernel::TaskState::running) {
+        return false;
+    }
+    return task.waits_for == nullptr || task.waits_for->ready_for(task);
+}
+
+const std::vector<Task*>& Execution::enabled() {
+    if (!enabled_valid_) {
+        enabled_.clear();
+        std::size_t kept = 0;
+        for (Task* task : alive_) {
+            if (!task->alive()) continue;
+            alive_[kept++] = task;
+            if (is_enabled(*task)) enabled_.push_back(task);
+        }
+        alive_.resize(kept);
+        enabled_valid_ = true;
+    }
+    return enabled_;
+}
+
+Task* Execution::default_choice() {
+    if (current_ != nullptr && current_->alive() && is_enabled(*current_)) return current_;
+    const auto& all = enabled();
+    return all.empty() ? nullptr : all.front();
+}
+
+RunResult Execution::run(Director& director, kernel::AccessObserver* observer) {
+    kernel::Kernel kernel(*this, program_.variant(), &workspace_);
+    kernel.console.enabled = false;
+    kernel.timed = false;
+    kernel.check_data_races = options_.data_races;
+    kernel_ = &kernel;
+    director_ = &director;
+    racing_ = false;
+    end_ = RunEnd::complete;
+    current_ = nullptr;
+    next_ = nullptr;
+    in_step_ = false;
+    step_count_ = 0;
+    ready_.clear();
+    alive_.clear();
+    enabled_valid_ = false;
+    ready_by_.clear();
+    accesses_.clear();
+    steps_.clear();
+    timers_.clear();
+    timer_count_ = 0;
+    timer_time_ = {};
+    memory_.clear();
+    names_.clear();
+
+    const std::unique_ptr<World> world = program_.make(kernel);
+    run_before();
+    race_begin_ = kernel.sched.tasks().size();
+    for (const auto& task : kernel.sched.tasks()) kernel.sched.host_clock.join(task->clock);
+    racing_ = true;
+    world->start();
+    race_end_ = kernel.sched.tasks().size();
+    kernel.sched.watch_points = true;
+    kernel.sched.watch_touches = director.hears_steps;
+    kernel.observer = observer;
+    director.begin(*this);
+    run_race();
+    if (end_ == RunEnd::complete) director.ended(*this);
+    kernel.sched.watch_points = false;
+    kernel.sched.watch_touches = false;
+    kernel.observer = nullptr;
+
+    RunResult result;
+    result.end = end_;
+    result.steps = step_count_;
+    if (end_ == RunEnd::complete) {
+        kernel.finish();
+        world->check();
+        result.outcome = world->outcome();
+    }
+    result.reports = kernel.reports.all();
+    if (options_.record) {
+        for (const auto& task : kernel.sched.tasks()) {
+            names_.push_back({task->name, task->cpu, task->id >= race_begin_ && task->id < race_end_});
+        }
+    }
+    kernel.sched.kill_all();
+    kernel_ = nullptr;
+    return result;
+}
+
+void Execution::run_before() {
+    kernel_->sched.watch_points = false;
+    for (std::size_t i = 0; i < ready_.size(); ++i) kernel_->sched.resume(*ready_[i]);
+    ready_.clear();
+    for (const auto& task : kernel_->sched.tasks()) {
+        if (task->alive()) alive_.push_back(task.get());
+    }
+}
+
+void Execution::run_race() {
+    for (;;) {
+        Task* task = std::exchange(next_, nullptr);
+        if (task == nullptr) {
+            if (end_ != RunEnd::complete) return;
+            task = decide();
+            if (task == nullptr) {
+                if (end_ == RunEnd::complete && fire_next_timer()) continue;
+                return;
+            }
+        }
+        begin_step(*task);
+        kernel_->sched.resume(*task);
+        // At a point the step has been ended on the fiber, and the next task chosen; otherwise the task blocked or
+        // ended.
+        if (in_step_) end_step();
+    }
+}
+
+Task* Execution::decide() {
+    enabled_valid_ = false;
+    if (step_count_ >= options_.step_limit) {
+        end_ = RunEnd::too_long;
+        kernel::Report report;
+        report.kind = kernel::ReportKind::hung_task;
+        report.what = "still runs after " + std::to_string(step_count_) + " steps";
+        if (current_ != nullptr) report.place = kernel::place_of(current_, current_->pending.step);
+        kernel_->reports.add(std::move(report));
+        return nullptr;
+    }
+    Task* chosen = nullptr;
+    if (current_ == nullptr || !current_->alive() || !is_enabled(*current_)) {
+        if (enabled().empty()) return nullptr;
+    }
+    chosen = director_->choose(*this);
+    if (chosen == nullptr) end_ = RunEnd::abandoned;
+    return chosen;
+}
+
+void Execution::begin_step(Task& task) {
+    current_ = &task;
+    in_step_ = true;
+    step_.task = task.id;
+    step_.first_access = static_cast<std::uint32_t>(accesses_.size());
+    step_.kind = task.pending.kind;
+    step_.name = task.pending.step;
+    step_.function = task.function();
+    step_.what = task.pending.what;
+    task.touched_count = 0;
+    if (task.pending.resource != 0) add_access(task.pending.kind, task.pending.resource, task.waits_for != nullptr);
+}
+
+void Execution::add_access(PointKind kind, Resource resource, bool guarded) {
+    if (!director_->hears_steps) return;
+    accesses_.push_back({kind, guarded, resource});
+}
+
+void Execution::end_step() {
+    in_step_ = false;
+    if (director_->hears_steps) {
+        Task& task = *current_;
+        for (std::size_t i = 0; i < task.touched_count; ++i) add_access(PointKind::read, task.touched[i], false);
+        if (!task.alive()) add_access(PointKind::wake, kernel::end_of_task(task.id), false);
+        XLATE_CHECK(!task.touched_overflow, task.name + " looks into too many objects in one step");
+        step_.access_count = static_cast<std::uint32_t>(accesses_.size()) - step_.first_access;
+    }
+    ++step_count_;
+    if (options_.record) steps_.push_back(step_);
+    if (director_->hears_steps) director_->stepped(*this, step_);
+}
+
+void Execution::at_point(Task& task, const Point& point) {
+    if (!racing_) return;
+    if (!is_visible(point.kind)) {
+        if (point.kind == PointKind::unlock) add_access(point.kind, point.resource, false);
+        return;
+    }
+    end_step();
+    Task* const next = decide();
+    if (next == &task) {
+        begin_step(task);
+        return;
+    }
+    next_ = next;
+    kernel_->sched.suspend();
+}
+
+void Execution::task_ready(Task& task) {
+    if (ready_by_.size() <= task.id) ready_by_.resize(task.id + 1, 0);
+    if (!racing_) {
+        ready_.push_back(&task);
+        return;
+    }
+    ready_by_[task.id] = in_step_ ? step_count_ + 1 : 0;
+    if (task.pending.kind == PointKind::start) alive_.push_back(&task);
+    enabled_valid_ = false;
+}
+
+bool Execution::fire_next_timer() {
+    if (timers_.empty()) return false;
+    const auto first = std::min_element(timers_.begin(), timers_.end(), [](const Timer& a, const Timer& b) {
+        return a.at != b.at ? a.at < b.at : a.id < b.id;
+    });
+    Timer timer = std::move(*first);
+    timers_.erase(first);
+    timer_time_ = timer.at;
+    kernel_->sched.host_clock.join(timer.clock);
+    timer.fire();
+    return true;
+}
+
+kernel::TimerId Execution::set_timer(SimTime delay, std::function<void()> fire) {
+    Timer timer{++timer_count_, timer_time_ + delay, std::move(fire), kernel_->sched.host_clock};
+    if (const Task* task = kernel_->sched.current_or_null()) timer.clock.join(task->clock);
+    timers_.push_back(std::move(timer));
+    return kernel::TimerId{timer_count_};
+}
+
+void Execution::cancel_timer(kernel::TimerId id) {
+    timers_.erase(std::remove_if(timers_.begin(), timers_.end(),
+                                 [&](const Timer& timer) { return kernel::TimerId{timer.id} == id; }),
+                  timers_.end());
+}
+
+std::uint64_t Execution::mmio_read(PhysAddr address, unsigned) {
+    kernel_->sched.point({PointKind::mmio, "", (address.value >> 12 << kernel::kFieldBits) | (1ULL << 63), "mmio"});
+    return 0;
+}
+
+void Execution::mmio_write(PhysAddr address, unsigned, std::uint64_t) {
+    kernel_->sched.point({PointKind::mmio, "", (address.value >> 12 << kernel::kFieldBits) | (1ULL << 63), "mmio"});
+}
+
+void Execution::memory_read(PhysAddr address, std::uint8_t* bytes, std::size_t size) {
+    for (std::size_t i = 0; i < size; ++i) {
+        const auto found = memory_.find(address.value + i);
+        bytes[i] = found != memory_.end() ? found->second : 0;
+    }
+}
+
+void Execution::memory_write(PhysAddr address, const std::uint8_t* bytes, std::size_t size) {
+    for (std::size_t i = 0; i < size; ++i) memory_[address.value + i] = bytes[i];
+}
+
+void Execution::submit_dma(const std::string&, Iova, std::uint64_t, bool, std::function<void(bool)> done) {
+    set_timer({}, [done = std::move(done)] { done(true); });
+}
+
+std::string Execution::label(TaskId id) const {
+    const auto name_at = [&](TaskId at) -> TaskName {
+        if (kernel_ == nullptr) return names_[at];
+        const Task& found = *kernel_->sched.tasks()[at];
+        return {found.name, found.cpu, at >= race_begin_ && at < race_end_};
+    };
+    const std::size_t count = kernel_ == nullptr ? names_.size() : kernel_->sched.tasks().size();
+    const TaskName mine = name_at(id);
+    bool alone = mine.of_race;
+    for (TaskId other = static_cast<TaskId>(race_begin_); other < race_end_; ++other) {
+        if (other != id && name_at(other).cpu == mine.cpu) alone = false;
+    }
+    if (alone) return "cpu" + std::to_string(mine.cpu);
+    unsigned earlier = 0;
+    for (TaskId other = static_cast<TaskId>(race_begin_); other < count && other < id; ++other) {
+        if (name_at(other).name == mine.name) ++earlier;
+    }
+    return mine.name + (earlier == 0 ? "" : "." + std::to_string(earlier + 1));
+}
+
+std::vector<std::string> Execution::heads() const {
+    std::vector<std::string> all;
+    for (const TaskName& task : names_) all.push_back("CPU" + std::to_string(task.cpu) + " " + task.name);
+    return all;
+}
+
+}  // namespace xlate::explore

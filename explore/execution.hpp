@@ -1,0 +1,180 @@
+// One schedule, run: the untimed machine. A kernel is made, what comes before the race happens, then a director
+// decides at every visible point who goes on.
+// Time: each step counts one microsecond (for logs only). Registers read as zero unless an IOMMU is attached.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "explore/program.hpp"
+#include "kernel-model/core/kernel.hpp"
+
+namespace xlate::explore {
+
+using kernel::Point;
+using kernel::PointKind;
+using kernel::Resource;
+using kernel::Task;
+using kernel::TaskId;
+
+/// One access of a step. A step is what a task does from a visible point to its next one.
+struct Access {
+    PointKind kind = PointKind::read;
+    bool guarded = false;  ///< lock and wait points that are passed only when their object is ready
+    Resource resource = 0;
+};
+
+/// How two accesses of different tasks relate when `later` comes after `earlier`.
+enum class Relation : std::uint8_t {
+    none,   ///< they commute
+    order,  ///< later waits for earlier: it could not come first
+    race,   ///< both orders are possible, with different results
+};
+Relation relation(const Access& earlier, const Access& later);
+
+/// A step that was done.
+struct Step {
+    TaskId task = 0;
+    std::uint32_t first_access = 0;  ///< into Execution::accesses()
+    std::uint32_t access_count = 0;
+    PointKind kind = PointKind::start;
+    const char* name = "";  ///< step name of the point
+    const char* function = "";
+    const char* what = "";
+};
+
+class Execution;
+
+/// Decides who goes on, and hears what was done.
+class Director {
+public:
+    virtual ~Director() = default;
+    virtual void begin(Execution&) {}
+    /// One of Execution::enabled() (which is not empty), or null to abandon the run.
+    virtual Task* choose(Execution& execution) = 0;
+    /// Called after each step if `hears_steps`.
+    virtual void stepped(Execution&, const Step&) {}
+    /// All is quiet: nobody can go on. Some tasks may still wait.
+    virtual void ended(Execution&) {}
+    bool hears_steps = false;
+};
+
+enum class RunEnd : std::uint8_t { complete, abandoned, too_long };
+
+/// What a run came to.
+struct RunResult {
+    RunEnd end = RunEnd::complete;
+    std::size_t steps = 0;
+    std::vector<kernel::Report> reports;
+    std::string outcome;
+};
+
+struct ExecutionOptions {
+    bool data_races = true;
+    bool record = false;              ///< keep the steps (Execution::steps)
+    std::size_t step_limit = 50'000;  ///< then the run ends with a hung-task report: a loop without progress
+};
+
+/// Machine and driver of runs; one a worker, used for many runs. Not thread-safe.
+class Execution : public kernel::Machine {
+public:
+    Execution(const Program& program, ExecutionOptions options);
+    ~Execution() override;
+
+    RunResult run(Director& director, kernel::AccessObserver* observer = nullptr);
+
+    // For directors, during a run.
+    /// Tasks that can go on now, by id. Computed when asked for, once a step.
+    const std::vector<Task*>& enabled();
+    bool is_enabled(const Task& task) const;
+    /// Who did the last step; null before the first.
+    Task* current() const { return current_; }
+    /// The plain schedule's choice: the current task if it can go on, else the enabled one of the lowest id.
+    Task* default_choice();
+    std::size_t step_count() const { return step_count_; }
+    std::size_t task_count() const;
+    Task& task(TaskId id) const;
+    /// The step in which this task was last spawned or woken by another (+1; 0: before the race or by the host).
+    std::size_t made_ready_by(TaskId id) const { return ready_by_[id]; }
+    const std::vector<Task*>& alive() const { return alive_; }  ///< may hold some that have just ended
+    const std::vector<Access>& accesses() const { return accesses_; }
+    const std::vector<Step>& steps() const { return steps_; }  ///< of the last run, if recorded
+    /// "cpu0" where that tells the task apart from the others of the race, else its name ("kworker/u4:1", "x.2").
+    std::string label(TaskId id) const;
+    std::vector<std::string> heads() const;  ///< "CPU0 modprobe", ... of the last run
+
+    // Machine.
+    void task_ready(Task& task) override;
+    void at_point(Task& task, const Point& point) override;
+    void task_blocked(Task&) override {}
+    void task_finished(Task&) override {}
+    SimTime now() const override { return us(step_count_); }
+    std::uint64_t mmio_read(PhysAddr address, unsigned size) override;
+    void mmio_write(PhysAddr address, unsigned size, std::uint64_t value) override;
+    void memory_read(PhysAddr address, std::uint8_t* bytes, std::size_t size) override;
+    void memory_write(PhysAddr address, const std::uint8_t* bytes, std::size_t size) override;
+    void pass(SimTime) override {}
+    void sleep(SimTime) override {}
+    kernel::TimerId set_timer(SimTime delay, std::function<void()> fire) override;
+    void cancel_timer(kernel::TimerId timer) override;
+    void connect_interrupt(firmware::NodeIndex, std::string, std::function<void()>) override {}
+    void start_master(const std::string&, const kernel::DmaPlan&) override {}
+    void submit_dma(const std::string&, Iova, std::uint64_t, bool, std::function<void(bool ok)> done) override;
+
+private:
+    void run_before();
+    void run_race();
+    bool fire_next_timer();
+    void begin_step(Task& task);
+    void end_step();
+    Task* decide();
+    void add_access(PointKind kind, Resource resource, bool guarded);
+
+    const Program& program_;
+    const ExecutionOptions options_;
+    kernel::Workspace workspace_;
+
+    // Of one run.
+    kernel::Kernel* kernel_ = nullptr;
+    Director* director_ = nullptr;
+    bool racing_ = false;
+    RunEnd end_ = RunEnd::complete;
+    Task* current_ = nullptr;
+    Task* next_ = nullptr;  ///< chosen while on a fiber, to be resumed by the host side
+    bool in_step_ = false;
+    Step step_;
+    std::size_t step_count_ = 0;
+    std::vector<Task*> ready_;  ///< before the race: first in, first out
+    std::vector<Task*> alive_;
+    std::vector<Task*> enabled_;
+    bool enabled_valid_ = false;
+    std::vector<std::size_t> ready_by_;
+    std::vector<Access> accesses_;
+    std::vector<Step> steps_;
+    struct Timer {
+        std::uint64_t id;
+        SimTime at;
+        std::function<void()> fire;
+        kernel::VectorClock clock;
+    };
+    std::vector<Timer> timers_;
+    std::uint64_t timer_count_ = 0;
+    SimTime timer_time_{};
+    std::map<std::uint64_t, std::uint8_t> memory_;
+    struct TaskName {
+        std::string name;
+        unsigned cpu;
+        bool of_race;
+    };
+    std::vector<TaskName> names_;
+    std::size_t race_begin_ = 0;
+    std::size_t race_end_ = 0;
+};
+
+}  // namespace xlate::explore
