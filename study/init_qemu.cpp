@@ -21,9 +21,15 @@ using firmware::NodeIndex;
 
 constexpr std::string_view kDefaultVariant = "series-v1@17";
 
+/// As YAML's double-quoted style writes it, on one line.
 std::string quoted(std::string_view text) {
     std::string result = "\"";
     for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte == 0x7f) {
+            result += fmt::format("\\x{:02x}", byte);
+            continue;
+        }
         if (c == '"' || c == '\\') result += '\\';
         result += c;
     }
@@ -115,7 +121,7 @@ private:
         if (plain && !function.driver.empty()) fields.push_back("driver: " + function.driver);
         if (!function.id.empty()) fields.push_back("id: " + quoted(function.id));
         if (!function.id.empty()) fields.push_back("class: " + quoted(fmt::format("{:#08x}", function.class_code)));
-        if (function.kind == "root-port") fields.emplace_back("acs: true");
+        if (function.kind == "root-port") fields.emplace_back(function.acs ? "acs: true" : "acs: false");
         if (!function.hotplug) fields.emplace_back("hotplug: false");
         const std::string margin(indent, ' ');
         const std::string comment = function.model.empty() ? "" : "   # " + remark(function.model);

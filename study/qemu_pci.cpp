@@ -81,6 +81,7 @@ constexpr std::array kVirtioModels{
 
 constexpr unsigned kSlots = 32;
 constexpr unsigned kFunctions = 8;
+constexpr std::size_t kBuses = 256;  ///< of one segment
 
 /// A function while its bus fills.
 struct Seat {
@@ -173,8 +174,12 @@ private:
         const auto own = [&](unsigned device, unsigned function, const char* id, std::uint32_t code,
                              const char* driver) {
             Seat seat;
-            seat.function = {0,  device, function, "",   device == 0 ? "host-bridge" : "endpoint",
-                             id, code,   driver,   true, {}};
+            seat.function.device = device;
+            seat.function.function = function;
+            seat.function.kind = device == 0 ? "host-bridge" : "endpoint";
+            seat.function.id = id;
+            seat.function.class_code = code;
+            seat.function.driver = driver;
             seat.multifunction = true;
             buses_[0].seats.push_back(seat);
         };
@@ -294,6 +299,7 @@ private:
         const bool bridge = function.kind.find("bridge") != std::string::npos;
         const bool has_shpc = (option.head == "pci-bridge" || option.head == "pcie-pci-bridge");
         function.hotplug = option.is_on(has_shpc ? "shpc" : "hotplug", true);
+        function.acs = function.kind == "root-port" && !option.is_on("disable-acs", false);
         const Address address = address_of(option, *at, function);
         function.device = address.device;
         function.function = address.function;
@@ -307,6 +313,7 @@ private:
             // A standard hot-plug controller counts its slots from 1.
             behind.first_slot = has_shpc && function.hotplug ? 1 : 0;
             if (behind.root) behind.number = bus_number(option);
+            if (buses_.size() == kBuses) fail(option, fmt::format("more than {} PCI buses", kBuses));
             seat.opens = buses_.size();
             buses_.push_back(std::move(behind));
         }

@@ -20,6 +20,7 @@ struct QemuPciFunction {
     std::uint32_t class_code = 0;
     std::string driver;  ///< that binds in Linux; empty: that of its kind; "none"
     bool hotplug = true;
+    bool acs = false;  ///< has an ACS capability
     std::vector<QemuPciFunction> below;
 };
 

@@ -11,6 +11,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "base/random.hpp"
 #include "firmware/description.hpp"
 #include "study/config.hpp"
 #include "study/init_qemu.hpp"
@@ -241,4 +242,39 @@ TEST_CASE("init: kernel parameters that matter are taken over, the last one coun
     CHECK(config.kernel.parameters == std::map<std::string, std::string>{{"arm-smmu-v3.disable_bypass", "n"},
                                                                          {"iommu.passthrough", "1"},
                                                                          {"iommu.strict", "0"}});
+}
+
+TEST_CASE("init: whatever a command line holds, the answer is a config that reads back or an error", "[study][init]") {
+    const std::string good =
+        "# QEMU 7\nqemu -nodefaults -machine virt,iommu=smmuv3 -smp 2 -device virtio-net-pci,addr=1 -device "
+        "pcie-root-port,id=rp0,addr=5 -device nvme,bus=rp0 -device pxb-pcie,id=px,bus_nr=64 -device edu,bus=px "
+        "-device virtio-rng-device -kernel vmlinuz-6.12.1 -append 'iommu.strict=0 a=\"b c\"'";
+    const std::string letters = "-,=.'\"\\ \n#{}0a8";
+    Rng rng{1, "tests.study.init.fuzz"};
+    std::size_t accepted = 0;
+    for (int round = 0; round < 300; ++round) {
+        std::string text = good;
+        for (std::uint64_t i = rng.below(4); i > 0; --i)
+            text[rng.below(text.size())] = letters[rng.below(letters.size())];
+        if (rng.chance(1, 8)) text.resize(rng.below(text.size()));
+        CAPTURE(round, text);
+        std::string yaml;
+        try {
+            yaml = init_config(nothing(), std::string("b.dtb"), text, "q.txt");
+        } catch (const InputError& error) {
+            CHECK(error.findings().size() == 1);
+            continue;
+        }
+        CAPTURE(yaml);
+        CHECK_NOTHROW(functions_of(yaml));
+        ++accepted;
+    }
+    CHECK(accepted > 50);
+}
+
+TEST_CASE("init: more buses than a segment has are refused", "[study][init]") {
+    std::string text = "qemu -nodefaults -M virt -device pcie-root-port,id=b0";
+    for (int i = 1; i < 300; ++i) text += fmt::format(" -device pci-bridge,id=b{},bus=b{},addr=1", i, i - 1);
+    CHECK_THROWS_WITH(init_config(nothing(), std::string("b.dtb"), text, "q.txt"),
+                      Catch::Contains("more than 256 PCI buses"));
 }
