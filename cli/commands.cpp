@@ -43,7 +43,6 @@ ExitStatus run_command(const RunArguments& arguments) {
         return ExitStatus::ok;
     }
     if (arguments.config.empty()) throw usage("run: CONFIG is missing");
-    if (arguments.trace) not_built_yet("xlate run --trace");
     std::vector<study::Override> sets = overrides(arguments.sets);
     if (!arguments.variant.empty()) sets.push_back({"kernel.variant", "\"" + arguments.variant + "\""});
     if (arguments.seed) sets.push_back({"seed", std::to_string(*arguments.seed)});
@@ -51,6 +50,7 @@ ExitStatus run_command(const RunArguments& arguments) {
     study::RunOptions options;
     options.out = arguments.out.empty() ? "out/" + config.name : arguments.out;
     options.junit = arguments.junit;
+    options.trace = arguments.trace;
     options.progress = !arguments.quiet;
     const study::RunReport report = study::run(config, options);
     if (!arguments.quiet) {

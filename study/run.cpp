@@ -13,6 +13,7 @@
 #include "study/host_facts.hpp"
 #include "study/kernel_parts.hpp"
 #include "study/result.hpp"
+#include "study/trace_recorder.hpp"
 #include "study/wire.hpp"
 
 namespace xlate::study {
@@ -93,7 +94,9 @@ RunReport run(Config& config, const RunOptions& options) {
     host.add_input(board, blob);
     Wiring wiring = wire(config, description);
 
+    TraceRecorder trace;
     soc::Soc soc(description, wiring.soc);
+    if (options.trace) soc.set_trace(&trace);
     kernel::Kernel kernel(soc.machine(), variant);
     kernel.costs = config.kernel.costs;
     KernelParts parts(kernel, description, wiring.boot);
@@ -124,14 +127,15 @@ RunReport run(Config& config, const RunOptions& options) {
             {"the run ends well", report.status == ExitStatus::ok || report.status == ExitStatus::failed, report.why});
         write_file(options.junit, junit_xml(config.name, cases));
     }
-    if (!options.out.empty()) {
-        write_files(options.out,
-                    {{"result.json", report.result.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"},
-                     {"console.log", report.console},
-                     {"config.resolved.yaml", resolved_yaml(config)},
-                     {"manifest.json", host.manifest(config, report.result["digest"].get<std::string>())},
-                     {"host.json", host.facts(stats.events)}});
-    }
+    if (options.out.empty()) return report;
+    std::vector<OutputFile> files{
+        {"result.json", report.result.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"},
+        {"console.log", report.console},
+        {"config.resolved.yaml", resolved_yaml(config)},
+        {"manifest.json", host.manifest(config, report.result["digest"].get<std::string>())},
+        {"host.json", host.facts(stats.events)}};
+    if (options.trace) files.push_back({"trace.pftrace", trace.finish(kernel)});
+    write_files(options.out, files);
     return report;
 }
 

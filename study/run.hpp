@@ -16,6 +16,7 @@ inline constexpr const char* kModelVersion = "0.1.0";
 struct RunOptions {
     std::string out;        ///< directory of the results; empty: no files
     std::string junit;      ///< file; empty: none
+    bool trace = false;     ///< also trace.pftrace in `out`
     bool progress = false;  ///< a line on stderr while it runs
 };
 
