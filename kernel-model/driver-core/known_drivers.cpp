@@ -143,6 +143,18 @@ void add_pci(LinuxBoot& boot, std::vector<KnownDriver>& all) {
     push(std::make_unique<HostBridgeDriver>("generic-pci-host", state.platform, boot, std::vector<std::string>{}));
 }
 
+/// Linked before the IOMMU drivers: built in, it is tried while the IOMMU is still absent.
+void add_virtio_pci(LinuxBoot& boot, std::vector<KnownDriver>& all) {
+    const bool built_in = boot.kernel().variant.has(Cap::virtio_pci_built_in);
+    all.push_back({std::make_unique<EndpointDriver>("virtio-pci", boot.state().pci_bus, boot,
+                                                    [](const PciDevice& pdev) {
+                                                        return pdev.config.vendor == 0x1AF4 &&
+                                                               pdev.config.product >= 0x1000 &&
+                                                               pdev.config.product <= 0x107F;
+                                                    }),
+                   built_in ? DriverLevel::device : DriverLevel::module, "virtio_pci"});
+}
+
 void add_clients(LinuxBoot& boot, std::vector<KnownDriver>& all) {
     BootState& state = boot.state();
     const Variant& variant = boot.kernel().variant;
@@ -161,12 +173,6 @@ void add_clients(LinuxBoot& boot, std::vector<KnownDriver>& all) {
                    std::find(list.begin(), list.end(), pdev.config.product) != list.end();
         };
     };
-    pci(
-        "virtio-pci",
-        [](const PciDevice& pdev) {
-            return pdev.config.vendor == 0x1AF4 && pdev.config.product >= 0x1000 && pdev.config.product <= 0x107F;
-        },
-        variant.has(Cap::virtio_pci_built_in) ? DriverLevel::device : DriverLevel::module);
     all.push_back({std::make_unique<TableDriver>("virtio-mmio", state.platform, boot,
                                                  std::vector<std::string>{"virtio,mmio"}, true),
                    DriverLevel::module, "virtio_mmio"});
@@ -220,6 +226,7 @@ std::vector<KnownDriver> make_known_drivers(LinuxBoot& boot) {
     BootState& state = boot.state();
     add_boot_devices(boot, all);
     add_pci(boot, all);
+    add_virtio_pci(boot, all);
     for (const DriverSource& source : boot.config().drivers)
         all.push_back({source.make(boot), DriverLevel::device, module_name(source.name)});
     add_clients(boot, all);

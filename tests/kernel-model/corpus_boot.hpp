@@ -1,0 +1,195 @@
+// A boot of the corpus: its firmware, its PCI functions, what the real kernel did with them.
+#pragma once
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "kernel-model/boot.hpp"
+#include "tests/corpus.hpp"
+#include "tests/kernel-model/core_test_world.hpp"
+#include "tests/kernel-model/fake_smmu_v3.hpp"
+
+namespace xlate::kernel::tests {
+
+using Json = nlohmann::json;
+
+inline Json load_truth(const std::string& name) {
+    std::ifstream file(*xlate::tests::corpus() / "linux-boot" / name / "truth.json");
+    return Json::parse(file);
+}
+
+/// The kind of a QEMU device, by its ids.
+inline PciKind kind_of(const std::string& id, const std::string& code) {
+    if (id == "1b36:000c" || id == "8086:3420") return PciKind::root_port;
+    if (id == "104c:8232") return PciKind::upstream_port;
+    if (id == "104c:8233") return PciKind::downstream_port;
+    if (id == "1b36:0001" || id == "8086:244e") return PciKind::pci_bridge;
+    if (id == "1b36:000e") return PciKind::pcie_to_pci_bridge;
+    if (code.rfind("0x0600", 0) == 0) return PciKind::host_bridge;
+    return PciKind::endpoint;
+}
+
+/// The PCI functions of a truth.json, hung below their bridges as sysfs shows them.
+inline std::vector<PciRoot> topology_of(const Json& truth) {
+    struct Row {
+        std::string name, sysfs;
+        PciFunction function;
+    };
+    std::vector<Row> rows;
+    for (const Json& device : truth["devices"]) {
+        if (device["bus"] != "pci") continue;
+        Row row{device["name"], device["sysfs"], {}};
+        const std::string id = device["id"];
+        const std::string code = device["class"];
+        row.function.device = static_cast<unsigned>(std::stoul(row.name.substr(8, 2), nullptr, 16));
+        row.function.function = static_cast<unsigned>(std::stoul(row.name.substr(11), nullptr, 16));
+        row.function.vendor = static_cast<std::uint16_t>(std::stoul(id.substr(0, 4), nullptr, 16));
+        row.function.product = static_cast<std::uint16_t>(std::stoul(id.substr(5), nullptr, 16));
+        row.function.class_code = static_cast<std::uint32_t>(std::stoul(code, nullptr, 16));
+        row.function.kind = kind_of(id, code);
+        rows.push_back(row);
+    }
+    // Deepest first, so that a function is complete when it is hung below its bridge.
+    std::stable_sort(rows.begin(), rows.end(),
+                     [](const Row& a, const Row& b) { return a.sysfs.size() > b.sysfs.size(); });
+    std::map<std::string, std::size_t> at;
+    for (std::size_t i = 0; i < rows.size(); ++i) at[rows[i].sysfs] = i;
+    std::map<std::string, PciRoot> roots;
+    for (Row& row : rows) {
+        const std::string parent = row.sysfs.substr(0, row.sysfs.rfind('/'));
+        const auto bridge = at.find(parent);
+        if (bridge != at.end()) {
+            rows[bridge->second].function.below.push_back(row.function);
+            continue;
+        }
+        const std::string host = parent.substr(0, parent.rfind('/'));
+        PciRoot& root = roots[host];
+        root.host = host.substr(host.rfind('/') + 1);
+        root.functions.push_back(row.function);
+    }
+    std::vector<PciRoot> result;
+    for (auto& [host, root] : roots) result.push_back(std::move(root));
+    return result;
+}
+
+inline std::string variant_of(const Json& truth) {
+    const std::string release = truth["kernel"]["release"];
+    return release.rfind("6.1.", 0) == 0 ? "linux-6.1" : "linux-6.12";
+}
+
+inline BootConfig config_of(const Json& truth) {
+    BootConfig config;
+    config.pci = topology_of(truth);
+    const std::string line = " " + truth["cmdline_extra"].get<std::string>() + " ";
+    const auto value = [&](const std::string& key) -> std::optional<unsigned> {
+        const auto found = line.find(" " + key + "=");
+        if (found == std::string::npos) return std::nullopt;
+        return static_cast<unsigned>(std::stoul(line.substr(found + key.size() + 2)));
+    };
+    config.parameters.iommu_passthrough = value("iommu.passthrough").value_or(0) != 0;
+    if (const auto strict = value("iommu.strict")) config.parameters.iommu_strict = *strict != 0;
+    config.parameters.deferred_probe_timeout_s = value("deferred_probe_timeout");
+    config.drivers.push_back(fake_smmu_v3());
+    return config;
+}
+
+/// A finished boot of a corpus case.
+struct CorpusBoot {
+    explicit CorpusBoot(const std::string& name)
+        : truth(load_truth(name)),
+          description(firmware::read_device_tree(
+              firmware::read_file((*xlate::tests::corpus() / "linux-boot" / name / "board.dtb").string()),
+              "board.dtb")),
+          world(variant_of(truth)),
+          boot(world.k, description, config_of(truth)) {
+        boot.start();
+        world.run();
+    }
+    Json truth;
+    firmware::Description description;
+    World world;
+    LinuxBoot boot;
+};
+
+/// One event as text, without times. `by`: the thread's kind only (which kworker is not ours to say; the corpus
+/// calls the init task by two names).
+inline std::string line_of(const std::string& event, const std::string& driver, const std::string& ret,
+                           const std::string& by, const std::string& caller, const std::string& ids,
+                           const std::string& group) {
+    std::string thread = by.substr(0, by.find('/'));
+    if (thread == "init") thread = "swapper";
+    std::string text = event;
+    for (const std::string& part : {driver, ret, thread, caller, ids, group})
+        if (!part.empty()) text += " " + part;
+    return text;
+}
+
+using Sequences = std::map<std::string, std::vector<std::string>>;
+
+/// Device -> its events. Repeats of a deferred attempt count once, whoever made them (their number is timing).
+inline Sequences collapse(const Sequences& all) {
+    Sequences result;
+    for (const auto& [device, lines] : all) {
+        std::vector<std::string>& out = result[device];
+        std::vector<std::string> attempt;
+        std::string last_deferred;
+        const auto flush = [&] {
+            if (attempt.empty()) return;
+            if (attempt.front().find(" -517") != std::string::npos) {
+                std::string key;
+                for (const std::string& line : attempt) key += line.substr(0, line.find(" -517")) + ";";
+                if (key == last_deferred) return attempt.clear();
+                last_deferred = key;
+            } else {
+                last_deferred.clear();
+            }
+            out.insert(out.end(), attempt.begin(), attempt.end());
+            attempt.clear();
+        };
+        for (const std::string& line : lines) {
+            if (line.rfind("driver_probe", 0) == 0) flush();
+            attempt.push_back(line);
+        }
+        flush();
+    }
+    return result;
+}
+
+inline Sequences sequences_of(const Json& truth) {
+    Sequences result;
+    const auto text = [](const Json& event, const char* key) {
+        return event.contains(key) ? event[key].get<std::string>() : std::string{};
+    };
+    for (const Json& event : truth["timeline"]) {
+        std::string ids;
+        if (event.contains("ids"))
+            for (const Json& id : event["ids"]) ids += id.get<std::string>() + ",";
+        result[event["device"]].push_back(
+            line_of(event["event"], text(event, "driver"),
+                    event.contains("ret") ? std::to_string(event["ret"].get<int>()) : std::string{}, text(event, "by"),
+                    text(event, "caller"), ids,
+                    event.contains("group") ? "group" + std::to_string(event["group"].get<int>()) : std::string{}));
+    }
+    return collapse(result);
+}
+
+inline Sequences sequences_of(const EventLog& log) {
+    Sequences result;
+    for (const Event& event : log.events()) {
+        std::string ids;
+        for (const std::uint32_t id : event.ids) ids += fmt::format("{:#x},", id);
+        result[event.device].push_back(
+            line_of(std::string(name(event.kind)), event.driver, event.ret ? std::to_string(*event.ret) : std::string{},
+                    event.by, event.caller, ids, event.group ? "group" + std::to_string(*event.group) : std::string{}));
+    }
+    return collapse(result);
+}
+
+}  // namespace xlate::kernel::tests
