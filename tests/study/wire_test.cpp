@@ -1,0 +1,123 @@
+#include <map>
+
+#include <catch2/catch.hpp>
+
+#include "study/kernel_parts.hpp"
+#include "study/wire.hpp"
+
+using namespace xlate;
+using namespace xlate::study;
+
+namespace {
+
+std::string board(const std::string& name) { return std::string(XLATE_BINARY_DIR) + "/boards/" + name + ".dtb"; }
+
+firmware::Description describe(const std::string& name) {
+    return firmware::read_device_tree(firmware::read_file(board(name)), name);
+}
+
+Config config_for(const std::string& name, const std::string& rest = "") {
+    return parse_config("firmware: {devicetree: \"" + board(name) + "\"}\n" + rest, "x.yaml");
+}
+
+std::string refusal(const std::string& name, const std::string& rest) {
+    try {
+        Config config = config_for(name, rest);
+        wire(config, describe(name));
+    } catch (const InputError& error) {
+        return error.what();
+    }
+    return "";
+}
+
+}  // namespace
+
+TEST_CASE("wire: buses are numbered depth first and bridges to PCI speak for what is behind them", "[study][wire]") {
+    const Config config = config_for("quickstart", R"(
+soc:
+  pci:
+    - {slot: "00:05.0", kind: root-port, below: [{slot: "00.0", driver: virtio-net}]}
+    - {slot: "00:06.0", kind: pci-bridge, below: [{slot: "01.0"}, {slot: "02.0"}]}
+    - slot: "00:09.0"
+      kind: root-port
+      below:
+        - slot: "00.0"
+          kind: switch-upstream
+          below:
+            - {slot: "00.0", kind: switch-downstream, below: [{slot: "00.0"}]}
+            - {slot: "01.0", kind: switch-downstream, below: [{slot: "00.0"}]}
+    - slot: "00:0a.0"
+      kind: root-port
+      below: [{slot: "00.0", kind: pcie-pci-bridge, below: [{slot: "01.0"}, {slot: "02.0"}]}]
+    - {slot: "00:01.0", driver: nvme}
+)");
+    yaml::Findings findings;
+    std::map<std::string, std::uint32_t> ids;
+    for (const PciSeat& seat : seat_pci_functions(make_pci_roots(config, findings))) ids[seat.name] = seat.wire_id;
+    CHECK(findings.empty());
+    // Names and ids: corpus/linux-boot/README.md, "Standard PCI topology", and its case dt-smmuv3.
+    const std::map<std::string, std::uint32_t> expected{
+        {"0000:00:01.0", 0x8},   {"0000:00:05.0", 0x28},  {"0000:00:06.0", 0x30},  {"0000:00:09.0", 0x48},
+        {"0000:00:0a.0", 0x50},  {"0000:01:00.0", 0x100}, {"0000:02:01.0", 0x30},  {"0000:02:02.0", 0x30},
+        {"0000:03:00.0", 0x300}, {"0000:04:00.0", 0x400}, {"0000:04:01.0", 0x408}, {"0000:05:00.0", 0x500},
+        {"0000:06:00.0", 0x600}, {"0000:07:00.0", 0x700}, {"0000:08:01.0", 0x800}, {"0000:08:02.0", 0x800}};
+    CHECK(ids == expected);
+}
+
+TEST_CASE("wire: a board without a config gets endpoints, and traffic for all that is translated", "[study][wire]") {
+    Config config = config_for("quickstart");
+    const Wiring wiring = wire(config, describe("quickstart"));
+    CHECK(wiring.assumptions.size() == 2);
+    REQUIRE(wiring.soc.masters.size() == 4);
+    CHECK(wiring.soc.masters[0].device == "a000000.video");
+    CHECK(wiring.soc.masters[2].device == "0000:00:01.0");
+    CHECK(wiring.soc.masters[2].requester_id == 8U);
+    CHECK(wiring.soc.cpu.count == 4);
+    CHECK(wiring.boot.traffic.size() == 4);
+    Config silent = config_for("quickstart", "soc: {pci: []}\ntraffic: []\n");
+    const Wiring none = wire(silent, describe("quickstart"));
+    CHECK(none.assumptions.empty());
+    CHECK(none.soc.masters.empty());
+    CHECK(none.boot.pci.empty());
+}
+
+TEST_CASE("wire: names that nobody has are refused with the nearest", "[study][wire]") {
+    CHECK(refusal("quickstart", "traffic: [{device: a010000.dna}]").find("did you mean 'a010000.dma'?") !=
+          std::string::npos);
+    CHECK(refusal("quickstart", "soc: {pci: [{slot: \"00:01.0\", host: /pcie}]}").find("no PCI host bridge '/pcie'") !=
+          std::string::npos);
+    CHECK(refusal("odd_masters", "soc: {pci: [{slot: \"00:01.0\"}]}").find("the firmware has no PCI host bridge") !=
+          std::string::npos);
+    CHECK(
+        refusal("quickstart", "kernel: {modules: [{name: nvme, cpu: 4}]}").find("there is no CPU 4; expected 0 to 3") !=
+        std::string::npos);
+    CHECK(refusal("quickstart", "kernel: {parameters: {iommu.strict: maybe}}").find("found 'maybe'; expected 0 or 1") !=
+          std::string::npos);
+    CHECK(refusal("quickstart", "soc: {pci: [{slot: \"00:01.0\", below: [{slot: \"00.0\"}]}]}")
+              .find("only ports and bridges") != std::string::npos);
+    CHECK(
+        refusal("quickstart", "soc: {pci: [{slot: \"00:01.0\", id: \"1af4\"}]}").find("soc.pci[0].id: found '1af4'") !=
+        std::string::npos);
+    CHECK(refusal("quickstart", "traffic: [{device: a000000.video, size: 64 KiB}]").find("traffic[0].size") !=
+          std::string::npos);
+}
+
+TEST_CASE("wire: slots are read as lspci writes them", "[study][wire]") {
+    CHECK(parse_pci_address("0001:80:1f.7").value().domain == 1);
+    CHECK(parse_pci_address("0001:80:1f.7").value().bus == 0x80);
+    CHECK(parse_pci_address("0001:80:1f.7").value().device == 31);
+    CHECK(parse_pci_address("5").value().device == 5);
+    CHECK_FALSE(parse_pci_address("5").value().has_bus);
+    for (const char* text :
+         {"", ".", "20.0", "0.8", "x", "100:00.0", "0:0:0:0.0", "00:", "00:01.", "00:01.0.0", "10000:00:00.0", "-1"}) {
+        INFO(text);
+        CHECK_FALSE(parse_pci_address(text));
+    }
+}
+
+TEST_CASE("wire: firmware is looked for beside the config and among the boards", "[study][wire]") {
+    CHECK_NOTHROW(find_firmware(config_for("quickstart")));
+    CHECK_THROWS_AS(find_firmware(parse_config("firmware: {devicetree: nowhere.dtb}", "x.yaml")), InputError);
+    CHECK_THROWS_AS(find_firmware(parse_config("firmware: {generate: devicetree}", "x.yaml")), InputError);
+    CHECK(find_firmware(parse_config("firmware: {devicetree: quickstart.dtb}", "x.yaml")) == board("quickstart"));
+}
