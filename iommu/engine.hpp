@@ -64,9 +64,10 @@ struct CachedTranslation {
     std::uint64_t space = 0;   ///< address-space tag of the architecture (regime, VMID, ASID)
     std::uint64_t stream = 0;  ///< stream tag: stream_tag()
     std::uint8_t log2_bytes = 12;
-    std::uint8_t granule = 12;  ///< log2 bytes of the page size of its table
-    std::uint8_t level = 3;     ///< of the leaf
-    bool global = false;        ///< any ASID
+    std::uint8_t granule = 12;         ///< log2 bytes of the page size of its table
+    std::uint8_t level = 3;            ///< of the leaf
+    std::uint8_t leaf_log2_bytes = 0;  ///< of its first stage's leaf, if larger: a fragment goes with all of it
+    bool global = false;               ///< any ASID
     bool ignore_top_byte = false;
     Permissions permissions;
     MemoryAttributes attributes;

@@ -76,16 +76,27 @@ public:
 
     bool read(PhysAddr address, std::uint8_t* bytes, std::uint32_t size) override {
         if (aborts(address, size)) return false;
-        for (std::uint32_t i = 0; i < size; ++i) {
-            const auto found = pages_.find((address.value + i) >> 12);
-            bytes[i] = found == pages_.end() ? std::uint8_t{0} : found->second[(address.value + i) & 0xFFF];
+        for (std::uint32_t done = 0; done < size;) {
+            const std::uint64_t at = address.value + done;
+            const std::uint32_t count = chunk(at, size - done);
+            const auto found = pages_.find(at >> 12);
+            if (found == pages_.end()) {
+                std::memset(bytes + done, 0, count);
+            } else {
+                std::memcpy(bytes + done, found->second.data() + (at & 0xFFF), count);
+            }
+            done += count;
         }
         return true;
     }
     bool write(PhysAddr address, const std::uint8_t* bytes, std::uint32_t size) override {
         if (aborts(address, size)) return false;
-        for (std::uint32_t i = 0; i < size; ++i)
-            pages_[(address.value + i) >> 12][(address.value + i) & 0xFFF] = bytes[i];
+        for (std::uint32_t done = 0; done < size;) {
+            const std::uint64_t at = address.value + done;
+            const std::uint32_t count = chunk(at, size - done);
+            std::memcpy(pages_[at >> 12].data() + (at & 0xFFF), bytes + done, count);
+            done += count;
+        }
         return true;
     }
     std::uint64_t load(std::uint64_t address, unsigned size = 8) {
@@ -100,6 +111,10 @@ public:
     }
 
 private:
+    static std::uint32_t chunk(std::uint64_t at, std::uint32_t left) {
+        const auto to_end = static_cast<std::uint32_t>(4096 - (at & 0xFFF));
+        return left < to_end ? left : to_end;
+    }
     bool aborts(PhysAddr address, std::uint32_t size) const {
         return address.value + size > limit || (address.value < abort_to && address.value + size > abort_from);
     }

@@ -49,8 +49,10 @@ bool Invalidation::covers(const CachedTranslation& entry) const {
         if (level != 0 && entry.level != level) return false;
     }
     // Bit 55 is the highest that tells addresses of one space apart: the bits above copy it or are ignored.
-    const std::uint64_t low = entry.va & low_mask(56);
-    const std::uint64_t high = low + low_mask(entry.log2_bytes);
+    // A stage 1 block that stage 2 breaks into pieces goes as a whole.
+    const unsigned log2_bytes = entry.leaf_log2_bytes > entry.log2_bytes ? entry.leaf_log2_bytes : entry.log2_bytes;
+    const std::uint64_t low = entry.va & low_mask(56) & ~low_mask(log2_bytes);
+    const std::uint64_t high = low + low_mask(log2_bytes);
     const std::uint64_t from = first & low_mask(56);
     const std::uint64_t to = from + (last - first);
     return low <= to && from <= high;

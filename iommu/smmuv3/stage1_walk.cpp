@@ -243,6 +243,8 @@ Progress Stage1Walk::leaf(Smmu& smmu, const Request& request, const StreamConfig
         output_.permissions.bits &=
             static_cast<std::uint8_t>(~(Permissions::kUserWrite | Permissions::kPrivilegedWrite));
     }
+    // E0PD holds for hits, too: an unprivileged one walks, and faults.
+    if (half.e0pd) output_.permissions.bits &= 0x38;
     output_.address = base + (va_ & low_mask(shift));
     output_.level = level_;
     output_.log2_bytes = static_cast<std::uint8_t>(shift);

@@ -423,6 +423,7 @@ bool Translation::finish_walk(Smmu& smmu) {
     entry.stream = config_.stream;
     entry.granule = first.granule;
     entry.level = first.level;
+    entry.leaf_log2_bytes = first.log2_bytes;
     entry.global = config_.s1 && first.global;
     if (config_.s1) {
         const unsigned half = select_half(config_.stage1, request_.address);
