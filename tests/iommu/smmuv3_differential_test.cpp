@@ -224,7 +224,12 @@ private:
                 const unsigned group_bits = contiguous_log2_entries(t.granule, level);
                 const std::uint64_t entries = level == t.level ? root_entries(t.granule, t.input_bits, level)
                                                                : std::uint64_t{1} << stride(t.granule);
-                const bool group = group_bits != 0 && rng_.chance(1, 6) && entries >= (1ULL << group_bits) && level > 1;
+                // The gigabyte of stage 1's tables is mapped page by page, so no group of stage 2 reaches it.
+                const std::uint64_t group_base = input & ~low_mask(shift + group_bits);
+                const bool near_tables =
+                    !stage1 && group_base < 0x80000000 && group_base + (1ULL << (shift + group_bits)) > 0x40000000;
+                const bool group = group_bits != 0 && rng_.chance(1, 6) && entries >= (1ULL << group_bits) &&
+                                   level > 1 && !near_tables;
                 const unsigned low = shift + (group ? group_bits : 0);
                 std::uint64_t out = random_output(t.output_bits, low);
                 if (stage1 && s.s2 && !s.pool.empty() && rng_.chance(9, 10)) {
