@@ -114,6 +114,7 @@ std::optional<IommuParams> iommu_preset(std::string_view name) {
         std::copy(std::begin(s2), std::end(s2), std::begin(walk.s2_entries));
         walk.replacement = Replacement::round_robin;
         params.one_port = true;
+        params.tbu.keep_order = true;
         return params;
     }
     if (name == "tiny") {

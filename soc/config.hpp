@@ -14,6 +14,7 @@
 #include "base/time.hpp"
 #include "firmware/description.hpp"
 #include "iommu/cache.hpp"
+#include "iommu/smmuv3/parameters.hpp"
 
 namespace xlate::soc {
 
@@ -52,6 +53,7 @@ struct TbuParams {
     CacheTiming main_tlb{{true, 512, 4, iommu::Replacement::lru}, Cycles{3}, 3};
     Cycles link_to_tcu{10};  ///< each message, one a cycle
     Cycles link_from_tcu{10};
+    bool keep_order = false;  ///< reads leave in the order in which they came, and so do writes; else a hit passes
 };
 
 /// Per level of one stage; 0 entries: that level is not cached.
@@ -80,11 +82,12 @@ struct TcuParams {
     SimTime interrupt_wire = ns(20);  ///< from the pulse to the CPU
 };
 
-/// How fast one IOMMU is. What it can do is in its ID registers.
+/// How fast one IOMMU is, and what it has (its ID registers).
 struct IommuParams {
     ClockPeriod clock;
     TbuParams tbu;  ///< every TBU alike
     TcuParams tcu;
+    iommu::smmuv3::Features features = iommu::smmuv3::qemu_like();
     bool one_port = false;  ///< translated traffic of all TBUs and the walks share one port to the interconnect
 };
 /// "mmu-600-like" (the default), "gem5-default", "tiny". Nothing if there is no such preset.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/bits.hpp"
 #include "base/error.hpp"
 
 namespace xlate::soc {
@@ -46,10 +47,14 @@ void Crossbar::map(std::uint64_t base, std::uint64_t size, unsigned target) {
 const Crossbar::Range* Crossbar::find(std::uint64_t address, std::uint64_t size) const {
     const auto above = std::upper_bound(ranges_.begin(), ranges_.end(), address,
                                         [](std::uint64_t a, const Range& range) { return a < range.base; });
-    if (above == ranges_.begin()) return nullptr;
-    const Range& range = *(above - 1);
-    return address <= range.last && size - 1 <= range.last - address ? &range : nullptr;
+    if (above != ranges_.begin()) {
+        const Range& range = *(above - 1);
+        if (address <= range.last && size - 1 <= range.last - address) return &range;
+    }
+    return address <= rest_.last && address >= rest_.base ? &rest_ : nullptr;
 }
+
+void Crossbar::map_rest(unsigned target) { rest_ = {0, low_mask(52), target}; }
 
 SimTime Crossbar::occupancy(const Transaction& transaction, bool carries_data) const {
     const std::uint64_t beats = carries_data ? (transaction.size() + params_.width_bytes - 1) / params_.width_bytes : 0;

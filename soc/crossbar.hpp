@@ -28,6 +28,8 @@ public:
     InitiatorPort& target(std::size_t index) { return *layers_[index]->port; }
     /// [base, base + size) leads to target number `target`. Ranges must not overlap. Before the simulation starts.
     void map(std::uint64_t base, std::uint64_t size, unsigned target);
+    /// What no range covers leads to `target`, instead of being refused.
+    void map_rest(unsigned target);
 
 private:
     struct Range {
@@ -72,6 +74,7 @@ private:
     const SimTime request_latency_;
     const SimTime response_latency_;
     std::vector<Range> ranges_;  ///< by base
+    Range rest_{1, 0, 0};        ///< of map_rest, none at first
     std::vector<std::unique_ptr<Layer>> layers_;
     std::vector<std::unique_ptr<Return>> returns_;
 };

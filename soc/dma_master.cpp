@@ -43,6 +43,12 @@ void DmaMaster::submit(Iova iova, std::uint64_t size, bool write, std::function<
 
 bool DmaMaster::idle() const { return in_flight_ == 0 && jobs_.empty() && !pattern_left(); }
 
+MasterStats DmaMaster::stats() const {
+    MasterStats result = stats_;
+    result.in_flight = in_flight_;
+    return result;
+}
+
 /// Something may have become possible: looks at it in phase `arrive`, so that all masters' requests of an instant
 /// are there before anybody chooses among them.
 void DmaMaster::consider() {

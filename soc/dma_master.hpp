@@ -51,7 +51,8 @@ public:
     /// Nothing in flight and nothing left to issue.
     bool idle() const;
 
-    const MasterStats& stats() const { return stats_; }
+    const std::string& device() const { return stats_.device; }
+    MasterStats stats() const;
 
     InitiatorPort port;
 

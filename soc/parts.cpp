@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "iommu/smmuv3/layout.hpp"
 
 namespace xlate::soc {
 
@@ -19,39 +20,113 @@ const char* prepare_systemc() {
     return "agenda";
 }
 
-std::vector<std::string> names_of(const std::vector<MasterConfig>& masters) {
+/// Collects who is connected to the crossbar before it is made: SystemC wants all ports then.
+class Connections {
+public:
+    std::size_t add(std::string name, InitiatorPort& port) {
+        names.push_back(std::move(name));
+        ports.push_back(&port);
+        return names.size() - 1;
+    }
     std::vector<std::string> names;
-    for (const MasterConfig& master : masters) names.push_back(master.device);
-    return names;
-}
+    std::vector<InitiatorPort*> ports;
+};
 
 }  // namespace
 
 Soc::Parts::Parts(const firmware::Description& from, const SocConfig& with)
     : description(from),
       config(with),
+      wiring(wire(from, with.masters)),
+      warnings(wiring.warnings),
       bytes(from.memory),
-      agenda(prepare_systemc()),
-      crossbar("crossbar", "crossbar", agenda, with.clock, with.interconnect, names_of(with.masters), {"memory"}),
-      memory("memory", "memory", agenda, with.memory, bytes) {
-    crossbar.target(0).socket.bind(memory.port.socket);
-    if (description.memory.empty()) {
-        warnings.push_back("the firmware names no memory: every address is memory");
-        crossbar.map(0, std::uint64_t{1} << 52, 0);
-    }
-    for (const firmware::MemoryRange& range : bytes.ranges()) crossbar.map(range.base, range.size, 0);
-    const DmaMaster::Context context{agenda, pool, stream, *this, trace};
-    for (const MasterConfig& master : config.masters) {
-        const std::string name = "master." + master.device;
-        masters.push_back(std::make_unique<DmaMaster>(systemc_name(name).c_str(), name, context, master, config.seed,
-                                                      config.payload));
-        masters.back()->port.socket.bind(crossbar.initiator(masters.size() - 1).socket);
-    }
+      agenda(prepare_systemc()) {
+    build();
     agenda.rank_components();
     agenda.limit(config.limits.max_time, config.limits.max_events);
 }
 
 Soc::Parts::~Parts() = default;
+
+const IommuParams& Soc::Parts::params_of(const IommuSite& site) const {
+    const auto own = config.iommus.find(site.path);
+    return own == config.iommus.end() ? config.iommu : own->second;
+}
+
+void Soc::Parts::build() {
+    Connections initiators;
+    std::vector<std::string> targets{"memory"};
+
+    machine = std::make_unique<TimedMachine>("cpus", agenda, pool, bytes, config.cpu,
+                                             [this](const std::string& device) { return find_master(device); });
+    const std::vector<std::string> cpus = TimedMachine::cpu_names(config.cpu);
+    for (std::size_t i = 0; i < cpus.size(); ++i) initiators.add(cpus[i], machine->port(i));
+
+    const SmmuDevice::Context iommu_context{agenda, pool, stream, *machine, trace};
+    for (const IommuSite& site : wiring.iommus) {
+        const IommuParams& params = params_of(site);
+        iommus.push_back(
+            std::make_unique<SmmuDevice>(systemc_name(site.name).c_str(), iommu_context, site, params, config.seed));
+        const auto names = SmmuDevice::bus_port_names(params, site.tbus);
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            initiators.add(site.name + "_" + names[i], iommus.back()->bus_port(i).port);
+        }
+        targets.push_back(site.name);
+    }
+
+    const DmaMaster::Context master_context{agenda, pool, stream, *this, trace};
+    for (std::size_t i = 0; i < config.masters.size(); ++i) {
+        const MasterConfig& master = config.masters[i];
+        const std::string name = "master." + master.device;
+        masters.push_back(std::make_unique<DmaMaster>(systemc_name(name).c_str(), name, master_context, master,
+                                                      config.seed, config.payload));
+        const Attachment& attachment = wiring.masters[i];
+        masters.back()->set_stream(attachment.stream);
+        if (wiring.pcie_of[i]) continue;
+        if (attachment.iommu) {
+            masters.back()->port.socket.bind(iommus[*attachment.iommu]->tbu(wiring.tbu_of[i]).port.socket);
+        } else {
+            initiators.add(name, masters.back()->port);
+        }
+    }
+
+    for (const PcieSite& site : wiring.pcie) {
+        std::vector<std::string> endpoints;
+        for (const std::size_t master : site.masters) endpoints.push_back(config.masters[master].device);
+        const std::string name = "pcie." + site.name;
+        pcie.push_back(std::make_unique<PcieRoot>(systemc_name(name).c_str(), name, agenda, config.pcie, endpoints,
+                                                  site.exit_of, site.exits.size()));
+        PcieRoot& root = *pcie.back();
+        for (std::size_t i = 0; i < site.masters.size(); ++i) {
+            masters[site.masters[i]]->port.socket.bind(root.endpoint(i).socket);
+        }
+        for (std::size_t i = 0; i < site.exits.size(); ++i) {
+            const PcieSite::Exit& exit = site.exits[i];
+            if (exit.iommu) {
+                root.exit(i).socket.bind(iommus[*exit.iommu]->tbu(exit.tbu).port.socket);
+            } else {
+                initiators.add(name, root.exit(i));
+            }
+        }
+    }
+
+    memory = std::make_unique<Memory>("memory", "memory", agenda, config.memory, bytes);
+    crossbar = std::make_unique<Crossbar>("crossbar", "crossbar", agenda, config.clock, config.interconnect,
+                                          initiators.names, targets);
+    for (std::size_t i = 0; i < initiators.ports.size(); ++i) {
+        initiators.ports[i]->socket.bind(crossbar->initiator(i).socket);
+    }
+    crossbar->target(0).socket.bind(memory->port.socket);
+    for (std::size_t i = 0; i < iommus.size(); ++i) {
+        crossbar->target(i + 1).socket.bind(iommus[i]->registers.socket);
+        crossbar->map(wiring.iommus[i].base, iommu::smmuv3::kRegisterBytes, static_cast<unsigned>(i + 1));
+    }
+    if (description.memory.empty()) {
+        warnings.push_back("the firmware names no memory: every address that is no register is memory");
+        crossbar->map_rest(0);
+    }
+    for (const firmware::MemoryRange& range : bytes.ranges()) crossbar->map(range.base, range.size, 0);
+}
 
 Outcome Soc::Parts::run() {
     XLATE_CHECK(!ran, "a Soc runs once");
@@ -67,7 +142,6 @@ Outcome Soc::Parts::run() {
         case Agenda::Stop::none:
             break;
     }
-    XLATE_CHECK(pool.outstanding() == 0, std::to_string(pool.outstanding()) + " transactions never ended");
     return Outcome::finished;
 }
 
@@ -76,16 +150,28 @@ SocStats Soc::Parts::stats() const {
     result.end = agenda.now();
     result.events = agenda.fired();
     result.digest = stream.value();
+    for (const auto& iommu : iommus) result.iommus.push_back(iommu->stats());
     for (const auto& master : masters) result.masters.push_back(master->stats());
     result.faults = faults;
     result.faults_total = faults_total;
+    result.transactions_lost = pool.outstanding();
     return result;
 }
 
 DmaMaster* Soc::Parts::find_master(const std::string& device) {
-    const auto at = std::find_if(masters.begin(), masters.end(),
-                                 [&](const auto& master) { return master->stats().device == device; });
+    const auto at =
+        std::find_if(masters.begin(), masters.end(), [&](const auto& master) { return master->device() == device; });
     return at == masters.end() ? nullptr : at->get();
+}
+
+SmmuDevice* Soc::Parts::find_iommu(PhysAddr address, std::uint32_t& offset) {
+    for (std::size_t i = 0; i < iommus.size(); ++i) {
+        const std::uint64_t base = wiring.iommus[i].base;
+        if (address.value < base || address.value - base >= iommu::smmuv3::kRegisterBytes) continue;
+        offset = static_cast<std::uint32_t>(address.value - base);
+        return iommus[i].get();
+    }
+    return nullptr;
 }
 
 void Soc::Parts::on_fault(const std::string& device, const Transaction& transaction) {
@@ -95,8 +181,14 @@ void Soc::Parts::on_fault(const std::string& device, const Transaction& transact
     record.time = agenda.now();
     record.id = value(transaction.stream);
     record.iova = transaction.iova;
-    record.reason = "DECODE_ERROR";
     record.device = device;
+    record.reason = "DECODE_ERROR";
+    if (transaction.refused_by != nullptr) {
+        record.iommu = *transaction.refused_by;
+        record.reason = transaction.fault == 0
+                            ? "ABORT"
+                            : iommu::smmuv3::name(static_cast<iommu::smmuv3::EventCode>(transaction.fault));
+    }
     faults.push_back(std::move(record));
 }
 

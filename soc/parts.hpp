@@ -1,8 +1,8 @@
 // Everything that a Soc owns, wired up from firmware and config.
 #pragma once
 
-#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,8 +11,12 @@
 #include "soc/dma_master.hpp"
 #include "soc/event_stream.hpp"
 #include "soc/memory.hpp"
+#include "soc/pcie_root.hpp"
 #include "soc/physical_memory.hpp"
+#include "soc/smmu_device.hpp"
 #include "soc/soc.hpp"
+#include "soc/timed_machine.hpp"
+#include "soc/wiring.hpp"
 
 namespace xlate::soc {
 
@@ -23,10 +27,13 @@ struct Soc::Parts : FaultListener {
     Outcome run();
     SocStats stats() const;
     DmaMaster* find_master(const std::string& device);
+    /// The SMMU whose registers hold `address`.
+    SmmuDevice* find_iommu(PhysAddr address, std::uint32_t& offset);
     void on_fault(const std::string& device, const Transaction& transaction) override;
 
     const firmware::Description& description;
     const SocConfig config;
+    const Wiring wiring;
     std::vector<std::string> warnings;
     TraceSink* trace = nullptr;
     std::vector<FaultRecord> faults;
@@ -37,9 +44,16 @@ struct Soc::Parts : FaultListener {
     PhysicalMemory bytes;
     EventStream stream;
     Agenda agenda;
-    Crossbar crossbar;
-    Memory memory;
+    std::unique_ptr<TimedMachine> machine;
+    std::vector<std::unique_ptr<SmmuDevice>> iommus;  ///< as Wiring::iommus
+    std::vector<std::unique_ptr<PcieRoot>> pcie;      ///< as Wiring::pcie
     std::vector<std::unique_ptr<DmaMaster>> masters;  ///< in the order of the config
+    std::unique_ptr<Memory> memory;
+    std::unique_ptr<Crossbar> crossbar;
+
+private:
+    void build();
+    const IommuParams& params_of(const IommuSite& site) const;
 };
 
 }  // namespace xlate::soc

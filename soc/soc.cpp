@@ -3,6 +3,7 @@
 #include <systemc>
 
 #include "base/error.hpp"
+#include "kernel-model/core/kernel.hpp"
 #include "soc/parts.hpp"
 
 namespace xlate::soc {
@@ -32,6 +33,21 @@ bool Soc::poke(PhysAddr address, const std::uint8_t* bytes, std::size_t size) {
     if (!parts_->bytes.contains(address, size)) return false;
     parts_->bytes.write(address, bytes, size);
     return true;
+}
+
+kernel::Machine& Soc::machine() { return *parts_->machine; }
+void Soc::attach(kernel::Kernel& kernel) { parts_->machine->attach(kernel.sched); }
+
+std::uint64_t Soc::peek_register(PhysAddr address, unsigned size) const {
+    std::uint32_t offset = 0;
+    const SmmuDevice* iommu = parts_->find_iommu(address, offset);
+    return iommu == nullptr ? 0 : iommu->peek(offset, size);
+}
+
+void Soc::poke_register(PhysAddr address, unsigned size, std::uint64_t value) {
+    std::uint32_t offset = 0;
+    SmmuDevice* iommu = parts_->find_iommu(address, offset);
+    if (iommu != nullptr) iommu->poke(offset, size, value);
 }
 
 void Soc::start_master(const std::string& device, Iova iova, std::uint64_t size) {

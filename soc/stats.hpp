@@ -82,6 +82,7 @@ struct SocStats {
     std::vector<MasterStats> masters;  ///< in the order of SocConfig::masters
     std::vector<FaultRecord> faults;   ///< in order of time; the first kMaxFaultRecords
     std::uint64_t faults_total = 0;
+    std::uint64_t transactions_lost = 0;  ///< given out and not back: those in flight at a limit, else 0
 };
 
 }  // namespace xlate::soc

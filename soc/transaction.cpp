@@ -21,6 +21,7 @@ void Transaction::copy_from(const tlm::tlm_extension_base& other) {
     number = from.number;
     iova = from.iova;
     fault = from.fault;
+    refused_by = from.refused_by;
     ledger = from.ledger;
 }
 
@@ -56,6 +57,7 @@ void Transaction::reset() {
     number = 0;
     iova = 0;
     fault = 0;
+    refused_by = nullptr;
     next = nullptr;
     since = {};
     holder_data = nullptr;

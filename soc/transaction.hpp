@@ -39,8 +39,9 @@ public:
     std::uint64_t number = 0;       ///< the initiator's own count
 
     // What came of it.
-    std::uint64_t iova = 0;   ///< address as the master sent it
-    std::uint16_t fault = 0;  ///< the IOMMU's code; 0: none, or an error without a record
+    std::uint64_t iova = 0;                   ///< address as the master sent it
+    const std::string* refused_by = nullptr;  ///< the component that refused it, if that was not the bus
+    std::uint16_t fault = 0;                  ///< the IOMMU's code; 0: none, or an error without a record
     Ledger ledger;
 
     // Lent to the current holder.
@@ -55,6 +56,7 @@ public:
     /// Way back: each interconnect notes the port that the request came from.
     void push_route(std::uint16_t port);
     std::uint16_t pop_route();
+    std::uint16_t last_route() const { return route_[hops_ - 1]; }
 
     tlm::tlm_generic_payload& payload() { return *payload_; }
     const tlm::tlm_generic_payload& payload() const { return *payload_; }

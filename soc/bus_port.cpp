@@ -1,0 +1,97 @@
+#include "soc/bus_port.hpp"
+
+#include <algorithm>
+
+#include "base/bits.hpp"
+
+namespace xlate::soc {
+
+using iommu::AccessKind;
+
+BusPort::BusPort(const std::string& name, Agenda& agenda, const Component& component, TransactionPool& pool,
+                 TrafficOwner& owner, ClockPeriod clock, std::uint32_t width_bytes)
+    : port(name, *this, 0),
+      component_(component),
+      pool_(pool),
+      owner_(owner),
+      clock_(clock),
+      width_bytes_(width_bytes),
+      wire_(agenda, component, 1) {}
+
+void BusPort::access(BusClient& client, const iommu::MemoryAccess& access, Visitor::Next next) {
+    client.access = &access;
+    client.after_access = next;
+    client.bus = this;
+    wire_.enter(client, beats(access.size, access.kind == AccessKind::write), &BusPort::start_access);
+}
+
+void BusPort::start_access(Visitor& visitor) {
+    auto& client = static_cast<BusClient&>(visitor);
+    BusPort& bus = *client.bus;
+    const iommu::MemoryAccess& access = *client.access;
+    const bool write = access.kind == AccessKind::write;
+    Transaction& transaction =
+        bus.pool_.take(write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND, access.address, access.size, true);
+    if (write) std::copy_n(access.data.begin(), access.size, transaction.payload().get_data_ptr());
+    transaction.source_rank = bus.component_.rank();
+    transaction.number = bus.count_++;
+    transaction.holder_data = &client;
+    bus.send(transaction, kOwnAccess);
+}
+
+void BusPort::send(Transaction& transaction, std::uint16_t tag) {
+    transaction.push_route(tag);
+    put(transaction);
+}
+
+void BusPort::put(Transaction& transaction) {
+    if (at_door_.empty() && port.free()) {
+        port.send(transaction);
+    } else {
+        at_door_.push_back(&transaction);
+    }
+}
+
+void BusPort::on_accepted(unsigned) {
+    while (!at_door_.empty() && port.free()) {
+        Transaction& next = *at_door_.front();
+        at_door_.pop_front();
+        port.send(next);
+    }
+}
+
+void BusPort::on_response(unsigned, Transaction& transaction) {
+    const std::uint16_t tag = transaction.pop_route();
+    if (tag != kOwnAccess) {
+        owner_.returned(tag, transaction);
+        return;
+    }
+    auto& client = *static_cast<BusClient*>(transaction.holder_data);
+    client.reply.abort = !transaction.ok();
+    if (!transaction.write() && transaction.ok()) {
+        std::copy_n(transaction.payload().get_data_ptr(), transaction.size(), client.reply.data.begin());
+        if (client.access->kind == AccessKind::compare_and_swap) finish_swap(client);
+    }
+    pool_.give_back(transaction);
+    client.after_access(client);
+}
+
+/// The second half of an atomic access happens at memory, in the instant of the first as others see it.
+void BusPort::finish_swap(BusClient& client) {
+    const iommu::MemoryAccess& access = *client.access;
+    std::uint8_t bytes[8] = {};
+    tlm::tlm_generic_payload now;
+    now.set_read();
+    now.set_address(access.address.value);
+    now.set_data_ptr(bytes);
+    now.set_data_length(access.size);
+    now.set_streaming_width(access.size);
+    client.reply.abort = port.socket->transport_dbg(now) != access.size;
+    std::copy_n(bytes, access.size, client.reply.data.begin());
+    if (client.reply.abort || load_le(bytes, access.size) != access.expected) return;
+    std::copy_n(access.data.begin(), access.size, bytes);
+    now.set_write();
+    port.socket->transport_dbg(now);
+}
+
+}  // namespace xlate::soc

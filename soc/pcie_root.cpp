@@ -1,0 +1,94 @@
+#include "soc/pcie_root.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+
+namespace xlate::soc {
+
+PcieRoot::PcieRoot(const sc_core::sc_module_name& module_name, const std::string& name, Agenda& agenda,
+                   const PcieParams& params, const std::vector<std::string>& endpoints,
+                   const std::vector<std::size_t>& exit_of, std::size_t exits)
+    : sc_core::sc_module(module_name), Component(name), agenda_(agenda), params_(params), exit_of_(exit_of) {
+    agenda_.add_component(*this);
+    for (std::size_t i = 0; i < endpoints.size(); ++i) {
+        endpoints_.push_back(
+            std::make_unique<TargetPort>(systemc_name("from_" + endpoints[i]), *this, static_cast<unsigned>(i)));
+    }
+    for (std::size_t i = 0; i < exits; ++i) {
+        exits_.push_back(std::make_unique<Exit>("exit_" + std::to_string(i), *this, static_cast<unsigned>(i)));
+    }
+    choose_.bind<&PcieRoot::choose>(this);
+}
+
+SimTime PcieRoot::on_wire(const Transaction& transaction, bool data) const {
+    if (params_.bandwidth_bytes_per_s == 0) return {};
+    const std::uint64_t bytes = params_.header_bytes + (data ? transaction.size() : 0);
+    return {(bytes * kFsPerSecond + params_.bandwidth_bytes_per_s - 1) / params_.bandwidth_bytes_per_s};
+}
+
+bool PcieRoot::on_request(unsigned port, Transaction& transaction) {
+    transaction.push_route(static_cast<std::uint16_t>(port));
+    transaction.since = agenda_.now();
+    waiting_.push_back(&transaction);
+    if (!choose_.scheduled()) agenda_.schedule(choose_, std::max(agenda_.now(), up_free_), Phase::decide, *this);
+    return true;
+}
+
+void PcieRoot::choose() {
+    const auto goes_before = [](const Transaction* a, const Transaction* b) {
+        if (a->priority != b->priority) return a->priority > b->priority;
+        if (a->since != b->since) return a->since < b->since;
+        if (a->source_rank != b->source_rank) return a->source_rank < b->source_rank;
+        return a->number < b->number;
+    };
+    const auto first = std::min_element(waiting_.begin(), waiting_.end(), goes_before);
+    Transaction& chosen = **first;
+    waiting_.erase(first);
+    up_free_ = agenda_.now() + on_wire(chosen, chosen.write());
+    chosen.step.bind(this, &PcieRoot::arrived_up);
+    agenda_.schedule(chosen.step, up_free_ + params_.link_latency, Phase::arrive, *this);
+    if (!waiting_.empty()) agenda_.schedule(choose_, up_free_, Phase::decide, *this);
+}
+
+void PcieRoot::arrived_up(void* owner, AgendaEntry& entry) {
+    auto& root = *static_cast<PcieRoot*>(owner);
+    Transaction& transaction = Transaction::of_step(entry);
+    transaction.ledger.charge(Part::link, root.agenda_.now());
+    Exit& exit = *root.exits_[root.exit_of_[transaction.last_route()]];
+    if (exit.at_door.empty() && exit.port.free()) {
+        exit.port.send(transaction);
+    } else {
+        exit.at_door.push_back(&transaction);
+    }
+}
+
+void PcieRoot::on_accepted(unsigned port) {
+    Exit& exit = *exits_[port];
+    while (!exit.at_door.empty() && exit.port.free()) {
+        Transaction& next = *exit.at_door.front();
+        exit.at_door.pop_front();
+        exit.port.send(next);
+    }
+}
+
+void PcieRoot::on_response(unsigned, Transaction& transaction) {
+    transaction.ledger.charge(Part::response, agenda_.now());
+    const SimTime start = std::max(agenda_.now(), down_free_);
+    down_free_ = start + on_wire(transaction, !transaction.write() && transaction.ok());
+    transaction.step.bind(this, &PcieRoot::arrived_down);
+    agenda_.schedule(transaction.step, down_free_ + params_.link_latency, Phase::arrive, *this);
+}
+
+void PcieRoot::arrived_down(void* owner, AgendaEntry& entry) {
+    auto& root = *static_cast<PcieRoot*>(owner);
+    Transaction& transaction = Transaction::of_step(entry);
+    transaction.ledger.charge(Part::link, root.agenda_.now());
+    root.endpoints_[transaction.pop_route()]->respond(transaction);
+}
+
+unsigned PcieRoot::on_debug(unsigned port, tlm::tlm_generic_payload& payload) {
+    return exits_[exit_of_[port]]->port.socket->transport_dbg(payload);
+}
+
+}  // namespace xlate::soc

@@ -1,0 +1,165 @@
+// An SMMUv3 in time: TBUs around one TCU. What it does is iommu/smmuv3's; when it happens is decided here.
+//   ports       one target port a TBU, one target port for registers, one or more initiator ports (BusPort)
+//   TCU         translation slots, configuration cache, TLB, walk caches, walk slots, one walker cycle at a time
+//   commands    fetched over the bus, decoded, broadcast to the TBUs by the links; SYNC waits until the TBUs have
+//               applied all earlier invalidations and all older translations have come back from memory
+//   outputs     event records and messages are bus writes; wires reach the CPU after a delay
+// Not modelled: DVM, prefetch, priorities inside the TCU, several commands in one fetch.
+// Source: shared/spec/iommu-anchors.md section B1 (structure and order), shared/spec/iommu-hardware.md section 1.
+#pragma once
+
+#include <systemc>
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "firmware/description.hpp"
+#include "iommu/smmuv3/smmu.hpp"
+#include "soc/event_stream.hpp"
+#include "soc/tbu.hpp"
+#include "soc/trace.hpp"
+#include "soc/wiring.hpp"
+
+namespace xlate::soc {
+
+/// Where interrupts arrive, in phase `act`.
+class InterruptSink {
+public:
+    virtual ~InterruptSink() = default;
+    virtual void on_interrupt(firmware::NodeIndex device, const char* name) = 0;
+};
+
+class SmmuDevice final : public sc_core::sc_module,
+                         public Component,
+                         public Target,
+                         public TrafficOwner,
+                         public iommu::smmuv3::InvalidationSink {
+public:
+    struct Context {
+        Agenda& agenda;
+        TransactionPool& pool;
+        EventStream& stream;
+        InterruptSink& interrupts;
+        TraceSink*& trace;
+    };
+    SmmuDevice(const sc_core::sc_module_name& module_name, const Context& context, const IommuSite& site,
+               const IommuParams& params, std::uint64_t seed);
+    ~SmmuDevice() override;
+
+    TargetPort registers;
+    Tbu& tbu(std::size_t index) { return *tbus_[index]; }
+    /// Initiator ports towards the interconnect.
+    std::size_t bus_ports() const { return ports_.size(); }
+    BusPort& bus_port(std::size_t index) { return *ports_[index]; }
+    static std::vector<std::string> bus_port_names(const IommuParams& params, const std::vector<std::string>& tbus);
+
+    IommuStats stats() const;
+    /// A register without time; side effects happen as after a timed access.
+    std::uint64_t peek(std::uint32_t offset, unsigned size) const { return smmu_.read_register(offset, size); }
+    void poke(std::uint32_t offset, unsigned size, std::uint64_t value);
+
+    // For the TBUs.
+    Agenda& agenda() { return context_.agenda; }
+    std::uint32_t epoch() const { return smmu_.epoch(); }
+    bool enabled() const;
+    void translate(TranslationJob& job);
+    void decide_globally(TranslationJob& job);
+    /// Everything between a TBU's port and the return from memory counts as in flight, in one of two generations:
+    /// a SYNC starts a new one and waits for the end of the old.
+    void enter_flight(TranslationJob& job);
+    void leave_flight(bool generation);
+
+private:
+    template <void (SmmuDevice::*Step)(TranslationJob&)>
+    static void go(Visitor& visitor);
+    template <void (SmmuDevice::*Step)()>
+    static void on(Visitor& visitor);
+    struct Engine : BusClient {  ///< one of the SMMU's own machines: commands, outputs, address operations
+        SmmuDevice* device = nullptr;
+        bool running = false;
+    };
+    struct Message : AgendaEntry {  ///< an invalidation on its way to a TBU and back
+        SmmuDevice* device = nullptr;
+        Tbu* tbu = nullptr;
+        iommu::smmuv3::Invalidation invalidation;
+        bool applied = false;
+    };
+    struct Wire : AgendaEntry {
+        SmmuDevice* device = nullptr;
+        iommu::smmuv3::Interrupt interrupt = iommu::smmuv3::Interrupt::gerror;
+    };
+
+    bool on_request(unsigned, Transaction& transaction) override;
+    unsigned on_debug(unsigned, tlm::tlm_generic_payload& payload) override;
+    void returned(std::uint16_t tag, Transaction& transaction) override;
+    void invalidate(const iommu::smmuv3::Invalidation& invalidation) override;
+
+    static void register_step(void* owner, AgendaEntry& entry);
+    void access_register(Transaction& transaction);
+
+    void charge(TranslationJob& job, Part part);
+    void send_link(TranslationJob& job);
+    void cross_link(TranslationJob& job);
+    void begin_engine(TranslationJob& job);
+    void run(TranslationJob& job);
+    void on_lookup(TranslationJob& job, const iommu::Lookup& lookup);
+    void looked_up(TranslationJob& job);
+    void start_walk(TranslationJob& job);
+    void first_fetch(TranslationJob& job);
+    void fetch(TranslationJob& job);
+    void fetched(TranslationJob& job);
+    void resumed_walk(TranslationJob& job);
+    void end_walk(TranslationJob& job);
+    void finish(TranslationJob& job, const iommu::Result& result);
+    void send_back(TranslationJob& job);
+    void arrived_back(TranslationJob& job);
+
+    void kick();
+    void step_commands();
+    void command_fetched();
+    void step_outputs();
+    void step_gatos();
+    void check_sync();
+    void schedule_ack();
+    void ack();
+    void after_engine();
+    void message_step(Message& message);
+
+    Context context_;
+    const IommuSite site_;
+    const IommuParams params_;
+    const ClockPeriod clock_;
+    iommu::smmuv3::Smmu smmu_;
+    std::vector<std::unique_ptr<BusPort>> ports_;
+    std::vector<std::unique_ptr<Tbu>> tbus_;
+
+    Credits xlate_slots_;
+    Credits walk_slots_;
+    Station config_;
+    Station tlb_;
+    Station ipa_;
+    Station walk_cache_;
+    Station cycle_;
+
+    SimTime register_free_;
+    Engine commands_;
+    Engine outputs_;
+    Engine gatos_;
+    AgendaEntry ack_;
+    std::array<Wire, 4> wires_;
+    std::deque<Message> messages_;
+    std::vector<Message*> free_messages_;
+    std::uint32_t messages_out_ = 0;
+    std::vector<TranslationJob*> stalled_;
+
+    std::uint64_t in_flight_[2] = {0, 0};
+    bool generation_ = false;
+    bool syncing_ = false;
+    SimTime sync_start_;
+
+    IommuStats counts_;  ///< those that are counted here
+};
+
+}  // namespace xlate::soc

@@ -1,0 +1,288 @@
+#include "soc/tbu.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "soc/smmu_device.hpp"
+
+namespace xlate::soc {
+
+using iommu::CachedTranslation;
+using iommu::Permissions;
+using iommu::Request;
+using iommu::smmuv3::TlbTagging;
+
+namespace {
+
+bool allows(const CachedTranslation& entry, const Transaction& transaction) {
+    Request request;
+    request.write = transaction.write();
+    request.instruction = transaction.instruction && !request.write;
+    request.privileged = transaction.privileged;
+    return entry.permissions.allows(request);
+}
+
+}  // namespace
+
+Tbu::Tbu(SmmuDevice& device, const std::string& name, unsigned number, const TbuParams& params, ClockPeriod clock,
+         std::uint64_t seed, BusPort& out)
+    : port(systemc_name("tbu_" + name), *this, number),
+      device_(device),
+      name_(name),
+      number_(number),
+      params_(params),
+      clock_(clock),
+      out_(out),
+      micro_tlb_({params.micro_tlb.shape, TlbTagging::stream}, seed,
+                 device.component_name() + "." + name + ".micro_tlb"),
+      main_tlb_({params.main_tlb.shape, TlbTagging::stream}, seed, device.component_name() + "." + name + ".main_tlb"),
+      wire_(device.agenda(), device, 1),
+      micro_(device.agenda(), device, params.micro_tlb.slots),
+      main_(device.agenda(), device, params.main_tlb.slots),
+      link_to_tcu_(device.agenda(), device, 1),
+      link_from_tcu_(device.agenda(), device, 1),
+      beats_free_(params.write_buffer_beats) {
+    for (std::uint32_t i = 0; i < params.xlate_slots; ++i) {
+        jobs_.push_back(std::make_unique<TranslationJob>());
+        jobs_.back()->tbu = this;
+        jobs_.back()->number = i;
+        free_jobs_.push_back(jobs_.back().get());
+    }
+}
+
+void Tbu::charge(TranslationJob& job, Part part) { job.transaction->ledger.charge(part, device_.agenda().now()); }
+
+std::uint32_t Tbu::beats(const Transaction& transaction) const {
+    if (!transaction.write()) return 0;
+    return (transaction.size() + params_.port_width_bytes - 1) / params_.port_width_bytes;
+}
+
+bool Tbu::has_room(const Transaction& transaction) const {
+    // A write that is larger than the whole buffer goes when the buffer is empty.
+    const std::uint32_t needed = std::min(beats(transaction), params_.write_buffer_beats);
+    return !free_jobs_.empty() && needed <= beats_free_;
+}
+
+bool Tbu::on_request(unsigned, Transaction& transaction) {
+    if (!has_room(transaction)) {
+        at_door_ = &transaction;
+        return false;
+    }
+    begin(transaction);
+    return true;
+}
+
+void Tbu::begin(Transaction& transaction) {
+    TranslationJob& job = *free_jobs_.back();
+    free_jobs_.pop_back();
+    beats_free_ -= std::min(beats(transaction), params_.write_buffer_beats);
+    job.transaction = &transaction;
+    job.stream = iommu::stream_tag(transaction.stream, transaction.substream);
+    job.page = transaction.address() >> 12;
+    job.merged = false;
+    job.ready = false;
+    charge(job, Part::iommu_queue);
+    wire_.enter(job, clock_ * Cycles{std::max(1U, beats(transaction))}, &go<&Tbu::arrived>);
+}
+
+void Tbu::arrived(TranslationJob& job) {
+    charge(job, Part::issue);
+    job.received = device_.agenda().now();
+    ++translations_;
+    device_.enter_flight(job);
+    if (params_.keep_order) order_[job.transaction->write() ? 1 : 0].push_back(&job);
+    if (!device_.enabled()) {
+        wait_for(device_.agenda(), device_, job, clock_ * Cycles{1}, &go<&Tbu::globally>);
+    } else if (micro_tlb_.enabled()) {
+        micro_.enter(job, clock_ * params_.micro_tlb.latency, &go<&Tbu::micro_looked_up>);
+    } else {
+        look_up_main(job);
+    }
+}
+
+/// SMMUEN is off: global bypass or abort; no look-up, no TCU.
+void Tbu::globally(TranslationJob& job) {
+    charge(job, Part::iommu_queue);
+    device_.decide_globally(job);
+    translated(job);
+}
+
+void Tbu::micro_looked_up(TranslationJob& job) {
+    charge(job, Part::micro_tlb);
+    const CachedTranslation* entry = micro_tlb_.lookup(job.stream, job.transaction->address());
+    // A hit that does not allow the access says nothing: the tables may, or the TCU records the fault.
+    if (entry != nullptr && allows(*entry, *job.transaction)) {
+        hit(job, *entry);
+    } else {
+        look_up_main(job);
+    }
+}
+
+void Tbu::look_up_main(TranslationJob& job) {
+    if (main_tlb_.enabled()) {
+        main_.enter(job, clock_ * params_.main_tlb.latency, &go<&Tbu::main_looked_up>);
+    } else {
+        hold_or_ask(job);
+    }
+}
+
+void Tbu::main_looked_up(TranslationJob& job) {
+    charge(job, Part::main_tlb);
+    const CachedTranslation* entry = main_tlb_.lookup(job.stream, job.transaction->address());
+    if (entry != nullptr && allows(*entry, *job.transaction)) {
+        micro_tlb_.fill(*entry);
+        hit(job, *entry);
+    } else {
+        hold_or_ask(job);
+    }
+}
+
+void Tbu::hit(TranslationJob& job, const CachedTranslation& entry) {
+    job.result.response = iommu::Response::ok;
+    job.result.fault = 0;
+    job.result.pa = PhysAddr{entry.pa + (job.transaction->address() & low_mask(entry.log2_bytes))};
+    translated(job);
+}
+
+void Tbu::hold_or_ask(TranslationJob& job) {
+    const bool asked = std::any_of(asking_.begin(), asking_.end(), [&](const TranslationJob* other) {
+        return other->page == job.page && other->stream == job.stream;
+    });
+    if (asked) {
+        if (!job.merged) ++merged_;
+        job.merged = true;
+        holding_.push_back(&job);
+        return;
+    }
+    asking_.push_back(&job);
+    device_.translate(job);
+}
+
+void Tbu::release_page(TranslationJob& job) {
+    asking_.erase(std::find(asking_.begin(), asking_.end(), &job));
+    // They look again: the entry may be there, or one of them asks next.
+    std::vector<TranslationJob*> again;
+    for (TranslationJob* other : holding_) {
+        if (other->page == job.page && other->stream == job.stream) again.push_back(other);
+    }
+    if (again.empty()) return;
+    holding_.erase(std::remove_if(holding_.begin(), holding_.end(),
+                                  [&](const TranslationJob* other) {
+                                      return other->page == job.page && other->stream == job.stream;
+                                  }),
+                   holding_.end());
+    for (TranslationJob* other : again) {
+        charge(*other, Part::iommu_queue);
+        look_up_main(*other);
+    }
+}
+
+void Tbu::answered(TranslationJob& job) {
+    const iommu::Result& result = job.result;
+    if (result.response == iommu::Response::ok && result.fault == 0 && result.cacheable &&
+        result.epoch == device_.epoch()) {
+        main_tlb_.fill(result.entry);
+        micro_tlb_.fill(result.entry);
+    }
+    release_page(job);
+    translated(job);
+}
+
+void Tbu::translated(TranslationJob& job) {
+    job.ready = true;
+    if (!params_.keep_order) {
+        depart(job);
+        return;
+    }
+    let_go();
+}
+
+/// In order: reads among themselves, writes among themselves.
+void Tbu::let_go() {
+    for (std::vector<TranslationJob*>& queue : order_) {
+        while (!queue.empty() && queue.front()->ready) {
+            TranslationJob& first = *queue.front();
+            queue.erase(queue.begin());
+            depart(first);
+        }
+    }
+}
+
+void Tbu::depart(TranslationJob& job) {
+    charge(job, Part::iommu_queue);
+    if (job.result.response != iommu::Response::ok) {
+        refuse(job);
+        return;
+    }
+    const Transaction& transaction = *job.transaction;
+    out_.wire().enter(job, out_.beats(transaction.size(), transaction.write()), &go<&Tbu::left>);
+}
+
+void Tbu::left(TranslationJob& job) {
+    Transaction& transaction = *job.transaction;
+    charge(job, Part::link);
+    latency_.add(device_.agenda().now() - job.received);
+    transaction.payload().set_address(job.result.pa.value);
+    const auto tag = static_cast<std::uint16_t>(number_ | (job.generation ? 0x4000U : 0U));
+    free_slot(job);
+    out_.send(transaction, tag);
+}
+
+void Tbu::refuse(TranslationJob& job) {
+    Transaction& transaction = *job.transaction;
+    latency_.add(device_.agenda().now() - job.received);
+    ++faults_;
+    transaction.fault = job.result.fault;
+    transaction.refused_by = &device_.component_name();
+    if (job.result.response == iommu::Response::read_zero_write_ignored) {
+        // The client sees a good answer: zeros, or a write that went nowhere.
+        if (!transaction.write() && transaction.moves_data()) {
+            std::fill_n(transaction.payload().get_data_ptr(), transaction.size(), std::uint8_t{0});
+        }
+        transaction.set_response(tlm::TLM_OK_RESPONSE);
+    } else {
+        transaction.set_response(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    }
+    device_.leave_flight(job.generation);
+    free_slot(job);
+    port.respond(transaction);
+}
+
+void Tbu::free_slot(TranslationJob& job) {
+    beats_free_ += std::min(beats(*job.transaction), params_.write_buffer_beats);
+    job.transaction = nullptr;
+    free_jobs_.push_back(&job);
+    if (at_door_ == nullptr || !has_room(*at_door_)) return;
+    Transaction& waiting = *at_door_;
+    at_door_ = nullptr;
+    begin(waiting);
+    port.accept(waiting);
+}
+
+void Tbu::returned(Transaction& transaction) {
+    transaction.payload().set_address(transaction.iova);
+    port.respond(transaction);
+}
+
+void Tbu::invalidate(const iommu::smmuv3::Invalidation& invalidation) {
+    micro_tlb_.invalidate(invalidation);
+    main_tlb_.invalidate(invalidation);
+}
+
+unsigned Tbu::on_debug(unsigned, tlm::tlm_generic_payload&) { return 0; }
+
+void Tbu::add_to(IommuStats& stats) const {
+    const auto add = [](LookupStats& to, const iommu::CacheCounters& from) {
+        to.lookups += from.lookups;
+        to.hits += from.hits;
+    };
+    stats.translations += translations_;
+    stats.bypassed += bypassed_;
+    stats.faults += faults_;
+    stats.merged += merged_;
+    add(stats.micro_tlb, micro_tlb_.counters());
+    add(stats.main_tlb, main_tlb_.counters());
+    stats.translation.merge(latency_);
+}
+
+}  // namespace xlate::soc

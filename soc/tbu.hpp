@@ -1,0 +1,124 @@
+// One TBU of an SMMUv3: a master's port, micro-TLB and main TLB, and the link to the TCU.
+// A hit passes misses (unless the configuration keeps order); misses on one page wait for the first of them.
+// Not modelled: prefetch. Source: shared/spec/iommu-anchors.md sections B1 and E.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "iommu/smmuv3/tlb.hpp"
+#include "iommu/smmuv3/translation.hpp"
+#include "soc/bus_port.hpp"
+#include "soc/config.hpp"
+#include "soc/ports.hpp"
+#include "soc/station.hpp"
+#include "soc/stats.hpp"
+
+namespace xlate::soc {
+
+class SmmuDevice;
+class Tbu;
+
+/// One transaction that is being translated: a translation slot of its TBU.
+struct TranslationJob : BusClient {
+    Transaction* transaction = nullptr;
+    Tbu* tbu = nullptr;
+    std::uint64_t stream = 0;  ///< stream_tag()
+    std::uint64_t page = 0;
+    SimTime received;  ///< last port beat
+    SimTime walk_start;
+    bool walking = false;  ///< holds a walk slot
+    bool fetched = false;  ///< this walk has read a descriptor
+    bool merged = false;
+    bool pending_ipa = false;  ///< the look-up that waits is one of the IPA cache
+    bool ready = false;        ///< translated, waits for its turn
+    bool generation = false;   ///< see SmmuDevice::in_flight
+    Part part = Part::iommu_queue;
+    iommu::Result result;
+    iommu::smmuv3::Translation engine;
+    const iommu::Step* step = nullptr;  ///< the engine's last one
+    std::uint32_t number = 0;           ///< of the slot; Request::id
+};
+
+class Tbu final : public Target {
+public:
+    /// Constructed while its device is. `out`: where translated traffic leaves.
+    Tbu(SmmuDevice& device, const std::string& name, unsigned number, const TbuParams& params, ClockPeriod clock,
+        std::uint64_t seed, BusPort& out);
+
+    /// The TCU has answered; `job.result` is there.
+    void answered(TranslationJob& job);
+    void invalidate(const iommu::smmuv3::Invalidation& invalidation);
+    /// A translated transaction comes back from memory.
+    void returned(Transaction& transaction);
+
+    SmmuDevice& device() { return device_; }
+    const std::string& name() const { return name_; }
+    unsigned number() const { return number_; }
+    Station& link_to_tcu() { return link_to_tcu_; }
+    Station& link_from_tcu() { return link_from_tcu_; }
+    const TbuParams& params() const { return params_; }
+    void add_to(IommuStats& stats) const;
+
+    TargetPort port;
+
+private:
+    template <void (Tbu::*Step)(TranslationJob&)>
+    static void go(Visitor& visitor) {
+        auto& job = static_cast<TranslationJob&>(visitor);
+        (job.tbu->*Step)(job);
+    }
+
+    bool on_request(unsigned, Transaction& transaction) override;
+    unsigned on_debug(unsigned, tlm::tlm_generic_payload& payload) override;
+
+    std::uint32_t beats(const Transaction& transaction) const;
+    bool has_room(const Transaction& transaction) const;
+    void begin(Transaction& transaction);
+    void arrived(TranslationJob& job);
+    void globally(TranslationJob& job);
+    void micro_looked_up(TranslationJob& job);
+    void look_up_main(TranslationJob& job);
+    void main_looked_up(TranslationJob& job);
+    void hit(TranslationJob& job, const iommu::CachedTranslation& entry);
+    void hold_or_ask(TranslationJob& job);
+    void release_page(TranslationJob& job);
+    void translated(TranslationJob& job);
+    void let_go();
+    void depart(TranslationJob& job);
+    void left(TranslationJob& job);
+    void refuse(TranslationJob& job);
+    void free_slot(TranslationJob& job);
+    void charge(TranslationJob& job, Part part);
+
+    SmmuDevice& device_;
+    const std::string name_;
+    const unsigned number_;
+    const TbuParams params_;
+    const ClockPeriod clock_;
+    BusPort& out_;
+    iommu::smmuv3::Tlb micro_tlb_;
+    iommu::smmuv3::Tlb main_tlb_;
+    Station wire_;
+    Station micro_;
+    Station main_;
+    Station link_to_tcu_;
+    Station link_from_tcu_;
+
+    std::vector<std::unique_ptr<TranslationJob>> jobs_;
+    std::vector<TranslationJob*> free_jobs_;
+    std::uint32_t beats_free_;
+    Transaction* at_door_ = nullptr;
+    std::vector<TranslationJob*> asking_;    ///< misses that the TCU works on, one a page
+    std::vector<TranslationJob*> holding_;   ///< misses that wait for one of those, oldest first
+    std::vector<TranslationJob*> order_[2];  ///< keep_order: reads and writes, oldest first
+
+    std::uint64_t translations_ = 0;
+    std::uint64_t bypassed_ = 0;
+    std::uint64_t faults_ = 0;
+    std::uint64_t merged_ = 0;
+    Histogram latency_;
+};
+
+}  // namespace xlate::soc

@@ -1,0 +1,161 @@
+#include "soc/wiring.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace xlate::soc {
+
+namespace {
+
+constexpr std::string_view kSmmuV3 = "arm,smmu-v3";
+
+class Builder {
+public:
+    Builder(const firmware::Description& description, const std::vector<MasterConfig>& masters)
+        : description_(description), masters_(masters) {}
+
+    Wiring build() {
+        find_iommus();
+        for (std::size_t i = 0; i < masters_.size(); ++i) {
+            wiring_.pcie_of.emplace_back();
+            wiring_.tbu_of.push_back(0);
+            if (masters_[i].requester_id) {
+                attach_pci(i);
+            } else {
+                attach_platform(i);
+            }
+        }
+        return std::move(wiring_);
+    }
+
+private:
+    void warn(std::string text) {
+        auto& all = wiring_.warnings;
+        if (std::find(all.begin(), all.end(), text) == all.end()) all.push_back(std::move(text));
+    }
+
+    void find_iommus() {
+        for (std::size_t i = 0; i < description_.nodes.size(); ++i) {
+            const firmware::Node& node = description_.nodes[i];
+            const auto index = static_cast<firmware::NodeIndex>(i);
+            if (!node.reachable) continue;
+            if (!node.is_compatible(kSmmuV3)) {
+                if (node.iommu_cells) {
+                    const std::string kind = node.compatible.empty() ? "" : " (" + node.compatible.front() + ")";
+                    warn(node.path + kind +
+                         ": there is no model of this IOMMU: it reads as zero and translates nothing");
+                }
+                continue;
+            }
+            if (node.regs.empty() || !node.regs.front().cpu_address || node.regs.front().size == 0) {
+                warn(node.path + ": an SMMU without registers that the CPU can reach is left out");
+                continue;
+            }
+            IommuSite site;
+            site.node = index;
+            site.path = node.path;
+            site.name = device_name(node);
+            site.base = *node.regs.front().cpu_address;
+            site.size = node.regs.front().size;
+            wiring_.iommus.push_back(std::move(site));
+        }
+    }
+
+    std::optional<std::size_t> iommu_at(firmware::NodeIndex node) const {
+        for (std::size_t i = 0; i < wiring_.iommus.size(); ++i) {
+            if (wiring_.iommus[i].node == node) return i;
+        }
+        return std::nullopt;
+    }
+
+    Attachment attachment(std::optional<firmware::NodeIndex> provider, std::uint32_t id, const std::string& device) {
+        Attachment result;
+        result.stream = StreamId{id};
+        if (!provider) return result;
+        result.iommu = iommu_at(*provider);
+        if (!result.iommu) {
+            warn(device + ": its IOMMU " + description_.node(*provider).path +
+                 " is not modelled: its transactions are not translated");
+        }
+        return result;
+    }
+
+    void attach_platform(std::size_t number) {
+        const MasterConfig& master = masters_[number];
+        Attachment result;
+        if (firmware::index(master.node) < description_.nodes.size()) {
+            const auto effective = description_.effective_iommus(master.node);
+            if (effective.translated && master.specifier < effective.entries.size()) {
+                const firmware::IommuEntry& entry = *effective.entries[master.specifier];
+                result = attachment(entry.provider, entry.args.empty() ? 0 : entry.args.front(), master.device);
+            }
+        }
+        if (result.iommu) {
+            std::vector<std::string>& tbus = wiring_.iommus[*result.iommu].tbus;
+            wiring_.tbu_of[number] = tbus.size();
+            tbus.push_back(master.device);
+        }
+        wiring_.masters.push_back(result);
+    }
+
+    void attach_pci(std::size_t number) {
+        const MasterConfig& master = masters_[number];
+        const firmware::Node& host = description_.node(master.node);
+        Attachment result;
+        result.stream = StreamId{*master.requester_id};
+        if (host.iommu_map) {
+            const firmware::MapLookup found = description_.map_id(master.node, *master.requester_id);
+            if (found.result == firmware::MapResult::ok) result = attachment(found.provider, found.id, master.device);
+        }
+        PcieSite& site = pcie_site(master.node);
+        site.masters.push_back(number);
+        site.exit_of.push_back(exit_to(site, result.iommu));
+        wiring_.pcie_of.back() = static_cast<std::size_t>(&site - wiring_.pcie.data());
+        wiring_.masters.push_back(result);
+    }
+
+    PcieSite& pcie_site(firmware::NodeIndex host) {
+        for (PcieSite& site : wiring_.pcie) {
+            if (site.node == host) return site;
+        }
+        PcieSite& site = wiring_.pcie.emplace_back();
+        site.node = host;
+        site.name = device_name(description_.node(host));
+        return site;
+    }
+
+    std::size_t exit_to(PcieSite& site, std::optional<std::size_t> iommu) {
+        for (std::size_t i = 0; i < site.exits.size(); ++i) {
+            if (site.exits[i].iommu == iommu) return i;
+        }
+        PcieSite::Exit exit;
+        exit.iommu = iommu;
+        if (iommu) {
+            std::vector<std::string>& tbus = wiring_.iommus[*iommu].tbus;
+            exit.tbu = tbus.size();
+            tbus.push_back(site.name);
+        }
+        site.exits.push_back(exit);
+        return site.exits.size() - 1;
+    }
+
+    const firmware::Description& description_;
+    const std::vector<MasterConfig>& masters_;
+    Wiring wiring_;
+};
+
+}  // namespace
+
+std::string device_name(const firmware::Node& node) {
+    const std::string base = node.name.substr(0, node.name.find('@'));
+    if (node.regs.empty()) return base;
+    const firmware::Reg& reg = node.regs.front();
+    return fmt::format("{:x}.{}", reg.cpu_address.value_or(reg.address), base);
+}
+
+Wiring wire(const firmware::Description& description, const std::vector<MasterConfig>& masters) {
+    return Builder(description, masters).build();
+}
+
+}  // namespace xlate::soc

@@ -1,0 +1,58 @@
+// Who is connected to what, decided from firmware and the masters' places alone. No SystemC, no time.
+// The hardware's wiring, not the kernel's opinion: an IOMMU whose node is disabled is not there.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "firmware/description.hpp"
+#include "soc/config.hpp"
+
+namespace xlate::soc {
+
+/// Linux's name of a platform device: "9050000.smmuv3"; the node's own name if it has no address.
+std::string device_name(const firmware::Node& node);
+
+/// Where a master's transactions go, and what they carry.
+struct Attachment {
+    std::optional<std::size_t> iommu;  ///< index in Wiring::iommus; none: straight to the interconnect
+    StreamId stream{};
+};
+
+struct IommuSite {
+    firmware::NodeIndex node{};
+    std::string path;
+    std::string name;
+    std::uint64_t base = 0;
+    std::uint64_t size = 0;
+    std::vector<std::string> tbus;  ///< one for each platform master and each PCI host bridge behind it
+};
+
+/// A PCI host bridge with masters behind it.
+struct PcieSite {
+    firmware::NodeIndex node{};
+    std::string name;
+    struct Exit {
+        std::optional<std::size_t> iommu;  ///< none: to the interconnect
+        std::size_t tbu = 0;
+    };
+    std::vector<Exit> exits;           ///< one for each place that its masters' transactions go to
+    std::vector<std::size_t> masters;  ///< in the order of the config
+    std::vector<std::size_t> exit_of;  ///< of each of those
+};
+
+struct Wiring {
+    std::vector<IommuSite> iommus;                    ///< every SMMUv3 that firmware enables, in its order
+    std::vector<PcieSite> pcie;                       ///< in the order of firmware
+    std::vector<Attachment> masters;                  ///< in the order of the config
+    std::vector<std::optional<std::size_t>> pcie_of;  ///< of each master
+    std::vector<std::size_t> tbu_of;                  ///< of each platform master with an IOMMU
+    std::vector<std::string> warnings;
+};
+
+Wiring wire(const firmware::Description& description, const std::vector<MasterConfig>& masters);
+
+}  // namespace xlate::soc

@@ -1,0 +1,99 @@
+#include <catch2/catch.hpp>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tests/corpus.hpp"
+#include "tests/soc/child.hpp"
+#include "tests/soc/smmu_bench.hpp"
+
+using namespace xlate;
+using nlohmann::json;
+using tests::SmmuBench;
+
+namespace {
+
+/// corpus/gem5/README.md: the set-up and what its parameters are called here.
+soc::SocConfig experiment(const json& point) {
+    soc::SocConfig config;
+    config.interconnect = {64, Cycles{2}, Cycles{1}, Cycles{1}};
+    config.memory.latency = ns(30);
+    config.memory.bandwidth_bytes_per_s = std::uint64_t{64} << 30;
+    config.cpu.count = 1;
+    config.iommu = *soc::iommu_preset("gem5-default");
+    const json& changed = point.at("changed");
+    if (changed.contains("walk_enable")) config.iommu.tcu.walk_cache.enabled = changed["walk_enable"].get<bool>();
+    if (changed.contains("ptw_slots")) config.iommu.tcu.walk_slots = changed["ptw_slots"].get<std::uint32_t>();
+    if (changed.contains("xlate_slots")) config.iommu.tcu.xlate_slots = changed["xlate_slots"].get<std::uint32_t>();
+    if (changed.contains("ifc_smmu_lat"))
+        config.iommu.tbu.link_to_tcu = Cycles{changed["ifc_smmu_lat"].get<std::uint64_t>()};
+    if (changed.contains("smmu_ifc_lat"))
+        config.iommu.tbu.link_from_tcu = Cycles{changed["smmu_ifc_lat"].get<std::uint64_t>()};
+    soc::MasterConfig master = SmmuBench::master("generator", 2);
+    soc::TrafficParams& traffic = master.traffic;
+    const std::string pattern = point.at("pattern");
+    traffic.pattern = pattern == "lin"      ? soc::Pattern::linear
+                      : pattern == "stride" ? soc::Pattern::strided
+                                            : soc::Pattern::random;
+    traffic.stride_bytes = 4096;
+    traffic.size_bytes = 64;
+    traffic.outstanding = point.at("outstanding");
+    traffic.transfers = point.at("reads");
+    config.masters.push_back(master);
+    return config;
+}
+
+std::string measure(const json& point) {
+    const firmware::Description board = SmmuBench::board({"generator"});
+    soc::Soc soc{board, experiment(point)};
+    const std::uint64_t pages = point.at("pages");
+    SmmuBench::install(soc, pages);
+    SmmuBench::enable(soc);
+    soc.start_master("generator", Iova{SmmuBench::kIova}, pages * 4096);
+    soc.run();
+    const soc::SocStats all = soc.stats();
+    const soc::IommuStats& stats = all.iommus.at(0);
+    const auto misses = [](const soc::LookupStats& s) {
+        return json{{"lookups", s.lookups}, {"misses", s.lookups - s.hits}};
+    };
+    json result;
+    result["reads"] = all.masters.at(0).reads;
+    result["translation_mean_ns"] =
+        static_cast<double>(stats.translation.sum_fs()) / 1e6 / static_cast<double>(stats.translation.count());
+    result["walk_mean_ns"] = static_cast<double>(stats.walk.sum_fs()) / 1e6 / static_cast<double>(stats.walk.count());
+    result["walks"] = stats.walks;
+    result["micro_tlb"] = misses(stats.micro_tlb);
+    result["main_tlb"] = misses(stats.main_tlb);
+    result["config_cache"] = misses(stats.config_cache);
+    result["walk_cache"] = misses(stats.walk_cache);
+    result["ste_fetches"] = stats.ste_fetches;
+    result["cd_fetches"] = stats.cd_fetches;
+    return result.dump();
+}
+
+bool within(double ours, double theirs, double share) { return std::abs(ours - theirs) <= share * theirs; }
+
+}  // namespace
+
+TEST_CASE("soc: gem5-default agrees with gem5's SMMUv3 at every point of the reference", "[soc][smmuv3][gem5]") {
+    if (tests::skip_without_corpus()) return;
+    std::ifstream file(*tests::corpus() / "gem5" / "reference.json");
+    const json reference = json::parse(file);
+    for (const json& point : reference) {
+        const std::string text = tests::in_child([&] { return measure(point); });
+        INFO(point.at("pattern") << " " << point.at("pages") << " pages, " << point.at("outstanding")
+                                 << " outstanding, " << point.at("variation"));
+        REQUIRE(text.substr(0, 1) == "{");
+        const json ours = json::parse(text);
+        INFO("ours   " << ours.dump());
+        INFO("theirs " << point.dump());
+        CHECK(ours["reads"] == point["reads"]);
+        CHECK(within(ours["translation_mean_ns"], point["translation_mean_ns"], 0.05));
+        CHECK(within(ours["walk_mean_ns"], point["walk_mean_ns"], 0.05));
+        if (point["outstanding"] != 1 || point["pattern"] == "rand") continue;
+        for (const char* count :
+             {"walks", "micro_tlb", "main_tlb", "config_cache", "walk_cache", "ste_fetches", "cd_fetches"}) {
+            CHECK(ours[count] == point[count]);
+        }
+    }
+}
