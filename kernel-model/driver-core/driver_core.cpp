@@ -26,6 +26,7 @@ DriverCore::DriverCore(Kernel& kernel, DriverCoreParameters parameters)
 void DriverCore::visit_pointers(PointerVisitor& visitor) const {
     for (const BusType* bus : buses_)
         for (const Ptr<Device> dev : bus->devices) visitor.visit(dev.get());
+    for (const Ptr<Device> dev : removed_) visitor.visit(dev.get());
 }
 
 void DriverCore::device_add(Ptr<Device> dev, bool attach) {
@@ -218,6 +219,7 @@ void DriverCore::device_del(Device& dev) {
     device_release_driver(dev);
     driver_deferred_probe_del(dev);
     if (dev.bus == nullptr) return;
+    removed_.push_back(dev.bus->devices[dev.creation_index]);
     dev.bus->devices[dev.creation_index] = {};
     dev.bus->klist_length.update([](unsigned n) { return n; }, "DD0");
     if (dev.bus->on_removed_device) {

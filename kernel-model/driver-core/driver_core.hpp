@@ -75,6 +75,7 @@ private:
     Kernel& k_;
     const DriverCoreParameters parameters_;
     std::vector<BusType*> buses_;
+    std::vector<Ptr<Device>> removed_;  ///< references that others may still hold keep a removed device in memory
 
     Mutex deferred_probe_mutex_;
     std::vector<Device*> pending_;  ///< under the mutex, as active_
