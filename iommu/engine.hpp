@@ -50,9 +50,12 @@ struct Permissions {
                                   kPrivilegedWrite = 16, kPrivilegedExecute = 32, kAll = 63;
     std::uint8_t bits = 0;
 
+    static constexpr std::uint8_t needed(bool write, bool instruction, bool privileged) {
+        const std::uint8_t user = write ? kUserWrite : instruction ? kUserExecute : kUserRead;
+        return static_cast<std::uint8_t>(privileged ? user << 3 : user);
+    }
     static constexpr std::uint8_t needed(const Request& request) {
-        const std::uint8_t user = request.write ? kUserWrite : request.instruction ? kUserExecute : kUserRead;
-        return static_cast<std::uint8_t>(request.privileged ? user << 3 : user);
+        return needed(request.write, request.instruction, request.privileged);
     }
     constexpr bool allows(const Request& request) const { return (bits & needed(request)) != 0; }
 };

@@ -2,14 +2,23 @@
 
 namespace xlate::iommu::smmuv3 {
 
+namespace {
+
+/// Index of the lowest bit that is set; `word` is not 0.
+unsigned lowest_bit(std::uint64_t word) {
+#if defined(__GNUC__)
+    return static_cast<unsigned>(__builtin_ctzll(word));
+#else
+    return log2_floor(word & (~word + 1));
+#endif
+}
+
+}  // namespace
+
 Tlb::Tlb(const TlbParams& params, std::uint64_t seed, std::string_view name)
     : enabled_(params.cache.enabled), tagging_(params.tagging), ways_(params.cache, Rng(seed, name)) {
     const std::uint32_t n = ways_.entries();
-    tags_.assign(n, 0);
-    tag_masks_.assign(n, 0);
-    bases_.assign(n, 0);
-    masks_.assign(n, 0);
-    valid_.assign(n, 0);
+    matches_.resize(n);
     entries_.resize(n);
 }
 
@@ -17,19 +26,15 @@ std::uint32_t Tlb::find(std::uint64_t tag, std::uint64_t va) const {
     // Fully associative: one pass whatever the sizes are.
     if (ways_.ways() == ways_.entries()) {
         for (std::uint32_t i = 0; i < ways_.ways(); ++i) {
-            if (valid_[i] != 0 && ((va ^ bases_[i]) & masks_[i]) == 0 && ((tag ^ tags_[i]) & tag_masks_[i]) == 0)
-                return i;
+            if (matches_[i].matches(tag, va)) return i;
         }
         return kNone;
     }
     for (std::uint64_t left = sizes_present_; left != 0; left &= left - 1) {
-        const unsigned log2_bytes = log2_floor(left & (~left + 1));
+        const unsigned log2_bytes = lowest_bit(left);
         const std::uint32_t first = ways_.first(va >> log2_bytes);
         for (std::uint32_t i = first; i < first + ways_.ways(); ++i) {
-            if (valid_[i] != 0 && entries_[i].log2_bytes == log2_bytes && ((va ^ bases_[i]) & masks_[i]) == 0 &&
-                ((tag ^ tags_[i]) & tag_masks_[i]) == 0) {
-                return i;
-            }
+            if (matches_[i].matches(tag, va) && entries_[i].log2_bytes == log2_bytes) return i;
         }
     }
     return kNone;
@@ -50,7 +55,7 @@ const CachedTranslation* Tlb::peek(std::uint64_t tag, std::uint64_t va) const {
 }
 
 void Tlb::drop(std::uint32_t index) {
-    valid_[index] = 0;
+    matches_[index] = {};
     const unsigned size = entries_[index].log2_bytes;
     if (--sizes_[size] == 0) sizes_present_ &= ~(std::uint64_t{1} << size);
 }
@@ -64,23 +69,19 @@ void Tlb::fill(const CachedTranslation& translation) {
     const std::uint32_t first = ways_.first(translation.va >> translation.log2_bytes);
     std::uint32_t place = kNone;
     for (std::uint32_t i = first; i < first + ways_.ways(); ++i) {
-        if (valid_[i] == 0) {
+        if (!matches_[i].used()) {
             if (place == kNone) place = i;
-        } else if (tags_[i] == tag && entries_[i].va == translation.va &&
+        } else if (matches_[i].tag == tag && entries_[i].va == translation.va &&
                    entries_[i].log2_bytes == translation.log2_bytes) {
             place = i;
             break;
         }
     }
     if (place == kNone) place = ways_.victim(first);
-    if (valid_[place] != 0) drop(place);
+    if (matches_[place].used()) drop(place);
     ++counters_.fills;
     ways_.used(place);
-    valid_[place] = 1;
-    tags_[place] = tag;
-    tag_masks_[place] = tag_mask;
-    bases_[place] = translation.va;
-    masks_[place] = translation.address_mask();
+    matches_[place] = {translation.va, translation.address_mask(), tag, tag_mask};
     entries_[place] = translation;
     if (sizes_[translation.log2_bytes]++ == 0) sizes_present_ |= std::uint64_t{1} << translation.log2_bytes;
 }
@@ -90,17 +91,18 @@ unsigned Tlb::invalidate(const Invalidation& invalidation) {
     if (invalidation.kind == Invalidation::Kind::atc) return 0;
     if (invalidation.is_config()) {
         if (tagging_ != TlbTagging::stream) return 0;
-        for (std::uint32_t i = 0; i < valid_.size(); ++i) {
+        for (std::uint32_t i = 0; i < matches_.size(); ++i) {
             const std::uint64_t stream = entries_[i].stream;
-            if (valid_[i] != 0 && invalidation.covers_stream(
-                                      stream_of(stream), static_cast<std::uint32_t>((stream >> 32) & low_mask(20)))) {
+            if (matches_[i].used() &&
+                invalidation.covers_stream(stream_of(stream),
+                                           static_cast<std::uint32_t>((stream >> 32) & low_mask(20)))) {
                 drop(i);
                 ++dropped;
             }
         }
     } else {
-        for (std::uint32_t i = 0; i < valid_.size(); ++i) {
-            if (valid_[i] != 0 && invalidation.covers(entries_[i])) {
+        for (std::uint32_t i = 0; i < matches_.size(); ++i) {
+            if (matches_[i].used() && invalidation.covers(entries_[i])) {
                 drop(i);
                 ++dropped;
             }
@@ -111,7 +113,7 @@ unsigned Tlb::invalidate(const Invalidation& invalidation) {
 }
 
 void Tlb::clear() {
-    valid_.assign(valid_.size(), 0);
+    matches_.assign(matches_.size(), Match{});
     sizes_.fill(0);
     sizes_present_ = 0;
 }

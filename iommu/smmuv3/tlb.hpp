@@ -43,12 +43,24 @@ public:
     /// Calls `visit(const CachedTranslation&)` for each valid entry, in place order.
     template <typename Visitor>
     void for_each(Visitor&& visit) const {
-        for (std::uint32_t i = 0; i < valid_.size(); ++i) {
-            if (valid_[i]) visit(entries_[i]);
+        for (std::uint32_t i = 0; i < matches_.size(); ++i) {
+            if (matches_[i].used()) visit(entries_[i]);
         }
     }
 
 private:
+    /// What a look-up compares, apart from the rest: a free place matches nothing.
+    struct Match {
+        std::uint64_t base = ~std::uint64_t{0};
+        std::uint64_t mask = ~std::uint64_t{0};
+        std::uint64_t tag = ~std::uint64_t{0};
+        std::uint64_t tag_mask = ~std::uint64_t{0};
+
+        bool matches(std::uint64_t t, std::uint64_t va) const {
+            return (((va ^ base) & mask) | ((t ^ tag) & tag_mask)) == 0;
+        }
+        bool used() const { return tag != ~std::uint64_t{0}; }
+    };
     static constexpr std::uint32_t kNone = ~std::uint32_t{0};
     std::uint32_t find(std::uint64_t tag, std::uint64_t va) const;
     void drop(std::uint32_t index);
@@ -59,11 +71,7 @@ private:
     CacheCounters counters_;
     std::array<std::uint32_t, 65> sizes_{};  ///< valid entries of each log2 size
     std::uint64_t sizes_present_ = 0;        ///< bit n: sizes_[n] > 0
-    std::vector<std::uint64_t> tags_;
-    std::vector<std::uint64_t> tag_masks_;
-    std::vector<std::uint64_t> bases_;
-    std::vector<std::uint64_t> masks_;
-    std::vector<std::uint8_t> valid_;
+    std::vector<Match> matches_;
     std::vector<CachedTranslation> entries_;
 };
 

@@ -149,15 +149,15 @@ bool Translation::advance(Smmu& smmu, const Reply& reply) {
             state_ = State::walk;
             const CachedTranslation* hit = smmu.tlb.lookup(config_.space, request_.address);
             if (hit == nullptr) return false;
-            const CachedTranslation entry = *hit;
-            Request wanted = request_;
-            if (request_.ats == AtsType::translation_request) wanted.write = !request_.no_write;
+            const bool write = request_.ats == AtsType::translation_request ? !request_.no_write : request_.write;
             // Without the right, a walk: it makes the page dirty, or finds which stage refuses.
-            if (!entry.permissions.allows(wanted)) return false;
-            return complete(smmu, entry, true);
+            if ((hit->permissions.bits & Permissions::needed(write, request_.instruction, request_.privileged)) == 0)
+                return false;
+            return complete(*hit, true);
         }
         case State::walk:
             if (!request_.debug) ++smmu.counters.walks;
+            apply_overrides();
             if (config_.s1) {
                 stage1_.start();
                 state_ = State::walk_stage1;
@@ -210,7 +210,7 @@ bool Translation::begin(Smmu& smmu) {
     Registers& r = smmu.registers;
     const Features& f = smmu.features();
     epoch_ = smmu.epoch();
-    effective_ = request_;
+    configured_ = false;
     have_stall_tag_ = false;
     config_.ste.merge_events = false;
     config_.stream = stream_tag(request_.sid, request_.ssid);
@@ -230,13 +230,13 @@ bool Translation::begin(Smmu& smmu) {
         }
         const std::uint64_t sh = gbpa::SHCFG.get(r.gbpa_effective);
         if (sh != ste::SHCFG_INCOMING) attributes.shareability = static_cast<std::uint8_t>(sh);
-        return bypass(smmu, attributes, false);
+        return bypass(attributes, false);
     }
     if (request_.unsupported) return fail(smmu, EventCode::F_UUT);
     if (request_.ats == AtsType::translated && !r.enabled(cr0::ATSCHK)) {
         // Taken at its word: nothing is looked up.
         if (request_.address >> output_address_bits(f) != 0) return quiet_abort(smmu);
-        return bypass(smmu, request_.incoming, false);
+        return bypass(request_.incoming, false);
     }
     if (smmu.config_cache.enabled() && !request_.debug) {
         state_ = State::config_lookup;
@@ -255,6 +255,7 @@ bool Translation::ste_done(Smmu& smmu) {
     if (ste::Config.get(ste_words_) < ste::CONFIG_BYPASS) return quiet_abort(smmu);
     if (illegal_ste(ste_words_, f)) return fail(smmu, EventCode::C_BAD_STE);
     config_.ste = decode_ste(ste_words_, f);
+    configured_ = true;
     config_.cd_index = request_.ssid ? value(*request_.ssid) : 0;
     config_.s1 = config_.ste.s1 && stages_ != Stages::stage2;
     config_.s1_bypassed_by_dss = false;
@@ -340,6 +341,8 @@ void Translation::keep_config(Smmu& smmu) {
 }
 
 void Translation::apply_overrides() {
+    effective_ = request_;
+    if (!configured_) return;
     const SteConfig& ste_config = config_.ste;
     if (ste_config.privcfg >= 2) effective_.privileged = ste_config.privcfg == 3;
     if (ste_config.instcfg >= 2) effective_.instruction = ste_config.instcfg == 3;
@@ -366,8 +369,7 @@ bool Translation::split_stage(const Smmu& smmu) const {
 bool Translation::configured(Smmu& smmu) {
     const Features& f = smmu.features();
     const SteConfig& ste_config = config_.ste;
-    effective_ = request_;
-    apply_overrides();
+    configured_ = true;
     if (const auto refused = ats_refusal(smmu)) return fail(smmu, *refused);
     if (stages_ != Stages::all) {
         const bool s1 = ste_config.s1 && !config_.s1_bypassed_by_dss;
@@ -381,7 +383,7 @@ bool Translation::configured(Smmu& smmu) {
         }
     }
     if (request_.ats == AtsType::translated) {
-        if (ste_config.eats == ste::EATS_TRANS) return bypass(smmu, request_.incoming, false);
+        if (ste_config.eats == ste::EATS_TRANS) return bypass(request_.incoming, false);
         config_.s1 = false;
         config_.regime = Regime::ns_stage2;
         config_.space = space_tag::make(Regime::ns_stage2, ste_config.vmid, 0, false);
@@ -398,7 +400,7 @@ bool Translation::configured(Smmu& smmu) {
             MemoryAttributes attributes = request_.incoming;
             if (ste_config.mtcfg) attributes.mair = mair_of_override(ste_config.mem_attr);
             if (ste_config.shcfg != ste::SHCFG_INCOMING) attributes.shareability = ste_config.shcfg;
-            return bypass(smmu, attributes, request_.ats == AtsType::untranslated);
+            return bypass(attributes, request_.ats == AtsType::untranslated);
         }
     }
     state_ = State::walk;
@@ -438,10 +440,10 @@ bool Translation::finish_walk(Smmu& smmu) {
     entry.permissions = seen_by_client(entry.permissions, config_.ste);
     const bool keep = !request_.debug && !split_stage(smmu) && epoch_ == smmu.epoch();
     if (keep) smmu.tlb.fill(entry);
-    return complete(smmu, entry, keep);
+    return complete(entry, keep);
 }
 
-bool Translation::complete(Smmu& smmu, const CachedTranslation& entry, bool cacheable) {
+bool Translation::complete(const CachedTranslation& entry, bool cacheable) {
     Result& result = step_.result;
     result.entry = entry;
     result.entry.stream = config_.stream;
@@ -452,17 +454,16 @@ bool Translation::complete(Smmu& smmu, const CachedTranslation& entry, bool cach
     result.response = Response::ok;
     step_.kind = StepKind::done;
     state_ = State::finished;
-    (void)smmu;
     return true;
 }
 
-bool Translation::bypass(Smmu& smmu, MemoryAttributes attributes, bool cacheable) {
+bool Translation::bypass(MemoryAttributes attributes, bool cacheable) {
     CachedTranslation entry;
     entry.va = entry.pa = align_down(request_.address, 4096);
     entry.space = space_tag::make(Regime::bypass, 0, 0, false);
     entry.permissions = {Permissions::kAll};
     entry.attributes = attributes;
-    return complete(smmu, entry, cacheable && !request_.debug);
+    return complete(entry, cacheable && !request_.debug);
 }
 
 bool Translation::quiet_abort(Smmu& smmu) {
@@ -492,6 +493,7 @@ bool Translation::fail(Smmu& smmu, const Fault& fault) {
     result.fault_class = fault.cls;
     result.response = Response::abort;
     state_ = State::finished;
+    apply_overrides();
 
     const bool of_translation = is_translation_class(fault.code) && !fault.unconditional;
     const bool ats = request_.ats == AtsType::translation_request;
@@ -500,7 +502,7 @@ bool Translation::fail(Smmu& smmu, const Fault& fault) {
         CachedTranslation entry;
         entry.va = align_down(request_.address, 4096);
         entry.space = config_.space;
-        return complete(smmu, entry, false);
+        return complete(entry, false);
     }
     bool record = true;
     bool stall = false;

@@ -74,8 +74,8 @@ private:
     bool cd_done(Smmu& smmu, const Reply& reply);
     bool configured(Smmu& smmu);
     bool finish_walk(Smmu& smmu);
-    bool complete(Smmu& smmu, const CachedTranslation& entry, bool cacheable);
-    bool bypass(Smmu& smmu, MemoryAttributes attributes, bool cacheable);
+    bool complete(const CachedTranslation& entry, bool cacheable);
+    bool bypass(MemoryAttributes attributes, bool cacheable);
     bool quiet_abort(Smmu& smmu);
     bool bad_substream(Smmu& smmu);
     bool fail(Smmu& smmu, EventCode code, std::uint64_t fetch_address = 0);
@@ -90,6 +90,7 @@ private:
     State state_ = State::finished;
     Stages stages_ = Stages::all;
     bool have_stall_tag_ = false;
+    bool configured_ = false;  ///< config_.ste is this request's
     std::uint16_t stall_tag_ = 0;
     std::uint32_t epoch_ = 0;
     Request request_;    ///< as the client sent it
