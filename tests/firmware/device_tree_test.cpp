@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <chrono>
+#include <ctime>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -395,13 +395,13 @@ TEST_CASE("device tree: a hundred thousand nodes are read in a moment", "[firmwa
     }
     builder.close();
     const Blob blob = builder.finish();
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();  // CPU time: other work on the machine must not decide
     const Description tree = read_device_tree(blob, "large.dtb");
-    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+    const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
     CHECK(tree.nodes.size() == kNodes + 3);
     CHECK(tree.oddities.empty());
-    CAPTURE(taken.count());
-    CHECK(taken.count() < 10);  // a quadratic reader takes minutes; the margin is for slow, instrumented builds
+    CAPTURE(seconds);
+    CHECK(seconds < 20);  // a quadratic reader takes minutes; the margin is for slow, instrumented builds
 }
 
 TEST_CASE("device tree: whatever is flipped or cut, the answer is an error or a description", "[firmware]") {
