@@ -60,13 +60,22 @@ std::optional<PhysAddr> PageAllocator::take(std::uint64_t bytes, bool& fresh) {
         in_use_ += bytes;
         return PhysAddr{address};
     }
+    // What the alignment of larger pieces left over, the smallest that does; its upper part stays.
+    for (auto gap = gaps_.lower_bound(bytes); gap != gaps_.end(); ++gap) {
+        if (gap->second.empty()) continue;
+        const std::uint64_t address = gap->second.back();
+        gap->second.pop_back();
+        for (std::uint64_t half = gap->first / 2; half >= bytes; half /= 2) gaps_[half].push_back(address + half);
+        in_use_ += bytes;
+        fresh = true;
+        return PhysAddr{address};
+    }
     for (firmware::MemoryRange& range : free_ranges_) {
         const std::uint64_t at = align_up(range.base, bytes);
         if (at < range.base || at - range.base > range.size || range.size - (at - range.base) < bytes) continue;
-        // What alignment skips stays usable for smaller requests.
         for (std::uint64_t gap = range.base; gap < at;) {
             const std::uint64_t piece = std::min(gap & (~gap + 1), std::uint64_t{1} << log2_floor(at - gap));
-            if (piece >= params_.page_bytes) returned_[piece].push_back(gap);
+            if (piece >= params_.page_bytes) gaps_[piece].push_back(gap);
             gap += piece;
         }
         range.size -= at + bytes - range.base;

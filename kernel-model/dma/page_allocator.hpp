@@ -55,6 +55,7 @@ private:
     PageAllocatorParams params_;
     std::vector<firmware::MemoryRange> free_ranges_;                // never used yet, by address
     std::map<std::uint64_t, std::vector<std::uint64_t>> returned_;  // size -> addresses, newest last
+    std::map<std::uint64_t, std::vector<std::uint64_t>> gaps_;      // never used: size -> addresses
     std::uint64_t in_use_ = 0;
 };
 

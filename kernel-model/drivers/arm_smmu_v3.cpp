@@ -4,7 +4,8 @@
 
 #include <algorithm>
 
-#include "base/error.hpp"
+#include "kernel-model/driver-core/driver_core.hpp"
+#include "kernel-model/pci/pci_core.hpp"
 
 namespace xlate::kernel {
 namespace {
@@ -14,11 +15,6 @@ constexpr std::uint64_t kMsiIovaBase = 0x8000000, kMsiIovaLength = 0x100000;
 constexpr unsigned kCdTableLinearMax = 10;  // log2 of contexts without two-level tables
 constexpr unsigned kFirstReleaseWithoutOpsCheck = 612;
 constexpr unsigned kFirstReleaseWithBusLookup = 615;
-
-/// On the driver's list: its probe has returned (kernel-probe.md 3.1, R24).
-bool is_bound(const Device& dev, const Driver& driver, const char* step) {
-    return dev.driver.read_once(step) == &driver && dev.probe_start && dev.probe_end;
-}
 
 }  // namespace
 
@@ -53,13 +49,11 @@ int ArmSmmuOps::of_xlate_fwspec(Ptr<IommuFwspec> fwspec, Device&, const OfPhandl
 
 Ptr<ArmSmmuDevice> ArmSmmuOps::get_by_fwnode(FwNode fwnode) {
     Frame frame{core_.k, "arm_smmu_get_by_fwnode"};
-    for (const Ptr<Device> candidate : driver_.bus.devices) {
-        if (!candidate || candidate->of_node != fwnode) continue;
-        if (properties.instance_lookup == InstanceLookup::bound && !is_bound(*candidate, driver_, "SMP3")) continue;
-        auto* smmu = static_cast<ArmSmmuDevice*>(candidate->driver_data);
-        if (smmu != nullptr) return Ptr<ArmSmmuDevice>(smmu);
-    }
-    return {};
+    DriverCore& drivers = core_.driver_core;
+    const Device* dev = properties.instance_lookup == InstanceLookup::bus
+                            ? drivers.bus_find_device_by_fwnode(driver_.bus, fwnode, "SMP3")
+                            : drivers.driver_find_device_by_fwnode(driver_, fwnode, "SMP3");
+    return Ptr<ArmSmmuDevice>(dev != nullptr ? static_cast<ArmSmmuDevice*>(dev->driver_data) : nullptr);
 }
 
 // The order of checks is that of the specification's table.
@@ -228,6 +222,16 @@ void ArmSmmuDriver::remove(Device& dev) {
     }
     smmu->disable();
     instances_.erase(std::remove(instances_.begin(), instances_.end(), Ptr<ArmSmmuDevice>(smmu)), instances_.end());
+}
+
+DriverSource arm_smmu_v3_driver(PageAllocator& pages, ArmSmmuParams params) {
+    return {"arm-smmu-v3", [&pages, params](LinuxBoot& boot) {
+                ArmSmmuParams chosen = params;
+                chosen.disable_bypass = chosen.disable_bypass && boot.config().parameters.smmu_v3_disable_bypass;
+                PciCore& pci = boot.pci();
+                return std::make_unique<ArmSmmuDriver>(boot.iommu(), *boot.drivers().buses().front(), pages, chosen,
+                                                       [&pci](Device& dev) { return pci.pci_device_group(dev); });
+            }};
 }
 
 }  // namespace xlate::kernel

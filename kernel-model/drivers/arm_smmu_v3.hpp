@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "kernel-model/boot.hpp"
 #include "kernel-model/driver-core/device.hpp"
 #include "kernel-model/drivers/arm_smmu_v3_device.hpp"
 #include "kernel-model/drivers/arm_smmu_v3_domain.hpp"
@@ -63,5 +64,8 @@ private:
     ArmSmmuOps ops_;
     std::vector<Ptr<ArmSmmuDevice>> instances_;
 };
+
+/// For BootConfig::drivers. `pages` outlives the boot.
+DriverSource arm_smmu_v3_driver(PageAllocator& pages, ArmSmmuParams params = {});
 
 }  // namespace xlate::kernel
