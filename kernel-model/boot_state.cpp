@@ -71,7 +71,8 @@ bool BootState::has_hidden_consumers(firmware::NodeIndex at) const {
     if (type != nullptr && std::string(type->bytes.begin(), type->bytes.end()).rfind("pci", 0) == 0) return false;
     return std::any_of(node.children.begin(), node.children.end(), [&](firmware::NodeIndex child) {
         const firmware::Node& below = description.node(child);
-        if (!below.available || below.compatible.empty()) return false;
+        if (!below.available) return false;
+        if (below.compatible.empty()) return has_hidden_consumers(child);
         return below.has_iommus || below.iommu_map || has_hidden_consumers(child);
     });
 }

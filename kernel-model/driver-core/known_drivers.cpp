@@ -45,6 +45,21 @@ private:
     bool client_;
 };
 
+/// simple-pm-bus: populates the buses of its own name; other simple buses it only binds.
+class SimplePmBusDriver : public TableDriver {
+public:
+    SimplePmBusDriver(BusType& platform, LinuxBoot& boot)
+        : TableDriver("simple-pm-bus", platform, boot, {"simple-bus", "simple-mfd", "simple-pm-bus"}, false),
+          boot_(boot) {}
+    int probe(Device& dev) override {
+        if (node_of(boot_, dev)->is_compatible("simple-pm-bus")) boot_.of().of_platform_populate(dev);
+        return 0;
+    }
+
+private:
+    LinuxBoot& boot_;
+};
+
 /// Scans its bus when it binds.
 class HostBridgeDriver : public Driver {
 public:
@@ -104,7 +119,7 @@ public:
     }
     int probe(Device& dev) override {
         boot_.kernel().console.info(dev.prefix(), "no driver of its own in this model");
-        if (boot_.state().has_hidden_consumers(*dev.of_node)) boot_.of().of_platform_populate(dev);
+        if (boot_.state().has_hidden_consumers(*dev.of_node)) boot_.of().of_platform_populate(dev, true);
         return boot_.state().client_probe(dev);
     }
     void remove(Device& dev) override { boot_.state().client_remove(dev); }
@@ -120,7 +135,7 @@ void add_boot_devices(LinuxBoot& boot, std::vector<KnownDriver>& all) {
             {std::make_unique<TableDriver>(name, bus, boot, std::move(compatibles), false), level, module_name(name)});
     };
     table("uart-pl011", state.amba, {"arm,pl011"}, DriverLevel::arch);
-    table("simple-pm-bus", state.platform, {"simple-bus", "simple-mfd", "simple-pm-bus"}, DriverLevel::device);
+    all.push_back({std::make_unique<SimplePmBusDriver>(state.platform, boot), DriverLevel::device, "simple_pm_bus"});
     table("pl061_gpio", state.amba, {"arm,pl061"}, DriverLevel::device);
 }
 

@@ -14,7 +14,10 @@ public:
     int dma_configure(Device& dev) override {
         Frame frame{dev.k, "platform_dma_configure"};
         int err = dev.of_node ? of_.of_dma_configure_id(dev, dev.of_node, true) : 0;
-        if (err == 0 && !dev.driver.peek()->driver_managed_dma) err = iommu_.iommu_device_use_default_domain(dev);
+        // Without a driver (a parse of the IOMMU core's own, 6.15) nobody takes ownership.
+        const Driver* const driver = dev.driver.read_once("DD7");
+        if (err == 0 && driver != nullptr && !driver->driver_managed_dma)
+            err = iommu_.iommu_device_use_default_domain(dev);
         return err;
     }
     void dma_cleanup(Device& dev) override {

@@ -81,8 +81,12 @@ int IommuCore::iommu_fwspec_init(Device& dev, FwNode fwnode, IommuOps* ops) {
     k.events.record(event);
 
     if (variant.has(Cap::fwspec_resolves_ops)) {
-        ops = iommu_ops_from_fwnode(fwnode, "FI");
+        const Ptr<IommuDevice> iommu = iommu_from_fwnode(fwnode, "FI");
+        ops = iommu ? iommu->ops.peek() : nullptr;
         if (ops == nullptr) return -kEPROBE_DEFER;
+        // Outside of a probe nobody may use an instance that is still registering.
+        if (variant.has(Cap::instance_ready) && !dev.iommu.read("FI") && !iommu->ready.read_once("FI"))
+            return -kEPROBE_DEFER;
     }
     if (variant.has(Cap::xlate_locked)) iommu_probe_device_lock.assert_held("FI");
     const Ptr<IommuFwspec> old = dev_iommu_fwspec_get(dev, "FI1");

@@ -60,6 +60,7 @@ public:
     int iommu_device_register(Ptr<IommuDevice> iommu, IommuOps* ops, Ptr<Device> hwdev);
     void iommu_device_unregister(Ptr<IommuDevice> iommu);
     IommuOps* iommu_ops_from_fwnode(FwNode fwnode, const char* step);
+    Ptr<IommuDevice> iommu_from_fwnode(FwNode fwnode, const char* step);
     const std::vector<Ptr<IommuDevice>>& registered() const { return iommu_device_list_; }
 
     // fwspecs (fwspec.cpp).
@@ -111,7 +112,8 @@ private:
     int probe_and_finalize(Device& dev, Ptr<IommuFwspec> fwspec);
     int do_iommu_probe_device(Device& dev, Ptr<WalkList> list, Ptr<IommuFwspec> given);
     int probe_locked(Device& dev, IommuOps* ops, Ptr<WalkList> list, Ptr<IommuFwspec> given, Ptr<IommuFwspec> fwspec);
-    int iommu_init_device(Device& dev, IommuOps* ops, Ptr<IommuFwspec> fwspec);
+    int iommu_init_device(Device& dev, IommuOps*& ops, Ptr<IommuFwspec> fwspec);
+    int parse_in_probe(Device& dev, IommuOps*& ops);
     void iommu_deinit_device(Device& dev, IommuOps* ops);
     IommuOps* ops_for_probe(Device& dev, const char* step);
     void probe_finalize(Device& dev, const char* step);

@@ -92,13 +92,33 @@ int IommuCore::do_iommu_probe_device(Device& dev, Ptr<WalkList> list, Ptr<IommuF
             if (own_lock) iommu_probe_device_lock.unlock("PS2");
             return -kENODEV;
         }
-    } else if (variant.has(Cap::no_bus_ops)) {
+    } else if (variant.has(Cap::no_bus_ops) && !variant.has(Cap::parse_in_probe)) {
         ops = ops_for_probe(dev, "PD1");
         if (ops == nullptr) return -kENODEV;
     }
     const int err = probe_locked(dev, ops, list, given, fwspec);
     if (own_lock) iommu_probe_device_lock.unlock("PD9");
     return err;
+}
+
+/// ID' of 6.15, L2 held: a device that nobody drives yet has its firmware parsed here, with L2 given up meanwhile.
+int IommuCore::parse_in_probe(Device& dev, IommuOps*& ops) {
+    const bool recheck = variant.has(Cap::recheck_after_parse);
+    const bool driven = dev.driver.read_once("ID'") != nullptr;
+    const bool wanted = !recheck || !dev_iommu_fwspec_get(dev, "ID'");
+    if (!driven && wanted && dev.bus != nullptr && dev.bus->has_dma_configure()) {
+        iommu_probe_device_lock.unlock("ID'");
+        dev.bus->dma_configure(dev);
+        iommu_probe_device_lock.lock("ID'");
+        if (recheck && (!dev.iommu.read("ID'") || dev.iommu_group.read("ID'"))) return -kENODEV;
+    }
+    ops = ops_for_probe(dev, "ID'");
+    if (ops == nullptr) {
+        dev_iommu_free(dev, "ID'");
+        return -kENODEV;
+    }
+    if (driven) k.reports.warn("late IOMMU probe at driver bind", "ID'");
+    return 0;
 }
 
 /// PD3..PD11 / PS3..PS5, L2 held.
@@ -148,7 +168,7 @@ int IommuCore::probe_locked(Device& dev, IommuOps* ops, Ptr<WalkList> list, Ptr<
     return 0;
 }
 
-int IommuCore::iommu_init_device(Device& dev, IommuOps* ops, Ptr<IommuFwspec> fwspec) {
+int IommuCore::iommu_init_device(Device& dev, IommuOps*& ops, Ptr<IommuFwspec> fwspec) {
     Frame frame{k, "iommu_init_device"};
     const bool series = variant.has(Cap::probe_takes_fwspec);
     const Ptr<DevIommu> container = dev_iommu_get(dev, "ID1");
@@ -162,7 +182,8 @@ int IommuCore::iommu_init_device(Device& dev, IommuOps* ops, Ptr<IommuFwspec> fw
         container.deref("PS4")->fwspec.write(fwspec, "PS4");
         if (fwspec) fwspec->parsing = false;
     }
-    int err = 0;
+    int err = variant.has(Cap::parse_in_probe) ? parse_in_probe(dev, ops) : 0;
+    if (err != 0) return err;
     if (ops->module_going) {
         err = -kEINVAL;  // ID2
     } else {

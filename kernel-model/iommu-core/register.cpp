@@ -38,18 +38,24 @@ void IommuCore::install_notifiers() {
 
 IommuOps* IommuCore::iommu_ops_from_fwnode(FwNode fwnode, const char* step) {
     Frame frame{k, "iommu_ops_from_fwnode"};
+    const Ptr<IommuDevice> iommu = iommu_from_fwnode(fwnode, step);
+    return iommu ? iommu->ops.peek() : nullptr;  // the registration list's lock covered the look-up
+}
+
+Ptr<IommuDevice> IommuCore::iommu_from_fwnode(FwNode fwnode, const char* step) {
     iommu_device_lock.lock(step);
     k.spend(k.costs.ops_lookup);
-    IommuOps* ops = nullptr;
+    Ptr<IommuDevice> found;
     for (const Ptr<IommuDevice> iommu : iommu_device_list_) {
         k.spend(k.costs.ops_lookup_per_instance);
         if (fwnode && iommu->fwnode.read(step) == fwnode) {
-            ops = iommu->ops.read(step);
+            iommu->ops.read(step);
+            found = iommu;
             break;
         }
     }
     iommu_device_lock.unlock(step);
-    return ops;
+    return found;
 }
 
 int IommuCore::iommu_device_register(Ptr<IommuDevice> iommu, IommuOps* ops, Ptr<Device> hwdev) {

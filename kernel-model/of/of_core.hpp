@@ -33,8 +33,9 @@ public:
 
     /// of_platform_default_populate: creates platform and AMBA devices for the tree, in tree order.
     void of_platform_default_populate(BusType& platform, BusType& amba);
-    /// of_platform_populate of one node's children (glue drivers do that when they probe).
-    void of_platform_populate(Device& parent);
+    /// of_platform_populate of one node's children (glue drivers do that when they probe). `through_plain_nodes`: also
+    /// of the children of children without `compatible`, which in Linux some other bus would make.
+    void of_platform_populate(Device& parent, bool through_plain_nodes = false);
     /// Linux's name of the device that `node` would get: "9050000.smmuv3", "platform-bus@c000000".
     std::string of_device_make_bus_id(firmware::NodeIndex node) const;
 
@@ -56,7 +57,7 @@ private:
     /// "no IOMMU": 1 until patch 3, then -ENODEV.
     int no_iommu() const { return variant_.has(Cap::of_errors_surface) ? -kENODEV : 1; }
     void arch_setup_dma_ops(Device& dev, std::uint64_t base, std::uint64_t size, IommuOps* ops, bool coherent);
-    void create(firmware::NodeIndex node, Ptr<Device> parent, bool recurse);
+    void create(firmware::NodeIndex node, Ptr<Device> parent, bool recurse, bool through_plain_nodes = false);
 
     Kernel& k_;
     const Variant& variant_;

@@ -33,6 +33,8 @@ int OfCore::of_dma_configure_id(Device& dev, std::optional<firmware::NodeIndex> 
     std::uint64_t start = 0;
     std::uint64_t size = 0;
     std::vector<firmware::DmaWindow> map;
+    const bool already = variant_.has(Cap::parse_in_probe) && !dev.dma_range_map.empty();
+    if (already) ranges_node.reset();
     if (ranges_node) {
         const DmaRanges& ranges = *description_.node(*ranges_node).dma_ranges;
         err = ranges.kind == DmaRanges::Kind::bad_length ? -kEINVAL : 0;

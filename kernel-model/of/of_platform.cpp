@@ -57,15 +57,18 @@ void OfCore::of_platform_default_populate(BusType& platform, BusType& amba) {
     for (const NodeIndex child : description_.node(NodeIndex{0}).children) create(child, {}, true);
 }
 
-void OfCore::of_platform_populate(Device& parent) {
+void OfCore::of_platform_populate(Device& parent, bool through_plain_nodes) {
     Frame frame{k_, "of_platform_populate"};
     if (!parent.of_node) return;
-    for (const NodeIndex child : description_.node(*parent.of_node).children) create(child, Ptr<Device>(&parent), true);
+    for (const NodeIndex child : description_.node(*parent.of_node).children)
+        create(child, Ptr<Device>(&parent), true, through_plain_nodes);
 }
 
 /// of_platform_bus_create.
-void OfCore::create(NodeIndex at, Ptr<Device> parent, bool recurse) {
+void OfCore::create(NodeIndex at, Ptr<Device> parent, bool recurse, bool through_plain_nodes) {
     const Node& node = description_.node(at);
+    if (node.compatible.empty() && through_plain_nodes && node.available)
+        for (const NodeIndex child : node.children) create(child, parent, recurse, true);
     if (node.compatible.empty() || node.is_compatible("operating-points-v2")) return;
     if (populated_[firmware::index(at)] || !node.available) return;
     populated_[firmware::index(at)] = true;

@@ -104,7 +104,8 @@ int PciBusType::dma_configure(Device& dev) {
     Device* const host = static_cast<PciDevice&>(dev).pci_bus.host;
     int err = 0;
     if (host != nullptr && host->of_node) err = of_.of_dma_configure_id(dev, host->of_node, true);
-    if (err == 0 && !dev.driver.peek()->driver_managed_dma) err = iommu_.iommu_device_use_default_domain(dev);
+    const Driver* const driver = dev.driver.read_once("DD7");
+    if (err == 0 && driver != nullptr && !driver->driver_managed_dma) err = iommu_.iommu_device_use_default_domain(dev);
     return err;
 }
 

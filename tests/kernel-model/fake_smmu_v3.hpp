@@ -63,7 +63,9 @@ public:
             if (core.dev_iommu_priv_get(dev, "ID3")) return {{}, -kEBUSY};
             const FwNode node = fwspec->iommu_fwnode.read("ID3");
             Ptr<FakeInstance> smmu;
-            Device* const found = boot_.drivers().driver_find_device_by_fwnode(driver_, node, "ID3");
+            Device* const found = core.variant.release >= 615
+                                      ? boot_.drivers().bus_find_device_by_fwnode(driver_.bus, node, "ID3")
+                                      : boot_.drivers().driver_find_device_by_fwnode(driver_, node, "ID3");
             for (const auto& [device, instance] : driver_.instances)
                 if (device == found) smmu = instance;
             if (!smmu) return {{}, -kENODEV};

@@ -188,3 +188,25 @@ TEST_CASE("removing a device frees its container, its fwspec, its group and its 
         CHECK(run.world.k.reports.empty());
     }
 }
+
+TEST_CASE("6.15 makes groups when devices meet the IOMMU, before any driver binds", "[kernel][iommu]") {
+    for (const char* const variant : {"mainline-6.15", "mainline-6.15.1"}) {
+        INFO(variant);
+        Board board;
+        const auto smmu = board.smmu();
+        board.client(0xA000000, {{smmu, 1}, {smmu, 2}});
+        board.client(0xB000000, {{smmu, 3}});
+        BootConfig config;
+        config.modules = modules({"generic_client"});
+        const BoardBoot run(variant, board, config);
+        CHECK(run.device(kClient).ids == Ids{1, 2});
+        CHECK(run.device(kClient).group == 0u);
+        CHECK(run.device("b000000.dma").group == 1u);
+        bool driver_seen = false;
+        for (const Event& event : run.world.k.events.events()) {
+            driver_seen = driver_seen || event.driver == "generic-client";
+            if (event.kind == EventKind::add_device_to_group) CHECK(!driver_seen);
+        }
+        CHECK(run.world.k.reports.empty());
+    }
+}
