@@ -299,7 +299,7 @@ private:
 
 std::vector<std::uint8_t> write_device_tree(const Description& description) {
     XLATE_CHECK(!description.nodes.empty(), description.source);
-    for (std::size_t capacity = 64 * 1024; capacity <= kMaxFileBytes; capacity *= 4) {
+    for (std::size_t capacity = std::size_t{64} * 1024; capacity <= kMaxFileBytes; capacity *= 4) {
         std::vector<std::uint8_t> blob(capacity);
         if (TreeWriter(description, blob).write()) return blob;
     }

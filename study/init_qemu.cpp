@@ -230,7 +230,7 @@ private:
             const bool simple = !at->second.empty() && at->second.find_first_not_of("0123456789") == std::string::npos;
             const std::string entry =
                 fmt::format("{}: {}", *known, simple ? at->second : quoted(at->second.empty() ? "1" : at->second));
-            list = entry + (list.empty() ? "" : ", ") + list;
+            list = fmt::format("{}{}{}", entry, list.empty() ? "" : ", ", list);
         }
         if (!list.empty()) line("  parameters: { " + list + " }");
     }
