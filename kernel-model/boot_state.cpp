@@ -102,7 +102,7 @@ std::vector<ModuleLoad> BootState::module_list() const {
     std::vector<ModuleLoad> list;
     std::set<std::string> named;
     for (const KnownDriver& row : known)
-        if (row.level == DriverLevel::module && named.insert(row.module).second)
+        if (row.level == DriverLevel::module && row.by_default && named.insert(row.module).second)
             list.push_back({row.module, {}, !list.empty(), config.cpus > 1 ? 1U : 0U});
     return list;
 }
@@ -112,8 +112,8 @@ void BootState::register_level(DriverLevel level) {
     for (const ModuleLoad& load : module_list()) loaded_later.insert(module_name(load.name));
     for (const KnownDriver& row : known) {
         // A module that nobody loads is as good as built in if the configuration lists modules itself.
-        const bool here =
-            row.level == level || (config.modules && row.level == DriverLevel::module && level == DriverLevel::device);
+        const bool here = row.level == level || (config.modules && row.level == DriverLevel::module && row.by_default &&
+                                                 level == DriverLevel::device);
         if (here && loaded_later.count(row.module) == 0) drivers.driver_register(*row.driver);
     }
 }

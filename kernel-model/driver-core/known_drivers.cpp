@@ -193,6 +193,7 @@ void add_clients(LinuxBoot& boot, std::vector<KnownDriver>& all) {
                    DriverLevel::module, "virtio_mmio"});
     pci("e1000e", by_id(0x8086, {0x10D3, 0x10EA, 0x10F6, 0x150C, 0x153A, 0x1533}), DriverLevel::module);
     pci("nvme", by_class(0x010802), DriverLevel::module)->probe_asynchronously = variant.has(Cap::async_nvme);
+    const std::size_t rarely = all.size();  // known, but loaded only on request
     pci("xhci_hcd", by_class(0x0C0330), DriverLevel::module, "xhci_pci");
     pci("ehci-pci", by_class(0x0C0320), DriverLevel::module, "ehci_pci");
     pci("ahci", by_class(0x010601), DriverLevel::module);
@@ -209,6 +210,8 @@ void add_clients(LinuxBoot& boot, std::vector<KnownDriver>& all) {
             }
         };
     for (const PciRoot& root : boot.config().pci) collect(root.functions);
+    for (std::size_t i = rarely; i < all.size(); ++i)
+        all[i].by_default = std::find(extra.begin(), extra.end(), all[i].driver->name) != extra.end();
     for (const std::string& name : extra) {
         const bool known =
             std::any_of(all.begin(), all.end(), [&](const KnownDriver& row) { return row.driver->name == name; });

@@ -26,6 +26,8 @@ struct KnownDriver {
     std::unique_ptr<Driver> driver;
     DriverLevel level = DriverLevel::device;
     std::string module;  ///< normalised: '_' for '-'
+    bool by_default =
+        true;  ///< module: in the default list (corpus/linux-boot's init), or because the configuration names it
 };
 
 /// '-' becomes '_', as modprobe does.

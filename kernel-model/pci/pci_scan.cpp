@@ -58,6 +58,15 @@ void PciCore::scan_bus(PciBusNode& bus, const std::vector<PciFunction>& function
     std::stable_sort(order.begin(), order.end(), [](const PciFunction* a, const PciFunction* b) {
         return std::pair(a->device, a->function) < std::pair(b->device, b->function);
     });
+    // A slot without function 0 looks empty.
+    order.erase(std::remove_if(order.begin(), order.end(),
+                               [&](const PciFunction* function) {
+                                   return std::none_of(
+                                       functions.begin(), functions.end(), [&](const PciFunction& other) {
+                                           return other.device == function->device && other.function == 0;
+                                       });
+                               }),
+                order.end());
     const Ptr<Device> parent(bus.self != nullptr ? static_cast<Device*>(bus.self) : bus.host);
     for (const PciFunction* const function : order) {
         const std::string name =
