@@ -50,6 +50,8 @@ public:
 
     std::vector<RegisterAccess> accesses;               // in order
     std::vector<iommu::smmuv3::CommandWords> commands;  // consumed, in order
+    std::function<void(PhysAddr, std::size_t)> on_memory_write;
+    std::function<void(const iommu::smmuv3::CommandWords&)> on_command;
     bool never_acknowledge = false;
     bool consume = true;
     SimTime mmio_read_time = ns(150);
@@ -81,6 +83,10 @@ public:
         if (offset == r::GBPA) registers_[r::GBPA] = value & 0x7FFFFFFF;
         if (offset == r::CMDQ_PROD && consume) consume_commands();
     }
+    void memory_write(PhysAddr address, const std::uint8_t* bytes, std::size_t size) override {
+        if (on_memory_write) on_memory_write(address, size);
+        ImmediateMachine::memory_write(address, bytes, size);
+    }
     std::uint64_t word(std::uint64_t at) {
         std::uint8_t bytes[8];
         memory_read(PhysAddr{at}, bytes, 8);
@@ -95,6 +101,7 @@ public:
         while ((reg(r::CMDQ_CONS) & mask) != (reg(r::CMDQ_PROD) & mask)) {
             const std::uint64_t at = memory_base + (reg(r::CMDQ_CONS) & low_mask(log2)) * 16;
             commands.push_back({word(at), word(at + 8)});
+            if (on_command) on_command(commands.back());
             registers_[r::CMDQ_CONS] = (reg(r::CMDQ_CONS) + 1) & mask;
             // A SYNC that asks for a message gets it.
             if ((commands.back()[0] & 0xFF) == 0x46 && ((commands.back()[0] >> 12) & 3) == 1) {
