@@ -13,7 +13,7 @@ public:
     bool has_dma_configure() const override { return true; }
     int dma_configure(Device& dev) override {
         Frame frame{dev.k, "platform_dma_configure"};
-        int err = dev.of_node ? of_.of_dma_configure_id(dev, dev.of_node, true) : 0;
+        int err = of_.dma_configure(dev, dev.of_node);
         // Without a driver (a parse of the IOMMU core's own, 6.15) nobody takes ownership.
         const Driver* const driver = dev.driver.read_once("DD7");
         if (err == 0 && driver != nullptr && !driver->driver_managed_dma)

@@ -31,6 +31,14 @@ public:
     int of_iommu_configure(Device& dev, std::optional<firmware::NodeIndex> master, std::optional<std::uint32_t> id,
                            IommuOps*& ops);
 
+    /// ADC: the same for a device whose firmware is ACPI. `companion`: its own node, or its root complex'.
+    int acpi_dma_configure_id(Device& dev, std::optional<firmware::NodeIndex> companion);
+    /// What the bus types call: by the origin of the firmware.
+    int dma_configure(Device& dev, std::optional<firmware::NodeIndex> node) {
+        if (description_.origin == firmware::Description::Origin::acpi) return acpi_dma_configure_id(dev, node);
+        return node ? of_dma_configure_id(dev, node, true) : 0;
+    }
+
     /// of_platform_default_populate: creates platform and AMBA devices for the tree, in tree order.
     void of_platform_default_populate(BusType& platform, BusType& amba);
     /// of_platform_populate of one node's children (glue drivers do that when they probe). `through_plain_nodes`: also
@@ -57,6 +65,10 @@ private:
     /// "no IOMMU": 1 until patch 3, then -ENODEV.
     int no_iommu() const { return variant_.has(Cap::of_errors_surface) ? -kENODEV : 1; }
     void arch_setup_dma_ops(Device& dev, std::uint64_t base, std::uint64_t size, IommuOps* ops, bool coherent);
+    int acpi_iommu_configure_id(Device& dev, std::optional<firmware::NodeIndex> companion, IommuOps*& ops);
+    int acpi_configure_series(Device& dev, std::optional<firmware::NodeIndex> companion);
+    int iort_iommu_configure_id(Device& dev, std::optional<firmware::NodeIndex> companion, Ptr<IommuFwspec> fwspec);
+    int iort_iommu_xlate(Device& dev, firmware::NodeIndex provider, std::uint32_t id, Ptr<IommuFwspec> fwspec);
     void create(firmware::NodeIndex node, Ptr<Device> parent, bool recurse, bool through_plain_nodes = false);
 
     Kernel& k_;

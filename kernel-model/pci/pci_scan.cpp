@@ -112,7 +112,7 @@ int PciBusType::dma_configure(Device& dev) {
     Frame frame{dev.k, "pci_dma_configure"};
     Device* const host = static_cast<PciDevice&>(dev).pci_bus.host;
     int err = 0;
-    if (host != nullptr && host->of_node) err = of_.of_dma_configure_id(dev, host->of_node, true);
+    if (host != nullptr && host->of_node) err = of_.dma_configure(dev, host->of_node);
     const Driver* const driver = dev.driver.read_once("DD7");
     if (err == 0 && driver != nullptr && !driver->driver_managed_dma) err = iommu_.iommu_device_use_default_domain(dev);
     return err;

@@ -1,0 +1,107 @@
+// The ACPI parser of IOMMU bindings: kernel-probe.md 2.9 (ADC, AIC, IX), 4.1 (AICs), 10.2, 10.3.
+// A named component's ID mappings stand in Node::iommus, a root complex' in Node::iommu_map. No VIOT.
+#include "kernel-model/of/of_core.hpp"
+#include "kernel-model/pci/pci_core.hpp"
+
+namespace xlate::kernel {
+
+int OfCore::acpi_dma_configure_id(Device& dev, std::optional<firmware::NodeIndex> companion) {
+    Frame frame{k_, "acpi_dma_configure_id"};
+    IommuOps* ops = nullptr;
+    const int err = acpi_iommu_configure_id(dev, companion, ops);
+    if (err == -kEPROBE_DEFER) return err;
+    const bool coherent = companion && description_.node(*companion).dma_coherent;
+    arch_setup_dma_ops(dev, 0, ~std::uint64_t{0}, ops, coherent);
+    return 0;
+}
+
+int OfCore::acpi_iommu_configure_id(Device& dev, std::optional<firmware::NodeIndex> companion, IommuOps*& ops) {
+    Frame frame{k_, "acpi_iommu_configure_id"};
+    ops = nullptr;
+    if (variant_.has(Cap::acpi_private_fwspec)) return acpi_configure_series(dev, companion);
+    const bool covers = variant_.has(Cap::l2_covers_parse);
+    if (covers) iommu_.iommu_probe_device_lock.lock("AIC1");
+    const Ptr<IommuFwspec> old = iommu_.dev_iommu_fwspec_get(dev, "AIC1");
+    const bool done = old && (variant_.has(Cap::fwspec_resolves_ops) || old.deref("AIC1")->ops.read("AIC1") != nullptr);
+    if (done) {
+        ops = iommu_.iommu_fwspec_ops(old, "AIC1");
+        if (covers) iommu_.iommu_probe_device_lock.unlock("AIC1");
+        return 0;
+    }
+    int err = iort_iommu_configure_id(dev, companion, {});  // AIC2
+    if (err != 0 && err != -kEPROBE_DEFER) err = -kENODEV;  // AIC3: no VIOT table
+    if (covers) iommu_.iommu_probe_device_lock.unlock("AIC3");
+    const bool replay = !variant_.has(Cap::parse_in_probe) && dev.bus != nullptr;
+    if (err == 0 && replay) {  // AIC4
+        const bool outside = variant_.has(Cap::group_test_outside_probe);
+        if (!outside || !dev.iommu_group.read("AIC4")) err = iommu_.iommu_probe_device(dev, "acpi_iommu_configure_id");
+    }
+    if (err == -kEPROBE_DEFER) return err;  // AIC5
+    if (err != 0) {
+        k_.console.debug(dev.prefix(), "Adding to IOMMU failed: {}", err);
+        return -kENODEV;
+    }
+    ops = iommu_.iommu_fwspec_ops(iommu_.dev_iommu_fwspec_get(dev, "AIC6"), "AIC6");
+    return ops != nullptr ? 0 : -kENODEV;  // R3: silently no IOMMU
+}
+
+/// series @10 and later.
+int OfCore::acpi_configure_series(Device& dev, std::optional<firmware::NodeIndex> companion) {
+    const Ptr<IommuFwspec> fwspec = iommu_.iommu_fwspec_alloc("AIC1");
+    if (!fwspec) return -kENOMEM;
+    fwspec->parsing = true;
+    int err = iort_iommu_configure_id(dev, companion, fwspec);
+    if (err == 0) {
+        err = iommu_.iommu_probe_device(dev, "acpi_iommu_configure_id", fwspec);
+        if (err != 0) return err;
+        // D-10a: success falls into the error tail, which frees what the core has just installed.
+        if (!variant_.defect(Defect::d10a)) return 0;
+    }
+    if (err != -kENODEV && err != -kEPROBE_DEFER) k_.console.info(dev.prefix(), "Adding to IOMMU failed: {}", err);
+    iommu_.iommu_fwspec_dealloc(fwspec, "AIC6");
+    return err == 0 || err == -kEPROBE_DEFER ? err : -kENODEV;
+}
+
+int OfCore::iort_iommu_configure_id(Device& dev, std::optional<firmware::NodeIndex> companion,
+                                    Ptr<IommuFwspec> fwspec) {
+    Frame frame{k_, "iort_iommu_configure_id"};
+    if (!companion) return -kENODEV;
+    const firmware::Node& node = description_.node(*companion);
+    if (auto* const pdev = dynamic_cast<PciDevice*>(&dev)) {
+        if (!node.iommu_map) return -kENODEV;
+        return pci_for_each_dma_alias(*pdev, [&](PciDevice&, std::uint16_t alias) {
+            k_.spend(k_.costs.iort_lookup);
+            const firmware::MapLookup found = description_.map_id(*companion, alias);
+            return found.provider ? iort_iommu_xlate(dev, *found.provider, found.id, fwspec) : -kENODEV;
+        });
+    }
+    if (node.iommus.empty()) return -kENODEV;
+    for (const firmware::IommuEntry& entry : node.iommus) {
+        if (!entry.provider || entry.args.empty()) return -kENODEV;
+        k_.spend(k_.costs.iort_lookup);
+        const int err = iort_iommu_xlate(dev, *entry.provider, entry.args.front(), fwspec);
+        if (err != 0) return err;
+    }
+    return 0;
+}
+
+/// IX; with a private fwspec acpi_iommu_fwspec_init of the series.
+int OfCore::iort_iommu_xlate(Device& dev, firmware::NodeIndex provider, std::uint32_t id, Ptr<IommuFwspec> fwspec) {
+    Frame frame{k_, "iort_iommu_xlate"};
+    if (fwspec) {
+        // D-10b repaired: ACPI waits for its IOMMU without a timeout, as base does.
+        if (!variant_.defect(Defect::d10b) && iommu_.iommu_ops_from_fwnode(provider, "IX") == nullptr)
+            return -kEPROBE_DEFER;
+        const int err = iommu_.iommu_fwspec_assign_iommu(fwspec, dev, provider);
+        return err != 0 ? err : iommu_.iommu_fwspec_append_ids(fwspec, {id});
+    }
+    IommuOps* ops = nullptr;
+    if (!variant_.has(Cap::fwspec_resolves_ops)) {
+        ops = iommu_.iommu_ops_from_fwnode(provider, "IX");
+        if (ops == nullptr) return -kEPROBE_DEFER;
+    }
+    const int err = iommu_.iommu_fwspec_init(dev, provider, ops);
+    return err != 0 ? err : iommu_.iommu_fwspec_add_ids(dev, {id});
+}
+
+}  // namespace xlate::kernel
