@@ -77,7 +77,7 @@ Task* Dpor::choose(Execution& execution) {
             node.sleeping |= bit(sleeper.task);
         }
     }
-    Task* chosen = execution.default_choice();
+    Task* chosen = depth < prefix_.size() ? &execution.task(prefix_[depth]) : execution.default_choice();
     if ((node.sleeping & bit(chosen->id)) != 0) {
         chosen = nullptr;
         for (Task* task : enabled) {
@@ -89,7 +89,7 @@ Task* Dpor::choose(Execution& execution) {
         if (chosen == nullptr) return nullptr;  // whatever comes now was run elsewhere
     }
     node.chosen = chosen->id;
-    node.backtrack = reduce_ ? bit(chosen->id) : node.enabled;
+    node.backtrack = reduce_ || depth < prefix_.size() ? bit(chosen->id) : node.enabled;
     nodes_.push_back(std::move(node));
     return chosen;
 }
@@ -180,6 +180,7 @@ std::vector<std::uint32_t> Dpor::order(const Execution& execution, Event& event)
 
 /// The two steps could have come the other way round: somebody has to try that from the state before `earlier`.
 void Dpor::race(std::size_t earlier, const Event& later) {
+    if (earlier < prefix_.size()) return;
     Node& node = nodes_[earlier];
     const TaskId racer = events_[earlier].task;
     std::array<std::uint32_t, kMaxTasks> first{};  // of each task, the first step of the reversed sequence (+1)

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "explore/execution.hpp"
@@ -18,7 +19,10 @@ class Dpor : public Director {
 public:
     static constexpr std::size_t kMaxTasks = 32;
     /// `reduce` = false: plain depth-first search over all schedules of visible points, for comparison.
-    explicit Dpor(bool reduce = true) : reduce_(reduce) { hears_steps = true; }
+    /// `prefix`: only schedules that begin with these choices.
+    explicit Dpor(bool reduce = true, std::vector<TaskId> prefix = {}) : reduce_(reduce), prefix_(std::move(prefix)) {
+        hears_steps = true;
+    }
 
     /// Prepares the next run; false: the search space is closed.
     bool next();
@@ -69,6 +73,7 @@ private:
     static bool dependent(const std::vector<Access>& a, const std::vector<Access>& b);
 
     const bool reduce_;
+    const std::vector<TaskId> prefix_;
     bool started_ = false;
     std::size_t replay_ = 0;  ///< nodes of the prefix that is only repeated
     std::vector<Node> nodes_;

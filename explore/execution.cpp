@@ -1,6 +1,7 @@
 #include "explore/execution.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "base/error.hpp"
@@ -105,6 +106,9 @@ RunResult Execution::run(Director& director, kernel::AccessObserver* observer) {
     ready_by_.clear();
     accesses_.clear();
     steps_.clear();
+    choices_.clear();
+    enabled_sets_.clear();
+    arrivals_.clear();
     timers_.clear();
     timer_count_ = 0;
     timer_time_ = {};
@@ -112,6 +116,8 @@ RunResult Execution::run(Director& director, kernel::AccessObserver* observer) {
     names_.clear();
 
     const std::unique_ptr<World> world = program_.make(kernel);
+    kernel.sched.watch_points = false;
+    kernel.spawn("before", 0, [&world] { world->before(); });
     run_before();
     race_begin_ = kernel.sched.tasks().size();
     for (const auto& task : kernel.sched.tasks()) kernel.sched.host_clock.join(task->clock);
@@ -122,6 +128,7 @@ RunResult Execution::run(Director& director, kernel::AccessObserver* observer) {
     kernel.sched.watch_touches = director.hears_steps;
     kernel.observer = observer;
     director.begin(*this);
+    fires_timers_ = world->fires_timers();
     run_race();
     if (end_ == RunEnd::complete) director.ended(*this);
     kernel.sched.watch_points = false;
@@ -148,7 +155,6 @@ RunResult Execution::run(Director& director, kernel::AccessObserver* observer) {
 }
 
 void Execution::run_before() {
-    kernel_->sched.watch_points = false;
     for (std::size_t i = 0; i < ready_.size(); ++i) kernel_->sched.resume(*ready_[i]);
     ready_.clear();
     for (const auto& task : kernel_->sched.tasks()) {
@@ -191,7 +197,16 @@ Task* Execution::decide() {
         if (enabled().empty()) return nullptr;
     }
     chosen = director_->choose(*this);
-    if (chosen == nullptr) end_ = RunEnd::abandoned;
+    if (chosen == nullptr) {
+        end_ = RunEnd::abandoned;
+        return nullptr;
+    }
+    choices_.push_back(chosen->id);
+    if (options_.record) {
+        std::uint64_t set = 0;
+        for (const Task* task : enabled()) set |= std::uint64_t{1} << (task->id & 63U);
+        enabled_sets_.push_back(set);
+    }
     return chosen;
 }
 
@@ -234,6 +249,16 @@ void Execution::at_point(Task& task, const Point& point) {
         return;
     }
     end_step();
+    if (options_.count_arrivals) {
+        const auto known = std::find_if(arrivals_.begin(), arrivals_.end(), [&](const Arrival& arrival) {
+            return arrival.task == task.id && std::strcmp(arrival.step, point.step) == 0;
+        });
+        if (known != arrivals_.end()) {
+            ++known->count;
+        } else {
+            arrivals_.push_back({task.id, point.step, 1});
+        }
+    }
     Task* const next = decide();
     if (next == &task) {
         begin_step(task);
@@ -255,7 +280,7 @@ void Execution::task_ready(Task& task) {
 }
 
 bool Execution::fire_next_timer() {
-    if (timers_.empty()) return false;
+    if (!fires_timers_ || timers_.empty()) return false;
     const auto first = std::min_element(timers_.begin(), timers_.end(), [](const Timer& a, const Timer& b) {
         return a.at != b.at ? a.at < b.at : a.id < b.id;
     });
@@ -302,6 +327,13 @@ void Execution::memory_write(PhysAddr address, const std::uint8_t* bytes, std::s
 
 void Execution::submit_dma(const std::string&, Iova, std::uint64_t, bool, std::function<void(bool)> done) {
     set_timer({}, [done = std::move(done)] { done(true); });
+}
+
+unsigned Execution::arrivals(const Task& task) const {
+    for (const Arrival& arrival : arrivals_) {
+        if (arrival.task == task.id && std::strcmp(arrival.step, task.pending.step) == 0) return arrival.count;
+    }
+    return 1;
 }
 
 std::string Execution::label(TaskId id) const {

@@ -77,7 +77,8 @@ struct RunResult {
 
 struct ExecutionOptions {
     bool data_races = true;
-    bool record = false;              ///< keep the steps (Execution::steps)
+    bool record = false;              ///< keep the steps and who could go on (Execution::steps, enabled_sets)
+    bool count_arrivals = false;      ///< how often each task came to each point (Execution::arrivals), for names
     std::size_t step_limit = 50'000;  ///< then the run ends with a hung-task report: a loop without progress
 };
 
@@ -105,8 +106,18 @@ public:
     const std::vector<Task*>& alive() const { return alive_; }  ///< may hold some that have just ended
     const std::vector<Access>& accesses() const { return accesses_; }
     const std::vector<Step>& steps() const { return steps_; }  ///< of the last run, if recorded
+    /// Who did each step of the last run.
+    const std::vector<TaskId>& choices() const { return choices_; }
+    /// Who could have done each step: a bit each. Recorded runs only.
+    const std::vector<std::uint64_t>& enabled_sets() const { return enabled_sets_; }
+    /// How often this task has come to the point where it stands, by name; from 1. With count_arrivals only.
+    unsigned arrivals(const Task& task) const;
     /// "cpu0" where that tells the task apart from the others of the race, else its name ("kworker/u4:1", "x.2").
     std::string label(TaskId id) const;
+    /// First task of the race and how many there are.
+    std::pair<TaskId, std::size_t> race_tasks() const {
+        return {static_cast<TaskId>(race_begin_), race_end_ - race_begin_};
+    }
     std::vector<std::string> heads() const;  ///< "CPU0 modprobe", ... of the last run
 
     // Machine.
@@ -144,6 +155,7 @@ private:
     kernel::Kernel* kernel_ = nullptr;
     Director* director_ = nullptr;
     bool racing_ = false;
+    bool fires_timers_ = false;
     RunEnd end_ = RunEnd::complete;
     Task* current_ = nullptr;
     Task* next_ = nullptr;  ///< chosen while on a fiber, to be resumed by the host side
@@ -157,6 +169,14 @@ private:
     std::vector<std::size_t> ready_by_;
     std::vector<Access> accesses_;
     std::vector<Step> steps_;
+    std::vector<TaskId> choices_;
+    std::vector<std::uint64_t> enabled_sets_;
+    struct Arrival {
+        TaskId task;
+        const char* step;
+        unsigned count;
+    };
+    std::vector<Arrival> arrivals_;
     struct Timer {
         std::uint64_t id;
         SimTime at;

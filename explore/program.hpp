@@ -14,9 +14,12 @@ namespace xlate::explore {
 class World {
 public:
     virtual ~World() = default;
-    /// Host side, before the exploration: everything that happens before the race, then spawns its tasks.
-    /// Tasks spawned here are named 0, 1, ... in order.
+    /// What happens before the race, in one order: on a task of its own; others that it spawns run to their end too.
+    virtual void before() {}
+    /// Host side: spawns the tasks of the race.
     virtual void start() = 0;
+    /// When all is quiet, timers fire (the deferred-probe timeout), earliest first.
+    virtual bool fires_timers() const { return false; }
     /// After the last step, outside of tasks: oracles; they report through Kernel::reports.
     virtual void check() {}
     /// What the run came to, canonical: equal for schedules that differ in nothing that matters.
@@ -30,7 +33,7 @@ public:
     virtual std::string name() const = 0;
     virtual const kernel::Variant& variant() const = 0;
     virtual std::unique_ptr<World> make(kernel::Kernel& kernel) const = 0;
-    /// Names of the end states that some sequential order of the tasks gives, if the program wants others reported.
+    /// True: an outcome that no sequential order of the tasks gives is a bug (if nothing crashed).
     virtual bool reports_unsequential_outcomes() const { return false; }
 };
 

@@ -51,7 +51,7 @@ enum class ActionKind : std::uint8_t {
     unregister_iommu,  ///< iommu_device_unregister
     dma_configure,     ///< an abuser: of_dma_configure without the device's lock
     notify_add,        ///< N1 alone: iommu_probe_device from the bus notifier
-    load_driver,       ///< a second driver of this name registers a node-less instance (R10); target: the driver
+    load_driver,       ///< as register_iommu, of a second driver's instance (R10)
 };
 struct Action {
     ActionKind kind = ActionKind::bind;

@@ -1,0 +1,118 @@
+#include "explore/scenario.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "base/error.hpp"
+#include "explore/scenario_world.hpp"
+#include "kernel-model/drivers/model_driver.hpp"
+
+namespace xlate::explore {
+
+namespace {
+
+class Findings {
+public:
+    void add(std::string path, std::string what, const std::string& wrong = {},
+             const std::vector<std::string>& valid = {}) {
+        Diagnostic finding;
+        finding.path = std::move(path);
+        finding.what = std::move(what);
+        if (const auto nearest = nearest_name(wrong, valid)) finding.nearest = *nearest;
+        all_.push_back(std::move(finding));
+    }
+    void raise() {
+        if (!all_.empty()) throw InputError(std::move(all_), ExitStatus::usage);
+    }
+
+private:
+    std::vector<Diagnostic> all_;
+};
+
+bool is_name(const std::string& text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+    });
+}
+
+bool names_iommu(ActionKind kind) {
+    return kind == ActionKind::register_iommu || kind == ActionKind::unregister_iommu ||
+           kind == ActionKind::load_driver;
+}
+
+}  // namespace
+
+void validate(const Scenario& scenario) {
+    Findings findings;
+    if (!is_name(scenario.name)) {
+        findings.add("scenario.name", "'" + printable(scenario.name) + "' is no name: letters, digits and '-' only");
+    }
+    std::vector<std::string> iommus;
+    std::vector<std::string> devices;
+    std::vector<std::string> drivers;
+    for (const auto& row : kernel::model_drivers()) drivers.emplace_back(row.name);
+    for (const IommuSpec& iommu : scenario.iommus) {
+        const std::string path = "scenario.iommus." + printable(iommu.name);
+        if (iommu.name.empty()) findings.add("scenario.iommus", "an IOMMU needs a name");
+        if (std::count(iommus.begin(), iommus.end(), iommu.name) != 0) findings.add(path, "the name is taken");
+        if (kernel::find_model_driver(iommu.driver) == nullptr) {
+            findings.add(path + ".driver", "'" + printable(iommu.driver) + "' is no IOMMU driver", iommu.driver,
+                         drivers);
+        }
+        iommus.push_back(iommu.name);
+    }
+    for (const DeviceSpec& device : scenario.devices) devices.push_back(device.name);
+    for (std::size_t i = 0; i < scenario.devices.size(); ++i) {
+        const DeviceSpec& device = scenario.devices[i];
+        const std::string path = "scenario.devices." + printable(device.name);
+        if (device.name.empty()) findings.add("scenario.devices", "a device needs a name");
+        if (std::count(devices.begin(), devices.begin() + static_cast<std::ptrdiff_t>(i), device.name) != 0 ||
+            std::count(iommus.begin(), iommus.end(), device.name) != 0) {
+            findings.add(path, "the name is taken");
+        }
+        for (const EntrySpec& entry : device.iommus) {
+            if (std::count(iommus.begin(), iommus.end(), entry.iommu) == 0) {
+                findings.add(path + ".iommus", "'" + printable(entry.iommu) + "' is no IOMMU of this scenario",
+                             entry.iommu, iommus);
+            }
+        }
+        if (!device.shares_group_of.empty() &&
+            std::count(devices.begin(), devices.end(), device.shares_group_of) == 0) {
+            findings.add(path + ".shares_group_of",
+                         "'" + printable(device.shares_group_of) + "' is no device of this scenario",
+                         device.shares_group_of, devices);
+        }
+        if (!device.wanted_domain.empty() && device.wanted_domain != "identity" && device.wanted_domain != "DMA") {
+            findings.add(path + ".wanted_domain", "'" + printable(device.wanted_domain) + "' is no default domain",
+                         device.wanted_domain, {"identity", "DMA"});
+        }
+        if (device.bound && !device.added) findings.add(path + ".bound", "a device that is not added cannot be bound");
+    }
+    const auto check_action = [&](const std::string& path, const Action& action) {
+        const auto& valid = names_iommu(action.kind) ? iommus : devices;
+        if (std::count(valid.begin(), valid.end(), action.target) == 0) {
+            findings.add(path,
+                         "'" + printable(action.target) + "' is no " + (names_iommu(action.kind) ? "IOMMU" : "device") +
+                             " of this scenario",
+                         action.target, valid);
+        }
+    };
+    for (const Action& action : scenario.before) check_action("scenario.before", action);
+    if (scenario.tasks.empty()) findings.add("scenario.tasks", "a scenario needs at least one task");
+    if (scenario.tasks.size() > 12) findings.add("scenario.tasks", "a scenario has at most 12 tasks");
+    for (std::size_t i = 0; i < scenario.tasks.size(); ++i) {
+        const std::string path = "scenario.tasks[" + std::to_string(i) + "]";
+        if (scenario.tasks[i].actions.empty()) findings.add(path, "a task needs at least one action");
+        for (const Action& action : scenario.tasks[i].actions) check_action(path, action);
+    }
+    findings.raise();
+}
+
+std::unique_ptr<Program> make_program(const Scenario& scenario, const std::string& variant) {
+    validate(scenario);
+    return std::make_unique<ScenarioProgram>(scenario, kernel::find_variant(variant));
+}
+
+}  // namespace xlate::explore

@@ -1,0 +1,12 @@
+// The built-in scenarios, written out.
+#pragma once
+
+#include <vector>
+
+#include "explore/scenario.hpp"
+
+namespace xlate::explore {
+
+std::vector<Scenario> make_scenarios();
+
+}  // namespace xlate::explore

@@ -1,0 +1,333 @@
+#include "explore/scenario_world.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.hpp"
+
+namespace xlate::explore {
+
+using kernel::Device;
+using kernel::Ptr;
+
+ScenarioProgram::ScenarioProgram(Scenario scenario, kernel::Variant variant)
+    : scenario_(std::move(scenario)), variant_(std::move(variant)) {
+    description_.source = scenario_.name;
+    if (scenario_.firmware == Firmware::acpi) description_.origin = firmware::Description::Origin::acpi;
+    firmware::Node root;
+    root.path = "/";
+    description_.nodes.push_back(root);
+    const auto add = [&](const std::string& name) -> firmware::Node& {
+        firmware::Node node;
+        node.name = name;
+        node.path = "/" + name;
+        node.parent = firmware::NodeIndex{0};
+        description_.nodes[0].children.push_back(static_cast<firmware::NodeIndex>(description_.nodes.size()));
+        node.phandle = static_cast<std::uint32_t>(description_.nodes.size());
+        description_.nodes.push_back(std::move(node));
+        return description_.nodes.back();
+    };
+    for (const IommuSpec& iommu : scenario_.iommus) {
+        const kernel::ModelDriverRow& row = *kernel::find_model_driver(iommu.driver);
+        firmware::Node& node = add(iommu.name);
+        node.compatible = {std::string(row.compatible)};
+        node.available = node.reachable = iommu.available;
+        node.iommu_cells = row.cells;
+    }
+    for (const DeviceSpec& device : scenario_.devices) {
+        firmware::Node& node = add(device.name);
+        node.compatible = {"xlate,client"};
+        node.has_iommus = !device.iommus.empty();
+        for (const EntrySpec& entry : device.iommus) {
+            firmware::IommuEntry parsed;
+            parsed.provider = node_of(entry.iommu);
+            parsed.phandle = description_.node(*parsed.provider).phandle;
+            parsed.args = entry.args;
+            if (!description_.node(*parsed.provider).available)
+                parsed.result = firmware::EntryResult::provider_disabled;
+            node.iommus.push_back(std::move(parsed));
+        }
+    }
+}
+
+firmware::NodeIndex ScenarioProgram::node_of(const std::string& name) const {
+    for (std::size_t i = 0; i < description_.nodes.size(); ++i) {
+        if (description_.nodes[i].name == name) return static_cast<firmware::NodeIndex>(i);
+    }
+    XLATE_CHECK(false, name);
+    return {};
+}
+
+std::unique_ptr<World> ScenarioProgram::make(kernel::Kernel& kernel) const {
+    return std::make_unique<ScenarioWorld>(*this, kernel);
+}
+
+bool ClientModel::match(const Device& device) const { return world_.client(device.name) != nullptr; }
+
+int ClientModel::probe(Device& dev) {
+    kernel::Frame frame{dev.k, "client_probe"};
+    ScenarioWorld::Client& client = *world_.client(dev.name);
+    if (client.deferred < client.spec->defers) {
+        ++client.deferred;
+        return -kernel::kEPROBE_DEFER;
+    }
+    if (!client.spec->does_dma) return 0;
+    // DMA begins. Whether a domain is there is a question to the hardware, not an access of the kernel's: no data race.
+    if (const kernel::IommuGroup* group = dev.iommu_group.peek().get()) {
+        dev.k.sched.point({kernel::PointKind::read, "DMA", group->domain.resource(), "group->domain"});
+        if (!group->freed() && !group->domain.peek()) {
+            dev.k.reports.semantic("DMA starts while the device's group has no domain", dev.name);
+        }
+    }
+    return 0;
+}
+
+ScenarioWorld::ScenarioWorld(const ScenarioProgram& program, kernel::Kernel& kernel)
+    : program_(program),
+      k_(kernel),
+      drivers_(kernel, {10, true, 2, program.scenario().rechecks_trigger}),
+      iommu_(kernel, program.description(), drivers_, nullptr, {}),
+      of_(kernel, program.description(), drivers_, iommu_),
+      platform_(kernel, "platform", of_, iommu_),
+      client_driver_(*this, platform_) {
+    const Scenario& scenario = program.scenario();
+    drivers_.bus_register(platform_);
+    iommu_.bus_register(platform_);
+    for (const DeviceSpec& spec : scenario.devices) {
+        Client client;
+        client.spec = &spec;
+        clients_.push_back(client);
+        kernel::ModelPolicy::OfDevice wish;
+        wish.device = spec.name;
+        wish.shares_group_of = spec.shares_group_of;
+        if (spec.wanted_domain == "identity") wish.wanted = kernel::DomainType::identity;
+        if (spec.wanted_domain == "DMA") wish.wanted = kernel::DomainType::dma;
+        if (!wish.shares_group_of.empty() || wish.wanted != kernel::DomainType::none) policy_.devices.push_back(wish);
+    }
+    for (const IommuSpec& spec : scenario.iommus) {
+        kernel::ModelIommuDriver* driver = nullptr;
+        for (const auto& known : iommu_drivers_) {
+            if (known->name == spec.driver) driver = known.get();
+        }
+        if (driver == nullptr) {
+            iommu_drivers_.push_back(std::make_unique<kernel::ModelIommuDriver>(
+                iommu_, of_, platform_, *kernel::find_model_driver(spec.driver), policy_));
+            driver = iommu_drivers_.back().get();
+        }
+        if (spec.registration_fails) driver->failing.push_back(spec.name);
+    }
+}
+
+void ScenarioWorld::before() {
+    kernel::Frame frame{k_, "before_the_race"};
+    const Scenario& scenario = program_.scenario();
+    iommu_.install_notifiers();
+    drivers_.driver_register(client_driver_);
+    for (const auto& driver : iommu_drivers_) drivers_.driver_register(*driver);
+    const auto make = [&](const std::string& name, bool has_bus) {
+        const auto dev = k_.heap.make<Device>("before", name, &platform_, Ptr<Device>{}, program_.node_of(name));
+        if (!has_bus) dev->bus = nullptr;
+        k_.heap.set_immortal(*dev);  // its creator keeps it
+        return dev;
+    };
+    for (const IommuSpec& spec : scenario.iommus) {
+        iommus_.push_back(make(spec.name, true));
+        drivers_.device_add(iommus_.back(), false);
+    }
+    for (Client& client : clients_) {
+        client.dev = make(client.spec->name, client.spec->has_bus);
+        if (client.spec->added) drivers_.device_add(client.dev, false);
+    }
+    drivers_.deferred_probe_initcall();
+    for (std::size_t i = 0; i < iommus_.size(); ++i) {
+        if (scenario.iommus[i].registered) drivers_.device_attach(*iommus_[i]);
+    }
+    for (const Client& client : clients_) {
+        if (client.spec->bound) drivers_.device_attach(*client.dev);
+    }
+    for (const Action& action : scenario.before) act(action);
+}
+
+void ScenarioWorld::start() {
+    for (const TaskSpec& spec : program_.scenario().tasks) {
+        std::string name = spec.name;
+        if (name.empty()) name = "task";
+        k_.spawn(name, spec.cpu, [this, &spec] {
+            for (const Action& action : spec.actions) act(action);
+        });
+    }
+}
+
+Device& ScenarioWorld::device(const std::string& name) {
+    const auto& iommus = program_.scenario().iommus;
+    for (std::size_t i = 0; i < iommus.size(); ++i) {
+        if (iommus[i].name == name) return *iommus_[i].get();
+    }
+    return *client(name)->dev.get();
+}
+
+ScenarioWorld::Client* ScenarioWorld::client(const std::string& name) {
+    return const_cast<Client*>(std::as_const(*this).client(name));
+}
+
+const ScenarioWorld::Client* ScenarioWorld::client(const std::string& name) const {
+    const auto found =
+        std::find_if(clients_.begin(), clients_.end(), [&](const Client& one) { return one.spec->name == name; });
+    return found != clients_.end() ? &*found : nullptr;
+}
+
+void ScenarioWorld::act(const Action& action) {
+    Device& dev = device(action.target);
+    switch (action.kind) {
+        case ActionKind::bind:
+        case ActionKind::register_iommu:
+        case ActionKind::load_driver:
+            if (dev.bus != nullptr) {
+                drivers_.device_attach(dev);
+            } else {
+                of_.of_dma_configure_id(dev, dev.of_node, true);
+            }
+            break;
+        case ActionKind::unbind:
+        case ActionKind::unregister_iommu:
+            drivers_.device_release_driver(dev);
+            break;
+        case ActionKind::add:
+            drivers_.device_add(Ptr<Device>(&dev));
+            break;
+        case ActionKind::remove:
+            drivers_.device_del(dev);
+            client(action.target)->removed = true;
+            break;
+        case ActionKind::dma_configure:
+            of_.of_dma_configure_id(dev, dev.of_node, true);
+            break;
+        case ActionKind::notify_add:
+            iommu_.iommu_probe_device(dev, "iommu_bus_notifier");
+            break;
+    }
+}
+
+/// The ids that the firmware gives the device, in order, as the driver of its first IOMMU stores them.
+std::vector<std::uint32_t> ScenarioWorld::ids_by_firmware(const DeviceSpec& spec) const {
+    std::vector<std::uint32_t> ids;
+    for (const EntrySpec& entry : spec.iommus) {
+        for (const IommuSpec& iommu : program_.scenario().iommus) {
+            if (iommu.name != entry.iommu) continue;
+            const kernel::ModelDriverRow& row = *kernel::find_model_driver(iommu.driver);
+            if ((row.xlate_ids || row.parses_in_probe) && row.cells > 0 && !entry.args.empty()) {
+                ids.push_back(entry.args.front());
+            }
+        }
+    }
+    return ids;
+}
+
+void ScenarioWorld::check() {
+    if (k_.reports.crashed()) return;  // what a crash leaves half done is no finding of its own
+    for (const auto& task : k_.sched.tasks()) {
+        if (task->alive() && !task->may_wait_forever) return;
+    }
+    for (const Client& client : clients_) check_client(client);
+}
+
+void ScenarioWorld::check_client(const Client& client) {
+    const Device& dev = *client.dev.get();
+    if (client.removed || dev.driver.peek() == nullptr) return;
+    const std::vector<std::uint32_t> wanted = ids_by_firmware(*client.spec);
+    const kernel::DevIommu* container = dev.iommu.peek().get();
+    const kernel::IommuFwspec* fwspec = container != nullptr ? container->fwspec.peek().get() : nullptr;
+    const kernel::IommuGroup* group = dev.iommu_group.peek().get();
+    if (group == nullptr) return;  // whether that is right is asked of the sequential orders
+    if (container == nullptr || container->freed()) {
+        k_.reports.semantic("a probed device has no dev->iommu", dev.name);
+        return;
+    }
+    if (wanted.empty()) return;
+    if (fwspec == nullptr) {
+        k_.reports.semantic("a probed device has no fwspec", dev.name);
+        return;
+    }
+    if (fwspec->freed()) {
+        k_.reports.semantic("the fwspec of a probed device is freed", dev.name);
+        return;
+    }
+    const std::vector<std::uint32_t> ids = fwspec->peek_ids();
+    if (ids != wanted) {
+        const auto text = [](const std::vector<std::uint32_t>& list) {
+            std::string all;
+            for (const std::uint32_t id : list) all += (all.empty() ? "" : ", ") + std::to_string(id);
+            return "[" + all + "]";
+        };
+        const bool twice = ids.size() > wanted.size();
+        k_.reports.semantic("firmware gives the ids " + text(wanted) + ", the device has " + text(ids) +
+                                (twice                        ? " (duplicated)"
+                                 : ids.size() < wanted.size() ? " (lost)"
+                                                              : " (wrong)"),
+                            dev.name);
+    }
+    if (!group->domain.peek()) {
+        k_.reports.semantic("a bound device's group has no domain", dev.name);
+    } else if (client.spec->does_dma && group->domain.peek().get()->type == kernel::DomainType::dma &&
+               dev.dma_ops.peek() == kernel::DmaOps::direct) {
+        k_.reports.semantic("DMA operations are direct though the domain translates: every access faults", dev.name);
+    }
+}
+
+std::string ScenarioWorld::outcome() const {
+    std::string text;
+    const auto add = [&](const std::string& part) { text += (text.empty() ? "" : "; ") + part; };
+    for (const Client& client : clients_) {
+        const Device& dev = *client.dev.get();
+        std::string part = dev.name + ": ";
+        if (client.removed) {
+            add(part + "removed");
+            continue;
+        }
+        part += dev.driver.peek() != nullptr ? "bound" : dev.on_pending || dev.on_active ? "deferred" : "unbound";
+        const kernel::DevIommu* container = dev.iommu.peek().get();
+        const kernel::IommuFwspec* fwspec =
+            container != nullptr && !container->freed() ? container->fwspec.peek().get() : nullptr;
+        if (const kernel::IommuGroup* group = dev.iommu_group.peek().get()) {
+            std::string members;
+            for (const Ptr<kernel::GroupDevice> member : group->devices) {
+                members += (members.empty() ? "" : ",") + member.get()->dev.get()->name;
+            }
+            part += " group{" + members + "}";
+            const kernel::IommuDomain* domain = group->domain.peek().get();
+            part += " domain=" + std::string(domain != nullptr ? kernel::name(domain->type) : "none");
+            part += dev.dma_ops.peek() == kernel::DmaOps::iommu ? " ops=iommu" : " ops=direct";
+            if (container != nullptr && !container->freed() && container->iommu_dev.peek()) {
+                part += " iommu=" + container->iommu_dev.peek().get()->sysfs_name;
+                if (const auto* master = dynamic_cast<const kernel::ModelMaster*>(container->priv.peek().get())) {
+                    std::string instances;
+                    for (const auto& one : master->instances) {
+                        instances += (instances.empty() ? "" : ",") + one.get()->sysfs_name;
+                    }
+                    part += " instances=" + instances;
+                }
+            }
+        } else {
+            part += " no group";
+        }
+        if (fwspec != nullptr && !fwspec->freed()) {
+            part += " ids=";
+            for (const std::uint32_t id : fwspec->peek_ids()) part += std::to_string(id) + ",";
+        }
+        add(part);
+    }
+    for (std::size_t i = 0; i < iommus_.size(); ++i) {
+        const Device& dev = *iommus_[i].get();
+        bool registered = false;
+        for (const Ptr<kernel::IommuDevice> one : iommu_.registered()) {
+            if (one.get()->dev.get() == &dev) registered = true;
+        }
+        add(dev.name + ": " + (registered ? "registered" : "not registered") +
+            (dev.driver.peek() != nullptr      ? ""
+             : dev.on_pending || dev.on_active ? ", deferred"
+                                               : ", unbound"));
+    }
+    return text;
+}
+
+}  // namespace xlate::explore

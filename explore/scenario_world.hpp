@@ -1,0 +1,87 @@
+// A scenario as a program: firmware made of its devices, the model's own driver core, IOMMU core and OF parser,
+// IOMMU drivers from the table of model_driver.hpp, clients that bind and look whether their DMA is translated.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "explore/scenario.hpp"
+#include "firmware/description.hpp"
+#include "kernel-model/driver-core/driver_core.hpp"
+#include "kernel-model/driver-core/platform_bus.hpp"
+#include "kernel-model/drivers/model_driver.hpp"
+#include "kernel-model/iommu-core/iommu_core.hpp"
+#include "kernel-model/of/of_core.hpp"
+
+namespace xlate::explore {
+
+class ScenarioProgram : public Program {
+public:
+    ScenarioProgram(Scenario scenario, kernel::Variant variant);
+    std::string name() const override { return scenario_.name; }
+    const kernel::Variant& variant() const override { return variant_; }
+    std::unique_ptr<World> make(kernel::Kernel& kernel) const override;
+    bool reports_unsequential_outcomes() const override { return true; }
+
+    const Scenario& scenario() const { return scenario_; }
+    const firmware::Description& description() const { return description_; }
+    firmware::NodeIndex node_of(const std::string& name) const;
+
+private:
+    Scenario scenario_;
+    kernel::Variant variant_;
+    firmware::Description description_;
+};
+
+class ScenarioWorld;
+
+/// The driver of every client.
+class ClientModel : public kernel::Driver {
+public:
+    ClientModel(ScenarioWorld& world, kernel::BusType& on_bus) : Driver("client", on_bus), world_(world) {}
+    bool match(const kernel::Device& device) const override;
+    int probe(kernel::Device& dev) override;
+
+private:
+    ScenarioWorld& world_;
+};
+
+class ScenarioWorld : public World {
+public:
+    ScenarioWorld(const ScenarioProgram& program, kernel::Kernel& kernel);
+    void before() override;
+    void start() override;
+    void check() override;
+    std::string outcome() const override;
+    bool fires_timers() const override { return program_.scenario().deferral_timeout; }
+
+private:
+    friend class ClientModel;
+    struct Client {
+        const DeviceSpec* spec = nullptr;
+        kernel::Ptr<kernel::Device> dev;
+        unsigned deferred = 0;
+        bool removed = false;
+    };
+    void act(const Action& action);
+    kernel::Device& device(const std::string& name);
+    Client* client(const std::string& name);
+    const Client* client(const std::string& name) const;
+    void check_client(const Client& client);
+    std::vector<std::uint32_t> ids_by_firmware(const DeviceSpec& spec) const;
+
+    const ScenarioProgram& program_;
+    kernel::Kernel& k_;
+    kernel::DriverCore drivers_;
+    kernel::IommuCore iommu_;
+    kernel::OfCore of_;
+    kernel::OfDmaBus platform_;
+    kernel::ModelPolicy policy_;
+    ClientModel client_driver_;
+    std::vector<std::unique_ptr<kernel::ModelIommuDriver>> iommu_drivers_;
+    std::vector<Client> clients_;
+    std::vector<kernel::Ptr<kernel::Device>> iommus_;
+};
+
+}  // namespace xlate::explore

@@ -1,0 +1,26 @@
+#include "explore/scenarios.hpp"
+
+#include "base/error.hpp"
+#include "explore/scenario_table.hpp"
+
+namespace xlate::explore {
+
+const std::vector<Scenario>& scenarios() {
+    static const std::vector<Scenario> all = make_scenarios();
+    return all;
+}
+
+const Scenario& find_scenario(std::string_view name) {
+    std::vector<std::string> names;
+    for (const Scenario& scenario : scenarios()) {
+        if (scenario.name == name) return scenario;
+        names.push_back(scenario.name);
+    }
+    Diagnostic finding;
+    finding.path = "scenario";
+    finding.what = "'" + printable(name) + "' is no built-in scenario";
+    if (const auto nearest = nearest_name(name, names)) finding.nearest = *nearest;
+    throw InputError(finding);
+}
+
+}  // namespace xlate::explore

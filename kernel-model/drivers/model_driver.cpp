@@ -1,0 +1,361 @@
+#include "kernel-model/drivers/model_driver.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "kernel-model/of/of_core.hpp"
+
+namespace xlate::kernel {
+
+namespace {
+
+constexpr unsigned kReleaseWithoutOpsCheck = 612;  // fwspec->ops comparison: in 6.1 and 6.7, not in 6.12
+constexpr unsigned kReleaseOf61 = 601;
+constexpr unsigned kReleaseWithBusLookup = 615;
+
+/// A domain that is attached and freed, and translates nothing.
+class ModelDomain : public IommuDomain {
+public:
+    ModelDomain(Kernel& kernel, DomainType domain_type, ModelIommuOps& ops)
+        : IommuDomain(kernel, domain_type), ops_(ops) {
+        pgsize_bitmap = 0x1000;
+        aperture_end = 0xFFFF'FFFF;
+    }
+    int attach_dev(Device& dev) override {
+        Frame frame{ops_.core().k, "attach_dev"};
+        IommuCore& core = ops_.core();
+        if (ops_.row.attach_reads_ids) {
+            const Ptr<IommuFwspec> fwspec = core.dev_iommu_fwspec_get(dev, "AT1");
+            const unsigned count = fwspec.deref("AT1")->num_ids("AT1");
+            for (unsigned i = 0; i < count; ++i) fwspec.deref("AT1")->id(i, "AT1");
+        } else if (ops_.row.allocates_in_probe) {
+            core.dev_iommu_priv_get(dev, "AT2").deref("AT2");
+        }
+        return 0;
+    }
+    int map(Iova, PhysAddr, std::uint64_t, bool, bool) override { return 0; }
+    std::uint64_t unmap(Iova, std::uint64_t size) override { return size; }
+    void iotlb_sync(Iova, std::uint64_t) override {}
+    void flush_iotlb_all() override {}
+    std::optional<PhysAddr> iova_to_phys(Iova) override { return std::nullopt; }
+
+private:
+    ModelIommuOps& ops_;
+};
+
+}  // namespace
+
+ModelIommu::ModelIommu(Kernel& kernel, std::string name)
+    : IommuDevice(kernel, name), streams_mutex(kernel, "streams_mutex", std::move(name)) {}
+
+void ModelMaster::visit_pointers(PointerVisitor& visitor) const {
+    for (const Ptr<ModelIommu> instance : instances) visitor.visit(instance.get());
+}
+
+const ModelPolicy::OfDevice* ModelPolicy::find(const std::string& device) const {
+    for (const OfDevice& one : devices) {
+        if (one.device == device) return &one;
+    }
+    return nullptr;
+}
+
+ModelIommuOps::ModelIommuOps(IommuCore& core, OfCore&, BusType& bus, Driver& driver, const ModelDriverRow& the_row,
+                             const ModelPolicy& policy)
+    : IommuOps(std::string(the_row.name)), row(the_row), core_(core), bus_(bus), driver_(driver), policy_(policy) {
+    properties.checks_fwspec = row.checks_fwspec;
+    properties.checks_priv = row.checks_priv;
+    properties.uses_ids_after_probe = row.attach_reads_ids || row.release_reads_fwspec;
+    properties.xlate_sets_priv = row.xlate_priv != ModelDriverRow::Priv::none;
+    properties.null_checks_instance = row.null_checks_instance;
+    properties.converted_by_series = row.converted;
+    properties.instance_lookup = row.lookup;
+    if (row.lookup == InstanceLookup::bound && core.variant.release >= kReleaseWithBusLookup) {
+        properties.instance_lookup = InstanceLookup::bus;
+    }
+}
+
+bool ModelIommuOps::has_of_xlate() const {
+    return row.has_of_xlate && !(row.converted && core_.variant.has(Cap::xlate_fwspec_op));
+}
+bool ModelIommuOps::has_of_xlate_fwspec() const { return row.converted && core_.variant.has(Cap::xlate_fwspec_op); }
+
+Ptr<ModelIommu> ModelIommuOps::instance_by_node(FwNode node, const char* step) {
+    Frame frame{core_.k, "instance_by_node"};
+    const Device* dev = properties.instance_lookup == InstanceLookup::bound
+                            ? core_.driver_core.driver_find_device_by_fwnode(driver_, node, step)
+                            : core_.driver_core.bus_find_device_by_fwnode(bus_, node, step);
+    return Ptr<ModelIommu>(dev != nullptr ? static_cast<ModelIommu*>(dev->driver_data) : nullptr);
+}
+
+int ModelIommuOps::xlate_priv(Device& dev, Ptr<ModelIommu> instance) {
+    using Priv = ModelDriverRow::Priv;
+    switch (row.xlate_priv) {
+        case Priv::none:
+            return 0;
+        case Priv::instance:
+            if (row.one_instance) {
+                const Ptr<HeapObject> old = core_.dev_iommu_priv_get(dev, "OX2");
+                if (old && old.get() != instance.get()) return -kEINVAL;
+            }
+            core_.dev_iommu_priv_set(dev, instance, "OX3");
+            return 0;
+        case Priv::instance_once:
+            if (!core_.dev_iommu_priv_get(dev, "OX2")) core_.dev_iommu_priv_set(dev, instance, "OX3");
+            return 0;
+        case Priv::data_once:
+        case Priv::data_each: {
+            Ptr<ModelMaster> data;
+            if (row.xlate_priv == Priv::data_once) data = ptr_cast<ModelMaster>(core_.dev_iommu_priv_get(dev, "OX2"));
+            if (!data) {
+                data = core_.k.heap.make<ModelMaster>("OX2");
+                if (!data) return -kENOMEM;
+                // devm memory of the platform device: freed with it, so the last one wins without a leak.
+                if (row.xlate_priv == Priv::data_each) core_.k.heap.set_immortal(*data);
+                core_.dev_iommu_priv_set(dev, data, "OX3");
+            }
+            auto& instances = data.deref("OX4")->instances;
+            if (std::find(instances.begin(), instances.end(), instance) != instances.end()) return 0;
+            if (instances.size() >= row.max_instances) return -kEINVAL;
+            instances.push_back(instance);
+            return 0;
+        }
+    }
+    return 0;
+}
+
+int ModelIommuOps::of_xlate(Device& dev, const OfPhandleArgs& args) {
+    Frame frame{core_.k, "of_xlate"};
+    if (row.xlate_priv != ModelDriverRow::Priv::none) {
+        const Ptr<ModelIommu> instance = instance_by_node(args.np, "OX1");
+        if (!instance) return row.name == "exynos-sysmmu" ? -kENODEV : -kEINVAL;
+        if (const int err = xlate_priv(dev, instance); err != 0) return err;
+    }
+    if (!row.xlate_ids || args.args.empty()) return 0;
+    return core_.iommu_fwspec_add_ids(dev, {args.args.front()});
+}
+
+int ModelIommuOps::of_xlate_fwspec(Ptr<IommuFwspec> fwspec, Device&, const OfPhandleArgs& args) {
+    Frame frame{core_.k, "of_xlate_fwspec"};
+    if (args.args.empty()) return -kEINVAL;
+    return core_.iommu_fwspec_append_ids(fwspec, {args.args.front()});
+}
+
+/// Drivers that walk `iommus` themselves, under L2: omap (phandles only), tegra and mtk-v1 (with fwspec and id).
+int ModelIommuOps::parse_in_probe(Device& dev) {
+    Frame frame{core_.k, "parse_in_probe"};
+    if (!dev.of_node) return -kENODEV;
+    const auto& entries = core_.description.node(*dev.of_node).iommus;
+    if (entries.empty()) return -kENODEV;
+    for (const firmware::IommuEntry& entry : entries) {
+        if (!entry.provider) return -kEINVAL;
+        const Ptr<ModelIommu> instance = instance_by_node(entry.provider, "PP1");
+        if (row.name == "omap-iommu") {
+            if (!instance) return -kEINVAL;  // not probed yet: this aborts the whole walk
+            Ptr<ModelMaster> data = ptr_cast<ModelMaster>(core_.dev_iommu_priv_get(dev, "PP2"));
+            if (!data) {
+                data = core_.k.heap.make<ModelMaster>("PP2");
+                if (!data) return -kENOMEM;
+                core_.dev_iommu_priv_set(dev, data, "PP2");
+            }
+            data.deref("PP2")->instances.push_back(instance);
+            continue;
+        }
+        if (!instance) continue;
+        if (const int err = core_.iommu_fwspec_init(dev, entry.provider, this); err != 0) return err;
+        core_.dev_iommu_priv_set(dev, instance, "PP3");
+        if (const int err = core_.iommu_fwspec_add_ids(dev, {entry.args.empty() ? 0 : entry.args.front()}); err != 0) {
+            return err;
+        }
+    }
+    return 0;
+}
+
+PtrOrErr<IommuDevice> ModelIommuOps::probe_device(Device& dev) {
+    Frame frame{core_.k, "probe_device"};
+    if (row.parses_in_probe) {
+        if (const int err = parse_in_probe(dev); err != 0) return {{}, err};
+    }
+    Ptr<IommuFwspec> fwspec;
+    if (row.checks_fwspec) {
+        fwspec = core_.dev_iommu_fwspec_get(dev, "PR1");
+        if (!fwspec) return {{}, -kENODEV};
+        if (core_.variant.release < kReleaseWithoutOpsCheck && core_.iommu_fwspec_ops(fwspec, "PR1") != this) {
+            return {{}, -kENODEV};
+        }
+    }
+    if (row.refuses_priv && core_.dev_iommu_priv_get(dev, "PR2")) {
+        core_.k.reports.warn("probe_device: the device has private data already", "PR2");
+        return {{}, -kEBUSY};
+    }
+    Ptr<ModelIommu> instance;
+    switch (row.lookup) {
+        case InstanceLookup::bound:
+        case InstanceLookup::bus: {
+            instance = instance_by_node(fwspec.deref("PR3")->iommu_fwnode.read("PR3"), "PR3");
+            if (instance) break;
+            if (row.null_checks_instance) return {{}, -kENODEV};
+            if (core_.variant.release == kReleaseOf61 || core_.variant.release >= kReleaseWithoutOpsCheck) {
+                return {{}, -kEPROBE_DEFER};
+            }
+            break;  // followed below
+        }
+        case InstanceLookup::priv: {
+            const Ptr<HeapObject> priv = core_.dev_iommu_priv_get(dev, "PR4");
+            if (row.checks_priv && !priv) return {{}, -kENODEV};
+            if (!row.checks_priv && !row.uses_priv && !priv) return {{}, -kENODEV};
+            priv.deref("PR4");
+            instance = ptr_cast<ModelIommu>(priv);
+            if (const Ptr<ModelMaster> data = ptr_cast<ModelMaster>(priv)) {
+                if (data->instances.empty()) return {{}, -kENODEV};
+                instance = data->instances.front();
+            }
+            break;
+        }
+        case InstanceLookup::list:
+            for (const Ptr<IommuDevice> one : core_.registered()) {
+                if (one->ops.read("PR5") == this) instance = ptr_cast<ModelIommu>(one);
+            }
+            if (!instance || !core_.dev_iommu_fwspec_get(dev, "PR5")) return {{}, -kENODEV};
+            break;
+        case InstanceLookup::phandle:
+        case InstanceLookup::table: {
+            const Ptr<ModelMaster> data = ptr_cast<ModelMaster>(core_.dev_iommu_priv_get(dev, "PR6"));
+            if (!data || data->instances.empty()) return {{}, -kENODEV};
+            instance = data->instances.front();
+            break;
+        }
+    }
+    return probe_with(dev, instance);
+}
+
+PtrOrErr<IommuDevice> ModelIommuOps::probe_with(Device& dev, Ptr<ModelIommu> instance) {
+    instance.deref("PR7");
+    if (!row.allocates_in_probe || row.parses_in_probe) return {instance, 0};
+    const Ptr<ModelMaster> master = core_.k.heap.make<ModelMaster>("PR8");
+    if (!master) return {{}, -kENOMEM};
+    master->instances.push_back(instance);
+    core_.dev_iommu_priv_set(dev, master, "PR8");
+    if (const int err = insert_streams(dev, *instance); err != 0) {
+        core_.k.heap.release(master, "PR9");
+        if (!core_.variant.has(Cap::assert_priv)) core_.dev_iommu_priv_set(dev, {}, "PR9");
+        return {{}, err};
+    }
+    return {instance, 0};
+}
+
+/// Per id, in order: out of range -ERANGE; another device's -EINVAL; the own duplicate is skipped; any error undoes
+/// all.
+int ModelIommuOps::insert_streams(Device& dev, ModelIommu& instance) {
+    Frame frame{core_.k, "insert_streams"};
+    const Ptr<IommuFwspec> fwspec = core_.dev_iommu_fwspec_get(dev, "PR9");
+    const unsigned count = fwspec.deref("PR9")->num_ids("PR9");
+    if (count == 0 && row.name == "virtio-iommu") return -kEINVAL;
+    if (!row.owns_streams && row.id_limit_bits >= 32) return 0;
+    int err = 0;
+    instance.streams_mutex.lock("PR9");
+    for (unsigned i = 0; i < count && err == 0; ++i) {
+        const std::uint32_t id = fwspec.deref("PR9")->id(i, "PR9");
+        if (row.id_limit_bits < 32 && (id >> row.id_limit_bits) != 0) {
+            err = row.name == "arm-smmu" ? -kEINVAL : -kERANGE;
+            break;
+        }
+        if (!row.owns_streams) continue;
+        const auto found = std::find_if(instance.streams.begin(), instance.streams.end(),
+                                        [&](const ModelIommu::Stream& stream) { return stream.id == id; });
+        if (found == instance.streams.end()) {
+            instance.streams.push_back({id, &dev});
+        } else if (found->owner != &dev) {
+            err = -kEINVAL;
+        }
+    }
+    instance.streams_mutex.unlock("PR9");
+    if (err != 0) remove_streams(dev, instance);
+    return err;
+}
+
+void ModelIommuOps::remove_streams(Device& dev, ModelIommu& instance) {
+    instance.streams_mutex.lock("RL1");
+    instance.streams.erase(std::remove_if(instance.streams.begin(), instance.streams.end(),
+                                          [&](const ModelIommu::Stream& stream) { return stream.owner == &dev; }),
+                           instance.streams.end());
+    instance.streams_mutex.unlock("RL1");
+}
+
+void ModelIommuOps::release_device(Device& dev) {
+    Frame frame{core_.k, "release_device"};
+    if (row.release_reads_fwspec) core_.dev_iommu_fwspec_get(dev, "RL2").deref("RL2");
+    const Ptr<HeapObject> priv = core_.dev_iommu_priv_get(dev, "RL1");
+    const Ptr<ModelMaster> master = ptr_cast<ModelMaster>(priv);
+    if (!master) return;
+    if (row.owns_streams && !master.deref("RL1")->instances.empty()) {
+        remove_streams(dev, *master->instances.front().deref("RL1"));
+    }
+    if (!core_.variant.has(Cap::assert_priv)) core_.dev_iommu_priv_set(dev, {}, "RL1");
+    if (row.xlate_priv != ModelDriverRow::Priv::data_each) core_.k.heap.release(master, "RL1");
+}
+
+PtrOrErr<IommuGroup> ModelIommuOps::device_group(Device& dev) {
+    Frame frame{core_.k, "device_group"};
+    if (const ModelPolicy::OfDevice* wish = policy_.find(dev.name); wish != nullptr && !wish->shares_group_of.empty()) {
+        for (const Ptr<Device> other : bus_.devices) {
+            if (!other || other->name != wish->shares_group_of) continue;
+            const Ptr<IommuGroup> group = core_.iommu_group_get(*other, "ID6");
+            if (group) return {group, 0};
+        }
+        return core_.generic_device_group(dev);
+    }
+    return row.group == ModelDriverRow::Group::single ? core_.generic_single_device_group(dev)
+                                                      : core_.generic_device_group(dev);
+}
+
+DomainType ModelIommuOps::def_domain_type(Device& dev) {
+    if (const ModelPolicy::OfDevice* wish = policy_.find(dev.name)) {
+        if (wish->wanted != DomainType::none) return wish->wanted;
+    }
+    if (row.default_domain == "identity") return DomainType::identity;
+    if (row.default_domain == "DMA") return DomainType::dma;
+    return DomainType::none;
+}
+
+Ptr<IommuDomain> ModelIommuOps::domain_alloc(DomainType type) {
+    return core_.k.heap.make<ModelDomain>("SDD2", type, *this);
+}
+
+ModelIommuDriver::ModelIommuDriver(IommuCore& core, OfCore& of, BusType& on_bus, const ModelDriverRow& row,
+                                   const ModelPolicy& policy)
+    : Driver(std::string(row.name), on_bus), core_(core), ops_(core, of, on_bus, *this, row, policy) {
+    driver_managed_dma = true;
+}
+
+bool ModelIommuDriver::match(const Device& device) const {
+    return device.of_node && core_.description.node(*device.of_node).is_compatible(ops_.row.compatible);
+}
+
+int ModelIommuDriver::probe(Device& dev) {
+    Frame frame{core_.k, "iommu_driver_probe"};
+    const Ptr<ModelIommu> instance = core_.k.heap.make<ModelIommu>("IP1", dev.name);
+    if (!instance) return -kENOMEM;
+    if (!ops_.row.sets_data_after_register) dev.driver_data = instance.get();
+    int err = core_.iommu_device_register(instance, &ops_, Ptr<Device>(&dev));
+    if (err == 0 && std::find(failing.begin(), failing.end(), dev.name) != failing.end()) {
+        core_.iommu_device_unregister(instance);
+        err = -kEINVAL;
+    }
+    if (err != 0) {
+        dev.driver_data = nullptr;
+        core_.k.heap.release(instance, "IP2");
+        return err;
+    }
+    dev.driver_data = instance.get();
+    core_.k.heap.set_immortal(*instance);  // driver data, which the leak check does not see
+    return 0;
+}
+
+void ModelIommuDriver::remove(Device& dev) {
+    Frame frame{core_.k, "iommu_driver_remove"};
+    const Ptr<ModelIommu> instance(static_cast<ModelIommu*>(dev.driver_data));
+    core_.iommu_device_unregister(instance);
+    core_.k.heap.release(instance, "IP3");
+}
+
+}  // namespace xlate::kernel

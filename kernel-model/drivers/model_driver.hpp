@@ -1,0 +1,142 @@
+// IOMMU drivers as data: what each does with firmware and devices, in which order, and nothing of its hardware.
+// Good enough to explore probe races; not for DMA: a domain of these translates nothing.
+// Source: shared/spec/kernel-probe.md section 5 (one row a driver) and its "Rules for drivers".
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernel-model/driver-core/driver_core.hpp"
+#include "kernel-model/iommu-core/iommu_core.hpp"
+
+namespace xlate::kernel {
+
+class OfCore;
+
+/// One driver's behaviour.
+struct ModelDriverRow {
+    /// What of_xlate leaves in dev->iommu->priv.
+    enum class Priv : std::uint8_t {
+        none,           ///< nothing: probe_device allocates it
+        instance,       ///< the instance, each time anew
+        instance_once,  ///< the instance, if there is none yet
+        data_once,      ///< its own data, allocated at the first entry; instances are appended
+        data_each,      ///< its own data, allocated at every entry: the last one wins
+    };
+    enum class Group : std::uint8_t { generic, single };
+
+    std::string_view name;        ///< "arm-smmu-v3"
+    std::string_view compatible;  ///< one of its table
+    unsigned cells = 1;
+    bool has_of_xlate = true;
+    Priv xlate_priv = Priv::none;
+    bool xlate_ids = true;        ///< of_xlate adds the first cell as an id
+    unsigned max_instances = 64;  ///< that one device may have; more: -EINVAL (data_once, instance)
+    bool one_instance = false;    ///< a second, different instance: -EINVAL
+    bool checks_fwspec = true;    ///< probe_device: fwspec missing or of another driver: -ENODEV
+    bool checks_priv = false;     ///< probe_device: no priv: -ENODEV
+    bool uses_priv = false;       ///< probe_device follows priv without a test
+    bool refuses_priv = false;    ///< probe_device: priv there already: warning, -EBUSY
+    IommuOps::InstanceLookup lookup = IommuOps::InstanceLookup::bound;
+    bool null_checks_instance = true;
+    bool parses_in_probe = false;     ///< probe_device walks `iommus` itself
+    bool allocates_in_probe = false;  ///< probe_device allocates the priv
+    bool owns_streams = false;        ///< a stream id of another device: -EINVAL
+    unsigned id_limit_bits = 32;      ///< an id above: -ERANGE
+    bool attach_reads_ids = false;    ///< uses_ids_after_probe
+    bool release_reads_fwspec = false;
+    bool converted = false;  ///< gets of_xlate_fwspec at series-v1@15
+    bool sets_data_after_register = false;
+    Group group = Group::generic;
+    std::string_view default_domain = "";  ///< "identity", "DMA" or the global one
+    std::string_view remark;
+};
+
+/// All rows, in the specification's order (5.1, then 5.2).
+const std::vector<ModelDriverRow>& model_drivers();
+/// nullptr: no such row.
+const ModelDriverRow* find_model_driver(std::string_view name);
+
+/// One instance of a model driver.
+class ModelIommu : public IommuDevice {
+public:
+    ModelIommu(Kernel& kernel, std::string sysfs_name);
+    struct Stream {
+        std::uint32_t id;
+        const Device* owner;
+    };
+    std::vector<Stream> streams;  ///< under streams_mutex
+    Mutex streams_mutex;
+};
+
+/// Per-device data: which instances.
+class ModelMaster : public HeapObject {
+public:
+    explicit ModelMaster(Kernel& kernel) : HeapObject(kernel, "master") {}
+    std::vector<Ptr<ModelIommu>> instances;
+    void visit_pointers(PointerVisitor& visitor) const override;
+};
+
+/// A scenario's wishes for single devices (exploration only).
+struct ModelPolicy {
+    struct OfDevice {
+        std::string device;
+        std::string shares_group_of;  ///< device_group answers that device's group if it has one
+        DomainType wanted = DomainType::none;
+    };
+    std::vector<OfDevice> devices;
+    const OfDevice* find(const std::string& device) const;
+};
+
+/// iommu_ops of one row.
+class ModelIommuOps : public IommuOps {
+public:
+    ModelIommuOps(IommuCore& core, OfCore& of, BusType& bus, Driver& driver, const ModelDriverRow& row,
+                  const ModelPolicy& policy);
+    bool has_of_xlate() const override;
+    int of_xlate(Device& dev, const OfPhandleArgs& args) override;
+    bool has_of_xlate_fwspec() const override;
+    int of_xlate_fwspec(Ptr<IommuFwspec> fwspec, Device& dev, const OfPhandleArgs& args) override;
+    PtrOrErr<IommuDevice> probe_device(Device& dev) override;
+    void release_device(Device& dev) override;
+    PtrOrErr<IommuGroup> device_group(Device& dev) override;
+    DomainType def_domain_type(Device& dev) override;
+    Ptr<IommuDomain> domain_alloc(DomainType type) override;
+
+    const ModelDriverRow& row;
+    IommuCore& core() { return core_; }
+
+private:
+    Ptr<ModelIommu> instance_by_node(FwNode node, const char* step);
+    int xlate_priv(Device& dev, Ptr<ModelIommu> instance);
+    int parse_in_probe(Device& dev);
+    PtrOrErr<IommuDevice> probe_with(Device& dev, Ptr<ModelIommu> instance);
+    int insert_streams(Device& dev, ModelIommu& instance);
+    void remove_streams(Device& dev, ModelIommu& instance);
+
+    IommuCore& core_;
+    BusType& bus_;
+    Driver& driver_;
+    const ModelPolicy& policy_;
+};
+
+/// The platform driver of one row: probe makes an instance and registers it.
+class ModelIommuDriver : public Driver {
+public:
+    ModelIommuDriver(IommuCore& core, OfCore& of, BusType& bus, const ModelDriverRow& row, const ModelPolicy& policy);
+    bool match(const Device& device) const override;
+    int probe(Device& dev) override;
+    void remove(Device& dev) override;
+    /// Device names whose registration is undone and answered by -EINVAL.
+    std::vector<std::string> failing;
+    ModelIommuOps& ops() { return ops_; }
+
+private:
+    IommuCore& core_;
+    ModelIommuOps ops_;
+};
+
+}  // namespace xlate::kernel

@@ -1,0 +1,177 @@
+// The rows of shared/spec/kernel-probe.md sections 5.1 and 5.2.
+#include "kernel-model/drivers/model_driver.hpp"
+
+namespace xlate::kernel {
+
+namespace {
+
+using Row = ModelDriverRow;
+using Lookup = IommuOps::InstanceLookup;
+
+std::vector<Row> make_rows() {
+    std::vector<Row> rows;
+    const auto add = [&](std::string_view name, std::string_view compatible, unsigned cells) -> Row& {
+        Row row;
+        row.name = name;
+        row.compatible = compatible;
+        row.cells = cells;
+        rows.push_back(row);
+        return rows.back();
+    };
+    {
+        Row& row = add("arm-smmu-v3", "arm,smmu-v3", 1);
+        row.refuses_priv = true;
+        row.release_reads_fwspec = true;
+        row.allocates_in_probe = true;
+        row.owns_streams = true;
+        row.id_limit_bits = 16;
+        row.converted = true;
+        row.remark = "the real driver model is arm_smmu_v3.hpp; this row has its order of checks only";
+    }
+    {
+        Row& row = add("arm-smmu", "arm,mmu-500", 1);
+        row.null_checks_instance = false;
+        row.sets_data_after_register = true;
+        row.release_reads_fwspec = true;
+        row.allocates_in_probe = true;
+        row.id_limit_bits = 16;
+        row.converted = true;
+        row.remark = "stream-map entries are not shared or exhausted here";
+    }
+    {
+        Row& row = add("apple-dart", "apple,t8103-dart", 1);
+        row.xlate_priv = Row::Priv::data_once;
+        row.xlate_ids = false;
+        row.max_instances = 2;
+        row.checks_fwspec = false;
+        row.checks_priv = true;
+        row.lookup = Lookup::priv;
+        row.id_limit_bits = 4;
+        row.remark = "page size and bypass ability do not differ between instances";
+    }
+    {
+        Row& row = add("omap-iommu", "ti,omap4-iommu", 0);
+        row.has_of_xlate = false;
+        row.xlate_ids = false;
+        row.checks_fwspec = false;
+        row.lookup = Lookup::phandle;
+        row.parses_in_probe = true;
+        row.allocates_in_probe = true;
+        row.group = Row::Group::single;
+        row.default_domain = "identity";
+    }
+    {
+        Row& row = add("tegra-smmu", "nvidia,tegra210-mc", 1);
+        row.xlate_priv = Row::Priv::instance;
+        row.checks_fwspec = false;
+        row.checks_priv = true;
+        row.lookup = Lookup::priv;
+        row.parses_in_probe = true;
+        row.attach_reads_ids = true;
+        row.default_domain = "identity";
+        row.remark = "groups per swgroup are not modelled: a group each";
+    }
+    {
+        Row& row = add("virtio-iommu", "virtio,pci-iommu", 1);
+        row.allocates_in_probe = true;
+        row.attach_reads_ids = true;
+        row.converted = true;
+        row.remark = "the device never refuses a PROBE or ATTACH request";
+    }
+    {
+        Row& row = add("rockchip-iommu", "rockchip,iommu", 0);
+        row.xlate_priv = Row::Priv::data_each;
+        row.xlate_ids = false;
+        row.checks_fwspec = false;
+        row.checks_priv = true;
+        row.lookup = Lookup::priv;
+        row.group = Row::Group::single;
+    }
+    {
+        Row& row = add("mtk-iommu", "mediatek,mt8173-m4u", 1);
+        row.xlate_priv = Row::Priv::instance_once;
+        row.uses_priv = true;
+        row.lookup = Lookup::priv;
+        row.attach_reads_ids = true;
+        row.group = Row::Group::single;
+        row.remark = "larbs are not modelled";
+    }
+    {
+        Row& row = add("mtk-iommu-v1", "mediatek,mt2701-m4u", 1);
+        row.has_of_xlate = false;
+        row.xlate_priv = Row::Priv::instance_once;
+        row.checks_fwspec = false;
+        row.lookup = Lookup::priv;
+        row.parses_in_probe = true;
+        row.remark = "the shared ARM mapping is not modelled";
+    }
+    {
+        Row& row = add("qcom-iommu", "qcom,msm-iommu-v1", 1);
+        row.xlate_priv = Row::Priv::instance;
+        row.one_instance = true;
+        row.checks_fwspec = false;
+        row.checks_priv = true;
+        row.lookup = Lookup::priv;
+        row.attach_reads_ids = true;
+        row.remark = "every context bank exists";
+    }
+    {
+        Row& row = add("exynos-sysmmu", "samsung,exynos-sysmmu", 0);
+        row.xlate_priv = Row::Priv::data_once;
+        row.xlate_ids = false;
+        row.checks_fwspec = false;
+        row.checks_priv = true;
+        row.lookup = Lookup::priv;
+    }
+    {
+        Row& row = add("ipmmu-vmsa", "renesas,ipmmu-r8a7795", 1);
+        row.xlate_priv = Row::Priv::instance_once;
+        row.checks_fwspec = false;
+        row.checks_priv = true;
+        row.lookup = Lookup::priv;
+        row.attach_reads_ids = true;
+        row.group = Row::Group::single;
+        row.remark = "every device is on the allow list";
+    }
+    {
+        Row& row = add("msm-iommu", "qcom,apq8064-iommu", 1);
+        row.xlate_ids = false;
+        row.xlate_priv = Row::Priv::none;
+        row.checks_fwspec = false;
+        row.lookup = Lookup::list;
+        row.remark = "its masters' own id arrays are not modelled";
+    }
+    {
+        Row& row = add("sun50i-iommu", "allwinner,sun50i-h6-iommu", 1);
+        row.xlate_priv = Row::Priv::instance;
+        row.checks_fwspec = false;
+        row.checks_priv = true;
+        row.lookup = Lookup::priv;
+        row.group = Row::Group::single;
+    }
+    {
+        Row& row = add("sprd-iommu", "sprd,iommu-v1", 0);
+        row.xlate_priv = Row::Priv::instance_once;
+        row.xlate_ids = false;
+        row.uses_priv = true;
+        row.lookup = Lookup::priv;
+        row.group = Row::Group::single;
+    }
+    return rows;
+}
+
+}  // namespace
+
+const std::vector<ModelDriverRow>& model_drivers() {
+    static const std::vector<Row> rows = make_rows();
+    return rows;
+}
+
+const ModelDriverRow* find_model_driver(std::string_view name) {
+    for (const Row& row : model_drivers()) {
+        if (row.name == name) return &row;
+    }
+    return nullptr;
+}
+
+}  // namespace xlate::kernel
