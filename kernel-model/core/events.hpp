@@ -38,8 +38,8 @@ struct Event {
     std::optional<unsigned> group;   ///< add_device_to_group
 };
 
-/// Recorder of one run, in order of begin. It records everything; what the corpus' tracer could not see
-/// (kernel-probe.md 10.4: the registration walk) is marked by its caller being "bus_iommu_probe".
+/// Recorder of one run, in order of begin. As in the corpus, a registration walk's calls of the probe function are
+/// no events of their own (kernel-probe.md 10.4); the groups and attaches that it makes are.
 /// Owned by Kernel. Not a point: recording never gives way and costs no simulated time.
 class EventLog {
 public:

@@ -142,7 +142,7 @@ private:
     std::set<unsigned> group_ids_;
 };
 
-/// RAII: "is L2 taken by the callers of PD in this variant, or by PD itself?" lives in one place.
+/// Is L2 taken by the callers of PD in this variant (one-lock fix and later), or by PD itself?
 inline bool callers_take_probe_lock(const Variant& variant) { return variant.has(Cap::l2_covers_parse); }
 
 }  // namespace xlate::kernel
