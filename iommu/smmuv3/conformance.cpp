@@ -5,6 +5,7 @@
 #include "iommu/smmuv3/commands.hpp"
 #include "iommu/smmuv3/context.hpp"
 #include "iommu/smmuv3/parameters.hpp"
+#include "iommu/smmuv3/pmcg.hpp"
 
 namespace xlate::iommu::smmuv3 {
 
@@ -183,6 +184,19 @@ NamedSupport register_support(const RegSpec& row) {
     }
 }
 
+NamedSupport pmcg_support(const RegSpec& row) {
+    switch (row.offset) {
+        case 0xDF8:
+            return {S::absent, "no secure counting"};
+        case 0xE08:
+            return {S::absent, "implementation defined"};
+        case 0xE64:
+            return {S::stored, "attributes of MSI writes are not modelled"};
+        default:
+            return {S::functional, {}};
+    }
+}
+
 NamedSupport command_support(Opcode opcode) {
     // A legal form of each.
     CommandWords words = command::make(opcode);
@@ -247,6 +261,11 @@ std::string smmuv3_conformance_page() {
         if (std::string_view(name(event)) != "reserved")
             add_row(page, name(event), hexadecimal(code), event_support(event));
     }
+    page +=
+        "\n## Performance monitor counter group\n\nCounters: EVCNTR, EVTYPER, SVR and SMR, 1 to 64 of each, "
+        "functional. "
+        "Events 0 to 7 are counted.\n\n| Register | Offset | Support | Note |\n|---|---|---|---|\n";
+    for (const RegSpec& row : kPmcgRegisters) add_row(page, row.name, hexadecimal(row.offset), pmcg_support(row));
     return page;
 }
 

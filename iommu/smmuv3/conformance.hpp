@@ -34,6 +34,7 @@ struct NamedSupport {
     std::string_view note;
 };
 NamedSupport register_support(const RegSpec& row);
+NamedSupport pmcg_support(const RegSpec& row);
 NamedSupport command_support(Opcode opcode);
 NamedSupport event_support(EventCode code);
 

@@ -20,6 +20,7 @@
 #include "iommu/smmuv3/interrupts.hpp"
 #include "iommu/smmuv3/invalidation.hpp"
 #include "iommu/smmuv3/parameters.hpp"
+#include "iommu/smmuv3/pmcg.hpp"
 #include "iommu/smmuv3/registers.hpp"
 #include "iommu/smmuv3/stall.hpp"
 #include "iommu/smmuv3/tlb.hpp"
@@ -71,6 +72,14 @@ public:
     void add_sink(InvalidationSink& sink);
     void clear_sinks() { sinks_.clear(); }
 
+    /// `group` counts what happens in here; it must outlive the Smmu. TBU events are for its shell to count.
+    void add_pmcg(Pmcg& group) { pmcgs_.push_back(&group); }
+    /// One more of a statistic, and of the architected event that counts the same.
+    void count(std::uint64_t SmmuCounters::*counter, PmcgEvent event, StreamId sid) {
+        ++(counters.*counter);
+        for (Pmcg* group : pmcgs_) group->count(event, sid);
+    }
+
     /// Counts invalidations that may concern TLBs: a Result may be kept only if its epoch is still this one.
     std::uint32_t epoch() const { return epoch_; }
 
@@ -100,6 +109,7 @@ private:
     bool gatos_running_ = false;
     std::uint32_t epoch_ = 0;
     std::vector<InvalidationSink*> sinks_;
+    std::vector<Pmcg*> pmcgs_;
     Step command_step_;
     Step output_step_;
     Step gatos_step_;

@@ -132,7 +132,7 @@ Progress Stage1Walk::advance(Smmu& smmu, const Request& request, const StreamCon
                 break;
             }
             case State::fetch:
-                if (!request.debug) ++smmu.counters.walk_reads;
+                if (!request.debug) smmu.count(&SmmuCounters::walk_reads, PmcgEvent::walk_access, request.sid);
                 state_ = State::fetched;
                 step.kind = StepKind::access;
                 step.access.address = PhysAddr{descriptor_address_};

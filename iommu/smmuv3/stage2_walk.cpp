@@ -119,7 +119,7 @@ Progress Stage2Walk::advance(Smmu& smmu, const Request& request, const StreamCon
                 const std::uint64_t entries = level_ == s2.start_level ? root_entries(s2.granule, 64U - s2.t0sz, level_)
                                                                        : std::uint64_t{1} << stride(s2.granule);
                 descriptor_address_ = table_ + ((ipa_ >> shift) & (entries - 1)) * kDescriptorBytes;
-                if (!request.debug) ++smmu.counters.walk_reads;
+                if (!request.debug) smmu.count(&SmmuCounters::walk_reads, PmcgEvent::walk_access, request.sid);
                 state_ = State::fetched;
                 step.kind = StepKind::access;
                 step.access.address = PhysAddr{descriptor_address_};

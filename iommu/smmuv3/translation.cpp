@@ -50,9 +50,11 @@ void Translation::start(Smmu& smmu, const Request& request) {
     stages_ = Stages::all;
     state_ = State::begin;
     if (!request.debug) {
-        ++smmu.counters.translations;
-        if (request.ats == AtsType::translation_request) ++smmu.counters.ats_requests;
-        if (request.ats == AtsType::translated) ++smmu.counters.ats_translated;
+        smmu.count(&SmmuCounters::translations, PmcgEvent::transactions, request.sid);
+        if (request.ats == AtsType::translation_request)
+            smmu.count(&SmmuCounters::ats_requests, PmcgEvent::ats_requests, request.sid);
+        if (request.ats == AtsType::translated)
+            smmu.count(&SmmuCounters::ats_translated, PmcgEvent::ats_translated, request.sid);
     }
 }
 
@@ -87,7 +89,10 @@ bool Translation::advance(Smmu& smmu, const Reply& reply) {
         case State::config_lookup: {
             state_ = State::ste;
             const StreamConfig* hit = smmu.config_cache.lookup(config_.stream);
-            if (hit == nullptr) return false;
+            if (hit == nullptr) {
+                smmu.count(&SmmuCounters::config_misses, PmcgEvent::config_cache_miss, request_.sid);
+                return false;
+            }
             config_ = *hit;
             state_ = State::configured;
             return false;
@@ -96,7 +101,7 @@ bool Translation::advance(Smmu& smmu, const Reply& reply) {
             const auto where = locate_ste(request_.sid, r.strtab_base, r.strtab_base_cfg, f);
             if (!where) return fail(smmu, EventCode::C_BAD_STREAMID);
             pointer_ = where->address;
-            if (!request_.debug) ++smmu.counters.config_reads;
+            if (!request_.debug) smmu.count(&SmmuCounters::config_reads, PmcgEvent::config_access, request_.sid);
             state_ = where->is_l1 ? State::ste_l1_read : State::ste_read;
             return where->is_l1 ? read(pointer_, l1std::kBytes, AccessPurpose::ste_l1)
                                 : read(pointer_, kSteBytes, AccessPurpose::ste);
@@ -106,7 +111,7 @@ bool Translation::advance(Smmu& smmu, const Reply& reply) {
             const auto address = locate_ste_l2(request_.sid, load_le(reply.data.data(), 8), r.strtab_base_cfg);
             if (!address) return fail(smmu, EventCode::C_BAD_STREAMID);
             pointer_ = *address;
-            if (!request_.debug) ++smmu.counters.config_reads;
+            if (!request_.debug) smmu.count(&SmmuCounters::config_reads, PmcgEvent::config_access, request_.sid);
             state_ = State::ste_read;
             return read(pointer_, kSteBytes, AccessPurpose::ste);
         }
@@ -124,7 +129,7 @@ bool Translation::advance(Smmu& smmu, const Reply& reply) {
             return false;
         }
         case State::cd_l1:
-            if (!request_.debug) ++smmu.counters.config_reads;
+            if (!request_.debug) smmu.count(&SmmuCounters::config_reads, PmcgEvent::config_access, request_.sid);
             state_ = State::cd_l1_read;
             return read(pointer_, l1cd::kBytes, AccessPurpose::cd_l1);
         case State::cd_l1_read: {
@@ -138,7 +143,7 @@ bool Translation::advance(Smmu& smmu, const Reply& reply) {
                              State::cd);
         }
         case State::cd:
-            if (!request_.debug) ++smmu.counters.config_reads;
+            if (!request_.debug) smmu.count(&SmmuCounters::config_reads, PmcgEvent::config_access, request_.sid);
             state_ = State::cd_read;
             return read(pointer_, kCdBytes, AccessPurpose::cd);
         case State::cd_read:
@@ -148,7 +153,10 @@ bool Translation::advance(Smmu& smmu, const Reply& reply) {
         case State::tlb_lookup: {
             state_ = State::walk;
             const CachedTranslation* hit = smmu.tlb.lookup(config_.space, request_.address);
-            if (hit == nullptr) return false;
+            if (hit == nullptr) {
+                smmu.count(&SmmuCounters::tlb_misses, PmcgEvent::tlb_miss, request_.sid);
+                return false;
+            }
             const bool write = request_.ats == AtsType::translation_request ? !request_.no_write : request_.write;
             // Without the right, a walk: it makes the page dirty, or finds which stage refuses.
             if ((hit->permissions.bits & Permissions::needed(write, request_.instruction, request_.privileged)) == 0)

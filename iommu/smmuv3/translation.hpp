@@ -24,7 +24,9 @@ struct SmmuCounters {
     std::uint64_t config_reads = 0;  ///< STE and CD fetches, both levels
     std::uint64_t walk_reads = 0;    ///< descriptor fetches, both stages
     std::uint64_t httu_updates = 0;
-    std::uint64_t walks = 0;  ///< translations that needed a walk
+    std::uint64_t config_misses = 0;  ///< look-ups of the configuration cache without a hit
+    std::uint64_t tlb_misses = 0;     ///< look-ups of the TLB without a hit
+    std::uint64_t walks = 0;          ///< translations that needed a walk
     std::uint64_t ats_requests = 0;
     std::uint64_t ats_translated = 0;
 };
