@@ -20,6 +20,7 @@ struct Visitor {
     Visitor* behind = nullptr;  ///< in the queue in which it waits
     SimTime stay;
     Station* station = nullptr;  ///< where it stays now
+    bool passing = false;        ///< see Station::pass
 
 private:
     static void fire(Visitor& visitor);
@@ -78,8 +79,25 @@ public:
         }
     }
 
+    /// Needs a slot, but for no time (a fill). What enters in the same instant goes first.
+    void pass(Visitor& visitor, Visitor::Next next) {
+        visitor.next = next;
+        visitor.stay = SimTime{};
+        visitor.station = this;
+        visitor.passing = true;
+        agenda_.schedule(visitor.entry, agenda_.now(), Phase::decide, component_);
+    }
+
 private:
     friend struct Visitor;
+    void pass_now(Visitor& visitor) {
+        visitor.passing = false;
+        if (free_ > 0) {
+            visitor.next(visitor);
+        } else {
+            queue_.push(visitor);
+        }
+    }
     void leave() {
         if (queue_.empty()) {
             ++free_;
@@ -96,6 +114,10 @@ private:
 };
 
 inline void Visitor::fire(Visitor& visitor) {
+    if (visitor.passing) {
+        visitor.station->pass_now(visitor);
+        return;
+    }
     if (visitor.station != nullptr) visitor.station->leave();
     visitor.next(visitor);
 }

@@ -113,6 +113,7 @@ void Tbu::micro_looked_up(TranslationJob& job) {
     // A hit that does not allow the access says nothing: the tables may, or the TCU records the fault.
     if (entry != nullptr && allows(*entry, *job.transaction)) {
         hit(job, *entry);
+        translated(job);
     } else {
         look_up_main(job);
     }
@@ -130,8 +131,15 @@ void Tbu::main_looked_up(TranslationJob& job) {
     charge(job, Part::main_tlb);
     const CachedTranslation* entry = main_tlb_.lookup(job.stream, job.transaction->address());
     if (entry != nullptr && allows(*entry, *job.transaction)) {
-        micro_tlb_.fill(*entry);
         hit(job, *entry);
+        job.result.entry = *entry;
+        job.result.epoch = device_.epoch();
+        job.result.cacheable = true;
+        if (micro_tlb_.enabled()) {
+            micro_.pass(job, &go<&Tbu::fill_micro>);
+        } else {
+            translated(job);
+        }
     } else {
         hold_or_ask(job);
     }
@@ -141,6 +149,29 @@ void Tbu::hit(TranslationJob& job, const CachedTranslation& entry) {
     job.result.response = iommu::Response::ok;
     job.result.fault = 0;
     job.result.pa = PhysAddr{entry.pa + (job.transaction->address() & low_mask(entry.log2_bytes))};
+}
+
+bool Tbu::may_keep(const TranslationJob& job) const {
+    const iommu::Result& result = job.result;
+    return result.response == iommu::Response::ok && result.fault == 0 && result.cacheable &&
+           result.epoch == device_.epoch();
+}
+
+/// Filling needs a slot of the TLB's port, though no time: it waits for the look-ups that are there.
+void Tbu::fill_main(TranslationJob& job) {
+    charge(job, Part::main_tlb);
+    if (may_keep(job)) main_tlb_.fill(job.result.entry);
+    release_page(job);
+    if (micro_tlb_.enabled() && may_keep(job)) {
+        micro_.pass(job, &go<&Tbu::fill_micro>);
+    } else {
+        translated(job);
+    }
+}
+
+void Tbu::fill_micro(TranslationJob& job) {
+    charge(job, Part::micro_tlb);
+    if (may_keep(job)) micro_tlb_.fill(job.result.entry);
     translated(job);
 }
 
@@ -178,14 +209,11 @@ void Tbu::release_page(TranslationJob& job) {
 }
 
 void Tbu::answered(TranslationJob& job) {
-    const iommu::Result& result = job.result;
-    if (result.response == iommu::Response::ok && result.fault == 0 && result.cacheable &&
-        result.epoch == device_.epoch()) {
-        main_tlb_.fill(result.entry);
-        micro_tlb_.fill(result.entry);
+    if (main_tlb_.enabled() && may_keep(job)) {
+        main_.pass(job, &go<&Tbu::fill_main>);
+    } else {
+        fill_main(job);
     }
-    release_page(job);
-    translated(job);
 }
 
 void Tbu::translated(TranslationJob& job) {

@@ -82,6 +82,9 @@ private:
     void look_up_main(TranslationJob& job);
     void main_looked_up(TranslationJob& job);
     void hit(TranslationJob& job, const iommu::CachedTranslation& entry);
+    void fill_main(TranslationJob& job);
+    void fill_micro(TranslationJob& job);
+    bool may_keep(const TranslationJob& job) const;
     void hold_or_ask(TranslationJob& job);
     void release_page(TranslationJob& job);
     void translated(TranslationJob& job);

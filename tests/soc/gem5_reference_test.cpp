@@ -1,5 +1,7 @@
 #include <catch2/catch.hpp>
 
+#include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -87,6 +89,13 @@ TEST_CASE("soc: gem5-default agrees with gem5's SMMUv3 at every point of the ref
         const json ours = json::parse(text);
         INFO("ours   " << ours.dump());
         INFO("theirs " << point.dump());
+        if (std::getenv("XLATE_GEM5_TABLE") != nullptr) {
+            std::printf("%-6s %6d %3d %-12s %9.3f %9.3f  %9.3f %9.3f\n", point["pattern"].get<std::string>().c_str(),
+                        point["pages"].get<int>(), point["outstanding"].get<int>(),
+                        point["variation"].get<std::string>().c_str(), ours["translation_mean_ns"].get<double>(),
+                        point["translation_mean_ns"].get<double>(), ours["walk_mean_ns"].get<double>(),
+                        point["walk_mean_ns"].get<double>());
+        }
         CHECK(ours["reads"] == point["reads"]);
         CHECK(within(ours["translation_mean_ns"], point["translation_mean_ns"], 0.05));
         CHECK(within(ours["walk_mean_ns"], point["walk_mean_ns"], 0.05));

@@ -1,0 +1,104 @@
+#include "soc/wiring.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "tests/soc/smmu_bench.hpp"
+
+using namespace xlate;
+using tests::SmmuBench;
+
+namespace {
+
+firmware::Description board_with_pci() {
+    firmware::Description board = SmmuBench::board({"dma"});
+    firmware::Node host;
+    host.path = "/pcie@10000000";
+    host.name = "pcie@10000000";
+    host.parent = firmware::NodeIndex{0};
+    host.regs.push_back({0x10000000, 0x1000, 0x10000000, ""});
+    host.iommu_map.emplace();
+    host.iommu_map->rows.push_back({0x0, 1, firmware::NodeIndex{1}, 0x100, 0x10});
+    board.nodes.push_back(host);
+    return board;
+}
+
+soc::MasterConfig function(const std::string& name, std::uint32_t requester_id) {
+    soc::MasterConfig master = SmmuBench::master(name, 3);
+    master.requester_id = requester_id;
+    return master;
+}
+
+}  // namespace
+
+TEST_CASE("wiring: requester IDs become stream IDs by iommu-map, each host bridge has one TBU", "[soc]") {
+    const firmware::Description board = board_with_pci();
+    const soc::Wiring wiring =
+        soc::wire(board, {function("0000:00:01.0", 8), SmmuBench::master("dma", 2), function("0000:00:02.0", 0x10)});
+    REQUIRE(wiring.iommus.size() == 1);
+    CHECK(wiring.iommus[0].name == "9050000.smmuv3");
+    CHECK(wiring.iommus[0].tbus == std::vector<std::string>{"10000000.pcie", "dma"});
+    CHECK(wiring.masters[0].iommu == std::size_t{0});
+    CHECK(value(wiring.masters[0].stream) == 0x108);
+    CHECK(value(wiring.masters[1].stream) == SmmuBench::kStream);
+    CHECK(wiring.tbu_of[1] == 1);
+    // Outside of the map: past the IOMMU.
+    CHECK_FALSE(wiring.masters[2].iommu);
+    REQUIRE(wiring.pcie.size() == 1);
+    CHECK(wiring.pcie[0].exits.size() == 2);
+    CHECK(wiring.warnings.empty());
+}
+
+TEST_CASE("wiring: a disabled SMMU is not there, another IOMMU is said to be absent once", "[soc]") {
+    firmware::Description board = board_with_pci();
+    board.nodes[1].reachable = false;
+    board.nodes[1].available = false;
+    firmware::Node other;
+    other.path = "/iommu@5000";
+    other.name = "iommu@5000";
+    other.compatible = {"arm,mmu-500"};
+    other.iommu_cells = 1;
+    board.nodes.push_back(other);
+    board.nodes[2].iommus[0].provider = firmware::NodeIndex{4};
+    const soc::Wiring wiring = soc::wire(board, {SmmuBench::master("dma", 2), function("0000:00:01.0", 8)});
+    CHECK(wiring.iommus.empty());
+    CHECK_FALSE(wiring.masters[0].iommu);
+    CHECK_FALSE(wiring.masters[1].iommu);
+    REQUIRE(wiring.warnings.size() == 2);
+    CHECK(wiring.warnings[0].find("arm,mmu-500") != std::string::npos);
+    CHECK(wiring.warnings[1].find("not translated") != std::string::npos);
+}
+
+TEST_CASE("soc: endpoints behind one PCIe link share it, and reach memory through their own streams", "[soc]") {
+    const firmware::Description board = board_with_pci();
+    soc::SocConfig config;
+    config.cpu.count = 1;
+    config.masters = {function("0000:00:01.0", 8), function("0000:00:02.0", 0x10)};
+    for (soc::MasterConfig& master : config.masters) master.traffic.transfers = 50;
+    soc::Soc soc{board, config};
+    // The SMMU is off: global bypass, so that both read the same physical page.
+    soc.start_master("0000:00:01.0", Iova{SmmuBench::kMemory}, 4096);
+    soc.start_master("0000:00:02.0", Iova{SmmuBench::kMemory}, 4096);
+    REQUIRE(soc.run() == soc::Outcome::finished);
+    const soc::SocStats stats = soc.stats();
+    for (const soc::MasterStats& master : stats.masters) {
+        CHECK(master.reads == 50);
+        CHECK(master.latency.min() > ns(2 * 100 + 60));
+        CHECK(master.parts_fs[static_cast<std::size_t>(soc::Part::link)] > 50 * ns(200).fs);
+    }
+    CHECK(stats.iommus.at(0).translations == 50);
+    CHECK(stats.transactions_lost == 0);
+}
+
+TEST_CASE("soc config: what is out of range is named as the YAML names it", "[soc]") {
+    soc::SocConfig config;
+    config.memory.banks = 12;
+    config.iommu.tbu.main_tlb.shape.ways = 7;
+    config.iommus["/smmuv3@905000"] = soc::IommuParams{};
+    config.masters = {SmmuBench::master("dma", 2), SmmuBench::master("dma", 2)};
+    const std::vector<Diagnostic> findings = soc::check(config, SmmuBench::board({"dma"}));
+    std::vector<std::string> paths;
+    for (const Diagnostic& finding : findings) paths.push_back(finding.path);
+    CHECK(paths == std::vector<std::string>{"soc.memory.banks", "soc.iommu.tbu.tlb.entries",
+                                            "soc.iommus./smmuv3@905000", "traffic[1].device"});
+    CHECK(findings[2].text().find("/smmuv3@9050000") != std::string::npos);
+}
