@@ -115,6 +115,7 @@ std::optional<IommuParams> iommu_preset(std::string_view name) {
         walk.replacement = Replacement::round_robin;
         params.one_port = true;
         params.tbu.keep_order = true;
+        params.tbu.youngest_first = true;
         return params;
     }
     if (name == "tiny") {

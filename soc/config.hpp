@@ -53,6 +53,9 @@ struct TbuParams {
     CacheTiming main_tlb{{true, 512, 4, iommu::Replacement::lru}, Cycles{3}, 3};
     Cycles link_to_tcu{10};  ///< each message, one a cycle
     Cycles link_from_tcu{10};
+    /// Which of the misses that waited for another one looks again first; matters where the look-ups queue.
+    /// gem5's event queue runs the events of one instant last in, first out, and so wakes the youngest first.
+    bool youngest_first = false;
     bool keep_order = false;  ///< reads leave in the order in which they came, and so do writes; else a hit passes
 };
 

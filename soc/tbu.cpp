@@ -202,6 +202,7 @@ void Tbu::release_page(TranslationJob& job) {
                                       return other->page == job.page && other->stream == job.stream;
                                   }),
                    holding_.end());
+    if (params_.youngest_first) std::reverse(again.begin(), again.end());
     for (TranslationJob* other : again) {
         charge(*other, Part::iommu_queue);
         look_up_main(*other);
