@@ -71,7 +71,7 @@ bool Events::page_request(const PageRequest& request, bool response_has_pasid, R
     PageResponse answer{request.sid, std::nullopt, request.prg_index, 0xF};
     if (!registers.enabled(cr0::SMMUEN) || !registers.enabled(cr0::PRIQEN) ||
         registers.error_active(gerror::PRIQ_ABT)) {
-        responses_.push_back(answer);
+        respond(answer);
         return false;
     }
     QueueRegisters& queue = registers.priq;
@@ -82,7 +82,7 @@ bool Events::page_request(const PageRequest& request, bool response_has_pasid, R
         if (request.last) {
             answer.code = 0;
             if (response_has_pasid) answer.ssid = request.ssid;
-            responses_.push_back(answer);
+            respond(answer);
             if (irq_cfg::PRIQ_LO.test(registers.priq_irq.attributes)) interrupts.raise(Interrupt::priq, registers);
         }
         return false;
@@ -102,6 +102,11 @@ bool Events::page_request(const PageRequest& request, bool response_has_pasid, R
     page_request::ADDR.set_address(words, request.address);
     pages_.push(words);
     return true;
+}
+
+void Events::respond(const PageResponse& response) {
+    if (responses_.size() == kResponses) responses_.erase(responses_.begin());
+    responses_.push_back(response);
 }
 
 std::optional<PageResponse> Events::take_page_response() {
@@ -155,7 +160,7 @@ void Events::step(const Reply& reply, Registers& registers, Interrupts& interrup
                 answer.sid = StreamId{static_cast<std::uint32_t>(page_request::SID.get(words))};
                 answer.prg_index = static_cast<std::uint16_t>(page_request::PRGINDEX.get(words));
                 answer.code = 0xF;
-                responses_.push_back(answer);
+                respond(answer);
             } else {
                 const bool was_empty = priq.empty();
                 priq.prod = priq.next(priq.prod);

@@ -35,6 +35,7 @@ class Events {
 public:
     /// Records inside the SMMU that are not written yet. A record that finds no room is lost as in a full queue.
     static constexpr std::uint32_t kCapacity = 64;
+    static constexpr std::uint32_t kResponses = 1024;
 
     /// A record to write. `stall`: never lost. `mergeable`: may join an equal one that still waits here.
     /// Returns true if it will be written or was merged.
@@ -42,8 +43,8 @@ public:
     /// PRI: true if it will be written; false if it was answered or dropped.
     bool page_request(const PageRequest& request, bool response_has_pasid, Registers& registers,
                       Interrupts& interrupts);
-    /// PRI_RESP.
-    void respond(const PageResponse& response) { responses_.push_back(response); }
+    /// PRI_RESP, or an automatic answer. An owner that takes none loses the oldest.
+    void respond(const PageResponse& response);
     std::optional<PageResponse> take_page_response();
 
     bool pending(const Registers& registers, const Interrupts& interrupts) const;

@@ -8,14 +8,14 @@ namespace {
 /// A nibble of a MAIR byte (one cacheability) from two bits of a stage 2 MemAttr: 1 NC, 2 WT, 3 WB.
 unsigned cacheability(std::uint64_t bits) { return bits == 1 ? 0x4U : bits == 2 ? 0xBU : 0xFU; }
 
-/// Stage 2 memory attributes as a MAIR byte. With FWB the code overrides stage 1 in its own way (combine_fwb).
+/// Stage 2 memory attributes as a MAIR byte. With FWB the codes are other ones.
 std::uint8_t mair_of(std::uint64_t mem_attr) {
     if ((mem_attr >> 2) == 0) return static_cast<std::uint8_t>((mem_attr & 3) << 2);
     return static_cast<std::uint8_t>((cacheability(mem_attr >> 2) << 4) | cacheability(mem_attr & 3));
 }
 std::uint8_t mair_of_fwb(std::uint64_t code) {
     if (code < 4) return static_cast<std::uint8_t>((code & 3) << 2);
-    return code == 5 ? 0x44 : 0xFF;  // 5 non-cacheable, 6 write-back, 7 as stage 1 says
+    return code == 5 ? 0x44 : 0xFF;  // 5 non-cacheable; 6 write-back and 7 as stage 1 says combine alike
 }
 
 Permissions stage2_permissions(std::uint64_t descriptor, bool writable, bool xnx) {

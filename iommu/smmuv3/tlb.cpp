@@ -32,7 +32,7 @@ std::uint32_t Tlb::find(std::uint64_t tag, std::uint64_t va) const {
     }
     for (std::uint64_t left = sizes_present_; left != 0; left &= left - 1) {
         const unsigned log2_bytes = lowest_bit(left);
-        const std::uint32_t first = ways_.first(va >> log2_bytes);
+        const std::uint32_t first = set_of(va, log2_bytes);
         for (std::uint32_t i = first; i < first + ways_.ways(); ++i) {
             if (matches_[i].matches(tag, va) && entries_[i].log2_bytes == log2_bytes) return i;
         }
@@ -56,6 +56,7 @@ const CachedTranslation* Tlb::peek(std::uint64_t tag, std::uint64_t va) const {
 
 void Tlb::drop(std::uint32_t index) {
     matches_[index] = {};
+    if (entries_[index].leaf_log2_bytes > entries_[index].log2_bytes) --fragments_;
     const unsigned size = entries_[index].log2_bytes;
     if (--sizes_[size] == 0) sizes_present_ &= ~(std::uint64_t{1} << size);
 }
@@ -66,7 +67,7 @@ void Tlb::fill(const CachedTranslation& translation) {
     // A global entry matches whatever the ASID, within the same ASET.
     const std::uint64_t tag_mask =
         tagging_ == TlbTagging::address_space && translation.global ? ~space_tag::ASID.mask() : ~std::uint64_t{0};
-    const std::uint32_t first = ways_.first(translation.va >> translation.log2_bytes);
+    const std::uint32_t first = set_of(translation.va, translation.log2_bytes);
     std::uint32_t place = kNone;
     for (std::uint32_t i = first; i < first + ways_.ways(); ++i) {
         if (!matches_[i].used()) {
@@ -83,7 +84,20 @@ void Tlb::fill(const CachedTranslation& translation) {
     ways_.used(place);
     matches_[place] = {translation.va, translation.address_mask(), tag, tag_mask};
     entries_[place] = translation;
+    if (translation.leaf_log2_bytes > translation.log2_bytes) ++fragments_;
     if (sizes_[translation.log2_bytes]++ == 0) sizes_present_ |= std::uint64_t{1} << translation.log2_bytes;
+}
+
+/// True if looking for the entries of an invalidation by address is less work than visiting all of them.
+bool Tlb::few_probes(const Invalidation& invalidation) const {
+    if (!invalidation.by_address() || fragments_ != 0 || ways_.ways() == ways_.entries()) return false;
+    std::uint64_t probes = 0;
+    for (std::uint64_t left = sizes_present_; left != 0; left &= left - 1) {
+        const unsigned log2_bytes = lowest_bit(left);
+        probes += (invalidation.last >> log2_bytes) - (invalidation.first >> log2_bytes) + 1;
+        if (probes * ways_.ways() >= ways_.entries() / 2) return false;
+    }
+    return true;
 }
 
 unsigned Tlb::invalidate(const Invalidation& invalidation) {
@@ -98,6 +112,21 @@ unsigned Tlb::invalidate(const Invalidation& invalidation) {
                                            static_cast<std::uint32_t>((stream >> 32) & low_mask(20)))) {
                 drop(i);
                 ++dropped;
+            }
+        }
+    } else if (few_probes(invalidation)) {
+        for (std::uint64_t left = sizes_present_; left != 0; left &= left - 1) {
+            const unsigned log2_bytes = lowest_bit(left);
+            const std::uint64_t last = invalidation.last >> log2_bytes;
+            for (std::uint64_t page = invalidation.first >> log2_bytes; page <= last; ++page) {
+                const std::uint32_t first = set_of(page << log2_bytes, log2_bytes);
+                for (std::uint32_t i = first; i < first + ways_.ways(); ++i) {
+                    if (matches_[i].used() && entries_[i].log2_bytes == log2_bytes &&
+                        invalidation.covers(entries_[i])) {
+                        drop(i);
+                        ++dropped;
+                    }
+                }
             }
         }
     } else {
@@ -116,6 +145,7 @@ void Tlb::clear() {
     matches_.assign(matches_.size(), Match{});
     sizes_.fill(0);
     sizes_present_ = 0;
+    fragments_ = 0;
 }
 
 }  // namespace xlate::iommu::smmuv3

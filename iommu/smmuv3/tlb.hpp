@@ -64,6 +64,11 @@ private:
     static constexpr std::uint32_t kNone = ~std::uint32_t{0};
     std::uint32_t find(std::uint64_t tag, std::uint64_t va) const;
     void drop(std::uint32_t index);
+    bool few_probes(const Invalidation& invalidation) const;
+    /// The top byte has no part in the index: it may be ignored.
+    std::uint32_t set_of(std::uint64_t va, unsigned log2_bytes) const {
+        return ways_.first((va & low_mask(56)) >> log2_bytes);
+    }
 
     bool enabled_;
     TlbTagging tagging_;
@@ -71,6 +76,7 @@ private:
     CacheCounters counters_;
     std::array<std::uint32_t, 65> sizes_{};  ///< valid entries of each log2 size
     std::uint64_t sizes_present_ = 0;        ///< bit n: sizes_[n] > 0
+    std::uint32_t fragments_ = 0;            ///< entries smaller than the leaf that they come from
     std::vector<Match> matches_;
     std::vector<CachedTranslation> entries_;
 };

@@ -1,0 +1,13 @@
+// Drives an SMMU by bytes: register accesses, memory, commands, translations, page requests. For fuzzers and a seeded
+// test.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace xlate::tests {
+
+/// Runs one input. Ends whatever the bytes are; returns how many steps the machines took (bounded by the input's size).
+std::uint64_t fuzz_smmuv3(const std::uint8_t* bytes, std::size_t size);
+
+}  // namespace xlate::tests
