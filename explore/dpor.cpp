@@ -144,37 +144,36 @@ std::vector<std::uint32_t> Dpor::order(const Execution& execution, Event& event)
     if (const std::size_t maker = execution.made_ready_by(event.task); maker != 0) join(events_[maker - 1]);
 
     // Conflicts with earlier steps, latest first: a race unless something in between orders the two already.
-    std::vector<std::uint32_t> racing;
-    std::vector<std::uint32_t> ordering;
-    for (const Access& access : event.accesses) {
-        const auto found = log_.find(kernel::object_of(access.resource));
-        if (found == log_.end()) continue;
-        TaskSet have = 0;
-        for (auto entry = found->second.rbegin(); entry != found->second.rend(); ++entry) {
-            const TaskId other = events_[entry->event].task;
-            if (other == event.task) continue;
-            switch (relation(entry->access, access)) {
-                case Relation::none:
-                    break;
-                case Relation::order:
-                    ordering.push_back(entry->event);
-                    break;
-                case Relation::race:
-                    if ((have & bit(other)) == 0) racing.push_back(entry->event);
-                    have |= bit(other);
-                    break;
+    // A guarded access (a lock) is by itself: what its guard orders is no race for the rest of the step.
+    std::vector<std::uint32_t> races;
+    const std::size_t guarded = !event.accesses.empty() && event.accesses.front().guarded ? 1 : 0;
+    for (const auto& [begin, end] : {std::pair{std::size_t{0}, guarded}, std::pair{guarded, event.accesses.size()}}) {
+        std::vector<std::uint32_t> racing;
+        std::vector<std::uint32_t> ordering;
+        for (std::size_t i = begin; i < end; ++i) {
+            const Access& access = event.accesses[i];
+            const auto found = log_.find(kernel::object_of(access.resource));
+            if (found == log_.end()) continue;
+            TaskSet have = 0;
+            for (auto entry = found->second.rbegin(); entry != found->second.rend(); ++entry) {
+                const TaskId other = events_[entry->event].task;
+                if (other == event.task) continue;
+                const Relation between = relation(entry->access, access);
+                if (between == Relation::order) ordering.push_back(entry->event);
+                if (between != Relation::race || (have & bit(other)) != 0) continue;
+                racing.push_back(entry->event);
+                have |= bit(other);
             }
         }
+        std::sort(racing.begin(), racing.end(), std::greater<>());
+        racing.erase(std::unique(racing.begin(), racing.end()), racing.end());
+        for (const std::uint32_t earlier : racing) {
+            if (seen(earlier)) continue;
+            races.push_back(earlier);
+            join(events_[earlier]);
+        }
+        for (const std::uint32_t earlier : ordering) join(events_[earlier]);
     }
-    std::sort(racing.begin(), racing.end(), std::greater<>());
-    racing.erase(std::unique(racing.begin(), racing.end()), racing.end());
-    std::vector<std::uint32_t> races;
-    for (const std::uint32_t earlier : racing) {
-        if (seen(earlier)) continue;
-        races.push_back(earlier);
-        join(events_[earlier]);
-    }
-    for (const std::uint32_t earlier : ordering) join(events_[earlier]);
     return races;
 }
 

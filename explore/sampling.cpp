@@ -42,6 +42,7 @@ Task* PctDirector::choose(Execution& execution) {
     Task* chosen = best();
     if (!changes_.empty() && execution.step_count() >= changes_.front()) {
         changes_.erase(changes_.begin());
+        priority(chosen->id);  // makes room
         priorities_[chosen->id] = --low_;
         chosen = best();
     }

@@ -189,7 +189,8 @@ std::size_t Reports::add(Report report) {
         }
     }
     report.time = kernel_.now();
-    report.after_crash = crashed_;
+    // Not "later in time": two steps that do not depend on each other have no order that matters.
+    report.after_crash = crashed_ && report.kind == ReportKind::hung_task;
     all_.push_back(std::move(report));
     const Report& added = all_.back();
     if (kernel_.console.enabled) {

@@ -56,7 +56,7 @@ struct Report {
     std::optional<ReportPlace> freed_by;
     std::vector<std::string> locks_held;  ///< "iommu_probe_device_lock (taken at PD2)"
     SimTime time{};
-    bool after_crash = false;  ///< a task had crashed before: perhaps only a consequence
+    bool after_crash = false;  ///< a task that waits for what a crashed one will never give
 
     /// Many lines, as a kernel log shows it (without time stamps).
     std::string text() const;
