@@ -47,11 +47,19 @@ struct Stream {
     std::map<std::uint64_t, std::uint64_t> backing;  ///< stage 2 page of a stage 1 table -> memory
 };
 
+/// A TLB in front of the SMMU, as a TBU has: by stream, told of invalidations.
+struct FrontTlb : InvalidationSink {
+    Tlb tlb{{{true, 32, 0, Replacement::lru}, TlbTagging::stream}, 1, "front"};
+    void invalidate(const Invalidation& invalidation) override { tlb.invalidate(invalidation); }
+};
+
 class World {
 public:
     World(std::uint64_t seed, bool caches)
         : rng_(seed, "differential"), features_(choose_features()), bench_(params(seed, caches), false) {
         e2h_ = rng_.chance(1, 2);
+        front_on_ = caches && rng_.chance(1, 2);
+        bench_.smmu.add_sink(front_);
         bench_.bring_up();
         bench_.write(reg::CR0, 0);
         bench_.write(reg::CR2, cr2::RECINVSID.mask() | (e2h_ ? cr2::E2H.mask() : 0));
@@ -77,7 +85,7 @@ public:
             check_one();
         }
     }
-    std::uint64_t hits() const { return bench_.smmu.tlb.counters().hits; }
+    std::uint64_t hits() const { return bench_.smmu.tlb.counters().hits + front_hits_; }
     std::uint64_t faults() const { return bench_.smmu.counters.faults; }
 
     std::map<unsigned, std::array<std::uint64_t, 4>> outcomes;  ///< by event code (0: done), by stages
@@ -417,8 +425,22 @@ private:
         request.write = access.write;
         request.instruction = access.instruction;
         request.privileged = access.privileged;
-        const Result& got = bench_.step(request).result;
-        const bool done = bench_.translation.step(bench_.smmu, {}).kind == StepKind::done;
+        Result got;
+        bool done = false;
+        const CachedTranslation* front =
+            front_on_ ? front_.tlb.lookup(stream_tag(request.sid, request.ssid), request.address) : nullptr;
+        if (front != nullptr && front->permissions.allows(request)) {
+            bench_.accesses.clear();
+            got.pa = PhysAddr{front->pa + (request.address & low_mask(front->log2_bytes))};
+            got.entry = *front;
+            done = true;
+            ++front_hits_;
+        } else {
+            const Step& step = bench_.step(request);
+            got = step.result;
+            done = step.kind == StepKind::done;
+            if (done && got.cacheable && got.epoch == bench_.smmu.epoch()) front_.tlb.fill(got.entry);
+        }
         CAPTURE(value(s.sid), access.va, access.write, access.instruction, access.privileged, s.s1, s.s2, s.el2);
         CAPTURE(expected.ok, expected.code, expected.s2, expected.cls, expected.pa, got.pa.value, got.fault);
         bool same = done == expected.ok;
@@ -532,6 +554,9 @@ private:
     Bench bench_;
     flat::Machine machine_;
     bool e2h_ = false;
+    bool front_on_ = false;
+    FrontTlb front_;
+    std::uint64_t front_hits_ = 0;
     std::uint64_t next_pa_ = 0x100000000;
     std::vector<Stream> streams_;
 };
