@@ -67,6 +67,8 @@ void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
         integer(v, "xlate_slots", "Translations at once; more wait at the port.", p.tbu.xlate_slots, 1, 4096);
         integer(v, "write_buffer", "Data beats of writes that wait for their translation.", p.tbu.write_buffer_beats, 1,
                 65536);
+        v.boolean("youngest_first", "Whether the youngest of the misses that waited for another one looks again first.",
+                  p.tbu.youngest_first);
         visit_cycles(v, "link_to_tcu", "Way of a message to the TCU.", p.tbu.link_to_tcu);
         visit_cycles(v, "link_from_tcu", "Way of a message from the TCU.", p.tbu.link_from_tcu);
     });

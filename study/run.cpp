@@ -32,6 +32,18 @@ public:
     Interruptible& operator=(const Interruptible&) = delete;
 };
 
+/// Tasks that never finished unwind before what their frames refer to (boot, drivers) goes.
+class Unwound {
+public:
+    explicit Unwound(kernel::Kernel& kernel) : kernel_(kernel) {}
+    ~Unwound() { kernel_.sched.kill_all(); }
+    Unwound(const Unwound&) = delete;
+    Unwound& operator=(const Unwound&) = delete;
+
+private:
+    kernel::Kernel& kernel_;
+};
+
 std::vector<Expectation> parse_expectations(const Config& config) {
     std::vector<Expectation> all;
     for (std::size_t i = 0; i < config.expect.size(); ++i) {
@@ -98,9 +110,11 @@ RunReport run(Config& config, const RunOptions& options) {
     soc::Soc soc(description, wiring.soc);
     if (options.trace) soc.set_trace(&trace);
     kernel::Kernel kernel(soc.machine(), variant);
+    soc.attach(kernel);
     kernel.costs = config.kernel.costs;
     KernelParts parts(kernel, description, wiring.boot);
     kernel::LinuxBoot boot(kernel, description, parts.boot_config());
+    const Unwound unwound(kernel);
     boot.start();
     for (const RogueConfig& rogue : config.rogues) {
         soc.machine().set_timer(rogue.at,
