@@ -15,6 +15,7 @@ using Json = nlohmann::ordered_json;
 constexpr std::size_t kShownFaults = 5;
 constexpr std::size_t kShownGroups = 24;
 constexpr std::size_t kShownReports = 5;
+constexpr std::size_t kShownWarnings = 6;
 
 std::string text(const Json& value) {
     return value.is_string() ? printable(value.get_ref<const std::string&>()) : value.dump();
@@ -93,7 +94,12 @@ private:
     }
     void notes() {
         for (const Json& note : result_["assumptions"]) all_ += "assumed: " + text(note) + "\n";
-        for (const Json& note : result_["warnings"]) all_ += styled("33", "warning: ") + text(note) + "\n";
+        const Json& warnings = result_["warnings"];
+        for (std::size_t i = 0; i < warnings.size() && i < kShownWarnings; ++i) {
+            all_ += styled("33", "warning: ") + text(warnings[i]) + "\n";
+        }
+        if (warnings.size() > kShownWarnings)
+            all_ += fmt::format("... and {} more warnings in result.json\n", warnings.size() - kShownWarnings);
     }
     void groups() {
         const Json& groups = result_["groups"];
