@@ -12,6 +12,7 @@
 #include "bench/trees.hpp"
 #include "firmware/description.hpp"
 #include "iommu/smmuv3/layout.hpp"
+#include "iommu/smmuv3/parameters.hpp"
 #include "soc/soc.hpp"
 
 namespace xlate::bench {
@@ -55,6 +56,7 @@ std::string master_name(std::uint32_t master) { return fmt::format("{:x}.dma", b
 
 soc::SocConfig config_of(const Load& load, const firmware::Description& board, std::uint64_t transactions) {
     soc::SocConfig config;
+    if (load.nested) config.iommu.features = iommu::smmuv3::full_features();
     config.payload = load.full_payload ? soc::PayloadMode::full : soc::PayloadMode::timing_only;
     for (std::uint32_t i = 0; i < load.masters; ++i) {
         const std::string path = fmt::format("/dma@{:x}", board_master_address(i));

@@ -154,11 +154,20 @@ void Agenda::wake_systemc_at(std::uint64_t time) {
     wake_.notify(sc_core::sc_time::from_value(time - systemc_now));
 }
 
+bool Agenda::alone_until(std::uint64_t time) const {
+    return sc_core::sc_time_to_pending_activity().value() > time - sc_core::sc_time_stamp().value();
+}
+
 void Agenda::run() {
-    const std::uint64_t systemc_now = sc_core::sc_time_stamp().value();
+    std::uint64_t horizon = sc_core::sc_time_stamp().value();
     wake_time_ = kTimeNever.fs;
     running_ = true;
-    while (next_time() <= systemc_now) {
+    for (;;) {
+        const std::uint64_t next = next_time();
+        if (next > horizon) {
+            if (!runs_ahead_ || next > max_time_ || !alone_until(next)) break;
+            horizon = next;
+        }
         if (fired_ >= max_entries_) stop_ = Stop::entries;
         if ((fired_ & 1023) == 0 && stop_requested_.load(std::memory_order_relaxed)) stop_ = Stop::requested;
         if (stop_ != Stop::none) break;

@@ -71,6 +71,10 @@ public:
     bool empty() const { return pending_ == 0; }
     std::uint64_t fired() const { return fired_; }
 
+    /// From now on it goes on to its next instant without returning to SystemC, if nothing of anybody else is pending
+    /// up to then. For a SoC whose modules are all ours: sc_time_stamp() then lags behind now().
+    void run_ahead() { runs_ahead_ = true; }
+
     /// The run ends when the next entry lies past `max_time`, or before the entry that would be number `max_entries`+1.
     void limit(SimTime max_time, std::uint64_t max_entries);
     enum class Stop : std::uint8_t { none, time, entries, requested };
@@ -97,6 +101,7 @@ private:
     void pull_overflow();
     void run();
     std::uint64_t next_time();
+    bool alone_until(std::uint64_t time) const;
     void wake_systemc_at(std::uint64_t time);
 
     std::uint64_t now_ = 0;
@@ -117,6 +122,7 @@ private:
     std::vector<Component*> components_;
 
     bool running_ = false;
+    bool runs_ahead_ = false;
     std::uint64_t wake_time_ = kTimeNever.fs;  ///< what SystemC has been told
     sc_core::sc_event wake_;
 };

@@ -43,6 +43,7 @@ Soc::Parts::Parts(const firmware::Description& from, const SocConfig& with)
       agenda(prepare_systemc()) {
     build();
     agenda.rank_components();
+    agenda.run_ahead();
     agenda.limit(config.limits.max_time, config.limits.max_events);
 }
 

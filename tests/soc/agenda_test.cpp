@@ -1,6 +1,8 @@
 #include "soc/agenda.hpp"
 
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <catch2/catch.hpp>
@@ -33,6 +35,24 @@ struct Note : AgendaEntry {
     std::string what;
     std::vector<std::string>* log = nullptr;
     Agenda* on = nullptr;
+};
+
+/// Somebody else's module, which acts once, 25 ns after the start.
+class Foreigner : public sc_core::sc_module {
+public:
+    Foreigner(const sc_core::sc_module_name& name, std::function<void()> act)
+        : sc_core::sc_module(name), act_(std::move(act)) {
+        SC_HAS_PROCESS(Foreigner);
+        SC_METHOD(wake);
+        sensitive << event_;
+        dont_initialize();
+        event_.notify(sc_core::sc_time(25, sc_core::SC_NS));
+    }
+
+private:
+    void wake() { act_(); }
+    std::function<void()> act_;
+    sc_core::sc_event event_;
 };
 
 void resolution() { sc_core::sc_set_time_resolution(1, sc_core::SC_FS); }
@@ -147,4 +167,30 @@ TEST_CASE("agenda: a limit of entries and a limit of time end the run where they
     sc_core::sc_start();
     CHECK(log.size() == 2);
     CHECK(agenda.stopped() == Agenda::Stop::time);
+}
+
+TEST_CASE("agenda: running ahead, it still gives way to a SystemC process that comes before its next instant",
+          "[soc]") {
+    resolution();
+    Agenda agenda("agenda");
+    Component component{"component"};
+    agenda.add_component(component);
+    agenda.rank_components();
+    agenda.run_ahead();
+    std::vector<std::string> log;
+    std::vector<std::unique_ptr<Note>> notes;
+    for (std::uint64_t i = 1; i <= 5; ++i) {
+        notes.push_back(std::make_unique<Note>("ours", log, agenda));
+        agenda.schedule(*notes.back(), ns(10 * i), Phase::arrive, component);
+    }
+    Note from_outside("scheduled from outside", log, agenda);
+    Foreigner foreigner("foreigner", [&] {
+        log.push_back(std::to_string(sc_core::sc_time_stamp().value()) + " foreign");
+        agenda.schedule(from_outside, ns(27), Phase::arrive, component);
+    });
+    sc_core::sc_start();
+    CHECK(log == std::vector<std::string>{"10000000 ours", "20000000 ours", "25000000 foreign",
+                                          "27000000 scheduled from outside", "30000000 ours", "40000000 ours",
+                                          "50000000 ours"});
+    CHECK(agenda.empty());
 }
