@@ -39,6 +39,8 @@ struct DeviceSpec {
     std::string
         shares_group_of;  ///< another device: device_group answers that one's group if it has one (as pci aliases)
     std::string wanted_domain;  ///< "", "identity" or "DMA": def_domain_type of the IOMMU driver for it
+    bool refused = false;       ///< its IOMMU may rightly refuse it (clashing or too many ids): bound without is no bug
+    bool ids_twice = false;     ///< its ids may rightly be stored twice (tegra-smmu)
     bool does_dma = true;       ///< its driver starts DMA when it is bound
 };
 

@@ -185,7 +185,7 @@ void ScenarioWorld::act(const Action& action) {
             if (dev.bus != nullptr) {
                 drivers_.device_attach(dev);
             } else {
-                of_.of_dma_configure_id(dev, dev.of_node, true);
+                of_.dma_configure(dev, dev.of_node);
             }
             break;
         case ActionKind::unbind:
@@ -200,7 +200,7 @@ void ScenarioWorld::act(const Action& action) {
             client(action.target)->removed = true;
             break;
         case ActionKind::dma_configure:
-            of_.of_dma_configure_id(dev, dev.of_node, true);
+            of_.dma_configure(dev, dev.of_node);
             break;
         case ActionKind::notify_add:
             iommu_.iommu_probe_device(dev, "iommu_bus_notifier");
@@ -228,7 +228,34 @@ void ScenarioWorld::check() {
     for (const auto& task : k_.sched.tasks()) {
         if (task->alive() && !task->may_wait_forever) return;
     }
-    for (const Client& client : clients_) check_client(client);
+    for (const Client& client : clients_) {
+        check_client(client);
+        const Device& dev = *client.dev.get();
+        if ((dev.on_pending || dev.on_active) && all_iommus_bound(*client.spec)) {
+            k_.reports.semantic("deferred for ever though its IOMMU is there", dev.name);
+        }
+    }
+}
+
+bool ScenarioWorld::all_iommus_bound(const DeviceSpec& spec) const {
+    const auto& specs = program_.scenario().iommus;
+    for (const EntrySpec& entry : spec.iommus) {
+        for (std::size_t i = 0; i < specs.size(); ++i) {
+            if (specs[i].name == entry.iommu && iommus_[i].get()->driver.peek() == nullptr) return false;
+        }
+    }
+    return !spec.iommus.empty();
+}
+
+/// Firmware says IOMMU and the bound device has none: is there a reason?
+void ScenarioWorld::check_untranslated(const Client& client, const kernel::IommuFwspec* fwspec) {
+    const Device& dev = *client.dev.get();
+    if (fwspec != nullptr && !fwspec->freed() && fwspec->ops.peek() != nullptr) {
+        k_.reports.semantic("bound without its IOMMU, with a half-parsed fwspec left behind", dev.name);
+        return;
+    }
+    if (client.spec->refused || !all_iommus_bound(*client.spec) || program_.scenario().deferral_timeout) return;
+    k_.reports.semantic("firmware puts it behind an IOMMU that is there; it is bound without", dev.name);
 }
 
 void ScenarioWorld::check_client(const Client& client) {
@@ -238,7 +265,10 @@ void ScenarioWorld::check_client(const Client& client) {
     const kernel::DevIommu* container = dev.iommu.peek().get();
     const kernel::IommuFwspec* fwspec = container != nullptr ? container->fwspec.peek().get() : nullptr;
     const kernel::IommuGroup* group = dev.iommu_group.peek().get();
-    if (group == nullptr) return;  // whether that is right is asked of the sequential orders
+    if (group == nullptr) {
+        check_untranslated(client, fwspec);
+        return;
+    }
     if (container == nullptr || container->freed()) {
         k_.reports.semantic("a probed device has no dev->iommu", dev.name);
         return;
@@ -253,7 +283,9 @@ void ScenarioWorld::check_client(const Client& client) {
         return;
     }
     const std::vector<std::uint32_t> ids = fwspec->peek_ids();
-    if (ids != wanted) {
+    std::vector<std::uint32_t> doubled = wanted;
+    doubled.insert(doubled.end(), wanted.begin(), wanted.end());
+    if (ids != wanted && !(client.spec->ids_twice && ids == doubled)) {
         const auto text = [](const std::vector<std::uint32_t>& list) {
             std::string all;
             for (const std::uint32_t id : list) all += (all.empty() ? "" : ", ") + std::to_string(id);

@@ -69,6 +69,8 @@ private:
     Client* client(const std::string& name);
     const Client* client(const std::string& name) const;
     void check_client(const Client& client);
+    void check_untranslated(const Client& client, const kernel::IommuFwspec* fwspec);
+    bool all_iommus_bound(const DeviceSpec& spec) const;
     std::vector<std::uint32_t> ids_by_firmware(const DeviceSpec& spec) const;
 
     const ScenarioProgram& program_;

@@ -74,6 +74,15 @@ ModelIommuOps::ModelIommuOps(IommuCore& core, OfCore&, BusType& bus, Driver& dri
     }
 }
 
+void ModelIommuOps::check_loaded(const char* step) const {
+    if (!unloaded) return;
+    Report report;
+    report.kind = ReportKind::use_after_free;
+    report.what = "call of iommu_ops of an unloaded module (" + name + ")";
+    report.place = place_of(core_.k.sched.current_or_null(), step);
+    core_.k.reports.oops(std::move(report));
+}
+
 bool ModelIommuOps::has_of_xlate() const {
     return row.has_of_xlate && !(row.converted && core_.variant.has(Cap::xlate_fwspec_op));
 }
@@ -125,6 +134,7 @@ int ModelIommuOps::xlate_priv(Device& dev, Ptr<ModelIommu> instance) {
 
 int ModelIommuOps::of_xlate(Device& dev, const OfPhandleArgs& args) {
     Frame frame{core_.k, "of_xlate"};
+    check_loaded("OX1");
     if (row.xlate_priv != ModelDriverRow::Priv::none) {
         const Ptr<ModelIommu> instance = instance_by_node(args.np, "OX1");
         if (!instance) return row.name == "exynos-sysmmu" ? -kENODEV : -kEINVAL;
@@ -172,6 +182,7 @@ int ModelIommuOps::parse_in_probe(Device& dev) {
 
 PtrOrErr<IommuDevice> ModelIommuOps::probe_device(Device& dev) {
     Frame frame{core_.k, "probe_device"};
+    check_loaded("PR1");
     if (row.parses_in_probe) {
         if (const int err = parse_in_probe(dev); err != 0) return {{}, err};
     }
@@ -344,6 +355,7 @@ int ModelIommuDriver::probe(Device& dev) {
     if (err != 0) {
         dev.driver_data = nullptr;
         core_.k.heap.release(instance, "IP2");
+        if (std::find(failing.begin(), failing.end(), dev.name) != failing.end()) ops_.unloaded = true;
         return err;
     }
     dev.driver_data = instance.get();

@@ -108,8 +108,11 @@ public:
 
     const ModelDriverRow& row;
     IommuCore& core() { return core_; }
+    /// The driver's module is unloaded: whoever still calls these ops runs into freed memory.
+    bool unloaded = false;
 
 private:
+    void check_loaded(const char* step) const;
     Ptr<ModelIommu> instance_by_node(FwNode node, const char* step);
     int xlate_priv(Device& dev, Ptr<ModelIommu> instance);
     int parse_in_probe(Device& dev);
