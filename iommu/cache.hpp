@@ -57,7 +57,7 @@ public:
                 return oldest;
             }
             case Replacement::round_robin:
-                next_ = (next_ + 1) % ways_;
+                next_ = next_ + 1 < ways_ ? next_ + 1 : 0;
                 return first + next_;
             case Replacement::random:
                 return first + static_cast<std::uint32_t>(rng_.below(ways_));

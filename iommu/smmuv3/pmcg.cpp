@@ -109,7 +109,7 @@ std::uint64_t Pmcg::read_register(unsigned page, std::uint32_t offset, unsigned 
     const RegSpec* row = find_register(kPmcgRegisters, offset);
     if (row == nullptr || size > row->size) return 0;
     const std::uint64_t whole = read_whole(*row);
-    return size == row->size ? whole : (whole >> (8 * (offset - row->offset))) & low_mask(32);
+    return size == row->size ? whole : (whole >> (offset == row->offset ? 0 : 32)) & low_mask(32);
 }
 
 void Pmcg::write_register(unsigned page, std::uint32_t offset, unsigned size, std::uint64_t value) {
@@ -135,11 +135,11 @@ void Pmcg::write_register(unsigned page, std::uint32_t offset, unsigned size, st
     const RegSpec* row = find_register(kPmcgRegisters, offset);
     if (row == nullptr || size > row->size || row->access == Access::ro) return;
     // Set and clear registers take each half by itself: zeros do nothing.
-    const std::uint64_t placed = value << (8 * (offset - row->offset));
+    const Field half{offset == row->offset ? 0U : 32U, 32};
     if (size < row->size && row->offset == kIrqCfg0) {
-        write_whole(*row, Field{8 * (offset - row->offset), 32}.set(irq_address_, value));
+        write_whole(*row, half.set(irq_address_, value));
     } else {
-        write_whole(*row, placed);
+        write_whole(*row, size < row->size ? half.of(value) : value);
     }
     refresh();
 }

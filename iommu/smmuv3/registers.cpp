@@ -82,7 +82,7 @@ std::uint64_t Registers::read(std::uint32_t offset, unsigned size) const {
     const RegSpec* row = find_register(kRegisters, offset);
     if (row == nullptr || size > row->size) return 0;
     const std::uint64_t whole = read_whole(*row);
-    return size == row->size ? whole : (whole >> (8 * (offset - row->offset))) & low_mask(32);
+    return size == row->size ? whole : (whole >> (offset == row->offset ? 0 : 32)) & low_mask(32);
 }
 
 void Registers::write(std::uint32_t offset, unsigned size, std::uint64_t value) {
@@ -96,7 +96,7 @@ void Registers::write(std::uint32_t offset, unsigned size, std::uint64_t value) 
     if (size == 4) value &= low_mask(32);
     std::uint64_t whole = value;
     if (size < row->size) {
-        const Field half{8 * (offset - row->offset), 32};
+        const Field half{offset == row->offset ? 0U : 32U, 32};
         whole = half.set(read_whole(*row), value);
     }
     write_whole(*row, whole);
@@ -310,7 +310,6 @@ void Registers::write_whole(const RegSpec& row, std::uint64_t value) {
             if (allow(atos_ && gatos_ctrl == 0)) gatos_addr = value & ~low_mask(6);
             return;
         case reg::AGBPA:
-            return;
         case reg::S_INIT:
             return;  // INV_ALL has ended before it can be read
         case reg::S_CR0: {

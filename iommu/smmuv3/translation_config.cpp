@@ -49,7 +49,8 @@ bool Translation::ste_done(Smmu& smmu) {
     const std::uint64_t bytes = std::uint64_t{l1cd::kBytes}
                                 << (ste_config.s1_cd_max > split ? ste_config.s1_cd_max - split : 0);
     const std::uint64_t array = align_down(ste_config.s1_context_ptr, bytes < 64 ? 64 : bytes);
-    return locate_cd(array + (config_.cd_index >> split) * l1cd::kBytes, State::cd_l1_pointer, State::cd_l1);
+    return locate_cd(array + std::uint64_t{config_.cd_index >> split} * l1cd::kBytes, State::cd_l1_pointer,
+                     State::cd_l1);
 }
 
 /// A CD pointer is an IPA if stage 2 is on.
