@@ -260,6 +260,7 @@ void SmmuDevice::run(TranslationJob& job) {
             if (job.walking) end_walk(job);
             stalled_.push_back(&job);
             leave_flight(job.generation);
+            job.tbu->stalled(job);
             kick();
             return;
         case StepKind::idle:

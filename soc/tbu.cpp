@@ -190,7 +190,9 @@ void Tbu::hold_or_ask(TranslationJob& job) {
 }
 
 void Tbu::release_page(TranslationJob& job) {
-    asking_.erase(std::find(asking_.begin(), asking_.end(), &job));
+    const auto at = std::find(asking_.begin(), asking_.end(), &job);
+    if (at == asking_.end()) return;  // it stalled, and gave the page up then
+    asking_.erase(at);
     // They look again: the entry may be there, or one of them asks next.
     std::vector<TranslationJob*> again;
     for (TranslationJob* other : holding_) {
@@ -216,6 +218,8 @@ void Tbu::answered(TranslationJob& job) {
         fill_main(job);
     }
 }
+
+void Tbu::stalled(TranslationJob& job) { release_page(job); }
 
 void Tbu::translated(TranslationJob& job) {
     job.ready = true;

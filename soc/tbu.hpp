@@ -49,6 +49,8 @@ public:
 
     /// The TCU has answered; `job.result` is there.
     void answered(TranslationJob& job);
+    /// The TCU has stalled it: who waits for its page asks for himself, or a SYNC would wait for software's answer.
+    void stalled(TranslationJob& job);
     void invalidate(const iommu::smmuv3::Invalidation& invalidation);
     /// A translated transaction comes back from memory.
     void returned(Transaction& transaction);
