@@ -253,10 +253,16 @@ std::vector<Scenario> make_scenarios() {
         s.tasks = {task("host1x", 0, {{ActionKind::dma_configure, "dev0"}})};
     }
     {
-        Scenario& s = add("d-5", "One thread, one device with two ids", {"D-5a", "D-5b"});
+        Scenario& s = add("d-5", "One thread, one device with two ids", {"D-5a"});
         s.iommus = {present(iommu("smmu0"))};
         s.devices = {client("dev0", {{"smmu0", {1}}, {"smmu0", {2}}})};
         s.tasks = {task("modprobe", 0, {bind("dev0")})};
+    }
+    {
+        Scenario& s = add("d-5b", "One thread: a device with two ids comes and goes", {"D-5b"});
+        s.iommus = {present(iommu("smmu0"))};
+        s.devices = {client("dev0", {{"smmu0", {1}}, {"smmu0", {2}}})};
+        s.tasks = {task("modprobe", 0, {bind("dev0"), {ActionKind::remove, "dev0"}})};
     }
     {
         Scenario& s = add("d-6", "The IOMMU registers between the parser's two look-ups", {"D-6"});
@@ -284,6 +290,13 @@ std::vector<Scenario> make_scenarios() {
         s.iommus = {present(iommu("smmu0"))};
         s.devices = {client("dev0", {{"smmu0", {1}}})};
         s.tasks = {task("modprobe", 0, {bind("dev0")})};
+    }
+    {
+        Scenario& s = add("d-10a-again", "One thread: an ACPI device is bound twice", {"D-10a"});
+        s.firmware = Firmware::acpi;
+        s.iommus = {present(iommu("smmu0"))};
+        s.devices = {client("dev0", {{"smmu0", {1}}})};
+        s.tasks = {task("modprobe", 0, {bind("dev0"), {ActionKind::unbind, "dev0"}, bind("dev0")})};
     }
     {
         Scenario& s =

@@ -273,6 +273,7 @@ void ScenarioWorld::check_client(const Client& client) {
         k_.reports.semantic("a probed device has no dev->iommu", dev.name);
         return;
     }
+    check_attached(client, *group, *container);
     if (wanted.empty()) return;
     if (fwspec == nullptr) {
         k_.reports.semantic("a probed device has no fwspec", dev.name);
@@ -298,11 +299,33 @@ void ScenarioWorld::check_client(const Client& client) {
                                                               : " (wrong)"),
                             dev.name);
     }
-    if (!group->domain.peek()) {
+}
+
+/// The state of a probed device's group, and whether the driver knows every IOMMU that the firmware names.
+void ScenarioWorld::check_attached(const Client& client, const kernel::IommuGroup& group,
+                                   const kernel::DevIommu& container) {
+    const Device& dev = *client.dev.get();
+    if (!group.domain.peek()) {
         k_.reports.semantic("a bound device's group has no domain", dev.name);
-    } else if (client.spec->does_dma && group->domain.peek().get()->type == kernel::DomainType::dma &&
+    } else if (client.spec->does_dma && group.domain.peek().get()->type == kernel::DomainType::dma &&
                dev.dma_ops.peek() == kernel::DmaOps::direct) {
         k_.reports.semantic("DMA operations are direct though the domain translates: every access faults", dev.name);
+    }
+    const auto* master = dynamic_cast<const kernel::ModelMaster*>(container.priv.peek().get());
+    if (master == nullptr || master->freed() || client.spec->iommus.empty()) return;
+    const IommuSpec* first = nullptr;
+    std::vector<std::string> named;
+    for (const EntrySpec& entry : client.spec->iommus) {
+        if (std::find(named.begin(), named.end(), entry.iommu) == named.end()) named.push_back(entry.iommu);
+        for (const IommuSpec& iommu : program_.scenario().iommus) {
+            if (first == nullptr && iommu.name == entry.iommu) first = &iommu;
+        }
+    }
+    const auto keeps = kernel::find_model_driver(first->driver)->xlate_priv;
+    if (keeps == kernel::ModelDriverRow::Priv::data_once && master->instances.size() < named.size()) {
+        k_.reports.semantic("firmware puts it behind " + std::to_string(named.size()) + " IOMMUs, its driver knows " +
+                                std::to_string(master->instances.size()),
+                            dev.name);
     }
 }
 

@@ -70,6 +70,7 @@ private:
     const Client* client(const std::string& name) const;
     void check_client(const Client& client);
     void check_untranslated(const Client& client, const kernel::IommuFwspec* fwspec);
+    void check_attached(const Client& client, const kernel::IommuGroup& group, const kernel::DevIommu& container);
     bool all_iommus_bound(const DeviceSpec& spec) const;
     std::vector<std::uint32_t> ids_by_firmware(const DeviceSpec& spec) const;
 

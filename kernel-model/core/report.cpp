@@ -142,26 +142,27 @@ std::string Report::headline() const {
 
 std::string Report::group_key() const {
     const auto side = [](const ReportPlace& p) { return p.step + "@" + p.function(); };
-    std::string key = std::string(name(kind)) + "|" + what;
-    std::string a = side(place);
-    std::string task_a = place.task;
-    if (other) {
-        std::string b = side(*other);
-        std::string task_b = other->task;
-        if (kind == ReportKind::data_race) {  // the same race, whoever came second
-            if (const auto blank = key.find("|write of "); blank != std::string::npos) key.erase(blank + 1, 9);
-            if (const auto blank = key.find("|read of "); blank != std::string::npos) key.erase(blank + 1, 8);
+    const std::string head = std::string(name(kind)) + "|";
+    const std::string here = side(place);
+    switch (kind) {
+        case ReportKind::data_race: {  // the same race, whoever came second
+            std::string field = what;
+            for (const std::string_view access : {"write of ", "read of "}) {
+                if (field.rfind(access, 0) == 0) field.erase(0, access.size());
+            }
+            std::string a = here + "|" + place.task;
+            std::string b = other ? side(*other) + "|" + other->task : "";
+            if (b < a) std::swap(a, b);
+            return head + field + "|" + a + "|" + b;
         }
-        if (b < a) {
-            std::swap(a, b);
-            std::swap(task_a, task_b);
-        }
-        key += "|" + a + "|" + b + "|" + task_a + "|" + task_b;
-    } else {
-        key += "|" + a + "|" + task_a;
-        if (freed_by) key += "|" + side(*freed_by) + "|" + freed_by->task;
+        case ReportKind::null_dereference:
+        case ReportKind::use_after_free:
+        case ReportKind::double_free:
+            // Which of an object's fields was touched first is chance: the place is what is wrong.
+            return head + here + "|" + place.task + "|" + (freed_by ? freed_by->task : "");
+        default:
+            return head + what + "|" + here + "|" + place.task;
     }
-    return key;
 }
 
 std::size_t Reports::count(ReportKind kind) const {
