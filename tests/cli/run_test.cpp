@@ -55,6 +55,7 @@ TEST_CASE("run: conventional bridges share ids", "[cli][run]") { run_config("con
 TEST_CASE("run: two SMMUs, a shape each", "[cli][run]") { run_config("two_smmus"); }
 TEST_CASE("run: a tiny TLB walks for nearly every transfer", "[cli][run]") { run_config("tiny_tlb"); }
 TEST_CASE("run: a stray master is refused and the run goes on", "[cli][run]") { run_config("stray_dma"); }
+TEST_CASE("run: a defect of the series costs a device its stream ids", "[cli][run]") { run_config("series_defect"); }
 TEST_CASE("run: a wrong requester id has no stream", "[cli][run]") { run_config("wrong_requester_id"); }
 
 TEST_CASE("run: the same config and seed give the same bytes, another seed does not", "[cli][run]") {
@@ -112,7 +113,7 @@ TEST_CASE("run: a limit is status 4 and what was simulated is kept", "[cli][run]
 
 TEST_CASE("run: a device tree alone boots and does DMA", "[cli][run]") {
     const Scratch scratch;
-    const Said said = run_xlate(scratch, "run " + quoted(board("quickstart")) + " --out result");
+    const Said said = run_xlate(scratch, "run " + quoted(board("quickstart")) + " --variant linux-6.12 --out result");
     INFO(said.err);
     REQUIRE(said.status == 0);
     CHECK(said.out.find("assumed: ") != std::string::npos);
