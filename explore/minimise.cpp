@@ -13,19 +13,25 @@ namespace xlate::explore {
 
 namespace {
 
-constexpr std::uint64_t kInevitableRuns = 2'000;  // a question that needs more traces stays open
-constexpr unsigned kMostLater = 400;              // places tried for one deviation
+constexpr std::uint64_t kInevitableRuns = 300;  // a question that needs more traces stays open
+constexpr unsigned kMostLater = 400;            // places tried for one deviation
 
 class Minimiser {
 public:
     Minimiser(const Program& program, const ExploreOptions& options, const Judge& judge, const FoundBug& found)
-        : program_(program), judge_(judge), found_(found), execution_(program, recorded(options)) {}
+        : program_(program),
+          judge_(judge),
+          found_(found),
+          execution_(program, recorded(options)),
+          minimises_(options.minimise) {}
 
     Bug run() {
         std::vector<TaskId> choices = found_.choices;
         std::vector<Deviation> plan = deviations_of(choices);
-        fewer(plan);
-        later(plan);
+        if (minimises_) {
+            fewer(plan);
+            later(plan);
+        }
         return describe(plan);
     }
 
@@ -131,6 +137,7 @@ private:
         }
         bug.first_found_at = found_.found_at;
         bug.seen = found_.seen;
+        if (!minimises_ || bug.report.kind == kernel::ReportKind::data_race) return bug;
         // The shortest prefix from which on it cannot be avoided: a prefix that forces it forces it ever after.
         std::size_t low = 0;
         std::size_t high = choices.size();
@@ -151,6 +158,7 @@ private:
     const Judge& judge_;
     const FoundBug& found_;
     Execution execution_;
+    const bool minimises_;
     RunResult last_;
     std::vector<kernel::Report> bugs_;
 };

@@ -1,0 +1,224 @@
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.hpp"
+#include "explore/explore.hpp"
+#include "explore/scenarios.hpp"
+#include "explore/schedule.hpp"
+
+using namespace xlate;
+using namespace xlate::explore;
+
+namespace {
+
+const Bug* find_bug(const ExploreResult& result, const std::string& headline) {
+    for (const Bug& bug : result.bugs) {
+        if (bug.what.find(headline) != std::string::npos) return &bug;
+    }
+    return nullptr;
+}
+
+constexpr const char* kCoverLetterCrash = "null-dereference: NULL pointer at FI4 in iommu_fwspec_init";
+
+}  // namespace
+
+TEST_CASE("explore: the portfolio finds the cover letter's crash, minimised, and it replays", "[explore]") {
+    ExploreOptions options;
+    options.budget = 3'000;
+    const ExploreResult result = explore::explore(find_scenario("cover-letter"), "base", options);
+    CHECK(result.verdict == Verdict::failed);
+    const Bug* bug = find_bug(result, kCoverLetterCrash);
+    REQUIRE(bug != nullptr);
+    CHECK(bug->deviations <= 2);
+    CHECK(bug->schedule.size() <= 80);
+    const Replay again = replay(bug->schedule);
+    CHECK(again.missing.empty());
+    CHECK(std::any_of(again.reports.begin(), again.reports.end(), [&](const kernel::Report& report) {
+        return report.group_key() == bug->report.group_key() && report.text() == bug->report.text();
+    }));
+    const std::string text = timeline_text(again);
+    CHECK(text.find("FI4 write") != std::string::npos);
+    CHECK(text.find("BUG: kernel NULL pointer dereference in iommu_fwspec_init (FI4)") != std::string::npos);
+    std::size_t begin = 0;
+    for (std::size_t end = text.find('\n'); end != std::string::npos && begin < text.find("BUG:");
+         begin = end + 1, end = text.find('\n', begin)) {
+        CHECK(end - begin <= 84);
+    }
+}
+
+TEST_CASE("explore: every bug's token replays to its report, twice with the same digest", "[explore]") {
+    ExploreOptions options;
+    options.budget = 1'500;
+    const ExploreResult result = explore::explore(find_scenario("smmu-register"), "base", options);
+    REQUIRE(result.bugs.size() > 10);
+    for (const Bug& bug : result.bugs) {
+        INFO(bug.what << " " << bug.schedule);
+        const Replay first = replay(bug.schedule);
+        CHECK(first.missing.empty());
+        CHECK(std::any_of(first.reports.begin(), first.reports.end(),
+                          [&](const kernel::Report& report) { return report.group_key() == bug.report.group_key(); }));
+        CHECK(first.digest == replay(bug.schedule).digest);
+    }
+}
+
+TEST_CASE("explore: the crash of the cover letter takes few random schedules", "[explore]") {
+    std::vector<std::uint64_t> needed;
+    for (std::uint64_t seed = 1; seed <= 21; ++seed) {
+        ExploreOptions options;
+        options.seed = seed;
+        options.strategy = Strategy::pct;
+        options.budget = 600;
+        options.data_races = false;
+        options.minimise = false;
+        const ExploreResult result = explore::explore(find_scenario("cover-letter"), "base", options);
+        const Bug* bug = find_bug(result, kCoverLetterCrash);
+        needed.push_back(bug != nullptr ? bug->first_found_at : options.budget);
+    }
+    std::sort(needed.begin(), needed.end());
+    CHECK(needed[needed.size() / 2] <= 100);
+}
+
+TEST_CASE("explore: any number of workers comes to the same verdict, bugs and outcomes", "[explore]") {
+    for (const Strategy strategy : {Strategy::portfolio, Strategy::pct, Strategy::pos, Strategy::random}) {
+        ExploreOptions options;
+        options.strategy = strategy;
+        options.budget = 800;
+        options.minimise = false;
+        const ExploreResult one = explore::explore(find_scenario("r24"), "base", options);
+        for (const unsigned jobs : {2U, 5U}) {
+            options.jobs = jobs;
+            const ExploreResult more = explore::explore(find_scenario("r24"), "base", options);
+            INFO(name(strategy) << " with " << jobs << " workers");
+            CHECK(more.verdict == one.verdict);
+            CHECK(more.schedules == one.schedules);
+            CHECK(more.outcomes == one.outcomes);
+            CHECK(explore_text(more) == explore_text(one));
+        }
+    }
+}
+
+TEST_CASE("explore: verdicts say their scope", "[explore]") {
+    ExploreOptions options;
+    const auto verified = explore::explore(find_scenario("cover-letter"), "series-v1-fixed@17", options);
+    CHECK(verdict_line(verified) == "VERIFIED all 224 traces");
+    CHECK(verified.exhaustive);
+    options.strategy = Strategy::random;
+    options.budget = 300;
+    const auto sampled = explore::explore(find_scenario("cover-letter"), "series-v1-fixed@17", options);
+    CHECK(verdict_line(sampled) == "SAMPLED no failure in 300 schedules (p < 9.9e-03 at 95 %)");
+    options.strategy = Strategy::portfolio;
+    options.budget = 450;
+    options.data_races = false;
+    const auto bounded = explore::explore(find_scenario("r18"), "base", options);
+    CHECK(bounded.verdict == Verdict::bounded);
+    CHECK(verdict_line(bounded).find("BOUNDED no failure with up to ") == 0);
+    CHECK_FALSE(bounded.exhaustive);
+}
+
+TEST_CASE("explore: progress can interrupt, what was found stays", "[explore]") {
+    ExploreOptions options;
+    options.strategy = Strategy::random;
+    options.minimise = false;
+    const auto result = explore::explore(find_scenario("cover-letter"), "base", options,
+                                         [](const Progress& progress) { return progress.schedules < 300; });
+    CHECK(result.schedules < 2'000);
+    CHECK(result.scope.find("interrupted") != std::string::npos);
+}
+
+TEST_CASE("explore: after the inevitable step every continuation shows the bug", "[explore]") {
+    ExploreOptions options;
+    options.budget = 1'500;
+    options.data_races = false;
+    const auto result = explore::explore(find_scenario("cover-letter"), "base", options);
+    const Bug* bug = find_bug(result, kCoverLetterCrash);
+    REQUIRE(bug != nullptr);
+    REQUIRE(bug->inevitable_at);
+    CHECK(*bug->inevitable_at < bug->steps);
+}
+
+TEST_CASE("tokens: what is printed is what is read", "[explore]") {
+    Token token{"cover-letter", "series-v1@17~D-8a", {}};
+    NamedDeviation first;
+    first.task = "cpu0";
+    first.point = "FI4";
+    NamedDeviation second;
+    second.task = "kworker/u4:1";
+    second.point = "ID'";
+    second.occurrence = 12;
+    second.to = "cpu1";
+    token.deviations = {first, second};
+    const std::string text = token.text();
+    CHECK(text.find("cover-letter/series-v1@17~D-8a/cpu0@FI4,kworker/u4:1@ID'#12>cpu1/") == 0);
+    const Token read = parse_token(text);
+    CHECK(read.text() == text);
+    CHECK(read.deviations.size() == 2);
+    CHECK(read.deviations[1].task == "kworker/u4:1");
+    CHECK(read.deviations[1].to == "cpu1");
+    std::string wrong = text;
+    wrong[20] = wrong[20] == 'x' ? 'y' : 'x';
+    CHECK_THROWS_WITH(parse_token(wrong), Catch::Contains("check sum"));
+    CHECK_THROWS_AS(parse_token("nonsense"), InputError);
+    CHECK_THROWS_AS(parse_token("///"), InputError);
+}
+
+TEST_CASE("tokens: one that does not fit names the point that is missing", "[explore]") {
+    NamedDeviation gone;
+    gone.task = "cpu0";
+    gone.point = "FI4";
+    gone.occurrence = 77;
+    NamedDeviation real;
+    real.task = "cpu0";
+    real.point = "FI4";
+    real.occurrence = 4;
+    const std::string text = Token{"smmu-register", "base", {gone, real}}.text();
+    const Replay strict = replay(text);
+    CHECK(strict.missing == "cpu0@FI4#77");
+    CHECK(
+        std::none_of(strict.steps.begin(), strict.steps.end(), [](const ReplayStep& step) { return step.deviation; }));
+    ReplayOptions options;
+    options.continue_after = true;
+    const Replay lenient = replay(text, options);
+    CHECK(
+        std::any_of(lenient.steps.begin(), lenient.steps.end(), [](const ReplayStep& step) { return step.deviation; }));
+    CHECK_THROWS_AS(replay(find_scenario("r14"), text), InputError);
+}
+
+TEST_CASE("explore: the matrix shows which patch ends which bug", "[explore]") {
+    ExploreOptions options;
+    options.data_races = false;
+    options.minimise = false;
+    const auto cells =
+        explore_matrix(find_scenario("d-5"), {"series-v1@4", "series-v1@5", "series-v1-fixed@5"}, options);
+    REQUIRE(cells.size() == 3);
+    CHECK(cells[0].result.verdict == Verdict::verified);
+    CHECK(cells[1].result.verdict == Verdict::failed);
+    CHECK(cells[2].result.verdict == Verdict::verified);
+    const std::string text = matrix_text(cells);
+    CHECK(text.find("series-v1@5         x  FAILED") != std::string::npos);
+    CHECK(matrix_variants().size() > 30);
+}
+
+TEST_CASE("explore: every built-in scenario is valid, has a name of its own and runs at every variant", "[explore]") {
+    std::set<std::string> names;
+    for (const Scenario& scenario : scenarios()) {
+        INFO(scenario.name);
+        CHECK(names.insert(scenario.name).second);
+        CHECK_NOTHROW(validate(scenario));
+        CHECK_FALSE(scenario.shows.empty());
+        for (const std::string& variant : matrix_variants()) {
+            ExploreOptions options;
+            options.strategy = Strategy::random;
+            options.budget = 2;
+            options.minimise = false;
+            INFO(variant);
+            CHECK_NOTHROW(explore::explore(scenario, variant, options));
+        }
+    }
+}
+
+TEST_CASE("explore: an unknown strategy names the nearest", "[explore]") {
+    CHECK(find_strategy("pct") == Strategy::pct);
+    CHECK_THROWS_WITH(find_strategy("dporr"), Catch::Contains("dpor"));
+}
