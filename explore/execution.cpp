@@ -92,6 +92,7 @@ RunResult Execution::run(Director& director, kernel::AccessObserver* observer) {
     kernel.console.enabled = false;
     kernel.timed = false;
     kernel.check_data_races = options_.data_races;
+    if (options_.new_races_only) kernel.reports.race_filter = this;
     kernel_ = &kernel;
     director_ = &director;
     racing_ = false;
@@ -152,6 +153,18 @@ RunResult Execution::run(Director& director, kernel::AccessObserver* observer) {
     kernel.sched.kill_all();
     kernel_ = nullptr;
     return result;
+}
+
+bool Execution::known(const kernel::RaceSight& sight) {
+    for (const kernel::RaceSight& one : races_) {
+        if (one.field == sight.field && one.step == sight.step && one.other_step == sight.other_step &&
+            one.stack == sight.stack && one.other_stack == sight.other_stack && one.task == sight.task &&
+            one.other_task == sight.other_task) {
+            return true;
+        }
+    }
+    races_.push_back(sight);
+    return false;
 }
 
 void Execution::run_before() {

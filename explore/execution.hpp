@@ -78,12 +78,13 @@ struct RunResult {
 struct ExecutionOptions {
     bool data_races = true;
     bool record = false;              ///< keep the steps and who could go on (Execution::steps, enabled_sets)
+    bool new_races_only = false;      ///< a data race that an earlier run of this execution reported is left out
     bool count_arrivals = false;      ///< how often each task came to each point (Execution::arrivals), for names
     std::size_t step_limit = 50'000;  ///< then the run ends with a hung-task report: a loop without progress
 };
 
 /// Machine and driver of runs; one a worker, used for many runs. Not thread-safe.
-class Execution : public kernel::Machine {
+class Execution : public kernel::Machine, private kernel::RaceFilter {
 public:
     Execution(const Program& program, ExecutionOptions options);
     ~Execution() override;
@@ -139,6 +140,7 @@ public:
     void submit_dma(const std::string&, Iova, std::uint64_t, bool, std::function<void(bool ok)> done) override;
 
 private:
+    bool known(const kernel::RaceSight& sight) override;
     void run_before();
     void run_race();
     bool fire_next_timer();
@@ -150,6 +152,8 @@ private:
     const Program& program_;
     const ExecutionOptions options_;
     kernel::Workspace workspace_;
+
+    std::vector<kernel::RaceSight> races_;  ///< reported by earlier runs
 
     // Of one run.
     kernel::Kernel* kernel_ = nullptr;

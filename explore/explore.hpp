@@ -47,7 +47,7 @@ struct Bug {
     std::string schedule;   ///< the token, minimised
     unsigned deviations = 0;
     std::uint64_t first_found_at = 0;  ///< schedule number, from 1
-    std::uint64_t seen = 0;            ///< schedules that showed it
+    std::uint64_t seen = 0;            ///< schedules that showed it; data races: not counted
     std::optional<std::size_t>
         inevitable_at;      ///< step from which on no continuation avoids it (if the search was small)
     kernel::Report report;  ///< of the minimised schedule

@@ -103,12 +103,10 @@ private:
     /// True if every way to go on from this prefix shows the bug; nothing if that takes too many runs.
     std::optional<bool> inevitable(const std::vector<TaskId>& choices, std::size_t length) {
         Dpor dpor(true, {choices.begin(), choices.begin() + static_cast<std::ptrdiff_t>(length)});
-        ExecutionOptions options;
-        Execution execution(program_, options);
         std::uint64_t runs = 0;
         while (dpor.next()) {
             if (++runs > kInevitableRuns) return std::nullopt;
-            const RunResult result = execution.run(dpor);
+            const RunResult result = execution_.run(dpor);
             dpor.finished(result);
             if (result.end == RunEnd::abandoned) continue;
             if (find(judge_.bugs(result)) == nullptr) return false;
@@ -120,7 +118,7 @@ private:
         Bug bug;
         XLATE_CHECK(shows(plan), "a minimised schedule does not show its bug");
         bug.report = *find(bugs_);
-        const std::vector<TaskId> choices = execution_.choices();
+        const std::vector<TaskId> choices(execution_.choices());
         ReplayDirector names(choices);
         names.wants_names = true;
         execution_.run(names);

@@ -69,6 +69,7 @@ void in_parallel(unsigned jobs, const std::function<void(unsigned)>& body) {
 ExecutionOptions plain_options(const ExploreOptions& options) {
     ExecutionOptions result;
     result.data_races = options.data_races;
+    result.new_races_only = true;
     return result;
 }
 
@@ -144,7 +145,7 @@ void Findings::add(const RunResult& result, const std::vector<kernel::Report>& b
             bug.choices = choices;
             bug.found_at = at;
         }
-        ++bug.seen;
+        if (report.kind != kernel::ReportKind::data_race) ++bug.seen;  // races are reported once a worker
     }
 }
 

@@ -60,8 +60,10 @@ std::string explore_text(const ExploreResult& result) {
     for (const Bug& bug : result.bugs) {
         out += fmt::format("\n{}. {}\n", bug.id, bug_title(bug));
         if (!bug.tasks.empty()) out += fmt::format("   tasks: {}\n", fmt::join(bug.tasks, ", "));
-        out += fmt::format("   {} deviation{}, {} steps, in {} of {} schedules, first in number {}\n", bug.deviations,
-                           bug.deviations == 1 ? "" : "s", bug.steps, bug.seen, result.schedules, bug.first_found_at);
+        const std::string seen =
+            bug.seen != 0 ? fmt::format("in {} of {} schedules, ", bug.seen, result.schedules) : "";
+        out += fmt::format("   {} deviation{}, {} steps, {}first in number {}\n", bug.deviations,
+                           bug.deviations == 1 ? "" : "s", bug.steps, seen, bug.first_found_at);
         if (bug.inevitable_at) out += fmt::format("   nothing avoids it after step {}\n", *bug.inevitable_at);
         out += "   xlate replay '" + bug.schedule + "'\n";
     }

@@ -71,6 +71,24 @@ struct Oops {
     std::size_t report = 0;  ///< index into Reports::all()
 };
 
+/// A data race as two places; pointers are those of literals and of the workspace's call tree, so they stay the same
+/// from one kernel to the next.
+struct RaceSight {
+    const char* field = "";
+    const char* step = "";
+    const CallNode* stack = nullptr;
+    TaskId task = 0;
+    const char* other_step = "";
+    const CallNode* other_stack = nullptr;
+    TaskId other_task = 0;
+};
+/// Knows the races of earlier runs: a report that nobody needs again is not made.
+class RaceFilter {
+public:
+    virtual ~RaceFilter() = default;
+    virtual bool known(const RaceSight& sight) = 0;
+};
+
 /// Owned by Kernel.
 class Reports {
 public:
@@ -95,6 +113,7 @@ public:
 
     /// True the first time in this run that these two steps race for this field.
     bool first_race(const char* field, const char* step, const char* other_step);
+    RaceFilter* race_filter = nullptr;  ///< not owned; null: every race is reported
 
 private:
     struct SeenRace {

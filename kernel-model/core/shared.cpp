@@ -58,6 +58,13 @@ std::optional<SharedBase::Race> SharedBase::before_access(const char* step, Poin
         }
     }
 
+    if (race && !kernel.reports.first_race(field_, step, race->other.step)) race.reset();
+    if (race && kernel.reports.race_filter != nullptr &&
+        kernel.reports.race_filter->known(
+            {field_, step, task->stack, task->id, race->other.step, race->other.stack, race->other.task->id})) {
+        race.reset();
+    }
+
     const Access access{task, task->stack, step, task->clock.at(task->slot)};
     if (writes) {
         last_write_ = access;
@@ -83,7 +90,6 @@ std::optional<SharedBase::Race> SharedBase::before_access(const char* step, Poin
 
 void SharedBase::report_race(const Race& race, const char* step, bool is_write, const std::string& change) const {
     Kernel& kernel = owner_->kernel();
-    if (!kernel.reports.first_race(field_, step, race.other.step)) return;
     Report report;
     report.kind = ReportKind::data_race;
     report.what = std::string(is_write ? "write of " : "read of ") + field_;
