@@ -20,7 +20,7 @@ public:
         Diagnostic finding;
         finding.path = path;
         finding.what = what;
-        finding.expected = "expected " + expected;
+        finding.expected = expected;
         all_.push_back(std::move(finding));
     }
     void range(std::uint64_t value, std::uint64_t low, std::uint64_t high, const std::string& path) {

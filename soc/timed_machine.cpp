@@ -233,12 +233,27 @@ kernel::TimerId TimedMachine::set_timer(SimTime delay, std::function<void()> fir
     timer->id = static_cast<kernel::TimerId>(next_timer_++);
     timer->fire = std::move(fire);
     timer->machine = this;
+    if (scheduler_ != nullptr) {
+        timer->cause = scheduler_->host_clock;
+        if (kernel::Task* setter = scheduler_->current_or_null()) {
+            timer->cause.join(setter->clock);
+            setter->clock.tick(setter->slot);
+        }
+    }
     timer->entry.bind(timer.get(), [](void* self, AgendaEntry&) {
         auto& expired = *static_cast<Timer*>(self);
         TimedMachine& machine = *expired.machine;
         const auto handler = std::move(expired.fire);
+        const kernel::VectorClock cause = std::move(expired.cause);
         machine.timers_.erase(expired.id);
+        if (machine.scheduler_ == nullptr) {
+            handler();
+            return;
+        }
+        kernel::VectorClock before = cause;
+        std::swap(before, machine.scheduler_->host_clock);
         handler();
+        std::swap(before, machine.scheduler_->host_clock);
     });
     agenda_.schedule_after(timer->entry, delay, Phase::act, *cpus_.front());
     const kernel::TimerId id = timer->id;

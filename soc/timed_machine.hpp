@@ -92,6 +92,7 @@ private:
         std::function<void()> fire;
         kernel::TimerId id{};
         TimedMachine* machine = nullptr;
+        kernel::VectorClock cause;  ///< what its setter had done: whatever the timer starts comes after it
     };
 
     void on_accepted(unsigned port) override;

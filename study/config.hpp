@@ -68,7 +68,7 @@ struct SocConfig {
 };
 
 struct KernelConfig {
-    std::string variant = "series-v1@17";
+    std::string variant = "linux-6.12";
     std::uint32_t cpus = 0;  ///< 0: as many as the firmware has
     std::vector<kernel::ModuleLoad> modules;
     std::map<std::string, std::string> parameters;

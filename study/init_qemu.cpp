@@ -19,7 +19,7 @@ using firmware::Description;
 using firmware::Node;
 using firmware::NodeIndex;
 
-constexpr std::string_view kDefaultVariant = "series-v1@17";
+constexpr std::string_view kDefaultVariant = "linux-6.12";
 
 /// As YAML's double-quoted style writes it, on one line.
 std::string quoted(std::string_view text) {

@@ -101,10 +101,12 @@ RunReport run(Config& config, const RunOptions& options) {
     const kernel::Variant variant = find_variant_at(config);
     const std::string board = find_firmware(config);
     const std::vector<std::uint8_t> blob = firmware::read_file(board);
-    const firmware::Description description = firmware::read_device_tree(blob, board);
+    firmware::Description description = firmware::read_device_tree(blob, board);
+    const std::optional<std::string> memory = assume_memory(description);
     host.add_input(config.source);
     host.add_input(board, blob);
     Wiring wiring = wire(config, description);
+    if (memory) wiring.assumptions.push_back(*memory);
 
     TraceRecorder trace;
     soc::Soc soc(description, wiring.soc);

@@ -308,4 +308,22 @@ std::vector<NodeIndex> pci_hosts(const Description& description) {
 
 Wiring wire(Config& config, const Description& description) { return Wirer(config, description).wire(); }
 
+std::optional<std::string> assume_memory(firmware::Description& description) {
+    if (!description.memory.empty()) return std::nullopt;
+    constexpr std::uint64_t kSize = std::uint64_t{1} << 30;
+    const auto is_free = [&](std::uint64_t base) {
+        for (const Node& node : description.nodes) {
+            for (const firmware::Reg& reg : node.regs) {
+                if (!reg.cpu_address || reg.size == 0) continue;
+                if (*reg.cpu_address < base + kSize && base < *reg.cpu_address + reg.size) return false;
+            }
+        }
+        return true;
+    };
+    std::uint64_t base = kSize;
+    while (base < (std::uint64_t{1} << 40) && !is_free(base)) base += kSize;
+    description.memory.push_back({base, kSize});
+    return fmt::format("the firmware names no memory: 1 GiB at {:#x}", base);
+}
+
 }  // namespace xlate::study

@@ -28,7 +28,7 @@ std::string refusal(const std::string& text, const std::vector<Override>& overri
 TEST_CASE("config: everything has a default", "[study][config]") {
     const Config config = read("");
     CHECK(config.name == "x");
-    CHECK(config.kernel.variant == "series-v1@17");
+    CHECK(config.kernel.variant == "linux-6.12");
     CHECK(config.soc.memory.latency == ns(60));
     CHECK(config.soc.memory.banks == 16);
     CHECK(config.soc.interconnect.width_bytes == 16);

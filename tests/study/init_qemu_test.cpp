@@ -227,7 +227,7 @@ TEST_CASE("init: a config without a command line is one that can be run and edit
     const std::string yaml = init_config(nothing(), std::string("my \"board\".dtb"), std::nullopt, "");
     const Config config = parse_config(yaml, "init.yaml");
     CHECK(config.firmware.devicetree == "my \"board\".dtb");
-    CHECK(config.kernel.variant == "series-v1@17");
+    CHECK(config.kernel.variant == "linux-6.12");
     CHECK(config.expect == std::vector<std::string>{"kernel.oops == 0"});
 }
 
@@ -237,7 +237,7 @@ TEST_CASE("init: kernel parameters that matter are taken over, the last one coun
                                          "iommu.passthrough=1 arm_smmu_v3.disable_bypass=n'",
                                          "q.txt");
     const Config config = parse_config(yaml, "init.yaml");
-    CHECK(config.kernel.variant == "series-v1@17");
+    CHECK(config.kernel.variant == "linux-6.12");
     CHECK(config.kernel.cpus == 1);
     CHECK(config.kernel.parameters == std::map<std::string, std::string>{{"arm-smmu-v3.disable_bypass", "n"},
                                                                          {"iommu.passthrough", "1"},

@@ -121,3 +121,25 @@ TEST_CASE("wire: firmware is looked for beside the config and among the boards",
     CHECK_THROWS_AS(find_firmware(parse_config("firmware: {generate: devicetree}", "x.yaml")), InputError);
     CHECK(find_firmware(parse_config("firmware: {devicetree: quickstart.dtb}", "x.yaml")) == board("quickstart"));
 }
+
+TEST_CASE("wire: a board without memory gets some where no register is", "[study][wire]") {
+    firmware::Description description = describe("quickstart");
+    CHECK_FALSE(assume_memory(description));
+    const std::size_t ranges = description.memory.size();
+    REQUIRE(ranges > 0);
+    description.memory.clear();
+    firmware::Node blocker;
+    blocker.path = "/blocker";
+    blocker.regs.push_back({0x4000'0000, 0x1000, 0x4000'0000, "", {}});
+    description.nodes.push_back(blocker);
+    REQUIRE(assume_memory(description));
+    REQUIRE(description.memory.size() == 1);
+    const std::uint64_t base = description.memory[0].base;
+    CHECK(base > 0x4000'0000);
+    for (const firmware::Node& node : description.nodes) {
+        for (const firmware::Reg& reg : node.regs) {
+            if (!reg.cpu_address || node.path == "/memory@40000000") continue;
+            CHECK((*reg.cpu_address + reg.size <= base || base + description.memory[0].size <= *reg.cpu_address));
+        }
+    }
+}
