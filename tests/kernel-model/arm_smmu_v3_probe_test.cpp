@@ -117,28 +117,22 @@ TEST_CASE("arm-smmu-v3: an SMMU that was left on is made to abort before it is r
 }
 
 TEST_CASE("arm-smmu-v3: hardware that the driver cannot use is refused, and says why", "[kernel-model][smmuv3]") {
+    struct Row {
+        const char* what;
+        std::uint32_t idr0_clear, idr0_set, idr1_clear, idr1_set;
+        const char* why;
+    };
+    const auto [what, idr0_clear, idr0_set, idr1_clear, idr1_set, why] =
+        GENERATE(Row{"no stage", 3, 0, 0, 0, "no translation support!"},
+                 Row{"no AArch64 tables", 3u << 2, 1u << 2, 0, 0, "AArch64 table format not supported!"},
+                 Row{"big-endian walks", 0, 3u << 21, 0, 0, "unknown/unsupported TT endianness!"},
+                 Row{"preset tables", 0, 0, 0, 1u << 30, "embedded implementation not supported"},
+                 Row{"a command queue without room for a batch", 0, 0, 31u << 21, 6u << 21,
+                     "command queue size <= 64 entries not supported"});
+    INFO(what);
     SmmuIds ids;
-    std::string why;
-    SECTION("no stage") {
-        ids.idr0 &= ~3u;
-        why = "no translation support!";
-    }
-    SECTION("no AArch64 tables") {
-        ids.idr0 = (ids.idr0 & ~(3u << 2)) | (1u << 2);
-        why = "AArch64 table format not supported!";
-    }
-    SECTION("big-endian walks") {
-        ids.idr0 |= 3u << 21;
-        why = "unknown/unsupported TT endianness!";
-    }
-    SECTION("preset tables") {
-        ids.idr1 |= 1u << 30;
-        why = "embedded implementation not supported";
-    }
-    SECTION("a command queue without room for a batch") {
-        ids.idr1 = (ids.idr1 & ~(31u << 21)) | (6u << 21);
-        why = "command queue size <= 64 entries not supported";
-    }
+    ids.idr0 = (ids.idr0 & ~idr0_clear) | idr0_set;
+    ids.idr1 = (ids.idr1 & ~idr1_clear) | idr1_set;
     SmmuWorld world{smmu_board(1), ids};
     CHECK(world.probe_smmu() != 0);
     CHECK(world.said(why));
@@ -169,11 +163,10 @@ TEST_CASE("arm-smmu-v3: a command queue that stands still is reported and surviv
 TEST_CASE("arm-smmu-v3: few stream ids mean a linear table, all entries written", "[kernel-model][smmuv3]") {
     const bool abort = GENERATE(true, false);
     SmmuIds ids;
-    SECTION("8 bits") { ids.idr1 = (ids.idr1 & ~63u) | 8; }
-    SECTION("no two-level support") {
-        ids.idr1 = (ids.idr1 & ~63u) | 10;
-        ids.idr0 &= ~(3u << 27);
-    }
+    const bool two_level = GENERATE(true, false);
+    INFO((two_level ? "8 bits" : "no two-level support"));
+    ids.idr1 = (ids.idr1 & ~63u) | (two_level ? 8 : 10);
+    if (!two_level) ids.idr0 &= ~(3u << 27);
     ArmSmmuParams params;
     params.disable_bypass = abort;
     SmmuWorld world{smmu_board(1), ids, "base", params};

@@ -99,6 +99,7 @@ TEST_CASE("kernel races: locks, completions, spawn, join, wake-ups and work orde
             lock.up_write("B3");
         });
         w.run();
+        CHECK(node.value.peek() == 1);
     }
     SECTION("spawn and join") {
         w.k.spawn("parent", 0, [&] {
@@ -122,6 +123,7 @@ TEST_CASE("kernel races: locks, completions, spawn, join, wake-ups and work orde
             queue.wake_up("B3");
         });
         w.run();
+        CHECK(node.value.peek() == 1);
     }
     SECTION("work queue and flush") {
         Workqueue works(w.k, "kworker/0:1", 0);
