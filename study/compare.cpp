@@ -142,8 +142,8 @@ Comparison compare_results(const std::string& first, const std::string& second,
             const double before = value.get<double>();
             const double after = other->second.get<double>();
             const double share = before != 0 ? (after - before) / std::fabs(before) : 1.0;
-            const auto fits = [&](const Tolerance& t) {
-                return ends_with(path, t.metric) && std::fabs(share) <= t.share;
+            const auto fits = [&, &name = path](const Tolerance& t) {
+                return ends_with(name, t.metric) && std::fabs(share) <= t.share;
             };
             if (std::any_of(allowed.begin(), allowed.end(), fits)) continue;
             change = before != 0 ? fmt::format(" ({:+.2f} %)", share * 100) : "";
