@@ -15,11 +15,11 @@ namespace xlate {
 /// Exit statuses of design.md section 3.
 enum class ExitStatus : int {
     ok = 0,
-    failed = 1,         ///< an expectation, a comparison, a bug found by explore, a simulated crash
-    usage = 2,          ///< wrong usage or configuration
-    bad_firmware = 3,   ///< malformed firmware
-    limit = 4,          ///< a resource limit was hit
-    internal = 70,      ///< a bug in xlate
+    failed = 1,        ///< an expectation, a comparison, a bug found by explore, a simulated crash
+    usage = 2,         ///< wrong usage or configuration
+    bad_firmware = 3,  ///< malformed firmware
+    limit = 4,         ///< a resource limit was hit
+    internal = 70,     ///< a bug in xlate
     interrupted = 130,
 };
 
@@ -66,8 +66,7 @@ public:
     using std::logic_error::logic_error;
 };
 
-[[noreturn]] void fail_check(std::string_view invariant, std::string_view file, int line,
-                             const std::string& values);
+[[noreturn]] void fail_check(std::string_view invariant, std::string_view file, int line, const std::string& values);
 
 /// The candidate with the smallest edit distance to `name`, if it is near enough to be a typo.
 std::optional<std::string> nearest_name(std::string_view name, const std::vector<std::string>& candidates);
@@ -79,7 +78,7 @@ std::string printable(std::string_view text);
 
 /// Raises InternalError (status 70) if `condition` does not hold; `values` is a std::string, made only then.
 /// Our only macro: the condition's text, file and line are not to be had otherwise in C++17.
-#define XLATE_CHECK(condition, values)                                             \
-    do {                                                                           \
+#define XLATE_CHECK(condition, values)                                                 \
+    do {                                                                               \
         if (!(condition)) ::xlate::fail_check(#condition, __FILE__, __LINE__, values); \
     } while (false)

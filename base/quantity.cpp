@@ -14,16 +14,26 @@ struct Unit {
 };
 
 constexpr std::array kByteUnits{
-    Unit{"B", 1},           Unit{"KiB", 1ULL << 10}, Unit{"MiB", 1ULL << 20}, Unit{"GiB", 1ULL << 30},
-    Unit{"TiB", 1ULL << 40}, Unit{"kB", 1'000},       Unit{"KB", 1'000},       Unit{"MB", 1'000'000},
-    Unit{"GB", 1'000'000'000}, Unit{"TB", 1'000'000'000'000},
+    Unit{"B", 1},
+    Unit{"KiB", 1ULL << 10},
+    Unit{"MiB", 1ULL << 20},
+    Unit{"GiB", 1ULL << 30},
+    Unit{"TiB", 1ULL << 40},
+    Unit{"kB", 1'000},
+    Unit{"KB", 1'000},
+    Unit{"MB", 1'000'000},
+    Unit{"GB", 1'000'000'000},
+    Unit{"TB", 1'000'000'000'000},
 };
 constexpr std::array kTimeUnits{
     Unit{"fs", 1},        Unit{"ps", kFsPerPs}, Unit{"ns", kFsPerNs},
     Unit{"us", kFsPerUs}, Unit{"ms", kFsPerMs}, Unit{"s", kFsPerSecond},
 };
 constexpr std::array kClockUnits{
-    Unit{"Hz", 1}, Unit{"kHz", 1'000}, Unit{"MHz", 1'000'000}, Unit{"GHz", 1'000'000'000},
+    Unit{"Hz", 1},
+    Unit{"kHz", 1'000},
+    Unit{"MHz", 1'000'000},
+    Unit{"GHz", 1'000'000'000},
 };
 
 /// digits * 10^-decimals, and the rest of the text after spaces.
@@ -54,7 +64,8 @@ std::optional<Number> read_number(std::string_view text) {
         const char c = text[at];
         if (is_digit(c)) {
             if (any && !point && number.digits == 0) return std::nullopt;  // "010": octal to some, ten to others
-            if (!multiply(number.digits, 10) || !add(number.digits, static_cast<std::uint64_t>(c - '0'))) return std::nullopt;
+            if (!multiply(number.digits, 10) || !add(number.digits, static_cast<std::uint64_t>(c - '0')))
+                return std::nullopt;
             any = true;
             if (point) ++number.decimals;
         } else if (c == '.' && any && !point && at + 1 < text.size() && is_digit(text[at + 1])) {
@@ -125,8 +136,8 @@ Parsed<std::uint64_t> parse_scaled(std::string_view text, const std::array<Unit,
 
 Parsed<std::uint64_t> parse_integer(std::string_view text) {
     const auto fail = [&] {
-        return Parsed<std::uint64_t>::failure(
-            fmt::format("'{}' is not a whole number: expected decimal without leading zeros, or 0x and hexadecimal", text));
+        return Parsed<std::uint64_t>::failure(fmt::format(
+            "'{}' is not a whole number: expected decimal without leading zeros, or 0x and hexadecimal", text));
     };
     if (text.size() > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
         std::uint64_t value = 0;
@@ -174,7 +185,8 @@ Parsed<Duration> parse_duration(std::string_view text) {
 Parsed<ClockPeriod> parse_clock(std::string_view text) {
     const Parsed<std::uint64_t> hz = parse_scaled(text, kClockUnits, "a clock", "1 GHz", false);
     if (!hz) return Parsed<ClockPeriod>::failure(hz.error());
-    if (hz.value() == 0) return Parsed<ClockPeriod>::failure(fmt::format("'{}' is not a clock: the frequency is zero", text));
+    if (hz.value() == 0)
+        return Parsed<ClockPeriod>::failure(fmt::format("'{}' is not a clock: the frequency is zero", text));
     if (kFsPerSecond % hz.value() != 0) {
         // A period between two femtoseconds would drift silently; the nearest one is off by at most 1 ppm below 1 GHz.
         const std::uint64_t rounded = (kFsPerSecond + hz.value() / 2) / hz.value();
@@ -215,7 +227,8 @@ Parsed<Ratio> parse_ratio(std::string_view text) {
         if (!multiply(ratio.denominator, 100)) return fail();
     } else if (!number->rest.empty() && number->rest.front() == '/') {
         const Parsed<std::uint64_t> denominator = parse_integer(trim(number->rest.substr(1)));
-        if (!denominator || denominator.value() == 0 || !multiply(ratio.denominator, denominator.value())) return fail();
+        if (!denominator || denominator.value() == 0 || !multiply(ratio.denominator, denominator.value()))
+            return fail();
     } else if (!number->rest.empty()) {
         return fail();
     }

@@ -18,7 +18,7 @@ std::uint64_t rotate_left(std::uint64_t x, int k) { return (x << k) | (x >> (64 
 }  // namespace
 
 Rng::Rng(std::uint64_t seed, std::string_view name) {
-    std::uint64_t mix = seed ^ Digest{}.add(name).value();
+    std::uint64_t mix = seed ^ Digest {}.add(name).value();
     for (std::uint64_t& word : state_) word = split_mix(mix);
 }
 

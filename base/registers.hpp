@@ -12,8 +12,8 @@ enum class Access : std::uint8_t { ro, rw, wo, w1c };
 /// One register: dispatch, reset, `inspect`, documentation and tests all come from such rows.
 struct RegSpec {
     std::string_view name = {};  ///< the specification's spelling
-    std::uint32_t offset = 0;   ///< bytes from the start of the register file
-    std::uint8_t size = 4;      ///< bytes: 4 or 8
+    std::uint32_t offset = 0;    ///< bytes from the start of the register file
+    std::uint8_t size = 4;       ///< bytes: 4 or 8
     Access access = Access::rw;
     std::uint64_t reset = 0;
     std::string_view source = {};  ///< specification and chapter

@@ -23,8 +23,8 @@ struct Wiring {
 /// Errors: InputError (status 2) with places in the config for everything that does not fit the firmware.
 Wiring wire(Config& config, const firmware::Description& description);
 
-/// A board whose boot loader fills memory in has none in its device tree. Puts 1 GiB where no register is, at the lowest
-/// multiple of 1 GiB from 1 GiB up, and says so; nothing if the firmware names memory.
+/// A board whose boot loader fills memory in has none in its device tree. Puts 1 GiB where no register is, at the
+/// lowest multiple of 1 GiB from 1 GiB up, and says so; nothing if the firmware names memory.
 std::optional<std::string> assume_memory(firmware::Description& description);
 /// Linux's name of the device of a node: "9050000.smmuv3", "soc:timer". Linux drivers/of/platform.c.
 std::string linux_device_name(const firmware::Description& description, firmware::NodeIndex node);

@@ -13,9 +13,9 @@ namespace xlate::tests {
 /// XLATE_CORPUS, or ../shared/corpus beside the repository; nothing if neither exists.
 inline std::optional<std::filesystem::path> corpus() {
     const char* variable = std::getenv("XLATE_CORPUS");
-    const std::filesystem::path path =
-        variable != nullptr ? std::filesystem::path(variable)
-                            : std::filesystem::path(XLATE_SOURCE_DIR) / ".." / "shared" / "corpus";
+    const std::filesystem::path path = variable != nullptr
+                                           ? std::filesystem::path(variable)
+                                           : std::filesystem::path(XLATE_SOURCE_DIR) / ".." / "shared" / "corpus";
     if (!std::filesystem::is_directory(path)) return std::nullopt;
     return path;
 }

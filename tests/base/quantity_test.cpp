@@ -43,7 +43,8 @@ TEST_CASE("quantity: bandwidths and shares", "[base]") {
 }
 
 TEST_CASE("quantity: what is nearly right is refused with a reason", "[base]") {
-    for (const char* text : {"", "KiB", "010", "4 kib", "-1", "1e3", "4 KiB x", "99999999999999999999", "0.0001 fs", "NaN"}) {
+    for (const char* text :
+         {"", "KiB", "010", "4 kib", "-1", "1e3", "4 KiB x", "99999999999999999999", "0.0001 fs", "NaN"}) {
         INFO(text);
         CHECK_FALSE(parse_bytes(text));
         CHECK_FALSE(parse_time(text));
