@@ -69,7 +69,7 @@ ExitStatus inspect_command(const InspectArguments& arguments) {
     if (extension == ".yaml" || extension == ".yml") board = study::find_firmware(study::load_config(board));
     if (arguments.inputs.size() > 1) throw usage("inspect: ACPI tables are not built yet; one device tree at a time");
     const firmware::Description description = firmware::read_device_tree(firmware::read_file(board), board);
-    print(arguments.json ? study::inspect_json(description).dump(1) + "\n" : study::inspect_text(description));
+    print(arguments.json ? study::inspect_json(description) : study::inspect_text(description));
     return ExitStatus::ok;
 }
 

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/huge_pages.hpp"
 #include "firmware/limits.hpp"
 
 namespace xlate::firmware {
@@ -55,15 +56,17 @@ std::array<Known, kKnownNames.size()> sorted_names() {
 
 Decoder::Decoder(Description& out) : out_(out) {
     const auto order = sorted_names();
+    known_.reserve(out.nodes.size());
+    prefer_huge_pages(known_.data(), known_.capacity() * sizeof known_[0]);
     known_.resize(out.nodes.size());
     for (std::size_t n = 0; n < out.nodes.size(); ++n) {
         auto& row = known_[n];
         row.fill(-1);
-        const std::vector<Property>& properties = out.nodes[n].properties;
+        const Span<Property> properties = out.nodes[n].properties;
         for (std::size_t p = 0; p < properties.size(); ++p) {
-            const std::string& wanted = properties[p].name;
+            const std::string_view wanted = properties[p].name;
             const auto* found = std::lower_bound(order.begin(), order.end(), wanted,
-                                                 [](Known a, const std::string& b) { return before(text(a), b); });
+                                                 [](Known a, std::string_view b) { return before(text(a), b); });
             if (found == order.end() || text(*found) != wanted) continue;
             std::int32_t& slot = row[static_cast<std::size_t>(*found)];
             if (slot >= 0) {
@@ -86,15 +89,15 @@ std::optional<std::uint32_t> Decoder::u32(NodeIndex at, Known known) const {
     return value[0];
 }
 
-std::vector<std::string> Decoder::texts(NodeIndex at, Known known) {
-    std::vector<std::string> list;
+std::vector<std::string_view> Decoder::texts(NodeIndex at, Known known) {
+    std::vector<std::string_view> list;
     const Property* found = property(at, known);
     if (found == nullptr) return list;
     const std::string_view all(reinterpret_cast<const char*>(found->bytes.data()), found->bytes.size());
     for (std::size_t from = 0; from < all.size();) {
         const std::size_t stop = std::min(all.find('\0', from), all.size());
         spend_entries(1);
-        list.emplace_back(all.substr(from, stop - from));
+        list.push_back(all.substr(from, stop - from));
         from = stop + 1;
     }
     return list;
@@ -171,10 +174,11 @@ void decode_identity(Decoder& decoder) {
             const std::uint32_t phandle = decoder.u32(at, known).value_or(0);
             if (node.phandle == 0 && phandle != ~std::uint32_t{0}) node.phandle = phandle;
         }
-        node.compatible = decoder.texts(at, Known::compatible);
+        const std::vector<std::string_view> compatible = decoder.texts(at, Known::compatible);
+        node.compatible.assign(compatible.begin(), compatible.end());
         if (decoder.property(at, Known::status) != nullptr) {
-            const std::vector<std::string> status = decoder.texts(at, Known::status);
-            node.status = status.empty() ? std::string() : status.front();
+            const std::vector<std::string_view> status = decoder.texts(at, Known::status);
+            node.status = status.empty() ? std::string() : std::string(status.front());
             node.available = *node.status == "okay" || *node.status == "ok";
         }
         node.reachable = node.available && (!node.parent || decoder.node(*node.parent).reachable);

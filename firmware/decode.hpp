@@ -78,8 +78,8 @@ public:
     const Property* property(NodeIndex at, Known known) const;
     Cells cells(NodeIndex at, Known known) const { return Cells(property(at, known)); }
     std::optional<std::uint32_t> u32(NodeIndex at, Known known) const;
-    /// The property as a list of zero-terminated texts.
-    std::vector<std::string> texts(NodeIndex at, Known known);
+    /// The property as a list of zero-terminated texts, in the blob.
+    std::vector<std::string_view> texts(NodeIndex at, Known known);
 
     /// Whether the first of these texts is `wanted`; costs the same however long the property is.
     bool first_text_is(NodeIndex at, Known known, std::string_view wanted) const;

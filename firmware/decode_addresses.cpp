@@ -49,7 +49,7 @@ public:
         }
         const std::size_t count = cells.size() / entry;
         decoder_.spend_entries(count);
-        std::vector<std::string> names = decoder_.texts(at, Known::reg_names);
+        std::vector<std::string_view> names = decoder_.texts(at, Known::reg_names);
         names.resize(std::max(names.size(), count));
         std::vector<Reg> regs(count);
         for (std::size_t i = 0; i < count; ++i) {
@@ -58,7 +58,7 @@ public:
             regs[i].high = address.high;
             regs[i].size = cells.number(i * entry + address_cells, size_cells);
             if (address_cells > 0) regs[i].cpu_address = translate(bus, address);
-            regs[i].name = std::move(names[i]);
+            regs[i].name = names[i];
         }
         decoder_.node(at).regs = std::move(regs);
     }

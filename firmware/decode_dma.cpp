@@ -17,7 +17,7 @@ constexpr std::size_t kMaxDmaSteps = 2 * kMaxDepth;
 std::optional<NodeIndex> dma_parent_of(Decoder& decoder, NodeIndex at) {
     const std::optional<NodeIndex> parent = decoder.node(at).parent;
     if (decoder.property(at, Known::interconnect_names) == nullptr) return parent;
-    const std::vector<std::string> names = decoder.texts(at, Known::interconnect_names);
+    const std::vector<std::string_view> names = decoder.texts(at, Known::interconnect_names);
     const auto named = std::find(names.begin(), names.end(), "dma-mem");
     if (named == names.end()) return parent;
     const auto wanted = static_cast<std::size_t>(named - names.begin());

@@ -22,10 +22,9 @@ public:
         } else {
             return;
         }
-        std::vector<std::string> names = decoder_.texts(at, Known::interrupt_names);
+        std::vector<std::string_view> names = decoder_.texts(at, Known::interrupt_names);
         std::vector<Interrupt>& interrupts = decoder_.node(at).interrupts;
-        for (std::size_t i = 0; i < interrupts.size() && i < names.size(); ++i)
-            interrupts[i].name = std::move(names[i]);
+        for (std::size_t i = 0; i < interrupts.size() && i < names.size(); ++i) interrupts[i].name = names[i];
     }
 
 private:

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/span.hpp"
 
 namespace xlate::firmware {
 
@@ -21,7 +23,7 @@ struct Reg {
     std::uint64_t address = 0;
     std::uint64_t size = 0;
     std::optional<std::uint64_t> cpu_address;
-    std::string name;        ///< from reg-names, may be empty
+    std::string_view name;   ///< from reg-names, may be empty; in the blob
     std::uint32_t high = 0;  ///< of a three-cell address its first cell: PCI's phys.hi (space, bus, device, function)
 };
 
@@ -87,9 +89,10 @@ struct LegacyMaster {
     std::vector<std::uint32_t> stream_ids;
 };
 
+/// A property as it stands. Name (followed by a zero byte) and bytes lie in the blob.
 struct Property {
-    std::string name;
-    std::vector<std::uint8_t> bytes;
+    std::string_view name;
+    ByteView bytes;
     std::uint64_t offset = 0;  ///< of the value in the blob, for messages
 };
 
@@ -120,7 +123,7 @@ struct Node {
     std::optional<NodeIndex>
         bus_dma_ranges_node;  ///< the same for devices that have no node (PCI): starts here, not above
     std::vector<LegacyMaster> mmu_masters;
-    std::vector<Property> properties;  ///< all of them, in blob order
+    Span<Property> properties;  ///< all of them, in blob order; see Raw
 
     const Property* property(std::string_view wanted) const;
     bool has(std::string_view wanted) const { return property(wanted) != nullptr; }
@@ -139,9 +142,17 @@ struct MemoryRange {
     std::uint64_t size = 0;
 };
 
-/// Values own everything; copyable; nothing points into the blob.
+/// The firmware as it stands, which decoded parts point into: with hundreds of thousands of properties, a copy and an
+/// allocation for each would cost more than everything else.
+struct Raw {
+    std::vector<std::uint8_t> blob;
+    std::vector<Property> properties;  ///< of all nodes, in their order
+};
+
+/// Copyable; copies share `raw`, which nobody changes once it has been read.
 struct Description {
-    std::string source;  ///< file name, for messages
+    std::shared_ptr<const Raw> raw;  ///< none where a description was not read
+    std::string source;              ///< file name, for messages
     enum class Origin { device_tree, acpi } origin = Origin::device_tree;
     std::vector<Node> nodes;
     std::vector<MemoryRange> memory;
@@ -169,7 +180,7 @@ struct Description {
 /// Errors: InputError with status bad_firmware and a byte offset, for anything that is not a whole, valid tree;
 /// with status limit for a tree beyond the bounds of limits.hpp.
 /// Whatever is valid as a tree but strange as a binding is accepted and named in `oddities`.
-Description read_device_tree(const std::vector<std::uint8_t>& blob, const std::string& name);
+Description read_device_tree(std::vector<std::uint8_t> blob, const std::string& name);
 
 /// Reads a file whole (limit 64 MiB). Errors: InputError (status usage) if it can't be read.
 std::vector<std::uint8_t> read_file(const std::string& path);

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/bits.hpp"
+#include "base/huge_pages.hpp"
 #include "firmware/limits.hpp"
 
 namespace xlate::firmware {
@@ -25,14 +26,15 @@ enum Token : std::uint32_t { begin_node = 1, end_node = 2, prop = 3, nop = 4, en
 
 class FlatTreeReader {
 public:
-    FlatTreeReader(const std::vector<std::uint8_t>& blob, const std::string& name, Description& out)
-        : blob_(blob), name_(name), out_(out) {}
+    FlatTreeReader(Raw& raw, const std::string& name, Description& out)
+        : blob_(raw.blob), properties_(raw.properties), name_(name), out_(out) {}
 
     void read() {
         out_.source = name_;
         read_header();
         read_reservations();
         read_structure();
+        share_properties();
         check_with_libfdt();
         if (blob_.size() > total_) {
             out_.oddities.push_back({"/", fmt::format("{} bytes follow the tree (from offset {:#x}); they are ignored",
@@ -124,6 +126,10 @@ private:
         at_ = structure_;
         // Real nodes take some 100 bytes; growing the list would touch every node's memory several times.
         out_.nodes.reserve(std::min<std::size_t>(kMaxNodes, (structure_end_ - structure_) / 64 + 1));
+        prefer_huge_pages(out_.nodes.data(), out_.nodes.capacity() * sizeof(Node));
+        properties_.reserve(std::min<std::size_t>(kMaxProperties, (structure_end_ - structure_) / 24 + 1));
+        prefer_huge_pages(properties_.data(), properties_.capacity() * sizeof(Property));
+        counts_.reserve(out_.nodes.capacity());
         for (;;) {
             const std::uint64_t token_at = at_;
             const std::uint32_t token = next_word("a token");
@@ -176,7 +182,6 @@ private:
         at_ = align_up(at_ + text.size() + 1, 4);
         if (at_ > structure_end_) fail(token_at, "the structure block ends inside a node name");
         Node node;
-        node.properties.reserve(4);
         node.name = text;
         if (open.empty()) {
             node.path = "/";
@@ -193,7 +198,7 @@ private:
     }
 
     void read_property(NodeIndex node, std::uint64_t token_at) {
-        if (++properties_ > kMaxProperties) {
+        if (properties_.size() >= kMaxProperties) {
             fail(token_at, fmt::format("more than {} properties", kMaxProperties), {}, ExitStatus::limit);
         }
         const std::string& path = out_.node(node).path;
@@ -212,11 +217,21 @@ private:
         Property property;
         property.name = text_at(strings_ + name_offset, strings_end_, "property name");
         property.offset = at_;
-        property.bytes.assign(blob_.begin() + static_cast<std::ptrdiff_t>(at_),
-                              blob_.begin() + static_cast<std::ptrdiff_t>(at_ + length));
+        property.bytes = ByteView(blob_.data() + at_, length);
         at_ = align_up(at_ + length, 4);
         if (at_ > structure_end_) fail(token_at, "the structure block ends inside a property");
-        out_.nodes[index(node)].properties.push_back(std::move(property));
+        if (counts_.size() <= index(node)) counts_.resize(index(node) + 1, 0);
+        ++counts_[index(node)];
+        properties_.push_back(property);
+    }
+
+    /// Properties come before child nodes, so those of a node stand together, in the order of the nodes.
+    void share_properties() {
+        const Property* next = properties_.data();
+        for (std::size_t n = 0; n < counts_.size(); ++n) {
+            out_.nodes[n].properties = Span<Property>(next, counts_[n]);
+            next += counts_[n];
+        }
     }
 
     std::string_view text_at(std::uint64_t from, std::uint64_t limit, std::string_view what) const {
@@ -246,6 +261,7 @@ private:
     }
 
     const std::vector<std::uint8_t>& blob_;
+    std::vector<Property>& properties_;
     const std::string& name_;
     Description& out_;
     std::uint64_t total_ = 0;
@@ -256,13 +272,16 @@ private:
     std::uint64_t strings_end_ = 0;
     std::uint64_t at_ = 0;
     std::uint64_t path_bytes_ = 0;
-    std::size_t properties_ = 0;
+    std::vector<std::uint32_t> counts_;  ///< of properties, each node's
 };
 
 }  // namespace
 
-void read_flat_tree(const std::vector<std::uint8_t>& blob, const std::string& name, Description& out) {
-    FlatTreeReader(blob, name, out).read();
+void read_flat_tree(std::vector<std::uint8_t> blob, const std::string& name, Description& out) {
+    auto raw = std::make_shared<Raw>();
+    raw->blob = std::move(blob);
+    FlatTreeReader(*raw, name, out).read();
+    out.raw = std::move(raw);
 }
 
 }  // namespace xlate::firmware

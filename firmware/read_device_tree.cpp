@@ -2,9 +2,12 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "base/huge_pages.hpp"
 #include "firmware/decode.hpp"
 #include "firmware/description.hpp"
 #include "firmware/flat_tree.hpp"
@@ -12,10 +15,10 @@
 
 namespace xlate::firmware {
 
-Description read_device_tree(const std::vector<std::uint8_t>& blob, const std::string& name) {
+Description read_device_tree(std::vector<std::uint8_t> blob, const std::string& name) {
     Description description;
     description.origin = Description::Origin::device_tree;
-    read_flat_tree(blob, name, description);
+    read_flat_tree(std::move(blob), name, description);
     Decoder decoder(description);
     decode_identity(decoder);
     decode_addresses(decoder);
@@ -36,8 +39,13 @@ std::vector<std::uint8_t> read_file(const std::string& path) {
     if (std::filesystem::is_directory(path)) fail("is a directory, not a file");
     std::ifstream stream(path, std::ios::binary);
     if (!stream) fail(fmt::format("can't be opened: {}", std::strerror(errno)));
-    // Read until the end instead of asking for the size: pipes and devices have none.
+    // Read until the end, whatever the size says: pipes and devices have none.
     std::vector<std::uint8_t> bytes;
+    std::error_code none;
+    if (const std::uintmax_t size = std::filesystem::file_size(path, none); !none && size <= kMaxFileBytes) {
+        bytes.reserve(static_cast<std::size_t>(size));
+        prefer_huge_pages(bytes.data(), bytes.capacity());
+    }
     std::vector<char> piece(std::size_t{64} * 1024);
     while (stream.read(piece.data(), static_cast<std::streamsize>(piece.size())) || stream.gcount() > 0) {
         bytes.insert(bytes.end(), piece.begin(), piece.begin() + stream.gcount());

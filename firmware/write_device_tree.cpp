@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -42,16 +43,25 @@ std::vector<std::uint8_t> text_bytes(const std::vector<std::string>& texts) {
     return bytes;
 }
 
+/// A property to write: one of the description, or one that was made for it.
+struct Written {
+    std::string name;
+    std::vector<std::uint8_t> bytes;
+};
+
 /// Fills in, beside the raw properties of every node, those that its decoded fields ask for.
 class Encoder {
 public:
     explicit Encoder(const Description& description) : in_(description) { give_phandles(); }
 
-    std::vector<Property> properties(NodeIndex at) {
+    std::vector<Written> properties(NodeIndex at) {
         const Node& node = in_.node(at);
-        result_ = node.properties;
+        result_.clear();
         present_.clear();
-        for (const Property& property : result_) present_.insert(property.name);
+        for (const Property& property : node.properties) {
+            result_.push_back({std::string(property.name), {property.bytes.begin(), property.bytes.end()}});
+            present_.insert(result_.back().name);
+        }
         at_ = at;
         encode_identity(node);
         encode_regs(node);
@@ -63,9 +73,7 @@ public:
 
 private:
     bool missing(const std::string& name) const { return present_.count(name) == 0; }
-    void add(const std::string& name, std::vector<std::uint8_t> bytes) {
-        result_.push_back({name, std::move(bytes), 0});
-    }
+    void add(const std::string& name, std::vector<std::uint8_t> bytes) { result_.push_back({name, std::move(bytes)}); }
     void add_u32(const std::string& name, std::uint32_t value) { add(name, CellWriter().word(value).take()); }
 
     [[noreturn]] void does_not_fit(const char* property, std::uint64_t value) const {
@@ -138,7 +146,7 @@ private:
             }
             if (!fits) does_not_fit("reg", reg.address);
             if (!cells.number(reg.size, bus.size_cells)) does_not_fit("reg", reg.size);
-            names.push_back(reg.name);
+            names.emplace_back(reg.name);
         }
         add("reg", cells.take());
         add_names("reg-names", names);
@@ -218,7 +226,7 @@ private:
     const Description& in_;
     std::vector<std::uint32_t> phandles_;  // as written, by node
     NodeIndex at_{};
-    std::vector<Property> result_;
+    std::vector<Written> result_;
     std::set<std::string> present_;
 };
 
@@ -259,13 +267,13 @@ private:
             return;
         }
         step(fdt_begin_node(blob_.data(), in_.node(at).parent ? in_.node(at).name.c_str() : ""));
-        for (const Property& property : encoder.properties(at)) this->property(property);
+        for (const Written& property : encoder.properties(at)) this->property(property);
         for (const NodeIndex child : in_.node(at).children) node(encoder, child, depth + 1);
         if (!in_.node(at).parent) memory_nodes();
         if (fits_) step(fdt_end_node(blob_.data()));
     }
 
-    void property(const Property& property) {
+    void property(const Written& property) {
         if (!fits_) return;
         step(fdt_property(blob_.data(), property.name.c_str(), property.bytes.data(),
                           static_cast<int>(property.bytes.size())));
@@ -274,7 +282,9 @@ private:
     void memory_nodes() {
         const bool has_memory = std::any_of(in_.nodes.begin(), in_.nodes.end(), [](const Node& one) {
             const Property* type = one.property("device_type");
-            return type != nullptr && type->bytes == text_bytes({"memory"});
+            constexpr std::string_view kMemory("memory", 7);  // with the zero at its end
+            return type != nullptr &&
+                   std::equal(type->bytes.begin(), type->bytes.end(), kMemory.begin(), kMemory.end());
         });
         if (has_memory) return;
         for (const MemoryRange& range : in_.memory) {
@@ -283,8 +293,8 @@ private:
                               cells.number(range.size, in_.nodes[0].size_cells);
             XLATE_CHECK(fits, fmt::format("memory at {:#x}, {:#x} bytes", range.base, range.size));
             if (fits_) step(fdt_begin_node(blob_.data(), fmt::format("memory@{:x}", range.base).c_str()));
-            property({"device_type", text_bytes({"memory"}), 0});
-            property({"reg", cells.take(), 0});
+            property({"device_type", text_bytes({"memory"})});
+            property({"reg", cells.take()});
             if (fits_) step(fdt_end_node(blob_.data()));
         }
     }

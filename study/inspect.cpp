@@ -1,9 +1,11 @@
 #include "study/inspect.hpp"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "study/inspect_groups.hpp"
 
@@ -65,7 +67,37 @@ ordered_json iommu_json(const Node& node) {
             {"dma_coherent", node.dma_coherent}};
 }
 
-void add_masters(const Description& description, NodeIndex at, ordered_json& masters) {
+/// A list of the document, as text: entries are written as they come, since a tree of all of them would cost more than
+/// everything else.
+class JsonList {
+public:
+    explicit JsonList(std::string& out, const char* key) : out_(out) { out_ += fmt::format(",\n \"{}\": [", key); }
+    void push_back(const ordered_json& entry) {
+        out_ += any_ ? ",\n" : "\n";
+        any_ = true;
+        const std::string text = entry.dump(1);
+        for (std::size_t from = 0; from < text.size();) {
+            const std::size_t stop = std::min(text.find('\n', from), text.size() - 1) + 1;
+            out_ += "  ";
+            out_.append(text, from, stop - from);
+            from = stop;
+        }
+    }
+    void close() { out_ += any_ ? "\n ]" : "]"; }
+
+private:
+    std::string& out_;
+    bool any_ = false;
+};
+
+template <typename Each>
+void write_list(std::string& out, const char* key, const Each& each) {
+    JsonList list(out, key);
+    each(list);
+    list.close();
+}
+
+void add_masters(const Description& description, NodeIndex at, JsonList& masters) {
     const Node& node = description.node(at);
     const bool translated = description.effective_iommus(at).translated;
     for (const IommuEntry& entry : node.iommus) {
@@ -82,7 +114,7 @@ void add_masters(const Description& description, NodeIndex at, ordered_json& mas
     }
 }
 
-void add_map(const Description& description, const Node& node, ordered_json& maps) {
+void add_map(const Description& description, const Node& node, JsonList& maps) {
     if (!node.iommu_map) return;
     for (const IommuMapRow& row : node.iommu_map->rows) {
         maps.push_back({{"path", safe(node.path)},
@@ -98,7 +130,7 @@ void add_map(const Description& description, const Node& node, ordered_json& map
     }
 }
 
-void add_legacy(const Description& description, const Node& node, ordered_json& legacy) {
+void add_legacy(const Description& description, const Node& node, JsonList& legacy) {
     for (const firmware::LegacyMaster& master : node.mmu_masters) {
         legacy.push_back({{"path", path_of(description, master.master)},
                           {"iommu", safe(node.path)},
@@ -229,48 +261,42 @@ void write_groups(const Description& description, std::string& out) {
 
 }  // namespace
 
-ordered_json inspect_json(const Description& description) {
-    ordered_json iommus = ordered_json::array();
-    ordered_json masters = ordered_json::array();
-    ordered_json maps = ordered_json::array();
-    ordered_json legacy = ordered_json::array();
-    for (std::uint32_t i = 0; i < description.nodes.size(); ++i) {
-        const Node& node = description.nodes[i];
-        if (node.iommu_cells) iommus.push_back(iommu_json(node));
-        add_masters(description, NodeIndex{i}, masters);
-        add_map(description, node, maps);
-        add_legacy(description, node, legacy);
-    }
-    ordered_json groups = ordered_json::array();
+std::string inspect_json(const Description& description) {
+    std::string out = fmt::format("{{\n \"schema\": \"xlate.inspect/1\",\n \"source\": {},\n \"origin\": \"{}\"",
+                                  ordered_json(safe(description.source)).dump(), origin_of(description));
+    write_list(out, "iommus", [&](JsonList& list) {
+        for (const NodeIndex at : description.providers()) list.push_back(iommu_json(description.node(at)));
+    });
+    write_list(out, "masters", [&](JsonList& list) {
+        for (std::uint32_t i = 0; i < description.nodes.size(); ++i) add_masters(description, NodeIndex{i}, list);
+    });
+    write_list(out, "maps", [&](JsonList& list) {
+        for (const Node& node : description.nodes) add_map(description, node, list);
+    });
+    write_list(out, "legacy_masters", [&](JsonList& list) {
+        for (const Node& node : description.nodes) add_legacy(description, node, list);
+    });
     const ExpectedGroups expected = expected_groups(description);
-    for (const ExpectedGroup& group : expected.groups) {
-        ordered_json members = ordered_json::array();
-        for (const NodeIndex member : group.members) members.push_back(path_of(description, member));
-        groups.push_back({{"iommu", path_of(description, group.iommu)}, {"members", members}});
-    }
-    ordered_json refused = ordered_json::array();
-    for (const Refusal& refusal : expected.refusals) {
-        refused.push_back({{"path", path_of(description, refusal.master)}, {"why", safe(refusal.why)}});
-    }
-    ordered_json memory = ordered_json::array();
-    for (const firmware::MemoryRange& range : description.memory) {
-        memory.push_back({{"base", range.base}, {"size", range.size}});
-    }
-    ordered_json oddities = ordered_json::array();
-    for (const firmware::Oddity& oddity : description.oddities) {
-        oddities.push_back({{"path", safe(oddity.path)}, {"what", safe(oddity.what)}});
-    }
-    return {{"schema", "xlate.inspect/1"},
-            {"source", safe(description.source)},
-            {"origin", origin_of(description)},
-            {"iommus", iommus},
-            {"masters", masters},
-            {"maps", maps},
-            {"legacy_masters", legacy},
-            {"groups", groups},
-            {"refused", refused},
-            {"memory", memory},
-            {"oddities", oddities}};
+    write_list(out, "groups", [&](JsonList& list) {
+        for (const ExpectedGroup& group : expected.groups) {
+            ordered_json members = ordered_json::array();
+            for (const NodeIndex member : group.members) members.push_back(path_of(description, member));
+            list.push_back({{"iommu", path_of(description, group.iommu)}, {"members", members}});
+        }
+    });
+    write_list(out, "refused", [&](JsonList& list) {
+        for (const Refusal& refusal : expected.refusals)
+            list.push_back({{"path", path_of(description, refusal.master)}, {"why", safe(refusal.why)}});
+    });
+    write_list(out, "memory", [&](JsonList& list) {
+        for (const firmware::MemoryRange& range : description.memory)
+            list.push_back({{"base", range.base}, {"size", range.size}});
+    });
+    write_list(out, "oddities", [&](JsonList& list) {
+        for (const firmware::Oddity& oddity : description.oddities)
+            list.push_back({{"path", safe(oddity.path)}, {"what", safe(oddity.what)}});
+    });
+    return out + "\n}\n";
 }
 
 std::string inspect_text(const Description& description) {

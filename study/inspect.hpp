@@ -4,8 +4,6 @@
 
 #include <string>
 
-#include <nlohmann/json.hpp>
-
 #include "firmware/description.hpp"
 
 namespace xlate::study {
@@ -15,7 +13,8 @@ namespace xlate::study {
 /// each `iommus` entry, `iommu` null where no node answers; `maps`: {path, base, iommu, out_base, length, mask, ...}
 /// for each `iommu-map` row, `mask` null where all bits count; `groups`: see inspect_groups.hpp; `oddities`: {path,
 /// what}. `status` is the property's text, "okay" where there is none. All texts are printable ASCII.
-nlohmann::ordered_json inspect_json(const firmware::Description& description);
+/// The document as text, indented by one; ends with a line feed.
+std::string inspect_json(const firmware::Description& description);
 
 /// The same for reading; ends with a line feed.
 std::string inspect_text(const firmware::Description& description);

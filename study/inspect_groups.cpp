@@ -1,5 +1,6 @@
 #include "study/inspect_groups.hpp"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <optional>
@@ -68,6 +69,47 @@ struct StreamMatch {
     bool overlaps(const StreamMatch& other) const { return ((id ^ other.id) & ~(mask | other.mask)) == 0; }
 };
 
+struct Owned {
+    StreamMatch match;
+    std::size_t group = 0;
+};
+
+/// The ids of one IOMMU and whose they are, in the order in which they were taken.
+class Owners {
+public:
+    void add(const Owned& one) {
+        if (one.match.mask == 0) {
+            exact_.emplace(one.match.id, all_.size());  // of several with one id, which share a group, the first
+        } else {
+            masked_.push_back(all_.size());
+        }
+        all_.push_back(one);
+    }
+
+    /// Calls `each` with every owner that overlaps `match`, one of those that share an exact id, oldest first, until it
+    /// says false. With exact ids alone a look-up, not a walk: there may be a hundred thousand of them.
+    template <typename Each>
+    void overlapping(const StreamMatch& match, const Each& each) const {
+        std::vector<std::size_t> found;
+        if (match.mask != 0) {
+            for (std::size_t i = 0; i < all_.size(); ++i) found.push_back(i);
+        } else {
+            const auto exact = exact_.find(match.id);
+            if (exact != exact_.end()) found.push_back(exact->second);
+            found.insert(found.end(), masked_.begin(), masked_.end());
+            std::sort(found.begin(), found.end());
+        }
+        for (const std::size_t i : found) {
+            if (all_[i].match.overlaps(match) && !each(all_[i])) return;
+        }
+    }
+
+private:
+    std::vector<Owned> all_;
+    std::map<std::uint32_t, std::size_t> exact_;
+    std::vector<std::size_t> masked_;
+};
+
 class Grouping {
 public:
     explicit Grouping(const Description& description) : description_(description) {}
@@ -88,11 +130,6 @@ public:
     }
 
 private:
-    struct Owned {
-        StreamMatch match;
-        std::size_t group;
-    };
-
     void place(NodeIndex master, NodeIndex iommu, const std::vector<const IommuEntry*>& entries) {
         const Node& provider = description_.node(iommu);
         if (!provider.reachable) {
@@ -104,7 +141,7 @@ private:
             return;
         }
         const GroupRule rule = architecture_of(provider).rule;
-        std::vector<Owned>& owned = owned_[iommu];
+        Owners& owners = owners_[iommu];
         std::optional<std::size_t> group;
         if (rule == GroupRule::per_iommu) {
             const auto found = instance_.find(iommu);
@@ -112,15 +149,20 @@ private:
         } else if (rule != GroupRule::per_device) {
             for (const IommuEntry* entry : entries) {
                 const StreamMatch match = match_of(provider, *entry, rule);
-                for (const Owned& other : owned) {
-                    if (!other.match.overlaps(match)) continue;
+                const Owned* rival = nullptr;
+                owners.overlapping(match, [&](const Owned& other) {
                     const bool joins =
                         rule == GroupRule::shared_id || (rule == GroupRule::stream_match && other.match.covers(match));
-                    if (!joins || (group && *group != other.group)) {
-                        result_.refusals.push_back({master, clash(match, other)});
-                        return;
+                    if (joins && (!group || *group == other.group)) {
+                        group = other.group;
+                        return true;
                     }
-                    group = other.group;
+                    rival = &other;
+                    return false;
+                });
+                if (rival != nullptr) {
+                    result_.refusals.push_back({master, clash(match, *rival)});
+                    return;
                 }
             }
         }
@@ -131,7 +173,7 @@ private:
         }
         result_.groups[*group].members.push_back(master);
         if (rule == GroupRule::per_iommu || rule == GroupRule::per_device) return;
-        for (const IommuEntry* entry : entries) owned.push_back({match_of(provider, *entry, rule), *group});
+        for (const IommuEntry* entry : entries) owners.add({match_of(provider, *entry, rule), *group});
     }
 
     static StreamMatch match_of(const Node& provider, const IommuEntry& entry, GroupRule rule) {
@@ -151,7 +193,7 @@ private:
 
     const Description& description_;
     ExpectedGroups result_;
-    std::map<NodeIndex, std::vector<Owned>> owned_;
+    std::map<NodeIndex, Owners> owners_;
     std::map<NodeIndex, std::size_t> instance_;
 };
 

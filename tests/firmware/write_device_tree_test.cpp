@@ -44,8 +44,8 @@ std::string decoded(const Node& node) {
                     std::to_string(node.size_cells) + " status " + node.status.value_or("-");
     for (const std::string& one : node.compatible) t += " '" + one + "'";
     for (const Reg& reg : node.regs) {
-        t += "\nreg " + reg.name + " " + std::to_string(reg.high) + " " + std::to_string(reg.address) + " " +
-             std::to_string(reg.size) + " " + optional_text(reg.cpu_address);
+        t += "\nreg " + std::string(reg.name) + " " + std::to_string(reg.high) + " " + std::to_string(reg.address) +
+             " " + std::to_string(reg.size) + " " + optional_text(reg.cpu_address);
     }
     for (const Interrupt& interrupt : node.interrupts) {
         t += "\ninterrupt " + interrupt.name + " " + optional_text(interrupt.controller) + words(interrupt.cells);
@@ -78,7 +78,7 @@ std::string decoded(const Node& node) {
 std::string raw(const Node& node) {
     std::string t = node.path;
     for (const Property& property : node.properties) {
-        t += "\n" + property.name + "=" + std::string(property.bytes.begin(), property.bytes.end());
+        t += "\n" + std::string(property.name) + "=" + std::string(property.bytes.begin(), property.bytes.end());
     }
     return t;
 }
@@ -148,14 +148,14 @@ TEST_CASE("device tree: decoded fields alone are enough to write a tree", "[firm
             continue;
         }
         Description bare = original;
-        for (Node& node : bare.nodes) {
-            auto& list = node.properties;
-            list.erase(std::remove_if(list.begin(), list.end(),
-                                      [&](const Property& one) {
-                                          return encoded.count(one.name) != 0 &&
-                                                 !(one.name == "reg" && node.regs.empty());
-                                      }),
-                       list.end());
+        std::vector<std::vector<Property>> kept(bare.nodes.size());
+        for (std::size_t i = 0; i < bare.nodes.size(); ++i) {
+            Node& node = bare.nodes[i];
+            for (const Property& one : node.properties) {
+                const bool decoded = encoded.count(std::string(one.name)) != 0;
+                if (!decoded || (one.name == "reg" && node.regs.empty())) kept[i].push_back(one);
+            }
+            node.properties = kept[i];
         }
         check_same(original, read_device_tree(write_device_tree(bare), "again"), false);
         ++count;

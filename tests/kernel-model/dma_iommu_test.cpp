@@ -176,13 +176,13 @@ TEST_CASE("dma: host bridge windows and holes between inbound ranges are not giv
     const std::uint32_t cells[] = {0x01000000, 0,    0,          0,    0x3eff0000, 0,    0x10000,     // I/O
                                    0x02000000, 0,    0x10000000, 0,    0x10000000, 0,    0x2eff0000,  // 32-bit memory
                                    0x03000000, 0x80, 0,          0x80, 0,          0x80, 0};          // 64-bit memory
-    firmware::Property ranges;
-    ranges.name = "ranges";
+    std::vector<std::uint8_t> bytes;
     for (const std::uint32_t cell : cells) {
-        ranges.bytes.resize(ranges.bytes.size() + 4);
-        store_be(&ranges.bytes[ranges.bytes.size() - 4], 4, cell);
+        bytes.resize(bytes.size() + 4);
+        store_be(&bytes[bytes.size() - 4], 4, cell);
     }
-    host.properties.push_back(ranges);
+    const std::vector<firmware::Property> properties = {{"ranges", bytes, 0}};
+    host.properties = properties;
     const auto windows = pci_memory_windows(board, firmware::NodeIndex{2});
     REQUIRE(windows.size() == 2);
     CHECK(windows[0].first == 0x10000000);
