@@ -375,6 +375,21 @@ TEST_CASE("device tree: a tree that would take forever to translate is refused",
     CHECK(std::string(error.what()).find("take too long to follow") != std::string::npos);
 }
 
+TEST_CASE("device tree: a copy keeps its properties when the original is gone", "[firmware]") {
+    TreeBuilder builder;
+    builder.open("board").cells("#address-cells", {1}).text("model", "a board with a long name").close();
+    Description copy;
+    {
+        const Description original = read(builder);
+        copy = original;
+    }
+    REQUIRE(copy.nodes[1].properties.size() == 2);
+    CHECK(copy.nodes[1].u32("#address-cells") == 1);
+    const Property* model = copy.nodes[1].property("model");
+    REQUIRE(model != nullptr);
+    CHECK(std::string(model->bytes.begin(), model->bytes.end()) == std::string("a board with a long name", 25));
+}
+
 TEST_CASE("device tree: bytes behind the tree are noted and ignored", "[firmware]") {
     Blob blob = small_blob();
     const std::size_t size = blob.size();

@@ -9,6 +9,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "base/random.hpp"
 #include "firmware/description.hpp"
 #include "study/inspect.hpp"
 #include "study/inspect_groups.hpp"
@@ -106,6 +107,56 @@ TEST_CASE("inspect: SMMUv2 shares a group where ids match alike and refuses a pa
     t.master("c", smmu, {{0x800, 0}});
     t.master("d", smmu, {{0x410, 0x3f}});
     CHECK(t.groups() == "a b | c !d");
+}
+
+TEST_CASE("inspect: groups of many ids and masks are those that comparing each with each gives", "[study][inspect]") {
+    struct Taken {
+        std::uint32_t id, mask;
+        std::size_t group;
+    };
+    Rng rng(7, "inspect groups");
+    for (int round = 0; round < 300; ++round) {
+        Tree t;
+        const NodeIndex smmu = t.iommu("smmu", "arm,mmu-500", 2);
+        std::vector<Taken> taken;
+        std::vector<std::string> groups;
+        std::string refused;
+        for (int m = 0; m < 12; ++m) {
+            const std::string name = "m" + std::to_string(m);
+            std::vector<std::vector<std::uint32_t>> ids(1 + rng.below(2));
+            for (auto& id : ids) {
+                const std::uint32_t mask = rng.chance(1, 3) ? static_cast<std::uint32_t>(rng.below(4)) : 0;
+                id = {static_cast<std::uint32_t>(rng.below(24)), mask};
+            }
+            t.master(name, smmu, ids);
+            // Linux: an id must match no other's stream match register, or be covered by one of its own group.
+            std::size_t group = groups.size();
+            bool clash = false;
+            for (const auto& id : ids) {
+                for (const Taken& other : taken) {
+                    if (((id[0] ^ other.id) & ~(id[1] | other.mask)) != 0) continue;
+                    const bool covered = (id[1] & ~other.mask) == 0 && ((id[0] ^ other.id) & ~other.mask) == 0;
+                    if (!covered || (group != groups.size() && group != other.group)) clash = true;
+                    if (clash) break;
+                    group = other.group;
+                }
+                if (clash) break;
+            }
+            if (clash) {
+                refused += " !" + name;
+                continue;
+            }
+            if (group == groups.size()) {
+                groups.push_back(name);
+            } else {
+                groups[group] += " " + name;
+            }
+            for (const auto& id : ids) taken.push_back({id[0], id[1], group});
+        }
+        std::string all;
+        for (const std::string& one : groups) all += (all.empty() ? "" : " | ") + one;
+        CHECK(t.groups() == all + refused);
+    }
 }
 
 TEST_CASE("inspect: an IOMMU without ids puts all its devices into one group; with several the last one counts",
