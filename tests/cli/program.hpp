@@ -57,11 +57,12 @@ inline std::string quoted(const std::string& argument) {
     return text + "'";
 }
 
-/// `arguments` as a shell would take them; run in `scratch`, so that default outputs land there.
-inline Said run_xlate(const Scratch& scratch, const std::string& arguments) {
+/// `arguments` as a shell would take them; run in `scratch`, so that default outputs land there. `through`: a command
+/// that runs it ("timeout 2").
+inline Said run_xlate(const Scratch& scratch, const std::string& arguments, const std::string& through = "") {
     const std::string out = scratch.path("stdout.txt");
     const std::string err = scratch.path("stderr.txt");
-    const std::string command = "cd " + quoted(scratch.path("")) + " && " +
+    const std::string command = "cd " + quoted(scratch.path("")) + " && " + through + " " +
                                 quoted(std::string(XLATE_BINARY_DIR) + "/xlate") + " " + arguments + " >" +
                                 quoted(out) + " 2>" + quoted(err);
     const int status = std::system(command.c_str());

@@ -111,6 +111,18 @@ TEST_CASE("run: a limit is status 4 and what was simulated is kept", "[cli][run]
     CHECK(Json::parse(read_text(scratch.path("result/result.json")))["sim"]["outcome"] == "time_limit");
 }
 
+TEST_CASE("run: an interrupt is status 130 and what was simulated is kept and marked", "[cli][run]") {
+    const Scratch scratch;
+    // A thousand million transfers are not over by then on any machine.
+    const Said said = run_xlate(
+        scratch, "run " + config("quickstart") + " --quiet --set 'traffic[0].transfers=1000000000' --out result",
+        "timeout --preserve-status --signal=INT 2");
+    CHECK(said.status == 130);
+    CHECK(said.err.find("interrupted") != std::string::npos);
+    const Json result = Json::parse(read_text(scratch.path("result/result.json")));
+    CHECK(result["sim"]["outcome"] == "interrupted");
+}
+
 TEST_CASE("run: a device tree alone boots and does DMA", "[cli][run]") {
     const Scratch scratch;
     const Said said = run_xlate(scratch, "run " + quoted(board("quickstart")) + " --variant linux-6.12 --out result");
