@@ -30,6 +30,7 @@ struct Load {
     std::uint32_t outstanding = 32;
     bool nested = false;
     bool full_payload = false;
+    soc::Fidelity fidelity = soc::Fidelity::exact;
 };
 
 class SocMemory : public WordMemory {
@@ -56,6 +57,7 @@ std::string master_name(std::uint32_t master) { return fmt::format("{:x}.dma", b
 
 soc::SocConfig config_of(const Load& load, const firmware::Description& board, std::uint64_t transactions) {
     soc::SocConfig config;
+    config.fidelity = load.fidelity;
     if (load.nested) config.iommu.features = iommu::smmuv3::full_features();
     config.payload = load.full_payload ? soc::PayloadMode::full : soc::PayloadMode::timing_only;
     for (std::uint32_t i = 0; i < load.masters; ++i) {
@@ -133,50 +135,55 @@ Measured run_soc(const Load& load, std::uint64_t transactions) {
 }  // namespace
 
 void add_soc_rows(std::vector<Row>& rows) {
-    const auto add = [&rows](const char* name, const char* what, const Load& load, std::uint64_t count) {
-        rows.push_back({name, "transaction", what, count,
-                        [load](std::uint64_t transactions) { return run_soc(load, transactions); }});
+    // Each load in both fidelities: soc/hits and soc/fast/hits.
+    const auto add = [&rows](const std::string& name, const std::string& what, const Load& load, std::uint64_t count) {
+        for (const soc::Fidelity fidelity : {soc::Fidelity::exact, soc::Fidelity::fast}) {
+            Load own = load;
+            own.fidelity = fidelity;
+            const bool fast = fidelity == soc::Fidelity::fast;
+            rows.push_back({(fast ? "soc/fast/" : "soc/") + name, "transaction", (fast ? "fast: " : "exact: ") + what,
+                            count, [own](std::uint64_t transactions) { return run_soc(own, transactions); }});
+        }
     };
     Load load;
     load.smmus = 0;
-    add("soc/no_iommu", "exact: one master, crossbar and memory, without an IOMMU.", load, 500'000);
+    add("no_iommu", "one master, crossbar and memory, without an IOMMU.", load, 500'000);
     load.smmus = 1;
-    add("soc/hits", "exact: one master behind an SMMUv3, 64 KiB linear, TLB hits; statistics and ledger on.", load,
-        500'000);
+    add("hits", "one master behind an SMMUv3, 64 KiB linear, TLB hits; statistics and ledger on.", load, 500'000);
     Load payload = load;
     payload.full_payload = true;
-    add("soc/hits/payload", "The same, bytes moved through simulated memory.", payload, 500'000);
+    add("hits/payload", "The same, bytes moved through simulated memory.", payload, 500'000);
     Load strided = load;
     strided.pattern = soc::Pattern::strided;
     strided.working_set_bytes = std::uint64_t{16} << 20;
-    add("soc/strided", "exact: a new page each time, 16 MiB.", strided, 200'000);
+    add("strided", "a new page each time, 16 MiB.", strided, 200'000);
     Load random = load;
     random.pattern = soc::Pattern::random;
     random.working_set_bytes = kRandomBytes;
-    add("soc/random", "exact: random pages of 256 MiB, walks over the bus.", random, 200'000);
+    add("random", "random pages of 256 MiB, walks over the bus.", random, 200'000);
     Load random_payload = random;
     random_payload.full_payload = true;
-    add("soc/random/payload", "The same, bytes moved through simulated memory.", random_payload, 200'000);
+    add("random/payload", "The same, bytes moved through simulated memory.", random_payload, 200'000);
     Load nested = load;
     nested.nested = true;
-    add("soc/nested/hits", "exact: both stages, TLB hits.", nested, 500'000);
+    add("nested/hits", "both stages, TLB hits.", nested, 500'000);
     nested.pattern = soc::Pattern::random;
     nested.working_set_bytes = kRandomBytes;
-    add("soc/nested/random", "exact: both stages, random pages.", nested, 100'000);
+    add("nested/random", "both stages, random pages.", nested, 100'000);
     for (const std::uint32_t masters : {4U, 64U, 1024U}) {
         Load many = load;
         many.masters = masters;
         many.outstanding = std::max(32U, masters);
-        const std::string name = "soc/hits/masters/" + std::to_string(masters);
-        add(name.c_str(), "exact: so many masters behind one SMMU, hits.", many, 200'000);
+        const std::string name = "hits/masters/" + std::to_string(masters);
+        add(name, "so many masters behind one SMMU, hits.", many, 200'000);
     }
     for (const std::uint32_t smmus : {4U, 64U}) {
         Load many = load;
         many.masters = 64;
         many.smmus = smmus;
         many.outstanding = 64;
-        const std::string name = "soc/hits/smmus/" + std::to_string(smmus);
-        add(name.c_str(), "exact: 64 masters behind so many SMMUs, hits.", many, 200'000);
+        const std::string name = "hits/smmus/" + std::to_string(smmus);
+        add(name, "64 masters behind so many SMMUs, hits.", many, 200'000);
     }
 }
 

@@ -158,6 +158,14 @@ bool Agenda::alone_until(std::uint64_t time) const {
     return sc_core::sc_time_to_pending_activity().value() > time - sc_core::sc_time_stamp().value();
 }
 
+bool Agenda::go_on_at(SimTime at) {
+    if (!running_ || !runs_ahead_ || at.fs > max_time_ || fired_ >= max_entries_ || next_time() <= at.fs) return false;
+    if (stop_requested_.load(std::memory_order_relaxed) || !alone_until(at.fs)) return false;
+    now_ = at.fs;
+    ++fired_;
+    return true;
+}
+
 void Agenda::run() {
     std::uint64_t horizon = sc_core::sc_time_stamp().value();
     wake_time_ = kTimeNever.fs;

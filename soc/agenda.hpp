@@ -67,6 +67,10 @@ public:
     /// No effect if it is not scheduled.
     void cancel(AgendaEntry& entry);
 
+    /// For an entry that would schedule itself as the next thing to happen: true if nothing else happens up to and
+    /// including `at`; then it is `at` now, as if the entry had been fired.
+    bool go_on_at(SimTime at);
+
     SimTime now() const { return {now_}; }
     bool empty() const { return pending_ == 0; }
     std::uint64_t fired() const { return fired_; }

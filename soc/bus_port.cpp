@@ -11,6 +11,7 @@ using iommu::AccessKind;
 BusPort::BusPort(const std::string& name, Agenda& agenda, const Component& component, TransactionPool& pool,
                  TrafficOwner& owner, ClockPeriod clock, std::uint32_t width_bytes)
     : port(name, *this, 0),
+      agenda_(agenda),
       component_(component),
       pool_(pool),
       owner_(owner),
@@ -22,7 +23,45 @@ void BusPort::access(BusClient& client, const iommu::MemoryAccess& access, Visit
     client.access = &access;
     client.after_access = next;
     client.bus = this;
-    wire_.enter(client, beats(access.size, access.kind == AccessKind::write), &BusPort::start_access);
+    wire_.enter(client, beats(access.size, access.kind == AccessKind::write), &BusPort::start_ahead);
+}
+
+void BusPort::plan_ahead(PlannedWay& way, const PhysicalMemory& bytes) {
+    way_ = &way;
+    bytes_ = &bytes;
+    wire_.keep_calendars();
+}
+
+/// Reads of one that runs ahead are planned; everything else happens on the bus in its time.
+void BusPort::start_ahead(Visitor& visitor) {
+    if (!visitor.ahead) {
+        start_access(visitor);
+        return;
+    }
+    auto& client = static_cast<BusClient&>(visitor);
+    BusPort& bus = *client.bus;
+    if (client.at > bus.agenda_.now()) {
+        client.come_back(bus.agenda_, bus.component_, &BusPort::start_ahead);
+        return;
+    }
+    PlannedAccess access;
+    access.now = bus.agenda_.now();
+    access.at = client.time(bus.agenda_);
+    access.address = client.access->address.value;
+    access.size = client.access->size;
+    if (client.access->kind != AccessKind::read || !bus.way_->plan(access)) {
+        client.come_back(bus.agenda_, bus.component_, &BusPort::start_access);
+        return;
+    }
+    client.at = access.at;
+    client.come_back(bus.agenda_, bus.component_, &BusPort::planned_read_done);
+}
+
+void BusPort::planned_read_done(Visitor& visitor) {
+    auto& client = static_cast<BusClient&>(visitor);
+    client.reply.abort = false;
+    client.bus->bytes_->read(client.access->address, client.reply.data.data(), client.access->size);
+    client.after_access(client);
 }
 
 void BusPort::start_access(Visitor& visitor) {

@@ -7,6 +7,8 @@
 
 #include "iommu/engine.hpp"
 #include "soc/config.hpp"
+#include "soc/fast.hpp"
+#include "soc/physical_memory.hpp"
 #include "soc/ports.hpp"
 #include "soc/station.hpp"
 
@@ -49,19 +51,30 @@ public:
     Station& wire() { return wire_; }
     InitiatorPort port;
 
+    /// `fast`: from now on what can be planned goes by `way`; reads of those who run ahead take their bytes from
+    /// `bytes`.
+    void plan_ahead(PlannedWay& way, const PhysicalMemory& bytes);
+    /// The way of translated traffic; nullptr in `exact`.
+    PlannedWay* way() { return way_; }
+
 private:
     void on_accepted(unsigned) override;
     void on_response(unsigned, Transaction& transaction) override;
     void put(Transaction& transaction);
     static void start_access(Visitor& visitor);
+    static void start_ahead(Visitor& visitor);
+    static void planned_read_done(Visitor& visitor);
     void finish_swap(BusClient& client);
 
+    Agenda& agenda_;
     const Component& component_;
     TransactionPool& pool_;
     TrafficOwner& owner_;
     ClockPeriod clock_;
     std::uint32_t width_bytes_;
     Station wire_;
+    PlannedWay* way_ = nullptr;
+    const PhysicalMemory* bytes_ = nullptr;
     std::deque<Transaction*> at_door_;
     std::uint64_t count_ = 0;
 };

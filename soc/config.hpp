@@ -152,8 +152,15 @@ enum class PayloadMode : std::uint8_t {
     full,         ///< reads and writes move bytes through simulated memory
 };
 
+/// Two timing fidelities of one model; fast.hpp says what `fast` gives up.
+enum class Fidelity : std::uint8_t {
+    exact,  ///< each shared resource is arbitrated at the cycle in which a request reaches it
+    fast,   ///< resources keep calendars; a transaction reserves its whole way when it is issued
+};
+
 struct SocConfig {
     std::uint64_t seed = 1;
+    Fidelity fidelity = Fidelity::exact;
     ClockPeriod clock;  ///< system clock
     CrossbarParams interconnect;
     MemoryParams memory;

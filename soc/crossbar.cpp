@@ -19,7 +19,7 @@ Crossbar::Crossbar(const sc_core::sc_module_name& module_name, const std::string
       response_latency_(clock * params.response_latency) {
     agenda_.add_component(*this);
     for (const std::string& source : initiators) {
-        auto way = std::make_unique<Return>();
+        auto way = std::make_unique<Return>(*this);
         const auto number = static_cast<unsigned>(returns_.size());
         way->port = std::make_unique<TargetPort>(systemc_name("from_" + source), *this, number);
         returns_.push_back(std::move(way));
@@ -56,8 +56,8 @@ const Crossbar::Range* Crossbar::find(std::uint64_t address, std::uint64_t size)
 
 void Crossbar::map_rest(unsigned target) { rest_ = {0, low_mask(52), target}; }
 
-SimTime Crossbar::occupancy(const Transaction& transaction, bool carries_data) const {
-    const std::uint64_t beats = carries_data ? (transaction.size() + params_.width_bytes - 1) / params_.width_bytes : 0;
+SimTime Crossbar::occupancy(std::uint32_t size, bool carries_data) const {
+    const std::uint64_t beats = carries_data ? (size + params_.width_bytes - 1) / params_.width_bytes : 0;
     return clock_ * Cycles{params_.header.count + beats};
 }
 
@@ -66,6 +66,10 @@ bool Crossbar::on_request(unsigned port, Transaction& transaction) {
     const Range* range = find(transaction.address(), transaction.size());
     if (range == nullptr) {
         refuse(transaction);
+        return true;
+    }
+    if (planned_memory_ != nullptr && range->target == planned_target_) {
+        go_planned(*returns_[port], transaction);
         return true;
     }
     Layer& layer = *layers_[range->target];
@@ -88,7 +92,7 @@ void Crossbar::choose(Layer& layer) {
     if (layer.waiting.size() > 1) first = std::min_element(layer.waiting.begin(), layer.waiting.end(), goes_before);
     Transaction& chosen = **first;
     layer.waiting.erase(first);
-    layer.free = agenda_.now() + occupancy(chosen, chosen.write());
+    layer.free = agenda_.now() + occupancy(chosen.size(), chosen.write());
     chosen.step.bind(&layer, &Crossbar::deliver_step);
     agenda_.schedule(chosen.step, agenda_.now() + request_latency_, Phase::arrive, *this);
     if (!layer.waiting.empty()) agenda_.schedule(layer.decide, layer.free, Phase::decide, *this);
@@ -124,10 +128,76 @@ void Crossbar::on_response(unsigned, Transaction& transaction) {
 void Crossbar::send_back(Transaction& transaction) {
     const std::uint16_t port = transaction.pop_route();
     Return& way = *returns_[port];
-    const SimTime start = std::max(agenda_.now(), way.free);
-    way.free = start + occupancy(transaction, !transaction.write() && transaction.ok());
+    const SimTime length = occupancy(transaction.size(), !transaction.write() && transaction.ok());
+    SimTime start = std::max(agenda_.now(), way.free);
+    if (planned_memory_ != nullptr) {
+        start = way.calendar.reserve(agenda_.now(), agenda_.now(), length);
+    } else {
+        way.free = start + length;
+    }
     transaction.step.bind(way.port.get(), &Crossbar::return_step);
     agenda_.schedule(transaction.step, start + response_latency_, Phase::arrive, *this);
+}
+
+void Crossbar::plan_ahead(Memory& memory, unsigned target) {
+    planned_memory_ = &memory;
+    planned_target_ = target;
+}
+
+bool Crossbar::Return::leads_to_memory(std::uint64_t address, std::uint64_t size) const {
+    const Range* range = owner.find(address, size);
+    return range != nullptr && owner.planned_memory_ != nullptr && range->target == owner.planned_target_;
+}
+
+bool Crossbar::Return::plan(PlannedAccess& access) {
+    if (!leads_to_memory(access.address, access.size)) return false;
+    access.accepted = access.at;
+    owner.reserve(*this, access);
+    return true;
+}
+
+/// Layer, memory, and the way back, as a transaction passes them in `exact` if it meets nobody of a higher priority.
+void Crossbar::reserve(Return& way, PlannedAccess& access) {
+    const SimTime now = access.now;
+    Layer& layer = *layers_[planned_target_];
+    const SimTime passed = layer.calendar.reserve(now, access.at, occupancy(access.size, access.write));
+    access.served = planned_memory_->reserve(passed + request_latency_, access.address, access.size);
+    access.answered = access.served + planned_memory_->latency();
+    access.charge(Part::memory, access.answered);
+    access.at = way.calendar.reserve(now, access.answered, occupancy(access.size, !access.write)) + response_latency_;
+    access.charge(Part::response, access.at);
+}
+
+/// A transaction that its initiator sent step by step: reserved from here on; bytes move when memory begins with it.
+void Crossbar::go_planned(Return& way, Transaction& transaction) {
+    PlannedAccess access;
+    access.now = agenda_.now();
+    access.at = access.now;
+    access.address = transaction.address();
+    access.size = transaction.size();
+    access.write = transaction.write();
+    reserve(way, access);
+    transaction.since = access.at;
+    if (transaction.moves_data()) {
+        transaction.step.bind(this, &Crossbar::planned_memory_step);
+        agenda_.schedule(transaction.step, access.served, Phase::arrive, *this);
+        return;
+    }
+    transaction.pop_route();
+    planned_memory_->access(transaction);
+    transaction.ledger.charge(Part::memory, access.answered);
+    transaction.step.bind(way.port.get(), &Crossbar::return_step);
+    agenda_.schedule(transaction.step, access.at, Phase::arrive, *this);
+}
+
+void Crossbar::planned_memory_step(void* owner, AgendaEntry& entry) {
+    auto& crossbar = *static_cast<Crossbar*>(owner);
+    Transaction& transaction = Transaction::of_step(entry);
+    Return& way = *crossbar.returns_[transaction.pop_route()];
+    crossbar.planned_memory_->access(transaction);
+    transaction.ledger.charge(Part::memory, crossbar.agenda_.now() + crossbar.planned_memory_->latency());
+    transaction.step.bind(way.port.get(), &Crossbar::return_step);
+    crossbar.agenda_.schedule(transaction.step, transaction.since, Phase::arrive, crossbar);
 }
 
 void Crossbar::return_step(void* owner, AgendaEntry& entry) {

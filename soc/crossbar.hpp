@@ -11,7 +11,10 @@
 #include <vector>
 
 #include "soc/agenda.hpp"
+#include "soc/calendar.hpp"
 #include "soc/config.hpp"
+#include "soc/fast.hpp"
+#include "soc/memory.hpp"
 #include "soc/ports.hpp"
 
 namespace xlate::soc {
@@ -31,6 +34,11 @@ public:
     /// What no range covers leads to `target`, instead of being refused.
     void map_rest(unsigned target);
 
+    /// From now on accesses to `memory`, which is target number `target`, are reserved ahead (`fast`).
+    void plan_ahead(Memory& memory, unsigned target);
+    /// The way from an initiator to that memory. Good for as long as this is there.
+    PlannedWay& way_of(std::size_t initiator) { return *returns_[initiator]; }
+
 private:
     struct Range {
         std::uint64_t base;
@@ -45,12 +53,19 @@ private:
         std::vector<Transaction*> waiting;
         std::vector<Transaction*> at_door;  ///< passed, and the target is busy; oldest first
         SimTime free;
+        Calendar calendar;
         AgendaEntry decide;
     };
     /// Way back to one initiator.
-    struct Return {
+    struct Return final : PlannedWay {
+        explicit Return(Crossbar& crossbar) : owner(crossbar) {}
+        bool plan(PlannedAccess& access) override;
+        bool leads_to_memory(std::uint64_t address, std::uint64_t size) const override;
+
+        Crossbar& owner;
         std::unique_ptr<TargetPort> port;
         SimTime free;
+        Calendar calendar;
     };
 
     bool on_request(unsigned port, Transaction& transaction) override;
@@ -59,7 +74,10 @@ private:
     unsigned on_debug(unsigned port, tlm::tlm_generic_payload& payload) override;
 
     const Range* find(std::uint64_t address, std::uint64_t size) const;
-    SimTime occupancy(const Transaction& transaction, bool carries_data) const;
+    SimTime occupancy(std::uint32_t size, bool carries_data) const;
+    void reserve(Return& way, PlannedAccess& access);
+    void go_planned(Return& way, Transaction& transaction);
+    static void planned_memory_step(void* owner, AgendaEntry& entry);
     void choose(Layer& layer);
     void deliver(Layer& layer, Transaction& transaction);
     void refuse(Transaction& transaction);
@@ -77,6 +95,8 @@ private:
     Range rest_{1, 0, 0};        ///< of map_rest, none at first
     std::vector<std::unique_ptr<Layer>> layers_;
     std::vector<std::unique_ptr<Return>> returns_;
+    Memory* planned_memory_ = nullptr;
+    unsigned planned_target_ = 0;
 };
 
 }  // namespace xlate::soc

@@ -41,21 +41,49 @@ void DmaMaster::submit(Iova iova, std::uint64_t size, bool write, std::function<
     consider();
 }
 
-bool DmaMaster::idle() const { return in_flight_ == 0 && jobs_.empty() && !pattern_left(); }
+bool DmaMaster::idle() const {
+    return in_flight_ == planned_.size() && (planned_.empty() || planned_.last_due() <= context_.agenda.now()) &&
+           jobs_.empty() && !pattern_left();
+}
 
 MasterStats DmaMaster::stats() const {
     MasterStats result = stats_;
-    result.in_flight = in_flight_;
+    result.in_flight = in_flight_ - planned_.size();  // those are counted as what they will be
     return result;
+}
+
+/// What was planned and is back by now is not in flight any more.
+void DmaMaster::reclaim() {
+    while (!planned_.empty() && planned_.first_due() <= context_.agenda.now()) {
+        planned_.take_first();
+        --in_flight_;
+    }
+}
+
+/// When the next may be issued, as far as it is known; kTimeNever: when somebody comes back.
+SimTime DmaMaster::when_possible() const {
+    const SimTime wanted = std::max(context_.agenda.now(), next_issue_);
+    if (in_flight_ < traffic_.outstanding) return wanted;
+    return planned_.empty() ? kTimeNever : std::max(wanted, planned_.first_due());
 }
 
 /// Something may have become possible: looks at it in phase `arrive`, so that all masters' requests of an instant
 /// are there before anybody chooses among them.
 void DmaMaster::consider() {
-    if (issue_.scheduled() || at_port_ != nullptr || in_flight_ >= traffic_.outstanding) return;
+    if (at_port_ != nullptr || issuing_) return;
+    reclaim();
     const bool job_left = std::any_of(jobs_.begin(), jobs_.end(), [](const Job& job) { return job.left > 0; });
-    if (!job_left && !pattern_left()) return;
-    context_.agenda.schedule(issue_, std::max(context_.agenda.now(), next_issue_), Phase::arrive, *this);
+    SimTime at = kTimeNever;
+    if (job_left || pattern_left()) {
+        at = when_possible();
+    } else if (!planned_.empty()) {
+        at = planned_.last_due();  // nothing happens then but that it is over
+    }
+    if (issue_.scheduled()) {
+        if (issue_.time() <= at) return;
+        context_.agenda.cancel(issue_);
+    }
+    if (at != kTimeNever) context_.agenda.schedule(issue_, at, Phase::arrive, *this);
 }
 
 Transaction& DmaMaster::make(std::uint64_t address, std::uint32_t size, bool write) {
@@ -78,41 +106,113 @@ Transaction& DmaMaster::make(std::uint64_t address, std::uint32_t size, bool wri
 }
 
 void DmaMaster::issue() {
-    const SimTime now = context_.agenda.now();
     const auto waiting = std::find_if(jobs_.begin(), jobs_.end(), [](const Job& job) { return job.left > 0; });
-    Transaction* made = nullptr;
     if (waiting != jobs_.end()) {
-        Job& job = *waiting;
-        const std::uint64_t to_page_end = 4096 - (job.next & 4095);
-        const auto size =
-            static_cast<std::uint32_t>(std::min({job.left, to_page_end, std::uint64_t{traffic_.size_bytes}}));
-        made = &make(job.next, size, job.write);
-        made->holder_data = &job;
-        job.next += size;
-        job.left -= size;
-        ++job.unfinished;
+        reclaim();
+        if (in_flight_ < traffic_.outstanding) issue_job(*waiting);
+    } else if (way_ != nullptr) {
+        issue_ahead();
     } else {
-        const Ratio share = traffic_.read_share;
-        const bool always = share.numerator == share.denominator;
-        const bool read = always || (share.numerator != 0 && mix_.chance(share.numerator, share.denominator));
-        made = &make(pattern_.next(), traffic_.size_bytes, !read);
-        ++issued_by_pattern_;
+        issue_pattern();
     }
-    if (stats_.issued == 0) stats_.first_issue = now;
+    consider();
+}
+
+void DmaMaster::issue_job(Job& job) {
+    const std::uint64_t to_page_end = 4096 - (job.next & 4095);
+    const auto size = static_cast<std::uint32_t>(std::min({job.left, to_page_end, std::uint64_t{traffic_.size_bytes}}));
+    Transaction& made = make(job.next, size, job.write);
+    made.holder_data = &job;
+    job.next += size;
+    job.left -= size;
+    ++job.unfinished;
+    count_issue(context_.agenda.now());
+    send(made);
+}
+
+bool DmaMaster::next_is_read() {
+    const Ratio share = traffic_.read_share;
+    return share.numerator == share.denominator ||
+           (share.numerator != 0 && mix_.chance(share.numerator, share.denominator));
+}
+
+void DmaMaster::issue_pattern() {
+    const bool read = next_is_read();
+    Transaction& made = make(pattern_.next(), traffic_.size_bytes, !read);
+    ++issued_by_pattern_;
+    count_issue(context_.agenda.now());
+    send(made);
+}
+
+void DmaMaster::count_issue(SimTime at) {
+    if (stats_.issued == 0) stats_.first_issue = at;
     ++stats_.issued;
     ++in_flight_;
-    next_issue_ = now + traffic_.interval;
+    next_issue_ = at + traffic_.interval;
     if (++in_burst_ >= traffic_.burst) {
         in_burst_ = 0;
         next_issue_ += traffic_.burst_gap;
     }
+}
+
+void DmaMaster::send(Transaction& transaction) {
     if (port.free()) {
-        made->ledger.charge(Part::issue, now);
-        port.send(*made);
+        transaction.ledger.charge(Part::issue, context_.agenda.now());
+        port.send(transaction);
     } else {
-        at_port_ = made;
+        at_port_ = &transaction;
     }
-    consider();
+}
+
+/// One after the other, for as long as nobody else has anything to do before the next.
+void DmaMaster::issue_ahead() {
+    issuing_ = true;
+    for (;;) {
+        reclaim();
+        if (!pattern_left() || in_flight_ >= traffic_.outstanding) break;
+        const bool read = next_is_read();
+        const std::uint64_t address = pattern_.next();
+        ++issued_by_pattern_;
+        if (!plan(address, !read)) {
+            Transaction& made = make(address, traffic_.size_bytes, !read);
+            count_issue(context_.agenda.now());
+            send(made);
+        }
+        if (at_port_ != nullptr || !pattern_left()) break;
+        const SimTime next = when_possible();
+        if (next == kTimeNever || (next > context_.agenda.now() && !context_.agenda.go_on_at(next))) break;
+    }
+    issuing_ = false;
+}
+
+bool DmaMaster::plan(std::uint64_t address, bool write) {
+    if (payload_ == PayloadMode::full) return false;
+    const SimTime now = context_.agenda.now();
+    PlannedAccess access;
+    access.stream = stream_;
+    if (traffic_.substream) access.substream = SubstreamId{*traffic_.substream};
+    access.address = address;
+    access.size = traffic_.size_bytes;
+    access.write = write;
+    access.privileged = traffic_.privileged;
+    access.now = now;
+    access.at = now;
+    access.charged = now;
+    access.parts = &stats_.parts_fs;
+    if (!way_->plan(access)) return false;
+    const std::uint64_t number = stats_.issued;
+    count_issue(now);
+    next_issue_ = std::max(next_issue_, access.accepted);
+    ++(write ? stats_.writes : stats_.reads);
+    stats_.bytes += access.size;
+    stats_.latency.add(access.at - now);
+    stats_.last_completion = std::max(stats_.last_completion, access.at);
+    context_.stream.add(access.at, *this, EventStream::Kind::completion, address);
+    if (context_.trace != nullptr) {
+        context_.trace->transaction(stats_.device, number, address, write, now, access.at, false);
+    }
+    planned_.add(access.at, {});
+    return true;
 }
 
 void DmaMaster::on_accepted(unsigned) {
@@ -124,9 +224,9 @@ void DmaMaster::on_accepted(unsigned) {
     consider();
 }
 
-void DmaMaster::on_response(unsigned, Transaction& transaction) {
-    const SimTime now = context_.agenda.now();
-    transaction.ledger.charge(Part::response, now);
+/// Its account is closed: the transaction ends at `at`.
+void DmaMaster::completed(Transaction& transaction, SimTime at) {
+    transaction.ledger.charge(Part::response, at);
     const Ledger& ledger = transaction.ledger;
     const bool ok = transaction.ok();
     const bool write = transaction.write();
@@ -139,12 +239,27 @@ void DmaMaster::on_response(unsigned, Transaction& transaction) {
     }
     stats_.latency.add(ledger.elapsed());
     for (std::size_t i = 0; i < kParts; ++i) stats_.parts_fs[i] += ledger.fs(static_cast<Part>(i));
-    stats_.last_completion = now;
-    context_.stream.add(now, *this, ok ? EventStream::Kind::completion : EventStream::Kind::fault, transaction.iova);
+    stats_.last_completion = std::max(stats_.last_completion, at);
+    context_.stream.add(at, *this, ok ? EventStream::Kind::completion : EventStream::Kind::fault, transaction.iova);
     if (context_.trace != nullptr) {
-        context_.trace->transaction(stats_.device, transaction.number, transaction.iova, write, ledger.started(), now,
+        context_.trace->transaction(stats_.device, transaction.number, transaction.iova, write, ledger.started(), at,
                                     !ok);
     }
+}
+
+bool DmaMaster::will_return(Transaction& transaction, SimTime at) {
+    if (transaction.holder_data != nullptr) return false;
+    completed(transaction, at);
+    context_.pool.give_back(transaction);
+    planned_.add(at, {});
+    consider();
+    return true;
+}
+
+void DmaMaster::on_response(unsigned, Transaction& transaction) {
+    const SimTime now = context_.agenda.now();
+    completed(transaction, now);
+    const bool ok = transaction.ok();
     --in_flight_;
     auto* job = static_cast<Job*>(transaction.holder_data);
     context_.pool.give_back(transaction);

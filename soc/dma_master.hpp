@@ -14,8 +14,10 @@
 #include "base/random.hpp"
 #include "soc/address_pattern.hpp"
 #include "soc/agenda.hpp"
+#include "soc/calendar.hpp"
 #include "soc/config.hpp"
 #include "soc/event_stream.hpp"
+#include "soc/fast.hpp"
 #include "soc/ports.hpp"
 #include "soc/stats.hpp"
 #include "soc/trace.hpp"
@@ -29,7 +31,7 @@ public:
     virtual void on_fault(const std::string& device, const Transaction& transaction) = 0;
 };
 
-class DmaMaster final : public sc_core::sc_module, public Component, public Initiator {
+class DmaMaster final : public sc_core::sc_module, public Component, public Initiator, public PlannedClient {
 public:
     struct Context {
         Agenda& agenda;
@@ -43,6 +45,9 @@ public:
 
     /// What its transactions carry: wired by hardware.
     void set_stream(StreamId stream) { stream_ = stream; }
+    /// `fast`: its own traffic goes by `way` where that can be planned.
+    void plan_ahead(PlannedWay& way) { way_ = &way; }
+    bool will_return(Transaction& transaction, SimTime at) override;
 
     /// The configured traffic over `regions`, from now on. A master that runs already gets the new regions and goes on.
     void start(std::vector<DmaRegion> regions);
@@ -72,6 +77,16 @@ private:
     void on_response(unsigned, Transaction& transaction) override;
 
     void issue();
+    void issue_job(Job& job);
+    void issue_pattern();
+    void issue_ahead();
+    bool plan(std::uint64_t address, bool write);
+    bool next_is_read();
+    void count_issue(SimTime at);
+    void send(Transaction& transaction);
+    void completed(Transaction& transaction, SimTime at);
+    void reclaim();
+    SimTime when_possible() const;
     void consider();
     bool pattern_left() const { return running_ && issued_by_pattern_ < traffic_.transfers; }
     Transaction& make(std::uint64_t address, std::uint32_t size, bool write);
@@ -89,6 +104,12 @@ private:
     std::uint32_t in_flight_ = 0;
     SimTime next_issue_;
     AgendaEntry issue_;
+
+    // `fast`.
+    struct Nothing {};
+    PlannedWay* way_ = nullptr;
+    DueList<Nothing> planned_;        ///< completions to come of what counts in in_flight_
+    bool issuing_ = false;            ///< in issue_ahead(), which looks itself at what comes next
     Transaction* at_port_ = nullptr;  ///< made, and the port was not free
     std::deque<Job> jobs_;            ///< oldest first; finished ones leave from the front
     MasterStats stats_;

@@ -40,13 +40,27 @@ bool Memory::on_request(unsigned, Transaction& transaction) {
     return true;
 }
 
+/// How long an access keeps the channel.
+SimTime Memory::transfer_time(std::uint32_t size) {
+    if (params_.bandwidth_bytes_per_s == 0) return {};
+    if (size != transfer_bytes_) {
+        const std::uint64_t byte_seconds = size * kFsPerSecond;  // at most 4096 bytes: no overflow
+        transfer_bytes_ = size;
+        transfer_time_ = {(byte_seconds + params_.bandwidth_bytes_per_s - 1) / params_.bandwidth_bytes_per_s};
+    }
+    return transfer_time_;
+}
+
+SimTime Memory::reserve(SimTime arrives, std::uint64_t address, std::uint32_t size) {
+    SimTime& bank_free = bank_free_[bank_of(address)];
+    const SimTime start = channel_.reserve(agenda_.now(), std::max(arrives, bank_free), transfer_time(size));
+    bank_free = start + params_.bank_busy;
+    return start;
+}
+
 void Memory::start(Transaction& transaction) {
     const SimTime now = agenda_.now();
-    if (params_.bandwidth_bytes_per_s != 0) {
-        const std::uint64_t byte_seconds = transaction.size() * kFsPerSecond;  // at most 4096 bytes: no overflow
-        channel_free_ =
-            now + SimTime{(byte_seconds + params_.bandwidth_bytes_per_s - 1) / params_.bandwidth_bytes_per_s};
-    }
+    if (params_.bandwidth_bytes_per_s != 0) channel_free_ = now + transfer_time(transaction.size());
     bank_free_[bank_of(transaction.address())] = now + params_.bank_busy;
     access(transaction);
     transaction.step.bind(this, &Memory::finish);

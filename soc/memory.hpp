@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "soc/agenda.hpp"
+#include "soc/calendar.hpp"
 #include "soc/config.hpp"
 #include "soc/physical_memory.hpp"
 #include "soc/ports.hpp"
@@ -23,6 +24,14 @@ public:
 
     TargetPort port;
 
+    /// `fast`: an access that arrives at `arrives` is reserved. Returns when it begins; its answer comes latency()
+    /// later.
+    SimTime reserve(SimTime arrives, std::uint64_t address, std::uint32_t size);
+    SimTime latency() const { return params_.latency; }
+    /// Moves the transaction's bytes, now, and sets its response.
+    void access(Transaction& transaction);
+    const PhysicalMemory& bytes() const { return bytes_; }
+
 private:
     bool on_request(unsigned port_number, Transaction& transaction) override;
     unsigned on_debug(unsigned port_number, tlm::tlm_generic_payload& payload) override;
@@ -32,7 +41,7 @@ private:
     void start(Transaction& transaction);
     void decide();
     static void finish(void* owner, AgendaEntry& entry);
-    void access(Transaction& transaction);
+    SimTime transfer_time(std::uint32_t size);
 
     Agenda& agenda_;
     const MemoryParams params_;
@@ -41,6 +50,9 @@ private:
     std::vector<SimTime> bank_free_;
     std::vector<Transaction*> waiting_;  ///< oldest first
     AgendaEntry decide_;
+    Calendar channel_;                  ///< `fast`
+    std::uint32_t transfer_bytes_ = 0;  ///< of the last call of transfer_time(),
+    SimTime transfer_time_;             ///< and what it gave
 };
 
 }  // namespace xlate::soc

@@ -127,6 +127,32 @@ void Soc::Parts::build() {
         crossbar->map_rest(0);
     }
     for (const firmware::MemoryRange& range : bytes.ranges()) crossbar->map(range.base, range.size, 0);
+    if (config.fidelity == Fidelity::fast) plan_ahead(initiators.ports);
+}
+
+/// `initiators`: the crossbar's, in its order.
+void Soc::Parts::plan_ahead(const std::vector<InitiatorPort*>& initiators) {
+    crossbar->plan_ahead(*memory, 0);
+    const auto way_of = [&](const InitiatorPort& port) {
+        const auto at = std::find(initiators.begin(), initiators.end(), &port);
+        return at == initiators.end() ? nullptr : &crossbar->way_of(static_cast<std::size_t>(at - initiators.begin()));
+    };
+    for (const auto& iommu : iommus) {
+        std::vector<PlannedWay*> ways;
+        for (std::size_t i = 0; i < iommu->bus_ports(); ++i) ways.push_back(way_of(iommu->bus_port(i).port));
+        iommu->plan_ahead(ways, bytes);
+    }
+    for (std::size_t i = 0; i < masters.size(); ++i) {
+        if (wiring.pcie_of[i]) continue;
+        const Attachment& attachment = wiring.masters[i];
+        if (!attachment.iommu) {
+            masters[i]->plan_ahead(*way_of(masters[i]->port));
+            continue;
+        }
+        Tbu& tbu = iommus[*attachment.iommu]->tbu(wiring.tbu_of[i]);
+        masters[i]->plan_ahead(tbu);
+        tbu.serve(*masters[i]);
+    }
 }
 
 Outcome Soc::Parts::run() {

@@ -53,6 +53,7 @@ struct Soc::Parts : FaultListener {
 
 private:
     void build();
+    void plan_ahead(const std::vector<InitiatorPort*>& initiators);
     const IommuParams& params_of(const IommuSite& site) const;
 };
 

@@ -87,6 +87,7 @@ SmmuDevice::SmmuDevice(const sc_core::sc_module_name& module_name, const Context
         });
     }
     ack_.bind<&SmmuDevice::ack>(this);
+    planned_back_.bind<&SmmuDevice::check_sync>(this);
     smmu_.reset();
     smmu_.add_sink(*this);
 }
@@ -121,7 +122,14 @@ void SmmuDevice::returned(std::uint16_t tag, Transaction& transaction) {
     tbus_[tag & 0x3FFFU]->returned(transaction);
 }
 
-void SmmuDevice::charge(TranslationJob& job, Part part) { job.transaction->ledger.charge(part, agenda().now()); }
+void SmmuDevice::charge(TranslationJob& job, Part part) { job.transaction->ledger.charge(part, job.time(agenda())); }
+
+void SmmuDevice::plan_ahead(const std::vector<PlannedWay*>& ways, const PhysicalMemory& bytes) {
+    fast_ = true;
+    for (Station* station : {&config_, &tlb_, &ipa_, &walk_cache_, &cycle_}) station->keep_calendars();
+    for (std::size_t i = 0; i < ports_.size(); ++i) ports_[i]->plan_ahead(*ways[i], bytes);
+    for (const auto& tbu : tbus_) tbu->plan_ahead();
+}
 
 // Registers.
 
@@ -197,6 +205,7 @@ void SmmuDevice::translate(TranslationJob& job) { xlate_slots_.take(job, &go<&Sm
 
 void SmmuDevice::send_link(TranslationJob& job) {
     charge(job, Part::iommu_queue);
+    job.ahead = runs_ahead();
     job.tbu->link_to_tcu().enter(job, clock_ * Cycles{1}, &go<&SmmuDevice::cross_link>);
 }
 
@@ -303,9 +312,10 @@ void SmmuDevice::looked_up(TranslationJob& job) {
 /// A walk slot has been taken. The step for which it was needed is still the engine's last one.
 void SmmuDevice::start_walk(TranslationJob& job) {
     charge(job, Part::iommu_queue);
+    job.ahead = runs_ahead();
     job.walking = true;
     job.fetched = false;
-    job.walk_start = agenda().now();
+    job.walk_start = job.time(agenda());
     ++counts_.walks;
     resumed_walk(job);
 }
@@ -349,6 +359,7 @@ void SmmuDevice::fetch(TranslationJob& job) {
 
 void SmmuDevice::fetched(TranslationJob& job) {
     charge(job, job.part);
+    job.ahead = runs_ahead();
     if (job.walking) {
         cycle_.enter(job, clock_ * Cycles{1}, &go<&SmmuDevice::looked_up>);
     } else {
@@ -358,12 +369,12 @@ void SmmuDevice::fetched(TranslationJob& job) {
 
 void SmmuDevice::end_walk(TranslationJob& job) {
     job.walking = false;
-    const SimTime now = agenda().now();
+    const SimTime now = job.time(agenda());
     counts_.walk.add(now - job.walk_start);
     if (context_.trace != nullptr) {
         context_.trace->span(component_name(), "walk", job.walk_start, now, job.transaction->iova);
     }
-    walk_slots_.give();
+    walk_slots_.give(now);
 }
 
 void SmmuDevice::finish(TranslationJob& job, const iommu::Result& result) {
@@ -378,12 +389,14 @@ void SmmuDevice::finish(TranslationJob& job, const iommu::Result& result) {
 
 void SmmuDevice::send_back(TranslationJob& job) {
     const Cycles rest{params_.tbu.link_from_tcu.count - 1};
+    job.ahead = false;  // what the TBU learns, it learns when the answer is there
     wait_for(agenda(), *this, job, clock_ * rest, &go<&SmmuDevice::arrived_back>);
 }
 
 void SmmuDevice::arrived_back(TranslationJob& job) {
     charge(job, Part::link);
     xlate_slots_.give();
+    job.ahead = runs_ahead();
     job.tbu->answered(job);
 }
 
@@ -421,6 +434,7 @@ void SmmuDevice::after_engine() {
         TranslationJob& job = **at;
         stalled_.erase(at);
         charge(job, Part::stall);
+        job.ahead = runs_ahead();
         enter_flight(job);
         run(job);
     }
@@ -466,6 +480,7 @@ void SmmuDevice::step_commands() {
             context_.stream.add(agenda().now(), *this, EventStream::Kind::command, step.opcode);
             syncing_ = true;
             sync_start_ = agenda().now();
+            sync_not_before_ = last_planned_;
             generation_ = !generation_;
             check_sync();
             return;
@@ -482,6 +497,10 @@ void SmmuDevice::command_fetched() {
 
 void SmmuDevice::check_sync() {
     if (messages_out_ != 0 || in_flight_[generation_ ? 0 : 1] != 0) return;
+    if (sync_not_before_ > agenda().now()) {
+        if (!planned_back_.scheduled()) agenda().schedule(planned_back_, sync_not_before_, Phase::arrive, *this);
+        return;
+    }
     syncing_ = false;
     const SimTime now = agenda().now();
     counts_.sync.add(now - sync_start_);

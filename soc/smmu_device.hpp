@@ -71,6 +71,16 @@ public:
     void enter_flight(TranslationJob& job);
     void leave_flight(bool generation);
 
+    /// `fast`: bus ports and TBUs keep calendars from now on. `ways`: one for each bus port.
+    void plan_ahead(const std::vector<PlannedWay*>& ways, const PhysicalMemory& bytes);
+    /// Whether translations may run ahead of the agenda: nothing is under way that could change what they find.
+    bool runs_ahead() const {
+        return fast_ && !commands_.running && !outputs_.running && messages_out_ == 0 && !syncing_ &&
+               !ack_.scheduled() && enabled();
+    }
+    /// A transaction that is planned leaves the flight at `at`.
+    void will_leave_flight(SimTime at) { last_planned_ = std::max(last_planned_, at); }
+
 private:
     template <void (SmmuDevice::*Step)(TranslationJob&)>
     static void go(Visitor& visitor);
@@ -158,6 +168,11 @@ private:
     bool generation_ = false;
     bool syncing_ = false;
     SimTime sync_start_;
+
+    bool fast_ = false;
+    SimTime last_planned_;      ///< when the last planned transaction will be back
+    SimTime sync_not_before_;   ///< that, when the SYNC began
+    AgendaEntry planned_back_;  ///< then
 
     IommuStats counts_;  ///< those that are counted here
 };

@@ -1,8 +1,12 @@
 // Shared resources of hardware: how many at once, and how long each. Contention comes from nowhere else.
 #pragma once
 
+#include <algorithm>
+#include <vector>
+
 #include "base/error.hpp"
 #include "soc/agenda.hpp"
+#include "soc/calendar.hpp"
 
 namespace xlate::soc {
 
@@ -21,6 +25,24 @@ struct Visitor {
     SimTime stay;
     Station* station = nullptr;  ///< where it stays now
     bool passing = false;        ///< see Station::pass
+    bool ahead = false;          ///< `fast`: goes on at once, by its own clock
+    SimTime at;                  ///< that clock; behind the agenda's: it means nothing
+
+    SimTime time(const Agenda& agenda) const { return std::max(at, agenda.now()); }
+    /// Calls `then` at its time: now if it runs ahead, else from the agenda.
+    void go_on(Agenda& agenda, const Component& component, Next then) {
+        if (ahead) {
+            then(*this);
+        } else {
+            come_back(agenda, component, then);
+        }
+    }
+    /// Calls `then` from the agenda at its time, so that all others have come as far.
+    void come_back(Agenda& agenda, const Component& component, Next then) {
+        next = then;
+        station = nullptr;
+        agenda.schedule(entry, time(agenda), Phase::arrive, component);
+    }
 
 private:
     static void fire(Visitor& visitor);
@@ -48,24 +70,37 @@ private:
 
 /// Goes on after `delay`, without a resource.
 inline void wait_for(Agenda& agenda, const Component& component, Visitor& visitor, SimTime delay, Visitor::Next next) {
-    if (delay.fs == 0) {
+    if (delay.fs == 0 && visitor.at <= agenda.now()) {
         next(visitor);
         return;
     }
-    visitor.next = next;
-    visitor.station = nullptr;
-    agenda.schedule_after(visitor.entry, delay, Phase::arrive, component);
+    visitor.at = visitor.time(agenda) + delay;
+    visitor.go_on(agenda, component, next);
 }
 
 /// `slots` visitors at once; each stays for as long as it says; then its `next` is called.
+/// With calendars (`fast`) a stay is reserved when it is asked for; without, the queue moves on when a stay ends.
 class Station {
 public:
     Station(Agenda& agenda, const Component& component, unsigned slots)
         : agenda_(agenda), component_(component), free_(slots) {}
 
+    /// From now on with calendars. Before anybody has entered.
+    void keep_calendars() { calendars_.resize(free_); }
+    /// The end of a stay from `at` on, or from when there is a slot. With calendars only.
+    SimTime reserve(SimTime at, SimTime stay) {
+        if (calendars_.size() == 1) return calendars_[0].reserve(agenda_.now(), at, stay) + stay;
+        return reserve_any(at, stay) + stay;
+    }
+
     void enter(Visitor& visitor, SimTime stay, Visitor::Next next) {
         if (stay.fs == 0) {
             next(visitor);
+            return;
+        }
+        if (!calendars_.empty()) {
+            visitor.at = reserve(visitor.time(agenda_), stay);
+            visitor.go_on(agenda_, component_, next);
             return;
         }
         visitor.next = next;
@@ -81,6 +116,11 @@ public:
 
     /// Needs a slot, but for no time (a fill). What enters in the same instant goes first.
     void pass(Visitor& visitor, Visitor::Next next) {
+        if (!calendars_.empty()) {
+            visitor.at = reserve(visitor.time(agenda_), SimTime{});
+            visitor.go_on(agenda_, component_, next);
+            return;
+        }
         visitor.next = next;
         visitor.stay = SimTime{};
         visitor.station = this;
@@ -107,10 +147,25 @@ private:
         agenda_.schedule_after(visitor.entry, visitor.stay, Phase::arrive, component_);
     }
 
+    /// The slot that is free soonest after `at`; the first such.
+    SimTime reserve_any(SimTime at, SimTime stay) {
+        SimTime best = kTimeNever;
+        Calendar* chosen = nullptr;
+        for (Calendar& slot : calendars_) {
+            const SimTime start = slot.first_free(agenda_.now(), at);
+            if (start >= best) continue;
+            best = start;
+            chosen = &slot;
+            if (start == at) break;
+        }
+        return chosen->reserve(agenda_.now(), at, stay);
+    }
+
     Agenda& agenda_;
     const Component& component_;
     unsigned free_;
     VisitorQueue queue_;
+    std::vector<Calendar> calendars_;  ///< one a slot
 };
 
 inline void Visitor::fire(Visitor& visitor) {
@@ -139,13 +194,16 @@ public:
         visitor.station = nullptr;
         queue_.push(visitor);
     }
-    void give() {
+    void give(SimTime at) {
         if (queue_.empty()) {
             ++free_;
             return;
         }
-        agenda_.schedule(queue_.pop().entry, agenda_.now(), Phase::arrive, component_);
+        Visitor& visitor = queue_.pop();
+        visitor.at = std::max(visitor.time(agenda_), at);
+        agenda_.schedule(visitor.entry, visitor.at, Phase::arrive, component_);
     }
+    void give() { give(agenda_.now()); }
 
 private:
     Agenda& agenda_;

@@ -42,6 +42,7 @@ Tbu::Tbu(SmmuDevice& device, const std::string& name, unsigned number, const Tbu
       link_to_tcu_(device.agenda(), device, 1),
       link_from_tcu_(device.agenda(), device, 1),
       beats_free_(params.write_buffer_beats) {
+    door_.bind<&Tbu::look_at_door>(this);
     for (std::uint32_t i = 0; i < params.xlate_slots; ++i) {
         jobs_.push_back(std::make_unique<TranslationJob>());
         jobs_.back()->tbu = this;
@@ -50,7 +51,7 @@ Tbu::Tbu(SmmuDevice& device, const std::string& name, unsigned number, const Tbu
     }
 }
 
-void Tbu::charge(TranslationJob& job, Part part) { job.transaction->ledger.charge(part, device_.agenda().now()); }
+void Tbu::charge(TranslationJob& job, Part part) { job.transaction->ledger.charge(part, job.time(device_.agenda())); }
 
 std::uint32_t Tbu::beats(const Transaction& transaction) const {
     if (!transaction.write()) return 0;
@@ -64,8 +65,10 @@ bool Tbu::has_room(const Transaction& transaction) const {
 }
 
 bool Tbu::on_request(unsigned, Transaction& transaction) {
+    if (!leaving_.empty()) reclaim(device_.agenda().now());
     if (!has_room(transaction)) {
         at_door_ = &transaction;
+        watch_door();
         return false;
     }
     begin(transaction);
@@ -81,13 +84,15 @@ void Tbu::begin(Transaction& transaction) {
     job.page = transaction.address() >> 12;
     job.merged = false;
     job.ready = false;
+    job.ahead = device_.runs_ahead();
+    job.at = door_free_;
     charge(job, Part::iommu_queue);
     wire_.enter(job, clock_ * Cycles{std::max(1U, beats(transaction))}, &go<&Tbu::arrived>);
 }
 
 void Tbu::arrived(TranslationJob& job) {
     charge(job, Part::issue);
-    job.received = device_.agenda().now();
+    job.received = job.time(device_.agenda());
     ++translations_;
     device_.enter_flight(job);
     if (params_.keep_order) order_[job.transaction->write() ? 1 : 0].push_back(&job);
@@ -206,6 +211,8 @@ void Tbu::release_page(TranslationJob& job) {
                    holding_.end());
     if (params_.youngest_first) std::reverse(again.begin(), again.end());
     for (TranslationJob* other : again) {
+        other->at = std::max(other->at, job.time(device_.agenda()));
+        other->ahead = device_.runs_ahead();
         charge(*other, Part::iommu_queue);
         look_up_main(*other);
     }
@@ -236,6 +243,9 @@ void Tbu::let_go() {
         while (!queue.empty() && queue.front()->ready) {
             TranslationJob& first = *queue.front();
             queue.erase(queue.begin());
+            SimTime& last_out = last_out_[first.transaction->write() ? 1 : 0];
+            first.at = std::max(first.time(device_.agenda()), last_out);
+            last_out = first.at;
             depart(first);
         }
     }
@@ -244,26 +254,80 @@ void Tbu::let_go() {
 void Tbu::depart(TranslationJob& job) {
     charge(job, Part::iommu_queue);
     if (job.result.response != iommu::Response::ok) {
-        refuse(job);
+        if (job.ahead) {
+            job.come_back(device_.agenda(), device_, &go<&Tbu::refuse>);
+        } else {
+            refuse(job);
+        }
         return;
     }
     const Transaction& transaction = *job.transaction;
-    out_.wire().enter(job, out_.beats(transaction.size(), transaction.write()), &go<&Tbu::left>);
+    const SimTime beats = out_.beats(transaction.size(), transaction.write());
+    if (job.ahead && beats.fs != 0) {
+        // The interconnect is everybody's: it is reserved when the transaction is there, not before.
+        job.at = out_.wire().reserve(job.time(device_.agenda()), beats);
+        job.come_back(device_.agenda(), device_, &go<&Tbu::left>);
+        return;
+    }
+    out_.wire().enter(job, beats, &go<&Tbu::left>);
 }
 
 void Tbu::left(TranslationJob& job) {
     Transaction& transaction = *job.transaction;
     charge(job, Part::link);
-    latency_.add(device_.agenda().now() - job.received);
+    latency_.add(job.time(device_.agenda()) - job.received);
     transaction.payload().set_address(job.result.pa.value);
+    if (job.ahead) {
+        left_ahead(job);
+        return;
+    }
     const auto tag = static_cast<std::uint16_t>(number_ | (job.generation ? 0x4000U : 0U));
     free_slot(job);
     out_.send(transaction, tag);
 }
 
+/// The rest of the way is planned, if it leads to memory.
+void Tbu::left_ahead(TranslationJob& job) {
+    Transaction& transaction = *job.transaction;
+    PlannedAccess access;
+    access.now = device_.agenda().now();
+    access.at = job.time(device_.agenda());
+    access.address = transaction.address();
+    access.size = transaction.size();
+    access.write = transaction.write();
+    if (transaction.moves_data() || !out_.way()->plan(access)) {
+        job.ahead = false;
+        job.come_back(device_.agenda(), device_, &go<&Tbu::left_late>);
+        return;
+    }
+    transaction.ledger.charge(Part::memory, access.answered);
+    const bool generation = job.generation;
+    transaction.set_response(tlm::TLM_OK_RESPONSE);
+    free_slot(job);
+    go_home(transaction, generation, access.at);
+}
+
+/// As left(), for one that had run ahead.
+void Tbu::left_late(TranslationJob& job) {
+    Transaction& transaction = *job.transaction;
+    const auto tag = static_cast<std::uint16_t>(number_ | (job.generation ? 0x4000U : 0U));
+    free_slot(job);
+    out_.send(transaction, tag);
+}
+
+/// It will be back at `at`.
+void Tbu::go_home(Transaction& transaction, bool generation, SimTime at) {
+    device_.will_leave_flight(at);
+    device_.leave_flight(generation);
+    if (client_ != nullptr && client_->will_return(transaction, at)) return;
+    transaction.step.bind(
+        this, [](void* self, AgendaEntry& entry) { static_cast<Tbu*>(self)->returned(Transaction::of_step(entry)); });
+    device_.agenda().schedule(transaction.step, at, Phase::arrive, device_);
+}
+
 void Tbu::refuse(TranslationJob& job) {
     Transaction& transaction = *job.transaction;
-    latency_.add(device_.agenda().now() - job.received);
+    latency_.add(job.time(device_.agenda()) - job.received);
     ++faults_;
     transaction.fault = job.result.fault;
     transaction.refused_by = &device_.component_name();
@@ -282,14 +346,140 @@ void Tbu::refuse(TranslationJob& job) {
 }
 
 void Tbu::free_slot(TranslationJob& job) {
-    beats_free_ += std::min(beats(*job.transaction), params_.write_buffer_beats);
+    const std::uint32_t held = std::min(beats(*job.transaction), params_.write_buffer_beats);
     job.transaction = nullptr;
+    if (job.at > device_.agenda().now()) {
+        leaving_.add(job.at, {held, &job});
+        watch_door();
+        return;
+    }
+    beats_free_ += held;
     free_jobs_.push_back(&job);
+    let_in();
+}
+
+void Tbu::let_in() {
     if (at_door_ == nullptr || !has_room(*at_door_)) return;
     Transaction& waiting = *at_door_;
     at_door_ = nullptr;
     begin(waiting);
     port.accept(waiting);
+}
+
+void Tbu::reclaim(SimTime until) {
+    while (!leaving_.empty() && leaving_.first_due() <= until) {
+        const Leaving first = leaving_.take_first();
+        beats_free_ += first.beats;
+        free_jobs_.push_back(first.job);
+    }
+}
+
+void Tbu::look_at_door() {
+    reclaim(device_.agenda().now());
+    let_in();
+    watch_door();
+}
+
+/// Somebody waits, and it is known when a slot will be free.
+void Tbu::watch_door() {
+    if (at_door_ == nullptr || leaving_.empty()) return;
+    const SimTime due = std::max(device_.agenda().now(), leaving_.first_due());
+    if (door_.scheduled()) {
+        if (door_.time() <= due) return;
+        device_.agenda().cancel(door_);
+    }
+    device_.agenda().schedule(door_, due, Phase::arrive, device_);
+}
+
+void Tbu::plan_ahead() {
+    for (Station* station : {&wire_, &micro_, &main_, &link_to_tcu_, &link_from_tcu_}) station->keep_calendars();
+}
+
+/// Moves on to when there is a slot, if those who hold them have planned to leave.
+bool Tbu::wait_for_room(PlannedAccess& access, std::uint32_t beats_needed) {
+    reclaim(access.now);
+    access.at = std::max(access.at, door_free_);
+    while (free_jobs_.empty() || beats_free_ < beats_needed) {
+        if (leaving_.empty()) return false;
+        access.at = std::max(access.at, leaving_.first_due());
+        reclaim(access.at);
+    }
+    door_free_ = access.at;
+    return true;
+}
+
+bool Tbu::plan(PlannedAccess& access) {
+    if (!device_.runs_ahead() || at_door_ != nullptr) return false;
+    std::vector<TranslationJob*>& order = order_[access.write ? 1 : 0];
+    if (params_.keep_order && !order.empty()) return false;
+    const std::uint64_t stream = iommu::stream_tag(access.stream, access.substream);
+    const std::uint8_t needed = Permissions::needed(access.write, false, access.privileged);
+    const std::uint64_t address = access.address;
+    const auto usable = [&](const CachedTranslation* entry) {
+        return entry != nullptr && (entry->permissions.bits & needed) != 0 &&
+               out_.way()->leads_to_memory(entry->pa + (address & low_mask(entry->log2_bytes)), access.size);
+    };
+    const CachedTranslation* in_micro = micro_tlb_.enabled() ? micro_tlb_.peek(stream, address) : nullptr;
+    const CachedTranslation* in_main = nullptr;
+    if (in_micro != nullptr) {
+        if (!usable(in_micro)) return false;
+    } else {
+        in_main = main_tlb_.enabled() ? main_tlb_.peek(stream, address) : nullptr;
+        if (!usable(in_main)) return false;
+    }
+    const std::uint32_t port_beats =
+        access.write ? (access.size + params_.port_width_bytes - 1) / params_.port_width_bytes : 0;
+    const std::uint32_t held = std::min(port_beats, params_.write_buffer_beats);
+    if (!wait_for_room(access, held)) return false;
+    access.accepted = access.at;
+    access.charge(Part::iommu_queue, access.at);
+
+    SimTime at = wire_.reserve(access.at, clock_ * Cycles{std::max(1U, port_beats)});
+    access.charge(Part::issue, at);
+    const SimTime received = at;
+    ++translations_;
+    if (micro_tlb_.enabled()) {
+        at = micro_.reserve(at, clock_ * params_.micro_tlb.latency);
+        access.charge(Part::micro_tlb, at);
+    }
+    CachedTranslation entry;
+    if (in_micro != nullptr) {
+        micro_tlb_.note_hit(*in_micro);
+        entry.pa = in_micro->pa;
+        entry.log2_bytes = in_micro->log2_bytes;
+    } else {
+        main_tlb_.note_hit(*in_main);
+        entry = *in_main;
+        at = main_.reserve(at, clock_ * params_.main_tlb.latency);
+        access.charge(Part::main_tlb, at);
+        if (micro_tlb_.enabled()) {
+            micro_tlb_.note_miss();
+            at = micro_.reserve(at, SimTime{});
+            micro_tlb_.fill(entry);
+            access.charge(Part::micro_tlb, at);
+        }
+    }
+    if (params_.keep_order) {
+        SimTime& last_out = last_out_[access.write ? 1 : 0];
+        at = std::max(at, last_out);
+        last_out = at;
+    }
+    access.charge(Part::iommu_queue, at);
+    at = out_.wire().reserve(at, out_.beats(access.size, access.write));
+    access.charge(Part::link, at);
+    latency_.add(at - received);
+    beats_free_ -= held;
+    leaving_.add(at, {held, free_jobs_.back()});
+    free_jobs_.pop_back();
+
+    const SimTime accepted = access.accepted;
+    access.address = entry.pa + (address & low_mask(entry.log2_bytes));
+    access.at = at;
+    const bool planned = out_.way()->plan(access);
+    XLATE_CHECK(planned, name_);
+    access.accepted = accepted;
+    device_.will_leave_flight(access.at);
+    return true;
 }
 
 void Tbu::returned(Transaction& transaction) {

@@ -10,7 +10,9 @@
 #include "iommu/smmuv3/tlb.hpp"
 #include "iommu/smmuv3/translation.hpp"
 #include "soc/bus_port.hpp"
+#include "soc/calendar.hpp"
 #include "soc/config.hpp"
+#include "soc/fast.hpp"
 #include "soc/ports.hpp"
 #include "soc/station.hpp"
 #include "soc/stats.hpp"
@@ -41,7 +43,7 @@ struct TranslationJob : BusClient {
     std::uint32_t number = 0;           ///< of the slot; Request::id
 };
 
-class Tbu final : public Target {
+class Tbu final : public Target, public PlannedWay {
 public:
     /// Constructed while its device is. `out`: where translated traffic leaves.
     Tbu(SmmuDevice& device, const std::string& name, unsigned number, const TbuParams& params, ClockPeriod clock,
@@ -62,6 +64,14 @@ public:
     Station& link_from_tcu() { return link_from_tcu_; }
     const TbuParams& params() const { return params_; }
     void add_to(IommuStats& stats) const;
+
+    /// `fast`: with calendars from now on. After its bus port.
+    void plan_ahead();
+    /// `fast`: the one master whose transactions come in here, if it can do without being called back.
+    void serve(PlannedClient& client) { client_ = &client; }
+    /// A TLB hit, and nothing in question: the whole way to memory and back.
+    bool plan(PlannedAccess& access) override;
+    bool leads_to_memory(std::uint64_t, std::uint64_t) const override { return false; }
 
     TargetPort port;
 
@@ -95,6 +105,14 @@ private:
     void left(TranslationJob& job);
     void refuse(TranslationJob& job);
     void free_slot(TranslationJob& job);
+    void let_in();
+    void left_ahead(TranslationJob& job);
+    void left_late(TranslationJob& job);
+    void reclaim(SimTime until);
+    void look_at_door();
+    void watch_door();
+    bool wait_for_room(PlannedAccess& access, std::uint32_t beats_needed);
+    void go_home(Transaction& transaction, bool generation, SimTime at);
     void charge(TranslationJob& job, Part part);
 
     SmmuDevice& device_;
@@ -124,6 +142,17 @@ private:
     std::uint64_t faults_ = 0;
     std::uint64_t merged_ = 0;
     Histogram latency_;
+
+    // `fast`.
+    struct Leaving {
+        std::uint32_t beats = 0;
+        TranslationJob* job = nullptr;
+    };
+    DueList<Leaving> leaving_;  ///< slots of what has been planned, until it is on the bus
+    SimTime door_free_;         ///< when the last planned one was let in
+    SimTime last_out_[2];       ///< keep_order: departure of the last read and write
+    AgendaEntry door_;
+    PlannedClient* client_ = nullptr;
 };
 
 }  // namespace xlate::soc

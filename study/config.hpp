@@ -56,6 +56,7 @@ struct IommuConfig {
 };
 
 struct SocConfig {
+    soc::Fidelity fidelity = soc::Fidelity::exact;
     ClockPeriod system_clock;
     soc::CpuParams cpu;  ///< without the count
     soc::CrossbarParams interconnect;

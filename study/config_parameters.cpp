@@ -168,6 +168,9 @@ void visit_config(ParameterVisitor& v, Config& config) {
               v.text("generate", "Makes firmware from soc: devicetree or acpi.", config.firmware.generate);
           });
     v.map("soc", "What firmware can't say: speeds, sizes, PCI endpoints.", [&] {
+        choice(v, "fidelity",
+               "exact: resources are arbitrated as requests reach them; fast: a transaction reserves its whole way.",
+               config.soc.fidelity, {"exact", "fast"});
         v.map("clocks", "Clocks; a period is a whole number of femtoseconds.", [&] {
             v.clock("system", "Interconnect, masters, and IOMMUs without a clock of their own.",
                     config.soc.system_clock);

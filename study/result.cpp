@@ -273,7 +273,8 @@ Json make_result(const RunFacts& facts) {
     result["seed"] = facts.config.seed;
     result["variant"] = facts.kernel.variant.name;
     const auto boot_end = facts.boot.boot_end();
-    result["sim"] = {{"end_ns", ns_json(facts.soc.end)},
+    result["sim"] = {{"fidelity", facts.config.soc.fidelity == soc::Fidelity::fast ? "fast" : "exact"},
+                     {"end_ns", ns_json(facts.soc.end)},
                      {"boot_ns", boot_end ? ns_json(*boot_end) : Json()},
                      {"events", facts.soc.events},
                      {"outcome", name(facts.outcome)}};

@@ -89,6 +89,8 @@ private:
         all_ += styled("1", text(result_["name"])) +
                 fmt::format(": kernel {}, seed {}", text(result_["variant"]), result_["seed"].dump());
         all_ += fmt::format(", booted in {}, ended at {}", span(sim["boot_ns"]), span(sim["end_ns"]));
+        if (sim.value("fidelity", "exact") == "fast")
+            all_ += styled("33", ", fidelity fast: latencies are approximate");
         if (sim["outcome"] != "finished") all_ += styled("33", fmt::format(" ({})", text(sim["outcome"])));
         all_ += fmt::format("\ndigest {}\n", text(result_["digest"]));
     }

@@ -132,6 +132,7 @@ private:
     void wire_soc() {
         soc::SocConfig& soc = wiring_.soc;
         soc.seed = config_.seed;
+        soc.fidelity = config_.soc.fidelity;
         soc.clock = config_.soc.system_clock;
         soc.interconnect = config_.soc.interconnect;
         soc.memory = config_.soc.memory;

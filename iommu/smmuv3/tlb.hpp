@@ -32,6 +32,13 @@ public:
     const CachedTranslation* lookup(std::uint64_t tag, std::uint64_t va);
     /// As lookup, but counts nothing and ages nothing.
     const CachedTranslation* peek(std::uint64_t tag, std::uint64_t va) const;
+    /// A look-up in two halves, for who must know before it counts: peek(), then one of these, with nothing in between.
+    void note_hit(const CachedTranslation& entry) {
+        ++counters_.lookups;
+        ++counters_.hits;
+        ways_.used(static_cast<std::uint32_t>(&entry - entries_.data()));
+    }
+    void note_miss() { ++counters_.lookups; }
     /// Keeps `translation`; an entry for the same address, size and tag is overwritten.
     void fill(const CachedTranslation& translation);
     /// Drops what `invalidation` covers; returns how many entries.
