@@ -154,8 +154,25 @@ void Agenda::wake_systemc_at(std::uint64_t time) {
     wake_.notify(sc_core::sc_time::from_value(time - systemc_now));
 }
 
+namespace {
+
+std::size_t count_processes(const std::vector<sc_core::sc_object*>& objects) {
+    std::size_t count = 0;
+    for (sc_core::sc_object* object : objects) {
+        const std::string kind = object->kind();
+        if (kind.find("process") != std::string::npos) ++count;
+        count += count_processes(object->get_child_objects());
+    }
+    return count;
+}
+
+}  // namespace
+
+void Agenda::start_of_simulation() { only_process_ = count_processes(sc_core::sc_get_top_level_objects()) == 1; }
+
 bool Agenda::alone_until(std::uint64_t time) const {
-    return sc_core::sc_time_to_pending_activity().value() > time - sc_core::sc_time_stamp().value();
+    if (time == kTimeNever.fs) return false;
+    return only_process_ || sc_core::sc_time_to_pending_activity().value() > time - sc_core::sc_time_stamp().value();
 }
 
 bool Agenda::go_on_at(SimTime at) {

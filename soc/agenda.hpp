@@ -125,8 +125,11 @@ private:
     std::atomic<bool> stop_requested_{false};
     std::vector<Component*> components_;
 
+    void start_of_simulation() override;
+
     bool running_ = false;
     bool runs_ahead_ = false;
+    bool only_process_ = false;                ///< nobody else can be pending in SystemC
     std::uint64_t wake_time_ = kTimeNever.fs;  ///< what SystemC has been told
     sc_core::sc_event wake_;
 };

@@ -56,27 +56,15 @@ class Calendar {
 public:
     /// The first start not before `at`, which is taken for `length`. Nobody asks for anything before `now`.
     SimTime reserve(SimTime now, SimTime at, SimTime length) {
-        forget(now);
-        if (head_ == taken_.size() || at >= taken_.back().end) {
-            append(at, length);
+        if (at < last_.end) return reserve_among(now, at, length);
+        if (length.fs == 0) return at;
+        if (at == last_.end) {
+            last_.end = at + length;
             return at;
         }
-        std::size_t next = taken_.size() - 1;  // the first stretch that ends after `at`
-        while (next > head_ && taken_[next - 1].end > at) --next;
-        SimTime start = at;
-        for (; next < taken_.size() && taken_[next].start <= start; ++next) start = taken_[next].end;
-        if (next == taken_.size()) {
-            append(start, length);
-            return start;
-        }
-        if (length.fs == 0) return start;
-        if (start + length <= taken_[next].start) {
-            insert(next, start, length);
-            return start;
-        }
-        const SimTime late = start + length - taken_[next].start;
-        push_back(next, start, late);
-        return start + late;
+        if (last_.end > now) keep_last(now);
+        last_ = {at, at + length};
+        return at;
     }
     /// The first time not before `at` at which it is free; takes nothing.
     SimTime first_free(SimTime now, SimTime at) { return reserve(now, at, SimTime{}); }
@@ -88,62 +76,82 @@ private:
         SimTime end;
     };
 
-    void forget(SimTime now) {
-        while (head_ < taken_.size() && taken_[head_].end <= now) ++head_;
-        if (head_ == taken_.size()) {
-            taken_.clear();
-            head_ = 0;
-        } else if (head_ >= kMaxStretches) {
-            taken_.erase(taken_.begin(), taken_.begin() + static_cast<std::ptrdiff_t>(head_));
-            head_ = 0;
+    /// There is something taken after `at`.
+    SimTime reserve_among(SimTime now, SimTime at, SimTime length) {
+        if (last_.start <= at) {
+            const SimTime start = last_.end;
+            last_.end += length;
+            return start;
         }
+        forget(now);
+        earlier_.push_back(last_);
+        const SimTime start = reserve_earlier(at, length);
+        last_ = earlier_.back();
+        earlier_.pop_back();
+        return start;
     }
-    void append(SimTime start, SimTime length) {
-        if (length.fs == 0) return;
-        if (head_ < taken_.size() && taken_.back().end == start) {
-            taken_.back().end = start + length;
-            return;
+    SimTime reserve_earlier(SimTime at, SimTime length) {
+        std::size_t next = earlier_.size() - 1;  // the first stretch that ends after `at`
+        while (next > 0 && earlier_[next - 1].end > at) --next;
+        SimTime start = at;
+        for (; next < earlier_.size() && earlier_[next].start <= start; ++next) start = earlier_[next].end;
+        if (next == earlier_.size()) {
+            earlier_.back().end += length;
+            return start;
         }
-        taken_.push_back({start, start + length});
-        limit();
+        if (length.fs == 0) return start;
+        if (start + length <= earlier_[next].start) {
+            insert(next, start, length);
+            return start;
+        }
+        const SimTime late = start + length - earlier_[next].start;
+        push_back(next, start, late);
+        return start + late;
+    }
+    void forget(SimTime now) {
+        std::size_t past = 0;
+        while (past < earlier_.size() && earlier_[past].end <= now) ++past;
+        if (past != 0) earlier_.erase(earlier_.begin(), earlier_.begin() + static_cast<std::ptrdiff_t>(past));
+    }
+    void keep_last(SimTime now) {
+        if (earlier_.size() >= kMaxStretches / 2) forget(now);
+        if (earlier_.size() >= kMaxStretches) {
+            earlier_[1].start = earlier_[0].start;
+            earlier_.erase(earlier_.begin());
+        }
+        earlier_.push_back(last_);
     }
     void insert(std::size_t before, SimTime start, SimTime length) {
         const SimTime end = start + length;
-        const bool joins_next = taken_[before].start == end;
-        if (before > head_ && taken_[before - 1].end == start) {
-            taken_[before - 1].end = joins_next ? taken_[before].end : end;
-            if (joins_next) taken_.erase(taken_.begin() + static_cast<std::ptrdiff_t>(before));
+        const bool joins_next = earlier_[before].start == end;
+        if (before > 0 && earlier_[before - 1].end == start) {
+            earlier_[before - 1].end = joins_next ? earlier_[before].end : end;
+            if (joins_next) earlier_.erase(earlier_.begin() + static_cast<std::ptrdiff_t>(before));
         } else if (joins_next) {
-            taken_[before].start = start;
+            earlier_[before].start = start;
         } else {
-            taken_.insert(taken_.begin() + static_cast<std::ptrdiff_t>(before), {start, end});
-            limit();
+            earlier_.insert(earlier_.begin() + static_cast<std::ptrdiff_t>(before), {start, end});
         }
     }
     /// Takes from `start` on, up to the stretch number `at`, which and those behind end later by `late`.
     void push_back(std::size_t at, SimTime start, SimTime late) {
-        taken_[at].start = start;
-        taken_[at].end += late;
+        earlier_[at].start = start;
+        earlier_[at].end += late;
         std::size_t behind = at + 1;
-        for (; behind < taken_.size() && taken_[behind].start <= taken_[at].end; ++behind) {
-            taken_[at].end += taken_[behind].end - taken_[behind].start;
+        for (; behind < earlier_.size() && earlier_[behind].start <= earlier_[at].end; ++behind) {
+            earlier_[at].end += earlier_[behind].end - earlier_[behind].start;
         }
-        if (at > head_ && taken_[at - 1].end == start) {
-            taken_[at].start = taken_[at - 1].start;
+        if (at > 0 && earlier_[at - 1].end == start) {
+            earlier_[at].start = earlier_[at - 1].start;
             --at;
-            taken_[at] = taken_[at + 1];
+            earlier_[at] = earlier_[at + 1];
         }
-        const auto first = taken_.begin() + static_cast<std::ptrdiff_t>(at + 1);
-        taken_.erase(first, taken_.begin() + static_cast<std::ptrdiff_t>(behind));
-    }
-    void limit() {
-        if (taken_.size() - head_ <= kMaxStretches) return;
-        taken_[head_ + 1].start = taken_[head_].start;
-        ++head_;
+        const auto first = earlier_.begin() + static_cast<std::ptrdiff_t>(at + 1);
+        earlier_.erase(first, earlier_.begin() + static_cast<std::ptrdiff_t>(behind));
     }
 
-    std::vector<Stretch> taken_;  ///< rising, none touching another; those before head_ are past
-    std::size_t head_ = 0;
+    Stretch last_{};                ///< here, since mostly there is no other
+    std::vector<Stretch> earlier_;  ///< rising, none touching another, some of them past
 };
 
 }  // namespace xlate::soc

@@ -29,7 +29,7 @@ std::uint64_t low_of(std::size_t bucket) {
 void Histogram::add(SimTime value) {
     const std::size_t bucket = bucket_of(value.fs / kFsPerPs);
     if (bucket >= counts_.size()) counts_.resize(bucket + 1);
-    ++counts_[bucket];
+    if (++counts_[bucket] == 0) ++overflows_[bucket];
     ++count_;
     XLATE_CHECK(sum_fs_ + value.fs >= sum_fs_, "the sum of a histogram overflows");
     sum_fs_ += value.fs;
@@ -39,11 +39,22 @@ void Histogram::add(SimTime value) {
 
 void Histogram::merge(const Histogram& other) {
     if (other.counts_.size() > counts_.size()) counts_.resize(other.counts_.size());
-    for (std::size_t i = 0; i < other.counts_.size(); ++i) counts_[i] += other.counts_[i];
+    for (std::size_t i = 0; i < other.counts_.size(); ++i) {
+        const std::uint32_t before = counts_[i];
+        counts_[i] += other.counts_[i];
+        if (counts_[i] < before) ++overflows_[i];
+    }
+    for (const auto& [bucket, times] : other.overflows_) overflows_[bucket] += times;
     count_ += other.count_;
     sum_fs_ += other.sum_fs_;
     min_ = std::min(min_, other.min_);
     max_ = std::max(max_, other.max_);
+}
+
+std::uint64_t Histogram::count_of(std::size_t bucket) const {
+    if (overflows_.empty()) return counts_[bucket];
+    const auto more = overflows_.find(bucket);
+    return counts_[bucket] + (more == overflows_.end() ? 0 : more->second << 32);
 }
 
 SimTime Histogram::quantile(std::uint64_t numerator, std::uint64_t denominator) const {
@@ -54,7 +65,7 @@ SimTime Histogram::quantile(std::uint64_t numerator, std::uint64_t denominator) 
     const std::uint64_t rank = std::max<std::uint64_t>(1, whole + rest);
     std::uint64_t seen = 0;
     for (std::size_t i = 0; i < counts_.size(); ++i) {
-        seen += counts_[i];
+        seen += count_of(i);
         if (seen >= rank) return std::max(min_, std::min(max_, SimTime{low_of(i + 1) * kFsPerPs - 1}));
     }
     return max_;
@@ -63,8 +74,9 @@ SimTime Histogram::quantile(std::uint64_t numerator, std::uint64_t denominator) 
 std::vector<Histogram::Bucket> Histogram::buckets() const {
     std::vector<Bucket> result;
     for (std::size_t i = 0; i < counts_.size(); ++i) {
-        if (counts_[i] == 0) continue;
-        result.push_back({SimTime{low_of(i) * kFsPerPs}, SimTime{low_of(i + 1) * kFsPerPs - 1}, counts_[i]});
+        const std::uint64_t count = count_of(i);
+        if (count == 0) continue;
+        result.push_back({SimTime{low_of(i) * kFsPerPs}, SimTime{low_of(i + 1) * kFsPerPs - 1}, count});
     }
     return result;
 }

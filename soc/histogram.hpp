@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "base/time.hpp"
@@ -36,7 +37,10 @@ public:
     std::vector<Bucket> buckets() const;
 
 private:
-    std::vector<std::uint64_t> counts_;
+    std::uint64_t count_of(std::size_t bucket) const;
+
+    std::vector<std::uint32_t> counts_;               ///< modulo 2^32: half the memory that a busy run touches
+    std::map<std::size_t, std::uint64_t> overflows_;  ///< how often a bucket passed 2^32
     std::uint64_t count_ = 0;
     std::uint64_t sum_fs_ = 0;
     SimTime min_ = kTimeNever;

@@ -9,7 +9,28 @@ TargetPort::TargetPort(const std::string& name, Target& owner, unsigned number)
     socket.bind(*this);
 }
 
+/// The port on the other side, if it is one of ours.
+InitiatorPort* TargetPort::ours() {
+    if (!resolved_) {
+        ours_ = dynamic_cast<InitiatorPort*>(socket.operator->());
+        resolved_ = true;
+    }
+    return ours_;
+}
+
+TargetPort* InitiatorPort::ours() {
+    if (!resolved_) {
+        ours_ = dynamic_cast<TargetPort*>(socket.operator->());
+        resolved_ = true;
+    }
+    return ours_;
+}
+
 void TargetPort::respond(Transaction& transaction) {
+    if (InitiatorPort* peer = ours()) {
+        peer->respond(transaction);
+        return;
+    }
     tlm::tlm_phase phase = tlm::BEGIN_RESP;
     sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
     // TLM_ACCEPTED: a foreign initiator sends END_RESP later; it may keep the payload, we are done with it.
@@ -53,6 +74,11 @@ InitiatorPort::InitiatorPort(const std::string& name, Initiator& owner, unsigned
 
 void InitiatorPort::send(Transaction& transaction) {
     XLATE_CHECK(waiting_ == nullptr, std::string(socket.name()));
+    if (TargetPort* peer = ours()) {
+        waiting_ = &transaction.payload();
+        if (peer->owner_.on_request(peer->number_, transaction)) waiting_ = nullptr;
+        return;
+    }
     tlm::tlm_phase phase = tlm::BEGIN_REQ;
     sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
     waiting_ = &transaction.payload();
@@ -61,16 +87,21 @@ void InitiatorPort::send(Transaction& transaction) {
 
 tlm::tlm_sync_enum InitiatorPort::nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
                                                   sc_core::sc_time&) {
-    const bool was_waiting = waiting_ == &payload;
-    if (was_waiting) waiting_ = nullptr;
     if (phase == tlm::END_REQ) {
+        if (waiting_ == &payload) waiting_ = nullptr;
         owner_.on_accepted(number_);
         return tlm::TLM_ACCEPTED;
     }
     XLATE_CHECK(phase == tlm::BEGIN_RESP, std::string(phase.get_name()));
-    owner_.on_response(number_, Transaction::of(payload));
-    if (was_waiting) owner_.on_accepted(number_);  // a response implies END_REQ
+    respond(Transaction::of(payload));
     return tlm::TLM_COMPLETED;
+}
+
+void InitiatorPort::respond(Transaction& transaction) {
+    const bool was_waiting = waiting_ == &transaction.payload();
+    if (was_waiting) waiting_ = nullptr;
+    owner_.on_response(number_, transaction);
+    if (was_waiting) owner_.on_accepted(number_);  // a response implies END_REQ
 }
 
 void InitiatorPort::invalidate_direct_mem_ptr(sc_dt::uint64, sc_dt::uint64) {}

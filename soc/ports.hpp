@@ -1,6 +1,7 @@
 // Standard TLM-2.0 sockets, with the base protocol's phases reduced to what our modules do with them.
 // Request: nb_transport_fw(BEGIN_REQ), answered by END_REQ at once or, if the target is busy, later.
 // Response: nb_transport_bw(BEGIN_RESP), answered by TLM_COMPLETED.
+// Between two ports of ours the calls are made without TLM in between; what happens is the same.
 // A port sends its next request only after the target has taken the last one (the base protocol's exclusion rule).
 #pragma once
 
@@ -45,14 +46,19 @@ public:
     tlm::tlm_target_socket<> socket;
 
 private:
+    friend class InitiatorPort;
     tlm::tlm_sync_enum nb_transport_fw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
                                        sc_core::sc_time& delay) override;
     void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) override;
     bool get_direct_mem_ptr(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi) override;
     unsigned transport_dbg(tlm::tlm_generic_payload& payload) override;
 
+    InitiatorPort* ours();
+
     Target& owner_;
     unsigned number_;
+    InitiatorPort* ours_ = nullptr;
+    bool resolved_ = false;
 };
 
 class InitiatorPort final : public tlm::tlm_bw_transport_if<> {
@@ -70,8 +76,14 @@ private:
                                        sc_core::sc_time& delay) override;
     void invalidate_direct_mem_ptr(sc_dt::uint64 start, sc_dt::uint64 end) override;
 
+    friend class TargetPort;
+    void respond(Transaction& transaction);
+    TargetPort* ours();
+
     Initiator& owner_;
     unsigned number_;
+    TargetPort* ours_ = nullptr;
+    bool resolved_ = false;
     const tlm::tlm_generic_payload* waiting_ = nullptr;
 };
 

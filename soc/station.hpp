@@ -86,10 +86,13 @@ public:
         : agenda_(agenda), component_(component), free_(slots) {}
 
     /// From now on with calendars. Before anybody has entered.
-    void keep_calendars() { calendars_.resize(free_); }
+    void keep_calendars() {
+        planned_ = true;
+        more_.resize(free_ - 1);
+    }
     /// The end of a stay from `at` on, or from when there is a slot. With calendars only.
     SimTime reserve(SimTime at, SimTime stay) {
-        if (calendars_.size() == 1) return calendars_[0].reserve(agenda_.now(), at, stay) + stay;
+        if (more_.empty()) return calendar_.reserve(agenda_.now(), at, stay) + stay;
         return reserve_any(at, stay) + stay;
     }
 
@@ -98,7 +101,7 @@ public:
             next(visitor);
             return;
         }
-        if (!calendars_.empty()) {
+        if (planned_) {
             visitor.at = reserve(visitor.time(agenda_), stay);
             visitor.go_on(agenda_, component_, next);
             return;
@@ -116,7 +119,7 @@ public:
 
     /// Needs a slot, but for no time (a fill). What enters in the same instant goes first.
     void pass(Visitor& visitor, Visitor::Next next) {
-        if (!calendars_.empty()) {
+        if (planned_) {
             visitor.at = reserve(visitor.time(agenda_), SimTime{});
             visitor.go_on(agenda_, component_, next);
             return;
@@ -149,14 +152,13 @@ private:
 
     /// The slot that is free soonest after `at`; the first such.
     SimTime reserve_any(SimTime at, SimTime stay) {
-        SimTime best = kTimeNever;
-        Calendar* chosen = nullptr;
-        for (Calendar& slot : calendars_) {
-            const SimTime start = slot.first_free(agenda_.now(), at);
+        SimTime best = calendar_.first_free(agenda_.now(), at);
+        Calendar* chosen = &calendar_;
+        for (std::size_t i = 0; best != at && i < more_.size(); ++i) {
+            const SimTime start = more_[i].first_free(agenda_.now(), at);
             if (start >= best) continue;
             best = start;
-            chosen = &slot;
-            if (start == at) break;
+            chosen = &more_[i];
         }
         return chosen->reserve(agenda_.now(), at, stay);
     }
@@ -164,8 +166,10 @@ private:
     Agenda& agenda_;
     const Component& component_;
     unsigned free_;
+    bool planned_ = false;
     VisitorQueue queue_;
-    std::vector<Calendar> calendars_;  ///< one a slot
+    Calendar calendar_;           ///< of the first slot,
+    std::vector<Calendar> more_;  ///< and of the others
 };
 
 inline void Visitor::fire(Visitor& visitor) {

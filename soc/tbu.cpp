@@ -41,14 +41,22 @@ Tbu::Tbu(SmmuDevice& device, const std::string& name, unsigned number, const Tbu
       main_(device.agenda(), device, params.main_tlb.slots),
       link_to_tcu_(device.agenda(), device, 1),
       link_from_tcu_(device.agenda(), device, 1),
+      free_slots_(params.xlate_slots),
       beats_free_(params.write_buffer_beats) {
     door_.bind<&Tbu::look_at_door>(this);
-    for (std::uint32_t i = 0; i < params.xlate_slots; ++i) {
+}
+
+TranslationJob& Tbu::take_job() {
+    --free_slots_;
+    if (free_jobs_.empty()) {
         jobs_.push_back(std::make_unique<TranslationJob>());
         jobs_.back()->tbu = this;
-        jobs_.back()->number = i;
-        free_jobs_.push_back(jobs_.back().get());
+        jobs_.back()->number = static_cast<std::uint32_t>(jobs_.size() - 1);
+        return *jobs_.back();
     }
+    TranslationJob& job = *free_jobs_.back();
+    free_jobs_.pop_back();
+    return job;
 }
 
 void Tbu::charge(TranslationJob& job, Part part) { job.transaction->ledger.charge(part, job.time(device_.agenda())); }
@@ -61,7 +69,7 @@ std::uint32_t Tbu::beats(const Transaction& transaction) const {
 bool Tbu::has_room(const Transaction& transaction) const {
     // A write that is larger than the whole buffer goes when the buffer is empty.
     const std::uint32_t needed = std::min(beats(transaction), params_.write_buffer_beats);
-    return !free_jobs_.empty() && needed <= beats_free_;
+    return free_slots_ != 0 && needed <= beats_free_;
 }
 
 bool Tbu::on_request(unsigned, Transaction& transaction) {
@@ -76,8 +84,7 @@ bool Tbu::on_request(unsigned, Transaction& transaction) {
 }
 
 void Tbu::begin(Transaction& transaction) {
-    TranslationJob& job = *free_jobs_.back();
-    free_jobs_.pop_back();
+    TranslationJob& job = take_job();
     beats_free_ -= std::min(beats(transaction), params_.write_buffer_beats);
     job.transaction = &transaction;
     job.stream = iommu::stream_tag(transaction.stream, transaction.substream);
@@ -354,6 +361,7 @@ void Tbu::free_slot(TranslationJob& job) {
         return;
     }
     beats_free_ += held;
+    ++free_slots_;
     free_jobs_.push_back(&job);
     let_in();
 }
@@ -370,7 +378,8 @@ void Tbu::reclaim(SimTime until) {
     while (!leaving_.empty() && leaving_.first_due() <= until) {
         const Leaving first = leaving_.take_first();
         beats_free_ += first.beats;
-        free_jobs_.push_back(first.job);
+        ++free_slots_;
+        if (first.job != nullptr) free_jobs_.push_back(first.job);
     }
 }
 
@@ -399,7 +408,7 @@ void Tbu::plan_ahead() {
 bool Tbu::wait_for_room(PlannedAccess& access, std::uint32_t beats_needed) {
     reclaim(access.now);
     access.at = std::max(access.at, door_free_);
-    while (free_jobs_.empty() || beats_free_ < beats_needed) {
+    while (free_slots_ == 0 || beats_free_ < beats_needed) {
         if (leaving_.empty()) return false;
         access.at = std::max(access.at, leaving_.first_due());
         reclaim(access.at);
@@ -469,8 +478,8 @@ bool Tbu::plan(PlannedAccess& access) {
     access.charge(Part::link, at);
     latency_.add(at - received);
     beats_free_ -= held;
-    leaving_.add(at, {held, free_jobs_.back()});
-    free_jobs_.pop_back();
+    --free_slots_;
+    leaving_.add(at, {held, nullptr});
 
     const SimTime accepted = access.accepted;
     access.address = entry.pa + (address & low_mask(entry.log2_bytes));

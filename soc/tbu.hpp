@@ -104,6 +104,7 @@ private:
     void depart(TranslationJob& job);
     void left(TranslationJob& job);
     void refuse(TranslationJob& job);
+    TranslationJob& take_job();
     void free_slot(TranslationJob& job);
     void let_in();
     void left_ahead(TranslationJob& job);
@@ -129,8 +130,9 @@ private:
     Station link_to_tcu_;
     Station link_from_tcu_;
 
-    std::vector<std::unique_ptr<TranslationJob>> jobs_;
-    std::vector<TranslationJob*> free_jobs_;
+    std::vector<std::unique_ptr<TranslationJob>> jobs_;  ///< made when first needed
+    std::vector<TranslationJob*> free_jobs_;             ///< of those
+    std::uint32_t free_slots_;
     std::uint32_t beats_free_;
     Transaction* at_door_ = nullptr;
     std::vector<TranslationJob*> asking_;    ///< misses that the TCU works on, one a page
@@ -146,7 +148,7 @@ private:
     // `fast`.
     struct Leaving {
         std::uint32_t beats = 0;
-        TranslationJob* job = nullptr;
+        TranslationJob* job = nullptr;  ///< nullptr: of a hit that was planned as a whole
     };
     DueList<Leaving> leaving_;  ///< slots of what has been planned, until it is on the bus
     SimTime door_free_;         ///< when the last planned one was let in
