@@ -69,6 +69,10 @@ void check_iommu(Findings& findings, const IommuParams& params, const std::strin
     check_cache(findings, tcu.tlb, path + ".tcu.tlb");
     check_cache(findings, tcu.config_cache, path + ".tcu.config_cache");
     check_cache(findings, tcu.ipa_cache, path + ".tcu.ipa_cache");
+    findings.range(params.pmcg.counters, 1, 64, path + ".pmcg.counters");
+    const std::uint8_t bits = params.pmcg.counter_bits;
+    findings.expect(bits == 64 || (bits >= 32 && bits <= 48 && bits % 4 == 0), path + ".pmcg.counter_bits",
+                    std::to_string(bits) + " bits", "32, 36, 40, 44, 48 or 64");
     findings.range(tcu.walk_cache.slots, 1, 1024, path + ".tcu.walk_cache.slots");
     findings.range(tcu.walk_cache.ways, 1, 1024, path + ".tcu.walk_cache.ways");
     for (unsigned level = 0; level < 4 && tcu.walk_cache.ways != 0; ++level) {

@@ -85,12 +85,20 @@ struct TcuParams {
     SimTime interrupt_wire = ns(20);  ///< from the pulse to the CPU
 };
 
+/// Each performance monitor counter group that firmware has a node of.
+struct PmcgShape {
+    std::uint8_t counters = 4;       ///< 1..64
+    std::uint8_t counter_bits = 32;  ///< 32, 36, 40, 44, 48 or 64
+    bool msi = true;                 ///< overflow also as a message, if software gives an address
+};
+
 /// How fast one IOMMU is, and what it has (its ID registers).
 struct IommuParams {
     ClockPeriod clock;
     TbuParams tbu;  ///< every TBU alike
     TcuParams tcu;
     iommu::smmuv3::Features features = iommu::smmuv3::qemu_like();
+    PmcgShape pmcg;
     bool one_port = false;  ///< translated traffic of all TBUs and the walks share one port to the interconnect
 };
 /// "mmu-600-like" (the default), "gem5-default", "tiny". Nothing if there is no such preset.

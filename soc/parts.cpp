@@ -54,6 +54,12 @@ const IommuParams& Soc::Parts::params_of(const IommuSite& site) const {
     return own == config.iommus.end() ? config.iommu : own->second;
 }
 
+bool Soc::Parts::in_registers(std::uint64_t address) const {
+    return std::any_of(wiring.iommus.begin(), wiring.iommus.end(), [&](const IommuSite& site) {
+        return address >= site.base && address - site.base < iommu::smmuv3::kRegisterBytes;
+    });
+}
+
 void Soc::Parts::build() {
     Connections initiators;
     std::vector<std::string> targets{"memory"};
@@ -73,6 +79,10 @@ void Soc::Parts::build() {
             initiators.add(site.name + "_" + names[i], iommus.back()->bus_port(i).port);
         }
         targets.push_back(site.name);
+    }
+    // Behind all others, since the place of a target is its number.
+    for (std::size_t i = 0; i < iommus.size(); ++i) {
+        if (iommus[i]->counters() != nullptr) targets.push_back(wiring.iommus[i].name + "_counters");
     }
 
     const DmaMaster::Context master_context{agenda, pool, stream, *this, trace};
@@ -121,6 +131,19 @@ void Soc::Parts::build() {
     for (std::size_t i = 0; i < iommus.size(); ++i) {
         crossbar->target(i + 1).socket.bind(iommus[i]->registers.socket);
         crossbar->map(wiring.iommus[i].base, iommu::smmuv3::kRegisterBytes, static_cast<unsigned>(i + 1));
+    }
+    std::size_t next_target = iommus.size() + 1;
+    for (std::size_t i = 0; i < iommus.size(); ++i) {
+        if (iommus[i]->counters() == nullptr) continue;
+        crossbar->target(next_target).socket.bind(iommus[i]->counters()->socket);
+        for (const CounterSite& site : wiring.iommus[i].counters) {
+            for (const auto& page : {std::optional(site.page0), site.page1}) {
+                if (page && !in_registers(*page)) {
+                    crossbar->map(*page, CounterSite::kPageBytes, static_cast<unsigned>(next_target));
+                }
+            }
+        }
+        ++next_target;
     }
     if (description.memory.empty()) {
         warnings.push_back("the firmware names no memory: every address that is no register is memory");
@@ -191,14 +214,10 @@ DmaMaster* Soc::Parts::find_master(const std::string& device) {
     return at == masters.end() ? nullptr : at->get();
 }
 
-SmmuDevice* Soc::Parts::find_iommu(PhysAddr address, std::uint32_t& offset) {
-    for (std::size_t i = 0; i < iommus.size(); ++i) {
-        const std::uint64_t base = wiring.iommus[i].base;
-        if (address.value < base || address.value - base >= iommu::smmuv3::kRegisterBytes) continue;
-        offset = static_cast<std::uint32_t>(address.value - base);
-        return iommus[i].get();
-    }
-    return nullptr;
+SmmuDevice* Soc::Parts::find_iommu(PhysAddr address) {
+    const auto at = std::find_if(iommus.begin(), iommus.end(),
+                                 [&](const auto& iommu) { return iommu->has_register(address.value); });
+    return at == iommus.end() ? nullptr : at->get();
 }
 
 void Soc::Parts::on_fault(const std::string& device, const Transaction& transaction) {

@@ -28,7 +28,7 @@ struct Soc::Parts : FaultListener {
     SocStats stats() const;
     DmaMaster* find_master(const std::string& device);
     /// The SMMU whose registers hold `address`.
-    SmmuDevice* find_iommu(PhysAddr address, std::uint32_t& offset);
+    SmmuDevice* find_iommu(PhysAddr address);
     void on_fault(const std::string& device, const Transaction& transaction) override;
 
     const firmware::Description& description;
@@ -54,6 +54,7 @@ struct Soc::Parts : FaultListener {
 private:
     void build();
     void plan_ahead(const std::vector<InitiatorPort*>& initiators);
+    bool in_registers(std::uint64_t address) const;  ///< of some SMMU
     const IommuParams& params_of(const IommuSite& site) const;
 };
 

@@ -57,6 +57,9 @@ SmmuDevice::SmmuDevice(const sc_core::sc_module_name& module_name, const Context
       params_(params),
       clock_(params.clock),
       smmu_(engine_params(params, site.name, seed)),
+      ports_(make_ports()),
+      counter_groups_(context.agenda, *this, context.interrupts, context.stream, *ports_[0], params.clock,
+                      params.tcu.interrupt_wire, params.pmcg, site.counters, site.tbus.size() + 1),
       xlate_slots_(context.agenda, *this, params.tcu.xlate_slots),
       walk_slots_(context.agenda, *this, params.tcu.walk_slots),
       config_(context.agenda, *this, params.tcu.config_cache.slots),
@@ -65,11 +68,6 @@ SmmuDevice::SmmuDevice(const sc_core::sc_module_name& module_name, const Context
       walk_cache_(context.agenda, *this, params.tcu.walk_cache.slots),
       cycle_(context.agenda, *this, 1) {
     context_.agenda.add_component(*this);
-    for (const std::string& port : bus_port_names(params, site.tbus)) {
-        const std::uint32_t width = port == "tcu" ? params.tcu.port_width_bytes : params.tbu.port_width_bytes;
-        ports_.push_back(std::make_unique<BusPort>(systemc_name(port + "_bus"), context.agenda, *this, context.pool,
-                                                   *this, clock_, width));
-    }
     for (std::size_t i = 0; i < site.tbus.size(); ++i) {
         tbus_.push_back(std::make_unique<Tbu>(*this, site.tbus[i], static_cast<unsigned>(i), params.tbu, clock_, seed,
                                               *ports_[params.one_port ? 0 : i + 1]));
@@ -88,11 +86,26 @@ SmmuDevice::SmmuDevice(const sc_core::sc_module_name& module_name, const Context
     }
     ack_.bind<&SmmuDevice::ack>(this);
     planned_back_.bind<&SmmuDevice::check_sync>(this);
+    for (const CounterSite& counters : site.counters) {
+        const bool inside = counters.page0 >= site.base && counters.page0 - site.base < iommu::smmuv3::kRegisterBytes;
+        if (!inside && !counter_port_) counter_port_ = std::make_unique<TargetPort>("counters", *this, 1);
+    }
+    if (iommu::smmuv3::Pmcg* group = counter_groups_.pmcg(0)) smmu_.add_pmcg(*group);
     smmu_.reset();
     smmu_.add_sink(*this);
 }
 
 SmmuDevice::~SmmuDevice() = default;
+
+std::vector<std::unique_ptr<BusPort>> SmmuDevice::make_ports() {
+    std::vector<std::unique_ptr<BusPort>> ports;
+    for (const std::string& port : bus_port_names(params_, site_.tbus)) {
+        const std::uint32_t width = port == "tcu" ? params_.tcu.port_width_bytes : params_.tbu.port_width_bytes;
+        ports.push_back(std::make_unique<BusPort>(systemc_name(port + "_bus"), context_.agenda, *this, context_.pool,
+                                                  *this, clock_, width));
+    }
+    return ports;
+}
 
 template <void (SmmuDevice::*Next)(TranslationJob&)>
 void SmmuDevice::go(Visitor& visitor) {
@@ -133,19 +146,29 @@ void SmmuDevice::plan_ahead(const std::vector<PlannedWay*>& ways, const Physical
 
 // Registers.
 
-bool SmmuDevice::on_request(unsigned, Transaction& transaction) {
+bool SmmuDevice::on_request(unsigned port, Transaction& transaction) {
     register_free_ = std::max(register_free_, agenda().now()) + clock_ * params_.tcu.register_access;
-    transaction.step.bind(this, &SmmuDevice::register_step);
+    transaction.step.bind(this, port == 0 ? &SmmuDevice::register_step : &SmmuDevice::counter_step);
     agenda().schedule(transaction.step, register_free_, Phase::arrive, *this);
     return true;
 }
 
 void SmmuDevice::register_step(void* owner, AgendaEntry& entry) {
-    static_cast<SmmuDevice*>(owner)->access_register(Transaction::of_step(entry));
+    auto& device = *static_cast<SmmuDevice*>(owner);
+    Transaction& transaction = Transaction::of_step(entry);
+    device.access_register(transaction);
+    device.registers.respond(transaction);
+}
+
+void SmmuDevice::counter_step(void* owner, AgendaEntry& entry) {
+    auto& device = *static_cast<SmmuDevice*>(owner);
+    Transaction& transaction = Transaction::of_step(entry);
+    device.access_register(transaction);
+    device.counter_port_->respond(transaction);
 }
 
 void SmmuDevice::access_register(Transaction& transaction) {
-    const auto offset = static_cast<std::uint32_t>(transaction.address() - site_.base);
+    const std::uint64_t address = transaction.address();
     const unsigned size = transaction.size();
     std::uint8_t* bytes = transaction.payload().get_data_ptr();
     transaction.set_response(tlm::TLM_OK_RESPONSE);
@@ -154,30 +177,49 @@ void SmmuDevice::access_register(Transaction& transaction) {
     } else if (transaction.write()) {
         ++counts_.register_writes;
         const std::uint64_t value = load_le(bytes, size);
-        context_.stream.add(agenda().now(), *this, EventStream::Kind::register_write, offset ^ (value << 20));
-        smmu_.write_register(offset, size, value);
+        context_.stream.add(agenda().now(), *this, EventStream::Kind::register_write,
+                            (address - site_.base) ^ (value << 20));
+        write_register(address, size, value);
         kick();
     } else {
         ++counts_.register_reads;
-        store_le(bytes, size, smmu_.read_register(offset, size));
-        context_.stream.add(agenda().now(), *this, EventStream::Kind::register_read, offset);
+        store_le(bytes, size, read_register(address, size));
+        context_.stream.add(agenda().now(), *this, EventStream::Kind::register_read, address - site_.base);
     }
-    registers.respond(transaction);
+}
+
+std::uint64_t SmmuDevice::read_register(std::uint64_t address, unsigned size) {
+    std::uint64_t value = 0;
+    if (!counter_groups_.empty() && counter_groups_.read(address, size, value)) return value;
+    return smmu_.read_register(static_cast<std::uint32_t>(address - site_.base), size);
+}
+
+void SmmuDevice::write_register(std::uint64_t address, unsigned size, std::uint64_t value) {
+    if (!counter_groups_.empty() && counter_groups_.write(address, size, value)) return;
+    smmu_.write_register(static_cast<std::uint32_t>(address - site_.base), size, value);
 }
 
 unsigned SmmuDevice::on_debug(unsigned, tlm::tlm_generic_payload& payload) {
     const unsigned size = payload.get_data_length();
+    const std::uint64_t address = payload.get_address();
     if (size != 4 && size != 8) return 0;
-    const auto offset = static_cast<std::uint32_t>(payload.get_address() - site_.base);
-    if (payload.is_read()) store_le(payload.get_data_ptr(), size, peek(offset, size));
-    if (payload.is_write()) poke(offset, size, load_le(payload.get_data_ptr(), size));
+    if (payload.is_read()) store_le(payload.get_data_ptr(), size, peek(address, size));
+    if (payload.is_write()) poke(address, size, load_le(payload.get_data_ptr(), size));
     return size;
 }
 
-void SmmuDevice::poke(std::uint32_t offset, unsigned size, std::uint64_t value) {
-    smmu_.write_register(offset, size, value);
+void SmmuDevice::poke(std::uint64_t address, unsigned size, std::uint64_t value) {
+    write_register(address, size, value);
     if (smmu_.ack_pending()) smmu_.apply_acks();
     kick();
+}
+
+bool SmmuDevice::has_register(std::uint64_t address) const {
+    if (address >= site_.base && address - site_.base < iommu::smmuv3::kRegisterBytes) return true;
+    const auto in = [&](std::uint64_t base) { return address >= base && address - base < CounterSite::kPageBytes; };
+    return std::any_of(site_.counters.begin(), site_.counters.end(), [&](const CounterSite& counters) {
+        return in(counters.page0) || (counters.page1 && in(*counters.page1));
+    });
 }
 
 // Translations.
@@ -228,6 +270,7 @@ void SmmuDevice::begin_engine(TranslationJob& job) {
     request.id = (std::uint64_t{job.tbu->number()} << 32) | job.number;
     job.walking = false;
     job.engine.start(smmu_, request);
+    counter_groups_.catch_up(0);
     run(job);
 }
 
@@ -384,6 +427,7 @@ void SmmuDevice::finish(TranslationJob& job, const iommu::Result& result) {
         job.result.fault = 0;
     }
     if (smmu_.outputs_pending()) kick();
+    counter_groups_.catch_up(0);
     job.tbu->link_from_tcu().enter(job, clock_ * Cycles{1}, &go<&SmmuDevice::send_back>);
 }
 

@@ -17,6 +17,7 @@
 
 #include "firmware/description.hpp"
 #include "iommu/smmuv3/smmu.hpp"
+#include "soc/counter_groups.hpp"
 #include "soc/event_stream.hpp"
 #include "soc/tbu.hpp"
 #include "soc/trace.hpp"
@@ -49,6 +50,9 @@ public:
     ~SmmuDevice() override;
 
     TargetPort registers;
+    /// Pages of counter groups that lie outside of the register space; nullptr if there are none.
+    TargetPort* counters() { return counter_port_.get(); }
+    CounterGroups& counter_groups() { return counter_groups_; }
     Tbu& tbu(std::size_t index) { return *tbus_[index]; }
     /// Initiator ports towards the interconnect.
     std::size_t bus_ports() const { return ports_.size(); }
@@ -56,9 +60,11 @@ public:
     static std::vector<std::string> bus_port_names(const IommuParams& params, const std::vector<std::string>& tbus);
 
     IommuStats stats() const;
+    /// Whether `address` is in its register space or in one of its counter groups.
+    bool has_register(std::uint64_t address) const;
     /// A register without time; side effects happen as after a timed access.
-    std::uint64_t peek(std::uint32_t offset, unsigned size) const { return smmu_.read_register(offset, size); }
-    void poke(std::uint32_t offset, unsigned size, std::uint64_t value);
+    std::uint64_t peek(std::uint64_t address, unsigned size) { return read_register(address, size); }
+    void poke(std::uint64_t address, unsigned size, std::uint64_t value);
 
     // For the TBUs.
     Agenda& agenda() { return context_.agenda; }
@@ -101,13 +107,16 @@ private:
         iommu::smmuv3::Interrupt interrupt = iommu::smmuv3::Interrupt::gerror;
     };
 
-    bool on_request(unsigned, Transaction& transaction) override;
+    bool on_request(unsigned port, Transaction& transaction) override;
     unsigned on_debug(unsigned, tlm::tlm_generic_payload& payload) override;
     void returned(std::uint16_t tag, Transaction& transaction) override;
     void invalidate(const iommu::smmuv3::Invalidation& invalidation) override;
 
     static void register_step(void* owner, AgendaEntry& entry);
+    static void counter_step(void* owner, AgendaEntry& entry);
     void access_register(Transaction& transaction);
+    std::uint64_t read_register(std::uint64_t address, unsigned size);
+    void write_register(std::uint64_t address, unsigned size, std::uint64_t value);
 
     void charge(TranslationJob& job, Part part);
     void send_link(TranslationJob& job);
@@ -137,12 +146,16 @@ private:
     void after_engine();
     void message_step(Message& message);
 
+    std::vector<std::unique_ptr<BusPort>> make_ports();
+
     Context context_;
     const IommuSite site_;
     const IommuParams params_;
     const ClockPeriod clock_;
     iommu::smmuv3::Smmu smmu_;
     std::vector<std::unique_ptr<BusPort>> ports_;
+    std::unique_ptr<TargetPort> counter_port_;
+    CounterGroups counter_groups_;
     std::vector<std::unique_ptr<Tbu>> tbus_;
 
     Credits xlate_slots_;

@@ -39,15 +39,13 @@ kernel::Machine& Soc::machine() { return *parts_->machine; }
 void Soc::attach(kernel::Kernel& kernel) { parts_->machine->attach(kernel.sched); }
 
 std::uint64_t Soc::peek_register(PhysAddr address, unsigned size) const {
-    std::uint32_t offset = 0;
-    const SmmuDevice* iommu = parts_->find_iommu(address, offset);
-    return iommu == nullptr ? 0 : iommu->peek(offset, size);
+    SmmuDevice* iommu = parts_->find_iommu(address);
+    return iommu == nullptr ? 0 : iommu->peek(address.value, size);
 }
 
 void Soc::poke_register(PhysAddr address, unsigned size, std::uint64_t value) {
-    std::uint32_t offset = 0;
-    SmmuDevice* iommu = parts_->find_iommu(address, offset);
-    if (iommu != nullptr) iommu->poke(offset, size, value);
+    SmmuDevice* iommu = parts_->find_iommu(address);
+    if (iommu != nullptr) iommu->poke(address.value, size, value);
 }
 
 void Soc::start_master(const std::string& device, Iova iova, std::uint64_t size) {

@@ -41,7 +41,7 @@ struct IommuStats {
     std::string path;
     std::string arch;                ///< "smmuv3"
     std::uint64_t translations = 0;  ///< client transactions that asked: translated, bypassed or refused
-    std::uint64_t bypassed = 0;
+    std::uint64_t bypassed = 0;      ///< of those: passed with the address as it was, by GBPA or the STE
     std::uint64_t faults = 0;
     LookupStats micro_tlb;  ///< all TBUs together
     LookupStats main_tlb;

@@ -61,6 +61,11 @@ TranslationJob& Tbu::take_job() {
 
 void Tbu::charge(TranslationJob& job, Part part) { job.transaction->ledger.charge(part, job.time(device_.agenda())); }
 
+/// For the counters that software reads. A TLB miss is one of the main TLB, or of the only one.
+void Tbu::count(StreamId stream, iommu::smmuv3::PmcgEvent event) {
+    device_.counter_groups().count(number_ + 1, event, stream);
+}
+
 std::uint32_t Tbu::beats(const Transaction& transaction) const {
     if (!transaction.write()) return 0;
     return (transaction.size() + params_.port_width_bytes - 1) / params_.port_width_bytes;
@@ -101,6 +106,7 @@ void Tbu::arrived(TranslationJob& job) {
     charge(job, Part::issue);
     job.received = job.time(device_.agenda());
     ++translations_;
+    count(job.transaction->stream, iommu::smmuv3::PmcgEvent::transactions);
     device_.enter_flight(job);
     if (params_.keep_order) order_[job.transaction->write() ? 1 : 0].push_back(&job);
     if (!device_.enabled()) {
@@ -116,6 +122,7 @@ void Tbu::arrived(TranslationJob& job) {
 void Tbu::globally(TranslationJob& job) {
     charge(job, Part::iommu_queue);
     device_.decide_globally(job);
+    if (job.result.response == iommu::Response::ok) note_bypass(job.result.entry);
     translated(job);
 }
 
@@ -127,6 +134,7 @@ void Tbu::micro_looked_up(TranslationJob& job) {
         hit(job, *entry);
         translated(job);
     } else {
+        if (entry == nullptr && !main_tlb_.enabled()) count(job.transaction->stream, iommu::smmuv3::PmcgEvent::tlb_miss);
         look_up_main(job);
     }
 }
@@ -153,6 +161,7 @@ void Tbu::main_looked_up(TranslationJob& job) {
             translated(job);
         }
     } else {
+        if (entry == nullptr) count(job.transaction->stream, iommu::smmuv3::PmcgEvent::tlb_miss);
         hold_or_ask(job);
     }
 }
@@ -161,6 +170,11 @@ void Tbu::hit(TranslationJob& job, const CachedTranslation& entry) {
     job.result.response = iommu::Response::ok;
     job.result.fault = 0;
     job.result.pa = PhysAddr{entry.pa + (job.transaction->address() & low_mask(entry.log2_bytes))};
+    note_bypass(entry);
+}
+
+void Tbu::note_bypass(const CachedTranslation& entry) {
+    if (iommu::smmuv3::space_tag::regime(entry.space) == iommu::smmuv3::Regime::bypass) ++bypassed_;
 }
 
 bool Tbu::may_keep(const TranslationJob& job) const {
@@ -226,6 +240,7 @@ void Tbu::release_page(TranslationJob& job) {
 }
 
 void Tbu::answered(TranslationJob& job) {
+    if (job.result.response == iommu::Response::ok) note_bypass(job.result.entry);
     if (main_tlb_.enabled() && may_keep(job)) {
         main_.pass(job, &go<&Tbu::fill_main>);
     } else {
@@ -447,6 +462,8 @@ bool Tbu::plan(PlannedAccess& access) {
     access.charge(Part::issue, at);
     const SimTime received = at;
     ++translations_;
+    count(access.stream, iommu::smmuv3::PmcgEvent::transactions);
+    note_bypass(in_micro != nullptr ? *in_micro : *in_main);
     if (micro_tlb_.enabled()) {
         at = micro_.reserve(at, clock_ * params_.micro_tlb.latency);
         access.charge(Part::micro_tlb, at);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "iommu/smmuv3/pmcg.hpp"
 #include "iommu/smmuv3/tlb.hpp"
 #include "iommu/smmuv3/translation.hpp"
 #include "soc/bus_port.hpp"
@@ -94,6 +95,7 @@ private:
     void look_up_main(TranslationJob& job);
     void main_looked_up(TranslationJob& job);
     void hit(TranslationJob& job, const iommu::CachedTranslation& entry);
+    void note_bypass(const iommu::CachedTranslation& entry);
     void fill_main(TranslationJob& job);
     void fill_micro(TranslationJob& job);
     bool may_keep(const TranslationJob& job) const;
@@ -115,6 +117,7 @@ private:
     bool wait_for_room(PlannedAccess& access, std::uint32_t beats_needed);
     void go_home(Transaction& transaction, bool generation, SimTime at);
     void charge(TranslationJob& job, Part part);
+    void count(StreamId stream, iommu::smmuv3::PmcgEvent event);
 
     SmmuDevice& device_;
     const std::string name_;

@@ -9,6 +9,7 @@ namespace xlate::soc {
 namespace {
 
 constexpr std::string_view kSmmuV3 = "arm,smmu-v3";
+constexpr std::string_view kPmcg = "arm,smmu-v3-pmcg";
 
 class Builder {
 public:
@@ -26,6 +27,7 @@ public:
                 attach_platform(i);
             }
         }
+        find_counters();
         return std::move(wiring_);
     }
 
@@ -60,6 +62,38 @@ private:
             site.size = node.regs.front().size;
             wiring_.iommus.push_back(std::move(site));
         }
+    }
+
+    void find_counters() {
+        for (std::size_t i = 0; i < description_.nodes.size(); ++i) {
+            const firmware::Node& node = description_.nodes[i];
+            if (!node.reachable || !node.is_compatible(kPmcg) || node.regs.empty()) continue;
+            CounterSite site;
+            site.node = static_cast<firmware::NodeIndex>(i);
+            if (!node.regs.front().cpu_address) continue;
+            site.page0 = *node.regs.front().cpu_address;
+            if (node.regs.size() > 1) site.page1 = node.regs[1].cpu_address;
+            IommuSite* owner = closest(site.page0);
+            if (owner == nullptr) {
+                warn(node.path + ": a counter group without an SMMU reads as zero");
+                continue;
+            }
+            site.group = owner->counters.size();
+            if (site.group > owner->tbus.size()) {
+                warn(node.path + ": " + owner->path + " has no TBU left whose counter group this could be");
+                continue;
+            }
+            owner->counters.push_back(site);
+        }
+    }
+
+    IommuSite* closest(std::uint64_t address) {
+        IommuSite* best = nullptr;
+        for (IommuSite& site : wiring_.iommus) {
+            const bool below = site.base <= address;
+            if (best == nullptr || (below && (best->base > address || site.base > best->base))) best = &site;
+        }
+        return best;
     }
 
     std::optional<std::size_t> iommu_at(firmware::NodeIndex node) const {

@@ -22,12 +22,23 @@ struct Attachment {
     StreamId stream{};
 };
 
+/// Registers of a performance monitor counter group. Firmware does not say whose it is: an SMMU's groups are, in the
+/// order of firmware, the TCU's and then those of its TBUs; a node belongs to the SMMU that lies closest below it.
+struct CounterSite {
+    static constexpr std::uint64_t kPageBytes = 4096;
+    firmware::NodeIndex node{};
+    std::uint64_t page0 = 0;
+    std::optional<std::uint64_t> page1;  ///< where the counters are, if the node has two ranges
+    std::size_t group = 0;               ///< 0: the TCU's; n: that of TBU n - 1
+};
+
 struct IommuSite {
     firmware::NodeIndex node{};
     std::string path;
     std::string name;
     std::uint64_t base = 0;
     std::uint64_t size = 0;
+    std::vector<CounterSite> counters;
     std::vector<std::string> tbus;  ///< one for each platform master and each PCI host bridge behind it
 };
 

@@ -86,6 +86,11 @@ void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
         visit_cycles(v, "register_access", "From a register access at the port to its effect.", p.tcu.register_access);
         v.time("interrupt_wire", "From the interrupt's pulse to the CPU.", p.tcu.interrupt_wire);
     });
+    v.map("pmcg", "Performance monitor counter groups: one for each node of firmware, the TCU's first.", [&] {
+        integer(v, "counters", "Counters of a group.", p.pmcg.counters, 1, 64);
+        integer(v, "counter_bits", "Bits of a counter: 32, 36, 40, 44, 48 or 64.", p.pmcg.counter_bits, 32, 64);
+        v.boolean("msi", "Whether an overflow can also be sent as a message.", p.pmcg.msi);
+    });
 }
 
 void visit_pci(ParameterVisitor& v, PciConfig& pci) {

@@ -68,8 +68,10 @@ public:
 
     /// `n` events of a stream. Cycles have none: filters do not concern them.
     void count(PmcgEvent event, StreamId sid, std::uint64_t n = 1) {
-        if ((wanted_ >> static_cast<unsigned>(event) & 1) != 0) add(event, sid, n);
+        if (counts(event)) add(event, sid, n);
     }
+    /// Whether some enabled counter counts it.
+    bool counts(PmcgEvent event) const { return (wanted_ >> static_cast<unsigned>(event) & 1) != 0; }
     /// The overflow pulse, if one is due.
     bool take_interrupt();
     /// The overflow message's address and data, if one is due.

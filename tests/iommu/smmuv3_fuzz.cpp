@@ -1,7 +1,8 @@
 #include "tests/iommu/smmuv3_fuzz.hpp"
 
+#include <algorithm>
 #include <array>
-#include <vector>
+#include <cstring>
 
 #include "iommu/smmuv3/runner.hpp"
 
@@ -12,22 +13,42 @@ namespace {
 using namespace iommu;
 using namespace iommu::smmuv3;
 
-/// 64 KiB that repeat over the whole address space: every pointer leads to something.
+/// 64 KiB that repeat over the whole address space: every pointer leads to something. Kept over inputs: clear() undoes
+/// what one has written, since clearing all of it would cost more than most inputs do.
 class FoldedMemory : public MemoryPort {
 public:
     bool read(PhysAddr address, std::uint8_t* bytes, std::uint32_t size) override {
-        if ((address.value >> 40 & 0x3F) == 0x3F) return false;
-        for (std::uint32_t i = 0; i < size; ++i) bytes[i] = bytes_[(address.value + i) & 0xFFFF];
+        if (is_hole(address)) return false;
+        const std::size_t at = address.value & kMask;
+        const std::size_t head = std::min<std::size_t>(size, kMask + 1 - at);
+        std::memcpy(bytes, bytes_.data() + at, head);
+        std::memcpy(bytes + head, bytes_.data(), size - head);
         return true;
     }
     bool write(PhysAddr address, const std::uint8_t* bytes, std::uint32_t size) override {
-        if ((address.value >> 40 & 0x3F) == 0x3F) return false;
-        for (std::uint32_t i = 0; i < size; ++i) bytes_[(address.value + i) & 0xFFFF] = bytes[i];
+        if (is_hole(address)) return false;
+        const std::size_t at = address.value & kMask;
+        const std::size_t head = std::min<std::size_t>(size, kMask + 1 - at);
+        std::memcpy(bytes_.data() + at, bytes, head);
+        std::memcpy(bytes_.data(), bytes + head, size - head);
+        dirty_[at >> kPageBits] = true;
+        dirty_[((at + size - 1) & kMask) >> kPageBits] = true;
         return true;
+    }
+    void clear() {
+        for (std::size_t page = 0; page < dirty_.size(); ++page) {
+            if (!dirty_[page]) continue;
+            std::memset(bytes_.data() + (page << kPageBits), 0, std::size_t{1} << kPageBits);
+            dirty_[page] = false;
+        }
     }
 
 private:
-    std::array<std::uint8_t, 0x10000> bytes_{};
+    static constexpr std::size_t kMask = 0xFFFF;
+    static constexpr unsigned kPageBits = 9;
+    static bool is_hole(PhysAddr address) { return (address.value >> 40 & 0x3F) == 0x3F; }
+    std::array<std::uint8_t, kMask + 1> bytes_{};
+    std::array<bool, ((kMask + 1) >> kPageBits)> dirty_{};
 };
 
 class Input {
@@ -45,7 +66,21 @@ private:
     const std::uint8_t* end_;
 };
 
-constexpr std::uint64_t kStepsPerAction = 4096;
+constexpr std::uint64_t kStepsPerAction = 512;  ///< a queue that wraps over folded memory never runs dry
+
+/// Small caches: entries are replaced often, and an input costs no large allocations.
+SmmuParams small(const Features& features) {
+    SmmuParams params;
+    params.features = features;
+    params.caches.tlb.entries = 16;
+    params.caches.config.entries = 8;
+    params.caches.ipa.entries = 8;
+    for (unsigned level = 0; level < 4; ++level) {
+        params.caches.walk_s1[level].entries = 4;
+        params.caches.walk_s2[level].entries = 4;
+    }
+    return params;
+}
 
 /// Steps a machine until it has nothing to do, or has done enough.
 template <typename Machine>
@@ -68,13 +103,12 @@ std::uint64_t drive(Machine&& machine, MemoryPort& memory) {
 
 std::uint64_t fuzz_smmuv3(const std::uint8_t* bytes, std::size_t size) {
     Input input(bytes, size);
-    SmmuParams params;
-    const std::uint64_t features = input.take(1);
-    params.features = features % 3 == 0 ? qemu_like() : features % 3 == 1 ? full_features() : mmu600_like();
-    params.caches.tlb.entries = 16;
-    params.caches.config.entries = 8;
-    Smmu smmu(params);
-    FoldedMemory memory;
+    // Copies of a powered-on one are snapshots, cheaper than construction.
+    static const std::array<Smmu, 3> kFresh{Smmu{small(qemu_like())}, Smmu{small(full_features())},
+                                            Smmu{small(mmu600_like())}};
+    static FoldedMemory memory;
+    memory.clear();
+    Smmu smmu = kFresh[input.take(1) % kFresh.size()];
     std::array<Translation, 4> translations;
     std::uint64_t steps = 0;
     const auto commands = [&](const Reply& reply) -> const Step& { return smmu.step_commands(reply); };
