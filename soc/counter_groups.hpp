@@ -47,7 +47,7 @@ public:
 
 private:
     struct Group : BusClient {
-        Group(const iommu::smmuv3::PmcgParams& params, const CounterSite& at) : pmcg(params), site(at) {}
+        Group(const iommu::smmuv3::PmcgParams& params, const CounterSite& where) : pmcg(params), site(where) {}
         iommu::smmuv3::Pmcg pmcg;
         CounterSite site;
         CounterGroups* owner = nullptr;

@@ -89,9 +89,14 @@ public:
 
 private:
     template <void (SmmuDevice::*Step)(TranslationJob&)>
-    static void go(Visitor& visitor);
+    static void go(Visitor& visitor) {
+        auto& job = static_cast<TranslationJob&>(visitor);
+        (job.tbu->device().*Step)(job);
+    }
     template <void (SmmuDevice::*Step)()>
-    static void on(Visitor& visitor);
+    static void on(Visitor& visitor) {
+        (static_cast<Engine&>(visitor).device->*Step)();
+    }
     struct Engine : BusClient {  ///< one of the SMMU's own machines: commands, outputs, address operations
         SmmuDevice* device = nullptr;
         bool running = false;

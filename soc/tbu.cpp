@@ -134,7 +134,8 @@ void Tbu::micro_looked_up(TranslationJob& job) {
         hit(job, *entry);
         translated(job);
     } else {
-        if (entry == nullptr && !main_tlb_.enabled()) count(job.transaction->stream, iommu::smmuv3::PmcgEvent::tlb_miss);
+        if (entry == nullptr && !main_tlb_.enabled())
+            count(job.transaction->stream, iommu::smmuv3::PmcgEvent::tlb_miss);
         look_up_main(job);
     }
 }

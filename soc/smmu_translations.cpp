@@ -1,0 +1,251 @@
+// The way of a translation through the TCU: link, look-ups, configuration, walk, link.
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "soc/smmu_device.hpp"
+
+namespace xlate::soc {
+
+using iommu::AccessPurpose;
+using iommu::Step;
+using iommu::StepKind;
+using iommu::Structure;
+
+void SmmuDevice::enter_flight(TranslationJob& job) {
+    job.generation = generation_;
+    ++in_flight_[generation_ ? 1 : 0];
+}
+
+void SmmuDevice::leave_flight(bool generation) {
+    --in_flight_[generation ? 1 : 0];
+    if (syncing_) check_sync();
+}
+
+void SmmuDevice::returned(std::uint16_t tag, Transaction& transaction) {
+    leave_flight((tag & 0x4000U) != 0);
+    tbus_[tag & 0x3FFFU]->returned(transaction);
+}
+
+void SmmuDevice::charge(TranslationJob& job, Part part) { job.transaction->ledger.charge(part, job.time(agenda())); }
+
+void SmmuDevice::decide_globally(TranslationJob& job) {
+    iommu::Request request;
+    request.sid = job.transaction->stream;
+    request.ssid = job.transaction->substream;
+    request.address = job.transaction->address();
+    request.length = job.transaction->size();
+    request.write = job.transaction->write();
+    job.engine.start(smmu_, request);
+    const Step& step = job.engine.step(smmu_, job.reply);
+    if (step.kind == StepKind::done || step.kind == StepKind::fault) {
+        job.result = step.result;
+        if (step.kind == StepKind::done) job.result.response = iommu::Response::ok;
+        return;
+    }
+    // It was switched on since the job came: the client may be answered as if it had come before.
+    job.result.response = iommu::Response::abort;
+    job.result.fault = 0;
+}
+
+void SmmuDevice::translate(TranslationJob& job) { xlate_slots_.take(job, &go<&SmmuDevice::send_link>); }
+
+void SmmuDevice::send_link(TranslationJob& job) {
+    charge(job, Part::iommu_queue);
+    job.ahead = runs_ahead();
+    job.tbu->link_to_tcu().enter(job, clock_ * Cycles{1}, &go<&SmmuDevice::cross_link>);
+}
+
+void SmmuDevice::cross_link(TranslationJob& job) {
+    const Cycles rest{params_.tbu.link_to_tcu.count - 1};
+    wait_for(agenda(), *this, job, clock_ * rest, &go<&SmmuDevice::begin_engine>);
+}
+
+void SmmuDevice::begin_engine(TranslationJob& job) {
+    charge(job, Part::link);
+    const Transaction& transaction = *job.transaction;
+    iommu::Request request;
+    request.sid = transaction.stream;
+    request.ssid = transaction.substream;
+    request.address = transaction.address();
+    request.length = transaction.size();
+    request.write = transaction.write();
+    request.instruction = transaction.instruction && !request.write;
+    request.privileged = transaction.privileged;
+    request.id = (std::uint64_t{job.tbu->number()} << 32) | job.number;
+    job.walking = false;
+    job.engine.start(smmu_, request);
+    counter_groups_.catch_up(0);
+    run(job);
+}
+
+void SmmuDevice::run(TranslationJob& job) {
+    const Step& step = job.engine.step(smmu_, job.reply);
+    job.step = &step;
+    switch (step.kind) {
+        case StepKind::lookup:
+            on_lookup(job, step.lookup);
+            return;
+        case StepKind::access:
+            switch (step.access.purpose) {
+                case AccessPurpose::ste_l1:
+                case AccessPurpose::ste:
+                case AccessPurpose::cd_l1:
+                case AccessPurpose::cd:
+                    // Stage 2 has found the CD: that was a walk of its own.
+                    if (job.walking) end_walk(job);
+                    ++counts_.config_reads;
+                    if (step.access.purpose == AccessPurpose::ste) ++counts_.ste_fetches;
+                    if (step.access.purpose == AccessPurpose::cd) ++counts_.cd_fetches;
+                    job.part = step.access.purpose <= AccessPurpose::ste ? Part::ste : Part::cd;
+                    ports_[0]->access(job, step.access, &go<&SmmuDevice::fetched>);
+                    return;
+                default:
+                    if (!job.walking) {
+                        walk_slots_.take(job, &go<&SmmuDevice::start_walk>);
+                    } else {
+                        first_fetch(job);
+                    }
+                    return;
+            }
+        case StepKind::done:
+        case StepKind::fault:
+            if (job.walking) end_walk(job);
+            finish(job, step.result);
+            return;
+        case StepKind::stalled:
+            if (job.walking) end_walk(job);
+            stalled_.push_back(&job);
+            leave_flight(job.generation);
+            job.tbu->stalled(job);
+            kick();
+            return;
+        case StepKind::idle:
+        case StepKind::executed:
+        case StepKind::sync:
+            break;
+    }
+    XLATE_CHECK(false, "a translation made a step that is not one of a translation");
+}
+
+void SmmuDevice::on_lookup(TranslationJob& job, const iommu::Lookup& lookup) {
+    const TcuParams& tcu = params_.tcu;
+    switch (lookup.structure) {
+        case Structure::config_cache:
+            job.part = Part::config_cache;
+            config_.enter(job, clock_ * tcu.config_cache.latency, &go<&SmmuDevice::looked_up>);
+            return;
+        case Structure::tlb:
+            job.part = Part::tcu_tlb;
+            tlb_.enter(job, clock_ * tcu.tlb.latency, &go<&SmmuDevice::looked_up>);
+            return;
+        case Structure::ipa_cache:
+        case Structure::walk_cache:
+            job.part = Part::walk_cache;
+            job.pending_ipa = lookup.structure == Structure::ipa_cache;
+            if (!job.walking) {
+                walk_slots_.take(job, &go<&SmmuDevice::start_walk>);
+            } else {
+                resumed_walk(job);
+            }
+            return;
+    }
+}
+
+void SmmuDevice::looked_up(TranslationJob& job) {
+    charge(job, job.part);
+    run(job);
+}
+
+/// A walk slot has been taken. The step for which it was needed is still the engine's last one.
+void SmmuDevice::start_walk(TranslationJob& job) {
+    charge(job, Part::iommu_queue);
+    job.ahead = runs_ahead();
+    job.walking = true;
+    job.fetched = false;
+    job.walk_start = job.time(agenda());
+    ++counts_.walks;
+    resumed_walk(job);
+}
+
+void SmmuDevice::resumed_walk(TranslationJob& job) {
+    const Step& step = *job.step;
+    if (step.kind == StepKind::access) {
+        first_fetch(job);
+        return;
+    }
+    const CacheTiming& ipa = params_.tcu.ipa_cache;
+    if (job.pending_ipa) {
+        ipa_.enter(job, clock_ * ipa.latency, &go<&SmmuDevice::looked_up>);
+    } else {
+        walk_cache_.enter(job, clock_ * params_.tcu.walk_cache.latency, &go<&SmmuDevice::looked_up>);
+    }
+}
+
+/// One walker cycle before the first read of a walk, and one after each read.
+void SmmuDevice::first_fetch(TranslationJob& job) {
+    if (job.fetched) {
+        fetch(job);
+        return;
+    }
+    job.fetched = true;
+    cycle_.enter(job, clock_ * Cycles{1}, &go<&SmmuDevice::fetch>);
+}
+
+void SmmuDevice::fetch(TranslationJob& job) {
+    charge(job, Part::walk_other);
+    const iommu::MemoryAccess& access = job.step->access;
+    if (access.purpose == AccessPurpose::httu) {
+        job.part = Part::httu;
+    } else {
+        const auto distance = static_cast<unsigned>(access.purpose) - static_cast<unsigned>(AccessPurpose::s1_level0);
+        job.part = static_cast<Part>(static_cast<unsigned>(Part::s1_level0) + distance);
+        ++counts_.walk_reads;
+    }
+    ports_[0]->access(job, access, &go<&SmmuDevice::fetched>);
+}
+
+void SmmuDevice::fetched(TranslationJob& job) {
+    charge(job, job.part);
+    job.ahead = runs_ahead();
+    if (job.walking) {
+        cycle_.enter(job, clock_ * Cycles{1}, &go<&SmmuDevice::looked_up>);
+    } else {
+        run(job);
+    }
+}
+
+void SmmuDevice::end_walk(TranslationJob& job) {
+    job.walking = false;
+    const SimTime now = job.time(agenda());
+    counts_.walk.add(now - job.walk_start);
+    if (context_.trace != nullptr) {
+        context_.trace->span(component_name(), "walk", job.walk_start, now, job.transaction->iova);
+    }
+    walk_slots_.give(now);
+}
+
+void SmmuDevice::finish(TranslationJob& job, const iommu::Result& result) {
+    job.result = result;
+    if (job.step->kind == StepKind::done) {
+        job.result.response = iommu::Response::ok;
+        job.result.fault = 0;
+    }
+    if (smmu_.outputs_pending()) kick();
+    counter_groups_.catch_up(0);
+    job.tbu->link_from_tcu().enter(job, clock_ * Cycles{1}, &go<&SmmuDevice::send_back>);
+}
+
+void SmmuDevice::send_back(TranslationJob& job) {
+    const Cycles rest{params_.tbu.link_from_tcu.count - 1};
+    job.ahead = false;  // what the TBU learns, it learns when the answer is there
+    wait_for(agenda(), *this, job, clock_ * rest, &go<&SmmuDevice::arrived_back>);
+}
+
+void SmmuDevice::arrived_back(TranslationJob& job) {
+    charge(job, Part::link);
+    xlate_slots_.give();
+    job.ahead = runs_ahead();
+    job.tbu->answered(job);
+}
+
+}  // namespace xlate::soc
