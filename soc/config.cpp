@@ -173,6 +173,12 @@ std::vector<Diagnostic> check(const SocConfig& config, const firmware::Descripti
         findings.expect(firmware::index(master.node) < description.nodes.size() || description.nodes.empty(),
                         path + ".device", "its node is not in the firmware", "a node of the firmware");
         check_traffic(findings, master.traffic, path);
+        if (!master.atc) continue;
+        check_shape(findings, master.atc->shape, path + ".atc");
+        findings.range(master.atc->slots, 1, 1024, path + ".atc.slots");
+        findings.range(master.atc->requests, 1, 1024, path + ".atc.requests");
+        findings.expect(master.requester_id.has_value(), path + ".atc", "only PCI endpoints have one",
+                        "a device behind a PCI host bridge");
     }
     return findings.take();
 }

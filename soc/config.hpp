@@ -83,6 +83,8 @@ struct TcuParams {
     Cycles invalidate_apply{4};       ///< in each TBU, after the link
     Cycles register_access{4};        ///< from a register access at the port to its effect
     SimTime interrupt_wire = ns(20);  ///< from the pulse to the CPU
+    /// How long a CMD_SYNC waits for an endpoint to complete an ATC_INV. PCIe says 60 to 90 s.
+    SimTime atc_timeout{60 * kFsPerSecond};
 };
 
 /// Each performance monitor counter group that firmware has a node of.
@@ -109,6 +111,15 @@ struct PcieParams {
     SimTime link_latency = ns(100);                       ///< one way, link and root complex
     std::uint64_t bandwidth_bytes_per_s = 8'000'000'000;  ///< one way, of each host bridge's link
     std::uint32_t header_bytes = 24;                      ///< a packet's overhead on the link
+};
+
+/// Address translation cache of an endpoint, and how it asks. The shape is ours: the architecture leaves it open.
+struct AtcParams {
+    iommu::CacheParams shape{true, 64, 0, iommu::Replacement::lru};
+    SimTime latency = ns(4);      ///< of a look-up
+    std::uint32_t slots = 4;      ///< look-ups at once
+    std::uint32_t requests = 16;  ///< translation requests under way at once; >= 1
+    SimTime invalidate = ns(20);  ///< from an invalidation's arrival until its entries are gone
 };
 
 /// Simulated CPUs. Instruction costs are the kernel's cost table; here only what hardware adds.
@@ -146,7 +157,8 @@ struct MasterConfig {
     firmware::NodeIndex node{};  ///< of a platform device, or of the PCI host bridge
     /// PCI: requester ID as it arrives at the host bridge (a device behind a conventional bridge: its alias).
     std::optional<std::uint32_t> requester_id;
-    std::uint32_t specifier = 0;  ///< platform: which of its `iommus` entries its transactions carry
+    std::uint32_t specifier = 0;   ///< platform: which of its `iommus` entries its transactions carry
+    std::optional<AtcParams> atc;  ///< PCI: it can do ATS; off until somebody enables it
     TrafficParams traffic;
 };
 

@@ -110,6 +110,17 @@ void Soc::Parts::build() {
         PcieRoot& root = *pcie.back();
         for (std::size_t i = 0; i < site.masters.size(); ++i) {
             masters[site.masters[i]]->port.socket.bind(root.endpoint(i).socket);
+            const MasterConfig& master = config.masters[site.masters[i]];
+            if (!master.atc) continue;
+            root.add_atc(i, pool, name + "." + master.device, *master.atc, config.seed);
+            atcs[site.masters[i]] = root.atc(i);
+            const Attachment& attachment = wiring.masters[site.masters[i]];
+            if (!attachment.iommu) continue;
+            iommus[*attachment.iommu]->connect_atc(
+                attachment.stream,
+                [&root, i](const iommu::smmuv3::Invalidation& invalidation, std::function<void()> done) {
+                    root.invalidate_atc(i, invalidation, std::move(done));
+                });
         }
         for (std::size_t i = 0; i < site.exits.size(); ++i) {
             const PcieSite::Exit& exit = site.exits[i];
@@ -202,6 +213,7 @@ SocStats Soc::Parts::stats() const {
     result.digest = stream.value();
     for (const auto& iommu : iommus) result.iommus.push_back(iommu->stats());
     for (const auto& master : masters) result.masters.push_back(master->stats());
+    for (const auto& [number, atc] : atcs) result.masters[number].atc = atc->stats();
     result.faults = faults;
     result.faults_total = faults_total;
     result.transactions_lost = pool.outstanding();

@@ -1,6 +1,7 @@
 // Everything that a Soc owns, wired up from firmware and config.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,6 +48,7 @@ struct Soc::Parts : FaultListener {
     std::unique_ptr<TimedMachine> machine;
     std::vector<std::unique_ptr<SmmuDevice>> iommus;  ///< as Wiring::iommus
     std::vector<std::unique_ptr<PcieRoot>> pcie;      ///< as Wiring::pcie
+    std::map<std::size_t, Atc*> atcs;                 ///< of each master that has one
     std::vector<std::unique_ptr<DmaMaster>> masters;  ///< in the order of the config
     std::unique_ptr<Memory> memory;
     std::unique_ptr<Crossbar> crossbar;

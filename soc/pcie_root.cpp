@@ -19,20 +19,47 @@ PcieRoot::PcieRoot(const sc_core::sc_module_name& module_name, const std::string
         exits_.push_back(std::make_unique<Exit>("exit_" + std::to_string(i), *this, static_cast<unsigned>(i)));
     }
     choose_.bind<&PcieRoot::choose>(this);
+    atcs_.resize(endpoints.size());
+    atc_apply_.resize(endpoints.size());
+}
+
+void PcieRoot::add_atc(std::size_t endpoint, TransactionPool& pool, const std::string& name, const AtcParams& params,
+                       std::uint64_t seed) {
+    const auto up = [this, endpoint](Transaction& transaction) {
+        // A request of the ATC's own has not come in by the endpoint's port.
+        if (transaction.ats.type == iommu::AtsType::translation_request) {
+            transaction.push_route(static_cast<std::uint16_t>(endpoint));
+        }
+        go_up(transaction);
+    };
+    const auto back = [this](Transaction& transaction) { endpoints_[transaction.pop_route()]->respond(transaction); };
+    atcs_[endpoint] = std::make_unique<Atc>(agenda_, *this, pool, name, params, seed, up, back);
+    atc_apply_[endpoint] = params.invalidate;
+}
+
+SimTime PcieRoot::packet(std::uint64_t bytes) const {
+    if (params_.bandwidth_bytes_per_s == 0) return {};
+    return {(bytes * kFsPerSecond + params_.bandwidth_bytes_per_s - 1) / params_.bandwidth_bytes_per_s};
 }
 
 SimTime PcieRoot::on_wire(const Transaction& transaction, bool data) const {
-    if (params_.bandwidth_bytes_per_s == 0) return {};
-    const std::uint64_t bytes = params_.header_bytes + (data ? transaction.size() : 0);
-    return {(bytes * kFsPerSecond + params_.bandwidth_bytes_per_s - 1) / params_.bandwidth_bytes_per_s};
+    return packet(params_.header_bytes + (data ? transaction.size() : 0));
 }
 
 bool PcieRoot::on_request(unsigned port, Transaction& transaction) {
     transaction.push_route(static_cast<std::uint16_t>(port));
+    if (atcs_[port] != nullptr && atcs_[port]->enabled()) {
+        atcs_[port]->accept(transaction);
+    } else {
+        go_up(transaction);
+    }
+    return true;
+}
+
+void PcieRoot::go_up(Transaction& transaction) {
     transaction.since = agenda_.now();
     waiting_.push_back(&transaction);
     if (!choose_.scheduled()) agenda_.schedule(choose_, std::max(agenda_.now(), up_free_), Phase::decide, *this);
-    return true;
 }
 
 void PcieRoot::choose() {
@@ -45,7 +72,7 @@ void PcieRoot::choose() {
     const auto first = std::min_element(waiting_.begin(), waiting_.end(), goes_before);
     Transaction& chosen = **first;
     waiting_.erase(first);
-    up_free_ = agenda_.now() + on_wire(chosen, chosen.write());
+    up_free_ = std::max(agenda_.now(), up_free_) + on_wire(chosen, chosen.write());
     chosen.step.bind(this, &PcieRoot::arrived_up);
     agenda_.schedule(chosen.step, up_free_ + params_.link_latency, Phase::arrive, *this);
     if (!waiting_.empty()) agenda_.schedule(choose_, up_free_, Phase::decide, *this);
@@ -84,7 +111,56 @@ void PcieRoot::arrived_down(void* owner, AgendaEntry& entry) {
     auto& root = *static_cast<PcieRoot*>(owner);
     Transaction& transaction = Transaction::of_step(entry);
     transaction.ledger.charge(Part::link, root.agenda_.now());
+    const std::uint16_t endpoint = transaction.last_route();
+    Atc* atc = root.atcs_[endpoint].get();
+    if (atc != nullptr && atc->returned(transaction)) return;
     root.endpoints_[transaction.pop_route()]->respond(transaction);
+}
+
+/// An invalidation and its completion are packets of a header and 8 bytes, in turn with everything else on the link.
+void PcieRoot::invalidate_atc(std::size_t endpoint, const iommu::smmuv3::Invalidation& invalidation,
+                              std::function<void()> done) {
+    if (free_messages_.empty()) {
+        Message& made = messages_.emplace_back();
+        made.root = this;
+        made.bind(&made, [](void* self, AgendaEntry&) {
+            auto& message = *static_cast<Message*>(self);
+            message.root->message_step(message);
+        });
+        free_messages_.push_back(&made);
+    }
+    Message& message = *free_messages_.back();
+    free_messages_.pop_back();
+    message.endpoint = endpoint;
+    message.invalidation = invalidation;
+    message.done = std::move(done);
+    message.at = Message::At::down;
+    down_free_ = std::max(agenda_.now(), down_free_) + packet(params_.header_bytes + 8);
+    agenda_.schedule(message, down_free_ + params_.link_latency, Phase::arrive, *this);
+}
+
+void PcieRoot::message_step(Message& message) {
+    switch (message.at) {
+        case Message::At::down:
+            message.at = Message::At::apply;
+            agenda_.schedule_after(message, atc_apply_[message.endpoint], Phase::arrive, *this);
+            return;
+        case Message::At::apply:
+            atcs_[message.endpoint]->invalidate(message.invalidation, [this, &message] { complete(message); });
+            return;
+        case Message::At::up: {
+            const std::function<void()> done = std::move(message.done);
+            free_messages_.push_back(&message);
+            done();
+            return;
+        }
+    }
+}
+
+void PcieRoot::complete(Message& message) {
+    message.at = Message::At::up;
+    up_free_ = std::max(agenda_.now(), up_free_) + packet(params_.header_bytes + 8);
+    agenda_.schedule(message, up_free_ + params_.link_latency, Phase::arrive, *this);
 }
 
 unsigned PcieRoot::on_debug(unsigned port, tlm::tlm_generic_payload& payload) {

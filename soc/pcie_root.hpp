@@ -1,5 +1,7 @@
 // A PCIe link and its root complex: many endpoints, one way up and one way back, each with a bandwidth and a latency.
 // Hardware turns requester IDs into stream IDs here; the translation is fixed (wiring.hpp).
+// An endpoint may have an ATC (atc.hpp), which stands before the link; invalidations of it and their completions are
+// packets on the link.
 // Upwards, what waits goes by priority, then age, then name. Not modelled: lanes of switches, flow control credits,
 // splitting at the maximum payload size.
 #pragma once
@@ -12,6 +14,7 @@
 #include <vector>
 
 #include "soc/agenda.hpp"
+#include "soc/atc.hpp"
 #include "soc/config.hpp"
 #include "soc/ports.hpp"
 
@@ -27,12 +30,32 @@ public:
     TargetPort& endpoint(std::size_t index) { return *endpoints_[index]; }
     InitiatorPort& exit(std::size_t index) { return exits_[index]->port; }
 
+    /// Gives an endpoint an ATC, off at first.
+    void add_atc(std::size_t endpoint, TransactionPool& pool, const std::string& name, const AtcParams& params,
+                 std::uint64_t seed);
+    Atc* atc(std::size_t endpoint) { return atcs_[endpoint].get(); }
+    /// An invalidation starts down the link; `done` is called when its completion has come up.
+    void invalidate_atc(std::size_t endpoint, const iommu::smmuv3::Invalidation& invalidation,
+                        std::function<void()> done);
+
 private:
     struct Exit {
         Exit(const std::string& name, PcieRoot& owner, unsigned number) : port(name, owner, number) {}
         InitiatorPort port;
         std::deque<Transaction*> at_door;
     };
+
+    struct Message : AgendaEntry {  ///< an invalidation on its way to an endpoint and back
+        PcieRoot* root = nullptr;
+        std::size_t endpoint = 0;
+        enum class At : std::uint8_t { down, apply, up } at = At::down;
+        iommu::smmuv3::Invalidation invalidation;
+        std::function<void()> done;
+    };
+    void message_step(Message& message);
+    void complete(Message& message);
+    SimTime packet(std::uint64_t bytes) const;
+    void go_up(Transaction& transaction);
 
     bool on_request(unsigned port, Transaction& transaction) override;
     unsigned on_debug(unsigned port, tlm::tlm_generic_payload& payload) override;
@@ -53,6 +76,10 @@ private:
     SimTime up_free_;
     SimTime down_free_;
     AgendaEntry choose_;
+    std::vector<std::unique_ptr<Atc>> atcs_;  ///< by endpoint; nullptr: has none
+    std::vector<SimTime> atc_apply_;          ///< AtcParams::invalidate
+    std::deque<Message> messages_;
+    std::vector<Message*> free_messages_;
 };
 
 }  // namespace xlate::soc

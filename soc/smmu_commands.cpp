@@ -104,7 +104,7 @@ void SmmuDevice::command_fetched() {
 }
 
 void SmmuDevice::check_sync() {
-    if (messages_out_ != 0 || in_flight_[generation_ ? 0 : 1] != 0) return;
+    if (messages_out_ != 0 || atc_out_ != 0 || in_flight_[generation_ ? 0 : 1] != 0) return;
     if (sync_not_before_ > agenda().now()) {
         if (!planned_back_.scheduled()) agenda().schedule(planned_back_, sync_not_before_, Phase::arrive, *this);
         return;
@@ -113,7 +113,8 @@ void SmmuDevice::check_sync() {
     const SimTime now = agenda().now();
     counts_.sync.add(now - sync_start_);
     if (context_.trace != nullptr) context_.trace->span(component_name(), "CMD_SYNC", sync_start_, now, 0);
-    commands_.reply.abort = false;
+    commands_.reply.abort = atc_timed_out_;
+    atc_timed_out_ = false;
     wait_for(agenda(), *this, commands_, clock_ * Cycles{1}, &on<&SmmuDevice::step_commands>);
 }
 
@@ -145,7 +146,10 @@ void SmmuDevice::step_gatos() {
 // Invalidations reach a TBU by its link; its answer comes back the same way.
 
 void SmmuDevice::invalidate(const Invalidation& invalidation) {
-    if (invalidation.kind == Invalidation::Kind::atc) return;
+    if (invalidation.kind == Invalidation::Kind::atc) {
+        send_atc(invalidation);
+        return;
+    }
     for (const auto& tbu : tbus_) {
         if (free_messages_.empty()) {
             Message& made = messages_.emplace_back();
@@ -176,6 +180,58 @@ void SmmuDevice::message_step(Message& message) {
     }
     --messages_out_;
     free_messages_.push_back(&message);
+    if (syncing_) check_sync();
+}
+
+// ATC_INV goes to the root complex by the TBU's link, and to the endpoint by PCIe. Nobody there: it is never completed.
+
+void SmmuDevice::send_atc(const Invalidation& invalidation) {
+    if (free_atc_messages_.empty()) {
+        AtcMessage& made = atc_messages_.emplace_back();
+        made.device = this;
+        made.bind(&made, [](void* self, AgendaEntry&) {
+            auto& message = *static_cast<AtcMessage*>(self);
+            message.device->atc_step(message);
+        });
+        made.patience.bind(&made, [](void* self, AgendaEntry&) {
+            auto& message = *static_cast<AtcMessage*>(self);
+            SmmuDevice& device = *message.device;
+            message.expired = true;
+            device.atc_timed_out_ = true;
+            ++device.counts_.atc_timeouts;
+            device.atc_ended();
+        });
+        free_atc_messages_.push_back(&made);
+    }
+    AtcMessage& message = *free_atc_messages_.back();
+    free_atc_messages_.pop_back();
+    message.invalidation = invalidation;
+    message.complete = false;
+    message.expired = false;
+    ++atc_out_;
+    ++counts_.atc_invalidations;
+    agenda().schedule_after(message.patience, params_.tcu.atc_timeout, Phase::arrive, *this);
+    agenda().schedule_after(message, clock_ * params_.tbu.link_from_tcu, Phase::arrive, *this);
+}
+
+void SmmuDevice::atc_step(AtcMessage& message) {
+    if (!message.complete) {
+        const auto endpoint = atcs_.find(message.invalidation.sid);
+        if (endpoint == atcs_.end()) return;
+        endpoint->second(message.invalidation, [this, &message] {
+            message.complete = true;
+            agenda().schedule_after(message, clock_ * params_.tbu.link_to_tcu, Phase::arrive, *this);
+        });
+        return;
+    }
+    free_atc_messages_.push_back(&message);
+    if (message.expired) return;  // too late
+    agenda().cancel(message.patience);
+    atc_ended();
+}
+
+void SmmuDevice::atc_ended() {
+    --atc_out_;
     if (syncing_) check_sync();
 }
 

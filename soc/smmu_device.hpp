@@ -11,6 +11,8 @@
 #include <systemc>
 
 #include <deque>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -59,6 +61,10 @@ public:
     BusPort& bus_port(std::size_t index) { return *ports_[index]; }
     static std::vector<std::string> bus_port_names(const IommuParams& params, const std::vector<std::string>& tbus);
 
+    /// Takes an ATC_INV to an endpoint; calls back when it is complete.
+    using InvalidateAtc = std::function<void(const iommu::smmuv3::Invalidation&, std::function<void()> done)>;
+    void connect_atc(StreamId stream, InvalidateAtc invalidate) { atcs_[stream] = std::move(invalidate); }
+
     IommuStats stats() const;
     /// Whether `address` is in its register space or in one of its counter groups.
     bool has_register(std::uint64_t address) const;
@@ -70,6 +76,8 @@ public:
     Agenda& agenda() { return context_.agenda; }
     std::uint32_t epoch() const { return smmu_.epoch(); }
     bool enabled() const;
+    /// CR0.ATSCHK: traffic with translated addresses is checked against its stream's configuration.
+    bool checks_translated() const { return smmu_.registers.enabled(iommu::smmuv3::cr0::ATSCHK); }
     void translate(TranslationJob& job);
     void decide_globally(TranslationJob& job);
     /// Everything between a TBU's port and the return from memory counts as in flight, in one of two generations:
@@ -106,6 +114,13 @@ private:
         Tbu* tbu = nullptr;
         iommu::smmuv3::Invalidation invalidation;
         bool applied = false;
+    };
+    struct AtcMessage : AgendaEntry {  ///< an ATC_INV: to the TBU, and its completion back
+        SmmuDevice* device = nullptr;
+        iommu::smmuv3::Invalidation invalidation;
+        bool complete = false;
+        bool expired = false;
+        AgendaEntry patience;
     };
     struct Wire : AgendaEntry {
         SmmuDevice* device = nullptr;
@@ -150,6 +165,10 @@ private:
     void ack();
     void after_engine();
     void message_step(Message& message);
+    void send_atc(const iommu::smmuv3::Invalidation& invalidation);
+    void atc_step(AtcMessage& message);
+    void atc_ended();
+    void begin_request(TranslationJob& job);
 
     std::vector<std::unique_ptr<BusPort>> make_ports();
 
@@ -180,6 +199,11 @@ private:
     std::deque<Message> messages_;
     std::vector<Message*> free_messages_;
     std::uint32_t messages_out_ = 0;
+    std::map<StreamId, InvalidateAtc> atcs_;
+    std::deque<AtcMessage> atc_messages_;
+    std::vector<AtcMessage*> free_atc_messages_;
+    std::uint32_t atc_out_ = 0;
+    bool atc_timed_out_ = false;  ///< since the last SYNC
     std::vector<TranslationJob*> stalled_;
 
     std::uint64_t in_flight_[2] = {0, 0};

@@ -28,14 +28,25 @@ void SmmuDevice::returned(std::uint16_t tag, Transaction& transaction) {
 
 void SmmuDevice::charge(TranslationJob& job, Part part) { job.transaction->ledger.charge(part, job.time(agenda())); }
 
-void SmmuDevice::decide_globally(TranslationJob& job) {
+/// The engine's request for the job's transaction.
+void SmmuDevice::begin_request(TranslationJob& job) {
+    const Transaction& transaction = *job.transaction;
     iommu::Request request;
-    request.sid = job.transaction->stream;
-    request.ssid = job.transaction->substream;
-    request.address = job.transaction->address();
-    request.length = job.transaction->size();
-    request.write = job.transaction->write();
+    request.sid = transaction.stream;
+    request.ssid = transaction.substream;
+    request.address = transaction.address();
+    request.length = transaction.size();
+    request.write = transaction.write();
+    request.instruction = transaction.instruction && !request.write;
+    request.privileged = transaction.privileged;
+    request.ats = transaction.ats.type;
+    request.no_write = transaction.ats.no_write;
+    request.id = (std::uint64_t{job.tbu->number()} << 32) | job.number;
     job.engine.start(smmu_, request);
+}
+
+void SmmuDevice::decide_globally(TranslationJob& job) {
+    begin_request(job);
     const Step& step = job.engine.step(smmu_, job.reply);
     if (step.kind == StepKind::done || step.kind == StepKind::fault) {
         job.result = step.result;
@@ -62,18 +73,8 @@ void SmmuDevice::cross_link(TranslationJob& job) {
 
 void SmmuDevice::begin_engine(TranslationJob& job) {
     charge(job, Part::link);
-    const Transaction& transaction = *job.transaction;
-    iommu::Request request;
-    request.sid = transaction.stream;
-    request.ssid = transaction.substream;
-    request.address = transaction.address();
-    request.length = transaction.size();
-    request.write = transaction.write();
-    request.instruction = transaction.instruction && !request.write;
-    request.privileged = transaction.privileged;
-    request.id = (std::uint64_t{job.tbu->number()} << 32) | job.number;
     job.walking = false;
-    job.engine.start(smmu_, request);
+    begin_request(job);
     counter_groups_.catch_up(0);
     run(job);
 }

@@ -65,6 +65,8 @@ public:
     std::uint64_t peek_register(PhysAddr address, unsigned size) const;
     void poke_register(PhysAddr address, unsigned size, std::uint64_t value);
 
+    /// What a driver does by the endpoint's ATS capability. False if the device has no ATC.
+    bool enable_ats(const std::string& device, bool on);
     /// Sets a master going without a kernel: its configured traffic over [iova, iova + size).
     void start_master(const std::string& device, Iova iova, std::uint64_t size);
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,17 @@ struct LookupStats {
     std::uint64_t hits = 0;
 };
 
+/// Of an endpoint's ATC. Each access was translated, refused, denied or is still under way.
+struct AtcStats {
+    bool enabled = false;
+    LookupStats cache;
+    std::uint64_t requests = 0;       ///< translation requests sent
+    std::uint64_t translated = 0;     ///< accesses that went up with a translated address
+    std::uint64_t refused = 0;        ///< went up untranslated, since the IOMMU does not do ATS for them
+    std::uint64_t denied = 0;         ///< ended here, for want of a right
+    std::uint64_t invalidations = 0;  ///< of the IOMMU
+};
+
 /// Conservation: issued == reads + writes + faults + in_flight; parts_fs add up to latency.sum_fs().
 struct MasterStats {
     std::string device;
@@ -28,6 +40,7 @@ struct MasterStats {
     std::uint64_t bytes = 0;   ///< of those
     std::uint64_t faults = 0;  ///< answered with an error
     std::uint64_t in_flight = 0;
+    std::optional<AtcStats> atc;
     bool started = false;  ///< a driver set it going
     SimTime first_issue;   ///< 0 if nothing was issued
     SimTime last_completion;
@@ -43,7 +56,11 @@ struct IommuStats {
     std::uint64_t translations = 0;  ///< client transactions that asked: translated, bypassed or refused
     std::uint64_t bypassed = 0;      ///< of those: passed with the address as it was, by GBPA or the STE
     std::uint64_t faults = 0;
-    LookupStats micro_tlb;  ///< all TBUs together
+    std::uint64_t ats_requests = 0;    ///< of the translations: translation requests of endpoints
+    std::uint64_t ats_translated = 0;  ///< of the translations: came with a translated address
+    std::uint64_t atc_invalidations = 0;
+    std::uint64_t atc_timeouts = 0;  ///< of those: never completed
+    LookupStats micro_tlb;           ///< all TBUs together
     LookupStats main_tlb;
     LookupStats tcu_tlb;
     LookupStats config_cache;

@@ -7,12 +7,16 @@
 
 namespace xlate::soc {
 
+using iommu::AtsType;
 using iommu::CachedTranslation;
 using iommu::Permissions;
 using iommu::Request;
 using iommu::smmuv3::TlbTagging;
 
 namespace {
+
+/// Set in the tag of what comes with a translated address: it shares no TLB entry with other traffic.
+constexpr std::uint64_t kTranslatedTag = std::uint64_t{1} << 53;
 
 bool allows(const CachedTranslation& entry, const Transaction& transaction) {
     Request request;
@@ -93,6 +97,7 @@ void Tbu::begin(Transaction& transaction) {
     beats_free_ -= std::min(beats(transaction), params_.write_buffer_beats);
     job.transaction = &transaction;
     job.stream = iommu::stream_tag(transaction.stream, transaction.substream);
+    if (transaction.ats.type == AtsType::translated) job.stream |= kTranslatedTag;
     job.page = transaction.address() >> 12;
     job.merged = false;
     job.ready = false;
@@ -108,9 +113,12 @@ void Tbu::arrived(TranslationJob& job) {
     ++translations_;
     count(job.transaction->stream, iommu::smmuv3::PmcgEvent::transactions);
     device_.enter_flight(job);
-    if (params_.keep_order) order_[job.transaction->write() ? 1 : 0].push_back(&job);
+    const bool request = job.transaction->ats.type == AtsType::translation_request;
+    if (params_.keep_order && !request) order_[job.transaction->write() ? 1 : 0].push_back(&job);
     if (!device_.enabled()) {
         wait_for(device_.agenda(), device_, job, clock_ * Cycles{1}, &go<&Tbu::globally>);
+    } else if (job.transaction->ats.type != AtsType::untranslated && arrived_by_ats(job)) {
+        return;
     } else if (micro_tlb_.enabled()) {
         micro_.enter(job, clock_ * params_.micro_tlb.latency, &go<&Tbu::micro_looked_up>);
     } else {
@@ -118,11 +126,33 @@ void Tbu::arrived(TranslationJob& job) {
     }
 }
 
+/// A request is the TCU's to answer. A translated address is taken at its word, unless ATSCHK asks for a look at the
+/// stream's configuration: that is kept like a translation, one entry for all addresses. False: looks up as others do.
+bool Tbu::arrived_by_ats(TranslationJob& job) {
+    if (job.transaction->ats.type == AtsType::translation_request) {
+        ++ats_requests_;
+        device_.translate(job);
+        return true;
+    }
+    ++ats_translated_;
+    if (device_.checks_translated()) return false;
+    wait_for(device_.agenda(), device_, job, clock_ * Cycles{1}, &go<&Tbu::pass_translated>);
+    return true;
+}
+
+void Tbu::pass_translated(TranslationJob& job) {
+    charge(job, Part::iommu_queue);
+    device_.decide_globally(job);
+    translated(job);
+}
+
 /// SMMUEN is off: global bypass or abort; no look-up, no TCU.
 void Tbu::globally(TranslationJob& job) {
     charge(job, Part::iommu_queue);
     device_.decide_globally(job);
-    if (job.result.response == iommu::Response::ok) note_bypass(job.result.entry);
+    if (job.result.response == iommu::Response::ok && (job.stream & kTranslatedTag) == 0) {
+        note_bypass(job.result.entry);
+    }
     translated(job);
 }
 
@@ -171,9 +201,10 @@ void Tbu::hit(TranslationJob& job, const CachedTranslation& entry) {
     job.result.response = iommu::Response::ok;
     job.result.fault = 0;
     job.result.pa = PhysAddr{entry.pa + (job.transaction->address() & low_mask(entry.log2_bytes))};
-    note_bypass(entry);
+    if ((job.stream & kTranslatedTag) == 0) note_bypass(entry);
 }
 
+/// Traffic with a translated address is not counted: it was translated before.
 void Tbu::note_bypass(const CachedTranslation& entry) {
     if (iommu::smmuv3::space_tag::regime(entry.space) == iommu::smmuv3::Regime::bypass) ++bypassed_;
 }
@@ -241,7 +272,21 @@ void Tbu::release_page(TranslationJob& job) {
 }
 
 void Tbu::answered(TranslationJob& job) {
-    if (job.result.response == iommu::Response::ok) note_bypass(job.result.entry);
+    iommu::Result& result = job.result;
+    if (job.transaction->ats.type == AtsType::translation_request) {
+        translated(job);
+        return;
+    }
+    if ((job.stream & kTranslatedTag) == 0) {
+        if (result.response == iommu::Response::ok) note_bypass(result.entry);
+    } else if (iommu::smmuv3::space_tag::regime(result.entry.space) == iommu::smmuv3::Regime::bypass) {
+        result.cacheable = true;
+        result.entry.va = result.entry.pa = 0;
+        result.entry.log2_bytes = 52;
+        result.entry.stream = job.stream;
+    } else {
+        result.entry.stream = job.stream;
+    }
     if (main_tlb_.enabled() && may_keep(job)) {
         main_.pass(job, &go<&Tbu::fill_main>);
     } else {
@@ -252,12 +297,34 @@ void Tbu::answered(TranslationJob& job) {
 void Tbu::stalled(TranslationJob& job) { release_page(job); }
 
 void Tbu::translated(TranslationJob& job) {
+    if (job.transaction->ats.type == AtsType::translation_request) {
+        if (job.ahead) {
+            job.come_back(device_.agenda(), device_, &go<&Tbu::answer_request>);
+        } else {
+            answer_request(job);
+        }
+        return;
+    }
     job.ready = true;
     if (!params_.keep_order) {
         depart(job);
         return;
     }
     let_go();
+}
+
+/// Of a translation request: it ends here. An error answer is an unsupported request or a completer abort.
+void Tbu::answer_request(TranslationJob& job) {
+    Transaction& transaction = *job.transaction;
+    charge(job, Part::iommu_queue);
+    latency_.add(job.time(device_.agenda()) - job.received);
+    const bool ok = job.result.response == iommu::Response::ok && job.result.fault == 0;
+    if (ok) *transaction.ats.answer = job.result.entry;
+    if (!ok) ++faults_;
+    transaction.set_response(ok ? tlm::TLM_OK_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    device_.leave_flight(job.generation);
+    free_slot(job);
+    port.respond(transaction);
 }
 
 /// In order: reads among themselves, writes among themselves.
@@ -528,6 +595,8 @@ void Tbu::add_to(IommuStats& stats) const {
     };
     stats.translations += translations_;
     stats.bypassed += bypassed_;
+    stats.ats_requests += ats_requests_;
+    stats.ats_translated += ats_translated_;
     stats.faults += faults_;
     stats.merged += merged_;
     add(stats.micro_tlb, micro_tlb_.counters());

@@ -95,6 +95,9 @@ private:
     void look_up_main(TranslationJob& job);
     void main_looked_up(TranslationJob& job);
     void hit(TranslationJob& job, const iommu::CachedTranslation& entry);
+    bool arrived_by_ats(TranslationJob& job);
+    void pass_translated(TranslationJob& job);
+    void answer_request(TranslationJob& job);
     void note_bypass(const iommu::CachedTranslation& entry);
     void fill_main(TranslationJob& job);
     void fill_micro(TranslationJob& job);
@@ -144,6 +147,8 @@ private:
 
     std::uint64_t translations_ = 0;
     std::uint64_t bypassed_ = 0;
+    std::uint64_t ats_requests_ = 0;
+    std::uint64_t ats_translated_ = 0;
     std::uint64_t faults_ = 0;
     std::uint64_t merged_ = 0;
     Histogram latency_;

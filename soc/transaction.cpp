@@ -57,6 +57,7 @@ void Transaction::reset() {
     number = 0;
     iova = 0;
     fault = 0;
+    ats = {};
     refused_by = nullptr;
     next = nullptr;
     since = {};

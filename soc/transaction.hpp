@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "iommu/engine.hpp"
 #include "soc/agenda.hpp"
 #include "soc/component.hpp"
 #include "soc/ledger.hpp"
@@ -37,6 +38,15 @@ public:
     std::uint8_t priority = 0;      ///< at arbiters; higher goes first
     std::uint32_t source_rank = 0;  ///< of the component that made it: the last key of every arbitration
     std::uint64_t number = 0;       ///< the initiator's own count
+
+    /// Address Translation Services. answer: where a translation request's answer goes; whoever asks owns it.
+    struct Ats {
+        iommu::AtsType type = iommu::AtsType::untranslated;
+        bool no_write = false;    ///< a request for reading only
+        bool generation = false;  ///< the ATC's own
+        iommu::CachedTranslation* answer = nullptr;
+    };
+    Ats ats;
 
     // What came of it.
     std::uint64_t iova = 0;                   ///< address as the master sent it

@@ -58,6 +58,13 @@ bool Invalidation::covers(const CachedTranslation& entry) const {
     return low <= to && from <= high;
 }
 
+bool Invalidation::covers_endpoint(const CachedTranslation& entry) const {
+    if (stream_of(entry.stream) != sid) return false;
+    const std::optional<SubstreamId> substream = ssid_valid ? std::optional(SubstreamId{ssid}) : std::nullopt;
+    if (!global && entry.stream != stream_tag(sid, substream)) return false;
+    return entry.va <= last && first <= entry.va + low_mask(entry.log2_bytes);
+}
+
 bool Invalidation::covers_stream(StreamId stream, std::uint32_t cd_index) const {
     switch (kind) {
         case Kind::everything:

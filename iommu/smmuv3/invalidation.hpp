@@ -69,6 +69,8 @@ struct Invalidation {
     bool covers_space(std::uint64_t space, bool entry_is_global) const;
     /// True if a TLB must drop `entry`.
     bool covers(const CachedTranslation& entry) const;
+    /// True if an endpoint must drop `entry` of its ATC: ATC_INV for its stream, its substream or all, and its address.
+    bool covers_endpoint(const CachedTranslation& entry) const;
     /// True if this configuration invalidation covers the stream (and its substream, with `cd`).
     bool covers_stream(StreamId stream, std::uint32_t cd_index) const;
 };

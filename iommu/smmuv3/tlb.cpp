@@ -63,7 +63,7 @@ void Tlb::drop(std::uint32_t index) {
 
 void Tlb::fill(const CachedTranslation& translation) {
     if (!enabled_) return;
-    const std::uint64_t tag = tagging_ == TlbTagging::stream ? translation.stream : translation.space;
+    const std::uint64_t tag = tagging_ != TlbTagging::address_space ? translation.stream : translation.space;
     // A global entry matches whatever the ASID, within the same ASET.
     const std::uint64_t tag_mask =
         tagging_ == TlbTagging::address_space && translation.global ? ~space_tag::ASID.mask() : ~std::uint64_t{0};
@@ -102,8 +102,16 @@ bool Tlb::few_probes(const Invalidation& invalidation) const {
 
 unsigned Tlb::invalidate(const Invalidation& invalidation) {
     unsigned dropped = 0;
-    if (invalidation.kind == Invalidation::Kind::atc) return 0;
-    if (invalidation.is_config()) {
+    const bool to_endpoints = invalidation.kind == Invalidation::Kind::atc;
+    if (to_endpoints != (tagging_ == TlbTagging::endpoint)) return 0;
+    if (to_endpoints) {
+        for (std::uint32_t i = 0; i < matches_.size(); ++i) {
+            if (matches_[i].used() && invalidation.covers_endpoint(entries_[i])) {
+                drop(i);
+                ++dropped;
+            }
+        }
+    } else if (invalidation.is_config()) {
         if (tagging_ != TlbTagging::stream) return 0;
         for (std::uint32_t i = 0; i < matches_.size(); ++i) {
             const std::uint64_t stream = entries_[i].stream;

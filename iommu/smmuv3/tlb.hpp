@@ -14,7 +14,8 @@
 
 namespace xlate::iommu::smmuv3 {
 
-enum class TlbTagging : std::uint8_t { address_space, stream };
+/// endpoint: by stream, in an endpoint's ATC: only ATC_INV reaches it.
+enum class TlbTagging : std::uint8_t { address_space, stream, endpoint };
 
 struct TlbParams {
     CacheParams cache;

@@ -1,0 +1,95 @@
+// An address translation cache (ATC) of a PCIe endpoint: asks the IOMMU for translations ahead of its accesses (ATS).
+//   hit           the access goes up with the translated address
+//   miss          a translation request goes up, one a page; who needs the page waits for it
+//   refused       (unsupported request, completer abort) the access goes up untranslated
+//   no right      the access ends in an error: there are no page requests (PRI) here
+//   invalidation  drops entries and what is being asked for, then waits until every translated access that was
+//                 under way has come back; only then it is complete
+// A transaction's time in here and in the request that it waits for is charged to Part::ats.
+// Source: shared/spec/iommu-hardware.md section 1.13.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "iommu/smmuv3/tlb.hpp"
+#include "soc/config.hpp"
+#include "soc/station.hpp"
+#include "soc/stats.hpp"
+#include "soc/transaction.hpp"
+
+namespace xlate::soc {
+
+class Atc {
+public:
+    using Send = std::function<void(Transaction&)>;
+    /// `up`: a transaction goes to the link. `back`: one that is refused goes back to the endpoint.
+    Atc(Agenda& agenda, const Component& component, TransactionPool& pool, const std::string& name,
+        const AtcParams& params, std::uint64_t seed, Send up, Send back);
+
+    bool enabled() const { return enabled_; }
+    void enable(bool on) { enabled_ = on; }
+
+    /// An access of the endpoint.
+    void accept(Transaction& transaction);
+    /// Something comes back over the link. True if it was a request of the ATC, which is then dealt with.
+    bool returned(Transaction& transaction);
+    /// `done` is called when the invalidation is complete.
+    void invalidate(const iommu::smmuv3::Invalidation& invalidation, std::function<void()> done);
+
+    AtcStats stats() const;
+
+private:
+    struct Passenger : Visitor {  ///< an access that is looked up, or waits for a translation
+        Atc* atc = nullptr;
+        Transaction* transaction = nullptr;
+        std::uint64_t tag = 0;
+        bool asked = false;  ///< a translation was fetched for it
+    };
+    struct Ask {  ///< a translation request, under way or waiting for its turn
+        Atc* atc = nullptr;
+        std::uint64_t page = 0;
+        std::uint64_t tag = 0;
+        bool write = false;
+        bool sent = false;
+        std::uint64_t epoch = 0;
+        iommu::CachedTranslation answer;
+        std::vector<Passenger*> waiting;
+    };
+
+    static void looked_up_step(Visitor& visitor);
+    void looked_up(Passenger& passenger);
+    void ask(Passenger& passenger);
+    void send_asks();
+    void answered(Ask& ask, bool ok);
+    void go_translated(Passenger& passenger, const iommu::CachedTranslation& entry);
+    void go_plain(Passenger& passenger);
+    void deny(Passenger& passenger);
+    Transaction& leave(Passenger& passenger);
+    void drain();
+
+    Agenda& agenda_;
+    const Component& component_;
+    TransactionPool& pool_;
+    const AtcParams params_;
+    const Send up_;
+    const Send back_;
+    iommu::smmuv3::Tlb cache_;
+    Station look_up_;
+    bool enabled_ = false;
+    std::deque<Passenger> passengers_;
+    std::vector<Passenger*> free_passengers_;
+    std::deque<Ask> asks_;  ///< oldest first; addresses are stable
+    std::uint32_t under_way_ = 0;
+    std::uint64_t epoch_ = 0;  ///< counts invalidations: what was asked for before one may not be kept
+
+    std::uint64_t translated_[2] = {0, 0};  ///< translated accesses under way, in two generations
+    bool generation_ = false;
+    std::vector<std::function<void()>> draining_;  ///< invalidations that wait for the older generation
+    std::vector<std::function<void()>> next_;      ///< and those that came since
+    AtcStats counts_;
+};
+
+}  // namespace xlate::soc
