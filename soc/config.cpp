@@ -59,6 +59,9 @@ void check_iommu(Findings& findings, const IommuParams& params, const std::strin
     findings.power_of_two(tbu.port_width_bytes, path + ".tbu.port_width");
     findings.range(tbu.xlate_slots, 1, 65536, path + ".tbu.xlate_slots");
     findings.range(tbu.write_buffer_beats, 1, 65536, path + ".tbu.write_buffer");
+    findings.range(tbu.prefetch, 0, 1024, path + ".tbu.prefetch");
+    findings.expect(tbu.prefetch == 0 || tbu.main_tlb.shape.enabled, path + ".tbu.prefetch",
+                    "without a main TLB there is no place for what is fetched ahead", "tbu.tlb.enabled: true");
     check_cache(findings, tbu.micro_tlb, path + ".tbu.micro_tlb");
     check_cache(findings, tbu.main_tlb, path + ".tbu.tlb");
     findings.range(tbu.link_to_tcu.count, 1, 100'000, path + ".tbu.link");
@@ -69,6 +72,9 @@ void check_iommu(Findings& findings, const IommuParams& params, const std::strin
     check_cache(findings, tcu.tlb, path + ".tcu.tlb");
     check_cache(findings, tcu.config_cache, path + ".tcu.config_cache");
     check_cache(findings, tcu.ipa_cache, path + ".tcu.ipa_cache");
+    findings.range(tcu.commands_per_fetch, 1, 4, path + ".tcu.commands_per_fetch");
+    findings.expect(!tcu.merge_walks || tcu.tlb.shape.enabled, path + ".tcu.merge_walks",
+                    "without a TLB in the TCU there is nothing that a merged miss could find", "tcu.tlb.enabled: true");
     findings.range(params.pmcg.counters, 1, 64, path + ".pmcg.counters");
     const std::uint8_t bits = params.pmcg.counter_bits;
     findings.expect(bits == 64 || (bits >= 32 && bits <= 48 && bits % 4 == 0), path + ".pmcg.counter_bits",

@@ -56,6 +56,9 @@ struct TbuParams {
     /// Which of the misses that waited for another one looks again first; matters where the look-ups queue.
     /// gem5's event queue runs the events of one instant last in, first out, and so wakes the youngest first.
     bool youngest_first = false;
+    /// A miss that was answered, and the first hit on a page that was fetched ahead, fetch the next 4 KiB page into the
+    /// main TLB, unless it is there or asked for. So many at once; 0: none.
+    std::uint32_t prefetch = 0;
     bool keep_order = false;  ///< reads leave in the order in which they came, and so do writes; else a hit passes
 };
 
@@ -79,10 +82,14 @@ struct TcuParams {
     CacheTiming config_cache{{true, 256, 4, iommu::Replacement::lru}, Cycles{3}, 3};
     CacheTiming ipa_cache{{false, 128, 4, iommu::Replacement::lru}, Cycles{3}, 3};
     WalkCacheParams walk_cache;
-    Cycles command_decode{2};         ///< each command, after its fetch
-    Cycles invalidate_apply{4};       ///< in each TBU, after the link
-    Cycles register_access{4};        ///< from a register access at the port to its effect
-    SimTime interrupt_wire = ns(20);  ///< from the pulse to the CPU
+    /// A miss whose page another TBU's miss is already walking waits for that, and then looks in the TCU's TLB.
+    bool merge_walks = false;
+    bool priorities = false;  ///< who waits for a translation or walk slot goes by its master's priority, not by age
+    std::uint32_t commands_per_fetch = 1;  ///< 1..4
+    Cycles command_decode{2};              ///< each command, after its fetch
+    Cycles invalidate_apply{4};            ///< in each TBU, after the link
+    Cycles register_access{4};             ///< from a register access at the port to its effect
+    SimTime interrupt_wire = ns(20);       ///< from the pulse to the CPU
     /// How long a CMD_SYNC waits for an endpoint to complete an ATC_INV. PCIe says 60 to 90 s.
     SimTime atc_timeout{60 * kFsPerSecond};
 };
@@ -128,6 +135,7 @@ struct CpuParams {
     SimTime context_switch = us(1);  ///< from one task to another on the same CPU
     SimTime mmio_issue = ns(10);     ///< CPU to crossbar, each MMIO access
     SimTime memory_access = ns(4);   ///< a cached load or store: what the task waits for
+    SimTime msi_delivery = ns(20);   ///< from a message's arrival at the MSI controller to the CPU
     SimTime posted_write = ns(40);   ///< after which an MMIO write lets the CPU go on
 };
 

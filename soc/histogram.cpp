@@ -66,7 +66,10 @@ SimTime Histogram::quantile(std::uint64_t numerator, std::uint64_t denominator) 
     std::uint64_t seen = 0;
     for (std::size_t i = 0; i < counts_.size(); ++i) {
         seen += count_of(i);
-        if (seen >= rank) return std::max(min_, std::min(max_, SimTime{low_of(i + 1) * kFsPerPs - 1}));
+        if (seen < rank) continue;
+        // Buckets of one picosecond are exact; what rounds up to the next one would show as 0.001 ns where all was 0.
+        const SimTime edge{i < 2 * kSteps ? low_of(i) * kFsPerPs : low_of(i + 1) * kFsPerPs - 1};
+        return std::max(min_, std::min(max_, edge));
     }
     return max_;
 }

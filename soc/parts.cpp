@@ -85,6 +85,11 @@ void Soc::Parts::build() {
         if (iommus[i]->counters() != nullptr) targets.push_back(wiring.iommus[i].name + "_counters");
     }
 
+    if (!wiring.msi_frames.empty()) {
+        targets.push_back("msi");
+        msi = std::make_unique<MsiTarget>("msi", agenda, stream, *machine, config.cpu.msi_delivery, wiring.msi_frames);
+    }
+
     const DmaMaster::Context master_context{agenda, pool, stream, *this, trace};
     for (std::size_t i = 0; i < config.masters.size(); ++i) {
         const MasterConfig& master = config.masters[i];
@@ -155,6 +160,12 @@ void Soc::Parts::build() {
             }
         }
         ++next_target;
+    }
+    if (msi) {
+        crossbar->target(next_target).socket.bind(msi->port.socket);
+        for (const MsiFrame& frame : wiring.msi_frames) {
+            crossbar->map(frame.base, frame.size, static_cast<unsigned>(next_target));
+        }
     }
     if (description.memory.empty()) {
         warnings.push_back("the firmware names no memory: every address that is no register is memory");

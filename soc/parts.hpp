@@ -12,6 +12,7 @@
 #include "soc/dma_master.hpp"
 #include "soc/event_stream.hpp"
 #include "soc/memory.hpp"
+#include "soc/msi_target.hpp"
 #include "soc/pcie_root.hpp"
 #include "soc/physical_memory.hpp"
 #include "soc/smmu_device.hpp"
@@ -50,6 +51,7 @@ struct Soc::Parts : FaultListener {
     std::vector<std::unique_ptr<PcieRoot>> pcie;      ///< as Wiring::pcie
     std::map<std::size_t, Atc*> atcs;                 ///< of each master that has one
     std::vector<std::unique_ptr<DmaMaster>> masters;  ///< in the order of the config
+    std::unique_ptr<MsiTarget> msi;                   ///< if firmware has a controller
     std::unique_ptr<Memory> memory;
     std::unique_ptr<Crossbar> crossbar;
 

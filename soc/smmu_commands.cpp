@@ -79,7 +79,7 @@ void SmmuDevice::step_commands() {
                                         iommu::smmuv3::name(static_cast<iommu::smmuv3::Opcode>(step.opcode)),
                                         agenda().now(), step.opcode);
             }
-            wait_for(agenda(), *this, commands_, clock_ * Cycles{1}, &on<&SmmuDevice::step_commands>);
+            finish_command();
             after_engine();
             return;
         case StepKind::sync:
@@ -99,6 +99,12 @@ void SmmuDevice::step_commands() {
     }
 }
 
+/// A cycle, and the decoding of the next one if the last fetch has brought it.
+void SmmuDevice::finish_command() {
+    const Cycles cycles{1 + (smmu_.command_prefetched() ? params_.tcu.command_decode.count : 0)};
+    wait_for(agenda(), *this, commands_, clock_ * cycles, &on<&SmmuDevice::step_commands>);
+}
+
 void SmmuDevice::command_fetched() {
     wait_for(agenda(), *this, commands_, clock_ * params_.tcu.command_decode, &on<&SmmuDevice::step_commands>);
 }
@@ -115,7 +121,7 @@ void SmmuDevice::check_sync() {
     if (context_.trace != nullptr) context_.trace->span(component_name(), "CMD_SYNC", sync_start_, now, 0);
     commands_.reply.abort = atc_timed_out_;
     atc_timed_out_ = false;
-    wait_for(agenda(), *this, commands_, clock_ * Cycles{1}, &on<&SmmuDevice::step_commands>);
+    finish_command();
 }
 
 void SmmuDevice::step_outputs() {

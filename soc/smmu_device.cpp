@@ -13,6 +13,7 @@ iommu::smmuv3::SmmuParams engine_params(const IommuParams& params, const std::st
     iommu::smmuv3::SmmuParams result;
     result.features = params.features;
     result.seed = seed;
+    result.commands_per_fetch = static_cast<std::uint8_t>(params.tcu.commands_per_fetch);
     result.name = name;
     const TcuParams& tcu = params.tcu;
     result.caches.config = tcu.config_cache.shape;

@@ -4,7 +4,7 @@
 //   commands    fetched over the bus, decoded, broadcast to the TBUs by the links; SYNC waits until the TBUs have
 //               applied all earlier invalidations and all older translations have come back from memory
 //   outputs     event records and messages are bus writes; wires reach the CPU after a delay
-// Not modelled: DVM, prefetch, priorities inside the TCU, several commands in one fetch.
+// Not modelled: DVM.
 // Source: shared/spec/iommu-anchors.md section B1 (structure and order), shared/spec/iommu-hardware.md section 1.
 #pragma once
 
@@ -74,6 +74,7 @@ public:
 
     // For the TBUs.
     Agenda& agenda() { return context_.agenda; }
+    TransactionPool& pool() { return context_.pool; }
     std::uint32_t epoch() const { return smmu_.epoch(); }
     bool enabled() const;
     /// CR0.ATSCHK: traffic with translated addresses is checked against its stream's configuration.
@@ -146,6 +147,8 @@ private:
     void on_lookup(TranslationJob& job, const iommu::Lookup& lookup);
     void looked_up(TranslationJob& job);
     void start_walk(TranslationJob& job);
+    void begin_walk(TranslationJob& job);
+    void let_go_of_merged(const TranslationJob& leader);
     void first_fetch(TranslationJob& job);
     void fetch(TranslationJob& job);
     void fetched(TranslationJob& job);
@@ -158,6 +161,7 @@ private:
     void kick();
     void step_commands();
     void command_fetched();
+    void finish_command();
     void step_outputs();
     void step_gatos();
     void check_sync();
@@ -205,6 +209,8 @@ private:
     std::uint32_t atc_out_ = 0;
     bool atc_timed_out_ = false;  ///< since the last SYNC
     std::vector<TranslationJob*> stalled_;
+    std::vector<TranslationJob*> walking_;  ///< merge_walks: one a page and address space
+    std::vector<TranslationJob*> merged_;   ///< and who waits for one of them, oldest first
 
     std::uint64_t in_flight_[2] = {0, 0};
     bool generation_ = false;

@@ -1,5 +1,6 @@
 // The way of a translation through the TCU: link, look-ups, configuration, walk, link.
 #include <algorithm>
+#include <iterator>
 
 #include "base/error.hpp"
 #include "soc/smmu_device.hpp"
@@ -41,6 +42,7 @@ void SmmuDevice::begin_request(TranslationJob& job) {
     request.privileged = transaction.privileged;
     request.ats = transaction.ats.type;
     request.no_write = transaction.ats.no_write;
+    request.prefetch = job.prefetch;
     request.id = (std::uint64_t{job.tbu->number()} << 32) | job.number;
     job.engine.start(smmu_, request);
 }
@@ -58,7 +60,10 @@ void SmmuDevice::decide_globally(TranslationJob& job) {
     job.result.fault = 0;
 }
 
-void SmmuDevice::translate(TranslationJob& job) { xlate_slots_.take(job, &go<&SmmuDevice::send_link>); }
+void SmmuDevice::translate(TranslationJob& job) {
+    job.priority = params_.tcu.priorities ? job.transaction->priority : std::uint8_t{0};
+    xlate_slots_.take(job, &go<&SmmuDevice::send_link>);
+}
 
 void SmmuDevice::send_link(TranslationJob& job) {
     charge(job, Part::iommu_queue);
@@ -102,7 +107,7 @@ void SmmuDevice::run(TranslationJob& job) {
                     return;
                 default:
                     if (!job.walking) {
-                        walk_slots_.take(job, &go<&SmmuDevice::start_walk>);
+                        begin_walk(job);
                     } else {
                         first_fetch(job);
                     }
@@ -144,7 +149,7 @@ void SmmuDevice::on_lookup(TranslationJob& job, const iommu::Lookup& lookup) {
             job.part = Part::walk_cache;
             job.pending_ipa = lookup.structure == Structure::ipa_cache;
             if (!job.walking) {
-                walk_slots_.take(job, &go<&SmmuDevice::start_walk>);
+                begin_walk(job);
             } else {
                 resumed_walk(job);
             }
@@ -155,6 +160,39 @@ void SmmuDevice::on_lookup(TranslationJob& job, const iommu::Lookup& lookup) {
 void SmmuDevice::looked_up(TranslationJob& job) {
     charge(job, job.part);
     run(job);
+}
+
+void SmmuDevice::begin_walk(TranslationJob& job) {
+    const std::optional<std::uint64_t> space = job.engine.walked_space();
+    if (params_.tcu.merge_walks && space) {
+        const bool walked = std::any_of(walking_.begin(), walking_.end(), [&](const TranslationJob* other) {
+            return other->page == job.page && other->engine.walked_space() == space;
+        });
+        if (walked) {
+            ++counts_.merged_walks;
+            merged_.push_back(&job);
+            return;
+        }
+        walking_.push_back(&job);
+    }
+    walk_slots_.take(job, &go<&SmmuDevice::start_walk>);
+}
+
+/// Its walk is over. They start again: the translation is in the TLB, or one of them walks next.
+void SmmuDevice::let_go_of_merged(const TranslationJob& leader) {
+    const auto at = std::find(walking_.begin(), walking_.end(), &leader);
+    if (at == walking_.end()) return;
+    walking_.erase(at);
+    std::vector<TranslationJob*> again;
+    const auto same = [&](const TranslationJob* job) { return job->page == leader.page; };
+    std::copy_if(merged_.begin(), merged_.end(), std::back_inserter(again), same);
+    merged_.erase(std::remove_if(merged_.begin(), merged_.end(), same), merged_.end());
+    for (TranslationJob* job : again) {
+        charge(*job, Part::iommu_queue);
+        job->ahead = runs_ahead();
+        job->engine.again();
+        run(*job);
+    }
 }
 
 /// A walk slot has been taken. The step for which it was needed is still the engine's last one.
@@ -223,6 +261,7 @@ void SmmuDevice::end_walk(TranslationJob& job) {
         context_.trace->span(component_name(), "walk", job.walk_start, now, job.transaction->iova);
     }
     walk_slots_.give(now);
+    if (params_.tcu.merge_walks) let_go_of_merged(job);
 }
 
 void SmmuDevice::finish(TranslationJob& job, const iommu::Result& result) {

@@ -21,6 +21,7 @@ struct Visitor {
 
     AgendaEntry entry;
     Next next = nullptr;        ///< what comes after the stay or the wait
+    std::uint8_t priority = 0;  ///< where credits are waited for: higher goes first
     Visitor* behind = nullptr;  ///< in the queue in which it waits
     SimTime stay;
     Station* station = nullptr;  ///< where it stays now
@@ -56,6 +57,17 @@ public:
         visitor.behind = nullptr;
         (first_ == nullptr ? first_ : last_->behind) = &visitor;
         last_ = &visitor;
+    }
+    /// Before everybody of a lower priority.
+    void push_by_priority(Visitor& visitor) {
+        if (empty() || last_->priority >= visitor.priority) {
+            push(visitor);
+            return;
+        }
+        Visitor** place = &first_;
+        while ((*place)->priority >= visitor.priority) place = &(*place)->behind;
+        visitor.behind = *place;
+        *place = &visitor;
     }
     Visitor& pop() {
         Visitor& visitor = *first_;
@@ -196,7 +208,7 @@ public:
         }
         visitor.next = next;
         visitor.station = nullptr;
-        queue_.push(visitor);
+        queue_.push_by_priority(visitor);
     }
     void give(SimTime at) {
         if (queue_.empty()) {

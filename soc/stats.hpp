@@ -65,7 +65,9 @@ struct IommuStats {
     LookupStats tcu_tlb;
     LookupStats config_cache;
     LookupStats walk_cache;
-    std::uint64_t merged = 0;  ///< misses that waited for another miss on the same page
+    std::uint64_t prefetches = 0;    ///< pages that TBUs fetched ahead, or tried to
+    std::uint64_t merged = 0;        ///< misses that waited for another miss on the same page
+    std::uint64_t merged_walks = 0;  ///< at the TCU: misses that waited for a walk of another one
     std::uint64_t walks = 0;
     std::uint64_t walk_reads = 0;
     std::uint64_t ste_fetches = 0;

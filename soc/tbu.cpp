@@ -48,6 +48,13 @@ Tbu::Tbu(SmmuDevice& device, const std::string& name, unsigned number, const Tbu
       free_slots_(params.xlate_slots),
       beats_free_(params.write_buffer_beats) {
     door_.bind<&Tbu::look_at_door>(this);
+    for (std::uint32_t i = 0; i < params.prefetch; ++i) {
+        prefetch_jobs_.push_back(std::make_unique<TranslationJob>());
+        prefetch_jobs_.back()->tbu = this;
+        prefetch_jobs_.back()->number = kFirstPrefetch + i;
+        prefetch_jobs_.back()->prefetch = true;
+        free_prefetches_.push_back(prefetch_jobs_.back().get());
+    }
 }
 
 TranslationJob& Tbu::take_job() {
@@ -186,6 +193,13 @@ void Tbu::main_looked_up(TranslationJob& job) {
         job.result.entry = *entry;
         job.result.epoch = device_.epoch();
         job.result.cacheable = true;
+        if (params_.prefetch != 0) {
+            const auto fetched = std::find(ahead_.begin(), ahead_.end(), Page{job.stream, job.page});
+            if (fetched != ahead_.end()) {
+                ahead_.erase(fetched);
+                prefetch_after(job);
+            }
+        }
         if (micro_tlb_.enabled()) {
             micro_.pass(job, &go<&Tbu::fill_micro>);
         } else {
@@ -219,6 +233,7 @@ bool Tbu::may_keep(const TranslationJob& job) const {
 void Tbu::fill_main(TranslationJob& job) {
     charge(job, Part::main_tlb);
     if (may_keep(job)) main_tlb_.fill(job.result.entry);
+    if (params_.prefetch != 0 && may_keep(job)) prefetch_after(job);
     release_page(job);
     if (micro_tlb_.enabled() && may_keep(job)) {
         micro_.pass(job, &go<&Tbu::fill_micro>);
@@ -273,6 +288,10 @@ void Tbu::release_page(TranslationJob& job) {
 
 void Tbu::answered(TranslationJob& job) {
     iommu::Result& result = job.result;
+    if (job.prefetch) {
+        main_.pass(job, &go<&Tbu::prefetched>);
+        return;
+    }
     if (job.transaction->ats.type == AtsType::translation_request) {
         translated(job);
         return;
@@ -292,6 +311,50 @@ void Tbu::answered(TranslationJob& job) {
     } else {
         fill_main(job);
     }
+}
+
+/// The page behind that of `job`, for the same stream and with the same rights in question.
+void Tbu::prefetch_after(const TranslationJob& job) {
+    const Transaction& first = *job.transaction;
+    if (free_prefetches_.empty() || first.ats.type != AtsType::untranslated) return;
+    const std::uint64_t page = job.page + 1;
+    const bool asked = std::any_of(asking_.begin(), asking_.end(), [&](const TranslationJob* other) {
+        return other->page == page && other->stream == job.stream;
+    });
+    if (asked || main_tlb_.peek(job.stream, page << 12) != nullptr) return;
+    TranslationJob& made = *free_prefetches_.back();
+    free_prefetches_.pop_back();
+    ++prefetches_;
+    Transaction& access = device_.pool().take(tlm::TLM_READ_COMMAND, PhysAddr{page << 12}, 64, false);
+    access.stream = first.stream;
+    access.substream = first.substream;
+    access.privileged = first.privileged;
+    access.source_rank = first.source_rank;
+    access.ledger.start(device_.agenda().now());
+    made.transaction = &access;
+    made.stream = job.stream;
+    made.page = page;
+    made.merged = false;
+    made.ahead = false;
+    made.at = device_.agenda().now();
+    made.received = made.at;
+    device_.enter_flight(made);
+    asking_.push_back(&made);
+    device_.translate(made);
+}
+
+void Tbu::prefetched(TranslationJob& job) {
+    if (may_keep(job)) {
+        main_tlb_.fill(job.result.entry);
+        if (ahead_.size() == kMaxAhead) ahead_.erase(ahead_.begin());
+        ahead_.push_back({job.stream, job.page});
+    }
+    release_page(job);
+    Transaction& access = *job.transaction;
+    job.transaction = nullptr;
+    device_.leave_flight(job.generation);
+    free_prefetches_.push_back(&job);
+    device_.pool().give_back(access);
 }
 
 void Tbu::stalled(TranslationJob& job) { release_page(job); }
@@ -599,6 +662,7 @@ void Tbu::add_to(IommuStats& stats) const {
     stats.ats_translated += ats_translated_;
     stats.faults += faults_;
     stats.merged += merged_;
+    stats.prefetches += prefetches_;
     add(stats.micro_tlb, micro_tlb_.counters());
     add(stats.main_tlb, main_tlb_.counters());
     stats.translation.merge(latency_);

@@ -1,6 +1,6 @@
 // One TBU of an SMMUv3: a master's port, micro-TLB and main TLB, and the link to the TCU.
 // A hit passes misses (unless the configuration keeps order); misses on one page wait for the first of them.
-// Not modelled: prefetch. Source: shared/spec/iommu-anchors.md sections B1 and E.
+// Not modelled: partitions. Source: shared/spec/iommu-anchors.md sections B1 and E.
 #pragma once
 
 #include <memory>
@@ -34,6 +34,7 @@ struct TranslationJob : BusClient {
     bool walking = false;  ///< holds a walk slot
     bool fetched = false;  ///< this walk has read a descriptor
     bool merged = false;
+    bool prefetch = false;     ///< fetches a page ahead; its transaction goes nowhere
     bool pending_ipa = false;  ///< the look-up that waits is one of the IPA cache
     bool ready = false;        ///< translated, waits for its turn
     bool generation = false;   ///< see SmmuDevice::in_flight
@@ -99,6 +100,8 @@ private:
     void pass_translated(TranslationJob& job);
     void answer_request(TranslationJob& job);
     void note_bypass(const iommu::CachedTranslation& entry);
+    void prefetch_after(const TranslationJob& job);
+    void prefetched(TranslationJob& job);
     void fill_main(TranslationJob& job);
     void fill_micro(TranslationJob& job);
     bool may_keep(const TranslationJob& job) const;
@@ -146,6 +149,18 @@ private:
     std::vector<TranslationJob*> order_[2];  ///< keep_order: reads and writes, oldest first
 
     std::uint64_t translations_ = 0;
+    struct Page {
+        std::uint64_t stream = 0;
+        std::uint64_t page = 0;
+        bool operator==(const Page& other) const { return stream == other.stream && page == other.page; }
+    };
+    static constexpr std::size_t kMaxAhead = 64;
+    static constexpr std::uint32_t kFirstPrefetch = 0x10000;  ///< their numbers: above those of all slots
+    std::vector<std::unique_ptr<TranslationJob>> prefetch_jobs_;
+    std::vector<TranslationJob*> free_prefetches_;
+    std::vector<Page> ahead_;  ///< fetched ahead and not hit yet, oldest first
+    std::uint64_t prefetches_ = 0;
+
     std::uint64_t bypassed_ = 0;
     std::uint64_t ats_requests_ = 0;
     std::uint64_t ats_translated_ = 0;

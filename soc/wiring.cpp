@@ -28,6 +28,7 @@ public:
             }
         }
         find_counters();
+        find_msi_frames();
         return std::move(wiring_);
     }
 
@@ -84,6 +85,18 @@ private:
                 continue;
             }
             owner->counters.push_back(site);
+        }
+    }
+
+    void find_msi_frames() {
+        for (std::size_t i = 0; i < description_.nodes.size(); ++i) {
+            const firmware::Node& node = description_.nodes[i];
+            if (!node.reachable || node.regs.empty() || !node.regs.front().cpu_address) continue;
+            const bool v2m = node.is_compatible("arm,gic-v2m-frame");
+            if (!v2m && !node.is_compatible("arm,gic-v3-its")) continue;
+            MsiFrame frame{static_cast<firmware::NodeIndex>(i), *node.regs.front().cpu_address, node.regs.front().size,
+                           v2m ? std::uint64_t{0x40} : std::uint64_t{0x10040}};
+            if (frame.size >= frame.doorbell + 4) wiring_.msi_frames.push_back(frame);
         }
     }
 

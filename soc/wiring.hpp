@@ -22,6 +22,14 @@ struct Attachment {
     StreamId stream{};
 };
 
+/// A register page to which messages are written, to become interrupts.
+struct MsiFrame {
+    firmware::NodeIndex node{};
+    std::uint64_t base = 0;
+    std::uint64_t size = 0;
+    std::uint64_t doorbell = 0;  ///< offset: MSI_SETSPI_NS of a GICv2m frame, GITS_TRANSLATER of an ITS
+};
+
 /// Registers of a performance monitor counter group. Firmware does not say whose it is: an SMMU's groups are, in the
 /// order of firmware, the TCU's and then those of its TBUs; a node belongs to the SMMU that lies closest below it.
 struct CounterSite {
@@ -57,6 +65,7 @@ struct PcieSite {
 
 struct Wiring {
     std::vector<IommuSite> iommus;                    ///< every SMMUv3 that firmware enables, in its order
+    std::vector<MsiFrame> msi_frames;                 ///< in the order of firmware
     std::vector<PcieSite> pcie;                       ///< in the order of firmware
     std::vector<Attachment> masters;                  ///< in the order of the config
     std::vector<std::optional<std::size_t>> pcie_of;  ///< of each master

@@ -69,6 +69,7 @@ void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
                 65536);
         v.boolean("youngest_first", "Whether the youngest of the misses that waited for another one looks again first.",
                   p.tbu.youngest_first);
+        integer(v, "prefetch", "Pages fetched ahead of their use at once; 0: none.", p.tbu.prefetch, 0, 1024);
         visit_cycles(v, "link_to_tcu", "Way of a message to the TCU.", p.tbu.link_to_tcu);
         visit_cycles(v, "link_from_tcu", "Way of a message from the TCU.", p.tbu.link_from_tcu);
     });
@@ -81,6 +82,14 @@ void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
         integer(v, "walk_slots", "Table walks at once.", p.tcu.walk_slots, 1, 4096);
         integer(v, "port_width", "Bytes that its port to memory takes in a cycle; a power of two.",
                 p.tcu.port_width_bytes, 1, 256);
+        v.boolean("merge_walks", "Whether a miss waits for another TBU's walk of the same page; needs tcu.tlb.",
+                  p.tcu.merge_walks);
+        v.boolean("priorities", "Whether slots go to the master with the highest priority, not to the oldest miss.",
+                  p.tcu.priorities);
+        integer(v, "commands_per_fetch", "Commands that one fetch of the command queue reads.",
+                p.tcu.commands_per_fetch, 1, 4);
+        v.time("atc_timeout", "How long a SYNC waits for an endpoint to complete an ATC invalidation.",
+               p.tcu.atc_timeout);
         visit_cycles(v, "command_decode", "Each command, after its fetch.", p.tcu.command_decode);
         visit_cycles(v, "invalidate_apply", "An invalidation in a TBU, after the link.", p.tcu.invalidate_apply);
         visit_cycles(v, "register_access", "From a register access at the port to its effect.", p.tcu.register_access);

@@ -91,6 +91,16 @@ Json iommus_json(const RunFacts& facts) {
         one["config_cache"] = lookups_json(iommu.config_cache);
         one["walk_cache"] = lookups_json(iommu.walk_cache);
         one["merged"] = iommu.merged;
+        if (iommu.prefetches != 0) one["prefetches"] = iommu.prefetches;
+        if (iommu.merged_walks != 0) one["merged_walks"] = iommu.merged_walks;
+        if (iommu.ats_requests != 0) {
+            one["ats_requests"] = iommu.ats_requests;
+            one["ats_translated"] = iommu.ats_translated;
+        }
+        if (iommu.atc_invalidations != 0) {
+            one["atc_invalidations"] = iommu.atc_invalidations;
+            one["atc_timeouts"] = iommu.atc_timeouts;
+        }
         one["walks"] = iommu.walks;
         one["walk_reads"] = iommu.walk_reads;
         one["ste_fetches"] = iommu.ste_fetches;

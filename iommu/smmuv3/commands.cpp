@@ -195,6 +195,40 @@ void Commands::error(Smmu& smmu, std::uint64_t code) {
     r.cmdq.cons = static_cast<std::uint32_t>(cmdq_cons::ERR.set(r.cmdq.cons, code));
     if (r.raise(gerror::CMDQ_ERR)) smmu.interrupts.raise(Interrupt::gerror, r);
     state_ = State::idle;
+    buffered_ = 0;
+}
+
+/// How many commands the next fetch reads: what is there, in one line of 64 bytes. An access has 16, 32 or 64 bytes.
+unsigned Commands::fetchable(const Smmu& smmu) const {
+    const QueueRegisters& queue = smmu.registers.cmdq;
+    const std::uint64_t address = queue.address(queue.cons, kCommandBytes);
+    unsigned commands = 1;
+    std::uint32_t pointer = queue.next(queue.cons);
+    while (commands < smmu.params().commands_per_fetch && ((pointer ^ queue.prod) & queue.mask()) != 0 &&
+           queue.address(pointer, kCommandBytes) == address + std::uint64_t{commands} * kCommandBytes &&
+           (address >> 6) == (queue.address(pointer, kCommandBytes) >> 6)) {
+        ++commands;
+        pointer = queue.next(pointer);
+    }
+    return commands == 3 ? 2 : commands;
+}
+
+/// With the command in hand. False: it was an error.
+bool Commands::begin(Smmu& smmu, Step& step) {
+    if (illegal_command(words_, smmu.features())) {
+        error(smmu, cmdq_cons::CERROR_ILL);
+        return false;
+    }
+    step.opcode = static_cast<std::uint8_t>(cmd::OPCODE.get(words_));
+    if (opcode_of(words_) == Opcode::SYNC) {
+        state_ = State::sync;
+        step.kind = StepKind::sync;
+        return true;
+    }
+    execute(smmu);
+    state_ = State::consume;
+    step.kind = StepKind::executed;
+    return true;
 }
 
 void Commands::execute(Smmu& smmu) {
@@ -255,19 +289,11 @@ void Commands::step(Smmu& smmu, const Reply& reply, Step& step) {
                 break;
             }
             words_ = words_from_bytes<2>(reply.data.data());
-            if (illegal_command(words_, smmu.features())) {
-                error(smmu, cmdq_cons::CERROR_ILL);
-                break;
+            next_ = 0;
+            for (unsigned i = 0; i < buffered_; ++i) {
+                buffer_[i] = words_from_bytes<2>(reply.data.data() + std::size_t{i + 1} * kCommandBytes);
             }
-            step.opcode = static_cast<std::uint8_t>(cmd::OPCODE.get(words_));
-            if (opcode_of(words_) == Opcode::SYNC) {
-                state_ = State::sync;
-                step.kind = StepKind::sync;
-                return;
-            }
-            execute(smmu);
-            state_ = State::consume;
-            step.kind = StepKind::executed;
+            if (!begin(smmu, step)) break;
             return;
         case State::consume:
             consume(smmu);
@@ -300,15 +326,23 @@ void Commands::step(Smmu& smmu, const Reply& reply, Step& step) {
             }
             break;
     }
+    while (runnable(smmu) && buffered_ != 0) {
+        --buffered_;
+        words_ = buffer_[next_++];
+        if (begin(smmu, step)) return;
+    }
     if (!runnable(smmu)) {
+        buffered_ = 0;
         step.kind = StepKind::idle;
         return;
     }
     const QueueRegisters& queue = smmu.registers.cmdq;
     state_ = State::fetch;
+    const unsigned commands = fetchable(smmu);
+    buffered_ = static_cast<std::uint8_t>(commands - 1);
     step.kind = StepKind::access;
     step.access.address = PhysAddr{queue.address(queue.cons, kCommandBytes)};
-    step.access.size = kCommandBytes;
+    step.access.size = commands * kCommandBytes;
     step.access.kind = AccessKind::read;
     step.access.purpose = AccessPurpose::command;
 }

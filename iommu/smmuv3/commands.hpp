@@ -1,4 +1,6 @@
 // The command queue's consumer: fetch, decode, execute, complete; and its error protocol.
+// A fetch may bring several commands. What it brought is forgotten at an error or when the queue goes off: software
+// may then write other ones.
 // Source: shared/spec/iommu-hardware.md sections 1.7 and 14.
 #pragma once
 
@@ -28,7 +30,12 @@ public:
     /// A command has been fetched and is not consumed yet: CMDQEN 1 -> 0 waits for it.
     bool busy() const { return state_ != State::idle; }
     void step(Smmu& smmu, const Reply& reply, Step& step);
-    void clear() { state_ = State::idle; }
+    /// A fetch has brought more commands than the one at CONS: the next one needs no access.
+    bool prefetched() const { return buffered_ != 0; }
+    void clear() {
+        state_ = State::idle;
+        buffered_ = 0;
+    }
 
     std::array<std::uint64_t, 256> executed{};  ///< by opcode
 
@@ -38,9 +45,14 @@ private:
     void error(Smmu& smmu, std::uint64_t code);
     void execute(Smmu& smmu);
     void consume(Smmu& smmu);
+    bool begin(Smmu& smmu, Step& step);
+    unsigned fetchable(const Smmu& smmu) const;
 
     State state_ = State::idle;
     CommandWords words_{};
+    std::array<CommandWords, 4> buffer_{};  ///< what a fetch has brought behind that
+    std::uint8_t buffered_ = 0;             ///< how many of them are left
+    std::uint8_t next_ = 0;                 ///< which comes next
 };
 
 }  // namespace xlate::iommu::smmuv3

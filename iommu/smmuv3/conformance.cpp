@@ -235,8 +235,9 @@ std::string smmuv3_conformance_page() {
         "- *functional*: acts as the architecture says, when its ID register says that it is there.\n"
         "- *stored*: kept and read back, or accepted, without effect.\n"
         "- *absent*: reads as zero, is ignored or is an error, as the architecture says for hardware without it.\n\n"
-        "Not modelled at all: AArch32 tables, big-endian tables, secure and realm streams, MPAM, DPT, ECMDQ, VATOS,\n"
-        "descriptors of DS (52-bit addresses below 64K granule), broadcast TLB maintenance.\n\n"
+        "Not modelled at all: AArch32 tables, big-endian tables, secure and realm streams (no SEC_SID; the secure\n"
+        "registers are stored), MPAM, DPT, ECMDQ (IDR1.ECMDQ is 0), VATOS, descriptors of DS (52-bit addresses below\n"
+        "64K granule), broadcast TLB maintenance (DVM; IDR0.BTM is 0).\n\n"
         "## Registers\n\n| Register | Offset | Support | Note |\n|---|---|---|---|\n";
     for (const RegSpec& row : kRegisters) add_row(page, row.name, hexadecimal(row.offset), register_support(row));
     page += "\n## Stream table entry\n\n";

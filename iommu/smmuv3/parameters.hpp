@@ -61,6 +61,7 @@ struct SmmuParams {
     CacheShapes caches;
     std::uint64_t seed = 1;
     std::string name = "smmuv3";            ///< names its streams of random numbers
+    std::uint8_t commands_per_fetch = 1;    ///< 1..4: one fetch reads so many commands, within 64 bytes
     bool randomize_unknown_resets = false;  ///< registers whose reset is unknown start with random bits, else 0
     std::uint32_t gbpa_reset = 0x1000;      ///< an implementation choice; QEMU's
 };

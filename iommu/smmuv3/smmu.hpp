@@ -47,6 +47,8 @@ public:
     void apply_acks();
 
     bool commands_pending() const;
+    /// The next command has been fetched already: it costs its decoding alone.
+    bool command_prefetched() const { return commands_.prefetched(); }
     /// Steps: access (fetch, MSI), executed, sync, idle.
     const Step& step_commands(const Reply& reply);
 

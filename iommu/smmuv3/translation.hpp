@@ -46,6 +46,13 @@ public:
     /// After done or fault the same step comes again. A stalled one steps `stalled` until software has answered.
     const Step& step(Smmu& smmu, const Reply& reply);
     const Request& request() const { return request_; }
+    /// The address space whose tables the client's own address is walked in, while it is.
+    std::optional<std::uint64_t> walked_space() const {
+        const bool walks = state_ == State::walk || state_ == State::walk_stage1 || state_ == State::walk_stage2;
+        return walks ? std::optional(config_.space) : std::nullopt;
+    }
+    /// From the beginning, as the same access: it is not counted once more.
+    void again() { state_ = State::begin; }
 
 private:
     enum class State : std::uint8_t {

@@ -75,6 +75,7 @@ SmmuParams small(const Features& features) {
     params.caches.tlb.entries = 16;
     params.caches.config.entries = 8;
     params.caches.ipa.entries = 8;
+    params.commands_per_fetch = features.ats != 0 ? 4 : 1;
     for (unsigned level = 0; level < 4; ++level) {
         params.caches.walk_s1[level].entries = 4;
         params.caches.walk_s2[level].entries = 4;
