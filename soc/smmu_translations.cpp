@@ -188,6 +188,7 @@ void SmmuDevice::let_go_of_merged(const TranslationJob& leader) {
     std::copy_if(merged_.begin(), merged_.end(), std::back_inserter(again), same);
     merged_.erase(std::remove_if(merged_.begin(), merged_.end(), same), merged_.end());
     for (TranslationJob* job : again) {
+        job->at = std::max(job->at, leader.time(agenda()));
         charge(*job, Part::iommu_queue);
         job->ahead = runs_ahead();
         job->engine.again();
