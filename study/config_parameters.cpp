@@ -195,6 +195,7 @@ void visit_config(ParameterVisitor& v, Config& config) {
             v.time("mmio_issue", "CPU to crossbar, each MMIO access.", cpu.mmio_issue);
             v.time("memory_access", "A cached load or store.", cpu.memory_access);
             v.time("posted_write", "After which an MMIO write lets the CPU go on.", cpu.posted_write);
+            v.time("msi_delivery", "From a message at the MSI controller to the CPU.", cpu.msi_delivery);
         });
         v.map("interconnect", "Between masters, CPUs, IOMMUs and memory.", [&] {
             soc::CrossbarParams& x = config.soc.interconnect;
