@@ -35,6 +35,7 @@ void add_run(CLI::App& app, Parsed& p) {
     run->add_option("--seed", p.run.seed, "seed of every random stream");
     run->add_option("--out", p.run.out, "directory of the results (default: out/NAME)");
     run->add_flag("--trace", p.run.trace, "also write trace.pftrace");
+    run->add_flag("--sanitize", p.run.sanitize, "look for stale translations (kernel.sanitizer)");
     run->add_option("--junit", p.run.junit, "write the expectations as JUnit XML");
     run->add_flag("--quiet", p.run.quiet, "print nothing but problems");
     run->callback([&p] { p.call = [&p] { return run_command(p.run); }; });

@@ -45,6 +45,7 @@ ExitStatus run_command(const RunArguments& arguments) {
     if (arguments.config.empty()) throw usage("run: CONFIG is missing");
     std::vector<study::Override> sets = overrides(arguments.sets);
     if (!arguments.variant.empty()) sets.push_back({"kernel.variant", "\"" + arguments.variant + "\""});
+    if (arguments.sanitize) sets.push_back({"kernel.sanitizer", "true"});
     if (arguments.seed) sets.push_back({"seed", std::to_string(*arguments.seed)});
     study::Config config = study::load_config(arguments.config, sets);
     study::RunOptions options;

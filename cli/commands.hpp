@@ -18,6 +18,7 @@ struct RunArguments {
     std::string out;  ///< empty: out/<name>
     std::string junit;
     bool trace = false;
+    bool sanitize = false;
     bool quiet = false;
 };
 ExitStatus run_command(const RunArguments& arguments);

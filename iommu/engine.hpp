@@ -149,6 +149,7 @@ struct MemoryAccess {
     std::uint32_t size = 0;  ///< 4, 8, 16, 32 or 64 bytes
     AccessKind kind = AccessKind::read;
     AccessPurpose purpose = AccessPurpose::ste;
+    std::uint64_t input = 0;  ///< descriptor reads: the address that is translated (stage 1: VA; stage 2: IPA)
     std::uint64_t expected = 0;
     std::array<std::uint8_t, 64> data{};
 };

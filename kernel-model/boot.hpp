@@ -13,6 +13,7 @@
 #include "firmware/description.hpp"
 #include "kernel-model/core/kernel.hpp"
 #include "kernel-model/dma/traffic_plan.hpp"
+#include "kernel-model/drivers/mistakes.hpp"
 #include "kernel-model/iommu-core/objects.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
 #include "kernel-model/pci/topology.hpp"
@@ -76,6 +77,7 @@ struct BootConfig {
     std::vector<PciRoot> pci;
     std::vector<TrafficPlan> traffic;
     std::vector<DriverSource> drivers;
+    Mistakes mistakes;  ///< that the drivers make
     std::vector<ExtraTask> extra_tasks;
     ClientDriver* client = nullptr;  ///< outlives the boot; nullptr: clients only bind
     DmaLayer* dma = nullptr;         ///< outlives the boot; nullptr: DMA domains have no IOVA allocator

@@ -198,6 +198,7 @@ struct SocConfig {
     std::map<std::string, IommuParams> iommus;  ///< by path of the node
     std::vector<MasterConfig> masters;          ///< names differ
     Limits limits;
+    bool sanitizer = false;  ///< a shadow beside each SMMU looks for stale translations; costs no simulated time
     PayloadMode payload = PayloadMode::timing_only;
 };
 

@@ -145,6 +145,7 @@ void DmaMaster::issue_pattern() {
 }
 
 void DmaMaster::count_issue(SimTime at) {
+    if (context_.trace != nullptr) context_.trace->issued(stats_.device, stats_.issued, at);
     if (stats_.issued == 0) stats_.first_issue = at;
     ++stats_.issued;
     ++in_flight_;
@@ -242,6 +243,7 @@ void DmaMaster::completed(Transaction& transaction, SimTime at) {
     stats_.last_completion = std::max(stats_.last_completion, at);
     context_.stream.add(at, *this, ok ? EventStream::Kind::completion : EventStream::Kind::fault, transaction.iova);
     if (context_.trace != nullptr) {
+        context_.trace->ended(stats_.device, transaction.number, ledger, at);
         context_.trace->transaction(stats_.device, transaction.number, transaction.iova, write, ledger.started(), at,
                                     !ok);
     }

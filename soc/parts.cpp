@@ -43,6 +43,7 @@ Soc::Parts::Parts(const firmware::Description& from, const SocConfig& with)
       agenda(prepare_systemc()) {
     build();
     agenda.rank_components();
+    if (config.sanitizer) watch();
     agenda.run_ahead();
     agenda.limit(config.limits.max_time, config.limits.max_events);
 }
@@ -198,6 +199,20 @@ void Soc::Parts::plan_ahead(const std::vector<InitiatorPort*>& initiators) {
         masters[i]->plan_ahead(tbu);
         tbu.serve(*masters[i]);
     }
+}
+
+void Soc::Parts::watch() {
+    sanitizer = std::make_unique<Sanitizer>(agenda, bytes, wiring, [this](std::uint32_t rank) {
+        for (const auto& master : masters) {
+            if (master->rank() == rank) return master->device();
+        }
+        return std::string("?");
+    });
+    for (std::size_t i = 0; i < iommus.size(); ++i) {
+        iommus[i]->set_watch(&sanitizer->watch(i, params_of(wiring.iommus[i]).features));
+    }
+    machine->set_watch(sanitizer.get());
+    trace = &sanitizer->ledger();
 }
 
 Outcome Soc::Parts::run() {

@@ -15,6 +15,7 @@
 #include "soc/msi_target.hpp"
 #include "soc/pcie_root.hpp"
 #include "soc/physical_memory.hpp"
+#include "soc/sanitizer.hpp"
 #include "soc/smmu_device.hpp"
 #include "soc/soc.hpp"
 #include "soc/timed_machine.hpp"
@@ -46,6 +47,7 @@ struct Soc::Parts : FaultListener {
     PhysicalMemory bytes;
     EventStream stream;
     Agenda agenda;
+    std::unique_ptr<Sanitizer> sanitizer;  ///< nullptr: off
     std::unique_ptr<TimedMachine> machine;
     std::vector<std::unique_ptr<SmmuDevice>> iommus;  ///< as Wiring::iommus
     std::vector<std::unique_ptr<PcieRoot>> pcie;      ///< as Wiring::pcie
@@ -59,6 +61,7 @@ private:
     void build();
     void plan_ahead(const std::vector<InitiatorPort*>& initiators);
     bool in_registers(std::uint64_t address) const;  ///< of some SMMU
+    void watch();
     const IommuParams& params_of(const IommuSite& site) const;
 };
 

@@ -116,6 +116,7 @@ void SmmuDevice::check_sync() {
         return;
     }
     syncing_ = false;
+    if (watch_ != nullptr) watch_->on_sync();
     const SimTime now = agenda().now();
     counts_.sync.add(now - sync_start_);
     if (context_.trace != nullptr) context_.trace->span(component_name(), "CMD_SYNC", sync_start_, now, 0);
@@ -156,6 +157,7 @@ void SmmuDevice::invalidate(const Invalidation& invalidation) {
         send_atc(invalidation);
         return;
     }
+    if (watch_ != nullptr) watch_->on_invalidation(invalidation, smmu_.epoch());
     for (const auto& tbu : tbus_) {
         if (free_messages_.empty()) {
             Message& made = messages_.emplace_back();

@@ -23,6 +23,7 @@
 #include "soc/event_stream.hpp"
 #include "soc/tbu.hpp"
 #include "soc/trace.hpp"
+#include "soc/watch.hpp"
 #include "soc/wiring.hpp"
 
 namespace xlate::soc {
@@ -71,6 +72,9 @@ public:
     /// A register without time; side effects happen as after a timed access.
     std::uint64_t peek(std::uint64_t address, unsigned size) { return read_register(address, size); }
     void poke(std::uint64_t address, unsigned size, std::uint64_t value);
+
+    /// Looks on from now on; nullptr: nobody.
+    void set_watch(TranslationWatch* watch) { watch_ = watch; }
 
     // For the TBUs.
     Agenda& agenda() { return context_.agenda; }
@@ -222,6 +226,7 @@ private:
     SimTime sync_not_before_;   ///< that, when the SYNC began
     AgendaEntry planned_back_;  ///< then
 
+    TranslationWatch* watch_ = nullptr;
     IommuStats counts_;  ///< those that are counted here
 };
 

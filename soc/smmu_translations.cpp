@@ -15,6 +15,7 @@ using iommu::Structure;
 void SmmuDevice::enter_flight(TranslationJob& job) {
     job.generation = generation_;
     ++in_flight_[generation_ ? 1 : 0];
+    if (watch_ != nullptr && enabled()) watch_->on_arrival(*job.transaction);
 }
 
 void SmmuDevice::leave_flight(bool generation) {
@@ -247,6 +248,7 @@ void SmmuDevice::fetch(TranslationJob& job) {
 void SmmuDevice::fetched(TranslationJob& job) {
     charge(job, job.part);
     job.ahead = runs_ahead();
+    if (watch_ != nullptr) watch_->on_access(job);
     if (job.walking) {
         cycle_.enter(job, clock_ * Cycles{1}, &go<&SmmuDevice::looked_up>);
     } else {

@@ -21,7 +21,18 @@ void Soc::request_stop() { parts_->agenda.request_stop(); }
 SimTime Soc::now() const { return parts_->agenda.now(); }
 SocStats Soc::stats() const { return parts_->stats(); }
 const std::vector<std::string>& Soc::warnings() const { return parts_->warnings; }
-void Soc::set_trace(TraceSink* sink) { parts_->trace = sink; }
+void Soc::set_trace(TraceSink* sink) {
+    if (parts_->sanitizer != nullptr) {
+        parts_->sanitizer->ledger().next = sink;
+    } else {
+        parts_->trace = sink;
+    }
+}
+
+std::optional<SanitizerReport> Soc::sanitize(bool ended_well) {
+    if (parts_->sanitizer == nullptr) return std::nullopt;
+    return parts_->sanitizer->finish(ended_well);
+}
 
 bool Soc::peek(PhysAddr address, std::uint8_t* bytes, std::size_t size) const {
     if (!parts_->bytes.contains(address, size)) return false;
@@ -36,7 +47,10 @@ bool Soc::poke(PhysAddr address, const std::uint8_t* bytes, std::size_t size) {
 }
 
 kernel::Machine& Soc::machine() { return *parts_->machine; }
-void Soc::attach(kernel::Kernel& kernel) { parts_->machine->attach(kernel.sched); }
+void Soc::attach(kernel::Kernel& kernel) {
+    parts_->machine->attach(kernel.sched);
+    if (parts_->sanitizer != nullptr) parts_->sanitizer->attach(kernel.sched);
+}
 
 std::uint64_t Soc::peek_register(PhysAddr address, unsigned size) const {
     SmmuDevice* iommu = parts_->find_iommu(address);

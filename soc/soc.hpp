@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "base/time.hpp"
 #include "firmware/description.hpp"
 #include "soc/config.hpp"
+#include "soc/sanitizer.hpp"
 #include "soc/stats.hpp"
 #include "soc/trace.hpp"
 
@@ -56,6 +58,10 @@ public:
     const std::vector<std::string>& warnings() const;
     /// Listens from now on; nullptr: nobody. Must outlive the run.
     void set_trace(TraceSink* sink);
+
+    /// What the sanitizer found; nothing if SocConfig::sanitizer is off. Once, after run(). `ended_well`: nothing was
+    /// cut off by a limit or a crash, so that what is stale now stays so.
+    std::optional<SanitizerReport> sanitize(bool ended_well);
 
     /// Simulated DRAM without time, for tests, oracles and loaders. Bytes that nobody wrote read as 0.
     /// False if the range is not memory.

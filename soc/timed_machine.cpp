@@ -193,6 +193,7 @@ std::uint64_t TimedMachine::mmio_read(PhysAddr address, unsigned size) {
 void TimedMachine::mmio_write(PhysAddr address, unsigned size, std::uint64_t value) {
     Context* here = current();
     XLATE_CHECK(here != nullptr, "MMIO outside of a task");
+    if (watch_ != nullptr) watch_->on_register_write(address, size, value);
     Transaction& transaction = make(*here->cpu, tlm::TLM_WRITE_COMMAND, address, size, true);
     store_le(transaction.payload().get_data_ptr(), size, value);
     const SimTime start = now() + here->debt;
@@ -212,7 +213,9 @@ void TimedMachine::memory_read(PhysAddr address, std::uint8_t* bytes, std::size_
 
 void TimedMachine::memory_write(PhysAddr address, const std::uint8_t* bytes, std::size_t size) {
     if (!bytes_.contains(address, size)) return;
+    if (watch_ != nullptr) watch_->before_store(address, size);
     bytes_.write(address, bytes, size);
+    if (watch_ != nullptr) watch_->after_store(address, size);
     Context* here = current();
     if (here == nullptr) return;
     here->debt += params_.memory_access * (1 + size / kLineBytes);

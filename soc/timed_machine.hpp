@@ -24,6 +24,7 @@
 #include "soc/physical_memory.hpp"
 #include "soc/ports.hpp"
 #include "soc/smmu_device.hpp"
+#include "soc/watch.hpp"
 
 namespace xlate::soc {
 
@@ -37,6 +38,8 @@ public:
 
     /// Whose tasks run here.
     void attach(kernel::Scheduler& scheduler) { scheduler_ = &scheduler; }
+    /// Looks on from now on; nullptr: nobody.
+    void set_watch(SoftwareWatch* watch) { watch_ = watch; }
     InitiatorPort& port(std::size_t cpu) { return cpus_[cpu]->port; }
     static std::vector<std::string> cpu_names(const CpuParams& params);
 
@@ -52,6 +55,9 @@ public:
     void mmio_write(PhysAddr address, unsigned size, std::uint64_t value) override;
     void memory_read(PhysAddr address, std::uint8_t* bytes, std::size_t size) override;
     void memory_write(PhysAddr address, const std::uint8_t* bytes, std::size_t size) override;
+    void claim(const kernel::Claim& claim) override {
+        if (watch_ != nullptr) watch_->on_claim(claim);
+    }
     void pass(SimTime time) override;
     void sleep(SimTime time) override;
     kernel::TimerId set_timer(SimTime delay, std::function<void()> fire) override;
@@ -115,6 +121,7 @@ private:
     const CpuParams params_;
     FindMaster find_master_;
     kernel::Scheduler* scheduler_ = nullptr;
+    SoftwareWatch* watch_ = nullptr;
     std::vector<std::unique_ptr<Cpu>> cpus_;
     std::deque<Context> contexts_;
     std::map<kernel::TimerId, std::unique_ptr<Timer>> timers_;

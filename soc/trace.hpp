@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/time.hpp"
+#include "soc/ledger.hpp"
 
 namespace xlate::soc {
 
@@ -12,6 +13,10 @@ namespace xlate::soc {
 class TraceSink {
 public:
     virtual ~TraceSink() = default;
+    /// A master has made a transaction, and (later) its answer has come: what its ledger says, before transaction().
+    virtual void issued(std::string_view /*device*/, std::uint64_t /*number*/, SimTime /*at*/) {}
+    virtual void ended(std::string_view /*device*/, std::uint64_t /*number*/, const Ledger& /*ledger*/,
+                       SimTime /*at*/) {}
     /// A transaction of `device` ended: issue to completion.
     virtual void transaction(std::string_view device, std::uint64_t number, std::uint64_t iova, bool write,
                              SimTime start, SimTime end, bool fault) = 0;

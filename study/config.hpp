@@ -74,6 +74,8 @@ struct KernelConfig {
     std::vector<kernel::ModuleLoad> modules;
     std::map<std::string, std::string> parameters;
     kernel::CostTable costs;
+    bool sanitizer = false;
+    std::vector<std::string> mistakes;
 };
 
 struct TrafficConfig {

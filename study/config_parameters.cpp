@@ -249,6 +249,12 @@ void visit_config(ParameterVisitor& v, Config& config) {
             "parameters",
             "Kernel parameters: iommu.passthrough, iommu.strict, deferred_probe_timeout, arm-smmu-v3.disable_bypass.",
             config.kernel.parameters);
+        v.boolean(
+            "sanitizer",
+            "Whether a shadow of each SMMU's caches looks for translations that are stale; as xlate run --sanitize.",
+            config.kernel.sanitizer);
+        v.texts("mistakes", "Mistakes that the drivers make, to see what the sanitizer says: wrong-asid, short-range.",
+                config.kernel.mistakes);
         v.map("costs", "What kernel steps cost in simulated time.", [&] { visit_costs(v, config.kernel.costs); });
     });
     list(v, "traffic", "What masters do once a driver is bound; not given: a little of everything that is translated.",

@@ -19,6 +19,7 @@ kernel::DmaParams dma_params(const kernel::BootConfig& boot) {
 kernel::ArmSmmuParams smmu_params(const kernel::BootConfig& boot) {
     kernel::ArmSmmuParams params;
     params.disable_bypass = boot.parameters.smmu_v3_disable_bypass;
+    params.mistakes = boot.mistakes;
     return params;
 }
 
@@ -26,7 +27,9 @@ kernel::ArmSmmuParams smmu_params(const kernel::BootConfig& boot) {
 
 struct KernelParts::Parts {
     Parts(kernel::Kernel& kernel, const firmware::Description& description, const kernel::BootConfig& boot)
-        : pages(kernel, description), dma(kernel, pages, description, dma_params(boot)), client(kernel, dma) {}
+        : pages(kernel, description),
+          dma(kernel, pages, description, dma_params(boot)),
+          client(kernel, dma, boot.mistakes) {}
 
     kernel::PageAllocator pages;
     kernel::DmaIommu dma;

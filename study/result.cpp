@@ -297,6 +297,7 @@ Json make_result(const RunFacts& facts) {
     result["faults"] = faults_json(facts);
     result["faults_total"] = facts.soc.faults_total;
     result["kernel"] = kernel_json(facts);
+    if (facts.sanitizer != nullptr) result["sanitizer"] = sanitizer_json(*facts.sanitizer);
     return result;
 }
 

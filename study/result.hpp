@@ -23,10 +23,16 @@ struct RunFacts {
     soc::Outcome outcome;
     std::vector<std::string> assumptions;
     std::vector<std::string> warnings;
+    const soc::SanitizerReport* sanitizer = nullptr;  ///< nullptr: off
 };
 
 /// All of it but `expect`. Nanoseconds are rounded to picoseconds.
 nlohmann::ordered_json make_result(const RunFacts& facts);
+
+/// result["sanitizer"].
+nlohmann::ordered_json sanitizer_json(const soc::SanitizerReport& report);
+/// Its findings as lines of a kernel log.
+std::vector<kernel::ConsoleLine> sanitizer_lines(const soc::SanitizerReport& report);
 
 /// Nanoseconds with three digits behind the point.
 nlohmann::ordered_json ns_json(SimTime time);

@@ -1,5 +1,6 @@
 #include "study/run.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <utility>
@@ -68,14 +69,28 @@ std::vector<JunitCase> check_expectations(const std::vector<Expectation>& expect
     return cases;
 }
 
+/// console.log: the sanitizer's lines stand where their time is; the kernel's own log does not know of them.
+std::string console_text(const kernel::Console& console, const std::optional<soc::SanitizerReport>& sanitizer) {
+    if (!sanitizer || sanitizer->findings.empty()) return console.text();
+    std::vector<kernel::ConsoleLine> lines = console.lines();
+    const std::vector<kernel::ConsoleLine> found = sanitizer_lines(*sanitizer);
+    lines.insert(lines.end(), found.begin(), found.end());
+    std::stable_sort(lines.begin(), lines.end(), [](const auto& a, const auto& b) { return a.time < b.time; });
+    std::string text;
+    for (const kernel::ConsoleLine& line : lines) text += line.print() + "\n";
+    return text;
+}
+
 /// What the run as a whole came to. `expectations`: those of the config, with their outcomes.
 void judge(RunReport& report, soc::Outcome outcome, const std::vector<JunitCase>& expectations) {
     const Json& oops = report.result["kernel"]["oops"];
     bool crash_expected = false;
+    bool findings_expected = false;
     std::size_t failed = 0;
     for (const JunitCase& one : expectations) {
         failed += one.ok ? 0 : 1;
         crash_expected = crash_expected || (one.ok && one.name.find("kernel.oops") != std::string::npos);
+        findings_expected = findings_expected || (one.ok && one.name.find("sanitizer.") != std::string::npos);
     }
     if (outcome == soc::Outcome::interrupted) {
         report.status = ExitStatus::interrupted;
@@ -87,6 +102,12 @@ void judge(RunReport& report, soc::Outcome outcome, const std::vector<JunitCase>
         report.status = ExitStatus::failed;
         report.why = fmt::format("the simulated kernel crashed: {}: {}", oops[0]["kind"].get<std::string>(),
                                  oops[0]["what"].get<std::string>());
+    } else if (report.result.contains("sanitizer") && report.result["sanitizer"]["findings_total"] != 0 &&
+               !findings_expected) {
+        const Json& first = report.result["sanitizer"]["findings"][0];
+        report.status = ExitStatus::failed;
+        report.why = fmt::format("the sanitizer found: {}: {}", first["rule"].get<std::string>(),
+                                 first["what"].get<std::string>());
     } else if (outcome != soc::Outcome::finished) {
         report.status = ExitStatus::limit;
         report.why = outcome == soc::Outcome::time_limit ? "limits.sim_time was reached" : "limits.events was reached";
@@ -132,9 +153,13 @@ RunReport run(Config& config, const RunOptions& options) {
     if (outcome == soc::Outcome::finished) kernel.finish();
     const soc::SocStats stats = soc.stats();
 
+    const std::optional<soc::SanitizerReport> sanitizer =
+        soc.sanitize(outcome == soc::Outcome::finished && !kernel.reports.crashed());
+
     RunReport report;
-    report.console = kernel.console.text();
-    report.result = make_result({config, boot, kernel, stats, outcome, wiring.assumptions, soc.warnings()});
+    report.console = console_text(kernel.console, sanitizer);
+    report.result = make_result(
+        {config, boot, kernel, stats, outcome, wiring.assumptions, soc.warnings(), sanitizer ? &*sanitizer : nullptr});
     std::vector<JunitCase> cases = check_expectations(expectations, report.result);
     judge(report, outcome, cases);
     if (!options.junit.empty()) {

@@ -74,6 +74,7 @@ public:
         masters();
         faults();
         kernel();
+        sanitizer();
         expectations();
         return std::move(all_);
     }
@@ -198,6 +199,36 @@ private:
                                                  text(reports[i]["where"])));
             }
         }
+    }
+    void sanitizer() {
+        if (!result_.contains("sanitizer")) return;
+        const Json& sanitizer = result_["sanitizer"];
+        const Json& findings = sanitizer["findings"];
+        heading(fmt::format("Sanitizer ({})", sanitizer["findings_total"].dump()));
+        if (findings.empty()) {
+            std::uint64_t entries = 0;
+            for (const Json& iommu : sanitizer["iommus"]) entries += iommu["entries"].get<std::uint64_t>();
+            all_ += fmt::format("  nothing stale among {} entries that may be cached\n", entries);
+        }
+        for (std::size_t i = 0; i < findings.size() && i < kShownReports; ++i) {
+            const Json& finding = findings[i];
+            all_ += styled("31", fmt::format("  {}: {}\n", text(finding["rule"]), text(finding["what"])));
+            if (!finding["written_by"].is_null()) {
+                const Json& functions = finding["written_by"]["functions"];
+                all_ += fmt::format("      written in {} by {} on CPU {} at {}\n",
+                                    functions.empty() ? text(finding["written_by"]["step"]) : text(functions[0]),
+                                    text(finding["written_by"]["task"]), finding["written_by"]["cpu"].dump(),
+                                    span(finding["written_ns"]));
+            }
+            for (const char* key : {"cached_for", "used_by", "missing", "given"}) {
+                if (finding[key].is_null()) continue;
+                std::string label = key;
+                std::replace(label.begin(), label.end(), '_', ' ');
+                all_ += fmt::format("      {} {}\n", label, text(finding[key]));
+            }
+        }
+        if (findings.size() > kShownReports)
+            all_ += fmt::format("  ... and {} more in result.json\n", findings.size() - kShownReports);
     }
     void expectations() {
         if (!result_.contains("expect") || result_["expect"].empty()) return;

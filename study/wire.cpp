@@ -142,6 +142,10 @@ private:
         for (const auto& [path, iommu] : config_.soc.iommus) soc.iommus[path] = iommu.params;
         soc.limits = config_.limits;
         soc.payload = config_.soc.payload;
+        soc.sanitizer = config_.kernel.sanitizer;
+        if (soc.sanitizer && soc.fidelity != soc::Fidelity::exact) {
+            add("kernel.sanitizer", "looks at each transaction as it arrives", "soc.fidelity: exact");
+        }
         const std::uint32_t found = count_cpus(description_);
         soc.cpu.count = config_.kernel.cpus != 0 ? config_.kernel.cpus : std::max(found, 1U);
     }
@@ -158,6 +162,16 @@ private:
             }
         }
         for (const auto& [name, text] : config_.kernel.parameters) wire_parameter(name, text);
+        const std::vector<std::string> known = kernel::mistake_names();
+        for (std::size_t i = 0; i < config_.kernel.mistakes.size(); ++i) {
+            const std::string& name = config_.kernel.mistakes[i];
+            if (const auto mistake = kernel::find_mistake(name)) {
+                boot.mistakes.add(*mistake);
+            } else {
+                add(fmt::format("kernel.mistakes[{}]", i), fmt::format("there is no mistake '{}'", name),
+                    fmt::format("one of {}", fmt::join(known, ", ")), nearest_name(name, known).value_or(""));
+            }
+        }
     }
 
     void wire_parameter(const std::string& name, const std::string& text) {

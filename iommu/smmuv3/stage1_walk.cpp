@@ -139,6 +139,7 @@ Progress Stage1Walk::advance(Smmu& smmu, const Request& request, const StreamCon
                 step.access.size = kDescriptorBytes;
                 step.access.kind = AccessKind::read;
                 step.access.purpose = walk_purpose(1, level_);
+                step.access.input = va_;
                 return Progress::step;
             case State::fetched: {
                 if (reply.abort) return fail(EventCode::F_WALK_EABT);

@@ -126,6 +126,7 @@ Progress Stage2Walk::advance(Smmu& smmu, const Request& request, const StreamCon
                 step.access.size = kDescriptorBytes;
                 step.access.kind = AccessKind::read;
                 step.access.purpose = walk_purpose(2, level_);
+                step.access.input = ipa_;
                 return Progress::step;
             }
             case State::fetched: {

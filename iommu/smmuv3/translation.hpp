@@ -53,6 +53,10 @@ public:
     }
     /// From the beginning, as the same access: it is not counted once more.
     void again() { state_ = State::begin; }
+    /// What STE and CD said, as far as they have been read; whole from the first descriptor read on.
+    const StreamConfig& config() const { return config_; }
+    /// Smmu::epoch() when it began.
+    std::uint32_t epoch() const { return epoch_; }
 
 private:
     enum class State : std::uint8_t {

@@ -25,6 +25,26 @@ struct DmaPlan {
 
 enum class TimerId : std::uint64_t {};
 
+/// What a driver holds to be true from here on: nothing acts on it, a machine that watches over translations may check
+/// it. `iommu`: its registers.
+struct Claim {
+    enum class Kind : std::uint8_t {
+        ste_installed,  ///< of `stream`: what was there before is in no cache
+        cd_installed,   ///< the same of `stream` and substream `context`
+        unmapped,       ///< [first, first + bytes) of ASID `context`: an unmap returns to its caller
+        unmap_queued,   ///< the same, but its invalidation is put off (lazy)
+        flushed,        ///< all of ASID `context` that was changed before `since` is in no cache
+        freed,          ///< physical memory [first, first + bytes) is anybody's
+    };
+    Kind kind = Kind::freed;
+    PhysAddr iommu{};
+    std::uint32_t stream = 0;
+    std::uint32_t context = 0;
+    std::uint64_t first = 0;
+    std::uint64_t bytes = 0;
+    SimTime since{};
+};
+
 /// mmio_*, memory_*, pass and sleep are called on a task's fiber and may suspend it while the world works.
 class Machine : public Dispatcher {
 public:
@@ -36,6 +56,9 @@ public:
     /// CPU access to DRAM: page tables, queues.
     virtual void memory_read(PhysAddr address, std::uint8_t* bytes, std::size_t size) = 0;
     virtual void memory_write(PhysAddr address, const std::uint8_t* bytes, std::size_t size) = 0;
+
+    /// Takes no time and never gives way.
+    virtual void claim(const Claim& /*claim*/) {}
 
     virtual void pass(SimTime time) = 0;   ///< CPU busy: modelled instruction cost
     virtual void sleep(SimTime time) = 0;  ///< the task sleeps, its CPU is free

@@ -24,6 +24,32 @@ constexpr unsigned kRelease61 = 601;
 bool may_write(DmaDirection direction) { return direction != DmaDirection::to_device; }
 bool may_read(DmaDirection direction) { return direction != DmaDirection::from_device; }
 
+void claim_unmapped(Kernel& kernel, const IommuDomain& domain, std::uint64_t first, std::uint64_t bytes, bool queued) {
+    const auto space = domain.address_space();
+    if (!space) return;
+    Claim claim;
+    claim.kind = queued ? Claim::Kind::unmap_queued : Claim::Kind::unmapped;
+    claim.iommu = space->iommu;
+    claim.context = space->asid;
+    claim.first = first;
+    claim.bytes = bytes;
+    kernel.machine.claim(claim);
+}
+
+/// `flush` of all translations of a domain, and the claim that it did.
+void flush_all(Kernel& kernel, IommuDomain& domain) {
+    const SimTime since = kernel.now();
+    domain.flush_iotlb_all();
+    const auto space = domain.address_space();
+    if (!space) return;
+    Claim claim;
+    claim.kind = Claim::Kind::flushed;
+    claim.iommu = space->iommu;
+    claim.context = space->asid;
+    claim.since = since;
+    kernel.machine.claim(claim);
+}
+
 }  // namespace
 
 void DmaCookie::depot_grew(unsigned size_class) {
@@ -121,7 +147,7 @@ int DmaIommu::init_domain(Ptr<IommuDomain> domain, std::uint64_t base, std::uint
             queue.delay = params_.flush_queue_delay;
             queue.single = params_.single_flush_queue;
             cookie->flush_queue = std::make_unique<FlushQueue>(
-                kernel_, queue, [domain] { domain->flush_iotlb_all(); },
+                kernel_, queue, [this, domain] { flush_all(kernel_, *domain); },
                 [cookie](std::uint64_t pfn, std::uint64_t pages, unsigned on) {
                     cookie->iovas->free_iova_fast(pfn, pages, on);
                 });
@@ -300,6 +326,7 @@ void DmaIommu::dma_unmap_sg(Device& dev, const std::vector<DmaBuffer>& mapped) {
     const std::uint64_t end = align_up(mapped.back().iova.value + mapped.back().size, granule);
     iommu_dma_unmap(domain, first, end - first);
     if (!cookie->flush_queue) domain->iotlb_sync(Iova{first}, end - first);
+    claim_unmapped(kernel_, *domain, first, end - first, cookie->flush_queue != nullptr);
     iommu_dma_free_iova(*cookie, first, end - first);
 }
 

@@ -44,6 +44,7 @@ public:
     void restart();
     std::uint64_t base_register() const;  ///< CMDQ_BASE
     unsigned log2_entries() const { return log2_entries_; }
+    PhysAddr registers() const { return registers_; }
 
     /// Completion by a write into the SYNC's own slot instead of polling CONS.
     bool msi_polling = false;

@@ -32,7 +32,7 @@ ArmSmmuDevice::ArmSmmuDevice(Kernel& the_kernel, Device& the_dev, PageAllocator&
       params(the_params),
       prefix("arm-smmu-v3 " + the_dev.name),
       cmdq(the_kernel, the_pages, prefix),
-      strtab(the_kernel, the_pages, cmdq, prefix),
+      strtab(the_kernel, the_pages, cmdq, prefix, the_params.mistakes),
       streams_mutex(the_kernel, "smmu->streams_mutex"),
       evtq_irq_(the_kernel, "irq/arm-smmu-v3-evtq", 0),
       gerror_irq_(the_kernel, "irq/arm-smmu-v3-gerror", 0),
@@ -132,16 +132,17 @@ int ArmSmmuDevice::reset(const firmware::Node& node, bool bypass) {
     // Step 4.
     write64(reg::STRTAB_BASE, strtab.base_register());
     write(reg::STRTAB_BASE_CFG, strtab.config_register());
-    cmdq.restart();
-    write64(reg::CMDQ_BASE, cmdq.base_register());
-    write(reg::CMDQ_PROD, 0);
-    write(reg::CMDQ_CONS, 0);
     std::uint64_t enables = cr0::CMDQEN.mask();
     const auto enable = [&](const char* what) {
         const int err = write_reg_sync(static_cast<std::uint32_t>(enables), reg::CR0, reg::CR0ACK);
         if (err != 0) console.err(prefix, "failed to enable {}", what);
         return err;
     };
+    if (params.mistakes.has(Mistake::cmdq_before_base)) enable("command queue");
+    cmdq.restart();
+    write64(reg::CMDQ_BASE, cmdq.base_register());
+    write(reg::CMDQ_PROD, 0);
+    write(reg::CMDQ_CONS, 0);
     if (const int err = enable("command queue"); err != 0) return err;
 
     // Step 5: nothing that was cached before counts.

@@ -13,6 +13,7 @@
 #include "kernel-model/drivers/arm_smmu_v3_contexts.hpp"
 #include "kernel-model/drivers/arm_smmu_v3_stream_table.hpp"
 #include "kernel-model/drivers/irq_thread.hpp"
+#include "kernel-model/drivers/mistakes.hpp"
 #include "kernel-model/iommu-core/objects.hpp"
 
 namespace xlate::kernel {
@@ -30,6 +31,7 @@ struct ArmSmmuParams {
     bool disable_msipolling = false;  ///< arm-smmu-v3.disable_msipolling
     unsigned va_bits = 48;            ///< of the CPU's kernel
     bool e2h = false;                 ///< the kernel runs in EL2 with VHE
+    Mistakes mistakes;
 };
 
 class ArmSmmuMaster;

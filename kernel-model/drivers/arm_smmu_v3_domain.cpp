@@ -180,6 +180,36 @@ void ArmSmmuDomain::sync_cd(std::uint32_t ssid, bool leaf) {
     smmu_->cmdq.batch_submit(batch);
 }
 
+// Linux arm_smmu_share_asid(), 6.1 to 6.8: the domain gives its ASID away and goes on under another.
+void ArmSmmuDomain::change_asid(bool invalidate_cd) {
+    Frame frame{kernel(), "arm_smmu_share_asid"};
+    const auto asid = asids_.alloc(smmu_->asid_bits);
+    if (!asid) return;
+    const std::uint16_t before = asid_;
+    std::uint64_t word = smmu_->pages.read_u64(cd_table_->cd_address(0));
+    word = smmu::cd::ASID.bits().set(word, *asid);
+    smmu_->pages.write_u64(cd_table_->cd_address(0), word);
+    if (invalidate_cd) sync_cd(0, true);
+    asid_ = *asid;
+    for (const ArmSmmuMaster* master : masters_) {
+        for (const std::uint32_t sid : master->sids) {
+            Claim claim;
+            claim.kind = Claim::Kind::cd_installed;
+            claim.iommu = smmu_->base();
+            claim.stream = sid;
+            kernel().machine.claim(claim);
+        }
+    }
+    const smmu::Opcode opcode = regime(*smmu_, smmu::Opcode::TLBI_NH_ASID, smmu::Opcode::TLBI_EL2_ASID);
+    smmu_->cmdq.issue_cmd_with_sync(smmu::command::tlbi(opcode, 0, before));
+    asids_.free(before);
+}
+
+std::optional<AddressSpace> ArmSmmuDomain::address_space() const {
+    if (!pgtable_) return std::nullopt;
+    return AddressSpace{smmu_->base(), asid_};
+}
+
 int ArmSmmuDomain::map(Iova iova, PhysAddr paddr, std::uint64_t size, bool write, bool read) {
     if (!pgtable_) return -kENODEV;
     PageProt prot;
@@ -194,6 +224,16 @@ std::uint64_t ArmSmmuDomain::unmap(Iova iova, std::uint64_t size) {
     IotlbGather& gather = gathers_[kernel().sched.current().id];
     gather = IotlbGather{};
     gather.queued = type == DomainType::dma_fq;
+    if (mistaken(Mistake::cd_without_cfgi) && !changed_asid_) {
+        changed_asid_ = true;
+        change_asid(false);
+    }
+    if (mistaken(Mistake::split_in_place)) {
+        const std::uint64_t page = pgsize_bitmap & (~pgsize_bitmap + 1);
+        std::uint64_t done = 0;
+        while (done < size && pgtable_->unmap(Iova{iova.value + done}, page, gather) == page) done += page;
+        return done;
+    }
     return pgtable_->unmap(iova, size, gather);
 }
 
@@ -207,29 +247,42 @@ void ArmSmmuDomain::iotlb_sync(Iova, std::uint64_t) {
 
 void ArmSmmuDomain::tlb_sync_gather(const IotlbGather& gather) {
     Frame frame{kernel(), "arm_smmu_iotlb_sync"};
-    tlb_inv_range(gather.start, gather.end - gather.start + 1, gather.pgsize, true);
+    if (mistaken(Mistake::unmap_without_tlbi)) return;
+    const Wait wait = mistaken(Mistake::return_before_sync)  ? Wait::no
+                      : mistaken(Mistake::tlbi_without_sync) ? Wait::no_sync
+                                                             : Wait::yes;
+    tlb_inv_range(gather.start, gather.end - gather.start + 1, gather.pgsize, true, wait);
 }
 
 void ArmSmmuDomain::tlb_flush_walk(std::uint64_t iova, std::uint64_t size, std::uint64_t granule) {
     Frame frame{kernel(), "arm_smmu_tlb_inv_walk"};
-    tlb_inv_range(iova, size, granule, false);
+    const Wait wait = mistaken(Mistake::table_freed_before_sync) ? Wait::no : Wait::yes;
+    tlb_inv_range(iova, size, granule, mistaken(Mistake::leaf_only_walk), wait);
 }
 
-void ArmSmmuDomain::tlb_inv_range(std::uint64_t iova, std::uint64_t size, std::uint64_t granule, bool leaf) {
+void ArmSmmuDomain::tlb_inv_range(std::uint64_t iova, std::uint64_t size, std::uint64_t granule, bool leaf, Wait wait) {
     ArmSmmuDevice& device = *smmu_;
     const smmu::Opcode opcode = regime(device, smmu::Opcode::TLBI_NH_VA, smmu::Opcode::TLBI_EL2_VA);
     // Before the tables are installed the smallest page is not known to the domain, but then nothing is mapped.
     const unsigned tg_log2 = trailing_zeros(pgtable_->pgsize_bitmap());
+    std::uint16_t asid = asid_;
+    if (mistaken(Mistake::wrong_asid)) ++asid;
+    if (mistaken(Mistake::short_range)) size -= granule;
     CommandBatch batch;
     for (const smmu::CommandWords& command :
-         tlb_range_commands(opcode, asid_, iova, size, granule, tg_log2, leaf, device.has(smmu_feature::kRangeInv))) {
+         tlb_range_commands(opcode, asid, iova, size, granule, tg_log2, leaf, device.has(smmu_feature::kRangeInv))) {
         device.cmdq.batch_add(batch, command);
     }
-    device.cmdq.batch_submit(batch);
+    if (wait == Wait::no) batch.add(smmu::command::sync(smmu::cmd::CS_NONE));
+    if (wait == Wait::yes) {
+        device.cmdq.batch_submit(batch);
+    } else {
+        device.cmdq.issue(batch.commands, false);
+    }
 }
 
 void ArmSmmuDomain::flush_iotlb_all() {
-    if (!pgtable_) return;
+    if (!pgtable_ || mistaken(Mistake::flush_without_tlbi)) return;
     Frame frame{kernel(), "arm_smmu_flush_iotlb_all"};
     const smmu::Opcode opcode = regime(*smmu_, smmu::Opcode::TLBI_NH_ASID, smmu::Opcode::TLBI_EL2_ASID);
     smmu_->cmdq.issue_cmd_with_sync(smmu::command::tlbi(opcode, 0, asid_));

@@ -45,6 +45,7 @@ public:
     void iotlb_sync(Iova iova, std::uint64_t size) override;
     void flush_iotlb_all() override;
     std::optional<PhysAddr> iova_to_phys(Iova iova) override;
+    std::optional<AddressSpace> address_space() const override;
     void free() override;
 
     void tlb_flush_walk(std::uint64_t iova, std::uint64_t size, std::uint64_t granule) override;
@@ -62,7 +63,10 @@ public:
 private:
     int finalise(const ArmSmmuMaster& master);
     void sync_cd(std::uint32_t ssid, bool leaf);
-    void tlb_inv_range(std::uint64_t iova, std::uint64_t size, std::uint64_t granule, bool leaf);
+    void change_asid(bool invalidate_cd);
+    bool mistaken(Mistake mistake) const { return smmu_->params.mistakes.has(mistake); }
+    enum class Wait : std::uint8_t { yes, no, no_sync };
+    void tlb_inv_range(std::uint64_t iova, std::uint64_t size, std::uint64_t granule, bool leaf, Wait wait = Wait::yes);
 
     Mutex init_mutex_;
     SpinLock devices_lock_;
@@ -72,6 +76,7 @@ private:
     std::unique_ptr<IoPgtable> pgtable_;
     std::unique_ptr<ArmSmmuCdTable> cd_table_;
     std::uint16_t asid_ = 0;
+    bool changed_asid_ = false;
     bool coherent_devices_ = true;           ///< of the first master: what leaves say about caching
     std::map<TaskId, IotlbGather> gathers_;  ///< unmapped by a task, not yet synced
 };

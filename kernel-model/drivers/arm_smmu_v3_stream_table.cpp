@@ -20,8 +20,9 @@ constexpr std::uint64_t kSpan = ArmSmmuStreamTable::kSplit + 1;
 
 }  // namespace
 
-ArmSmmuStreamTable::ArmSmmuStreamTable(Kernel& kernel, PageAllocator& pages, ArmSmmuCmdq& cmdq, std::string prefix)
-    : kernel_(kernel), pages_(pages), cmdq_(cmdq), prefix_(std::move(prefix)) {}
+ArmSmmuStreamTable::ArmSmmuStreamTable(Kernel& kernel, PageAllocator& pages, ArmSmmuCmdq& cmdq, std::string prefix,
+                                       const Mistakes& mistakes)
+    : kernel_(kernel), pages_(pages), cmdq_(cmdq), prefix_(std::move(prefix)), mistakes_(mistakes) {}
 
 int ArmSmmuStreamTable::init(unsigned sid_bits, bool two_level, bool abort_unknown) {
     two_level_ = two_level;
@@ -122,7 +123,17 @@ PhysAddr ArmSmmuStreamTable::ste_address(std::uint32_t sid) const {
 }
 
 void ArmSmmuStreamTable::sync_ste_for_sid(std::uint32_t sid) {
+    if (mistakes_.has(Mistake::ste_without_cfgi)) return;
+    if (mistakes_.has(Mistake::wrong_stream)) sid ^= 1;
     cmdq_.issue_cmd_with_sync(smmu::command::cfgi_ste(StreamId{sid}, true));
+}
+
+void ArmSmmuStreamTable::claim_installed(std::uint32_t sid) {
+    Claim claim;
+    claim.kind = Claim::Kind::ste_installed;
+    claim.iommu = cmdq_.registers();
+    claim.stream = sid;
+    kernel_.machine.claim(claim);
 }
 
 void ArmSmmuStreamTable::write_strtab_ent(std::uint32_t sid, const smmu::SteWords& entry) {
@@ -134,12 +145,15 @@ void ArmSmmuStreamTable::write_strtab_ent(std::uint32_t sid, const smmu::SteWord
         pages_.write_u64(at, entry[0]);
         pages_.write_words(at + 8, &entry[1], 2);
         sync_ste_for_sid(sid);
+        claim_installed(sid);
         return;
     }
+    if (mistakes_.has(Mistake::ste_valid_first)) pages_.write_u64(at, entry[0]);
     pages_.write_words(at + 8, &entry[1], entry.size() - 1);
     sync_ste_for_sid(sid);
     pages_.write_u64(at, entry[0]);
     sync_ste_for_sid(sid);
+    claim_installed(sid);
     // This entry will be wanted soon.
     cmdq_.issue_cmd(smmu::command::prefetch_config(StreamId{sid}));
 }

@@ -13,6 +13,7 @@
 #include "kernel-model/core/kernel.hpp"
 #include "kernel-model/dma/page_allocator.hpp"
 #include "kernel-model/drivers/arm_smmu_v3_cmdq.hpp"
+#include "kernel-model/drivers/mistakes.hpp"
 
 namespace xlate::kernel {
 
@@ -22,7 +23,8 @@ public:
     static constexpr unsigned kSplit = 8;       ///< SID bits of a second-level table
     static constexpr unsigned kMaxL1Log2 = 17;  ///< at most 2^17 first-level descriptors
 
-    ArmSmmuStreamTable(Kernel& kernel, PageAllocator& pages, ArmSmmuCmdq& cmdq, std::string prefix);
+    ArmSmmuStreamTable(Kernel& kernel, PageAllocator& pages, ArmSmmuCmdq& cmdq, std::string prefix,
+                       const Mistakes& mistakes);
 
     /// Allocates the table (two-level: its first level). 0 or -ENOMEM.
     int init(unsigned sid_bits, bool two_level, bool abort_unknown);
@@ -48,11 +50,13 @@ public:
 private:
     void fill_unowned(PhysAddr table, std::uint64_t entries);
     void sync_ste_for_sid(std::uint32_t sid);
+    void claim_installed(std::uint32_t sid);
 
     Kernel& kernel_;
     PageAllocator& pages_;
     ArmSmmuCmdq& cmdq_;
     std::string prefix_;
+    const Mistakes mistakes_;
     bool two_level_ = false;
     bool abort_unknown_ = true;
     std::uint64_t limit_ = 0;

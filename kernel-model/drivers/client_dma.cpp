@@ -56,7 +56,8 @@ struct ClientDma::Client {
     std::vector<std::unique_ptr<Worker>> workers;
 };
 
-ClientDma::ClientDma(Kernel& kernel, DmaIommu& dma) : kernel_(kernel), dma_(dma) {}
+ClientDma::ClientDma(Kernel& kernel, DmaIommu& dma, const Mistakes& mistakes)
+    : kernel_(kernel), dma_(dma), mistakes_(mistakes) {}
 ClientDma::~ClientDma() = default;
 
 const ClientStats* ClientDma::stats(const std::string& device) const {
@@ -160,8 +161,10 @@ void ClientDma::unmap_chunk(Client& client, std::size_t index) {
         dma_.dma_free_coherent(client.dev, *chunk.coherent);
         return;
     }
-    dma_.dma_unmap_sg(client.dev, mapped);
+    const bool free_first = mistakes_.has(Mistake::page_freed_while_mapped);
+    if (!free_first) dma_.dma_unmap_sg(client.dev, mapped);
     for (const DmaSegment& segment : chunk.memory) dma_.pages().free(segment.address, segment.size);
+    if (free_first) dma_.dma_unmap_sg(client.dev, mapped);
 }
 
 void ClientDma::schedule_unmap(const std::shared_ptr<Client>& client) {

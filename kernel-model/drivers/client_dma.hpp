@@ -14,6 +14,7 @@
 #include "kernel-model/boot.hpp"
 #include "kernel-model/dma/dma_iommu.hpp"
 #include "kernel-model/dma/traffic_plan.hpp"
+#include "kernel-model/drivers/mistakes.hpp"
 
 namespace xlate::kernel {
 
@@ -31,7 +32,7 @@ struct ClientStats {
 /// One for a kernel. Outlives the boot.
 class ClientDma final : public ClientDriver {
 public:
-    ClientDma(Kernel& kernel, DmaIommu& dma);
+    ClientDma(Kernel& kernel, DmaIommu& dma, const Mistakes& mistakes = {});
     ~ClientDma() override;
 
     /// 0; -ENOMEM if a buffer cannot be had, -EIO if it cannot be mapped. A plan with a start delay cannot fail here.
@@ -58,6 +59,7 @@ private:
 
     Kernel& kernel_;
     DmaIommu& dma_;
+    const Mistakes mistakes_;
     std::map<std::string, std::shared_ptr<Client>> clients_;
 };
 

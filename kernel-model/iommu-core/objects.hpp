@@ -117,6 +117,12 @@ struct ReservedRegion {
     std::uint64_t length = 0;
 };
 
+/// The tags of a domain's translations in its IOMMU's caches.
+struct AddressSpace {
+    PhysAddr iommu{};  ///< its registers
+    std::uint16_t asid = 0;
+};
+
 /// `struct iommu_domain` with its domain ops. Drivers derive from it. Errors: -errno.
 /// map/unmap: addresses and sizes are multiples of the smallest page in pgsize_bitmap.
 class IommuDomain : public HeapObject {
@@ -137,6 +143,8 @@ public:
     virtual void iotlb_sync(Iova iova, std::uint64_t size) = 0;
     virtual void flush_iotlb_all() = 0;
     virtual std::optional<PhysAddr> iova_to_phys(Iova iova) = 0;
+    /// Whose tags its translations carry; nothing: nobody can tell. For claims.
+    virtual std::optional<AddressSpace> address_space() const { return std::nullopt; }
     /// Last chance to free what the domain owns; the object itself is released by the core.
     virtual void free() {}
 };

@@ -1,0 +1,232 @@
+// The shadow of an SMMUv3: everything that the architecture lets its caches hold, without bound, and the rules that
+// software breaks if it relies on a cache having forgotten something by luck.
+//   held       each STE, CD, first-level and table descriptor that was read, with the words that were read; from the
+//              read until an invalidation that covers it and came after the translation began has been followed by a
+//              completed SYNC. STEs and CDs also if they are not valid; table descriptors only if they are.
+//   stale      held, and memory says something else by now: not wrong yet, software may be at it
+//   claims     what software holds to be done: an unmap that returned, an STE that is installed, a page that is freed.
+//              A stale entry that a claim speaks of breaks a rule.
+// No clock: times are parameters, and only kept. Knows nothing of tasks or masters: `ShadowOrigin` is the owner's own
+// number for a step of software, 0 is nobody. Not modelled: speculative reads of what no access has asked for, ATC.
+// Source: shared/spec/iommu-hardware.md sections 1.7, 1.12; Arm's break-before-make rules.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/time.hpp"
+#include "iommu/engine.hpp"
+#include "iommu/memory_port.hpp"
+#include "iommu/smmuv3/context.hpp"
+#include "iommu/smmuv3/invalidation.hpp"
+#include "iommu/smmuv3/registers.hpp"
+#include "iommu/smmuv3/shadow_index.hpp"
+
+namespace xlate::iommu::smmuv3 {
+
+using ShadowOrigin = std::uint32_t;
+
+/// A transaction of a master, as its owner knows it.
+struct ShadowAccess {
+    std::uint32_t master = 0;
+    StreamId sid{};
+    std::optional<SubstreamId> ssid;
+    std::uint64_t number = 0;
+    std::uint64_t address = 0;
+    std::uint32_t length = 1;
+    SimTime time;
+};
+
+enum class ShadowRule : std::uint8_t {
+    missing_tlbi,       ///< an unmap returned, and a leaf or table of its range may still be cached
+    missing_cfgi_ste,   ///< an STE was changed, and the old one may still be cached
+    missing_cfgi_cd,    ///< the same of a CD
+    missing_sync,       ///< the invalidation was given, but no SYNC has completed since
+    use_after_unmap,    ///< a transaction that an entry could serve which should have gone
+    break_before_make,  ///< a valid descriptor replaced by another while the old one may be cached
+    torn_ste,           ///< words of an STE written while its first word says valid and translating
+    table_outlived,     ///< a table was freed while entries made of it or leading to it may be cached
+    page_outlived,      ///< memory was freed while a translation to it may be cached
+    base_not_set,       ///< a queue or the stream table enabled before its base was programmed
+    base_changed,       ///< a base programmed while it is in use
+    never_invalidated,  ///< at the end: a change that no claim spoke of and no invalidation covered
+};
+inline constexpr std::size_t kShadowRules = 12;
+/// "missing-tlbi", ...: stable, used in results.
+std::string_view name(ShadowRule rule);
+/// One sentence.
+std::string_view sentence(ShadowRule rule);
+
+enum class ShadowKind : std::uint8_t { ste_l1, ste, cd_l1, cd, table, leaf };
+
+/// Something that may be cached.
+struct ShadowEntry {
+    ShadowKind kind = ShadowKind::leaf;
+    std::uint8_t stage = 1;
+    std::uint8_t words_used = 1;
+    bool combined = false;  ///< stage 2, as part of an entry of both stages: goes with stage 1's invalidations
+    std::uint64_t address = 0;
+    std::array<std::uint64_t, 8> words{};
+    StreamId sid{};                 ///< configuration: whose; else of the first that read it
+    std::uint32_t ssid = 0;         ///< cd, cd_l1
+    std::uint8_t ssid_shift = 0;    ///< cd_l1: substreams with the same ssid >> this
+    CachedTranslation translation;  ///< table, leaf: tag, input range, level, granule; leaf: output
+    std::uint64_t target = 0;       ///< what it leads to: a table, or a leaf's memory
+    std::uint64_t target_bytes = 0;
+    std::uint32_t epoch = 0;  ///< invalidations after this one count
+    ShadowAccess reader;      ///< for whom it was read last
+    bool stale = false;
+    SimTime stale_since;
+    ShadowOrigin writer = 0;     ///< who made it stale
+    bool queued = false;         ///< its unmap was put off on purpose (lazy)
+    bool condemned = false;      ///< a claim says that it is gone
+    std::uint16_t reported = 0;  ///< rules, a bit each
+
+    bool config() const { return kind <= ShadowKind::cd; }
+};
+
+/// Why the invalidations that were given did not do.
+enum class ShadowMiss : std::uint8_t {
+    none_given,
+    not_synced,  ///< it covers, but no SYNC has completed since
+    too_early,   ///< it covers, but came before the change
+    other_asid,
+    other_stream,
+    other_range,
+    leaf_only,    ///< a table entry needs a command without LEAF
+    other_level,  ///< TTL or TG speak of other entries
+};
+
+struct ShadowViolation {
+    ShadowRule rule = ShadowRule::missing_tlbi;
+    SimTime time;
+    ShadowOrigin writer = 0;                   ///< whose change it is about
+    ShadowOrigin by = 0;                       ///< who made the claim, freed, or wrote the register
+    std::optional<ShadowEntry> entry;          ///< what may still be cached
+    std::optional<ShadowAccess> use;           ///< use_after_unmap
+    ShadowMiss miss = ShadowMiss::none_given;  ///< missing_*, *_outlived
+    std::optional<Invalidation> nearest;       ///< the command that missed by `miss`
+    std::uint64_t written = 0;                 ///< break_before_make: the new descriptor
+    std::uint64_t address = 0;                 ///< of the memory, or the register's offset
+    std::uint64_t size = 0;                    ///< *_outlived: bytes freed
+};
+
+/// Statistics.
+struct ShadowCounters {
+    std::uint64_t reads = 0;      ///< of the hardware, looked at
+    std::uint64_t entries = 0;    ///< made
+    std::uint64_t held = 0;       ///< now
+    std::uint64_t held_most = 0;  ///< at any time
+    std::uint64_t commands = 0;   ///< invalidations
+    std::uint64_t syncs = 0;      ///< completed
+    std::uint64_t writes = 0;     ///< of software, to memory
+    std::uint64_t claims = 0;
+    std::uint64_t lazy_uses = 0;   ///< transactions between a lazy unmap and its flush: a window that the policy has
+    std::uint64_t lazy_frees = 0;  ///< memory freed in that window
+    std::array<std::uint64_t, kShadowRules> violations{};
+};
+
+/// One for an SMMU. `memory` is looked at without side effects, and outlives it.
+class Shadow {
+public:
+    Shadow(const Features& features, MemoryPort& memory);
+
+    // What the hardware does.
+    /// A translation has read something: `translation` is the machine that did.
+    void read(const MemoryAccess& access, const Reply& reply, const StreamConfig& config, std::uint32_t epoch,
+              const ShadowAccess& reader);
+    /// `epoch`: Smmu::epoch() with it counted.
+    void invalidate(const Invalidation& invalidation, std::uint32_t epoch, SimTime now);
+    void sync_completed();
+    /// A transaction has arrived: could something serve it that should have gone?
+    void transaction(const ShadowAccess& access);
+
+    // What software does.
+    /// After the store.
+    void memory_written(PhysAddr at, std::uint64_t bytes, ShadowOrigin writer, SimTime now);
+    void register_written(std::uint32_t offset, unsigned size, std::uint64_t value, ShadowOrigin writer, SimTime now);
+
+    // What software claims.
+    void ste_installed(StreamId sid, ShadowOrigin by, SimTime now);
+    void cd_installed(StreamId sid, std::uint32_t ssid, ShadowOrigin by, SimTime now);
+    /// `queued`: the invalidation is put off.
+    void unmapped(std::uint16_t asid, std::uint64_t first, std::uint64_t bytes, bool queued, ShadowOrigin by,
+                  SimTime now);
+    /// All of the ASID that was changed before `since` is gone.
+    void flushed(std::uint16_t asid, SimTime since, ShadowOrigin by, SimTime now);
+    void freed(PhysAddr at, std::uint64_t bytes, ShadowOrigin by, SimTime now);
+    /// The run ended well: what is stale now, nobody will ever invalidate.
+    void end(SimTime now);
+
+    const std::vector<ShadowViolation>& violations() const { return violations_; }  ///< the first kMaxViolations
+    const ShadowCounters& counters() const { return counters_; }
+    static constexpr std::size_t kMaxViolations = 256;
+
+private:
+    using Id = ShadowIndex::Id;
+    struct Given {
+        Invalidation invalidation;
+        std::uint32_t epoch = 0;
+        SimTime time;  ///< when software published it
+        bool executed = false;
+        bool synced = false;
+    };
+    struct Write {
+        ShadowOrigin writer = 0;
+        SimTime time;
+    };
+    static constexpr std::size_t kMaxGiven = 256;
+
+    void add(ShadowEntry entry);
+    void remove(Id id);
+    void apply(const Given& given);
+    bool covers(const Invalidation& invalidation, const ShadowEntry& entry) const;
+    bool differs(const ShadowEntry& entry, std::array<std::uint64_t, 8>& now);
+    bool needs_break(const ShadowEntry& entry, std::uint64_t next) const;
+    ShadowMiss why(const ShadowEntry& entry, std::optional<Invalidation>& nearest) const;
+    void condemn(Id id, ShadowRule rule, ShadowOrigin by, SimTime now);
+    ShadowViolation* report(ShadowRule rule, SimTime now);
+    void published(std::uint32_t prod, SimTime now);
+    void collect(std::uint16_t asid, std::uint64_t first, std::uint64_t last, std::vector<Id>& found) const;
+    void watch_stream_table(std::uint64_t first, std::uint64_t last);
+    void check_torn(std::uint64_t first, std::uint64_t last, ShadowOrigin writer, SimTime now);
+    bool in_stream_table(std::uint64_t address) const;
+    std::uint64_t load(std::uint64_t address);
+
+    const Features features_;
+    MemoryPort& memory_;
+    std::deque<ShadowEntry> entries_;
+    std::vector<bool> live_;
+    std::vector<Id> free_;
+    std::map<std::uint64_t, std::vector<Id>> by_line_;  ///< by address / 64
+    std::map<std::uint32_t, std::vector<Id>> by_stream_;
+    std::map<std::uint64_t, ShadowIndex> by_input_;  ///< by space tag
+    ShadowIndex by_target_;
+    std::map<std::uint64_t, std::uint64_t> space_of_;  ///< stream_tag() -> space tag, as last seen
+    std::unordered_map<std::uint64_t, Write> writes_;  ///< by line; only looked up
+    std::vector<Given> pending_;                       ///< executed, and no SYNC since
+    std::deque<Given> given_;                          ///< the last ones, to say how they missed
+    std::uint64_t condemned_ = 0;
+    std::uint64_t queued_ = 0;
+
+    // Registers, as written.
+    std::uint64_t strtab_base_ = 0;
+    std::uint32_t strtab_cfg_ = 0;
+    std::uint32_t cr0_ = 0;
+    std::uint32_t cr2_ = 0;
+    QueueRegisters cmdq_;
+    std::uint8_t bases_set_ = 0;
+    std::map<std::uint64_t, std::uint64_t> ste_tables_;  ///< first byte -> last byte
+
+    std::vector<ShadowViolation> violations_;
+    ShadowCounters counters_;
+};
+
+}  // namespace xlate::iommu::smmuv3

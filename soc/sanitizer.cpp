@@ -1,0 +1,364 @@
+#include "soc/sanitizer.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "kernel-model/core/machine.hpp"
+#include "kernel-model/core/scheduler.hpp"
+#include "soc/tbu.hpp"
+#include "soc/transaction.hpp"
+
+namespace xlate::soc {
+
+using iommu::smmuv3::Invalidation;
+using iommu::smmuv3::Regime;
+using iommu::smmuv3::Shadow;
+using iommu::smmuv3::ShadowAccess;
+using iommu::smmuv3::ShadowEntry;
+using iommu::smmuv3::ShadowKind;
+using iommu::smmuv3::ShadowMiss;
+using iommu::smmuv3::ShadowOrigin;
+using iommu::smmuv3::ShadowRule;
+using iommu::smmuv3::ShadowViolation;
+namespace space_tag = iommu::smmuv3::space_tag;
+
+namespace {
+
+/// Simulated memory as the shadow looks at it.
+class Bytes final : public iommu::MemoryPort {
+public:
+    explicit Bytes(PhysicalMemory& bytes) : bytes_(bytes) {}
+    bool read(PhysAddr address, std::uint8_t* bytes, std::uint32_t size) override {
+        if (!bytes_.contains(address, size)) return false;
+        bytes_.read(address, bytes, size);
+        return true;
+    }
+    bool write(PhysAddr, const std::uint8_t*, std::uint32_t) override { return false; }
+
+private:
+    PhysicalMemory& bytes_;
+};
+
+ShadowAccess access_of(const Transaction& transaction, SimTime now) {
+    ShadowAccess access;
+    access.master = transaction.source_rank;
+    access.sid = transaction.stream;
+    access.ssid = transaction.substream;
+    access.number = transaction.number;
+    access.address = transaction.iova;
+    access.length = transaction.size();
+    access.time = now;
+    return access;
+}
+
+std::string command_text(const Invalidation& given) {
+    using Kind = Invalidation::Kind;
+    const auto va = [&](const char* name, bool with_asid) {
+        std::string text = name;
+        if (with_asid) text += fmt::format(" ASID {}", given.asid);
+        text += given.last > given.first + 1 ? fmt::format(" {:#x}..{:#x}", given.first, given.last)
+                                             : fmt::format(" {:#x}", given.first);
+        if (given.granule != 0 && given.level != 0) text += fmt::format(" level {}", given.level);
+        return text + (given.leaf ? " leaf" : "");
+    };
+    const char* leaf = given.leaf ? " leaf" : "";
+    switch (given.kind) {
+        case Kind::everything:
+            return "reset";
+        case Kind::ste:
+            return fmt::format("CFGI_STE of stream {:#x}{}", value(given.sid), leaf);
+        case Kind::ste_range:
+            return given.sid_shift >= 32
+                       ? std::string("CFGI_ALL")
+                       : fmt::format("CFGI_STE_RANGE of stream {:#x}, 2^{}", value(given.sid), given.sid_shift);
+        case Kind::cd:
+            return fmt::format("CFGI_CD of stream {:#x}, substream {}{}", value(given.sid), given.ssid, leaf);
+        case Kind::cd_all:
+            return fmt::format("CFGI_CD_ALL of stream {:#x}", value(given.sid));
+        case Kind::s1_all:
+            return "TLBI_NH_ALL";
+        case Kind::s1_asid:
+            return fmt::format("TLBI_NH_ASID {}", given.asid);
+        case Kind::s1_va:
+            return va("TLBI_NH_VA", true);
+        case Kind::s1_vaa:
+            return va("TLBI_NH_VAA", false);
+        case Kind::el2_all:
+            return "TLBI_EL2_ALL";
+        case Kind::el2_asid:
+            return fmt::format("TLBI_EL2_ASID {}", given.asid);
+        case Kind::el2_va:
+            return va("TLBI_EL2_VA", true);
+        case Kind::el2_vaa:
+            return va("TLBI_EL2_VAA", false);
+        case Kind::s12_vmall:
+            return fmt::format("TLBI_S12_VMALL VMID {}", given.vmid);
+        case Kind::s2_ipa:
+            return va("TLBI_S2_IPA", false);
+        case Kind::nsnh_all:
+            return "TLBI_NSNH_ALL";
+        case Kind::atc:
+            break;
+    }
+    return "ATC_INV";
+}
+
+const char* miss_text(ShadowMiss miss) {
+    switch (miss) {
+        case ShadowMiss::none_given:
+            return "";
+        case ShadowMiss::not_synced:
+            return "no SYNC behind it has completed";
+        case ShadowMiss::too_early:
+            return "it came before the change";
+        case ShadowMiss::other_asid:
+            return "it names another ASID";
+        case ShadowMiss::other_stream:
+            return "it names another stream";
+        case ShadowMiss::other_range:
+            return "its range does not reach it";
+        case ShadowMiss::leaf_only:
+            return "LEAF leaves it";
+        case ShadowMiss::other_level:
+            return "its TTL or TG speaks of other entries";
+    }
+    return "";
+}
+
+/// What it is: "leaf of 4 KiB (level 3) of iova 0x1000, ASID 1, to 0x80000000".
+std::string entry_text(const ShadowEntry& entry) {
+    const auto& tag = entry.translation;
+    switch (entry.kind) {
+        case ShadowKind::ste_l1:
+            return fmt::format("first-level stream table descriptor of stream {:#x}", value(entry.sid));
+        case ShadowKind::ste:
+            return fmt::format("STE of stream {:#x}", value(entry.sid));
+        case ShadowKind::cd_l1:
+            return fmt::format("first-level CD descriptor of stream {:#x}, substream {}", value(entry.sid), entry.ssid);
+        case ShadowKind::cd:
+            return fmt::format("CD of stream {:#x}, substream {}", value(entry.sid), entry.ssid);
+        case ShadowKind::table:
+        case ShadowKind::leaf:
+            break;
+    }
+    const std::uint64_t kib = (std::uint64_t{1} << tag.log2_bytes) / 1024;
+    const std::string size = kib >= 1024 ? fmt::format("{} MiB", kib / 1024) : fmt::format("{} KiB", kib);
+    std::string text =
+        fmt::format("{} of {} (stage {}, level {}) of {:#x}", entry.kind == ShadowKind::leaf ? "leaf" : "table", size,
+                    entry.stage, tag.level, tag.va);
+    const Regime regime = space_tag::regime(tag.space);
+    if (regime == Regime::ns_stage2 || entry.stage == 2)
+        text += fmt::format(", VMID {}", space_tag::VMID.get(tag.space));
+    if (regime != Regime::ns_stage2) text += fmt::format(", ASID {}", space_tag::ASID.get(tag.space));
+    return text + fmt::format(", to {:#x}", entry.target);
+}
+
+/// The command that would have done, without its SYNC.
+std::string wanted(const ShadowEntry& entry) {
+    const auto& tag = entry.translation;
+    switch (entry.kind) {
+        case ShadowKind::ste_l1:
+            return fmt::format("CFGI_STE of stream {:#x} (not leaf)", value(entry.sid));
+        case ShadowKind::ste:
+            return fmt::format("CFGI_STE of stream {:#x}", value(entry.sid));
+        case ShadowKind::cd_l1:
+            return fmt::format("CFGI_CD of stream {:#x}, substream {} (not leaf)", value(entry.sid), entry.ssid);
+        case ShadowKind::cd:
+            return fmt::format("CFGI_CD of stream {:#x}, substream {}", value(entry.sid), entry.ssid);
+        case ShadowKind::table:
+        case ShadowKind::leaf:
+            break;
+    }
+    const char* leaf = entry.kind == ShadowKind::table ? " (not leaf)" : "";
+    switch (space_tag::regime(tag.space)) {
+        case Regime::ns_stage2:
+            return fmt::format("TLBI_S2_IPA {:#x}{}", tag.va, leaf);
+        case Regime::el2:
+        case Regime::el2_e2h:
+            return fmt::format("TLBI_EL2_VA ASID {} {:#x}{}", space_tag::ASID.get(tag.space), tag.va, leaf);
+        default:
+            return fmt::format("TLBI_NH_VA ASID {} {:#x}{}", space_tag::ASID.get(tag.space), tag.va, leaf);
+    }
+}
+
+std::string register_name(std::uint64_t offset) {
+    for (const auto& row : iommu::smmuv3::kRegisters) {
+        if (row.offset == offset) return std::string(row.name);
+    }
+    return "a register";
+}
+
+}  // namespace
+
+struct Sanitizer::Unit final : TranslationWatch {
+    Unit(Sanitizer& the_owner, const IommuSite& the_site, const iommu::smmuv3::Features& features)
+        : owner(the_owner), site(the_site), bytes(owner.bytes_), shadow(features, bytes) {}
+
+    void on_arrival(const Transaction& transaction) override {
+        shadow.transaction(access_of(transaction, owner.agenda_.now()));
+    }
+    void on_access(const TranslationJob& job) override {
+        shadow.read(job.step->access, job.reply, job.engine.config(), job.engine.epoch(),
+                    access_of(*job.transaction, owner.agenda_.now()));
+    }
+    void on_invalidation(const Invalidation& invalidation, std::uint32_t epoch) override {
+        shadow.invalidate(invalidation, epoch, owner.agenda_.now());
+    }
+    void on_sync() override { shadow.sync_completed(); }
+
+    Sanitizer& owner;
+    const IommuSite& site;
+    Bytes bytes;
+    Shadow shadow;
+};
+
+Sanitizer::Sanitizer(const Agenda& agenda, PhysicalMemory& bytes, const Wiring& wiring,
+                     std::function<std::string(std::uint32_t rank)> master_name)
+    : agenda_(agenda), bytes_(bytes), wiring_(wiring), master_name_(std::move(master_name)), origins_(1) {}
+
+Sanitizer::~Sanitizer() = default;
+
+TranslationWatch& Sanitizer::watch(std::size_t index, const iommu::smmuv3::Features& features) {
+    units_.push_back(std::make_unique<Unit>(*this, wiring_.iommus[index], features));
+    return *units_.back();
+}
+
+ShadowOrigin Sanitizer::here() {
+    const kernel::Task* task = scheduler_ == nullptr ? nullptr : scheduler_->current_or_null();
+    if (task == nullptr) return 0;
+    const auto next = static_cast<ShadowOrigin>(origins_.size());
+    const auto [at, fresh] = known_.emplace(std::make_tuple(task->id, task->stack, task->pending.step), next);
+    if (fresh) origins_.push_back({task, task->stack, task->pending.step});
+    return at->second;
+}
+
+kernel::ReportPlace Sanitizer::place(ShadowOrigin origin) const {
+    if (origin == 0) return {};
+    const Origin& known = origins_[origin];
+    return kernel::place_of(known.task, known.step, known.stack);
+}
+
+Sanitizer::Unit* Sanitizer::find(PhysAddr registers) {
+    for (const auto& unit : units_) {
+        if (registers.value - unit->site.base < iommu::smmuv3::kRegisterBytes) return unit.get();
+    }
+    return nullptr;
+}
+
+void Sanitizer::before_store(PhysAddr, std::uint64_t) {}
+
+void Sanitizer::after_store(PhysAddr address, std::uint64_t bytes) {
+    const ShadowOrigin origin = here();
+    for (const auto& unit : units_) unit->shadow.memory_written(address, bytes, origin, agenda_.now());
+}
+
+void Sanitizer::on_register_write(PhysAddr address, unsigned size, std::uint64_t value) {
+    Unit* unit = find(address);
+    if (unit == nullptr) return;
+    unit->shadow.register_written(static_cast<std::uint32_t>(address.value - unit->site.base), size, value, here(),
+                                  agenda_.now());
+}
+
+void Sanitizer::on_claim(const kernel::Claim& claim) {
+    using Kind = kernel::Claim::Kind;
+    const ShadowOrigin by = here();
+    const SimTime now = agenda_.now();
+    if (claim.kind == Kind::freed) {
+        for (const auto& unit : units_) unit->shadow.freed(PhysAddr{claim.first}, claim.bytes, by, now);
+        return;
+    }
+    Unit* unit = find(claim.iommu);
+    if (unit == nullptr) return;
+    Shadow& shadow = unit->shadow;
+    const auto asid = static_cast<std::uint16_t>(claim.context);
+    switch (claim.kind) {
+        case Kind::ste_installed:
+            shadow.ste_installed(StreamId{claim.stream}, by, now);
+            return;
+        case Kind::cd_installed:
+            shadow.cd_installed(StreamId{claim.stream}, claim.context, by, now);
+            return;
+        case Kind::unmapped:
+        case Kind::unmap_queued:
+            shadow.unmapped(asid, claim.first, claim.bytes, claim.kind == Kind::unmap_queued, by, now);
+            return;
+        case Kind::flushed:
+            shadow.flushed(asid, claim.since, by, now);
+            return;
+        case Kind::freed:
+            return;
+    }
+}
+
+std::string Sanitizer::text(const ShadowAccess& access) const {
+    return fmt::format("transaction {} of {} (stream {:#x}), iova {:#x}, at {}.{:03} ns", access.number,
+                       master_name_(access.master), value(access.sid), access.address, access.time.fs / kFsPerNs,
+                       access.time.fs / kFsPerPs % 1000);
+}
+
+SanitizerFinding Sanitizer::explain(const Unit& unit, const ShadowViolation& violation) const {
+    SanitizerFinding finding;
+    finding.rule = name(violation.rule);
+    finding.time = violation.time;
+    finding.iommu = unit.site.name;
+    finding.what = sentence(violation.rule);
+    finding.written = place(violation.writer);
+    finding.claimed = place(violation.by);
+    if (violation.entry) {
+        const ShadowEntry& entry = *violation.entry;
+        finding.what += ": " + entry_text(entry);
+        finding.written_at = entry.stale ? entry.stale_since : SimTime{};
+        if (entry.reader.length != 0) finding.cached_for = text(entry.reader);
+    }
+    switch (violation.rule) {
+        case ShadowRule::table_outlived:
+        case ShadowRule::page_outlived:
+            finding.what += fmt::format("; freed {:#x}, {} bytes", violation.address, violation.size);
+            break;
+        case ShadowRule::break_before_make:
+            finding.what += fmt::format("; {:#x} became {:#x} at {:#x}", violation.entry->words[0], violation.written,
+                                        violation.address);
+            finding.written_at = violation.time;
+            break;
+        case ShadowRule::torn_ste:
+            finding.what += fmt::format(": at {:#x}", violation.address);
+            finding.written_at = violation.time;
+            break;
+        case ShadowRule::base_not_set:
+        case ShadowRule::base_changed:
+            finding.what = register_name(violation.address) + ": " + finding.what;
+            finding.written_at = violation.time;
+            return finding;
+        default:
+            break;
+    }
+    if (violation.use) finding.used_by = text(*violation.use);
+    if (violation.entry) {
+        const bool sync_only = violation.miss == ShadowMiss::not_synced;
+        finding.missing = sync_only ? std::string("SYNC") : wanted(*violation.entry) + ", then SYNC";
+    }
+    if (violation.nearest) {
+        finding.given = fmt::format("{}: {}", command_text(*violation.nearest), miss_text(violation.miss));
+    }
+    return finding;
+}
+
+SanitizerReport Sanitizer::finish(bool ended_well) {
+    SanitizerReport report;
+    for (const auto& unit : units_) {
+        if (ended_well) unit->shadow.end(agenda_.now());
+        for (const ShadowViolation& violation : unit->shadow.violations()) {
+            report.findings.push_back(explain(*unit, violation));
+        }
+        const iommu::smmuv3::ShadowCounters& counters = unit->shadow.counters();
+        for (const std::uint64_t count : counters.violations) report.total += count;
+        report.iommus.emplace_back(unit->site.name, counters);
+    }
+    std::stable_sort(report.findings.begin(), report.findings.end(),
+                     [](const SanitizerFinding& a, const SanitizerFinding& b) { return a.time < b.time; });
+    report.ledger = ledger_.stats();
+    return report;
+}
+
+}  // namespace xlate::soc

@@ -1,0 +1,97 @@
+// The sanitizer of a run: a shadow beside each SMMU (iommu/smmuv3/shadow.hpp), told of the hardware's translations and
+// of the kernel's stores and claims; findings name the driver's step and the transaction. It costs no simulated time
+// and changes no result. Off unless SocConfig::sanitizer.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "base/time.hpp"
+#include "iommu/smmuv3/shadow.hpp"
+#include "kernel-model/core/report.hpp"
+#include "soc/agenda.hpp"
+#include "soc/ledger_check.hpp"
+#include "soc/physical_memory.hpp"
+#include "soc/watch.hpp"
+#include "soc/wiring.hpp"
+
+namespace xlate::kernel {
+class Scheduler;
+}
+
+namespace xlate::soc {
+
+/// One rule broken once. Texts are for people; `rule` is stable.
+struct SanitizerFinding {
+    std::string rule;
+    SimTime time;
+    std::string iommu;
+    std::string what;             ///< one sentence, with addresses
+    std::string missing;          ///< the commands that would have done; "" if no command would
+    std::string given;            ///< the command that came nearest, and how it missed; "" if none
+    kernel::ReportPlace written;  ///< who changed the memory or register; task empty: unknown
+    SimTime written_at;
+    kernel::ReportPlace claimed;  ///< who holds that it is done, or freed it; task empty: nobody
+    std::string cached_for;       ///< the transaction for which the entry was read
+    std::string used_by;          ///< the transaction that it could serve
+};
+
+struct SanitizerReport {
+    std::vector<SanitizerFinding> findings;  ///< in order of time; the first of many
+    std::uint64_t total = 0;                 ///< all of them
+    std::vector<std::pair<std::string, iommu::smmuv3::ShadowCounters>> iommus;
+    LedgerCheckStats ledger;
+};
+
+class Sanitizer final : public SoftwareWatch {
+public:
+    /// `master_name`: of a component's rank.
+    Sanitizer(const Agenda& agenda, PhysicalMemory& bytes, const Wiring& wiring,
+              std::function<std::string(std::uint32_t rank)> master_name);
+    ~Sanitizer() override;
+
+    /// Whose tasks store.
+    void attach(const kernel::Scheduler& scheduler) { scheduler_ = &scheduler; }
+    /// For the SMMU at `index` of Wiring::iommus, whose ID registers are these.
+    TranslationWatch& watch(std::size_t index, const iommu::smmuv3::Features& features);
+    LedgerCheck& ledger() { return ledger_; }
+
+    void before_store(PhysAddr address, std::uint64_t bytes) override;
+    void after_store(PhysAddr address, std::uint64_t bytes) override;
+    void on_register_write(PhysAddr address, unsigned size, std::uint64_t value) override;
+    void on_claim(const kernel::Claim& claim) override;
+
+    /// Once, at the end. `ended_well`: nothing was cut off, so that what is stale now stays so.
+    SanitizerReport finish(bool ended_well);
+
+private:
+    struct Unit;
+    struct Origin {
+        const kernel::Task* task = nullptr;
+        const kernel::CallNode* stack = nullptr;
+        const char* step = "";
+    };
+    iommu::smmuv3::ShadowOrigin here();
+    kernel::ReportPlace place(iommu::smmuv3::ShadowOrigin origin) const;
+    Unit* find(PhysAddr registers);
+    std::string text(const iommu::smmuv3::ShadowAccess& access) const;
+    SanitizerFinding explain(const Unit& unit, const iommu::smmuv3::ShadowViolation& violation) const;
+
+    const Agenda& agenda_;
+    PhysicalMemory& bytes_;
+    const Wiring& wiring_;
+    std::function<std::string(std::uint32_t)> master_name_;
+    const kernel::Scheduler* scheduler_ = nullptr;
+    std::vector<std::unique_ptr<Unit>> units_;
+    std::vector<Origin> origins_;
+    std::map<std::tuple<std::uint32_t, const void*, const void*>, iommu::smmuv3::ShadowOrigin>
+        known_;  // looked up only
+    LedgerCheck ledger_;
+};
+
+}  // namespace xlate::soc

@@ -1,0 +1,41 @@
+// Where a watcher looks on: what an SMMU's translations and the kernel's stores do, as they do it. Nothing in the
+// model depends on a watcher; without one a hook is a test of a pointer.
+#pragma once
+
+#include <cstdint>
+
+#include "base/ids.hpp"
+#include "iommu/smmuv3/invalidation.hpp"
+
+namespace xlate::kernel {
+struct Claim;
+}
+
+namespace xlate::soc {
+
+class Transaction;
+struct TranslationJob;
+
+/// Of one SMMU.
+class TranslationWatch {
+public:
+    virtual ~TranslationWatch() = default;
+    /// A transaction has come to a TBU of an SMMU that is on.
+    virtual void on_arrival(const Transaction& transaction) = 0;
+    /// The access that `job` asked for in its last step has been answered.
+    virtual void on_access(const TranslationJob& job) = 0;
+    virtual void on_invalidation(const iommu::smmuv3::Invalidation& invalidation, std::uint32_t epoch) = 0;
+    virtual void on_sync() = 0;
+};
+
+/// Of the CPUs. Called on the storing task's side, or on the host's.
+class SoftwareWatch {
+public:
+    virtual ~SoftwareWatch() = default;
+    virtual void before_store(PhysAddr address, std::uint64_t bytes) = 0;
+    virtual void after_store(PhysAddr address, std::uint64_t bytes) = 0;
+    virtual void on_register_write(PhysAddr address, unsigned size, std::uint64_t value) = 0;
+    virtual void on_claim(const kernel::Claim& claim) = 0;
+};
+
+}  // namespace xlate::soc
