@@ -246,7 +246,9 @@ Sanitizer::Unit* Sanitizer::find(PhysAddr registers) {
     return nullptr;
 }
 
-void Sanitizer::before_store(PhysAddr, std::uint64_t) {}
+void Sanitizer::before_store(PhysAddr address, std::uint64_t bytes) {
+    for (const auto& unit : units_) unit->shadow.memory_changes(address, bytes, agenda_.now());
+}
 
 void Sanitizer::after_store(PhysAddr address, std::uint64_t bytes) {
     const ShadowOrigin origin = here();
@@ -309,7 +311,7 @@ SanitizerFinding Sanitizer::explain(const Unit& unit, const ShadowViolation& vio
         const ShadowEntry& entry = *violation.entry;
         finding.what += ": " + entry_text(entry);
         finding.written_at = entry.stale ? entry.stale_since : SimTime{};
-        if (entry.reader.length != 0) finding.cached_for = text(entry.reader);
+        finding.cached_for = entry.reader.length != 0 ? text(entry.reader) : "nobody: hardware may read ahead";
     }
     switch (violation.rule) {
         case ShadowRule::table_outlived:
@@ -333,6 +335,7 @@ SanitizerFinding Sanitizer::explain(const Unit& unit, const ShadowViolation& vio
         default:
             break;
     }
+    if (violation.also != 0) finding.what += fmt::format("; and {} more", violation.also);
     if (violation.use) finding.used_by = text(*violation.use);
     if (violation.entry) {
         const bool sync_only = violation.miss == ShadowMiss::not_synced;

@@ -13,14 +13,6 @@ namespace {
 
 constexpr unsigned kLineBits = 6;
 
-/// The address that a table (`low` = page bits) or leaf descriptor gives.
-std::uint64_t output_of(std::uint64_t word, const CachedTranslation& tag, unsigned low, const Features& features) {
-    const bool wide = tag.granule == 16 && output_address_bits(features) == 52;
-    return descriptor_address(word, low, wide);
-}
-
-bool is_table(std::uint64_t word, unsigned level) { return level < 3 && pte::TYPE.get(word) == pte::TYPE_TABLE; }
-
 }  // namespace
 
 Shadow::Shadow(const Features& features, MemoryPort& memory) : features_(features), memory_(memory) {
@@ -98,7 +90,10 @@ void Shadow::read(const MemoryAccess& access, const Reply& reply, const StreamCo
             entry.stage = first ? 1 : 2;
             const auto base = first ? AccessPurpose::s1_level0 : AccessPurpose::s2_level0;
             tag.level = static_cast<std::uint8_t>(static_cast<unsigned>(access.purpose) - static_cast<unsigned>(base));
-            if (first) space_of_[config.stream] = config.space;
+            if (first) {
+                space_of_[config.stream] = config.space;
+                learn_root(config, access.input, reader.sid);
+            }
             const unsigned half = select_half(config.stage1, access.input);
             const Granule granule = first ? config.stage1.half[half & 1].granule : config.ste.stage2.granule;
             tag.granule = static_cast<std::uint8_t>(page_bits(granule));
@@ -108,7 +103,7 @@ void Shadow::read(const MemoryAccess& access, const Reply& reply, const StreamCo
             const bool table = is_table(entry.words[0], tag.level);
             entry.kind = table ? ShadowKind::table : ShadowKind::leaf;
             entry.target_bytes = table ? page_bytes(granule) : std::uint64_t{1} << tag.log2_bytes;
-            entry.target = output_of(entry.words[0], tag, table ? page_bits(granule) : tag.log2_bytes, features_);
+            entry.target = output_of(entry.words[0], tag.granule, table ? page_bits(granule) : tag.log2_bytes);
             if (first) {
                 tag.space = config.space;
                 tag.global = !table && (config.stage1.single_privilege || !pte::nG.test(entry.words[0]));
@@ -142,7 +137,7 @@ void Shadow::add(ShadowEntry entry) {
                           (!entry.config() || (known.sid == entry.sid && known.ssid == entry.ssid));
         if (!same) continue;
         known.epoch = std::max(known.epoch, entry.epoch);
-        known.reader = entry.reader;
+        if (entry.reader.length != 0) known.reader = entry.reader;
         return;
     }
     Id id = static_cast<Id>(entries_.size());
@@ -258,6 +253,7 @@ bool Shadow::covers(const Invalidation& invalidation, const ShadowEntry& entry) 
 void Shadow::invalidate(const Invalidation& invalidation, std::uint32_t epoch, SimTime now) {
     if (invalidation.kind == Invalidation::Kind::atc) return;
     ++counters_.commands;
+    epoch_ = epoch;
     pending_.push_back({invalidation, epoch, now, true, false});
     // What was published first is executed first.
     for (Given& given : given_) {
@@ -324,12 +320,19 @@ void Shadow::apply(const Given& given) {
 
 // Writes.
 
+void Shadow::memory_changes(PhysAddr at, std::uint64_t bytes, SimTime now) {
+    if (bytes == 0) return;
+    const std::uint64_t last = at.value + bytes - 1;
+    read_ahead_stes(at.value, last, now);
+    read_ahead_descriptors(at.value, last, now);
+}
+
 bool Shadow::needs_break(const ShadowEntry& entry, std::uint64_t next) const {
     const CachedTranslation& tag = entry.translation;
     const bool table = is_table(next, tag.level);
     if (table != (entry.kind == ShadowKind::table)) return features_.bbml < 2;
     const unsigned low = table ? tag.granule : tag.log2_bytes;
-    if (output_of(next, tag, low, features_) != entry.target) return true;
+    if (output_of(next, tag.granule, low) != entry.target) return true;
     if (table) return false;
     const std::uint64_t changed = next ^ entry.words[0];
     if (pte::CONT.test(changed) && features_.bbml == 0) return true;
@@ -344,6 +347,7 @@ void Shadow::memory_written(PhysAddr at, std::uint64_t bytes, ShadowOrigin write
     const std::uint64_t last = at.value + bytes - 1;
     for (std::uint64_t line = at.value >> kLineBits; line <= last >> kLineBits; ++line) writes_[line] = {writer, now};
     watch_stream_table(at.value, last);
+    learn_stored(at.value, last);
     check_torn(at.value, last, writer, now);
     std::vector<Id> found;
     for (auto line = by_line_.lower_bound(at.value >> kLineBits);
@@ -367,8 +371,10 @@ void Shadow::memory_written(PhysAddr at, std::uint64_t bytes, ShadowOrigin write
         constexpr auto kBit = static_cast<std::uint16_t>(1U << static_cast<unsigned>(ShadowRule::break_before_make));
         if ((entry.reported & kBit) != 0) continue;
         entry.reported |= kBit;
+        if (one_more(ShadowRule::break_before_make, writer, writer, now)) continue;
         if (ShadowViolation* violation = report(ShadowRule::break_before_make, now)) {
             violation->writer = writer;
+            violation->by = writer;
             violation->entry = entry;
             violation->written = words[0];
             violation->address = entry.address;

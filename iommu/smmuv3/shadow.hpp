@@ -3,11 +3,13 @@
 //   held       each STE, CD, first-level and table descriptor that was read, with the words that were read; from the
 //              read until an invalidation that covers it and came after the translation began has been followed by a
 //              completed SYNC. STEs and CDs also if they are not valid; table descriptors only if they are.
+//              Hardware may read ahead what it can reach: so what software overwrites counts as read just before, if it
+//              is an STE while SMMUEN is set, or a descriptor of tables whose CD has been read.
 //   stale      held, and memory says something else by now: not wrong yet, software may be at it
 //   claims     what software holds to be done: an unmap that returned, an STE that is installed, a page that is freed.
 //              A stale entry that a claim speaks of breaks a rule.
 // No clock: times are parameters, and only kept. Knows nothing of tasks or masters: `ShadowOrigin` is the owner's own
-// number for a step of software, 0 is nobody. Not modelled: speculative reads of what no access has asked for, ATC.
+// number for a step of software, 0 is nobody. Not modelled: reading ahead of CDs, of stage 2 tables; ATC.
 // Source: shared/spec/iommu-hardware.md sections 1.7, 1.12; Arm's break-before-make rules.
 #pragma once
 
@@ -81,7 +83,7 @@ struct ShadowEntry {
     std::uint64_t target = 0;       ///< what it leads to: a table, or a leaf's memory
     std::uint64_t target_bytes = 0;
     std::uint32_t epoch = 0;  ///< invalidations after this one count
-    ShadowAccess reader;      ///< for whom it was read last
+    ShadowAccess reader;      ///< for whom it was read last; length 0: for nobody, it may have been read ahead
     bool stale = false;
     SimTime stale_since;
     ShadowOrigin writer = 0;     ///< who made it stale
@@ -114,6 +116,7 @@ struct ShadowViolation {
     ShadowMiss miss = ShadowMiss::none_given;  ///< missing_*, *_outlived
     std::optional<Invalidation> nearest;       ///< the command that missed by `miss`
     std::uint64_t written = 0;                 ///< break_before_make: the new descriptor
+    std::uint64_t also = 0;                    ///< more entries to which the same happened
     std::uint64_t address = 0;                 ///< of the memory, or the register's offset
     std::uint64_t size = 0;                    ///< *_outlived: bytes freed
 };
@@ -149,6 +152,7 @@ public:
     void transaction(const ShadowAccess& access);
 
     // What software does.
+    void memory_changes(PhysAddr at, std::uint64_t bytes, SimTime now);  ///< before a store
     /// After the store.
     void memory_written(PhysAddr at, std::uint64_t bytes, ShadowOrigin writer, SimTime now);
     void register_written(std::uint32_t offset, unsigned size, std::uint64_t value, ShadowOrigin writer, SimTime now);
@@ -193,9 +197,18 @@ private:
     ShadowMiss why(const ShadowEntry& entry, std::optional<Invalidation>& nearest) const;
     void condemn(Id id, ShadowRule rule, ShadowOrigin by, SimTime now);
     ShadowViolation* report(ShadowRule rule, SimTime now);
+    bool one_more(ShadowRule rule, ShadowOrigin writer, ShadowOrigin by, SimTime now);
     void published(std::uint32_t prod, SimTime now);
     void collect(std::uint16_t asid, std::uint64_t first, std::uint64_t last, std::vector<Id>& found) const;
     void watch_stream_table(std::uint64_t first, std::uint64_t last);
+    static bool is_table(std::uint64_t descriptor, unsigned level);
+    std::uint64_t output_of(std::uint64_t descriptor, unsigned granule, unsigned low_bit) const;
+    void learn_root(const StreamConfig& config, std::uint64_t va, StreamId sid);
+    void learn_table(const ShadowEntry& from);
+    void read_ahead_stes(std::uint64_t first, std::uint64_t last, SimTime now);
+    void read_ahead_descriptors(std::uint64_t first, std::uint64_t last, SimTime now);
+    void learn_stored(std::uint64_t first, std::uint64_t last);
+    bool descriptor(std::uint64_t at, ShadowEntry& entry);
     void check_torn(std::uint64_t first, std::uint64_t last, ShadowOrigin writer, SimTime now);
     bool in_stream_table(std::uint64_t address) const;
     std::uint64_t load(std::uint64_t address);
@@ -223,7 +236,19 @@ private:
     std::uint32_t cr2_ = 0;
     QueueRegisters cmdq_;
     std::uint8_t bases_set_ = 0;
-    std::map<std::uint64_t, std::uint64_t> ste_tables_;  ///< first byte -> last byte
+    struct SteTable {
+        std::uint64_t last = 0;  ///< byte
+        std::uint32_t sid = 0;   ///< of its first entry
+    };
+    std::map<std::uint64_t, SteTable> ste_tables_;  ///< by first byte
+    /// A stage 1 table that the hardware can reach.
+    struct Table {
+        std::uint64_t bytes = 0;
+        CachedTranslation tag;  ///< of its first entry
+        StreamId sid{};
+    };
+    std::map<std::uint64_t, Table> tables_;
+    std::uint32_t epoch_ = 0;  ///< as of the last invalidation
 
     std::vector<ShadowViolation> violations_;
     ShadowCounters counters_;

@@ -67,6 +67,15 @@ ShadowViolation* Shadow::report(ShadowRule rule, SimTime now) {
     return &violation;
 }
 
+/// The same rule broken by the same step at the same time counts as one: an unmap of many pages, a table of many.
+bool Shadow::one_more(ShadowRule rule, ShadowOrigin writer, ShadowOrigin by, SimTime now) {
+    if (violations_.empty()) return false;
+    ShadowViolation& last = violations_.back();
+    if (last.rule != rule || last.writer != writer || last.by != by || last.time != now) return false;
+    ++last.also;
+    return true;
+}
+
 /// How the commands since the change missed `entry`; the nearest one if several did.
 ShadowMiss Shadow::why(const ShadowEntry& entry, std::optional<Invalidation>& nearest) const {
     ShadowMiss best = ShadowMiss::none_given;
@@ -130,6 +139,7 @@ void Shadow::condemn(Id id, ShadowRule rule, ShadowOrigin by, SimTime now) {
     const ShadowMiss miss = why(entry, nearest);
     if (miss == ShadowMiss::not_synced) rule = ShadowRule::missing_sync;
     entry.reported |= bit_of(rule);
+    if (one_more(rule, entry.writer, by, now)) return;
     ShadowViolation* violation = report(rule, now);
     if (violation == nullptr) return;
     violation->writer = entry.writer;
@@ -203,6 +213,7 @@ void Shadow::freed(PhysAddr at, std::uint64_t bytes, ShadowOrigin by, SimTime no
         ShadowEntry& entry = entries_[id];
         if ((entry.reported & bit_of(rule)) != 0) return;
         entry.reported |= bit_of(rule);
+        if (one_more(rule, entry.writer, by, now)) return;
         if (ShadowViolation* violation = report(rule, now)) {
             violation->writer = entry.writer;
             violation->by = by;
@@ -212,6 +223,9 @@ void Shadow::freed(PhysAddr at, std::uint64_t bytes, ShadowOrigin by, SimTime no
             violation->miss = why(entry, violation->nearest);
         }
     };
+    for (auto table = tables_.lower_bound(at.value); table != tables_.end() && table->first <= last;) {
+        table = tables_.erase(table);
+    }
     for (auto line = by_line_.lower_bound(at.value >> kLineBits);
          line != by_line_.end() && line->first <= last >> kLineBits; ++line) {
         for (const Id id : line->second) outlived(id, ShadowRule::table_outlived);
@@ -313,7 +327,7 @@ void Shadow::register_written(std::uint32_t offset, unsigned size, std::uint64_t
             auto bits = static_cast<unsigned>(strtab_base_cfg::LOG2SIZE.get(strtab_cfg_));
             bits = std::min<unsigned>(bits, features_.sidsize);
             if (first && !first->is_l1) {
-                ste_tables_[first->address] = first->address + (std::uint64_t{kSteBytes} << bits) - 1;
+                ste_tables_[first->address] = {first->address + (std::uint64_t{kSteBytes} << bits) - 1, 0};
             } else if (first) {
                 const unsigned split = effective_split(strtab_cfg_);
                 const std::uint64_t bytes = std::uint64_t{l1std::kBytes} << (bits > split ? bits - split : 0);
@@ -340,7 +354,8 @@ void Shadow::watch_stream_table(std::uint64_t first, std::uint64_t last) {
         if (span == 0 || span > split + 1) continue;
         const std::uint64_t table_bytes = std::uint64_t{kSteBytes} << (span - 1);
         const std::uint64_t table = align_down(keep(descriptor, 51, 6), table_bytes);
-        ste_tables_[table] = table + table_bytes - 1;
+        const auto sid = static_cast<std::uint32_t>(((at - start->address) / l1std::kBytes) << split);
+        ste_tables_[table] = {table + table_bytes - 1, sid};
     }
 }
 
@@ -348,7 +363,7 @@ bool Shadow::in_stream_table(std::uint64_t address) const {
     auto above = ste_tables_.upper_bound(address);
     if (above == ste_tables_.begin()) return false;
     --above;
-    return address <= above->second;
+    return address <= above->second.last;
 }
 
 /// An STE must not be seen in part: whoever changes the words behind the first makes the first say "no" before.
