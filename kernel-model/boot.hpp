@@ -40,8 +40,12 @@ struct KernelParameters {
     std::optional<bool> iommu_strict;                  ///< iommu.strict; none: strict (CONFIG_IOMMU_DEFAULT_DMA_STRICT)
     std::optional<unsigned> deferred_probe_timeout_s;  ///< none: 10; 0: no waiting
     bool smmu_v3_disable_bypass = true;                ///< arm-smmu-v3.disable_bypass
-    bool modules = true;                               ///< false: a kernel without module support
-    bool deferral_rechecks_trigger = true;             ///< false only to show what the second half of DD13 is for
+    /// Which TLBIs an unmap gives. linux: by range where the SMMU can (IDR3.RIL), else one a page; the others are ours.
+    enum class Invalidation : std::uint8_t { linux_choice, single, all };
+    Invalidation smmu_v3_invalidation = Invalidation::linux_choice;  ///< arm-smmu-v3.invalidation
+    std::uint64_t smmu_v3_all_from_pages = 0;  ///< arm-smmu-v3.all_from_pages: unmaps this large drop the ASID; 0: none
+    bool modules = true;                       ///< false: a kernel without module support
+    bool deferral_rechecks_trigger = true;     ///< false only to show what the second half of DD13 is for
 };
 
 /// What a DMA client does beyond probing; implemented in drivers/ (client).

@@ -83,7 +83,8 @@ struct TrafficConfig {
     enum class Mapping { once, per_transfer } mapping = Mapping::once;
     soc::TrafficParams params;
     std::uint64_t working_set_bytes = 1 << 20;
-    std::uint64_t chunk_bytes = 0;  ///< 0: the whole working set
+    std::uint64_t chunk_bytes = 0;   ///< 0: the whole working set
+    std::uint64_t buffer_bytes = 0;  ///< per transfer; 0: as the transfer
     std::uint32_t segments = 1;
     bool coherent_buffers = false;
     std::uint32_t dma_mask_bits = 64;

@@ -136,8 +136,10 @@ void visit_traffic(ParameterVisitor& v, TrafficConfig& traffic) {
     choice(v, "mapping", "Mapped once at probe, or mapped and unmapped by the driver around each transfer.",
            traffic.mapping, {"once", "per-transfer"});
     v.bytes("chunk", "once: bytes of one mapping; 0: the whole working set.", traffic.chunk_bytes, 0, kTiB);
-    integer(v, "segments", "once: physical pieces that one mapping is made of.", traffic.segments, 1, 65536);
+    integer(v, "segments", "Physical pieces that one mapping is made of.", traffic.segments, 1, 65536);
     v.boolean("coherent_buffers", "once: whether the buffers come from dma_alloc_coherent.", traffic.coherent_buffers);
+    v.bytes("buffer", "per-transfer: bytes that are mapped around each transfer; 0: those of the transfer.",
+            traffic.buffer_bytes, 0, kGiB);
     integer(v, "tasks", "per-transfer: kernel tasks that map and unmap, on CPUs 0, 1, ...", traffic.tasks, 1, 64);
     v.time("map_delay", "From probe to the first mapping.", traffic.map_delay);
     integer(v, "dma_mask_bits", "DMA mask that the driver sets.", traffic.dma_mask_bits, 1, 64);
@@ -245,10 +247,11 @@ void visit_config(ParameterVisitor& v, Config& config) {
                  w.boolean("after_previous", "Whether it waits for the module before it.", module.after_previous);
                  integer(w, "cpu", "CPU that loads it.", module.cpu, 0, 1023);
              });
-        v.text_map(
-            "parameters",
-            "Kernel parameters: iommu.passthrough, iommu.strict, deferred_probe_timeout, arm-smmu-v3.disable_bypass.",
-            config.kernel.parameters);
+        v.text_map("parameters",
+                   "Kernel parameters: iommu.passthrough, iommu.strict, deferred_probe_timeout, "
+                   "arm-smmu-v3.disable_bypass; and, "
+                   "not Linux's, arm-smmu-v3.invalidation (linux, single, all) and arm-smmu-v3.all_from_pages.",
+                   config.kernel.parameters);
         v.boolean(
             "sanitizer",
             "Whether a shadow of each SMMU's caches looks for translations that are stale; as xlate run --sanitize.",

@@ -166,6 +166,10 @@ RunReport run(Config& config, const RunOptions& options) {
         cases.insert(
             cases.begin(),
             {"the run ends well", report.status == ExitStatus::ok || report.status == ExitStatus::failed, report.why});
+        if (sanitizer) {
+            const bool told = report.why.rfind("the sanitizer found", 0) == 0;
+            cases.push_back({"the sanitizer finds nothing that is not expected", !told, report.why});
+        }
         write_file(options.junit, junit_xml(config.name, cases));
     }
     if (options.out.empty()) return report;

@@ -176,8 +176,9 @@ private:
 
     void wire_parameter(const std::string& name, const std::string& text) {
         kernel::KernelParameters& parameters = wiring_.boot.parameters;
-        static const std::vector<std::string> kKnown{"iommu.passthrough", "iommu.strict", "deferred_probe_timeout",
-                                                     "arm-smmu-v3.disable_bypass"};
+        static const std::vector<std::string> kKnown{"iommu.passthrough",        "iommu.strict",
+                                                     "deferred_probe_timeout",   "arm-smmu-v3.disable_bypass",
+                                                     "arm-smmu-v3.invalidation", "arm-smmu-v3.all_from_pages"};
         std::string plain = name;
         std::replace(plain.begin(), plain.end(), '_', '-');
         const std::string path = yaml::join_path("kernel.parameters", name);
@@ -196,6 +197,22 @@ private:
             flag(parameters.iommu_strict);
         } else if (plain == "arm-smmu-v3.disable-bypass") {
             flag(parameters.smmu_v3_disable_bypass);
+        } else if (plain == "arm-smmu-v3.invalidation") {
+            using Invalidation = kernel::KernelParameters::Invalidation;
+            if (text == "linux" || text == "single" || text == "all") {
+                parameters.smmu_v3_invalidation = text == "linux"    ? Invalidation::linux_choice
+                                                  : text == "single" ? Invalidation::single
+                                                                     : Invalidation::all;
+            } else {
+                add(path, fmt::format("found '{}'", text), "linux, single or all");
+            }
+        } else if (plain == "arm-smmu-v3.all-from-pages") {
+            const Parsed<std::uint64_t> pages = parse_integer(text);
+            if (!pages) {
+                add(path, fmt::format("found '{}'", text), "pages; 0: never");
+            } else {
+                parameters.smmu_v3_all_from_pages = pages.value();
+            }
         } else if (plain == "deferred-probe-timeout") {
             const Parsed<std::uint64_t> seconds = parse_integer(text);
             if (!seconds || seconds.value() > 1'000'000) {
@@ -223,6 +240,14 @@ private:
         plan.chunk_bytes = traffic.chunk_bytes == 0 ? traffic.working_set_bytes
                                                     : std::min(traffic.chunk_bytes, traffic.working_set_bytes);
         plan.segments_per_chunk = traffic.segments;
+        plan.buffer_bytes = traffic.buffer_bytes;
+        if (plan.buffer_bytes != 0 && plan.mapping == kernel::TrafficPlan::Mapping::once) {
+            add(path + ".buffer", "has no meaning with mapping: once");
+        }
+        if (plan.buffer_bytes != 0 && plan.buffer_bytes < traffic.params.size_bytes) {
+            add(path + ".buffer", fmt::format("found {}", format_bytes(plan.buffer_bytes)),
+                fmt::format("at least one transfer of {}", format_bytes(traffic.params.size_bytes)));
+        }
         plan.coherent = traffic.coherent_buffers;
         plan.transfer_bytes = traffic.params.size_bytes;
         plan.transfers = plan.mapping == kernel::TrafficPlan::Mapping::per_transfer ? traffic.params.transfers : 0;

@@ -23,17 +23,18 @@ struct TrafficPlan {
     Mapping mapping = Mapping::once;
     std::uint64_t working_set_bytes = 1 << 20;
     std::uint64_t chunk_bytes = 1 << 20;   ///< once: one mapping at a time, of this size (the last may be shorter)
-    std::uint32_t segments_per_chunk = 1;  ///< once: >= 1; a chunk is one IOVA range over so many physical pieces
+    std::uint32_t segments_per_chunk = 1;  ///< >= 1; a mapping is one IOVA range over so many physical pieces
     bool coherent = false;                 ///< once: dma_alloc_coherent() instead of dma_map_single()
     std::uint64_t transfer_bytes = 4096;   ///< per_transfer: size of each
-    std::uint64_t transfers = 0;           ///< per_transfer: how many in all; 0: none
-    std::uint32_t outstanding = 1;         ///< per_transfer: mapped and under way at once, over all its tasks
-    std::uint32_t read_numerator = 1;      ///< share of transfers in which the device reads memory
-    std::uint32_t read_denominator = 1;    ///< > 0
-    std::vector<unsigned> cpus = {0};      ///< per_transfer: one task on each
-    std::uint64_t seed = 1;                ///< of the choice between read and write
-    unsigned dma_mask_bits = 64;           ///< what the driver sets as its DMA mask; 1..64
-    SimTime start_delay{};                 ///< from probe to the first mapping
+    std::uint64_t buffer_bytes = 0;      ///< per_transfer: mapped around each, >= transfer_bytes; 0: as transfer_bytes
+    std::uint64_t transfers = 0;         ///< per_transfer: how many in all; 0: none
+    std::uint32_t outstanding = 1;       ///< per_transfer: mapped and under way at once, over all its tasks
+    std::uint32_t read_numerator = 1;    ///< share of transfers in which the device reads memory
+    std::uint32_t read_denominator = 1;  ///< > 0
+    std::vector<unsigned> cpus = {0};    ///< per_transfer: one task on each
+    std::uint64_t seed = 1;              ///< of the choice between read and write
+    unsigned dma_mask_bits = 64;         ///< what the driver sets as its DMA mask; 1..64
+    SimTime start_delay{};               ///< from probe to the first mapping
 
     /// Takes a mapping away while the master still uses it: the next access to it faults (F_TRANSLATION).
     struct Unmap {

@@ -227,7 +227,12 @@ void ArmSmmuDriver::remove(Device& dev) {
 DriverSource arm_smmu_v3_driver(PageAllocator& pages, ArmSmmuParams params) {
     return {"arm-smmu-v3", [&pages, params](LinuxBoot& boot) {
                 ArmSmmuParams chosen = params;
-                chosen.disable_bypass = chosen.disable_bypass && boot.config().parameters.smmu_v3_disable_bypass;
+                const KernelParameters& parameters = boot.config().parameters;
+                chosen.disable_bypass = chosen.disable_bypass && parameters.smmu_v3_disable_bypass;
+                using Invalidation = KernelParameters::Invalidation;
+                chosen.range_invalidation = parameters.smmu_v3_invalidation == Invalidation::linux_choice;
+                if (parameters.smmu_v3_all_from_pages != 0) chosen.all_from_pages = parameters.smmu_v3_all_from_pages;
+                if (parameters.smmu_v3_invalidation == Invalidation::all) chosen.all_from_pages = 1;
                 PciCore& pci = boot.pci();
                 return std::make_unique<ArmSmmuDriver>(boot.iommu(), *boot.drivers().buses().front(), pages, chosen,
                                                        [&pci](Device& dev) { return pci.pci_device_group(dev); });

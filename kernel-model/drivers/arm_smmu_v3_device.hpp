@@ -32,6 +32,9 @@ struct ArmSmmuParams {
     unsigned va_bits = 48;            ///< of the CPU's kernel
     bool e2h = false;                 ///< the kernel runs in EL2 with VHE
     Mistakes mistakes;
+    // What an unmap invalidates with; not parameters of Linux's driver.
+    bool range_invalidation = true;                    ///< by range if the SMMU can; false: one TLBI for each page
+    std::uint64_t all_from_pages = ~std::uint64_t{0};  ///< unmaps of so many pages drop all of the ASID instead
 };
 
 class ArmSmmuMaster;

@@ -269,8 +269,14 @@ void ArmSmmuDomain::tlb_inv_range(std::uint64_t iova, std::uint64_t size, std::u
     if (mistaken(Mistake::wrong_asid)) ++asid;
     if (mistaken(Mistake::short_range)) size -= granule;
     CommandBatch batch;
+    if (size >> tg_log2 >= device.params.all_from_pages) {
+        const smmu::Opcode all = regime(device, smmu::Opcode::TLBI_NH_ASID, smmu::Opcode::TLBI_EL2_ASID);
+        batch.add(smmu::command::tlbi(all, 0, asid));
+        size = 0;
+    }
+    const bool by_range = device.has(smmu_feature::kRangeInv) && device.params.range_invalidation;
     for (const smmu::CommandWords& command :
-         tlb_range_commands(opcode, asid, iova, size, granule, tg_log2, leaf, device.has(smmu_feature::kRangeInv))) {
+         tlb_range_commands(opcode, asid, iova, size, granule, tg_log2, leaf, by_range)) {
         device.cmdq.batch_add(batch, command);
     }
     if (wait == Wait::no) batch.add(smmu::command::sync(smmu::cmd::CS_NONE));

@@ -52,6 +52,8 @@ struct ClientDma::Client {
     // per_transfer
     std::vector<PhysAddr> free_buffers;  // newest last
     std::vector<PhysAddr> buffers;
+    std::uint64_t buffer_bytes() const { return std::max(plan.buffer_bytes, plan.transfer_bytes); }
+    std::uint64_t stride() const { return align_up(buffer_bytes(), kBufferAlignment); }
     std::uint64_t next_transfer = 0;
     std::vector<std::unique_ptr<Worker>> workers;
 };
@@ -184,7 +186,7 @@ void ClientDma::schedule_unmap(const std::shared_ptr<Client>& client) {
 int ClientDma::start_workers(const std::shared_ptr<Client>& client) {
     const TrafficPlan& plan = client->plan;
     if (plan.transfers == 0) return 0;
-    const std::uint64_t stride = align_up(plan.transfer_bytes, kBufferAlignment);
+    const std::uint64_t stride = client->stride();
     const std::uint64_t most = std::max<std::uint64_t>(plan.outstanding, 1);
     const std::uint64_t wanted = std::clamp(plan.working_set_bytes / stride, most, std::max(most, kMaxBuffers));
     for (std::uint64_t i = 0; i < wanted;) {
@@ -210,6 +212,19 @@ int ClientDma::start_workers(const std::shared_ptr<Client>& client) {
     return 0;
 }
 
+std::optional<Iova> ClientDma::map_buffer(Client& client, PhysAddr buffer, DmaDirection direction) {
+    const std::uint64_t bytes = client.buffer_bytes();
+    if (client.plan.segments_per_chunk <= 1) return dma_.dma_map_single(client.dev, buffer, bytes, direction);
+    const std::uint64_t page = dma_.pages().page_bytes();
+    const std::uint64_t piece =
+        align_up((bytes + client.plan.segments_per_chunk - 1) / client.plan.segments_per_chunk, page);
+    std::vector<DmaSegment> pieces;
+    for (std::uint64_t at = 0; at < bytes; at += piece) pieces.push_back({buffer + at, std::min(piece, bytes - at)});
+    const std::vector<DmaBuffer> mapped = dma_.dma_map_sg(client.dev, pieces, direction);
+    if (mapped.empty()) return std::nullopt;
+    return mapped.front().iova;
+}
+
 // Unmaps what the device has finished with.
 void ClientDma::reap(Client& client, Worker& worker) {
     while (!worker.completed.empty()) {
@@ -217,7 +232,7 @@ void ClientDma::reap(Client& client, Worker& worker) {
         worker.completed.erase(worker.completed.begin());
         --worker.in_flight;
         ++(transfer.ok ? client.stats.completed : client.stats.failed);
-        dma_.dma_unmap_single(client.dev, transfer.iova, client.plan.transfer_bytes);
+        dma_.dma_unmap_single(client.dev, transfer.iova, client.buffer_bytes());
         client.free_buffers.push_back(PhysAddr{transfer.buffer});
     }
 }
@@ -230,8 +245,7 @@ void ClientDma::work(Client& client, Worker& worker) {
         const bool write = !client.random.chance(plan.read_numerator, plan.read_denominator);
         const PhysAddr buffer = client.free_buffers.back();
         client.free_buffers.pop_back();
-        const auto iova = dma_.dma_map_single(client.dev, buffer, plan.transfer_bytes,
-                                              write ? DmaDirection::from_device : DmaDirection::to_device);
+        const auto iova = map_buffer(client, buffer, write ? DmaDirection::from_device : DmaDirection::to_device);
         if (!iova) {
             ++client.stats.map_failures;
             client.free_buffers.push_back(buffer);
@@ -265,7 +279,7 @@ void ClientDma::remove(Device& dev) {
     if (client->starter != nullptr) kernel_.sched.join(*client->starter, "CLI4");
     for (const auto& worker : client->workers) kernel_.sched.join(*worker->task, "CLI5");
     for (std::size_t i = 0; i < client->chunks.size(); ++i) unmap_chunk(*client, i);
-    const std::uint64_t stride = align_up(client->plan.transfer_bytes, kBufferAlignment);
+    const std::uint64_t stride = client->stride();
     const std::uint64_t run = std::max<std::uint64_t>(1, dma_.pages().page_bytes() / stride);
     for (const PhysAddr memory : client->buffers) dma_.pages().free(memory, stride * run);
     client->buffers.clear();

@@ -55,6 +55,7 @@ private:
     void schedule_unmap(const std::shared_ptr<Client>& client);
     int start_workers(const std::shared_ptr<Client>& client);
     void work(Client& client, Worker& worker);
+    std::optional<Iova> map_buffer(Client& client, PhysAddr buffer, DmaDirection direction);
     void reap(Client& client, Worker& worker);
 
     Kernel& kernel_;

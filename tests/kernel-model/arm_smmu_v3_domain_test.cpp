@@ -361,3 +361,33 @@ TEST_CASE("arm-smmu-v3: CPUs share the command queue, and no command is lost or 
         CHECK(by_task[static_cast<std::uint64_t>(t)] == expected);
     }
 }
+
+TEST_CASE("arm-smmu-v3: an unmap of 16 pages is one range, 16 single TLBIs, or all of the ASID, as asked",
+          "[kernel-model][smmuv3][dma]") {
+    struct Row {
+        bool range;
+        std::uint64_t all_from;
+        const char* command;
+        std::ptrdiff_t count;
+    };
+    const Row row = GENERATE(Row{true, ~std::uint64_t{0}, "CMD_TLBI_NH_VA", 1},
+                             Row{false, ~std::uint64_t{0}, "CMD_TLBI_NH_VA", 16}, Row{true, 1, "CMD_TLBI_NH_ASID", 1},
+                             Row{false, 17, "CMD_TLBI_NH_VA", 16}, Row{true, 16, "CMD_TLBI_NH_ASID", 1});
+    ArmSmmuParams params;
+    params.range_invalidation = row.range;
+    params.all_from_pages = row.all_from;
+    OneMaster one{{}, "base", {}, params};
+    REQUIRE(one.world.add_master(one.dev, {0x10}) == 0);
+    std::size_t from = 0;
+    one.world.run([&] {
+        const auto iova =
+            one.world.dma.dma_map_single(*one.dev, PhysAddr{0x50000000}, 16 * 4096, DmaDirection::to_device);
+        REQUIRE(iova);
+        from = one.world.machine.commands.size();
+        one.world.dma.dma_unmap_single(*one.dev, *iova, 16 * 4096);
+    });
+    const auto names = one.world.command_names(from);
+    CHECK(std::count(names.begin(), names.end(), row.command) == row.count);
+    CHECK(names.size() == static_cast<std::size_t>(row.count) + 1);
+    CHECK(names.back() == "CMD_SYNC");
+}

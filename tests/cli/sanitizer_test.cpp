@@ -1,0 +1,173 @@
+// The sanitizer over whole runs: silent on every config and without any influence; each seeded mistake is named. On the
+// same runs every transaction's ledger is added up.
+#include <algorithm>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/program.hpp"
+
+using namespace xlate::tests;
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+std::string configs() { return std::string(XLATE_SOURCE_DIR) + "/configs"; }
+
+std::vector<std::string> all_configs() {
+    std::vector<std::string> files;
+    for (const char* folder : {"", "/studies"}) {
+        for (const auto& file : std::filesystem::directory_iterator(configs() + folder)) {
+            if (file.path().extension() == ".yaml") files.push_back(file.path().string());
+        }
+    }
+    std::sort(files.begin(), files.end());
+    return files;
+}
+
+Json result_of(const Scratch& scratch, const std::string& run) {
+    return Json::parse(read_text(scratch.path(run + "/result.json")));
+}
+
+}  // namespace
+
+TEST_CASE("sanitizer: every config is clean, changes no byte under it, and all ledgers add up", "[cli][sanitizer]") {
+    std::uint64_t transactions = 0;
+    std::uint64_t entries = 0;
+    std::size_t clean = 0;
+    for (const std::string& file : all_configs()) {
+        CAPTURE(file);
+        const Scratch scratch;
+        const Said plain = run_xlate(scratch, "run " + quoted(file) + " --quiet --out plain");
+        const Said said = run_xlate(scratch, "run " + quoted(file) + " --quiet --sanitize --out watched");
+        INFO(said.err);
+        CHECK(said.status == plain.status);
+        CHECK(read_text(scratch.path("plain/console.log")) == read_text(scratch.path("watched/console.log")));
+        const Json without = result_of(scratch, "plain");
+        CHECK(without.count("sanitizer") == 0);
+        Json with = result_of(scratch, "watched");
+        const Json sanitizer = with["sanitizer"];
+        with.erase("sanitizer");
+        CHECK(with == without);
+        CHECK(sanitizer["findings_total"] == 0);
+        CHECK(sanitizer["findings"].empty());
+        clean += sanitizer["findings"].empty() ? 1 : 0;
+        std::uint64_t issued = 0;
+        for (const Json& master : with["masters"]) issued += master["issued"].get<std::uint64_t>();
+        CHECK(sanitizer["ledger"]["transactions"] == issued);
+        CHECK(sanitizer["ledger"]["differing"] == 0);
+        CHECK(sanitizer["ledger"]["open"] == 0);
+        transactions += issued;
+        for (const Json& iommu : sanitizer["iommus"]) {
+            entries += iommu["entries"].get<std::uint64_t>();
+            const std::uint64_t commands = iommu["commands"].get<std::uint64_t>();
+            if (iommu["syncs"] != 0) CHECK(commands > 0);
+        }
+    }
+    CHECK(clean >= 18);
+    CHECK(transactions > 100'000);
+    CHECK(entries > 10'000);
+}
+
+TEST_CASE("sanitizer: each seeded mistake is caught, with step, transaction and missing command", "[cli][sanitizer]") {
+    struct Row {
+        const char* mistake;
+        const char* config;
+        const char* rule;
+        const char* function;  ///< of the step that wrote, or that freed
+        const char* missing;   ///< what the finding's command begins with; "": none would do
+        const char* given;     ///< part of how the nearest command missed
+        const char* set = "";
+    };
+    const Row rows[] = {
+        {"unmap-without-tlbi", "strict", "missing-tlbi", "dma_unmap_single", "TLBI_NH_VA ASID 1 ", "before the change"},
+        {"unmap-without-tlbi", "strict", "use-after-unmap", "dma_unmap_single", "TLBI_NH_VA ASID 1 ", ""},
+        {"tlbi-without-sync", "strict", "missing-sync", "dma_unmap_single", "SYNC", "no SYNC behind it"},
+        {"return-before-sync", "strict", "missing-sync", "dma_unmap_single", "SYNC", "no SYNC behind it"},
+        {"wrong-asid", "strict", "missing-tlbi", "dma_unmap_single", "TLBI_NH_VA ASID 1 ", "ASID 2"},
+        {"wrong-asid", "strict", "break-before-make", "dma_map_single", "TLBI_NH_VA ASID 1 ", "ASID 2"},
+        {"cd-without-cfgi", "strict", "missing-cfgi-cd", "arm_smmu_share_asid", "CFGI_CD of stream 0x8", ""},
+        {"ste-without-cfgi", "strict", "missing-cfgi-ste", "arm_smmu_write_strtab_ent", "CFGI_STE of stream 0x8", ""},
+        {"wrong-stream", "strict", "missing-cfgi-ste", "arm_smmu_write_strtab_ent", "CFGI_STE of stream 0x8",
+         "CFGI_STE of stream 0x9"},
+        {"ste-valid-first", "strict", "torn-ste", "arm_smmu_write_strtab_ent", "", ""},
+        {"cmdq-before-base", "strict", "base-not-set", "arm_smmu_device_reset", "", "", "limits.sim_time=10 ms"},
+        {"flush-without-tlbi", "lazy", "missing-tlbi", "dma_unmap_single", "TLBI_NH_VA ASID 1 ", ""},
+        {"leaf-only-walk", "mistakes/leaf_only_walk", "table-outlived", "dma_unmap_single", "TLBI_NH_VA ASID 1 ",
+         "LEAF leaves it"},
+        {"table-freed-before-sync", "mistakes/leaf_only_walk", "table-outlived", "dma_unmap_single", "SYNC",
+         "no SYNC behind it"},
+        {"short-range", "mistakes/leaf_only_walk", "table-outlived", "dma_unmap_single",
+         "TLBI_NH_VA ASID 1 0xffffff9ff000", "range does not reach"},
+        {"split-in-place", "mistakes/leaf_only_walk", "missing-tlbi", "dma_unmap_single",
+         "TLBI_NH_VA ASID 1 0xffffff800000", "TTL or TG", "traffic[0].segments=1"},
+        {"page-freed-while-mapped", "mistakes/leaf_only_walk", "page-outlived", "", "TLBI_NH_VA ASID 1 ", ""},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.mistake, row.rule);
+        const Scratch scratch;
+        std::string command = "run " + quoted(configs() + "/" + row.config + ".yaml") +
+                              " --sanitize --set 'expect=[]' --set 'kernel.mistakes=[" + row.mistake + "]' --out out";
+        if (row.set[0] != 0) command += " --set " + quoted(row.set);
+        const Said said = run_xlate(scratch, command + " --junit out.xml");
+        INFO(said.err);
+        CHECK(said.status == 1);
+        CHECK(said.err.find("the sanitizer found: ") != std::string::npos);
+        CHECK(read_text(scratch.path("out.xml")).find("failures=\"1\"") != std::string::npos);
+        const Json sanitizer = result_of(scratch, "out")["sanitizer"];
+        const auto found = std::find_if(sanitizer["findings"].begin(), sanitizer["findings"].end(),
+                                        [&](const Json& finding) { return finding["rule"] == row.rule; });
+        REQUIRE(found != sanitizer["findings"].end());
+        INFO(found->dump(1));
+        const Json& step = (*found)["written_by"].is_null() ? (*found)["claimed_by"] : (*found)["written_by"];
+        REQUIRE(step.is_object());
+        CHECK_FALSE(step["task"].get<std::string>().empty());
+        if (row.function[0] != 0) CHECK(step["functions"][0] == row.function);
+        if (row.missing[0] == 0) {
+            CHECK((*found)["missing"].is_null());
+        } else {
+            CHECK((*found)["missing"].get<std::string>().rfind(row.missing, 0) == 0);
+            const std::string cached = (*found)["cached_for"].get<std::string>();
+            CHECK((cached.rfind("transaction ", 0) == 0 || cached.rfind("nobody", 0) == 0));
+        }
+        if (row.given[0] != 0) CHECK((*found)["given"].get<std::string>().find(row.given) != std::string::npos);
+        CHECK(read_text(scratch.path("out/console.log")).find("BUG: SMMUSAN: " + std::string(row.rule)) !=
+              std::string::npos);
+    }
+}
+
+TEST_CASE("sanitizer: without it the same mistakes pass unnoticed", "[cli][sanitizer]") {
+    for (const char* mistake : {"wrong-asid", "tlbi-without-sync", "ste-without-cfgi"}) {
+        CAPTURE(mistake);
+        const Scratch scratch;
+        const Said said = run_xlate(scratch, "run " + quoted(configs() + "/mistakes/wrong_asid.yaml") +
+                                                 " --quiet --set kernel.sanitizer=false --set 'expect=[faults == 0]'" +
+                                                 " --set 'kernel.mistakes=[" + mistake + "]' --out out");
+        INFO(said.err);
+        CHECK(said.status == 0);
+    }
+}
+
+TEST_CASE("sanitizer: a config may expect what it finds", "[cli][sanitizer]") {
+    for (const char* name : {"leaf_only_walk", "wrong_asid"}) {
+        CAPTURE(name);
+        const Scratch scratch;
+        const Said said = run_xlate(scratch, "run " + quoted(configs() + "/mistakes/" + name + ".yaml") + " --out out");
+        INFO(said.err);
+        CHECK(said.status == 0);
+        CHECK(said.out.find("Sanitizer (") != std::string::npos);
+        CHECK(said.out.find("written in dma_unmap_single by ") != std::string::npos);
+    }
+}
+
+TEST_CASE("sanitizer: a mistake that nobody makes is status 2 and names the nearest", "[cli][sanitizer]") {
+    const Scratch scratch;
+    const Said said =
+        run_xlate(scratch, "run " + quoted(configs() + "/strict.yaml") + " --set 'kernel.mistakes=[wrong-asd]'");
+    CHECK(said.status == 2);
+    CHECK(said.err.find("wrong-asid") != std::string::npos);
+    const Said fast =
+        run_xlate(scratch, "run " + quoted(configs() + "/strict.yaml") + " --sanitize --set soc.fidelity=fast");
+    CHECK(fast.status == 2);
+    CHECK(fast.err.find("soc.fidelity: exact") != std::string::npos);
+}
