@@ -15,9 +15,9 @@ using iommu::Structure;
 void SmmuDevice::enter_flight(TranslationJob& job) {
     job.generation = generation_;
     ++in_flight_[generation_ ? 1 : 0];
+    if (watch_ == nullptr || job.prefetch || !enabled()) return;
     // What an endpoint has translated itself carries no IOVA.
-    const bool translated = job.transaction->ats.type == iommu::AtsType::translated;
-    if (watch_ != nullptr && enabled() && !translated) watch_->on_arrival(*job.transaction);
+    if (job.transaction->ats.type != iommu::AtsType::translated) watch_->on_arrival(*job.transaction);
 }
 
 void SmmuDevice::leave_flight(bool generation) {
