@@ -35,6 +35,11 @@ std::uint64_t Rng::next() {
 }
 
 std::uint64_t Rng::below(std::uint64_t bound) {
+    if ((bound & (bound - 1)) == 0) {  // the same numbers as below, without a division
+        std::uint64_t draw = next();
+        while (draw >= std::uint64_t{0} - bound) draw = next();
+        return draw & (bound - 1);
+    }
     const std::uint64_t limit = bound * ((~std::uint64_t{0}) / bound);
     std::uint64_t draw = next();
     while (draw >= limit) draw = next();

@@ -14,16 +14,10 @@ bool is_lock(PointKind kind) { return kind == PointKind::lock || kind == PointKi
 
 /// Points at which another task may be let in. The others commute with everything or are part of the step before.
 bool is_visible(PointKind kind) {
-    switch (kind) {
-        case PointKind::start:
-        case PointKind::unlock:
-        case PointKind::alloc:
-        case PointKind::pass:
-        case PointKind::end:
-            return false;
-        default:
-            return true;
-    }
+    constexpr auto bit = [](PointKind one) { return 1U << static_cast<unsigned>(one); };
+    constexpr unsigned kHidden = bit(PointKind::start) | bit(PointKind::unlock) | bit(PointKind::alloc) |
+                                 bit(PointKind::pass) | bit(PointKind::end);
+    return (bit(kind) & kHidden) == 0;
 }
 
 }  // namespace
@@ -58,27 +52,16 @@ Execution::~Execution() = default;
 std::size_t Execution::task_count() const { return kernel_->sched.tasks().size(); }
 Task& Execution::task(TaskId id) const { return *kernel_->sched.tasks()[id]; }
 
-bool Execution::is_enabled(const Task& task) const {
-    if (task.state != kernel::TaskState::ready && task.state != kernel::TaskState::suspended &&
-        task.state != kernel::TaskState::running) {
-        return false;
+void Execution::find_enabled() {
+    enabled_.clear();
+    std::size_t kept = 0;
+    for (Task* task : alive_) {
+        if (!task->alive()) continue;
+        alive_[kept++] = task;
+        if (is_enabled(*task)) enabled_.push_back(task);
     }
-    return task.waits_for == nullptr || task.waits_for->ready_for(task);
-}
-
-const std::vector<Task*>& Execution::enabled() {
-    if (!enabled_valid_) {
-        enabled_.clear();
-        std::size_t kept = 0;
-        for (Task* task : alive_) {
-            if (!task->alive()) continue;
-            alive_[kept++] = task;
-            if (is_enabled(*task)) enabled_.push_back(task);
-        }
-        alive_.resize(kept);
-        enabled_valid_ = true;
-    }
-    return enabled_;
+    if (kept != alive_.size()) alive_.resize(kept);
+    enabled_valid_ = true;
 }
 
 Task* Execution::default_choice() {
@@ -90,6 +73,7 @@ Task* Execution::default_choice() {
 RunResult Execution::run(Director& director, kernel::AccessObserver* observer) {
     kernel::Kernel kernel(*this, program_.variant(), &workspace_);
     kernel.console.enabled = false;
+    kernel.events.enabled = false;
     kernel.timed = false;
     kernel.check_data_races = options_.data_races;
     if (options_.new_races_only) kernel.reports.race_filter = this;

@@ -93,8 +93,14 @@ public:
 
     // For directors, during a run.
     /// Tasks that can go on now, by id. Computed when asked for, once a step.
-    const std::vector<Task*>& enabled();
-    bool is_enabled(const Task& task) const;
+    const std::vector<Task*>& enabled() {
+        if (!enabled_valid_) find_enabled();
+        return enabled_;
+    }
+    bool is_enabled(const Task& task) const {
+        return task.state <= kernel::TaskState::suspended &&  // ready or running too
+               (task.waits_for == nullptr || task.waits_for->ready_for(task));
+    }
     /// Who did the last step; null before the first.
     Task* current() const { return current_; }
     /// The plain schedule's choice: the current task if it can go on, else the enabled one of the lowest id.
@@ -141,6 +147,7 @@ public:
 
 private:
     bool known(const kernel::RaceSight& sight) override;
+    void find_enabled();
     void run_before();
     void run_race();
     bool fire_next_timer();

@@ -331,6 +331,7 @@ void ScenarioWorld::check_attached(const Client& client, const kernel::IommuGrou
 
 std::string ScenarioWorld::outcome() const {
     std::string text;
+    text.reserve(256);
     const auto add = [&](const std::string& part) { text += (text.empty() ? "" : "; ") + part; };
     for (const Client& client : clients_) {
         const Device& dev = *client.dev.get();

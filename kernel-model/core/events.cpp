@@ -23,11 +23,13 @@ std::string_view name(EventKind kind) {
 }
 
 std::size_t EventLog::begin(Event event) {
+    if (!enabled) return kNotKept;
     events_.push_back(std::move(event));
     return events_.size() - 1;
 }
 
 void EventLog::end(std::size_t handle, int ret, SimTime time) {
+    if (handle == kNotKept) return;
     XLATE_CHECK(handle < events_.size(), std::to_string(handle));
     events_[handle].ret = ret;
     events_[handle].t_end = time;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/digest.hpp"
@@ -43,16 +44,33 @@ struct Event {
 /// Owned by Kernel. Not a point: recording never gives way and costs no simulated time.
 class EventLog {
 public:
+    bool enabled = true;  ///< false: nothing is kept (explore)
+
     /// A handle for `end`.
     std::size_t begin(Event event);
+    /// `fill(event)` is called only if somebody keeps it.
+    template <class F>
+    std::size_t begin(SimTime time, EventKind kind, F fill) {
+        if (!enabled) return kNotKept;
+        Event event;
+        event.time = time;
+        event.kind = kind;
+        fill(event);
+        return begin(std::move(event));
+    }
     void end(std::size_t handle, int ret, SimTime time);
     void record(Event event) { begin(std::move(event)); }
+    template <class F>
+    void record(SimTime time, EventKind kind, F fill) {
+        begin(time, kind, std::move(fill));
+    }
 
     const std::vector<Event>& events() const { return events_; }
     /// Adds everything but the times to a digest: the same for every schedule with the same order of events.
     void add_to(Digest& digest) const;
 
 private:
+    static constexpr std::size_t kNotKept = ~std::size_t{0};
     std::vector<Event> events_;
 };
 

@@ -1,4 +1,4 @@
-// Stackful coroutines on pooled stacks: what a task runs on. Boost.Context below, sanitizers informed.
+// Stackful coroutines, pooled with their stacks: what a task runs on. Boost.Context below, sanitizers informed.
 #pragma once
 
 #include <cstddef>
@@ -40,8 +40,10 @@ public:
     bool done() const;
 
 private:
+    friend class StackPool;
     struct Impl;
-    std::unique_ptr<Impl> impl_;
+    StackPool& pool_;
+    Impl& impl_;
 };
 
 }  // namespace xlate::kernel

@@ -10,6 +10,7 @@ namespace xlate::kernel {
 namespace {
 
 constexpr std::size_t kBlockBytes = 256 * 1024;
+constexpr std::size_t kUsualObjects = 64;  // room from the start
 
 /// Marks what can be reached, without recursion.
 class Marker : public PointerVisitor {
@@ -82,6 +83,11 @@ void check_pointer(const HeapObject* object, const char* step) {
     report.kind = ReportKind::use_after_free;
     report.what = std::string("use of ") + object->type_name();
     kernel.reports.oops(std::move(report));
+}
+
+Heap::Heap(Kernel& kernel, Arena& arena) : kernel_(kernel), arena_(arena) {
+    objects_.reserve(kUsualObjects);
+    statics_.reserve(kUsualObjects);
 }
 
 void Heap::destroy_all() {

@@ -125,7 +125,7 @@ private:
 /// Owned by Kernel.
 class Heap {
 public:
-    Heap(Kernel& kernel, Arena& arena) : kernel_(kernel), arena_(arena) {}
+    Heap(Kernel& kernel, Arena& arena);
     ~Heap() { destroy_all(); }
     Heap(const Heap&) = delete;
     Heap& operator=(const Heap&) = delete;

@@ -74,4 +74,10 @@ public:
     void finish();
 };
 
+inline Frame::Frame(Kernel& kernel, const char* function) : task_(kernel.sched.current_or_null()) {
+    if (task_ == nullptr) return;
+    saved_ = task_->stack;
+    task_->stack = kernel.workspace().calls.enter(task_->stack, function);
+}
+
 }  // namespace xlate::kernel

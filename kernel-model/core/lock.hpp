@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <string>
 #include <vector>
@@ -63,7 +62,7 @@ private:
     unsigned class_index_;
     Task* owner_ = nullptr;
     std::vector<Task*> readers_;
-    std::deque<Waiter> waiters_;
+    std::vector<Waiter> waiters_;  ///< in order of arrival
     VectorClock released_;         ///< by exclusive holders
     VectorClock released_shared_;  ///< by readers
 };
@@ -151,7 +150,10 @@ private:
 /// Class-based lock order (lockdep), the held-lock lists' classes, and statistics per class. Owned by Kernel.
 class Lockdep {
 public:
-    explicit Lockdep(Kernel& kernel) : kernel_(kernel) {}
+    explicit Lockdep(Kernel& kernel) : kernel_(kernel) {
+        classes_.reserve(16);
+        edges_.reserve(16);
+    }
     struct ClassStats {
         std::string name;
         std::uint64_t acquired = 0;

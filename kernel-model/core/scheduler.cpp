@@ -14,19 +14,18 @@ thread_local Task* current_on_this_thread = nullptr;
 
 // Above this many tasks the vector clock places of finished ones are used again.
 constexpr std::size_t kSlots = 48;
+// Room from the start.
+constexpr std::size_t kUsualTasks = 16;
+constexpr std::size_t kUsualHeldLocks = 6;
 
 }  // namespace
 
 Task* current_task() { return current_on_this_thread; }
 
-Frame::Frame(Kernel& kernel, const char* function) : task_(kernel.sched.current_or_null()) {
-    if (task_ == nullptr) return;
-    saved_ = task_->stack;
-    task_->stack = kernel.workspace().calls.enter(task_->stack, function);
-}
-
 Scheduler::Scheduler(Kernel& kernel, Dispatcher& dispatcher, StackPool& stacks, CallTree& calls)
-    : kernel_(kernel), dispatcher_(dispatcher), stacks_(stacks), calls_(calls) {}
+    : kernel_(kernel), dispatcher_(dispatcher), stacks_(stacks), calls_(calls) {
+    tasks_.reserve(kUsualTasks);
+}
 
 Scheduler::~Scheduler() { kill_all(); }
 
@@ -41,6 +40,7 @@ Task& Scheduler::spawn(std::string name, unsigned cpu, std::function<void()> bod
         task.slot = slots_++;
     }
     task.stack = calls_.root();
+    task.held.reserve(kUsualHeldLocks);
     task.body_ = std::move(body);
     if (current_ != nullptr) {
         task.clock.join(current_->clock);

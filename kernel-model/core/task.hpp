@@ -35,6 +35,7 @@ public:
 };
 
 enum class TaskState : std::uint8_t {
+    // The first three can go on; the order is relied on.
     ready,  ///< may be resumed
     running,
     suspended,  ///< gave way to the host, which resumes it when it likes
@@ -105,7 +106,7 @@ private:
 /// Outside a task (host side) it does nothing.
 class Frame {
 public:
-    Frame(Kernel& kernel, const char* function);
+    inline Frame(Kernel& kernel, const char* function);  // kernel.hpp
     ~Frame() {
         if (task_ != nullptr) task_->stack = const_cast<CallNode*>(saved_);
     }

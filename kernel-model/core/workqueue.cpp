@@ -39,7 +39,7 @@ void Workqueue::worker() {
         kernel_.sched.point({PointKind::wake, "worker_next", resource_, "work queue"});
         if (works_.empty()) break;
         Work work = std::move(works_.front());
-        works_.pop_front();
+        works_.erase(works_.begin());
         self.clock.join(work.queued);
         work.run();
         kernel_.sched.point({PointKind::wake, "work_done", resource_, "work queue"});

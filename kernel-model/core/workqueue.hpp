@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <string>
 #include <vector>
@@ -37,7 +36,7 @@ private:
         std::function<void()> run;
         VectorClock queued;
     };
-    std::deque<Work> works_;
+    std::vector<Work> works_;  ///< first in, first out; seldom more than one
     bool running_ = false;
     std::uint64_t queued_ = 0;
     std::uint64_t finished_ = 0;

@@ -52,7 +52,7 @@ void DriverCore::deferred_probe_work_func() {
     deferred_probe_mutex_.lock("DD0");
     while (!active_.empty()) {
         Device* const dev = active_.front();
-        active_.pop_front();
+        active_.erase(active_.begin());
         dev->on_active = false;
         deferred_probe_mutex_.unlock("DD0");
         k_.console.debug(dev->prefix(), "Retrying from deferred list");

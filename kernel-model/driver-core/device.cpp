@@ -23,6 +23,7 @@ Device::Device(Kernel& kernel, std::string device_name, BusType* on_bus, Ptr<Dev
       dma_ops(*this, "dev->dma_ops", DmaOps::direct) {}
 
 std::string Device::prefix() const {
+    if (!k.console.enabled) return {};  // nobody reads it
     const Driver* with = driver.peek();
     if (with != nullptr) return with->name + " " + name;
     return (bus != nullptr ? bus->name + " " : std::string{}) + name;

@@ -69,7 +69,8 @@ public:
     std::optional<SimTime> probe_start;    ///< of the last really_probe
     std::optional<SimTime> probe_end;
 
-    /// "pcieport 0000:00:05.0", or with the bus' name while no driver has it: dev_info's prefix.
+    /// "pcieport 0000:00:05.0", or with the bus' name while no driver has it: dev_info's prefix. Empty while
+    /// the console keeps nothing.
     std::string prefix() const;
     void visit_pointers(PointerVisitor& visitor) const override;
 };

@@ -163,13 +163,11 @@ int DriverCore::do_driver_probe_device(Driver& driver, Device& dev) {
 
 int DriverCore::really_probe(Driver& driver, Device& dev) {
     Frame frame{k_, "really_probe"};
-    Event event;
-    event.time = k_.now();
-    event.kind = EventKind::driver_probe;
-    event.device = dev.name;
-    event.driver = driver.name;
-    event.by = k_.sched.current().name;
-    const std::size_t handle = k_.events.begin(event);
+    const std::size_t handle = k_.events.begin(k_.now(), EventKind::driver_probe, [&](Event& event) {
+        event.device = dev.name;
+        event.driver = driver.name;
+        event.by = k_.sched.current().name;
+    });
     ++dev.probe_count;
     dev.probe_start = k_.now();
     const int err = really_probe_steps(driver, dev);

@@ -2,7 +2,6 @@
 // Source: shared/spec/kernel-probe.md sections 2.1 (DD0..DD13), 2.10 and 11.5.
 #pragma once
 
-#include <deque>
 #include <string>
 #include <vector>
 
@@ -79,7 +78,7 @@ private:
 
     Mutex deferred_probe_mutex_;
     std::vector<Device*> pending_;  ///< under the mutex, as active_
-    std::deque<Device*> active_;
+    std::vector<Device*> active_;
     Shared<unsigned> deferred_trigger_count_;
     Shared<bool> driver_deferred_probe_enable_;
     Shared<bool> initcalls_done_;

@@ -45,11 +45,7 @@ int IommuCore::do_iommu_attach_device(Ptr<IommuDomain> domain, Device& dev) {
     if (err != 0) return err;
     if (!variant.has(Cap::domain_after_probe))
         dev.iommu.read("SDD4").deref("SDD4")->attach_deferred.write(false, "SDD4");
-    Event event;
-    event.time = k.now();
-    event.kind = EventKind::attach_device_to_domain;
-    event.device = dev.name;
-    k.events.record(event);
+    k.events.record(k.now(), EventKind::attach_device_to_domain, [&](Event& event) { event.device = dev.name; });
     return 0;
 }
 

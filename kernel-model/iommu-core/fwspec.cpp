@@ -74,11 +74,7 @@ void IommuCore::iommu_fwspec_dealloc(Ptr<IommuFwspec> fwspec, const char* step) 
 
 int IommuCore::iommu_fwspec_init(Device& dev, FwNode fwnode, IommuOps* ops) {
     Frame frame{k, "iommu_fwspec_init"};
-    Event event;
-    event.time = k.now();
-    event.kind = EventKind::fwspec_init;
-    event.device = dev.name;
-    k.events.record(event);
+    k.events.record(k.now(), EventKind::fwspec_init, [&](Event& event) { event.device = dev.name; });
 
     if (variant.has(Cap::fwspec_resolves_ops)) {
         const Ptr<IommuDevice> iommu = iommu_from_fwnode(fwnode, "FI");
@@ -177,12 +173,10 @@ int IommuCore::iommu_fwspec_of_xlate(Ptr<IommuFwspec> fwspec, Device& dev, FwNod
 
 int IommuCore::iommu_fwspec_add_ids(Device& dev, const std::vector<std::uint32_t>& ids) {
     Frame frame{k, "iommu_fwspec_add_ids"};
-    Event event;
-    event.time = k.now();
-    event.kind = EventKind::fwspec_add_ids;
-    event.device = dev.name;
-    event.ids = ids;
-    k.events.record(event);
+    k.events.record(k.now(), EventKind::fwspec_add_ids, [&](Event& event) {
+        event.device = dev.name;
+        event.ids = ids;
+    });
 
     if (variant.has(Cap::xlate_locked)) iommu_probe_device_lock.assert_held("FA1");
     const Ptr<IommuFwspec> fwspec = dev_iommu_fwspec_get(dev, "FA1");

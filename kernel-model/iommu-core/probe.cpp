@@ -8,24 +8,20 @@ namespace xlate::kernel {
 
 /// What a tracer sees of a new member.
 void IommuCore::announce_member(Device& dev, const IommuGroup& group) {
-    Event event;
-    event.time = k.now();
-    event.kind = EventKind::add_device_to_group;
-    event.device = dev.name;
-    event.group = group.id;
-    k.events.record(event);
+    k.events.record(k.now(), EventKind::add_device_to_group, [&](Event& event) {
+        event.device = dev.name;
+        event.group = group.id;
+    });
     k.console.info(dev.prefix(), "Adding to iommu group {}", group.id);
 }
 
 int IommuCore::iommu_probe_device(Device& dev, const char* caller, Ptr<IommuFwspec> fwspec) {
     Frame frame{k, "iommu_probe_device"};
-    Event event;
-    event.time = k.now();
-    event.kind = EventKind::iommu_probe_device;
-    event.device = dev.name;
-    event.by = k.sched.current().name;
-    event.caller = caller;
-    const std::size_t handle = k.events.begin(event);
+    const std::size_t handle = k.events.begin(k.now(), EventKind::iommu_probe_device, [&](Event& event) {
+        event.device = dev.name;
+        event.by = k.sched.current().name;
+        event.caller = caller;
+    });
     const int err = probe_and_finalize(dev, fwspec);
     k.events.end(handle, err, k.now());
     return err;
