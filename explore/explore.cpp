@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "explore/scenarios.hpp"
+#include "explore/reduce.hpp"
 #include "explore/search.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
 
@@ -116,10 +116,20 @@ struct Search {
         std::vector<FoundBug> found = findings.bugs();
         const auto race = [](const FoundBug& bug) { return bug.report.kind == kernel::ReportKind::data_race; };
         std::stable_partition(found.begin(), found.end(), [&](const FoundBug& bug) { return !race(bug); });
-        for (const FoundBug& bug : found) {
-            result.bugs.push_back(minimise(program, options, judge, bug));
-            result.bugs.back().id = static_cast<unsigned>(result.bugs.size());
-        }
+        result.bugs.resize(found.size());
+        in_parallel(options.jobs, found.size(), [&](std::size_t i) {
+            result.bugs[i] = minimise(program, options, judge, found[i]);
+            result.bugs[i].id = static_cast<unsigned>(i + 1);
+        });
+    }
+
+    /// Not for data races: those have their two places, and there are many.
+    void reduce_scenarios(const Scenario& scenario) {
+        in_parallel(options.jobs, result.bugs.size(), [&](std::size_t i) {
+            Bug& bug = result.bugs[i];
+            if (bug.report.kind == kernel::ReportKind::data_race || limits.stopped()) return;
+            bug.reduced = reduce(scenario, program.variant().name, options, bug);
+        });
     }
 
     static std::string grouped(std::uint64_t number);
@@ -183,7 +193,11 @@ std::string_view name(Verdict verdict) {
     return "?";
 }
 
-ExploreResult explore(const Program& program, const ExploreOptions& wanted, const ProgressCallback& progress) {
+namespace {
+
+/// `scenario`: what the program was made of, if it was made of one.
+ExploreResult explore(const Program& program, const Scenario* scenario, const ExploreOptions& wanted,
+                      const ProgressCallback& progress) {
     ExploreOptions options = wanted;
     options.jobs = std::max(1U, std::min(options.jobs, 64U));
     Search search(program, options, progress);
@@ -205,13 +219,20 @@ ExploreResult explore(const Program& program, const ExploreOptions& wanted, cons
             search.samples(options.strategy);
     }
     search.describe_bugs();
+    if (options.minimise && scenario != nullptr) search.reduce_scenarios(*scenario);
     search.result.outcomes.assign(search.findings.outcomes().begin(), search.findings.outcomes().end());
     return std::move(search.result);
 }
 
+}  // namespace
+
+ExploreResult explore(const Program& program, const ExploreOptions& options, const ProgressCallback& progress) {
+    return explore(program, nullptr, options, progress);
+}
+
 ExploreResult explore(const Scenario& scenario, const std::string& variant, const ExploreOptions& options,
                       const ProgressCallback& progress) {
-    return explore(*make_program(scenario, variant), options, progress);
+    return explore(*make_program(scenario, variant), &scenario, options, progress);
 }
 
 std::vector<MatrixCell> explore_matrix(const Scenario& scenario, const std::vector<std::string>& variants,

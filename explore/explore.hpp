@@ -36,6 +36,14 @@ struct ExploreOptions {
 enum class Verdict : std::uint8_t { verified, bounded, sampled, failed };
 std::string_view name(Verdict verdict);  ///< "verified", ...
 
+/// The same bug in less of a scenario.
+struct ReducedBug {
+    std::vector<std::string> without;  ///< parts taken out, in order: the names of reduce.hpp
+    std::string schedule;              ///< a token; its scenario is "name~part~part"
+    unsigned deviations = 0;
+    std::size_t steps = 0;
+};
+
 /// One distinct bug: kind, place and pair of tasks.
 struct Bug {
     unsigned id = 0;    ///< 1, 2, ... in order of discovery
@@ -49,8 +57,9 @@ struct Bug {
     std::uint64_t first_found_at = 0;  ///< schedule number, from 1
     std::uint64_t seen = 0;            ///< schedules that showed it; data races: not counted
     std::optional<std::size_t>
-        inevitable_at;      ///< step from which on no continuation avoids it (if the search was small)
-    kernel::Report report;  ///< of the minimised schedule
+        inevitable_at;                  ///< step from which on no continuation avoids it (if the search was small)
+    kernel::Report report;              ///< of the minimised schedule
+    std::optional<ReducedBug> reduced;  ///< if `minimise` is on and the bug needs only a part of the scenario
 };
 
 struct ExploreResult {

@@ -5,6 +5,7 @@
 #include "base/digest.hpp"
 #include "base/error.hpp"
 #include "explore/explore.hpp"
+#include "explore/reduce.hpp"
 #include "explore/scenarios.hpp"
 #include "explore/search.hpp"
 
@@ -93,17 +94,18 @@ Replay replay_token(const Program& program, const Token& token, const std::strin
 
 Replay replay(const Scenario& scenario, const std::string& text, const ReplayOptions& options) {
     const Token token = parse_token(text);
-    if (token.scenario != scenario.name) {
+    if (token.scenario.substr(0, token.scenario.find('~')) != scenario.name) {
         Diagnostic finding;
         finding.path = "token";
         finding.what = "it belongs to the scenario '" + printable(token.scenario) + "', not to '" + scenario.name + "'";
         throw InputError(finding);
     }
-    return replay_token(*make_program(scenario, token.variant), token, text, options);
+    return replay_token(*make_program(reduced_scenario(scenario, token.scenario), token.variant), token, text, options);
 }
 
 Replay replay(const std::string& text, const ReplayOptions& options) {
-    return replay(find_scenario(parse_token(text).scenario), text, options);
+    const std::string name = parse_token(text).scenario;
+    return replay(find_scenario(name.substr(0, name.find('~'))), text, options);
 }
 
 }  // namespace xlate::explore

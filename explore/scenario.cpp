@@ -31,7 +31,9 @@ private:
     std::vector<Diagnostic> all_;
 };
 
-bool is_name(const std::string& text) {
+/// A name; behind a '~', parts that were taken out (reduce.hpp).
+bool is_name(std::string text) {
+    text = text.substr(0, text.find('~'));
     return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
     });

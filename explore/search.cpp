@@ -43,7 +43,8 @@ private:
     bool workers_first_;
 };
 
-/// Runs `body(worker)` on so many threads; an exception of any reaches the caller.
+}  // namespace
+
 void in_parallel(unsigned jobs, const std::function<void(unsigned)>& body) {
     if (jobs <= 1) {
         body(0);
@@ -65,6 +66,15 @@ void in_parallel(unsigned jobs, const std::function<void(unsigned)>& body) {
         if (failure) std::rethrow_exception(failure);
     }
 }
+
+void in_parallel(unsigned jobs, std::size_t count, const std::function<void(std::size_t)>& body) {
+    std::atomic<std::size_t> next{0};
+    in_parallel(jobs, [&](unsigned) {
+        for (std::size_t i = next++; i < count; i = next++) body(i);
+    });
+}
+
+namespace {
 
 ExecutionOptions plain_options(const ExploreOptions& options) {
     ExecutionOptions result;

@@ -18,6 +18,11 @@
 
 namespace xlate::explore {
 
+/// Runs `body(worker)` on so many threads; an exception of any reaches the caller.
+void in_parallel(unsigned jobs, const std::function<void(unsigned)>& body);
+/// Runs `body(i)` for each i below `count`, on so many threads.
+void in_parallel(unsigned jobs, std::size_t count, const std::function<void(std::size_t)>& body);
+
 /// Limits of a whole exploration: schedules, host time, interruption. Shared by all workers.
 class Limits {
 public:

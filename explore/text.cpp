@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "explore/explore.hpp"
+#include "explore/reduce.hpp"
 
 namespace xlate::explore {
 
@@ -66,6 +66,13 @@ std::string explore_text(const ExploreResult& result) {
                            bug.deviations == 1 ? "" : "s", bug.steps, seen, bug.first_found_at);
         if (bug.inevitable_at) out += fmt::format("   nothing avoids it after step {}\n", *bug.inevitable_at);
         out += "   xlate replay '" + bug.schedule + "'\n";
+        if (bug.reduced) {
+            std::vector<std::string> gone;
+            for (const std::string& part : bug.reduced->without) gone.push_back(part_text(part));
+            for (const std::string& line : wrap(fmt::format("also without {}:", fmt::join(gone, ", ")), kPageWidth - 3))
+                out += "   " + line + "\n";
+            out += "   xlate replay '" + bug.reduced->schedule + "'\n";
+        }
     }
     if (!result.outcomes.empty()) {
         out += fmt::format("\n{} final outcome{}:\n", result.outcomes.size(), result.outcomes.size() == 1 ? "" : "s");

@@ -20,6 +20,13 @@ Json explore_json(const explore::ExploreResult& result) {
                     {"first_found_at", bug.first_found_at},
                     {"seen", bug.seen}};
         one["inevitable_at"] = bug.inevitable_at ? Json(*bug.inevitable_at) : Json();
+        one["reduced"] = Json();
+        if (bug.reduced) {
+            one["reduced"] = {{"without", bug.reduced->without},
+                              {"schedule", bug.reduced->schedule},
+                              {"deviations", bug.reduced->deviations},
+                              {"steps", bug.reduced->steps}};
+        }
         one["report"] = bug.report.text();
         bugs.push_back(std::move(one));
     }
