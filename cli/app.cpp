@@ -59,6 +59,7 @@ void add_explore(CLI::App& app, Parsed& p) {
     auto* budget = explore->add_option("--budget", p.explore.budget, "most schedules");
     explore->add_option("--time", p.explore.time, "most host time, such as '30 s'")->excludes(budget);
     explore->add_option("-j", p.explore.jobs, "threads")->check(CLI::Range(1, 1024));
+    explore->add_option("--seed", p.explore.seed, "seed of pct, pos, random and the portfolio's samples");
     explore->add_flag("--json", p.explore.json, "print one JSON document");
     explore->add_option("--out", p.explore.out, "directory of the results");
     explore->callback([&p] { p.call = [&p] { return explore_command(p.explore); }; });
@@ -66,7 +67,7 @@ void add_explore(CLI::App& app, Parsed& p) {
     CLI::App* replay = app.add_subcommand("replay", "Run one schedule and print it as a timeline");
     replay->add_option("TOKEN", p.replay.what, "a token, or CONFIG.yaml with --schedule")->required();
     replay->add_option("--schedule", p.replay.schedule, "the token, where a config is given");
-    replay->add_flag("--trace", p.replay.trace, "also write a trace for Perfetto");
+    replay->add_option("--trace", p.replay.trace, "also write this file, a trace for Perfetto");
     replay->callback([&p] { p.call = [&p] { return replay_command(p.replay); }; });
 }
 

@@ -64,6 +64,7 @@ struct ExploreArguments {
     std::optional<std::uint64_t> budget;
     std::string time;
     unsigned jobs = 0;  ///< 0: the config's
+    std::optional<std::uint64_t> seed;
     bool json = false;
     std::string out;
 };
@@ -72,7 +73,7 @@ ExitStatus explore_command(const ExploreArguments& arguments);
 struct ReplayArguments {
     std::string what;      ///< a token, or a config
     std::string schedule;  ///< the token, if `what` is a config
-    bool trace = false;
+    std::string trace;     ///< the file; empty: none
 };
 ExitStatus replay_command(const ReplayArguments& arguments);
 

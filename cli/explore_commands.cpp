@@ -11,6 +11,7 @@
 #include "study/explore_config.hpp"
 #include "study/explore_report.hpp"
 #include "study/files.hpp"
+#include "study/replay_trace.hpp"
 
 namespace xlate::cli {
 namespace {
@@ -63,6 +64,7 @@ ExitStatus explore_command(const ExploreArguments& arguments) {
         config.options.budget = 0;
     }
     if (arguments.jobs != 0) config.options.jobs = arguments.jobs;
+    if (arguments.seed) config.options.seed = *arguments.seed;
     const std::string variant = arguments.variant.empty() ? config.scenario.variant : arguments.variant;
 
     stop_on_signal();
@@ -92,11 +94,11 @@ ExitStatus explore_command(const ExploreArguments& arguments) {
 }
 
 ExitStatus replay_command(const ReplayArguments& arguments) {
-    if (arguments.trace) not_built_yet("xlate replay --trace");
     const explore::Replay replay =
         arguments.schedule.empty()
             ? explore::replay(arguments.what)
             : explore::replay(study::load_explore_config(arguments.what).scenario, arguments.schedule);
+    if (!arguments.trace.empty()) study::write_file(arguments.trace, study::replay_trace(replay));
     print(explore::timeline_text(replay));
     if (!replay.missing.empty()) {
         throw InputError(

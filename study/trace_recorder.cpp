@@ -133,8 +133,9 @@ void TraceRecorder::instant(std::string_view component, std::string_view what, S
     add(component, what, at, at, detail, true);
 }
 
-std::string TraceRecorder::finish(const kernel::Kernel& kernel) {
-    Writer writer;
+namespace {
+
+void write_kernel(Writer& writer, const kernel::Kernel& kernel) {
     const std::uint64_t root = writer.track("kernel", 0);
     const std::uint64_t log = writer.track("log", root);
     for (const kernel::ConsoleLine& line : kernel.console.lines())
@@ -154,7 +155,12 @@ std::string TraceRecorder::finish(const kernel::Kernel& kernel) {
             writer.event(task->second, kInstant, event.time, name, {});
         }
     }
-    for (auto& [component, spans] : tracks_) {
+}
+
+void write_spans(Writer& writer, std::map<std::string, std::vector<TraceRecorder::Span>, std::less<>>& tracks,
+                 const std::vector<std::string>& names) {
+    using Span = TraceRecorder::Span;
+    for (auto& [component, spans] : tracks) {
         const std::uint64_t parent = writer.track(component, 0);
         std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) {
             return std::tie(a.start.fs, a.order) < std::tie(b.start.fs, b.order);
@@ -162,7 +168,7 @@ std::string TraceRecorder::finish(const kernel::Kernel& kernel) {
         std::vector<std::pair<std::uint64_t, SimTime>> lanes;  // track, when it is free
         for (const Span& span : spans) {
             if (span.instant) {
-                writer.event(parent, kInstant, span.start, names_[span.name], {{"detail", span.detail}});
+                writer.event(parent, kInstant, span.start, names[span.name], {{"detail", span.detail}});
                 continue;
             }
             auto lane = std::find_if(lanes.begin(), lanes.end(), [&](const auto& l) { return l.second <= span.start; });
@@ -171,11 +177,25 @@ std::string TraceRecorder::finish(const kernel::Kernel& kernel) {
                 lane = lanes.end() - 1;
             }
             lane->second = span.end;
-            writer.event(lane->first, kSliceBegin, span.start, names_[span.name],
+            writer.event(lane->first, kSliceBegin, span.start, names[span.name],
                          {{"detail", span.detail}, {"start_fs", span.start.fs}, {"end_fs", span.end.fs}});
             writer.event(lane->first, kSliceEnd, span.end, "", {});
         }
     }
+}
+
+}  // namespace
+
+std::string TraceRecorder::finish(const kernel::Kernel& kernel) {
+    Writer writer;
+    write_kernel(writer, kernel);
+    write_spans(writer, tracks_, names_);
+    return writer.take();
+}
+
+std::string TraceRecorder::finish() {
+    Writer writer;
+    write_spans(writer, tracks_, names_);
     return writer.take();
 }
 

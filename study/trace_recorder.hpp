@@ -25,11 +25,12 @@ public:
               std::uint64_t detail) override;
     void instant(std::string_view component, std::string_view what, SimTime at, std::uint64_t detail) override;
 
-    /// The file's bytes.
+    /// The file's bytes, with the kernel's log and probes.
     std::string finish(const kernel::Kernel& kernel);
+    /// Without a kernel: what was recorded.
+    std::string finish();
     std::uint64_t dropped() const { return dropped_; }
 
-private:
     struct Span {
         SimTime start;
         SimTime end;
@@ -38,6 +39,8 @@ private:
         std::uint64_t order;  ///< of arrival: the last tie-break
         bool instant;
     };
+
+private:
     void add(std::string_view component, std::string_view what, SimTime start, SimTime end, std::uint64_t detail,
              bool instant);
     std::uint32_t name_index(std::string_view name);
