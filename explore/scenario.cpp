@@ -103,7 +103,7 @@ void validate(const Scenario& scenario) {
     };
     for (const Action& action : scenario.before) check_action("scenario.before", action);
     if (scenario.tasks.empty()) findings.add("scenario.tasks", "a scenario needs at least one task");
-    if (scenario.tasks.size() > 12) findings.add("scenario.tasks", "a scenario has at most 12 tasks");
+    if (scenario.tasks.size() > 16) findings.add("scenario.tasks", "a scenario has at most 16 tasks");
     for (std::size_t i = 0; i < scenario.tasks.size(); ++i) {
         const std::string path = "scenario.tasks[" + std::to_string(i) + "]";
         if (scenario.tasks[i].actions.empty()) findings.add(path, "a task needs at least one action");

@@ -78,6 +78,11 @@ int ClientModel::probe(Device& dev) {
         if (!group->freed() && !group->domain.peek()) {
             dev.k.reports.semantic("DMA starts while the device's group has no domain", dev.name);
         }
+    } else if (const kernel::DevIommu* container = dev.iommu.peek().get();
+               container != nullptr && !container->freed() && container->fwspec.peek()) {
+        // Parsed, and nobody has probed it yet: whether somebody still does shows at the end.
+        dev.k.sched.point({kernel::PointKind::read, "DMA", dev.iommu_group.resource(), "dev->iommu_group"});
+        client.started_without_group = !dev.iommu_group.peek();
     }
     return 0;
 }
@@ -272,6 +277,9 @@ void ScenarioWorld::check_client(const Client& client) {
     if (container == nullptr || container->freed()) {
         k_.reports.semantic("a probed device has no dev->iommu", dev.name);
         return;
+    }
+    if (client.started_without_group) {
+        k_.reports.semantic("DMA started before the device had a group: until then nothing translates it", dev.name);
     }
     check_attached(client, *group, *container);
     if (wanted.empty()) return;

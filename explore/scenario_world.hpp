@@ -63,6 +63,7 @@ private:
         kernel::Ptr<kernel::Device> dev;
         unsigned deferred = 0;
         bool removed = false;
+        bool started_without_group = false;  ///< its DMA: parsed, but not probed by the IOMMU core
     };
     void act(const Action& action);
     kernel::Device& device(const std::string& name);

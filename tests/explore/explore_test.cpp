@@ -1,11 +1,14 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 #include <set>
 
+#include "base/digest.hpp"
 #include "base/error.hpp"
 #include "explore/explore.hpp"
 #include "explore/reduce.hpp"
+#include "explore/sampling.hpp"
 #include "explore/scenarios.hpp"
 #include "explore/schedule.hpp"
 
@@ -275,4 +278,35 @@ TEST_CASE("explore: parts of a scenario go by name, and what hangs on them goes 
     CHECK_THROWS_WITH(without(scenario, "#4"), Catch::Contains("no part"));
     CHECK_THROWS_WITH(reduced_scenario("r11b~"), Catch::Contains("no part"));
     CHECK(part_text("dev0.2") == "the second id of dev0");
+}
+
+TEST_CASE("explore: every schedule, played again, is the same to the last step", "[explore]") {
+    // XLATE_LONG=1: a million runs.
+    const bool whole = std::getenv("XLATE_LONG") != nullptr;
+    const std::uint64_t each = whole ? 62'500 : 150;
+    std::uint64_t runs = 0;
+    std::uint64_t different = 0;
+    for (const char* scenario : {"cover-letter", "smmu-register", "r2a", "r8", "r16", "d-11-dart", "r12c", "r18"}) {
+        const auto program = make_program(find_scenario(scenario), "base");
+        ExecutionOptions options;
+        options.record = true;
+        Execution execution(*program, options);
+        const auto digest_of = [&](const RunResult& result) {
+            Digest digest;
+            for (const Step& step : execution.steps()) {
+                digest.add(std::uint64_t{step.task}).add(step.name).add(step.function).add(step.what);
+            }
+            for (const kernel::Report& report : result.reports) digest.add(report.text());
+            return digest.add(result.outcome).value();
+        };
+        for (std::uint64_t i = 0; i < each; ++i) {
+            const auto director = make_sampler(Strategy::portfolio, 7, i, 170);
+            const std::uint64_t first = digest_of(execution.run(*director));
+            ReplayDirector again(std::vector<TaskId>(execution.choices()));
+            if (digest_of(execution.run(again)) != first) ++different;
+            runs += 2;
+        }
+    }
+    CHECK(different == 0);
+    CHECK(runs == 16 * each);
 }
