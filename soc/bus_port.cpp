@@ -53,6 +53,7 @@ void BusPort::start_ahead(Visitor& visitor) {
         client.come_back(bus.agenda_, bus.component_, &BusPort::start_access);
         return;
     }
+    bus.bytes_->prefetch(client.access->address);  // by then the host's caches have it
     client.at = access.at;
     client.come_back(bus.agenda_, bus.component_, &BusPort::planned_read_done);
 }

@@ -66,6 +66,8 @@ public:
         last_ = {at, at + length};
         return at;
     }
+    /// Nothing is taken after that.
+    SimTime free_from() const { return last_.end; }
     /// The first time not before `at` at which it is free; takes nothing.
     SimTime first_free(SimTime now, SimTime at) { return reserve(now, at, SimTime{}); }
 

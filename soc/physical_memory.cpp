@@ -90,6 +90,15 @@ void PhysicalMemory::read(PhysAddr address, std::uint8_t* bytes, std::size_t siz
     }
 }
 
+void PhysicalMemory::prefetch(PhysAddr address) const {
+#if defined(__GNUC__)
+    const std::uint8_t* page = page_for_read(address.value >> kPageBits);
+    if (page != nullptr) __builtin_prefetch(page + (address.value & (kPageBytes - 1)));
+#else
+    static_cast<void>(address);
+#endif
+}
+
 void PhysicalMemory::write(PhysAddr address, const std::uint8_t* bytes, std::size_t size) {
     XLATE_CHECK(address.value >> 52 == 0, std::to_string(address.value));
     while (size > 0) {

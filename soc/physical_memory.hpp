@@ -24,6 +24,9 @@ public:
     void read(PhysAddr address, std::uint8_t* bytes, std::size_t size) const;
     void write(PhysAddr address, const std::uint8_t* bytes, std::size_t size);
 
+    /// Tells the host that this will be read soon. Changes nothing.
+    void prefetch(PhysAddr address) const;
+
     std::uint64_t load(PhysAddr address, unsigned size) const;
     void store(PhysAddr address, unsigned size, std::uint64_t word);
 

@@ -164,6 +164,7 @@ private:
 
     /// The slot that is free soonest after `at`; the first such.
     SimTime reserve_any(SimTime at, SimTime stay) {
+        if (calendar_.free_from() <= at) return calendar_.reserve(agenda_.now(), at, stay);
         SimTime best = calendar_.first_free(agenda_.now(), at);
         Calendar* chosen = &calendar_;
         for (std::size_t i = 0; best != at && i < more_.size(); ++i) {

@@ -89,17 +89,19 @@ bool Tbu::has_room(const Transaction& transaction) const {
 }
 
 bool Tbu::on_request(unsigned, Transaction& transaction) {
+    const bool missed = missed_;
+    missed_ = false;
     if (!leaving_.empty()) reclaim(device_.agenda().now());
     if (!has_room(transaction)) {
         at_door_ = &transaction;
         watch_door();
         return false;
     }
-    begin(transaction);
+    begin(transaction, missed);
     return true;
 }
 
-void Tbu::begin(Transaction& transaction) {
+void Tbu::begin(Transaction& transaction, bool sure_miss) {
     TranslationJob& job = take_job();
     beats_free_ -= std::min(beats(transaction), params_.write_buffer_beats);
     job.transaction = &transaction;
@@ -110,6 +112,7 @@ void Tbu::begin(Transaction& transaction) {
     job.ready = false;
     job.ahead = device_.runs_ahead();
     job.at = door_free_;
+    job.sure_miss = sure_miss && job.ahead;
     charge(job, Part::iommu_queue);
     wire_.enter(job, clock_ * Cycles{std::max(1U, beats(transaction))}, &go<&Tbu::arrived>);
 }
@@ -165,7 +168,12 @@ void Tbu::globally(TranslationJob& job) {
 
 void Tbu::micro_looked_up(TranslationJob& job) {
     charge(job, Part::micro_tlb);
-    const CachedTranslation* entry = micro_tlb_.lookup(job.stream, job.transaction->address());
+    const CachedTranslation* entry = nullptr;
+    if (job.sure_miss) {
+        micro_tlb_.note_miss();
+    } else {
+        entry = micro_tlb_.lookup(job.stream, job.transaction->address());
+    }
     // A hit that does not allow the access says nothing: the tables may, or the TCU records the fault.
     if (entry != nullptr && allows(*entry, *job.transaction)) {
         hit(job, *entry);
@@ -187,7 +195,13 @@ void Tbu::look_up_main(TranslationJob& job) {
 
 void Tbu::main_looked_up(TranslationJob& job) {
     charge(job, Part::main_tlb);
-    const CachedTranslation* entry = main_tlb_.lookup(job.stream, job.transaction->address());
+    const CachedTranslation* entry = nullptr;
+    if (job.sure_miss) {
+        main_tlb_.note_miss();
+        job.sure_miss = false;
+    } else {
+        entry = main_tlb_.lookup(job.stream, job.transaction->address());
+    }
     if (entry != nullptr && allows(*entry, *job.transaction)) {
         hit(job, *entry);
         job.result.entry = *entry;
@@ -516,7 +530,7 @@ void Tbu::let_in() {
     if (at_door_ == nullptr || !has_room(*at_door_)) return;
     Transaction& waiting = *at_door_;
     at_door_ = nullptr;
-    begin(waiting);
+    begin(waiting, false);
     port.accept(waiting);
 }
 
@@ -564,6 +578,7 @@ bool Tbu::wait_for_room(PlannedAccess& access, std::uint32_t beats_needed) {
 }
 
 bool Tbu::plan(PlannedAccess& access) {
+    missed_ = false;
     if (!device_.runs_ahead() || at_door_ != nullptr) return false;
     std::vector<TranslationJob*>& order = order_[access.write ? 1 : 0];
     if (params_.keep_order && !order.empty()) return false;
@@ -580,6 +595,7 @@ bool Tbu::plan(PlannedAccess& access) {
         if (!usable(in_micro)) return false;
     } else {
         in_main = main_tlb_.enabled() ? main_tlb_.peek(stream, address) : nullptr;
+        missed_ = in_main == nullptr;
         if (!usable(in_main)) return false;
     }
     const std::uint32_t port_beats =

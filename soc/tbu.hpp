@@ -36,6 +36,7 @@ struct TranslationJob : BusClient {
     bool merged = false;
     bool prefetch = false;     ///< fetches a page ahead; its transaction goes nowhere
     bool pending_ipa = false;  ///< the look-up that waits is one of the IPA cache
+    bool sure_miss = false;    ///< plan() has just found that the TLBs don't have it
     bool ready = false;        ///< translated, waits for its turn
     bool generation = false;   ///< see SmmuDevice::in_flight
     Part part = Part::iommu_queue;
@@ -89,7 +90,7 @@ private:
 
     std::uint32_t beats(const Transaction& transaction) const;
     bool has_room(const Transaction& transaction) const;
-    void begin(Transaction& transaction);
+    void begin(Transaction& transaction, bool sure_miss);
     void arrived(TranslationJob& job);
     void globally(TranslationJob& job);
     void micro_looked_up(TranslationJob& job);
@@ -174,6 +175,7 @@ private:
         TranslationJob* job = nullptr;  ///< nullptr: of a hit that was planned as a whole
     };
     DueList<Leaving> leaving_;  ///< slots of what has been planned, until it is on the bus
+    bool missed_ = false;       ///< the last plan() met a miss: what comes next is that access
     SimTime door_free_;         ///< when the last planned one was let in
     SimTime last_out_[2];       ///< keep_order: departure of the last read and write
     AgendaEntry door_;
