@@ -9,7 +9,8 @@
 
 namespace xlate::soc {
 
-/// Called in order of the simulation, on its thread. Names live only for the call.
+/// Called on the thread of the simulation, in its order; in `fast` some are told before they end. Names live only for the
+/// call.
 class TraceSink {
 public:
     virtual ~TraceSink() = default;

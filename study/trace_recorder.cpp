@@ -1,7 +1,7 @@
 #include "study/trace_recorder.hpp"
 
 #include <algorithm>
-#include <tuple>
+#include <initializer_list>
 #include <utility>
 
 #include <fmt/format.h>
@@ -25,74 +25,96 @@ constexpr unsigned kEventTrack = 11;
 constexpr unsigned kEventName = 23;
 constexpr unsigned kAnnotationUint = 3;
 constexpr unsigned kAnnotationName = 10;
+constexpr std::size_t kBytesOfSpan = 112;  // about as many as it takes in the file
 constexpr std::uint64_t kSliceBegin = 1;
 constexpr std::uint64_t kSliceEnd = 2;
 constexpr std::uint64_t kInstant = 3;
 
-/// A protobuf message under construction: varints and length-delimited fields.
+/// A protobuf message, written from its end to its front: so each length is known when it is needed, and no part is
+/// copied into another. Fields therefore come out in the reverse order of the calls.
 class Message {
 public:
+    /// `room`: for all strings together; the rest of a message is small.
+    explicit Message(std::size_t room) : bytes_(room + kSmall), front_(bytes_.size()) {}
+    void clear(std::size_t room) {
+        if (bytes_.size() < room + kSmall) bytes_.resize(room + kSmall);
+        front_ = bytes_.size();
+    }
     void number(unsigned field, std::uint64_t value) {
-        varint(std::uint64_t{field} << 3);
         varint(value);
+        varint(std::uint64_t{field} << 3);
     }
     void bytes(unsigned field, std::string_view content) {
-        varint((std::uint64_t{field} << 3) | 2);
-        varint(content.size());
-        text_ += content;
+        front_ -= content.size();
+        std::copy(content.begin(), content.end(), bytes_.begin() + static_cast<std::ptrdiff_t>(front_));
+        head(field, content.size());
     }
-    const std::string& text() const { return text_; }
+    /// What was written since size() was `before` becomes the content of a field.
+    void close(unsigned field, std::size_t before) { head(field, size() - before); }
+    std::size_t size() const { return bytes_.size() - front_; }
+    std::string_view text() const { return {bytes_.data() + front_, size()}; }
 
 private:
-    void varint(std::uint64_t value) {
-        for (; value >= 0x80; value >>= 7) text_ += static_cast<char>(value | 0x80);
-        text_ += static_cast<char>(value);
+    static constexpr std::size_t kSmall = 512;
+    void head(unsigned field, std::size_t size) {
+        varint(size);
+        varint((std::uint64_t{field} << 3) | 2);
     }
-    std::string text_;
+    void varint(std::uint64_t value) {
+        std::size_t length = 1;
+        for (std::uint64_t rest = value; rest >= 0x80; rest >>= 7) ++length;
+        front_ -= length;
+        char* out = bytes_.data() + front_;
+        for (; value >= 0x80; value >>= 7) *out++ = static_cast<char>(value | 0x80);
+        *out = static_cast<char>(value);
+    }
+    std::vector<char> bytes_;
+    std::size_t front_;
 };
 
 class Writer {
 public:
+    explicit Writer(std::size_t expected) { text_.reserve(expected); }
     /// A new track below `parent` (0: none).
     std::uint64_t track(const std::string& name, std::uint64_t parent) {
         const std::uint64_t uuid = ++last_uuid_;
-        Message descriptor;
-        descriptor.number(kTrackUuid, uuid);
-        descriptor.bytes(kTrackName, name);
-        if (parent != 0) descriptor.number(kTrackParent, parent);
-        Message packet;
-        packet.number(kPacketSequence, 1);
-        if (uuid == 1) packet.number(kPacketSequenceFlags, 1);
-        packet.bytes(kPacketTrackDescriptor, descriptor.text());
-        put(packet);
+        message_.clear(name.size());
+        if (parent != 0) message_.number(kTrackParent, parent);
+        message_.bytes(kTrackName, name);
+        message_.number(kTrackUuid, uuid);
+        message_.close(kPacketTrackDescriptor, 0);
+        if (uuid == 1) message_.number(kPacketSequenceFlags, 1);
+        message_.number(kPacketSequence, 1);
+        put();
         return uuid;
     }
+    using Detail = std::pair<std::string_view, std::uint64_t>;
     void event(std::uint64_t track, std::uint64_t type, SimTime at, std::string_view name,
-               const std::vector<std::pair<const char*, std::uint64_t>>& details) {
-        Message event;
-        event.number(kEventType, type);
-        event.number(kEventTrack, track);
-        if (type != kSliceEnd) event.bytes(kEventName, name);
-        for (const auto& [key, value] : details) {
-            Message annotation;
-            annotation.bytes(kAnnotationName, key);
-            annotation.number(kAnnotationUint, value);
-            event.bytes(kEventAnnotation, annotation.text());
+               std::initializer_list<Detail> details) {
+        message_.clear(name.size());
+        for (const Detail* detail = details.end(); detail != details.begin();) {
+            --detail;
+            const std::size_t before = message_.size();
+            message_.number(kAnnotationUint, detail->second);
+            message_.bytes(kAnnotationName, detail->first);
+            message_.close(kEventAnnotation, before);
         }
-        Message packet;
-        packet.number(kPacketTimestamp, at.fs / kFsPerNs);
-        packet.number(kPacketSequence, 1);
-        packet.bytes(kPacketTrackEvent, event.text());
-        put(packet);
+        if (type != kSliceEnd) message_.bytes(kEventName, name);
+        message_.number(kEventTrack, track);
+        message_.number(kEventType, type);
+        message_.close(kPacketTrackEvent, 0);
+        message_.number(kPacketSequence, 1);
+        message_.number(kPacketTimestamp, at.fs / kFsPerNs);
+        put();
     }
     std::string take() { return std::move(text_); }
 
 private:
-    void put(const Message& packet) {
-        Message framed;
-        framed.bytes(kTracePacket, packet.text());
-        text_ += framed.text();
+    void put() {
+        message_.close(kTracePacket, 0);
+        text_ += message_.text();
     }
+    Message message_{256};
     std::string text_;
     std::uint64_t last_uuid_ = 0;
 };
@@ -100,6 +122,10 @@ private:
 }  // namespace
 
 std::uint32_t TraceRecorder::name_index(std::string_view name) {
+    // A run has few names, and most spans bear one of the first.
+    for (std::size_t i = 0; i < std::min<std::size_t>(names_.size(), 4); ++i) {
+        if (names_[i] == name) return static_cast<std::uint32_t>(i);
+    }
     const auto known = name_indices_.find(name);
     if (known != name_indices_.end()) return known->second;
     const auto index = static_cast<std::uint32_t>(names_.size());
@@ -114,9 +140,13 @@ void TraceRecorder::add(std::string_view component, std::string_view what, SimTi
         ++dropped_;
         return;
     }
-    auto track = tracks_.find(component);
-    if (track == tracks_.end()) track = tracks_.emplace(component, std::vector<Span>{}).first;
-    track->second.push_back({start, end, name_index(what), detail, count_++, instant});
+    if (last_track_ == nullptr || last_track_->first != component) {
+        auto track = tracks_.find(component);
+        if (track == tracks_.end()) track = tracks_.emplace(component, std::vector<Span>{}).first;
+        last_track_ = &*track;
+    }
+    last_track_->second.push_back({start, end, detail, name_index(what) & 0x7FFFFFFFU, instant ? 1U : 0U});
+    ++count_;
 }
 
 void TraceRecorder::transaction(std::string_view device, std::uint64_t, std::uint64_t iova, bool write, SimTime start,
@@ -134,6 +164,23 @@ void TraceRecorder::instant(std::string_view component, std::string_view what, S
 }
 
 namespace {
+
+/// They come by their ends, and so nearly sorted: each is put in its place from behind, as long as that is not far.
+/// Those that start together stay as they came.
+void sort_by_start(std::vector<TraceRecorder::Span>& spans) {
+    using Span = TraceRecorder::Span;
+    const auto before = [](const Span& a, const Span& b) { return a.start < b.start; };
+    std::size_t moves = 0;
+    for (std::size_t i = 1; i < spans.size(); ++i) {
+        for (std::size_t at = i; at > 0 && before(spans[at], spans[at - 1]); --at, ++moves) {
+            std::swap(spans[at], spans[at - 1]);
+        }
+        if (moves > 32 * i + 1024) {
+            std::stable_sort(spans.begin(), spans.end(), before);
+            return;
+        }
+    }
+}
 
 void write_kernel(Writer& writer, const kernel::Kernel& kernel) {
     const std::uint64_t root = writer.track("kernel", 0);
@@ -162,9 +209,7 @@ void write_spans(Writer& writer, std::map<std::string, std::vector<TraceRecorder
     using Span = TraceRecorder::Span;
     for (auto& [component, spans] : tracks) {
         const std::uint64_t parent = writer.track(component, 0);
-        std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) {
-            return std::tie(a.start.fs, a.order) < std::tie(b.start.fs, b.order);
-        });
+        sort_by_start(spans);
         std::vector<std::pair<std::uint64_t, SimTime>> lanes;  // track, when it is free
         for (const Span& span : spans) {
             if (span.instant) {
@@ -187,14 +232,14 @@ void write_spans(Writer& writer, std::map<std::string, std::vector<TraceRecorder
 }  // namespace
 
 std::string TraceRecorder::finish(const kernel::Kernel& kernel) {
-    Writer writer;
+    Writer writer(count_ * kBytesOfSpan);
     write_kernel(writer, kernel);
     write_spans(writer, tracks_, names_);
     return writer.take();
 }
 
 std::string TraceRecorder::finish() {
-    Writer writer;
+    Writer writer(count_ * kBytesOfSpan);
     write_spans(writer, tracks_, names_);
     return writer.take();
 }

@@ -34,10 +34,9 @@ public:
     struct Span {
         SimTime start;
         SimTime end;
-        std::uint32_t name;  ///< index into names_
         std::uint64_t detail;
-        std::uint64_t order;  ///< of arrival: the last tie-break
-        bool instant;
+        std::uint32_t name : 31;  ///< index into names_
+        std::uint32_t instant : 1;
     };
 
 private:
@@ -45,7 +44,9 @@ private:
              bool instant);
     std::uint32_t name_index(std::string_view name);
 
-    std::map<std::string, std::vector<Span>, std::less<>> tracks_;
+    using Tracks = std::map<std::string, std::vector<Span>, std::less<>>;
+    Tracks tracks_;
+    Tracks::value_type* last_track_ = nullptr;  ///< of the last call of add()
     std::map<std::string, std::uint32_t, std::less<>> name_indices_;
     std::vector<std::string> names_;
     std::uint64_t count_ = 0;
