@@ -55,5 +55,6 @@ void add_agenda_rows(std::vector<Row>& rows);
 void add_boot_rows(std::vector<Row>& rows);
 void add_explore_rows(std::vector<Row>& rows);
 void add_soc_rows(std::vector<Row>& rows);
+void add_study_rows(std::vector<Row>& rows);
 
 }  // namespace xlate::bench
