@@ -64,8 +64,8 @@ void check_iommu(Findings& findings, const IommuParams& params, const std::strin
                     "without a main TLB there is no place for what is fetched ahead", "tbu.tlb.enabled: true");
     check_cache(findings, tbu.micro_tlb, path + ".tbu.micro_tlb");
     check_cache(findings, tbu.main_tlb, path + ".tbu.tlb");
-    findings.range(tbu.link_to_tcu.count, 1, 100'000, path + ".tbu.link");
-    findings.range(tbu.link_from_tcu.count, 1, 100'000, path + ".tbu.link");
+    findings.range(tbu.link_to_tcu.count, 1, 100'000, path + ".tbu.link_to_tcu");
+    findings.range(tbu.link_from_tcu.count, 1, 100'000, path + ".tbu.link_from_tcu");
     findings.range(tcu.xlate_slots, 1, 65536, path + ".tcu.xlate_slots");
     findings.range(tcu.walk_slots, 1, 65536, path + ".tcu.walk_slots");
     findings.power_of_two(tcu.port_width_bytes, path + ".tcu.port_width");

@@ -246,17 +246,15 @@ kernel::TimerId TimedMachine::set_timer(SimTime delay, std::function<void()> fir
     timer->entry.bind(timer.get(), [](void* self, AgendaEntry&) {
         auto& expired = *static_cast<Timer*>(self);
         TimedMachine& machine = *expired.machine;
-        const auto handler = std::move(expired.fire);
-        const kernel::VectorClock cause = std::move(expired.cause);
+        const auto own = std::move(machine.timers_.at(expired.id));
         machine.timers_.erase(expired.id);
         if (machine.scheduler_ == nullptr) {
-            handler();
+            own->fire();
             return;
         }
-        kernel::VectorClock before = cause;
-        std::swap(before, machine.scheduler_->host_clock);
-        handler();
-        std::swap(before, machine.scheduler_->host_clock);
+        std::swap(own->cause, machine.scheduler_->host_clock);
+        own->fire();
+        std::swap(own->cause, machine.scheduler_->host_clock);
     });
     agenda_.schedule_after(timer->entry, delay, Phase::act, *cpus_.front());
     const kernel::TimerId id = timer->id;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "soc/wiring.hpp"
 
 #include <catch2/catch.hpp>
@@ -101,4 +103,27 @@ TEST_CASE("soc config: what is out of range is named as the YAML names it", "[so
     CHECK(paths == std::vector<std::string>{"soc.memory.banks", "soc.iommu.tbu.tlb.entries",
                                             "soc.iommus./smmuv3@905000", "traffic[1].device"});
     CHECK(findings[2].text().find("/smmuv3@9050000") != std::string::npos);
+}
+
+TEST_CASE("soc config: a finding says what it expects once, under a key that the YAML has", "[soc]") {
+    soc::SocConfig config;
+    config.memory.banks = 12;
+    config.memory.interleave_bytes = 3;
+    config.interconnect.width_bytes = 0;
+    config.iommu.tbu.link_to_tcu = Cycles{0};
+    config.iommu.tbu.link_from_tcu = Cycles{0};
+    config.iommu.tbu.main_tlb.shape.ways = 7;
+    config.iommus["/smmuv3@905000"] = soc::IommuParams{};
+    config.masters = {SmmuBench::master("dma", 2), SmmuBench::master("dma", 2)};
+    config.masters[0].traffic.size_bytes = 0;
+    config.masters[0].traffic.read_share = {2, 1};
+    std::vector<std::string> paths;
+    for (const Diagnostic& finding : soc::check(config, SmmuBench::board({"dma"}))) {
+        INFO(finding.text());
+        CHECK(finding.text().find("; expected ") != std::string::npos);
+        CHECK(finding.text().find("expected expected") == std::string::npos);
+        paths.push_back(finding.path);
+    }
+    CHECK(std::count(paths.begin(), paths.end(), "soc.iommu.tbu.link_to_tcu") == 1);
+    CHECK(std::count(paths.begin(), paths.end(), "soc.iommu.tbu.link_from_tcu") == 1);
 }
