@@ -597,6 +597,9 @@ bool Tbu::plan(PlannedAccess& access) {
         in_main = main_tlb_.enabled() ? main_tlb_.peek(stream, address) : nullptr;
         missed_ = in_main == nullptr;
         if (!usable(in_main)) return false;
+        // The first use of what was fetched ahead asks for the next.
+        if (!ahead_.empty() && std::find(ahead_.begin(), ahead_.end(), Page{stream, address >> 12}) != ahead_.end())
+            return false;
     }
     const std::uint32_t port_beats =
         access.write ? (access.size + params_.port_width_bytes - 1) / params_.port_width_bytes : 0;
