@@ -9,8 +9,8 @@
 
 namespace xlate::soc {
 
-/// Called on the thread of the simulation, in its order; in `fast` some are told before they end. Names live only for the
-/// call.
+/// Called on the thread of the simulation, in its order; in `fast` some are told before they end. Names live only for
+/// the call.
 class TraceSink {
 public:
     virtual ~TraceSink() = default;
