@@ -75,6 +75,7 @@ public:
 
     /// Looks on from now on; nullptr: nobody.
     void set_watch(TranslationWatch* watch) { watch_ = watch; }
+    bool watched() const { return watch_ != nullptr; }
 
     // For the TBUs.
     Agenda& agenda() { return context_.agenda; }

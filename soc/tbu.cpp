@@ -579,7 +579,7 @@ bool Tbu::wait_for_room(PlannedAccess& access, std::uint32_t beats_needed) {
 
 bool Tbu::plan(PlannedAccess& access) {
     missed_ = false;
-    if (!device_.runs_ahead() || at_door_ != nullptr) return false;
+    if (!device_.runs_ahead() || device_.watched() || at_door_ != nullptr) return false;
     std::vector<TranslationJob*>& order = order_[access.write ? 1 : 0];
     if (params_.keep_order && !order.empty()) return false;
     const std::uint64_t stream = iommu::stream_tag(access.stream, access.substream);
