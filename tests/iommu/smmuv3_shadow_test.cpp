@@ -318,12 +318,14 @@ TEST_CASE("smmuv3 shadow: a table is freed", "[iommu][smmuv3][shadow]") {
     bool leaf_only = false;
     bool synced = true;
     Names expected;
-    SECTION("after TLBI and SYNC") {}
-    SECTION("after a TLBI for leaves") {
+    const std::string how =
+        GENERATE(as<std::string>{}, "after TLBI and SYNC", "after a TLBI for leaves", "before the SYNC");
+    CAPTURE(how);
+    if (how == "after a TLBI for leaves") {
         leaf_only = true;
         expected = {"table-outlived"};
     }
-    SECTION("before the SYNC") {
+    if (how == "before the SYNC") {
         synced = false;
         expected = {"table-outlived", "table-outlived"};  // the leaf in it, and the descriptor that leads to it
     }
@@ -366,8 +368,11 @@ TEST_CASE("smmuv3 shadow: a flush must reach what was unmapped before it", "[iom
     w.tick();
     const SimTime since = w.now;
     bool invalidates = true;
-    SECTION("TLBI_NH_ASID") {}
-    SECTION("nothing") { invalidates = false; }
+    const std::string how = GENERATE(as<std::string>{}, "TLBI_NH_ASID", "nothing");
+    CAPTURE(how);
+    if (how == "nothing") {
+        invalidates = false;
+    }
     if (invalidates) {
         w.command(command::tlbi(Opcode::TLBI_NH_ASID, 0, kAsid));
         w.sync();
@@ -389,13 +394,15 @@ TEST_CASE("smmuv3 shadow: an STE is rewritten", "[iommu][smmuv3][shadow]") {
     Names expected;
     ShadowMiss miss = ShadowMiss::none_given;
     bool given = true;
-    SECTION("with CFGI_STE and SYNC twice") {}
-    SECTION("without") {
+    const std::string how =
+        GENERATE(as<std::string>{}, "with CFGI_STE and SYNC twice", "without", "with another stream's");
+    CAPTURE(how);
+    if (how == "without") {
         given = false;
         expected = {"missing-cfgi-ste", "missing-cfgi-ste"};  // before each of the two stores
         miss = ShadowMiss::none_given;
     }
-    SECTION("with another stream's") {
+    if (how == "with another stream's") {
         invalidation = command::cfgi_ste(StreamId{0x22}, true);
         expected = {"missing-cfgi-ste", "missing-cfgi-ste"};  // before each of the two stores
         miss = ShadowMiss::other_stream;
@@ -430,13 +437,20 @@ TEST_CASE("smmuv3 shadow: a CD is rewritten", "[iommu][smmuv3][shadow]") {
     REQUIRE(w.access(World::iova(0)));
     w.store(kCd, {World::cd_words(kAsid + 1)[0]});
     Names expected;
-    SECTION("with CFGI_CD") { w.command(command::cfgi_cd(Bench::kSid, SubstreamId{0}, true)); }
-    SECTION("with CFGI_STE, which takes the CDs along") { w.command(command::cfgi_ste(Bench::kSid, true)); }
-    SECTION("with CFGI_CD of another substream") {
+    const std::string how = GENERATE(as<std::string>{}, "with CFGI_CD", "with CFGI_STE, which takes the CDs along",
+                                     "with CFGI_CD of another substream", "with a TLBI");
+    CAPTURE(how);
+    if (how == "with CFGI_CD") {
+        w.command(command::cfgi_cd(Bench::kSid, SubstreamId{0}, true));
+    }
+    if (how == "with CFGI_STE, which takes the CDs along") {
+        w.command(command::cfgi_ste(Bench::kSid, true));
+    }
+    if (how == "with CFGI_CD of another substream") {
         w.command(command::cfgi_cd(Bench::kSid, SubstreamId{1}, true));
         expected = {"missing-cfgi-cd"};
     }
-    SECTION("with a TLBI") {
+    if (how == "with a TLBI") {
         w.command(command::tlbi(Opcode::TLBI_NSNH_ALL));
         expected = {"missing-cfgi-cd"};
     }
@@ -452,8 +466,11 @@ TEST_CASE("smmuv3 shadow: a cached first-level descriptor needs a CFGI_STE that 
     CHECK_FALSE(w.access(0, StreamId{0x1FF}));
     w.store(Bench::kStrtab + 8, {0x80110000 | 9});
     bool leaf_only = true;
-    SECTION("leaf") {}
-    SECTION("not leaf") { leaf_only = false; }
+    const std::string how = GENERATE(as<std::string>{}, "leaf", "not leaf");
+    CAPTURE(how);
+    if (how == "not leaf") {
+        leaf_only = false;
+    }
     w.command(command::cfgi_ste(StreamId{0x1FF}, leaf_only));
     w.sync();
     w.shadow.ste_installed(StreamId{0x1FF}, ++w.step, w.now);
