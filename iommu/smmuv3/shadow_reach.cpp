@@ -7,6 +7,21 @@
 #include "iommu/smmuv3/walk.hpp"
 
 namespace xlate::iommu::smmuv3 {
+namespace {
+
+/// Calls `each` with the address of every descriptor of `tables` that has a byte in [first, last].
+template <typename Tables, typename Each>
+void each_descriptor(const Tables& tables, std::uint64_t first, std::uint64_t last, const Each& each) {
+    auto table = tables.upper_bound(first);
+    if (table != tables.begin()) --table;
+    for (; table != tables.end() && table->first <= last; ++table) {
+        const std::uint64_t from = std::max(first & ~low_mask(3), table->first);
+        const std::uint64_t end = std::min(last + 1, table->first + table->second.bytes);
+        for (std::uint64_t at = from; at < end; at += kDescriptorBytes) each(at);
+    }
+}
+
+}  // namespace
 
 bool Shadow::is_table(std::uint64_t descriptor, unsigned level) {
     return level < 3 && pte::TYPE.get(descriptor) == pte::TYPE_TABLE;
@@ -88,33 +103,21 @@ bool Shadow::descriptor(std::uint64_t at, ShadowEntry& entry) {
 /// Tables behind the descriptors that stand in [first, last] now.
 void Shadow::learn_stored(std::uint64_t first, std::uint64_t last) {
     std::vector<ShadowEntry> found;
-    auto table = tables_.upper_bound(first);
-    if (table != tables_.begin()) --table;
-    for (; table != tables_.end() && table->first <= last; ++table) {
-        const std::uint64_t from = std::max(first & ~low_mask(3), table->first);
-        const std::uint64_t end = std::min(last + 1, table->first + table->second.bytes);
-        for (std::uint64_t at = from; at < end; at += kDescriptorBytes) {
-            ShadowEntry entry;
-            if (descriptor(at, entry) && entry.kind == ShadowKind::table) found.push_back(entry);
-        }
-    }
+    each_descriptor(tables_, first, last, [&](std::uint64_t at) {
+        ShadowEntry entry;
+        if (descriptor(at, entry) && entry.kind == ShadowKind::table) found.push_back(entry);
+    });
     // Each of these may add to the tables. Their depth is that of a walk.
     for (const ShadowEntry& entry : found) learn_table(entry);
 }
 
 void Shadow::read_ahead_descriptors(std::uint64_t first, std::uint64_t last, SimTime now) {
-    auto table = tables_.upper_bound(first);
-    if (table != tables_.begin()) --table;
-    for (; table != tables_.end() && table->first <= last; ++table) {
-        const std::uint64_t from = std::max(first & ~low_mask(3), table->first);
-        const std::uint64_t end = std::min(last + 1, table->first + table->second.bytes);
-        for (std::uint64_t at = from; at < end; at += kDescriptorBytes) {
-            ShadowEntry entry;
-            if (!descriptor(at, entry)) continue;
-            entry.reader.time = now;
-            add(std::move(entry));
-        }
-    }
+    each_descriptor(tables_, first, last, [&](std::uint64_t at) {
+        ShadowEntry entry;
+        if (!descriptor(at, entry)) return;
+        entry.reader.time = now;
+        add(std::move(entry));
+    });
 }
 
 void Shadow::read_ahead_stes(std::uint64_t first, std::uint64_t last, SimTime now) {

@@ -98,11 +98,7 @@ constexpr Case kCases[] = {
 
 std::string measure(const Case& one) {
     const firmware::Description board = SmmuBench::board({"generator"});
-    soc::SocConfig config;
-    config.interconnect = {64, Cycles{2}, Cycles{1}, Cycles{1}};
-    config.memory.latency = ns(30);
-    config.memory.bandwidth_bytes_per_s = 0;
-    config.cpu.count = 1;
+    soc::SocConfig config = SmmuBench::gem5_machine();
     config.iommu = *soc::iommu_preset("gem5-default");
     soc::MasterConfig master = SmmuBench::master("generator", 2);
     master.traffic.pattern = soc::Pattern::linear;

@@ -16,11 +16,7 @@ namespace {
 
 /// gem5's times: memory and back 33 ns.
 soc::SocConfig config(std::uint64_t transfers, std::uint32_t ahead) {
-    soc::SocConfig config;
-    config.interconnect = {64, Cycles{2}, Cycles{1}, Cycles{1}};
-    config.memory.latency = ns(30);
-    config.memory.bandwidth_bytes_per_s = 0;
-    config.cpu.count = 1;
+    soc::SocConfig config = SmmuBench::gem5_machine();
     config.iommu = *soc::iommu_preset("gem5-default");
     config.iommu.tbu.prefetch = ahead;
     soc::MasterConfig master = SmmuBench::master("dma", 2);

@@ -22,6 +22,16 @@ struct SmmuBench {
     static constexpr std::uint64_t kPages = kMemory + 0x1000'0000;  ///< what it is mapped to
     static constexpr std::uint32_t kStream = 1;
 
+    /// The set-up of corpus/gem5 around the SMMU: from its door to memory and back 33 ns, of which 30 are the memory's.
+    static soc::SocConfig gem5_machine() {
+        soc::SocConfig config;
+        config.interconnect = {64, Cycles{2}, Cycles{1}, Cycles{1}};
+        config.memory.latency = ns(30);
+        config.memory.bandwidth_bytes_per_s = 0;
+        config.cpu.count = 1;
+        return config;
+    }
+
     /// The SMMU is node 1; masters are nodes 2 and up, each with its own stream ID from kStream on.
     static firmware::Description board(const std::vector<std::string>& masters) {
         firmware::Description description;

@@ -15,11 +15,7 @@ namespace {
 
 /// Two masters, a TBU each, one clock of 1 GHz; memory and back 33 ns.
 soc::SocConfig config(std::uint64_t transfers, std::uint32_t outstanding) {
-    soc::SocConfig config;
-    config.interconnect = {64, Cycles{2}, Cycles{1}, Cycles{1}};
-    config.memory.latency = ns(30);
-    config.memory.bandwidth_bytes_per_s = 0;
-    config.cpu.count = 1;
+    soc::SocConfig config = SmmuBench::gem5_machine();
     for (const std::uint32_t node : {2U, 3U}) {
         soc::MasterConfig master = SmmuBench::master(node == 2 ? "a" : "b", node);
         master.traffic.pattern = soc::Pattern::strided;

@@ -32,11 +32,7 @@ private:
 };
 
 soc::SocConfig gem5_like(std::uint64_t transfers, std::uint32_t outstanding) {
-    soc::SocConfig config;
-    config.interconnect = {64, Cycles{2}, Cycles{1}, Cycles{1}};
-    config.memory.latency = ns(30);
-    config.memory.bandwidth_bytes_per_s = 0;
-    config.cpu.count = 1;
+    soc::SocConfig config = SmmuBench::gem5_machine();
     config.iommu = *soc::iommu_preset("gem5-default");
     soc::MasterConfig master = SmmuBench::master("dma", 2);
     master.traffic.pattern = soc::Pattern::strided;
