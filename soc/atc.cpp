@@ -31,6 +31,14 @@ Atc::Atc(Agenda& agenda, const Component& component, TransactionPool& pool, cons
       cache_({params.shape, iommu::smmuv3::TlbTagging::endpoint}, seed, name + ".atc"),
       look_up_(agenda, component, params.slots) {}
 
+void Atc::enable(bool on) {
+    if (on && !enabled_) {
+        cache_.clear();
+        ++epoch_;
+    }
+    enabled_ = on;
+}
+
 void Atc::accept(Transaction& transaction) {
     if (free_passengers_.empty()) free_passengers_.push_back(&passengers_.emplace_back());
     Passenger& passenger = *free_passengers_.back();

@@ -30,7 +30,8 @@ public:
         const AtcParams& params, std::uint64_t seed, Send up, Send back);
 
     bool enabled() const { return enabled_; }
-    void enable(bool on) { enabled_ = on; }
+    /// Switched on it starts empty. What is under way when it is switched off still ends as it began.
+    void enable(bool on);
 
     /// An access of the endpoint.
     void accept(Transaction& transaction);

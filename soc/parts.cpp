@@ -65,8 +65,9 @@ void Soc::Parts::build() {
     Connections initiators;
     std::vector<std::string> targets{"memory"};
 
-    machine = std::make_unique<TimedMachine>("cpus", agenda, pool, bytes, config.cpu,
-                                             [this](const std::string& device) { return find_master(device); });
+    machine = std::make_unique<TimedMachine>(
+        "cpus", agenda, pool, bytes, config.cpu, [this](const std::string& device) { return find_master(device); },
+        [this](const std::string& device, bool enable) { enable_ats(device, enable); });
     const std::vector<std::string> cpus = TimedMachine::cpu_names(config.cpu);
     for (std::size_t i = 0; i < cpus.size(); ++i) initiators.add(cpus[i], machine->port(i));
 
@@ -250,6 +251,15 @@ DmaMaster* Soc::Parts::find_master(const std::string& device) {
     const auto at =
         std::find_if(masters.begin(), masters.end(), [&](const auto& master) { return master->device() == device; });
     return at == masters.end() ? nullptr : at->get();
+}
+
+bool Soc::Parts::enable_ats(const std::string& device, bool enable) {
+    for (const auto& [number, atc] : atcs) {
+        if (config.masters[number].device != device) continue;
+        atc->enable(enable);
+        return true;
+    }
+    return false;
 }
 
 SmmuDevice* Soc::Parts::find_iommu(PhysAddr address) {

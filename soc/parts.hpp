@@ -30,6 +30,8 @@ struct Soc::Parts : FaultListener {
     Outcome run();
     SocStats stats() const;
     DmaMaster* find_master(const std::string& device);
+    /// False if the device has no ATC.
+    bool enable_ats(const std::string& device, bool enable);
     /// The SMMU whose registers hold `address`.
     SmmuDevice* find_iommu(PhysAddr address);
     void on_fault(const std::string& device, const Transaction& transaction) override;

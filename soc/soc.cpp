@@ -62,14 +62,7 @@ void Soc::poke_register(PhysAddr address, unsigned size, std::uint64_t value) {
     if (iommu != nullptr) iommu->poke(address.value, size, value);
 }
 
-bool Soc::enable_ats(const std::string& device, bool on) {
-    for (const auto& [number, atc] : parts_->atcs) {
-        if (parts_->config.masters[number].device != device) continue;
-        atc->enable(on);
-        return true;
-    }
-    return false;
-}
+bool Soc::enable_ats(const std::string& device, bool on) { return parts_->enable_ats(device, on); }
 
 void Soc::start_master(const std::string& device, Iova iova, std::uint64_t size) {
     DmaMaster* master = parts_->find_master(device);

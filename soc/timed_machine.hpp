@@ -32,8 +32,10 @@ class TimedMachine final : public sc_core::sc_module, public Initiator, public I
 public:
     /// Finds the hardware of a Linux device name, or nullptr.
     using FindMaster = std::function<DmaMaster*(const std::string& device)>;
+    /// The ATS control of a Linux device name; does nothing if it has none.
+    using ControlAts = std::function<void(const std::string& device, bool enable)>;
     TimedMachine(const sc_core::sc_module_name& module_name, Agenda& agenda, TransactionPool& pool,
-                 PhysicalMemory& bytes, const CpuParams& params, FindMaster find_master);
+                 PhysicalMemory& bytes, const CpuParams& params, FindMaster find_master, ControlAts control);
     ~TimedMachine() override;
 
     /// Whose tasks run here.
@@ -63,6 +65,7 @@ public:
     kernel::TimerId set_timer(SimTime delay, std::function<void()> fire) override;
     void cancel_timer(kernel::TimerId timer) override;
     void connect_interrupt(firmware::NodeIndex device, std::string name, std::function<void()> handler) override;
+    void control_ats(const std::string& device, bool enable) override { control_ats_(device, enable); }
     void start_master(const std::string& device, const kernel::DmaPlan& plan) override;
     void submit_dma(const std::string& device, Iova iova, std::uint64_t size, bool write,
                     std::function<void(bool ok)> done) override;
@@ -120,6 +123,7 @@ private:
     PhysicalMemory& bytes_;
     const CpuParams params_;
     FindMaster find_master_;
+    ControlAts control_ats_;
     kernel::Scheduler* scheduler_ = nullptr;
     SoftwareWatch* watch_ = nullptr;
     std::vector<std::unique_ptr<Cpu>> cpus_;

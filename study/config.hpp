@@ -45,13 +45,17 @@ struct PciConfig {
     std::string device_class;  ///< "0x020000"
     enum class Acs { usual, yes, no } acs = Acs::usual;
     bool hotplug = true;
-    std::string host;  ///< path of the host bridge's node; empty: the first one
+    std::string host;    ///< path of the host bridge's node; empty: the first one
+    soc::AtcParams atc;  ///< shape.enabled: it is there, and the function is capable of ATS
     std::vector<PciConfig> below;
+
+    PciConfig() { atc.shape.enabled = false; }
 };
 
 /// The IOMMU's parameters and the name of the preset that they start from.
 struct IommuConfig {
     std::string preset = "mmu-600-like";
+    std::string features = "qemu";  ///< what params.features start from
     soc::IommuParams params;
 };
 

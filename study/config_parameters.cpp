@@ -46,6 +46,30 @@ void visit_walk_cache(ParameterVisitor& v, soc::WalkCacheParams& cache) {
     });
 }
 
+void visit_features(ParameterVisitor& v, IommuConfig& iommu) {
+    static const std::vector<std::string> kNames{"qemu", "mmu-600-like", "full"};
+    v.map("features", "What its ID registers say.", [&] {
+        std::size_t like = 0;
+        while (like + 1 < kNames.size() && kNames[like] != iommu.features) ++like;
+        v.choice("like", "What the others start from.", like, kNames);
+        iommu::smmuv3::Features& f = iommu.params.features;
+        if (like < kNames.size() && kNames[like] != iommu.features) {
+            iommu.features = kNames[like];
+            f = iommu::smmuv3::features_by_name(iommu.features);
+        }
+        const auto bit = [&](const char* key, const char* sentence, std::uint8_t& field) {
+            bool on = field != 0;
+            v.boolean(key, sentence, on);
+            field = on ? 1 : 0;
+        };
+        bit("ats", "IDR0.ATS: endpoints may ask it for translations, and send translated accesses.", f.ats);
+        bit("pri", "IDR0.PRI: endpoints may send page requests.", f.pri);
+        bit("msi", "IDR0.MSI: it can send its interrupts and the completion of a SYNC as messages.", f.msi);
+        bit("sev", "IDR0.SEV: a SYNC can wake CPUs that wait for an event.", f.sev);
+        bit("ril", "IDR3.RIL: TLB invalidations by range.", f.ril);
+    });
+}
+
 void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
     const std::string before = iommu.preset;
     const std::vector<std::string> names = soc::iommu_preset_names();
@@ -55,9 +79,11 @@ void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
     if (preset < names.size() && names[preset] != before) {
         iommu.preset = names[preset];
         iommu.params = soc::iommu_preset(iommu.preset).value_or(soc::IommuParams{});
+        iommu.params.features = iommu::smmuv3::features_by_name(iommu.features);
     }
     soc::IommuParams& p = iommu.params;
     v.clock("clock", "Its clock; not given: the system clock.", p.clock);
+    visit_features(v, iommu);
     v.boolean("one_port", "Whether all its traffic and walks share one port to the interconnect.", p.one_port);
     v.map("tbu", "Translation buffer unit: stands at the port of each master.", [&] {
         visit_cache(v, "micro_tlb", "Its micro-TLB.", p.tbu.micro_tlb);
@@ -102,6 +128,20 @@ void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
     });
 }
 
+void visit_atc(ParameterVisitor& v, soc::AtcParams& atc) {
+    v.map("atc", "Address translation cache of an endpoint: with one, a driver can switch ATS on.", [&] {
+        v.boolean("enabled", "Whether it is there; giving entries switches it on.", atc.shape.enabled);
+        integer(v, "entries", "Translations it holds: ways times a power of two.", atc.shape.entries, 1, 1U << 20);
+        integer(v, "ways", "Associativity; 0: fully associative.", atc.shape.ways, 0, 1U << 20);
+        choice(v, "replacement", "Which entry of a full set goes.", atc.shape.replacement,
+               {"lru", "round-robin", "random"});
+        v.time("latency", "Of a look-up.", atc.latency);
+        integer(v, "slots", "Look-ups at once.", atc.slots, 1, 1024);
+        integer(v, "requests", "Translation requests under way at once.", atc.requests, 1, 1024);
+        v.time("invalidate", "From an invalidation's arrival until its entries are gone.", atc.invalidate);
+    });
+}
+
 void visit_pci(ParameterVisitor& v, PciConfig& pci) {
     v.text("slot", "Where it sits: bus:device.function on a root bus (\"00:05.0\"), device.function below a port.",
            pci.slot);
@@ -114,6 +154,7 @@ void visit_pci(ParameterVisitor& v, PciConfig& pci) {
     choice(v, "acs", "ACS capability; usual: root ports have it, others don't.", pci.acs, {"usual", "true", "false"});
     v.boolean("hotplug", "Whether a port or bridge has hot-plug.", pci.hotplug);
     v.text("host", "Path of its host bridge's node; empty: the first one.", pci.host);
+    visit_atc(v, pci.atc);
     list(v, "below", "What is behind this port or bridge.", "pci", pci.below, visit_pci);
 }
 
@@ -165,6 +206,7 @@ void visit_costs(ParameterVisitor& v, kernel::CostTable& c) {
     v.time("group_creation", "A group and its member, with sysfs.", c.group_creation);
     v.time("domain_allocation", "A domain with IOVA cookie and first table page.", c.domain_allocation);
     v.time("failed_probe", "An IOMMU probe without fwspec.", c.failed_probe);
+    v.time("pci_config_write", "A write to a PCI function's configuration space.", c.pci_config_write);
     v.time("cmd_sync_contention", "CMD_SYNC, for each CPU that also waits.", c.cmd_sync_contention);
     v.time("printk_line", "A line on the console; 6 ms at 115200 baud.", c.printk_line);
     v.time("deferred_worker_wake", "Waking the deferred probe worker.", c.deferred_worker_wake);

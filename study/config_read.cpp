@@ -139,6 +139,17 @@ private:
     std::vector<std::unique_ptr<MapReader>> maps_;
 };
 
+/// Giving an ATC's entries switches it on, however deep its function sits.
+void derive_pci(const Config& config, std::vector<PciConfig>& functions, const std::string& path) {
+    for (std::size_t i = 0; i < functions.size(); ++i) {
+        const std::string at = fmt::format("{}[{}]", path, i);
+        if (config.given(at + ".atc.entries") && !config.given(at + ".atc.enabled")) {
+            functions[i].atc.shape.enabled = true;
+        }
+        derive_pci(config, functions[i].below, at + ".below");
+    }
+}
+
 /// Values whose default is another value, and switches that are on because something below them was given.
 void derive(Config& config) {
     if (!config.given("soc.interconnect.response_latency")) {
@@ -159,6 +170,7 @@ void derive(Config& config) {
     for (auto& [name, iommu] : config.soc.iommus) {
         derive_iommu(yaml::join_path("soc.iommus", name), iommu, config.soc.iommu.params.clock);
     }
+    derive_pci(config, config.soc.pci, "soc.pci");
     for (std::size_t i = 0; i < config.traffic.size(); ++i) {
         const std::string path = fmt::format("traffic[{}].unmap", i);
         if (config.given(path + ".after") && !config.given(path + ".active")) config.traffic[i].unmap.active = true;

@@ -73,11 +73,15 @@ public:
 
     PciFunction function(const PciConfig& from, const PciAddress& at, const std::string& path, bool conventional_bus) {
         PciFunction made;
+        made.origin = origins_.size();
+        origins_.push_back({&from, path});
         made.device = at.device;
         made.function = at.function;
         made.kind = kind_of(from.kind);
         if (conventional_bus && made.kind == PciKind::endpoint) made.kind = PciKind::conventional;
         made.hotplug = from.hotplug;
+        made.ats = from.atc.shape.enabled;
+        if (made.ats && made.kind != PciKind::endpoint) add(path + ".atc", "only PCIe endpoints have one");
         if (from.acs == PciConfig::Acs::yes) made.acs_capability = kernel::kAcsIsolation;
         if (from.acs == PciConfig::Acs::no) made.acs_capability = 0;
         made.driver = from.driver;
@@ -124,6 +128,8 @@ public:
         functions.insert(place, std::move(made));
     }
 
+    std::vector<PciOrigin> take_origins() { return std::move(origins_); }
+
 private:
     void add(const std::string& path, std::string what, std::string expected = {}) {
         findings_.add(Diagnostic{config_.where(path), path, std::move(what), std::move(expected), ""});
@@ -151,6 +157,7 @@ private:
 
     const Config& config_;
     yaml::Findings& findings_;
+    std::vector<PciOrigin> origins_;
 };
 
 /// Gives buses their numbers: a bus whole, then what is behind its bridges, depth first.
@@ -226,7 +233,7 @@ Parsed<PciAddress> parse_pci_address(const std::string& text) {
     return address;
 }
 
-std::vector<PciRoot> make_pci_roots(const Config& config, yaml::Findings& findings) {
+std::vector<PciRoot> make_pci_roots(const Config& config, yaml::Findings& findings, std::vector<PciOrigin>* origins) {
     std::vector<PciRoot> roots;
     RootMaker maker(config, findings);
     for (std::size_t i = 0; i < config.soc.pci.size(); ++i) {
@@ -243,6 +250,7 @@ std::vector<PciRoot> make_pci_roots(const Config& config, yaml::Findings& findin
         }
         maker.insert(root->functions, maker.function(from, *at, path, false), path);
     }
+    if (origins != nullptr) *origins = maker.take_origins();
     return roots;
 }
 

@@ -23,7 +23,13 @@ struct PciAddress {
 Parsed<PciAddress> parse_pci_address(const std::string& text);
 
 /// Host bridges with their functions, in the order of the config. Problems go to `findings`.
-std::vector<kernel::PciRoot> make_pci_roots(const Config& config, yaml::Findings& findings);
+/// `origins`: the entry of each PciFunction::origin, and its path.
+struct PciOrigin {
+    const PciConfig* config = nullptr;
+    std::string path;
+};
+std::vector<kernel::PciRoot> make_pci_roots(const Config& config, yaml::Findings& findings,
+                                            std::vector<PciOrigin>* origins = nullptr);
 
 /// One function with the numbers that a depth-first scan gives its bus.
 struct PciSeat {

@@ -39,6 +39,12 @@ Json histogram_json(const soc::Histogram& histogram) {
 
 Json lookups_json(const soc::LookupStats& stats) { return {{"lookups", stats.lookups}, {"hits", stats.hits}}; }
 
+Json atc_json(const soc::AtcStats& atc) {
+    return {{"enabled", atc.enabled},   {"lookups", atc.cache.lookups},      {"hits", atc.cache.hits},
+            {"requests", atc.requests}, {"translated", atc.translated},      {"refused", atc.refused},
+            {"denied", atc.denied},     {"invalidations", atc.invalidations}};
+}
+
 const soc::MasterStats* find_master(const soc::SocStats& stats, const std::string& device) {
     for (const soc::MasterStats& master : stats.masters) {
         if (master.device == device) return &master;
@@ -132,6 +138,7 @@ Json masters_json(const RunFacts& facts) {
         const SimTime span =
             master.last_completion > master.first_issue ? master.last_completion - master.first_issue : SimTime{};
         one["bandwidth_bytes_per_s"] = rate_per_second(master.bytes, span);
+        if (master.atc) one["atc"] = atc_json(*master.atc);
         one["latency_ns"] = histogram_json(master.latency);
         const std::uint64_t count = std::max<std::uint64_t>(master.latency.count(), 1);
         std::array<std::uint64_t, soc::kGroups> groups{};

@@ -34,7 +34,7 @@ public:
 
     Wiring wire() {
         assume_pci();
-        wiring_.boot.pci = make_pci_roots(config_, findings_);
+        wiring_.boot.pci = make_pci_roots(config_, findings_, &pci_origins_);
         seats_ = seat_pci_functions(wiring_.boot.pci);
         check_hosts();
         if (!config_.given("traffic")) assume_traffic();
@@ -42,6 +42,7 @@ public:
         wire_kernel();
         for (std::size_t i = 0; i < config_.traffic.size(); ++i)
             wire_traffic(config_.traffic[i], fmt::format("traffic[{}]", i));
+        check_atcs();
         findings_.throw_if_any();
         std::vector<Diagnostic> from_soc = soc::check(wiring_.soc, description_);
         for (Diagnostic& finding : from_soc) {
@@ -287,6 +288,8 @@ private:
             if (!host) return false;  // already reported
             master.node = *host;
             master.requester_id = seat.wire_id;
+            const soc::AtcParams& atc = pci_origins_[seat.function.origin].config->atc;
+            if (atc.shape.enabled) master.atc = atc;
             if (traffic.requester_id.empty()) return true;
             const Parsed<std::uint64_t> id = parse_integer(traffic.requester_id);
             if (!id || id.value() > 0xFFFF) {
@@ -313,9 +316,22 @@ private:
         return false;
     }
 
+    /// Its driver would wait for completions that nobody sends.
+    void check_atcs() {
+        for (const PciSeat& seat : seats_) {
+            if (!seat.function.ats) continue;
+            const auto has_traffic = [&](const TrafficConfig& traffic) { return traffic.device == seat.name; };
+            if (std::any_of(config_.traffic.begin(), config_.traffic.end(), has_traffic)) continue;
+            add(pci_origins_[seat.function.origin].path + ".atc",
+                fmt::format("'{}' has no traffic, and only masters with traffic are built", seat.name),
+                "a device of the list 'traffic'");
+        }
+    }
+
     Config& config_;
     const Description& description_;
     Wiring wiring_;
+    std::vector<PciOrigin> pci_origins_;
     std::vector<PciSeat> seats_;
     yaml::Findings findings_;
 };

@@ -20,6 +20,7 @@ struct CostTable {
     SimTime group_creation = us(15);        ///< group and group_device, with sysfs
     SimTime domain_allocation = us(5);      ///< with IOVA cookie and first table page
     SimTime failed_probe = ns(500);         ///< N1 without fwspec: alloc, driver check, free
+    SimTime pci_config_write = ns(500);     ///< not posted: to the function and back
     SimTime cmd_sync_contention = ns(400);  ///< per concurrent CPU
     SimTime printk_line = ns(0);            ///< quiet; a serial console at 115200 is 6 ms
     SimTime deferred_worker_wake = us(20);

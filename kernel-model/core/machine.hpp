@@ -71,6 +71,9 @@ public:
     /// `name`: the interrupt's name in firmware ("eventq", "gerror", ...), or empty for the first one.
     virtual void connect_interrupt(firmware::NodeIndex device, std::string name, std::function<void()> handler) = 0;
 
+    /// The PCI function's ATS control register. Takes no time: the store's cost is the driver's.
+    virtual void control_ats(const std::string& /*device*/, bool /*enable*/) {}
+
     /// DMA masters: hardware that a bound driver sets going. `device`: Linux device name.
     virtual void start_master(const std::string& device, const DmaPlan& plan) = 0;
     /// One transfer; `done` is called on the host side, ok = no fault.

@@ -6,6 +6,7 @@
 
 #include "base/bits.hpp"
 #include "base/error.hpp"
+#include "kernel-model/pci/ats.hpp"
 
 namespace xlate::kernel {
 
@@ -71,9 +72,14 @@ void ArmSmmuMaster::install_ste() {
 
 void ArmSmmuMaster::detach() {
     if (!domain) return;
+    // The function stops asking before its STE refuses it, and forgets when nothing new can come.
+    auto* const pdev = ats_enabled ? dynamic_cast<PciDevice*>(&dev) : nullptr;
+    if (pdev != nullptr) pci_disable_ats(*pdev);
     domain->remove(*this);
     domain = {};
+    ats_enabled = false;
     install_ste();
+    if (pdev != nullptr) atc_inv_master();
 }
 
 ArmSmmuDomain::ArmSmmuDomain(Kernel& the_kernel, DomainType domain_type, AsidAllocator& the_asids)
@@ -90,7 +96,8 @@ smmu::SteWords ArmSmmuDomain::ste(const ArmSmmuMaster& master) const {
     const bool stall_disable =
         device.has(smmu_feature::kStalls) && !device.has(smmu_feature::kStallForce) && !master.stall_enabled;
     return ArmSmmuStreamTable::stage1(cd_table_->address(), cd_table_->cd_max(), cd_table_->format(),
-                                      e2h ? ste::STRW_EL2 : ste::STRW_NSEL1, stall_disable, ste::EATS_ABT);
+                                      e2h ? ste::STRW_EL2 : ste::STRW_NSEL1, stall_disable,
+                                      master.ats_enabled ? ste::EATS_TRANS : ste::EATS_ABT);
 }
 
 int ArmSmmuDomain::attach_dev(Device& dev) {
@@ -115,10 +122,13 @@ int ArmSmmuDomain::attach_dev(Device& dev) {
     }
     if (err == 0) {
         master->domain = Ptr<ArmSmmuDomain>(this);
+        master->ats_enabled = translates() && master->ats_supported();
         master->install_ste();
         devices_lock_.lock("SMA5");
         masters_.push_back(master.get());
+        if (master->ats_enabled) ++ats_masters_;
         devices_lock_.unlock("SMA6");
+        if (master->ats_enabled) master->enable_ats();
     }
     init_mutex_.unlock("SMA7");
     return err;
@@ -127,6 +137,7 @@ int ArmSmmuDomain::attach_dev(Device& dev) {
 void ArmSmmuDomain::remove(const ArmSmmuMaster& master) {
     devices_lock_.lock("SMD1");
     masters_.erase(std::remove(masters_.begin(), masters_.end(), &master), masters_.end());
+    if (master.ats_enabled) --ats_masters_;
     devices_lock_.unlock("SMD2");
 }
 
@@ -267,6 +278,7 @@ void ArmSmmuDomain::tlb_inv_range(std::uint64_t iova, std::uint64_t size, std::u
     const unsigned tg_log2 = trailing_zeros(pgtable_->pgsize_bitmap());
     std::uint16_t asid = asid_;
     if (mistaken(Mistake::wrong_asid)) ++asid;
+    const std::uint64_t bytes = size;
     if (mistaken(Mistake::short_range)) size -= granule;
     CommandBatch batch;
     if (size >> tg_log2 >= device.params.all_from_pages) {
@@ -285,6 +297,8 @@ void ArmSmmuDomain::tlb_inv_range(std::uint64_t iova, std::uint64_t size, std::u
     } else {
         device.cmdq.issue(batch.commands, false);
     }
+    // Only now: an endpoint may have asked, and been answered, for as long as the TLBs knew.
+    atc_inv_domain(iova, bytes);
 }
 
 void ArmSmmuDomain::flush_iotlb_all() {
@@ -292,6 +306,7 @@ void ArmSmmuDomain::flush_iotlb_all() {
     Frame frame{kernel(), "arm_smmu_flush_iotlb_all"};
     const smmu::Opcode opcode = regime(*smmu_, smmu::Opcode::TLBI_NH_ASID, smmu::Opcode::TLBI_EL2_ASID);
     smmu_->cmdq.issue_cmd_with_sync(smmu::command::tlbi(opcode, 0, asid_));
+    atc_inv_domain(0, 0);
 }
 
 std::optional<PhysAddr> ArmSmmuDomain::iova_to_phys(Iova iova) {

@@ -28,6 +28,14 @@ public:
     std::vector<std::uint32_t> sids;  ///< as the fwspec lists them, duplicates included
     unsigned ssid_bits = 0;
     bool stall_enabled = false;
+    bool ats_enabled = false;  ///< its STEs allow ATS, and its domain's unmaps reach its ATC
+
+    /// The SMMU, the root complex and the function can all do it. Linux arm_smmu_ats_supported().
+    bool ats_supported() const;
+    /// Its streams lead to the domain: an ATC that starts empty. Linux arm_smmu_enable_ats().
+    void enable_ats();
+    /// The whole ATC, and waits. Linux arm_smmu_atc_inv_master().
+    int atc_inv_master();
 
     /// The STE of every stream, each once, for the domain that is set (none: unowned).
     void install_ste();
@@ -64,6 +72,9 @@ private:
     int finalise(const ArmSmmuMaster& master);
     void sync_cd(std::uint32_t ssid, bool leaf);
     void change_asid(bool invalidate_cd);
+    /// The ATCs of all masters that have theirs enabled, one SYNC; `size` 0: everything. Linux
+    /// arm_smmu_atc_inv_domain().
+    int atc_inv_domain(std::uint64_t iova, std::uint64_t size);
     bool mistaken(Mistake mistake) const { return smmu_->params.mistakes.has(mistake); }
     enum class Wait : std::uint8_t { yes, no, no_sync };
     void tlb_inv_range(std::uint64_t iova, std::uint64_t size, std::uint64_t granule, bool leaf, Wait wait = Wait::yes);
@@ -73,6 +84,7 @@ private:
     AsidAllocator& asids_;
     Ptr<ArmSmmuDevice> smmu_;
     std::vector<ArmSmmuMaster*> masters_;  ///< under devices_lock_
+    unsigned ats_masters_ = 0;             ///< of those with ATS enabled: none saves the look at the list
     std::unique_ptr<IoPgtable> pgtable_;
     std::unique_ptr<ArmSmmuCdTable> cd_table_;
     std::uint16_t asid_ = 0;
@@ -87,5 +99,9 @@ std::vector<iommu::smmuv3::CommandWords> tlb_range_commands(iommu::smmuv3::Opcod
                                                             std::uint64_t iova, std::uint64_t size,
                                                             std::uint64_t granule, unsigned tg_log2, bool leaf,
                                                             bool range_invalidation);
+
+/// The command that makes the ATC of a stream forget [iova, iova + size): the smallest aligned power of two of pages
+/// that covers it; `size` 0: everything.
+iommu::smmuv3::CommandWords atc_inv_command(std::uint32_t sid, std::uint64_t iova, std::uint64_t size);
 
 }  // namespace xlate::kernel

@@ -53,6 +53,7 @@ private:
     struct Parse;  ///< what a parse writes to
     int parse_master(Device& dev, firmware::NodeIndex master, std::optional<std::uint32_t> id, Parse& parse);
     int parse_iommus(Device& dev, firmware::NodeIndex master, Parse& parse);
+    void of_pci_check_device_ats(Device& dev, firmware::NodeIndex host);
     int parse_map(Device& dev, firmware::NodeIndex master, std::uint32_t id, Parse& parse);
     int of_iommu_xlate(Device& dev, std::optional<firmware::NodeIndex> np, const std::vector<std::uint32_t>& args,
                        Parse& parse);

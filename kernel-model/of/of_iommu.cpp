@@ -117,13 +117,22 @@ int OfCore::configure_6_11(Device& dev, std::optional<firmware::NodeIndex> maste
 int OfCore::parse_master(Device& dev, firmware::NodeIndex master, std::optional<std::uint32_t> id, Parse& parse) {
     if (auto* const pdev = dynamic_cast<PciDevice*>(&dev)) {
         pci_->pci_request_acs();
-        return pci_for_each_dma_alias(*pdev, [&](PciDevice&, std::uint16_t alias) {
+        const int err = pci_for_each_dma_alias(*pdev, [&](PciDevice&, std::uint16_t alias) {
             k_.spend(k_.costs.iommu_map_lookup);
             return parse_map(dev, master, alias, parse);
         });
+        if (variant_.has(Cap::fwspec_resolves_ops)) of_pci_check_device_ats(dev, master);
+        return err;
     }
     if (id) return parse_map(dev, master, *id, parse);
     return parse_iommus(dev, master, parse);
+}
+
+/// 6.11 and later, whatever the parse came to: the host bridge's node says whether its root complex handles ATS.
+void OfCore::of_pci_check_device_ats(Device& dev, firmware::NodeIndex host) {
+    if (!description_.node(host).has("ats-supported")) return;
+    const Ptr<IommuFwspec> fwspec = iommu_.dev_iommu_fwspec_get(dev, "OIC5");
+    if (fwspec) fwspec->flags.write(fwspec->flags.read("OIC5") | kFwspecPciRcAts, "OIC5");
 }
 
 int OfCore::parse_iommus(Device& dev, firmware::NodeIndex master, Parse& parse) {

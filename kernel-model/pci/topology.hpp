@@ -48,9 +48,11 @@ struct PciFunction {
     std::optional<std::uint32_t>
         acs_capability;  ///< bits of the ACS capability; none: root ports have all four, others have no ACS
     bool hotplug =
-        true;         ///< root and downstream ports: a pciehp service; bridges to PCI: a hotplug controller (shpchp)
-    bool aer = true;  ///< advanced error reporting capability
-    bool pme = true;  ///< root ports
+        true;          ///< root and downstream ports: a pciehp service; bridges to PCI: a hotplug controller (shpchp)
+    bool ats = false;  ///< address translation services capability
+    std::size_t origin = 0;               ///< which entry of the configuration made it; the kernel does not look
+    bool aer = true;                      ///< advanced error reporting capability
+    bool pme = true;                      ///< root ports
     std::vector<unsigned> alias_devfns;   ///< quirk: other functions of its bus whose id it also uses
     bool alias_translation_root = false;  ///< quirk: the alias walk ends here
     std::optional<bool> acs_quirk;        ///< quirk: isolated or not, whatever the capability says

@@ -66,6 +66,13 @@ TEST_CASE("run: two SMMUs, a shape each", "[cli][run]") { run_config("two_smmus"
 TEST_CASE("run: a tiny TLB walks for nearly every transfer", "[cli][run]") { run_config("tiny_tlb"); }
 TEST_CASE("run: a stray master is refused and the run goes on", "[cli][run]") { run_config("stray_dma"); }
 TEST_CASE("run: a defect of the series costs a device its stream ids", "[cli][run]") { run_config("series_defect"); }
+TEST_CASE("run: a function with an ATC does ATS, unmaps reach it, and its ledger still adds up", "[cli][run]") {
+    const Json result = run_config("ats", "--sanitize");
+    CHECK(result["masters"][1]["atc"]["hits"].get<int>() > 1800);
+    CHECK(result["iommus"][0]["ats_translated"] == 2000);
+    CHECK(result["sanitizer"]["ledger"]["differing"] == 0);
+    CHECK(result["masters"][0].count("atc") == 0);
+}
 TEST_CASE("run: a wrong requester id has no stream", "[cli][run]") { run_config("wrong_requester_id"); }
 
 TEST_CASE("run: the same config and seed give the same bytes, another seed does not", "[cli][run]") {

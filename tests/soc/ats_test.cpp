@@ -209,3 +209,36 @@ TEST_CASE("soc: an ATC_INV that nobody completes ends its SYNC with CERROR_ATC_I
     CHECK((soc.peek_register(PhysAddr{SmmuBench::kRegisters + reg::GERROR}, 4) & 1) == 1);
     CHECK(soc.stats().iommus.at(0).atc_timeouts == 1);
 }
+
+TEST_CASE("soc: an ATC that is switched off and on again has forgotten, and in between accesses go untranslated",
+          "[soc][ats]") {
+    const firmware::Description firmware = board();
+    soc::SocConfig with = config(300, 1);
+    with.masters.at(0).traffic.interval = ns(50);
+    soc::Soc soc{firmware, with};
+    kernel::Kernel kernel{soc.machine(), kernel::variants().front()};
+    soc.attach(kernel);
+    SmmuBench::install(soc, 1);
+    allow_ats(soc);
+    SmmuBench::enable(soc);
+    kernel::Machine& machine = soc.machine();
+    machine.control_ats("0000:00:07.0", true);  // nobody's
+    kernel.spawn("driver", 0, [&] {
+        machine.control_ats(kDevice, true);
+        kernel::DmaPlan plan;
+        plan.buffers.push_back({Iova{SmmuBench::kIova}, 4096});
+        machine.start_master(kDevice, plan);
+        machine.sleep(us(10));
+        machine.control_ats(kDevice, false);
+        machine.sleep(us(10));
+        machine.control_ats(kDevice, true);
+    });
+    REQUIRE(soc.run() == soc::Outcome::finished);
+    kernel.finish();
+    const soc::MasterStats master = soc.stats().masters.at(0);
+    CHECK(master.reads == 300);
+    CHECK(master.atc->enabled);
+    CHECK(master.atc->requests == 2);
+    CHECK(master.atc->translated > 200);
+    CHECK(master.atc->translated < 270);
+}

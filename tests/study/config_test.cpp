@@ -110,6 +110,26 @@ TEST_CASE("config: what fits its type but not the rest is refused", "[study][con
     CHECK_THROWS_AS(parse_config("[]", "x.yaml"), InputError);
 }
 
+TEST_CASE("config: an ATC is there when its entries are given, and ID registers can be chosen one by one",
+          "[study][config]") {
+    const Config config = read(
+        "soc: {pci: [{slot: '01.0', atc: {entries: 32}}, {slot: '02.0'},"
+        " {slot: '05.0', kind: root-port, below: [{slot: '00.0', atc: {entries: 8}}]},"
+        " {slot: '06.0', atc: {entries: 8, enabled: false}}],"
+        " iommu: {features: {like: mmu-600-like, pri: false, ril: true}}}");
+    CHECK(config.soc.pci.at(0).atc.shape.enabled);
+    CHECK(config.soc.pci.at(0).atc.shape.entries == 32);
+    CHECK_FALSE(config.soc.pci.at(1).atc.shape.enabled);
+    CHECK(config.soc.pci.at(2).below.at(0).atc.shape.enabled);
+    CHECK_FALSE(config.soc.pci.at(3).atc.shape.enabled);
+    const iommu::smmuv3::Features& features = config.soc.iommu.params.features;
+    CHECK(features.ats == 1);
+    CHECK(features.s2p == 1);
+    CHECK(features.pri == 0);
+    CHECK(features.ril == 1);
+    CHECK(read("").soc.iommu.params.features.ats == 0);
+}
+
 TEST_CASE("config: --set overrides and is named as origin", "[study][config]") {
     Config config = read("soc: {memory: {latency: 60 ns}}",
                          {parse_override("soc.memory.latency=80 ns"), parse_override("traffic=[{device: a}]"),

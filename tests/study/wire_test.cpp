@@ -102,6 +102,25 @@ TEST_CASE("wire: names that nobody has are refused with the nearest", "[study][w
           std::string::npos);
 }
 
+TEST_CASE("wire: an ATC belongs to a PCIe endpoint that is a master", "[study][wire]") {
+    const std::string atc = "atc: {entries: 8}";
+    CHECK(refusal("ats", "soc: {pci: [{slot: \"00:01.0\", driver: nvme, " + atc + "}]}").empty());
+    CHECK(refusal("ats", "soc: {pci: [{slot: \"00:01.0\", driver: none, " + atc + "}]}")
+              .find("soc.pci[0].atc: '0000:00:01.0' has no traffic") != std::string::npos);
+    CHECK(refusal("ats",
+                  "soc: {pci: [{slot: \"00:05.0\", kind: pcie-pci-bridge, below: [{slot: \"00.0\", " + atc + "}]}]}")
+              .find("only PCIe endpoints have one") != std::string::npos);
+    Config config = config_for("ats", "soc: {pci: [{slot: \"00:01.0\", driver: nvme, " + atc +
+                                          "}, {slot: \"00:02.0\", driver: nvme}]}\n"
+                                          "traffic: [{device: \"0000:00:02.0\"}, {device: \"0000:00:01.0\"}]");
+    const Wiring wiring = wire(config, describe("ats"));
+    CHECK_FALSE(wiring.soc.masters.at(0).atc);
+    REQUIRE(wiring.soc.masters.at(1).atc);
+    CHECK(wiring.soc.masters.at(1).atc->shape.entries == 8);
+    CHECK(wiring.boot.pci.at(0).functions.at(0).ats);
+    CHECK_FALSE(wiring.boot.pci.at(0).functions.at(1).ats);
+}
+
 TEST_CASE("wire: slots are read as lspci writes them", "[study][wire]") {
     CHECK(parse_pci_address("0001:80:1f.7").value().domain == 1);
     CHECK(parse_pci_address("0001:80:1f.7").value().bus == 0x80);
