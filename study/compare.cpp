@@ -194,6 +194,34 @@ std::string result_schema() {
     properties["expect"] = list({"expr", "ok", "value"});
     Json required = Json::array();
     for (const auto& [key, value] : properties.items()) required.push_back(key);
+    // Only in results of runs that had it.
+    const auto counts = [](const std::vector<std::string>& keys) {
+        Json made = {{"type", "object"}, {"required", keys}, {"properties", Json::object()}};
+        for (const std::string& key : keys) made["properties"][key] = {{"type", "integer"}, {"minimum", 0}};
+        return made;
+    };
+    Json& atc = properties["masters"]["items"]["properties"]["atc"];
+    atc = counts({"lookups", "hits", "requests", "translated", "refused", "denied", "invalidations"});
+    atc["properties"]["enabled"] = {{"type", "boolean"}};
+    const Json text_or_null = {{"type", Json::array({"string", "null"})}};
+    const Json place_or_null = {{"type", Json::array({"object", "null"})},
+                                {"required", {"task", "cpu", "step", "functions"}}};
+    Json finding = {{"type", "object"}, {"required", {"rule", "time_ns", "iommu", "what", "missing", "given"}}};
+    Json& of_finding = finding["properties"];
+    for (const char* key : {"rule", "iommu", "what"}) of_finding[key] = text;
+    for (const char* key : {"missing", "given", "cached_for", "used_by"}) of_finding[key] = text_or_null;
+    for (const char* key : {"written_by", "claimed_by"}) of_finding[key] = place_or_null;
+    of_finding["time_ns"] = {{"type", "number"}};
+    of_finding["written_ns"] = {{"type", Json::array({"number", "null"})}};
+    Json shadow = counts({"reads", "entries", "held_most", "held", "commands", "syncs", "stores", "claims"});
+    shadow["properties"]["name"] = text;
+    Json& sanitizer = properties["sanitizer"];
+    sanitizer = {{"type", "object"}, {"required", {"findings", "findings_total", "lazy_window", "iommus", "ledger"}}};
+    sanitizer["properties"] = {{"findings", {{"type", "array"}, {"items", std::move(finding)}}},
+                               {"findings_total", {{"type", "integer"}, {"minimum", 0}}},
+                               {"lazy_window", counts({"uses", "frees"})},
+                               {"iommus", {{"type", "array"}, {"items", std::move(shadow)}}},
+                               {"ledger", counts({"transactions", "differing", "open"})}};
     const Json schema = {{"$schema", "http://json-schema.org/draft-07/schema#"},
                          {"title", "xlate result"},
                          {"type", "object"},

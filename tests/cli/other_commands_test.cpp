@@ -35,6 +35,31 @@ TEST_CASE("schema: prints JSON", "[cli]") {
     }
 }
 
+TEST_CASE("schema: a result's names what only some runs have: the sanitizer and ATCs", "[cli]") {
+    const Scratch scratch;
+    const auto schema = nlohmann::json::parse(run_xlate(scratch, "schema result").out);
+    const std::string config = quoted(std::string(XLATE_SOURCE_DIR) + "/configs/mistakes/wrong_asid.yaml");
+    CHECK(run_xlate(scratch, "run " + config + " --quiet --out r").status == 0);
+    const auto result = nlohmann::json::parse(read_text(scratch.path("r/result.json")));
+    const auto known = [](const nlohmann::json& part, const nlohmann::json& description) {
+        for (const auto& [key, value] : part.items()) {
+            CAPTURE(key);
+            CHECK(description["properties"].contains(key));
+        }
+        for (const std::string key : description["required"]) {
+            CAPTURE(key);
+            CHECK(part.contains(key));
+        }
+    };
+    const nlohmann::json& sanitizer = schema["properties"]["sanitizer"];
+    known(result["sanitizer"], sanitizer);
+    known(result["sanitizer"]["findings"][0], sanitizer["properties"]["findings"]["items"]);
+    known(result["sanitizer"]["ledger"], sanitizer["properties"]["ledger"]);
+    known(result["sanitizer"]["iommus"][0], sanitizer["properties"]["iommus"]["items"]);
+    CHECK(schema["properties"]["masters"]["items"]["properties"]["atc"]["properties"].contains("hits"));
+    for (const std::string key : schema["required"]) CHECK(key != "sanitizer");
+}
+
 TEST_CASE("inspect: one JSON document, or text", "[cli]") {
     const Scratch scratch;
     const Said json = run_xlate(scratch, "inspect --json " + quoted(board("quickstart")));
