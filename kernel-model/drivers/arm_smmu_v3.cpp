@@ -166,6 +166,7 @@ ArmSmmuDriver::ArmSmmuDriver(IommuCore& core, BusType& platform, PageAllocator& 
       core_(core),
       pages_(pages),
       params_(params),
+      msi_(core.description),
       ops_(core, *this, std::move(pci_device_group)) {}
 
 bool ArmSmmuDriver::match(const Device& device) const {
@@ -195,7 +196,7 @@ int ArmSmmuDriver::probe_steps(Device& dev, ArmSmmuDevice& smmu) {
     if (const int err = smmu.hw_probe(node.dma_coherent); err != 0) return err;
     if (const int err = smmu.init_structures(); err != 0) return err;
     dev.driver_data = &smmu;
-    if (const int err = smmu.reset(node, bypass); err != 0) return err;
+    if (const int err = smmu.reset(node, bypass, msi_); err != 0) return err;
 
     // Masters may use it from here on.
     smmu.iommu = core_.k.heap.make<IommuDevice>("SMI2", fmt::format("smmu3.{:#018x}", smmu.base().value));

@@ -61,6 +61,7 @@ private:
     IommuCore& core_;
     PageAllocator& pages_;
     const ArmSmmuParams params_;
+    PlatformMsi msi_;
     ArmSmmuOps ops_;
     std::vector<Ptr<ArmSmmuDevice>> instances_;
 };

@@ -20,6 +20,7 @@ constexpr SimTime kPollTimeout = ms(1000);
 constexpr SimTime kPollInterval = us(1);
 /// Looks at an untimed machine's register before we believe that it never changes.
 constexpr std::uint64_t kMaxLooks = 1'000'000;
+constexpr std::uint64_t kMsiAddressMask = low_mask(52) & ~low_mask(2);
 constexpr std::uint64_t kWindowBytes = 0x20000;
 
 }  // namespace
@@ -111,7 +112,7 @@ int ArmSmmuDevice::disable() {
 }
 
 // The order of shared/spec/iommu-hardware.md 1.2; each CR0 bit is acknowledged before the next step.
-int ArmSmmuDevice::reset(const firmware::Node& node, bool bypass) {
+int ArmSmmuDevice::reset(const firmware::Node& node, bool bypass, PlatformMsi& msi) {
     Frame frame{kernel(), "arm_smmu_device_reset"};
     Console& console = kernel().console;
 
@@ -171,7 +172,7 @@ int ArmSmmuDevice::reset(const firmware::Node& node, bool bypass) {
     }
 
     // Step 7.
-    if (const int err = setup_irqs(node); err != 0) {
+    if (const int err = setup_irqs(node, msi); err != 0) {
         console.err(prefix, "failed to setup irqs");
         return err;
     }
@@ -185,7 +186,33 @@ int ArmSmmuDevice::reset(const firmware::Node& node, bool bypass) {
     return enable("SMMU interface");
 }
 
-int ArmSmmuDevice::setup_irqs(const firmware::Node& node) {
+// Linux arm_smmu_setup_msis(): the addresses are cleared first; without a controller the wires are used.
+bool ArmSmmuDevice::setup_msis(const firmware::Node& node, PlatformMsi& msi) {
+    write64(reg::GERROR_IRQ_CFG0, 0);
+    write64(reg::EVENTQ_IRQ_CFG0, 0);
+    if (has(smmu_feature::kPri)) write64(reg::PRIQ_IRQ_CFG0, 0);
+    if (!has(smmu_feature::kMsi)) return false;
+    const std::optional<MsiMessage> eventq = msi.alloc(node);
+    if (!eventq) {
+        kernel().console.info(prefix, "msi_domain absent - falling back to wired irqs");
+        return false;
+    }
+    setup_msi(*eventq, reg::EVENTQ_IRQ_CFG0, evtq_irq_, [this] { evtq_thread(); });
+    setup_msi(*msi.alloc(node), reg::GERROR_IRQ_CFG0, gerror_irq_, [this] { gerror_handler(); });
+    if (has(smmu_feature::kPri)) setup_msi(*msi.alloc(node), reg::PRIQ_IRQ_CFG0, priq_irq_, [this] { priq_thread(); });
+    return true;
+}
+
+void ArmSmmuDevice::setup_msi(const MsiMessage& message, std::uint32_t cfg0, IrqThread& thread,
+                              std::function<void()> handler) {
+    constexpr std::uint32_t kDeviceMemory = 1;  // nGnRE
+    write64(cfg0, message.doorbell.value & kMsiAddressMask);
+    write(cfg0 + 8, message.data);
+    write(cfg0 + 12, kDeviceMemory);
+    machine().connect_interrupt(message.controller, message.name(), thread.entry(std::move(handler)));
+}
+
+int ArmSmmuDevice::setup_irqs(const firmware::Node& node, PlatformMsi& msi) {
     if (const int err = write_reg_sync(0, reg::IRQ_CTRL, reg::IRQ_CTRLACK); err != 0) {
         kernel().console.err(prefix, "failed to disable irqs");
         return err;
@@ -209,11 +236,7 @@ int ArmSmmuDevice::setup_irqs(const firmware::Node& node) {
                 if (has(smmu_feature::kPri)) priq_thread();
             }));
         }
-    } else {
-        // No message-signalled interrupts: the addresses are cleared, the wires are used.
-        write64(reg::GERROR_IRQ_CFG0, 0);
-        write64(reg::EVENTQ_IRQ_CFG0, 0);
-        if (has(smmu_feature::kPri)) write64(reg::PRIQ_IRQ_CFG0, 0);
+    } else if (!setup_msis(node, msi)) {
         if (!eventq) kernel().console.warn(prefix, "no evtq irq - events will not be reported!");
         if (!gerror) kernel().console.warn(prefix, "no gerr irq - errors will not be reported!");
         if (has(smmu_feature::kPri) && !priq) kernel().console.warn(prefix, "no priq irq - PRI will be broken");

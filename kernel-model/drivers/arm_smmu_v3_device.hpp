@@ -1,6 +1,6 @@
 // One SMMUv3 as its driver sees it: what the hardware can do, its registers, queues and tables.
 // Source: shared/spec/iommu-hardware.md sections 1.1..1.3 (Linux drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c).
-// Not modelled: stage 2, SVA, PMCG, device interrupts by MSI (SYNC completion by MSI is), secure state, errata.
+// Not modelled: stage 2, SVA, PMCG, secure state, errata.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,7 @@
 #include "kernel-model/drivers/arm_smmu_v3_stream_table.hpp"
 #include "kernel-model/drivers/irq_thread.hpp"
 #include "kernel-model/drivers/mistakes.hpp"
+#include "kernel-model/drivers/platform_msi.hpp"
 #include "kernel-model/iommu-core/objects.hpp"
 
 namespace xlate::kernel {
@@ -83,7 +84,8 @@ public:
     int init_structures();
     /// Brings the hardware up, from whatever state it is in. 0 or -ETIMEDOUT (a bit is not acknowledged).
     /// `bypass`: firmware was no help; translation stays off if unowned streams may pass.
-    int reset(const firmware::Node& node, bool bypass);
+    /// `msi`: of the kernel's messages; its interrupts come by them if SMMU and firmware can.
+    int reset(const firmware::Node& node, bool bypass, PlatformMsi& msi);
     /// CR0 = 0.
     int disable();
 
@@ -113,7 +115,9 @@ private:
     int update_gbpa(std::uint32_t set, std::uint32_t clear);
     int init_in_queue(InQueue& queue, unsigned max_log2, std::uint32_t entry_bytes, const char* name);
     static std::uint64_t in_queue_register(const InQueue& queue);
-    int setup_irqs(const firmware::Node& node);
+    int setup_irqs(const firmware::Node& node, PlatformMsi& msi);
+    bool setup_msis(const firmware::Node& node, PlatformMsi& msi);
+    void setup_msi(const MsiMessage& message, std::uint32_t cfg0, IrqThread& thread, std::function<void()> handler);
     void print_event(const iommu::smmuv3::EventWords& words);
     bool print_allowed();
 

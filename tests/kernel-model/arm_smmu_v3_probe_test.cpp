@@ -105,6 +105,52 @@ TEST_CASE("arm-smmu-v3: PRI and ATS add their steps; a hypervisor-capable SMMU i
     CHECK(at(r::CR0, 0x1E) < at(r::IRQ_CTRL, 0x7));
 }
 
+TEST_CASE("arm-smmu-v3: with msi-parent and IDR0.MSI the three interrupts are messages of that controller, else wires",
+          "[kernel-model][smmuv3]") {
+    static const std::uint8_t kPhandle[4] = {0, 0, 0, 9};
+    static const std::uint8_t kBase[4] = {0, 0, 0, 96};
+    static const std::vector<firmware::Property> kParent{{"msi-parent", {kPhandle, 4}, 0}};
+    static const std::vector<firmware::Property> kFrame{{"arm,msi-base-spi", {kBase, 4}, 0}};
+    struct Row {
+        bool msi, parent;
+        const char* controller;
+    };
+    for (const Row& row :
+         {Row{true, true, "arm,gic-v3-its"}, Row{true, true, "arm,gic-v2m-frame"}, Row{true, true, "acme,intc"},
+          Row{true, false, "arm,gic-v3-its"}, Row{false, true, "arm,gic-v3-its"}}) {
+        CAPTURE(row.msi, row.parent, row.controller);
+        firmware::Description board = smmu_board(0);
+        firmware::Node controller;
+        controller.path = "/msi";
+        controller.parent = firmware::NodeIndex{0};
+        controller.phandle = 9;
+        controller.compatible = {row.controller};
+        controller.regs.push_back({0x8080000, 0x20000, 0x8080000, ""});
+        controller.properties = kFrame;
+        board.nodes.push_back(controller);
+        if (row.parent) board.nodes[1].properties = kParent;
+        SmmuIds ids;
+        ids.idr0 |= 1u << 16;  // PRI
+        if (row.msi) ids.idr0 |= 1u << 13;
+        ids.idr1 |= 10u << 11;
+        SmmuWorld world{board, ids};
+        REQUIRE(world.probe_smmu() == 0);
+        const bool v2m = std::string(row.controller) == "arm,gic-v2m-frame";
+        const bool messages = row.msi && row.parent && std::string(row.controller) != "acme,intc";
+        const std::uint64_t doorbell = !messages ? 0 : v2m ? 0x8080040 : 0x8090040;
+        const std::uint64_t first = !messages ? 0 : v2m ? 96 : 0;
+        CHECK(world.machine.reg(r::EVENTQ_IRQ_CFG0) == doorbell);
+        CHECK(world.machine.reg(r::GERROR_IRQ_CFG0) == doorbell);
+        CHECK(world.machine.reg(r::PRIQ_IRQ_CFG0) == doorbell);
+        CHECK(world.machine.reg(r::EVENTQ_IRQ_CFG1) == first);
+        CHECK(world.machine.reg(r::GERROR_IRQ_CFG1) == (messages ? first + 1 : 0));
+        CHECK(world.machine.reg(r::PRIQ_IRQ_CFG1) == (messages ? first + 2 : 0));
+        CHECK(world.machine.reg(r::EVENTQ_IRQ_CFG2) == (messages ? 1 : 0));
+        CHECK(world.said("msi_domain absent - falling back to wired irqs") == (row.msi && !messages));
+        CHECK(world.machine.reg(r::IRQ_CTRL) == 0x7);
+    }
+}
+
 TEST_CASE("arm-smmu-v3: an SMMU that was left on is made to abort before it is reset", "[kernel-model][smmuv3]") {
     SmmuWorld world;
     world.machine.set_reg(r::CR0, 1);
