@@ -205,7 +205,7 @@ NamedSupport command_support(Opcode opcode) {
     switch (opcode) {
         case Opcode::PREFETCH_CONFIG:
         case Opcode::PREFETCH_ADDR:
-            return {S::stored, "accepted; nothing is prefetched"};
+            return {S::stored, "accepted; nothing is prefetched: a hint, which hardware may leave"};
         case Opcode::SYNC:
             return {S::functional, "SEV makes no event"};
         default:
