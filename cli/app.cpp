@@ -50,7 +50,10 @@ void add_inspect(CLI::App& app, Parsed& p) {
 
 void add_explore(CLI::App& app, Parsed& p) {
     CLI::App* explore = app.add_subcommand("explore", "Search the schedules of a probe sequence for bugs");
-    explore->add_option("CONFIG", p.explore.config, "CONFIG.yaml with a scenario")->required();
+    auto* config = explore->add_option("CONFIG", p.explore.config, "CONFIG.yaml with a scenario");
+    auto* list =
+        explore->add_flag("--list", p.explore.list, "which config shows which known race, and where it is gone");
+    list->excludes(config);
     explore->add_option("--set", p.explore.sets, "PATH=VALUE: set one value of the config")->allow_extra_args(false);
     auto* variant = explore->add_option("--variant", p.explore.variant, "version of the kernel model");
     explore->add_flag("--matrix", p.explore.matrix, "all variants")->excludes(variant);

@@ -57,6 +57,7 @@ ExitStatus compare_command(const CompareArguments& arguments);
 
 struct ExploreArguments {
     std::string config;
+    bool list = false;  ///< print the race index instead
     std::vector<std::string> sets;
     std::string variant;
     bool matrix = false;

@@ -8,6 +8,7 @@
 
 #include "cli/commands.hpp"
 #include "explore/explore.hpp"
+#include "explore/race_index.hpp"
 #include "study/explore_config.hpp"
 #include "study/explore_report.hpp"
 #include "study/files.hpp"
@@ -54,6 +55,14 @@ std::string dump(const nlohmann::ordered_json& json) {
 }  // namespace
 
 ExitStatus explore_command(const ExploreArguments& arguments) {
+    if (arguments.list) {
+        print(explore::race_index_text());
+        return ExitStatus::ok;
+    }
+    if (arguments.config.empty()) {
+        throw InputError(
+            Diagnostic{{"explore", {}, {}, {}}, "", "CONFIG is missing", "a config, or --list for what there is", ""});
+    }
     std::vector<study::Override> sets;
     for (const std::string& set : arguments.sets) sets.push_back(study::parse_override(set));
     study::ExploreConfig config = study::load_explore_config(arguments.config, sets);

@@ -10,6 +10,16 @@ namespace xlate::explore {
 using kernel::Device;
 using kernel::Ptr;
 
+namespace {
+
+std::string list_text(const std::vector<std::uint32_t>& list) {
+    std::string all;
+    for (const std::uint32_t id : list) all += (all.empty() ? "" : ", ") + std::to_string(id);
+    return "[" + all + "]";
+}
+
+}  // namespace
+
 ScenarioProgram::ScenarioProgram(Scenario scenario, kernel::Variant variant)
     : scenario_(std::move(scenario)), variant_(std::move(variant)) {
     description_.source = scenario_.name;
@@ -295,18 +305,34 @@ void ScenarioWorld::check_client(const Client& client) {
     std::vector<std::uint32_t> doubled = wanted;
     doubled.insert(doubled.end(), wanted.begin(), wanted.end());
     if (ids != wanted && !(client.spec->ids_twice && ids == doubled)) {
-        const auto text = [](const std::vector<std::uint32_t>& list) {
-            std::string all;
-            for (const std::uint32_t id : list) all += (all.empty() ? "" : ", ") + std::to_string(id);
-            return "[" + all + "]";
-        };
         const bool twice = ids.size() > wanted.size();
-        k_.reports.semantic("firmware gives the ids " + text(wanted) + ", the device has " + text(ids) +
+        k_.reports.semantic("firmware gives the ids " + list_text(wanted) + ", the device has " + list_text(ids) +
                                 (twice                        ? " (duplicated)"
                                  : ids.size() < wanted.size() ? " (lost)"
                                                               : " (wrong)"),
                             dev.name);
     }
+}
+
+/// R4: the ids that an IOMMU was given when it probed the device, against those that the device has now.
+void ScenarioWorld::check_streams(const Client& client, const kernel::ModelMaster& master) {
+    const Device& dev = *client.dev.get();
+    const kernel::IommuFwspec* fwspec = dev.iommu.peek().get()->fwspec.peek().get();
+    if (fwspec == nullptr || fwspec->freed() || master.instances.empty()) return;
+    const kernel::ModelIommu* instance = master.instances.front().get();
+    if (instance->freed() || !kernel::find_model_driver(instance->ops.peek()->name)->owns_streams) return;
+    std::vector<std::uint32_t> given;
+    for (const auto& stream : instance->streams) {
+        if (stream.owner == &dev) given.push_back(stream.id);
+    }
+    const std::vector<std::uint32_t> ids = fwspec->peek_ids();
+    const bool all = std::all_of(ids.begin(), ids.end(), [&](std::uint32_t id) {
+        return std::find(given.begin(), given.end(), id) != given.end();
+    });
+    if (all) return;
+    k_.reports.semantic(
+        "its IOMMU was given the ids " + list_text(given) + " of " + list_text(ids) + ": what the others do, faults",
+        dev.name);
 }
 
 /// The state of a probed device's group, and whether the driver knows every IOMMU that the firmware names.
@@ -321,6 +347,7 @@ void ScenarioWorld::check_attached(const Client& client, const kernel::IommuGrou
     }
     const auto* master = dynamic_cast<const kernel::ModelMaster*>(container.priv.peek().get());
     if (master == nullptr || master->freed() || client.spec->iommus.empty()) return;
+    check_streams(client, *master);
     const IommuSpec* first = nullptr;
     std::vector<std::string> named;
     for (const EntrySpec& entry : client.spec->iommus) {

@@ -72,6 +72,7 @@ private:
     void check_client(const Client& client);
     void check_untranslated(const Client& client, const kernel::IommuFwspec* fwspec);
     void check_attached(const Client& client, const kernel::IommuGroup& group, const kernel::DevIommu& container);
+    void check_streams(const Client& client, const kernel::ModelMaster& master);
     bool all_iommus_bound(const DeviceSpec& spec) const;
     std::vector<std::uint32_t> ids_by_firmware(const DeviceSpec& spec) const;
 

@@ -1,0 +1,34 @@
+// Which scenario shows which race R* and defect D-* of shared/spec/kernel-probe.md (3.1, 4.4): the schedules that show
+// it, and the variants in which no schedule does. configs/explore/README.md is printed from this; a test holds both to
+// it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xlate::explore {
+
+/// A variant in which the sign of the row is in no trace.
+struct RaceGone {
+    std::string_view scenario;
+    std::string_view variant;
+    std::uint64_t traces = 0;  ///< of the closed search; 0: not pinned
+};
+
+struct RaceRow {
+    std::string_view id;                   ///< "R5"
+    std::string_view what;                 ///< what goes wrong
+    std::string_view scenario;             ///< configs/explore/SCENARIO.yaml
+    std::string_view sign;                 ///< part of what is reported; empty: nothing may be reported, see `what`
+    std::vector<std::string_view> tokens;  ///< each replays to the sign
+    std::vector<RaceGone> gone;
+};
+
+/// In the specification's order.
+const std::vector<RaceRow>& race_index();
+/// As a table of Markdown, one row an id.
+std::string race_index_text();
+
+}  // namespace xlate::explore
