@@ -37,6 +37,10 @@ public:
     void bind(Owner* owner) {
         bind(owner, [](void* self, AgendaEntry&) { (static_cast<Owner*>(self)->*Method)(); });
     }
+    /// `fetch(owner, steps)` tells the host what will be read when the entry fires, `steps` entries from now: 2,
+    /// then 1. For owners with much state of their own, of which there may be many.
+    using Fetch = void (*)(void* owner, unsigned steps);
+    void fetch_by(Fetch fetch) { fetch_ = fetch; }
     bool scheduled() const { return scheduled_; }
     SimTime time() const { return {time_}; }
 
@@ -47,6 +51,7 @@ private:
     AgendaEntry* next_ = nullptr;
     void* owner_ = nullptr;
     Fire fire_ = nullptr;
+    Fetch fetch_ = nullptr;
     bool scheduled_ = false;
 };
 
@@ -87,18 +92,29 @@ public:
     void request_stop() { stop_requested_.store(true, std::memory_order_relaxed); }
 
 private:
-    static constexpr unsigned kSlotShift = 18;   ///< a slot is 2^18 fs, about a quarter of a nanosecond
-    static constexpr std::size_t kSlots = 4096;  ///< the wheel holds about a microsecond
+    static constexpr unsigned kSlotShift = 18;         ///< a slot is 2^18 fs, about a quarter of a nanosecond
+    static constexpr std::size_t kSlots = 4096;        ///< the wheel holds about a microsecond
+    static constexpr std::uint64_t kMany = 128;        ///< pending entries whose owners no host cache is likely to hold
+    static constexpr std::size_t kLookAheadWords = 4;  ///< how far look_ahead() looks: 64 slots each
     static constexpr unsigned kRankBits = 20;
     static constexpr unsigned kSequenceBits = 42;
 
     static bool before(const AgendaEntry& a, const AgendaEntry& b) {
         return a.time_ != b.time_ ? a.time_ < b.time_ : a.key_ < b.key_;
     }
+    /// Of the overflow: its time is here, so that the heap need not look at entries which no host cache holds.
+    struct Far {
+        std::uint64_t time;
+        AgendaEntry* entry;
+    };
     /// For the standard heap and sort: the earliest entry comes out first, or stands at the back.
     struct Later {
         bool operator()(const AgendaEntry* a, const AgendaEntry* b) const { return before(*b, *a); }
+        bool operator()(const Far& a, const Far& b) const {
+            return a.time != b.time ? b.time < a.time : b.entry->key_ < a.entry->key_;
+        }
     };
+    void look_ahead() const;
     void insert(AgendaEntry& entry);
     void insert_current(AgendaEntry& entry);
     void fill_current();
@@ -115,9 +131,9 @@ private:
 
     std::array<AgendaEntry*, kSlots> slots_{};
     std::array<std::uint64_t, kSlots / 64> occupied_{};
-    std::uint64_t base_slot_ = 0;         ///< number of the slot whose entries are in current_
-    std::vector<AgendaEntry*> current_;   ///< latest first: the next to fire is at the back
-    std::vector<AgendaEntry*> overflow_;  ///< heap, earliest at the front: beyond the wheel
+    std::uint64_t base_slot_ = 0;        ///< number of the slot whose entries are in current_
+    std::vector<AgendaEntry*> current_;  ///< latest first: the next to fire is at the back
+    std::vector<Far> overflow_;          ///< heap, earliest at the front: beyond the wheel
 
     std::uint64_t max_time_ = kTimeNever.fs;
     std::uint64_t max_entries_ = ~std::uint64_t{0};

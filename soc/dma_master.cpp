@@ -19,6 +19,15 @@ DmaMaster::DmaMaster(const sc_core::sc_module_name& module_name, const std::stri
     stats_.device = config.device;
     context_.agenda.add_component(*this);
     issue_.bind<&DmaMaster::issue>(this);
+    issue_.fetch_by([](void* self, unsigned steps) { static_cast<const DmaMaster*>(self)->fetch(steps); });
+}
+
+void DmaMaster::fetch(unsigned steps) const {
+    if (steps == 2) {
+        fetch_lines(&context_, this + 1);
+    } else if (way_ != nullptr) {
+        way_->fetch();
+    }
 }
 
 void DmaMaster::start(std::vector<DmaRegion> regions) {

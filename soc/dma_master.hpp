@@ -76,6 +76,7 @@ private:
     void on_accepted(unsigned) override;
     void on_response(unsigned, Transaction& transaction) override;
 
+    void fetch(unsigned steps) const;
     void issue();
     void issue_job(Job& job);
     void issue_pattern();

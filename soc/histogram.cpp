@@ -26,10 +26,23 @@ std::uint64_t low_of(std::size_t bucket) {
 
 }  // namespace
 
+/// Makes room up to it, if there is none.
+std::uint32_t& Histogram::place_of(std::size_t bucket) {
+    if (bucket - first_ < counts_.size()) return counts_[bucket - first_];  // below first_: a large number
+    const std::size_t octave = bucket / kSteps * kSteps;
+    if (counts_.empty()) first_ = octave;
+    if (bucket < first_) {
+        counts_.insert(counts_.begin(), first_ - octave, 0);
+        first_ = octave;
+    } else {
+        counts_.resize(octave + kSteps - first_);
+    }
+    return counts_[bucket - first_];
+}
+
 void Histogram::add(SimTime value) {
     const std::size_t bucket = bucket_of(value.fs / kFsPerPs);
-    if (bucket >= counts_.size()) counts_.resize(bucket + 1);
-    if (++counts_[bucket] == 0) ++overflows_[bucket];
+    if (++place_of(bucket) == 0) ++overflows_[bucket];
     ++count_;
     XLATE_CHECK(sum_fs_ + value.fs >= sum_fs_, "the sum of a histogram overflows");
     sum_fs_ += value.fs;
@@ -38,11 +51,12 @@ void Histogram::add(SimTime value) {
 }
 
 void Histogram::merge(const Histogram& other) {
-    if (other.counts_.size() > counts_.size()) counts_.resize(other.counts_.size());
     for (std::size_t i = 0; i < other.counts_.size(); ++i) {
-        const std::uint32_t before = counts_[i];
-        counts_[i] += other.counts_[i];
-        if (counts_[i] < before) ++overflows_[i];
+        if (other.counts_[i] == 0) continue;
+        std::uint32_t& place = place_of(other.first_ + i);
+        const std::uint32_t before = place;
+        place += other.counts_[i];
+        if (place < before) ++overflows_[other.first_ + i];
     }
     for (const auto& [bucket, times] : other.overflows_) overflows_[bucket] += times;
     count_ += other.count_;
@@ -52,9 +66,10 @@ void Histogram::merge(const Histogram& other) {
 }
 
 std::uint64_t Histogram::count_of(std::size_t bucket) const {
-    if (overflows_.empty()) return counts_[bucket];
+    const std::uint64_t count = counts_[bucket - first_];
+    if (overflows_.empty()) return count;
     const auto more = overflows_.find(bucket);
-    return counts_[bucket] + (more == overflows_.end() ? 0 : more->second << 32);
+    return count + (more == overflows_.end() ? 0 : more->second << 32);
 }
 
 SimTime Histogram::quantile(std::uint64_t numerator, std::uint64_t denominator) const {
@@ -64,7 +79,7 @@ SimTime Histogram::quantile(std::uint64_t numerator, std::uint64_t denominator) 
     const std::uint64_t rest = (count_ % denominator * numerator + denominator - 1) / denominator;
     const std::uint64_t rank = std::max<std::uint64_t>(1, whole + rest);
     std::uint64_t seen = 0;
-    for (std::size_t i = 0; i < counts_.size(); ++i) {
+    for (std::size_t i = first_; i < first_ + counts_.size(); ++i) {
         seen += count_of(i);
         if (seen < rank) continue;
         // Buckets of one picosecond are exact; what rounds up to the next one would show as 0.001 ns where all was 0.
@@ -76,7 +91,7 @@ SimTime Histogram::quantile(std::uint64_t numerator, std::uint64_t denominator) 
 
 std::vector<Histogram::Bucket> Histogram::buckets() const {
     std::vector<Bucket> result;
-    for (std::size_t i = 0; i < counts_.size(); ++i) {
+    for (std::size_t i = first_; i < first_ + counts_.size(); ++i) {
         const std::uint64_t count = count_of(i);
         if (count == 0) continue;
         result.push_back({SimTime{low_of(i) * kFsPerPs}, SimTime{low_of(i + 1) * kFsPerPs - 1}, count});

@@ -38,13 +38,16 @@ public:
 
 private:
     std::uint64_t count_of(std::size_t bucket) const;
+    std::uint32_t& place_of(std::size_t bucket);
 
-    std::vector<std::uint32_t> counts_;               ///< modulo 2^32: half the memory that a busy run touches
-    std::map<std::size_t, std::uint64_t> overflows_;  ///< how often a bucket passed 2^32
+    // In the order in which add() uses them: of a thousand histograms, no host cache holds more than that.
+    std::size_t first_ = 0;              ///< bucket of counts_[0]: whole octaves, from the first one in use
+    std::vector<std::uint32_t> counts_;  ///< modulo 2^32: half the memory that a busy run touches
     std::uint64_t count_ = 0;
     std::uint64_t sum_fs_ = 0;
     SimTime min_ = kTimeNever;
     SimTime max_;
+    std::map<std::size_t, std::uint64_t> overflows_;  ///< how often a bucket passed 2^32
 };
 
 }  // namespace xlate::soc

@@ -75,6 +75,7 @@ public:
     /// A TLB hit, and nothing in question: the whole way to memory and back.
     bool plan(PlannedAccess& access) override;
     bool leads_to_memory(std::uint64_t, std::uint64_t) const override { return false; }
+    void fetch() const override { fetch_lines(&number_, this + 1); }
 
     TargetPort port;
 

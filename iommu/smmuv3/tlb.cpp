@@ -22,11 +22,13 @@ Tlb::Tlb(const TlbParams& params, std::uint64_t seed, std::string_view name)
     entries_.resize(n);
 }
 
-std::uint32_t Tlb::find(std::uint64_t tag, std::uint64_t va) const {
+std::uint32_t Tlb::search(std::uint64_t tag, std::uint64_t va) const {
     // Fully associative: one pass whatever the sizes are.
     if (ways_.ways() == ways_.entries()) {
         for (std::uint32_t i = 0; i < ways_.ways(); ++i) {
-            if (matches_[i].matches(tag, va)) return i;
+            if (!matches_[i].matches(tag, va)) continue;
+            memo_ = {tag, va >> kMemoBits, i};
+            return i;
         }
         return kNone;
     }
@@ -34,7 +36,9 @@ std::uint32_t Tlb::find(std::uint64_t tag, std::uint64_t va) const {
         const unsigned log2_bytes = lowest_bit(left);
         const std::uint32_t first = set_of(va, log2_bytes);
         for (std::uint32_t i = first; i < first + ways_.ways(); ++i) {
-            if (matches_[i].matches(tag, va) && entries_[i].log2_bytes == log2_bytes) return i;
+            if (!matches_[i].matches(tag, va) || entries_[i].log2_bytes != log2_bytes) continue;
+            memo_ = {tag, va >> kMemoBits, i};
+            return i;
         }
     }
     return kNone;
@@ -45,7 +49,7 @@ const CachedTranslation* Tlb::lookup(std::uint64_t tag, std::uint64_t va) {
     const std::uint32_t index = find(tag, va);
     if (index == kNone) return nullptr;
     ++counters_.hits;
-    ways_.used(index);
+    use(index);
     return &entries_[index];
 }
 
@@ -56,6 +60,7 @@ const CachedTranslation* Tlb::peek(std::uint64_t tag, std::uint64_t va) const {
 
 void Tlb::drop(std::uint32_t index) {
     matches_[index] = {};
+    memo_ = {};
     if (entries_[index].leaf_log2_bytes > entries_[index].log2_bytes) --fragments_;
     const unsigned size = entries_[index].log2_bytes;
     if (--sizes_[size] == 0) sizes_present_ &= ~(std::uint64_t{1} << size);
@@ -68,20 +73,22 @@ void Tlb::fill(const CachedTranslation& translation) {
     const std::uint64_t tag_mask =
         tagging_ == TlbTagging::address_space && translation.global ? ~space_tag::ASID.mask() : ~std::uint64_t{0};
     const std::uint32_t first = set_of(translation.va, translation.log2_bytes);
+    // Tag and base first: they lie together, and hardly another entry has both.
     std::uint32_t place = kNone;
     for (std::uint32_t i = first; i < first + ways_.ways(); ++i) {
-        if (!matches_[i].used()) {
-            if (place == kNone) place = i;
-        } else if (matches_[i].tag == tag && entries_[i].va == translation.va &&
-                   entries_[i].log2_bytes == translation.log2_bytes) {
+        const Match& match = matches_[i];
+        if (match.base == translation.va && match.tag == tag && match.used() &&
+            entries_[i].log2_bytes == translation.log2_bytes) {
             place = i;
             break;
         }
+        if (place == kNone && !match.used()) place = i;
     }
     if (place == kNone) place = ways_.victim(first);
     if (matches_[place].used()) drop(place);
     ++counters_.fills;
-    ways_.used(place);
+    memo_ = {};
+    use(place);
     matches_[place] = {translation.va, translation.address_mask(), tag, tag_mask};
     entries_[place] = translation;
     if (translation.leaf_log2_bytes > translation.log2_bytes) ++fragments_;
@@ -151,6 +158,7 @@ unsigned Tlb::invalidate(const Invalidation& invalidation) {
 
 void Tlb::clear() {
     matches_.assign(matches_.size(), Match{});
+    memo_ = {};
     sizes_.fill(0);
     sizes_present_ = 0;
     fragments_ = 0;

@@ -37,7 +37,7 @@ public:
     void note_hit(const CachedTranslation& entry) {
         ++counters_.lookups;
         ++counters_.hits;
-        ways_.used(static_cast<std::uint32_t>(&entry - entries_.data()));
+        use(static_cast<std::uint32_t>(&entry - entries_.data()));
     }
     void note_miss() { ++counters_.lookups; }
     /// Keeps `translation`; an entry for the same address, size and tag is overwritten.
@@ -70,7 +70,26 @@ private:
         bool used() const { return tag != ~std::uint64_t{0}; }
     };
     static constexpr std::uint32_t kNone = ~std::uint32_t{0};
-    std::uint32_t find(std::uint64_t tag, std::uint64_t va) const;
+    static constexpr unsigned kMemoBits = 12;  ///< no entry is smaller
+    /// Where the last look-up ended, for as long as no entry comes or goes: who streams through a page asks for it
+    /// again and again, and finds it without touching the arrays.
+    struct Memo {
+        std::uint64_t tag = 0;
+        std::uint64_t page = ~std::uint64_t{0};  ///< no page: nothing is known
+        std::uint32_t index = 0;
+    };
+
+    std::uint32_t find(std::uint64_t tag, std::uint64_t va) const {
+        if (memo_.page == va >> kMemoBits && memo_.tag == tag) return memo_.index;
+        return search(tag, va);
+    }
+    std::uint32_t search(std::uint64_t tag, std::uint64_t va) const;
+    /// The entry used last is already the youngest.
+    void use(std::uint32_t index) {
+        if (index == youngest_) return;
+        youngest_ = index;
+        ways_.used(index);
+    }
     void drop(std::uint32_t index);
     bool few_probes(const Invalidation& invalidation) const;
     /// The top byte has no part in the index: it may be ignored.
@@ -80,13 +99,15 @@ private:
 
     bool enabled_;
     TlbTagging tagging_;
-    CacheWays ways_;
+    std::uint32_t youngest_ = kNone;
+    mutable Memo memo_;
     CacheCounters counters_;
-    std::array<std::uint32_t, 65> sizes_{};  ///< valid entries of each log2 size
-    std::uint64_t sizes_present_ = 0;        ///< bit n: sizes_[n] > 0
-    std::uint32_t fragments_ = 0;            ///< entries smaller than the leaf that they come from
+    CacheWays ways_;
+    std::uint64_t sizes_present_ = 0;  ///< bit n: sizes_[n] > 0
     std::vector<Match> matches_;
     std::vector<CachedTranslation> entries_;
+    std::uint32_t fragments_ = 0;            ///< entries smaller than the leaf that they come from
+    std::array<std::uint32_t, 65> sizes_{};  ///< valid entries of each log2 size
 };
 
 }  // namespace xlate::iommu::smmuv3

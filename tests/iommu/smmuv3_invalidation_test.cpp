@@ -151,6 +151,30 @@ TEST_CASE("smmuv3 TLB: entries of all sizes, tags and ways", "[iommu][smmuv3]") 
     CHECK(tlb.peek(tag, 0x1000) == nullptr);
 }
 
+TEST_CASE("smmuv3 TLB: a page that was just found is looked for anew once an entry comes or goes", "[iommu][smmuv3]") {
+    Tlb tlb({{true, 4, 0, Replacement::lru}, TlbTagging::address_space}, 1, "test");
+    const std::uint64_t tag = space_tag::make(Regime::ns_el1, 7, 0x12, false);
+    tlb.fill(entry(Regime::ns_el1, 7, 0x12, 0x1000));
+    tlb.fill(entry(Regime::ns_el1, 7, 0x12, 0x2000));
+    REQUIRE(tlb.lookup(tag, 0x2000) != nullptr);
+    REQUIRE(tlb.lookup(tag, 0x2FC0) != nullptr);
+    CHECK(tlb.counters().hits == 2);
+    // The page goes.
+    CHECK(tlb.invalidate(decoded(command::tlbi_address(Opcode::TLBI_NH_VA, 7, 0x12, 0x2000, true))) == 1);
+    CHECK(tlb.lookup(tag, 0x2000) == nullptr);
+    // It comes again, with another output.
+    CachedTranslation moved = entry(Regime::ns_el1, 7, 0x12, 0x2000);
+    moved.pa = 0x9000;
+    tlb.fill(moved);
+    REQUIRE(tlb.lookup(tag, 0x2000) != nullptr);
+    moved.pa = 0xA000;
+    tlb.fill(moved);
+    REQUIRE(tlb.lookup(tag, 0x2000) != nullptr);
+    CHECK(tlb.lookup(tag, 0x2000)->pa == 0xA000);
+    tlb.clear();
+    CHECK(tlb.lookup(tag, 0x2000) == nullptr);
+}
+
 TEST_CASE("smmuv3 TLB: replacement policies choose their victims", "[iommu][smmuv3]") {
     const auto survivors = [](Replacement policy, bool touch_first) {
         Tlb tlb({{true, 4, 0, policy}, TlbTagging::address_space}, 1, "test");
