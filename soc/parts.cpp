@@ -180,6 +180,14 @@ void Soc::Parts::build() {
 /// `initiators`: the crossbar's, in its order.
 void Soc::Parts::plan_ahead(const std::vector<InitiatorPort*>& initiators) {
     crossbar->plan_ahead(*memory, 0);
+    const auto other = std::find_if(config.masters.begin(), config.masters.end(), [&](const MasterConfig& master) {
+        return master.traffic.priority != config.masters.front().traffic.priority;
+    });
+    if (other != config.masters.end()) {
+        warnings.push_back("fidelity: fast gives the crossbar to whoever reserves it first: the priorities of " +
+                           config.masters.front().device + " and " + other->device +
+                           " do not act there; use fidelity: exact if they matter");
+    }
     const auto way_of = [&](const InitiatorPort& port) {
         const auto at = std::find(initiators.begin(), initiators.end(), &port);
         return at == initiators.end() ? nullptr : &crossbar->way_of(static_cast<std::size_t>(at - initiators.begin()));

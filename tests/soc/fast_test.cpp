@@ -173,3 +173,25 @@ TEST_CASE("fast: the same run twice is the same", "[soc][fast][determinism]") {
     CHECK(first.find("cow reads 500") != std::string::npos);
     CHECK(in(Fidelity::fast, load) == first);
 }
+
+TEST_CASE("fast: who gives masters different priorities is told that the crossbar does not know them", "[soc][fast]") {
+    const auto [fidelity, second, warns] = GENERATE(table<Fidelity, std::uint8_t, bool>({
+        {Fidelity::fast, 3, true},
+        {Fidelity::fast, 0, false},
+        {Fidelity::exact, 3, false},
+    }));
+    const std::string said = tests::in_child([fidelity = fidelity, second = second] {
+        const std::vector<std::string> names{"ant", "bee"};
+        const firmware::Description board = SmmuBench::board(names);
+        soc::SocConfig config;
+        config.fidelity = fidelity;
+        config.masters = {SmmuBench::master("ant", 2), SmmuBench::master("bee", 3)};
+        config.masters[1].traffic.priority = second;
+        const soc::Soc soc{board, config};
+        std::string text;
+        for (const std::string& warning : soc.warnings()) text += warning + "\n";
+        return text;
+    });
+    INFO(said);
+    CHECK((said.find("priorities of ant and bee do not act there") != std::string::npos) == warns);
+}
