@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "base/huge_pages.hpp"
+
 namespace xlate::study {
 namespace {
 
@@ -25,7 +27,8 @@ constexpr unsigned kEventTrack = 11;
 constexpr unsigned kEventName = 23;
 constexpr unsigned kAnnotationUint = 3;
 constexpr unsigned kAnnotationName = 10;
-constexpr std::size_t kBytesOfSpan = 112;  // about as many as it takes in the file
+constexpr std::size_t kBytesOfSpan = 112;   // about as many as it takes in the file
+constexpr std::size_t kManySpans = 65'536;  // of one track: they fill a huge page of the host
 constexpr std::uint64_t kSliceBegin = 1;
 constexpr std::uint64_t kSliceEnd = 2;
 constexpr std::uint64_t kInstant = 3;
@@ -74,7 +77,10 @@ private:
 
 class Writer {
 public:
-    explicit Writer(std::size_t expected) { text_.reserve(expected); }
+    explicit Writer(std::size_t expected) {
+        text_.reserve(expected);
+        prefer_huge_pages(text_.data(), text_.capacity());
+    }
     /// A new track below `parent` (0: none).
     std::uint64_t track(const std::string& name, std::uint64_t parent) {
         const std::uint64_t uuid = ++last_uuid_;
@@ -145,7 +151,12 @@ void TraceRecorder::add(std::string_view component, std::string_view what, SimTi
         if (track == tracks_.end()) track = tracks_.emplace(component, std::vector<Span>{}).first;
         last_track_ = &*track;
     }
-    last_track_->second.push_back({start, end, detail, name_index(what) & 0x7FFFFFFFU, instant ? 1U : 0U});
+    std::vector<Span>& spans = last_track_->second;
+    if (spans.size() == spans.capacity() && spans.size() >= kManySpans) {
+        spans.reserve(2 * spans.size());
+        prefer_huge_pages(spans.data() + spans.size(), spans.size() * sizeof(Span));
+    }
+    spans.push_back({start, end, detail, name_index(what) & 0x7FFFFFFFU, instant ? 1U : 0U});
     ++count_;
 }
 
