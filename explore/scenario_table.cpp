@@ -244,6 +244,17 @@ std::vector<Scenario> make_scenarios() {
         s.tasks = {task("modprobe", 0, {bind("dev0")}), task("insmod", 1, {reg("smmu1")})};
     }
 
+    // 5.1, x86: units that firmware tables name, no fwspec.
+    for (const char* driver : {"intel-iommu", "amd-iommu"}) {
+        Scenario& s = add(driver == std::string("intel-iommu") ? "vt-d" : "amd-vi",
+                          "A device is added while the unit that covers it registers without a firmware node", {"5.1"});
+        s.firmware = Firmware::acpi;
+        s.iommus = {iommu("unit0", driver)};
+        s.devices = {client("dev0", {{"unit0", {}}})};
+        s.devices[0].added = false;
+        s.tasks = {task("hotplug", 0, {{ActionKind::add, "dev0"}}), task("init", 1, {reg("unit0")})};
+    }
+
     // 4.4: defects of the series, where no race above shows them.
     {
         Scenario& s = add("d-3", "A device without a bus is configured by its creator", {"D-3"});

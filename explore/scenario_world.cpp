@@ -18,6 +18,27 @@ std::string list_text(const std::vector<std::uint32_t>& list) {
     return "[" + all + "]";
 }
 
+const IommuSpec& named(const Scenario& scenario, const std::string& iommu) {
+    return *std::find_if(scenario.iommus.begin(), scenario.iommus.end(),
+                         [&](const IommuSpec& one) { return one.name == iommu; });
+}
+
+/// DMAR, IVRS: no fwspec, the driver knows which unit covers the device.
+bool found_by_table(const Scenario& scenario, const EntrySpec& entry) {
+    return kernel::find_model_driver(named(scenario, entry.iommu).driver)->lookup ==
+           kernel::IommuOps::InstanceLookup::table;
+}
+
+kernel::IommuParameters parameters_of(const Scenario& scenario) {
+    kernel::IommuParameters parameters;
+    for (const DeviceSpec& device : scenario.devices) {
+        for (const EntrySpec& entry : device.iommus) {
+            if (found_by_table(scenario, entry)) parameters.arch_sets_dma_ops = false;
+        }
+    }
+    return parameters;
+}
+
 }  // namespace
 
 ScenarioProgram::ScenarioProgram(Scenario scenario, kernel::Variant variant)
@@ -47,8 +68,9 @@ ScenarioProgram::ScenarioProgram(Scenario scenario, kernel::Variant variant)
     for (const DeviceSpec& device : scenario_.devices) {
         firmware::Node& node = add(device.name);
         node.compatible = {"xlate,client"};
-        node.has_iommus = !device.iommus.empty();
         for (const EntrySpec& entry : device.iommus) {
+            if (found_by_table(scenario_, entry)) continue;
+            node.has_iommus = true;
             firmware::IommuEntry parsed;
             parsed.provider = node_of(entry.iommu);
             parsed.phandle = description_.node(*parsed.provider).phandle;
@@ -101,7 +123,7 @@ ScenarioWorld::ScenarioWorld(const ScenarioProgram& program, kernel::Kernel& ker
     : program_(program),
       k_(kernel),
       drivers_(kernel, {10, true, 2, program.scenario().rechecks_trigger}),
-      iommu_(kernel, program.description(), drivers_, nullptr, {}),
+      iommu_(kernel, program.description(), drivers_, nullptr, parameters_of(program.scenario())),
       of_(kernel, program.description(), drivers_, iommu_),
       platform_(kernel, "platform", of_, iommu_),
       client_driver_(*this, platform_) {
@@ -117,7 +139,10 @@ ScenarioWorld::ScenarioWorld(const ScenarioProgram& program, kernel::Kernel& ker
         wish.shares_group_of = spec.shares_group_of;
         if (spec.wanted_domain == "identity") wish.wanted = kernel::DomainType::identity;
         if (spec.wanted_domain == "DMA") wish.wanted = kernel::DomainType::dma;
-        if (!wish.shares_group_of.empty() || wish.wanted != kernel::DomainType::none) policy_.devices.push_back(wish);
+        if (!spec.iommus.empty() && found_by_table(scenario, spec.iommus.front()))
+            wish.unit = spec.iommus.front().iommu;
+        if (!wish.unit.empty() || !wish.shares_group_of.empty() || wish.wanted != kernel::DomainType::none)
+            policy_.devices.push_back(wish);
     }
     for (const IommuSpec& spec : scenario.iommus) {
         kernel::ModelIommuDriver* driver = nullptr;
@@ -411,7 +436,7 @@ std::string ScenarioWorld::outcome() const {
         const Device& dev = *iommus_[i].get();
         bool registered = false;
         for (const Ptr<kernel::IommuDevice> one : iommu_.registered()) {
-            if (one.get()->dev.get() == &dev) registered = true;
+            if (one.get()->dev.get() == &dev || one.get()->sysfs_name == dev.name) registered = true;
         }
         add(dev.name + ": " + (registered ? "registered" : "not registered") +
             (dev.driver.peek() != nullptr      ? ""

@@ -228,8 +228,12 @@ PtrOrErr<IommuDevice> ModelIommuOps::probe_device(Device& dev) {
             }
             if (!instance || !core_.dev_iommu_fwspec_get(dev, "PR5")) return {{}, -kENODEV};
             break;
-        case InstanceLookup::phandle:
-        case InstanceLookup::table: {
+        case InstanceLookup::table:
+            instance = instance_by_table(dev);
+            if (!instance) return {{}, -kENODEV};
+            if (row.accepts_priv && core_.dev_iommu_priv_get(dev, "PR4")) return {instance, 0};
+            break;
+        case InstanceLookup::phandle: {
             const Ptr<ModelMaster> data = ptr_cast<ModelMaster>(core_.dev_iommu_priv_get(dev, "PR6"));
             if (!data || data->instances.empty()) return {{}, -kENODEV};
             instance = data->instances.front();
@@ -237,6 +241,16 @@ PtrOrErr<IommuDevice> ModelIommuOps::probe_device(Device& dev) {
         }
     }
     return probe_with(dev, instance);
+}
+
+/// DMAR, IVRS: the unit that covers the device, if it is registered.
+Ptr<ModelIommu> ModelIommuOps::instance_by_table(const Device& dev) {
+    const ModelPolicy::OfDevice* known = policy_.find(dev.name);
+    if (known == nullptr) return {};
+    for (const Ptr<IommuDevice> one : core_.registered()) {
+        if (one->ops.read("PR6") == this && one->sysfs_name == known->unit) return ptr_cast<ModelIommu>(one);
+    }
+    return {};
 }
 
 PtrOrErr<IommuDevice> ModelIommuOps::probe_with(Device& dev, Ptr<ModelIommu> instance) {
@@ -258,6 +272,7 @@ PtrOrErr<IommuDevice> ModelIommuOps::probe_with(Device& dev, Ptr<ModelIommu> ins
 /// all.
 int ModelIommuOps::insert_streams(Device& dev, ModelIommu& instance) {
     Frame frame{core_.k, "insert_streams"};
+    if (row.lookup == InstanceLookup::table) return 0;  // no fwspec: the requester id is the device's own
     const Ptr<IommuFwspec> fwspec = core_.dev_iommu_fwspec_get(dev, "PR9");
     const unsigned count = fwspec.deref("PR9")->num_ids("PR9");
     if (count == 0 && row.name == "virtio-iommu") return -kEINVAL;
@@ -305,6 +320,13 @@ void ModelIommuOps::release_device(Device& dev) {
     if (row.xlate_priv != ModelDriverRow::Priv::data_each) core_.k.heap.release(master, "RL1");
 }
 
+/// x86 has no arch_setup_dma_ops: its drivers set the DMA operations themselves, until the core does.
+void ModelIommuOps::probe_finalize(Device& dev) {
+    if (row.lookup != InstanceLookup::table || core_.variant.has(Cap::core_sets_dma_ops)) return;
+    Frame frame{core_.k, "probe_finalize"};
+    core_.iommu_setup_dma_ops(dev, 0, ~std::uint64_t{0});
+}
+
 PtrOrErr<IommuGroup> ModelIommuOps::device_group(Device& dev) {
     Frame frame{core_.k, "device_group"};
     if (const ModelPolicy::OfDevice* wish = policy_.find(dev.name); wish != nullptr && !wish->shares_group_of.empty()) {
@@ -347,7 +369,8 @@ int ModelIommuDriver::probe(Device& dev) {
     const Ptr<ModelIommu> instance = core_.k.heap.make<ModelIommu>("IP1", dev.name);
     if (!instance) return -kENOMEM;
     if (!ops_.row.sets_data_after_register) dev.driver_data = instance.get();
-    int err = core_.iommu_device_register(instance, &ops_, Ptr<Device>(&dev));
+    const bool by_table = ops_.row.lookup == IommuOps::InstanceLookup::table;  // registers without a firmware node
+    int err = core_.iommu_device_register(instance, &ops_, by_table ? Ptr<Device>{} : Ptr<Device>(&dev));
     if (err == 0 && std::find(failing.begin(), failing.end(), dev.name) != failing.end()) {
         core_.iommu_device_unregister(instance);
         err = -kEINVAL;

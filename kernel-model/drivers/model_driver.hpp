@@ -40,6 +40,7 @@ struct ModelDriverRow {
     bool checks_priv = false;     ///< probe_device: no priv: -ENODEV
     bool uses_priv = false;       ///< probe_device follows priv without a test
     bool refuses_priv = false;    ///< probe_device: priv there already: warning, -EBUSY
+    bool accepts_priv = false;    ///< probe_device: priv there already: all is done
     IommuOps::InstanceLookup lookup = IommuOps::InstanceLookup::bound;
     bool null_checks_instance = true;
     bool parses_in_probe = false;     ///< probe_device walks `iommus` itself
@@ -86,6 +87,7 @@ struct ModelPolicy {
         std::string device;
         std::string shares_group_of;  ///< device_group answers that device's group if it has one
         DomainType wanted = DomainType::none;
+        std::string unit;  ///< DMAR, IVRS: the IOMMU that the firmware's table puts it behind
     };
     std::vector<OfDevice> devices;
     const OfDevice* find(const std::string& device) const;
@@ -102,6 +104,7 @@ public:
     int of_xlate_fwspec(Ptr<IommuFwspec> fwspec, Device& dev, const OfPhandleArgs& args) override;
     PtrOrErr<IommuDevice> probe_device(Device& dev) override;
     void release_device(Device& dev) override;
+    void probe_finalize(Device& dev) override;
     PtrOrErr<IommuGroup> device_group(Device& dev) override;
     DomainType def_domain_type(Device& dev) override;
     Ptr<IommuDomain> domain_alloc(DomainType type) override;
@@ -116,6 +119,7 @@ private:
     Ptr<ModelIommu> instance_by_node(FwNode node, const char* step);
     int xlate_priv(Device& dev, Ptr<ModelIommu> instance);
     int parse_in_probe(Device& dev);
+    Ptr<ModelIommu> instance_by_table(const Device& dev);
     PtrOrErr<IommuDevice> probe_with(Device& dev, Ptr<ModelIommu> instance);
     int insert_streams(Device& dev, ModelIommu& instance);
     void remove_streams(Device& dev, ModelIommu& instance);

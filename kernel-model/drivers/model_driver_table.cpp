@@ -78,6 +78,16 @@ std::vector<Row> make_rows() {
         row.converted = true;
         row.remark = "the device never refuses a PROBE or ATTACH request";
     }
+    for (const auto& [name, compatible] : {std::pair{"intel-iommu", "xlate,dmar-unit"}, {"amd-iommu", "xlate,ivhd"}}) {
+        Row& row = add(name, compatible, 0);
+        row.has_of_xlate = false;
+        row.xlate_ids = false;
+        row.checks_fwspec = false;
+        row.lookup = Lookup::table;
+        row.accepts_priv = row.name == "amd-iommu";
+        row.allocates_in_probe = true;
+        row.remark = "which unit covers a device is given; PASID tables and the quirks' domain types are not modelled";
+    }
     {
         Row& row = add("rockchip-iommu", "rockchip,iommu", 0);
         row.xlate_priv = Row::Priv::data_each;

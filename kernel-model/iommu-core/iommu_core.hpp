@@ -22,6 +22,7 @@ class DriverCore;
 struct IommuParameters {
     bool passthrough = false;
     bool strict = true;
+    bool arch_sets_dma_ops = true;  ///< arch_setup_dma_ops exists and knows IOMMUs (arm64); false: x86
     /// iommu_def_domain_type.
     DomainType default_type() const {
         return passthrough ? DomainType::identity : strict ? DomainType::dma : DomainType::dma_fq;

@@ -90,7 +90,7 @@ int OfCore::of_dma_configure_id(Device& dev, std::optional<firmware::NodeIndex> 
 void OfCore::arch_setup_dma_ops(Device& dev, std::uint64_t base, std::uint64_t size, IommuOps* ops, bool coherent) {
     Frame frame{k_, "arch_setup_dma_ops"};
     dev.dma_coherent = coherent;
-    if (variant_.has(Cap::core_sets_dma_ops)) return;
+    if (variant_.has(Cap::core_sets_dma_ops) || !iommu_.parameters.arch_sets_dma_ops) return;
     const bool mapped =
         variant_.has(Cap::arch_setup_uses_group) ? static_cast<bool>(dev.iommu_group.read("ODC6")) : ops != nullptr;
     if (mapped) iommu_.iommu_setup_dma_ops(dev, base, base + size - 1);

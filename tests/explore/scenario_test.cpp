@@ -167,6 +167,15 @@ TEST_CASE("scenarios: R20 misses no device", "[explore][scenario]") {
     check({"r20", "series-v1-fixed@17", {}, {kUntranslated, "no group"}, 1032});
 }
 
+TEST_CASE("scenarios: VT-d and AMD-Vi probe without a fwspec; of the races they keep R17, whatever the series does",
+          "[explore][scenario]") {
+    for (const char* scenario : {"vt-d", "amd-vi"}) {
+        check({scenario, "base", {kNoDomain}, {"null-dereference", "use-after-free", "double-free", kDirect}, 3409});
+        check({scenario, "series-v1@17", {kNoDomain}, {"null-dereference", "use-after-free", kDirect}});
+        check({scenario, "linux-6.12", {}, {}, 1906});
+    }
+}
+
 // Section 8, item 2.
 TEST_CASE("scenarios: with the defects repaired, patch 10 ends the ACPI races and patch 11 those of the device tree",
           "[explore][scenario]") {
