@@ -10,6 +10,10 @@ namespace xlate::explore {
 
 namespace {
 
+// Task::machine_data while it races.
+constexpr std::uint64_t kListed = 1;  // it is in Execution::enabled()
+constexpr std::uint64_t kStands = 2;  // it is in standing_
+
 bool is_lock(PointKind kind) { return kind == PointKind::lock || kind == PointKind::lock_shared; }
 
 /// Points at which another task may be let in. The others commute with everything or are part of the step before.
@@ -52,22 +56,32 @@ Execution::~Execution() = default;
 std::size_t Execution::task_count() const { return kernel_->sched.tasks().size(); }
 Task& Execution::task(TaskId id) const { return *kernel_->sched.tasks()[id]; }
 
-void Execution::find_enabled() {
-    enabled_.clear();
-    std::size_t kept = 0;
-    for (Task* task : alive_) {
-        if (!task->alive()) continue;
-        alive_[kept++] = task;
-        if (is_enabled(*task)) enabled_.push_back(task);
+/// Puts the task into the list of those that can go on, or takes it out.
+void Execution::refresh(Task& task) {
+    const bool enabled = is_enabled(task);
+    if (enabled == ((task.machine_data & kListed) != 0)) return;
+    task.machine_data ^= kListed;
+    auto at = enabled_.end();
+    while (at != enabled_.begin() && (*std::prev(at))->id >= task.id) --at;
+    if (enabled) {
+        enabled_.insert(at, &task);
+    } else {
+        enabled_.erase(at);
     }
-    if (kept != alive_.size()) alive_.resize(kept);
-    enabled_valid_ = true;
+}
+
+/// The task stands at something that it may have to wait for: who changes that refreshes the task.
+void Execution::stand(Task& task) {
+    if ((task.machine_data & kStands) == 0) {
+        task.machine_data |= kStands;
+        standing_.push_back(&task);
+    }
+    refresh(task);
 }
 
 Task* Execution::default_choice() {
-    if (current_ != nullptr && current_->alive() && is_enabled(*current_)) return current_;
-    const auto& all = enabled();
-    return all.empty() ? nullptr : all.front();
+    if (current_ != nullptr && (current_->machine_data & kListed) != 0) return current_;
+    return enabled_.empty() ? nullptr : enabled_.front();
 }
 
 RunResult Execution::run(Director& director, kernel::AccessObserver* observer) {
@@ -79,6 +93,7 @@ RunResult Execution::run(Director& director, kernel::AccessObserver* observer) {
     if (options_.new_races_only) kernel.reports.race_filter = this;
     kernel_ = &kernel;
     director_ = &director;
+    keeps_steps_ = options_.record || director.hears_steps;
     racing_ = false;
     end_ = RunEnd::complete;
     current_ = nullptr;
@@ -87,7 +102,8 @@ RunResult Execution::run(Director& director, kernel::AccessObserver* observer) {
     step_count_ = 0;
     ready_.clear();
     alive_.clear();
-    enabled_valid_ = false;
+    enabled_.clear();
+    standing_.clear();
     ready_by_.clear();
     accesses_.clear();
     steps_.clear();
@@ -107,6 +123,7 @@ RunResult Execution::run(Director& director, kernel::AccessObserver* observer) {
     race_begin_ = kernel.sched.tasks().size();
     for (const auto& task : kernel.sched.tasks()) kernel.sched.host_clock.join(task->clock);
     racing_ = true;
+    kernel.sched.watch_waitables = true;
     world->start();
     race_end_ = kernel.sched.tasks().size();
     kernel.sched.watch_points = true;
@@ -118,6 +135,7 @@ RunResult Execution::run(Director& director, kernel::AccessObserver* observer) {
     if (end_ == RunEnd::complete) director.ended(*this);
     kernel.sched.watch_points = false;
     kernel.sched.watch_touches = false;
+    kernel.sched.watch_waitables = false;
     kernel.observer = nullptr;
 
     RunResult result;
@@ -155,7 +173,9 @@ void Execution::run_before() {
     for (std::size_t i = 0; i < ready_.size(); ++i) kernel_->sched.resume(*ready_[i]);
     ready_.clear();
     for (const auto& task : kernel_->sched.tasks()) {
-        if (task->alive()) alive_.push_back(task.get());
+        if (!task->alive()) continue;
+        alive_.push_back(task.get());
+        stand(*task);
     }
 }
 
@@ -179,7 +199,6 @@ void Execution::run_race() {
 }
 
 Task* Execution::decide() {
-    enabled_valid_ = false;
     if (step_count_ >= options_.step_limit) {
         end_ = RunEnd::too_long;
         kernel::Report report;
@@ -189,11 +208,8 @@ Task* Execution::decide() {
         kernel_->reports.add(std::move(report));
         return nullptr;
     }
-    Task* chosen = nullptr;
-    if (current_ == nullptr || !current_->alive() || !is_enabled(*current_)) {
-        if (enabled().empty()) return nullptr;
-    }
-    chosen = director_->choose(*this);
+    if (enabled_.empty()) return nullptr;
+    Task* const chosen = director_->choose(*this);
     if (chosen == nullptr) {
         end_ = RunEnd::abandoned;
         return nullptr;
@@ -210,6 +226,11 @@ Task* Execution::decide() {
 void Execution::begin_step(Task& task) {
     current_ = &task;
     in_step_ = true;
+    if ((task.machine_data & kStands) != 0) {
+        task.machine_data &= ~kStands;
+        standing_.erase(std::find(standing_.begin(), standing_.end(), &task));
+    }
+    if (!keeps_steps_) return;
     step_.task = task.id;
     step_.first_access = static_cast<std::uint32_t>(accesses_.size());
     step_.kind = task.pending.kind;
@@ -227,6 +248,10 @@ void Execution::add_access(PointKind kind, Resource resource, bool guarded) {
 
 void Execution::end_step() {
     in_step_ = false;
+    if (!keeps_steps_) {
+        ++step_count_;
+        return;
+    }
     if (director_->hears_steps) {
         Task& task = *current_;
         for (std::size_t i = 0; i < task.touched_count; ++i) add_access(PointKind::read, task.touched[i], false);
@@ -246,6 +271,7 @@ void Execution::at_point(Task& task, const Point& point) {
         return;
     }
     end_step();
+    if (task.waits_for != nullptr) stand(task);
     if (options_.count_arrivals) {
         const auto known = std::find_if(arrivals_.begin(), arrivals_.end(), [&](const Arrival& arrival) {
             return arrival.task == task.id && std::strcmp(arrival.step, point.step) == 0;
@@ -273,7 +299,28 @@ void Execution::task_ready(Task& task) {
     }
     ready_by_[task.id] = in_step_ ? step_count_ + 1 : 0;
     if (task.pending.kind == PointKind::start) alive_.push_back(&task);
-    enabled_valid_ = false;
+    if (task.waits_for != nullptr) {
+        stand(task);
+    } else {
+        refresh(task);
+    }
+}
+
+void Execution::task_blocked(Task& task) {
+    if (racing_) refresh(task);
+}
+
+void Execution::waitable_changed(const kernel::Waitable& what) {
+    for (Task* task : standing_) {
+        if (task->waits_for == &what) refresh(*task);
+    }
+}
+
+void Execution::task_finished(Task& task) {
+    if (!racing_) return;
+    refresh(task);
+    alive_.erase(std::find(alive_.begin(), alive_.end(), &task));
+    for (Task* other : standing_) refresh(*other);  // some may wait for its end
 }
 
 bool Execution::fire_next_timer() {

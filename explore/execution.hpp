@@ -92,12 +92,11 @@ public:
     RunResult run(Director& director, kernel::AccessObserver* observer = nullptr);
 
     // For directors, during a run.
-    /// Tasks that can go on now, by id. Computed when asked for, once a step.
-    const std::vector<Task*>& enabled() {
-        if (!enabled_valid_) find_enabled();
-        return enabled_;
-    }
-    bool is_enabled(const Task& task) const {
+    /// Tasks that can go on now, by id. Kept up to date by what changes it, so that a step costs the same beside any
+    /// number of tasks.
+    const std::vector<Task*>& enabled() const { return enabled_; }
+    /// The same of one task, looked up anew.
+    static bool is_enabled(const Task& task) {
         return task.state <= kernel::TaskState::suspended &&  // ready or running too
                (task.waits_for == nullptr || task.waits_for->ready_for(task));
     }
@@ -110,7 +109,7 @@ public:
     Task& task(TaskId id) const;
     /// The step in which this task was last spawned or woken by another (+1; 0: before the race or by the host).
     std::size_t made_ready_by(TaskId id) const { return ready_by_[id]; }
-    const std::vector<Task*>& alive() const { return alive_; }  ///< may hold some that have just ended
+    const std::vector<Task*>& alive() const { return alive_; }
     const std::vector<Access>& accesses() const { return accesses_; }
     const std::vector<Step>& steps() const { return steps_; }  ///< of the last run, if recorded
     /// Who did each step of the last run.
@@ -130,8 +129,9 @@ public:
     // Machine.
     void task_ready(Task& task) override;
     void at_point(Task& task, const Point& point) override;
-    void task_blocked(Task&) override {}
-    void task_finished(Task&) override {}
+    void task_blocked(Task& task) override;
+    void waitable_changed(const kernel::Waitable& what) override;
+    void task_finished(Task& task) override;
     SimTime now() const override { return us(step_count_); }
     std::uint64_t mmio_read(PhysAddr address, unsigned size) override;
     void mmio_write(PhysAddr address, unsigned size, std::uint64_t value) override;
@@ -147,7 +147,8 @@ public:
 
 private:
     bool known(const kernel::RaceSight& sight) override;
-    void find_enabled();
+    void refresh(Task& task);
+    void stand(Task& task);
     void run_before();
     void run_race();
     bool fire_next_timer();
@@ -165,6 +166,7 @@ private:
     // Of one run.
     kernel::Kernel* kernel_ = nullptr;
     Director* director_ = nullptr;
+    bool keeps_steps_ = false;  ///< somebody looks at them
     bool racing_ = false;
     bool fires_timers_ = false;
     RunEnd end_ = RunEnd::complete;
@@ -175,8 +177,8 @@ private:
     std::size_t step_count_ = 0;
     std::vector<Task*> ready_;  ///< before the race: first in, first out
     std::vector<Task*> alive_;
-    std::vector<Task*> enabled_;
-    bool enabled_valid_ = false;
+    std::vector<Task*> enabled_;   ///< by id
+    std::vector<Task*> standing_;  ///< at something to be waited for, or blocked there
     std::vector<std::size_t> ready_by_;
     std::vector<Access> accesses_;
     std::vector<Step> steps_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <mutex>
 #include <utility>
 
 #include "base/error.hpp"
@@ -237,9 +238,31 @@ ExploreResult explore(const Scenario& scenario, const std::string& variant, cons
 
 std::vector<MatrixCell> explore_matrix(const Scenario& scenario, const std::vector<std::string>& variants,
                                        const ExploreOptions& options, const ProgressCallback& progress) {
-    std::vector<MatrixCell> cells;
-    for (const std::string& variant : variants)
-        cells.push_back({variant, explore(scenario, variant, options, progress)});
+    // Whole variants side by side; what jobs are left share one.
+    const unsigned jobs = std::max(1U, std::min(options.jobs, 64U));
+    const auto side_by_side =
+        static_cast<unsigned>(std::min<std::size_t>(jobs, std::max<std::size_t>(1, variants.size())));
+    ExploreOptions each = options;
+    each.jobs = jobs / side_by_side;
+    std::vector<MatrixCell> cells(variants.size());
+    std::vector<Progress> parts(variants.size());
+    std::mutex one_at_a_time;
+    const auto report = [&](std::size_t cell, const Progress& part) {
+        const std::lock_guard<std::mutex> guard(one_at_a_time);
+        parts[cell] = part;
+        Progress all;
+        all.phase = part.phase;
+        for (const Progress& one : parts) {
+            all.schedules += one.schedules;
+            all.bugs += one.bugs;
+        }
+        return progress(all);
+    };
+    in_parallel(side_by_side, variants.size(), [&](std::size_t i) {
+        ProgressCallback own;
+        if (progress) own = [&report, i](const Progress& part) { return report(i, part); };
+        cells[i] = {variants[i], explore(scenario, variants[i], each, own)};
+    });
     return cells;
 }
 

@@ -92,7 +92,7 @@ ExploreResult explore(const Scenario& scenario, const std::string& variant, cons
                       const ProgressCallback& progress = {});
 ExploreResult explore(const Program& program, const ExploreOptions& options, const ProgressCallback& progress = {});
 
-/// Variants x bugs.
+/// Variants x bugs. With several workers, variants run side by side; progress is then that of all together.
 struct MatrixCell {
     std::string variant;
     ExploreResult result;

@@ -60,6 +60,7 @@ void LockBase::take(Task& task, bool shared, const char* step, unsigned subclass
     task.held.push_back({this, class_, instance_.c_str(), step, shared, spins, options_.validate_order,
                          kernel_.lockdep.order_class(class_index_, subclass)});
     task.waits_for = nullptr;
+    kernel_.sched.changed(*this);
 }
 
 void LockBase::acquire(const char* step, bool shared, bool try_only, bool* got, unsigned subclass, bool spins) {
@@ -119,6 +120,7 @@ void LockBase::release(const char* step, bool shared) {
     }
     task.clock.tick(task.slot);
     hand_over();
+    kernel_.sched.changed(*this);
 }
 
 void LockBase::hand_over() {

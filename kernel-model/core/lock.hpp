@@ -130,7 +130,7 @@ public:
     void wait(const char* step);
     void complete(const char* step);
     void complete_all(const char* step);
-    void reinit() { done_ = 0; }
+    void reinit();
     bool done() const { return done_ > 0; }
 
     bool ready_for(const Task&) const override { return done_ > 0; }

@@ -24,6 +24,9 @@ public:
     /// Called only while Scheduler::watch_points is set.
     virtual void at_point(Task&, const Point&) {}
     virtual void task_blocked(Task&) {}
+    /// `what` may now be ready, or no longer ready, for tasks that stand at it. Called only while
+    /// Scheduler::watch_waitables is set. (The end of a task is told by task_finished.)
+    virtual void waitable_changed(const Waitable& /*what*/) {}
     virtual void task_finished(Task&) {}  ///< also when it crashed: see Task::state
 };
 
@@ -68,8 +71,14 @@ public:
     /// What the host side comes after: tasks spawned or woken from there happen after this. Machines that hand a
     /// cause on (a timer's setter) join it here; with several independent causes, put the old value back.
     VectorClock host_clock;
-    bool watch_points = true;    ///< false: Dispatcher::at_point is not called
-    bool watch_touches = false;  ///< true: touch() records into the task
+    bool watch_points = true;      ///< false: Dispatcher::at_point is not called
+    bool watch_touches = false;    ///< true: touch() records into the task
+    bool watch_waitables = false;  ///< true: Dispatcher::waitable_changed is called
+
+    /// Of every Waitable: what it answers in ready_for may have changed.
+    void changed(const Waitable& what) {
+        if (watch_waitables) dispatcher_.waitable_changed(what);
+    }
 
     /// Notes that the current task looks into an object outside of a point (a pointer was followed).
     void touch(Resource object) {

@@ -29,45 +29,60 @@ SharedBase::~SharedBase() {
     if (*link == this) *link = next_;
 }
 
-std::optional<SharedBase::Race> SharedBase::before_access(const char* step, PointKind kind, bool marked) const {
+void SharedBase::use_after_free(const char* step, bool writes) const {
+    Kernel& kernel = owner_->kernel();
+    Report report;
+    report.kind = ReportKind::use_after_free;
+    report.what = std::string(writes ? "write of " : "read of ") + field_;
+    report.place = place_of(kernel.sched.current_or_null(), step);
+    kernel.heap.describe(*owner_, report);
+    kernel.reports.oops(std::move(report));
+}
+
+/// The race, if it is news.
+const SharedBase::Race* SharedBase::noticed(const Access& other, bool other_writes, const char* step,
+                                            const Task& task) const {
+    Kernel& kernel = owner_->kernel();
+    if (!kernel.reports.first_race(field_, step, other.step)) return nullptr;
+    if (kernel.reports.race_filter != nullptr &&
+        kernel.reports.race_filter->known(
+            {field_, step, task.stack, task.id, other.step, other.stack, other.task->id})) {
+        return nullptr;
+    }
+    race_ = std::make_unique<Race>(Race{other, other_writes});
+    return race_.get();
+}
+
+const SharedBase::Race* SharedBase::before_access(const char* step, PointKind kind, bool marked) const {
     Kernel& kernel = owner_->kernel();
     kernel.sched.point({kind, step, resource_, field_});
     kernel.spend(kernel.costs.shared_access);
     const bool writes = kind != PointKind::read;
+    if (owner_->freed_) use_after_free(step, writes);
     Task* const task = kernel.sched.current_or_null();
-    if (owner_->freed_) {
-        Report report;
-        report.kind = ReportKind::use_after_free;
-        report.what = std::string(writes ? "write of " : "read of ") + field_;
-        report.place = place_of(task, step);
-        kernel.heap.describe(*owner_, report);
-        kernel.reports.oops(std::move(report));
-    }
-    if (task == nullptr || !kernel.check_data_races) return std::nullopt;
+    if (task == nullptr || !kernel.check_data_races) return nullptr;
 
-    std::optional<Race> race;
-    const auto test = [&](const Access& other, bool other_writes, bool other_marked) {
-        if (race || other.task == nullptr || (marked && other_marked)) return;
-        if (unordered(*task, *other.task, other.time)) race = Race{other, other_writes};
+    const auto races = [&](const Access& other, bool other_marked) {
+        return other.task != nullptr && !(marked && other_marked) && unordered(*task, *other.task, other.time);
     };
-    test(last_write_, true, last_write_marked_);
-    if (writes) {
-        test(last_read_.access, false, last_read_.marked);
-        if (other_reads_) {
-            for (const ReadRecord& read : *other_reads_) test(read.access, false, read.marked);
+    const Race* race = nullptr;
+    if (races(last_write_, last_write_marked_)) {
+        race = noticed(last_write_, true, step, *task);
+    } else if (writes) {
+        if (races(last_read_.access, last_read_.marked)) {
+            race = noticed(last_read_.access, false, step, *task);
+        } else if (other_reads_) {
+            for (const ReadRecord& read : *other_reads_) {
+                if (!races(read.access, read.marked)) continue;
+                race = noticed(read.access, false, step, *task);
+                break;
+            }
         }
     }
 
-    if (race && !kernel.reports.first_race(field_, step, race->other.step)) race.reset();
-    if (race && kernel.reports.race_filter != nullptr &&
-        kernel.reports.race_filter->known(
-            {field_, step, task->stack, task->id, race->other.step, race->other.stack, race->other.task->id})) {
-        race.reset();
-    }
-
-    const Access access{task, task->stack, step, task->clock.at(task->slot)};
+    const std::uint32_t time = task->clock.at(task->slot);
     if (writes) {
-        last_write_ = access;
+        last_write_ = {task, task->stack, step, time};
         last_write_marked_ = marked;
         last_read_.access.task = nullptr;
         if (other_reads_) other_reads_->clear();
@@ -84,7 +99,7 @@ std::optional<SharedBase::Race> SharedBase::before_access(const char* step, Poin
         other_reads_->resize(kept);
         other_reads_->push_back(last_read_);
     }
-    last_read_ = {access, marked};
+    last_read_ = {{task, task->stack, step, time}, marked};
     return race;
 }
 

@@ -67,14 +67,16 @@ protected:
         bool other_is_write = false;
     };
     /// Point, use-after-free check, race check, history. Marked accesses (READ_ONCE, atomics) race only with plain
-    /// ones.
-    std::optional<Race> before_access(const char* step, PointKind kind, bool marked) const;
+    /// ones. Returns the race, to be reported before the next access of this field, or null.
+    const Race* before_access(const char* step, PointKind kind, bool marked) const;
     void report_race(const Race& race, const char* step, bool is_write, const std::string& change) const;
     /// The change's observer (a timeline), if there is one: values become text only then.
     bool observed() const;
     void observe(const std::string& from, const std::string& to, const char* step) const;
 
 private:
+    [[noreturn]] void use_after_free(const char* step, bool writes) const;
+    const Race* noticed(const Access& other, bool other_writes, const char* step, const Task& task) const;
     struct ReadRecord {
         Access access;
         bool marked = false;
@@ -87,6 +89,7 @@ private:
     mutable bool last_write_marked_ = false;
     mutable ReadRecord last_read_;                                  ///< the latest reader
     mutable std::unique_ptr<std::vector<ReadRecord>> other_reads_;  ///< concurrent ones
+    mutable std::unique_ptr<Race> race_;                            ///< the last one that is to be reported
 };
 
 /// T: copyable. Accesses outside of a task (host side, boot of the machine) are neither points nor checked for races.
@@ -135,7 +138,7 @@ private:
         const auto race = before_access(step, kind, marked);
         store(std::move(value), step, race);
     }
-    void store(T value, const char* step, const std::optional<Race>& race) {
+    void store(T value, const char* step, const Race* race) {
         if (race) report_race(*race, step, true, value_text(value_) + " -> " + value_text(value));
         if (observed()) observe(value_text(value_), value_text(value), step);
         previous_ = std::move(value_);

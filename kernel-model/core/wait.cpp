@@ -48,6 +48,7 @@ void WaitQueue::wake_up(const char* step) {
         waiter.woken = true;
         kernel_.sched.wake(*waiter.task);
     }
+    kernel_.sched.changed(*this);
 }
 
 Completion::Completion(Kernel& kernel, const char* completion_name)
@@ -64,6 +65,7 @@ void Completion::wait(const char* step) {
     }
     if (done_ != kForever) --done_;
     task.waits_for = nullptr;
+    kernel_.sched.changed(*this);
     task.clock.join(completed_by_);
 }
 
@@ -79,12 +81,18 @@ void Completion::complete_all(const char* step) {
     wake_waiters();
 }
 
+void Completion::reinit() {
+    done_ = 0;
+    kernel_.sched.changed(*this);
+}
+
 void Completion::wake_waiters() {
     if (Task* task = kernel_.sched.current_or_null()) {
         completed_by_.join(task->clock);
         task->clock.tick(task->slot);
     }
     for (Task* waiter : waiters_) kernel_.sched.wake(*waiter);
+    kernel_.sched.changed(*this);
 }
 
 }  // namespace xlate::kernel

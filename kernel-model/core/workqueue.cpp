@@ -49,6 +49,7 @@ void Workqueue::worker() {
         for (const Flusher& flusher : flushers_) {
             if (finished_ >= flusher.until) kernel_.sched.wake(*flusher.task);
         }
+        kernel_.sched.changed(*this);
     }
     running_ = false;
 }

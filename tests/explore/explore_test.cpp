@@ -212,6 +212,28 @@ TEST_CASE("explore: the matrix shows which patch ends which bug", "[explore]") {
     CHECK(matrix_variants().size() > 30);
 }
 
+TEST_CASE("explore: the matrix is the same with any number of workers, and each can interrupt it", "[explore]") {
+    ExploreOptions options;
+    options.budget = 1'000;
+    options.minimise = false;
+    const std::vector<std::string> variants{"base", "series-v1@5", "series-v1-fixed@5", "series-v1@17"};
+    const auto text = [&](unsigned jobs) {
+        options.jobs = jobs;
+        std::string all;
+        for (const MatrixCell& cell : explore_matrix(find_scenario("cover-letter"), variants, options)) {
+            all += cell.variant + "\n" + explore_text(cell.result);
+        }
+        return all;
+    };
+    const std::string alone = text(1);
+    for (const unsigned jobs : {2U, 3U, 8U}) CHECK(text(jobs) == alone);
+
+    options.jobs = 3;
+    const auto cells =
+        explore_matrix(find_scenario("cover-letter"), variants, options, [](const Progress&) { return false; });
+    for (const MatrixCell& cell : cells) CHECK(cell.result.scope.find("interrupted") != std::string::npos);
+}
+
 TEST_CASE("explore: every built-in scenario is valid, has a name of its own and runs at every variant", "[explore]") {
     std::set<std::string> names;
     for (const Scenario& scenario : scenarios()) {
