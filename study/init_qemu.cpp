@@ -22,7 +22,7 @@ using firmware::NodeIndex;
 constexpr std::string_view kDefaultVariant = "linux-6.12";
 
 /// As YAML's double-quoted style writes it, on one line.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     std::string result = "\"";
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
@@ -79,11 +79,11 @@ private:
 
     void firmware() {
         if (in_.origin == Description::Origin::device_tree) {
-            line(fmt::format("\nfirmware: {{ devicetree: {} }}", quoted(paths_.empty() ? in_.source : paths_.front())));
+            line(fmt::format("\nfirmware: {{ devicetree: {} }}", in_quotes(paths_.empty() ? in_.source : paths_.front())));
             return;
         }
         out_ += "\nfirmware:\n  acpi: [";
-        for (std::size_t i = 0; i < paths_.size(); ++i) out_ += (i == 0 ? "" : ", ") + quoted(paths_[i]);
+        for (std::size_t i = 0; i < paths_.size(); ++i) out_ += (i == 0 ? "" : ", ") + in_quotes(paths_[i]);
         line("]");
     }
 
@@ -97,7 +97,7 @@ private:
             if (!any) line("  # iommus:       # speeds and sizes of the IOMMUs that the firmware has");
             any = true;
             line(fmt::format("  #   {}: {{ tcu: {{ tlb: {{ entries: 2048, ways: 4 }} }} }}   # {}",
-                             quoted(remark(node.path)), architecture_of(node).name));
+                             in_quotes(remark(node.path)), architecture_of(node).name));
         }
     }
 
@@ -116,11 +116,11 @@ private:
     }
 
     void write(const QemuPciFunction& function, const std::string& slot, std::size_t indent) {
-        std::vector<std::string> fields{"slot: " + quoted(slot), "kind: " + function.kind};
+        std::vector<std::string> fields{"slot: " + in_quotes(slot), "kind: " + function.kind};
         const bool plain = function.kind == "endpoint" || function.kind == "host-bridge";
         if (plain && !function.driver.empty()) fields.push_back("driver: " + function.driver);
-        if (!function.id.empty()) fields.push_back("id: " + quoted(function.id));
-        if (!function.id.empty()) fields.push_back("class: " + quoted(fmt::format("{:#08x}", function.class_code)));
+        if (!function.id.empty()) fields.push_back("id: " + in_quotes(function.id));
+        if (!function.id.empty()) fields.push_back("class: " + in_quotes(fmt::format("{:#08x}", function.class_code)));
         if (function.kind == "root-port") fields.emplace_back(function.acs ? "acs: true" : "acs: false");
         if (!function.hotplug) fields.emplace_back("hotplug: false");
         const std::string margin(indent, ' ');
@@ -229,7 +229,7 @@ private:
             done.push_back(*known);
             const bool simple = !at->second.empty() && at->second.find_first_not_of("0123456789") == std::string::npos;
             const std::string entry =
-                fmt::format("{}: {}", *known, simple ? at->second : quoted(at->second.empty() ? "1" : at->second));
+                fmt::format("{}: {}", *known, simple ? at->second : in_quotes(at->second.empty() ? "1" : at->second));
             list = fmt::format("{}{}{}", entry, list.empty() ? "" : ", ", list);
         }
         if (!list.empty()) line("  parameters: { " + list + " }");
