@@ -6,6 +6,7 @@
 
 #include <systemc>
 
+#include <deque>
 #include <vector>
 
 #include "soc/agenda.hpp"
@@ -48,7 +49,7 @@ private:
     PhysicalMemory& bytes_;
     SimTime channel_free_;
     std::vector<SimTime> bank_free_;
-    std::vector<Transaction*> waiting_;  ///< oldest first
+    std::deque<Transaction*> waiting_;  ///< oldest first; who is ready is near the front
     AgendaEntry decide_;
     Calendar channel_;                  ///< `fast`
     std::uint32_t transfer_bytes_ = 0;  ///< of the last call of transfer_time(),
