@@ -79,7 +79,8 @@ private:
 
     void firmware() {
         if (in_.origin == Description::Origin::device_tree) {
-            line(fmt::format("\nfirmware: {{ devicetree: {} }}", in_quotes(paths_.empty() ? in_.source : paths_.front())));
+            line(fmt::format("\nfirmware: {{ devicetree: {} }}",
+                             in_quotes(paths_.empty() ? in_.source : paths_.front())));
             return;
         }
         out_ += "\nfirmware:\n  acpi: [";
