@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/bits.hpp"
+#include "soc/wiring.hpp"
 
 namespace xlate::soc {
 
@@ -52,20 +53,24 @@ void check_cache(Findings& findings, const CacheTiming& cache, const std::string
     findings.range(cache.slots, 1, 1024, path + ".slots");
 }
 
+void check_tbu(Findings& findings, const TbuParams& tbu, const std::string& path) {
+    findings.power_of_two(tbu.port_width_bytes, path + ".port_width");
+    findings.range(tbu.xlate_slots, 1, 65536, path + ".xlate_slots");
+    findings.range(tbu.write_buffer_beats, 1, 65536, path + ".write_buffer");
+    findings.range(tbu.prefetch, 0, 1024, path + ".prefetch");
+    findings.expect(tbu.prefetch == 0 || tbu.main_tlb.shape.enabled, path + ".prefetch",
+                    "without a main TLB there is no place for what is fetched ahead", "tbu.tlb.enabled: true");
+    check_cache(findings, tbu.micro_tlb, path + ".micro_tlb");
+    check_cache(findings, tbu.main_tlb, path + ".tlb");
+    findings.range(tbu.link_to_tcu.count, 1, 100'000, path + ".link_to_tcu");
+    findings.range(tbu.link_from_tcu.count, 1, 100'000, path + ".link_from_tcu");
+}
+
 void check_iommu(Findings& findings, const IommuParams& params, const std::string& path) {
-    const TbuParams& tbu = params.tbu;
     const TcuParams& tcu = params.tcu;
     findings.range(params.clock.fs, 1, kFsPerUs, path + ".clock");
-    findings.power_of_two(tbu.port_width_bytes, path + ".tbu.port_width");
-    findings.range(tbu.xlate_slots, 1, 65536, path + ".tbu.xlate_slots");
-    findings.range(tbu.write_buffer_beats, 1, 65536, path + ".tbu.write_buffer");
-    findings.range(tbu.prefetch, 0, 1024, path + ".tbu.prefetch");
-    findings.expect(tbu.prefetch == 0 || tbu.main_tlb.shape.enabled, path + ".tbu.prefetch",
-                    "without a main TLB there is no place for what is fetched ahead", "tbu.tlb.enabled: true");
-    check_cache(findings, tbu.micro_tlb, path + ".tbu.micro_tlb");
-    check_cache(findings, tbu.main_tlb, path + ".tbu.tlb");
-    findings.range(tbu.link_to_tcu.count, 1, 100'000, path + ".tbu.link_to_tcu");
-    findings.range(tbu.link_from_tcu.count, 1, 100'000, path + ".tbu.link_from_tcu");
+    check_tbu(findings, params.tbu, path + ".tbu");
+    for (const auto& [name, tbu] : params.tbus) check_tbu(findings, tbu, path + ".tbus." + name);
     findings.range(tcu.xlate_slots, 1, 65536, path + ".tcu.xlate_slots");
     findings.range(tcu.walk_slots, 1, 65536, path + ".tcu.walk_slots");
     findings.power_of_two(tcu.port_width_bytes, path + ".tcu.port_width");
@@ -101,6 +106,32 @@ void check_traffic(Findings& findings, const TrafficParams& traffic, const std::
         traffic.read_share.denominator != 0 && traffic.read_share.numerator <= traffic.read_share.denominator,
         path + ".read", "not a share", "a value from 0 % to 100 %");
     if (traffic.substream) findings.range(*traffic.substream, 0, low_mask(20), path + ".substream");
+}
+
+/// A TBU that is spoken of has to be there: who misspells a name would measure the others' parameters.
+void check_tbu_names(Findings& findings, const SocConfig& config, const firmware::Description& description) {
+    const auto speaks = [](const IommuParams& params) { return !params.tbus.empty(); };
+    const bool any = speaks(config.iommu) || std::any_of(config.iommus.begin(), config.iommus.end(),
+                                                         [&](const auto& own) { return speaks(own.second); });
+    if (!any) return;
+    const Wiring wiring = wire(description, config.masters);
+    const auto check_names = [&](const IommuParams& params, const std::string& path, const auto& is_meant) {
+        std::vector<std::string> there;
+        for (const IommuSite& site : wiring.iommus) {
+            if (is_meant(site)) there.insert(there.end(), site.tbus.begin(), site.tbus.end());
+        }
+        for (const auto& [name, tbu] : params.tbus) {
+            if (std::find(there.begin(), there.end(), name) != there.end()) continue;
+            const std::string nearest = nearest_name(name, there).value_or(there.empty() ? "" : there.front());
+            findings.expect(false, path + ".tbus." + name, "no traffic comes through a TBU of this name",
+                            nearest.empty() ? "a device or host bridge with traffic behind this IOMMU"
+                                            : "one such as '" + nearest + "'");
+        }
+    };
+    check_names(config.iommu, "soc.iommu", [&](const IommuSite& site) { return config.iommus.count(site.path) == 0; });
+    for (const auto& [path, params] : config.iommus) {
+        check_names(params, "soc.iommus." + path, [own = path](const IommuSite& site) { return site.path == own; });
+    }
 }
 
 }  // namespace
@@ -170,6 +201,7 @@ std::vector<Diagnostic> check(const SocConfig& config, const firmware::Descripti
         findings.expect(false, finding.path, finding.what,
                         finding.nearest.empty() ? "the path of an IOMMU" : "one such as '" + finding.nearest + "'");
     }
+    check_tbu_names(findings, config, description);
     std::set<std::string> names;
     for (std::size_t i = 0; i < config.masters.size(); ++i) {
         const MasterConfig& master = config.masters[i];

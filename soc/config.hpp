@@ -104,11 +104,17 @@ struct PmcgShape {
 /// How fast one IOMMU is, and what it has (its ID registers).
 struct IommuParams {
     ClockPeriod clock;
-    TbuParams tbu;  ///< every TBU alike
+    TbuParams tbu;                          ///< of every TBU that is not named
+    std::map<std::string, TbuParams> tbus;  ///< by what stands before it: a platform master or a PCI host bridge
     TcuParams tcu;
     iommu::smmuv3::Features features = iommu::smmuv3::qemu_like();
     PmcgShape pmcg;
     bool one_port = false;  ///< translated traffic of all TBUs and the walks share one port to the interconnect
+
+    const TbuParams& tbu_of(const std::string& name) const {
+        const auto own = tbus.find(name);
+        return own == tbus.end() ? tbu : own->second;
+    }
 };
 /// "mmu-600-like" (the default), "gem5-default", "tiny". Nothing if there is no such preset.
 std::optional<IommuParams> iommu_preset(std::string_view name);

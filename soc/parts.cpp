@@ -124,7 +124,7 @@ void Soc::Parts::build() {
             const Attachment& attachment = wiring.masters[site.masters[i]];
             if (!attachment.iommu) continue;
             iommus[*attachment.iommu]->connect_atc(
-                attachment.stream,
+                attachment.stream, site.exits[site.exit_of[i]].tbu,
                 [&root, i](const iommu::smmuv3::Invalidation& invalidation, std::function<void()> done) {
                     root.invalidate_atc(i, invalidation, std::move(done));
                 });

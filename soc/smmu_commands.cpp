@@ -51,8 +51,13 @@ void SmmuDevice::after_engine() {
 
 void SmmuDevice::schedule_ack() {
     if (!smmu_.ack_pending() || ack_.scheduled() || commands_.running || outputs_.running) return;
-    // The change goes to every TBU and back.
-    const Cycles round{params_.tbu.link_to_tcu.count + params_.tbu.link_from_tcu.count};
+    // The change goes to every TBU and back; the farthest is the last.
+    Cycles round{params_.tbu.link_to_tcu.count + params_.tbu.link_from_tcu.count};
+    for (std::size_t i = 0; i < tbus_.size(); ++i) {
+        const TbuParams& tbu = tbus_[i]->params();
+        const std::uint64_t its = tbu.link_to_tcu.count + tbu.link_from_tcu.count;
+        round.count = i == 0 ? its : std::max(round.count, its);
+    }
     agenda().schedule_after(ack_, clock_ * round, Phase::arrive, *this);
 }
 
@@ -174,7 +179,7 @@ void SmmuDevice::invalidate(const Invalidation& invalidation) {
         message.invalidation = invalidation;
         message.applied = false;
         ++messages_out_;
-        const Cycles way{params_.tbu.link_to_tcu.count + params_.tcu.invalidate_apply.count};
+        const Cycles way{tbu->params().link_to_tcu.count + params_.tcu.invalidate_apply.count};
         agenda().schedule_after(message, clock_ * way, Phase::arrive, *this);
     }
 }
@@ -183,7 +188,7 @@ void SmmuDevice::message_step(Message& message) {
     if (!message.applied) {
         message.applied = true;
         message.tbu->invalidate(message.invalidation);
-        agenda().schedule_after(message, clock_ * params_.tbu.link_from_tcu, Phase::arrive, *this);
+        agenda().schedule_after(message, clock_ * message.tbu->params().link_from_tcu, Phase::arrive, *this);
         return;
     }
     --messages_out_;
@@ -219,16 +224,22 @@ void SmmuDevice::send_atc(const Invalidation& invalidation) {
     ++atc_out_;
     ++counts_.atc_invalidations;
     agenda().schedule_after(message.patience, params_.tcu.atc_timeout, Phase::arrive, *this);
-    agenda().schedule_after(message, clock_ * params_.tbu.link_from_tcu, Phase::arrive, *this);
+    agenda().schedule_after(message, clock_ * tbu_before(invalidation.sid).link_from_tcu, Phase::arrive, *this);
+}
+
+const TbuParams& SmmuDevice::tbu_before(StreamId stream) const {
+    const auto endpoint = atcs_.find(stream);
+    return endpoint == atcs_.end() ? params_.tbu : tbus_[endpoint->second.tbu]->params();
 }
 
 void SmmuDevice::atc_step(AtcMessage& message) {
     if (!message.complete) {
         const auto endpoint = atcs_.find(message.invalidation.sid);
         if (endpoint == atcs_.end()) return;
-        endpoint->second(message.invalidation, [this, &message] {
+        endpoint->second.invalidate(message.invalidation, [this, &message] {
             message.complete = true;
-            agenda().schedule_after(message, clock_ * params_.tbu.link_to_tcu, Phase::arrive, *this);
+            agenda().schedule_after(message, clock_ * tbu_before(message.invalidation.sid).link_to_tcu, Phase::arrive,
+                                    *this);
         });
         return;
     }

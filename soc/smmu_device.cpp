@@ -64,7 +64,8 @@ SmmuDevice::SmmuDevice(const sc_core::sc_module_name& module_name, const Context
       cycle_(context.agenda, *this, 1) {
     context_.agenda.add_component(*this);
     for (std::size_t i = 0; i < site.tbus.size(); ++i) {
-        tbus_.push_back(std::make_unique<Tbu>(*this, site.tbus[i], static_cast<unsigned>(i), params.tbu, clock_, seed,
+        tbus_.push_back(std::make_unique<Tbu>(*this, site.tbus[i], static_cast<unsigned>(i),
+                                              params.tbu_of(site.tbus[i]), clock_, seed,
                                               *ports_[params.one_port ? 0 : i + 1]));
     }
     for (Engine* engine : {&commands_, &outputs_, &gatos_}) engine->device = this;
@@ -94,10 +95,12 @@ SmmuDevice::~SmmuDevice() = default;
 
 std::vector<std::unique_ptr<BusPort>> SmmuDevice::make_ports() {
     std::vector<std::unique_ptr<BusPort>> ports;
-    for (const std::string& port : bus_port_names(params_, site_.tbus)) {
-        const std::uint32_t width = port == "tcu" ? params_.tcu.port_width_bytes : params_.tbu.port_width_bytes;
-        ports.push_back(std::make_unique<BusPort>(systemc_name(port + "_bus"), context_.agenda, *this, context_.pool,
-                                                  *this, clock_, width));
+    const std::vector<std::string> names = bus_port_names(params_, site_.tbus);
+    for (std::size_t i = 0; i < names.size(); ++i) {  // the TCU's, and then one for each TBU
+        const std::uint32_t width =
+            i == 0 ? params_.tcu.port_width_bytes : params_.tbu_of(site_.tbus[i - 1]).port_width_bytes;
+        ports.push_back(std::make_unique<BusPort>(systemc_name(names[i] + "_bus"), context_.agenda, *this,
+                                                  context_.pool, *this, clock_, width));
     }
     return ports;
 }

@@ -62,9 +62,11 @@ public:
     BusPort& bus_port(std::size_t index) { return *ports_[index]; }
     static std::vector<std::string> bus_port_names(const IommuParams& params, const std::vector<std::string>& tbus);
 
-    /// Takes an ATC_INV to an endpoint; calls back when it is complete.
+    /// Takes an ATC_INV from TBU `tbu` to an endpoint; calls back when it is complete.
     using InvalidateAtc = std::function<void(const iommu::smmuv3::Invalidation&, std::function<void()> done)>;
-    void connect_atc(StreamId stream, InvalidateAtc invalidate) { atcs_[stream] = std::move(invalidate); }
+    void connect_atc(StreamId stream, std::size_t tbu, InvalidateAtc invalidate) {
+        atcs_[stream] = {tbu, std::move(invalidate)};
+    }
 
     IommuStats stats() const;
     /// Whether `address` is in its register space or in one of its counter groups.
@@ -208,7 +210,12 @@ private:
     std::deque<Message> messages_;
     std::vector<Message*> free_messages_;
     std::uint32_t messages_out_ = 0;
-    std::map<StreamId, InvalidateAtc> atcs_;
+    struct AtcWay {
+        std::size_t tbu;
+        InvalidateAtc invalidate;
+    };
+    const TbuParams& tbu_before(StreamId stream) const;
+    std::map<StreamId, AtcWay> atcs_;
     std::deque<AtcMessage> atc_messages_;
     std::vector<AtcMessage*> free_atc_messages_;
     std::uint32_t atc_out_ = 0;

@@ -75,7 +75,7 @@ void SmmuDevice::send_link(TranslationJob& job) {
 }
 
 void SmmuDevice::cross_link(TranslationJob& job) {
-    const Cycles rest{params_.tbu.link_to_tcu.count - 1};
+    const Cycles rest{job.tbu->params().link_to_tcu.count - 1};
     wait_for(agenda(), *this, job, clock_ * rest, &go<&SmmuDevice::begin_engine>);
 }
 
@@ -281,7 +281,7 @@ void SmmuDevice::finish(TranslationJob& job, const iommu::Result& result) {
 }
 
 void SmmuDevice::send_back(TranslationJob& job) {
-    const Cycles rest{params_.tbu.link_from_tcu.count - 1};
+    const Cycles rest{job.tbu->params().link_from_tcu.count - 1};
     job.ahead = false;  // what the TBU learns, it learns when the answer is there
     wait_for(agenda(), *this, job, clock_ * rest, &go<&SmmuDevice::arrived_back>);
 }

@@ -70,6 +70,19 @@ void visit_features(ParameterVisitor& v, IommuConfig& iommu) {
     });
 }
 
+void visit_tbu(ParameterVisitor& v, soc::TbuParams& p) {
+    visit_cache(v, "micro_tlb", "Its micro-TLB.", p.micro_tlb);
+    visit_cache(v, "tlb", "Its main TLB.", p.main_tlb);
+    integer(v, "port_width", "Bytes that its port takes in a cycle; a power of two.", p.port_width_bytes, 1, 256);
+    integer(v, "xlate_slots", "Translations at once; more wait at the port.", p.xlate_slots, 1, 4096);
+    integer(v, "write_buffer", "Data beats of writes that wait for their translation.", p.write_buffer_beats, 1, 65536);
+    v.boolean("youngest_first", "Whether the youngest of the misses that waited for another one looks again first.",
+              p.youngest_first);
+    integer(v, "prefetch", "Pages fetched ahead of their use at once; 0: none.", p.prefetch, 0, 1024);
+    visit_cycles(v, "link_to_tcu", "Way of a message to the TCU.", p.link_to_tcu);
+    visit_cycles(v, "link_from_tcu", "Way of a message from the TCU.", p.link_from_tcu);
+}
+
 void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
     const std::string before = iommu.preset;
     const std::vector<std::string> names = soc::iommu_preset_names();
@@ -85,20 +98,13 @@ void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
     v.clock("clock", "Its clock; not given: the system clock.", p.clock);
     visit_features(v, iommu);
     v.boolean("one_port", "Whether all its traffic and walks share one port to the interconnect.", p.one_port);
-    v.map("tbu", "Translation buffer unit: stands at the port of each master.", [&] {
-        visit_cache(v, "micro_tlb", "Its micro-TLB.", p.tbu.micro_tlb);
-        visit_cache(v, "tlb", "Its main TLB.", p.tbu.main_tlb);
-        integer(v, "port_width", "Bytes that its port takes in a cycle; a power of two.", p.tbu.port_width_bytes, 1,
-                256);
-        integer(v, "xlate_slots", "Translations at once; more wait at the port.", p.tbu.xlate_slots, 1, 4096);
-        integer(v, "write_buffer", "Data beats of writes that wait for their translation.", p.tbu.write_buffer_beats, 1,
-                65536);
-        v.boolean("youngest_first", "Whether the youngest of the misses that waited for another one looks again first.",
-                  p.tbu.youngest_first);
-        integer(v, "prefetch", "Pages fetched ahead of their use at once; 0: none.", p.tbu.prefetch, 0, 1024);
-        visit_cycles(v, "link_to_tcu", "Way of a message to the TCU.", p.tbu.link_to_tcu);
-        visit_cycles(v, "link_from_tcu", "Way of a message from the TCU.", p.tbu.link_from_tcu);
-    });
+    v.map("tbu", "Translation buffer unit: stands at the port of each master.", [&] { visit_tbu(v, p.tbu); });
+    std::vector<std::string> tbus;
+    for (const auto& [name, tbu] : p.tbus) tbus.push_back(name);
+    v.named(
+        "tbus", "The same for single TBUs, by the name of the device or PCI host bridge that stands before it.", "tbu",
+        tbus, [&p](const std::string& name) { p.tbus[name] = p.tbu; },
+        [&v, &p](const std::string& name) { visit_tbu(v, p.tbus[name]); });
     v.map("tcu", "Translation control unit: shared by all TBUs.", [&] {
         visit_cache(v, "tlb", "The shared TLB.", p.tcu.tlb);
         visit_cache(v, "config_cache", "Cache of stream table entries and context descriptors.", p.tcu.config_cache);

@@ -157,11 +157,16 @@ void derive(Config& config) {
     }
     const auto derive_iommu = [&config](const std::string& path, IommuConfig& iommu, ClockPeriod clock) {
         if (!config.given(path + ".clock")) iommu.params.clock = clock;
-        const auto on_if_given = [&](const char* name, bool& enabled) {
+        const auto on_if_given = [&](const std::string& name, bool& enabled) {
             if (config.given(path + name + ".entries") && !config.given(path + name + ".enabled")) enabled = true;
         };
         on_if_given(".tbu.micro_tlb", iommu.params.tbu.micro_tlb.shape.enabled);
         on_if_given(".tbu.tlb", iommu.params.tbu.main_tlb.shape.enabled);
+        for (auto& [name, tbu] : iommu.params.tbus) {
+            const std::string at = yaml::join_path(".tbus", name);
+            on_if_given(at + ".micro_tlb", tbu.micro_tlb.shape.enabled);
+            on_if_given(at + ".tlb", tbu.main_tlb.shape.enabled);
+        }
         on_if_given(".tcu.tlb", iommu.params.tcu.tlb.shape.enabled);
         on_if_given(".tcu.config_cache", iommu.params.tcu.config_cache.shape.enabled);
         on_if_given(".tcu.ipa_cache", iommu.params.tcu.ipa_cache.shape.enabled);

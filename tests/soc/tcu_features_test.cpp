@@ -1,4 +1,6 @@
 // What a TCU may do beyond the default: merge walks of several TBUs, go by priority, fetch several commands at once.
+#include <map>
+
 #include <catch2/catch.hpp>
 
 #include <nlohmann/json.hpp>
@@ -37,10 +39,11 @@ soc::SocStats run(const soc::SocConfig& config, std::uint64_t pages) {
 }
 
 /// When the last of three CFGI_ALL and a SYNC is done.
-std::string commands(std::uint32_t per_fetch) {
+std::string commands(std::uint32_t per_fetch, const std::map<std::string, soc::TbuParams>& tbus = {}) {
     const firmware::Description board = SmmuBench::board({"a", "b"});
     soc::SocConfig with = config(1, 1);
     with.iommu.tcu.commands_per_fetch = per_fetch;
+    with.iommu.tbus = tbus;
     soc::Soc soc{board, with};
     SmmuBench::install(soc, 1, 2);
     SmmuBench::enable(soc);
@@ -69,6 +72,18 @@ TEST_CASE("soc: one fetch may bring four commands", "[soc][smmuv3]") {
     CHECK(four["cons"] == 4);
     CHECK(four["commands"] == 4);
     CHECK(four["end"] == ns(67).fs);
+}
+
+// As above, with TBU b at 60 there and 50 back: the third invalidation is decoded at 42 and answered at 42 + 60 + 4 +
+// 50 = 156, the nearer TBU's answers are long there. One by one it is decoded at 2 x 37 + 36 = 110: 110 + 114 = 224.
+TEST_CASE("soc: a SYNC waits for the answer of the farthest TBU", "[soc][smmuv3]") {
+    soc::TbuParams far;
+    far.link_to_tcu = Cycles{60};
+    far.link_from_tcu = Cycles{50};
+    const json four = json::parse(tests::in_child([&] { return commands(4, {{"b", far}}); }));
+    CHECK(four["end"] == ns(157).fs);
+    const json one = json::parse(tests::in_child([&] { return commands(1, {{"b", far}}); }));
+    CHECK(one["end"] == ns(225).fs);
 }
 
 TEST_CASE("soc: two TBUs that miss on one page walk once, if the TCU merges", "[soc][smmuv3]") {

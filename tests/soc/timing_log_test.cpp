@@ -65,6 +65,34 @@ TEST_CASE("soc: the first three reads of a stride, nanosecond for nanosecond", "
           "dma #2 read 10000000 338..374\n");
 }
 
+// A TBU of its own parameters: 18 cycles to the TCU instead of 8, 13 back. Misses take 15 longer, their walk begins 10
+// later; the hit costs what it did. The other TBU's parameters do not matter.
+TEST_CASE("soc: the way to a far TBU is in each miss and in no hit", "[soc][smmuv3]") {
+    const firmware::Description board = SmmuBench::board({"near", "far"});
+    soc::SocConfig config = gem5_like(3, 1);
+    config.masters.push_back(config.masters.front());
+    config.masters[0].device = "near";
+    config.masters[1].device = "far";
+    config.masters[1].node = firmware::NodeIndex{3};
+    config.iommu.tbus["far"] = config.iommu.tbus["near"] = config.iommu.tbu;
+    config.iommu.tbus["far"].link_to_tcu = Cycles{18};
+    config.iommu.tbus["far"].link_from_tcu = Cycles{13};
+    config.iommu.tbus["near"].link_to_tcu = Cycles{70};
+    soc::Soc soc{board, config};
+    TextLog log;
+    soc.set_trace(&log);
+    SmmuBench::install(soc, 2, 2);
+    SmmuBench::enable(soc);
+    soc.start_master("far", Iova{SmmuBench::kIova}, 2 * 4096);
+    soc.run();
+    CHECK(log.text() ==
+          "9050000.smmuv3 walk 10000000 94..208\n"
+          "far #0 read 10000000 0..255\n"
+          "9050000.smmuv3 walk 10001000 281..321\n"
+          "far #1 read 10001000 255..368\n"
+          "far #2 read 10000000 368..404\n");
+}
+
 // An unmapped page: the walk of the third page ends at its level-3 entry (invalid); the master hears of it when the
 // answer has come back over the link, and one record of 32 bytes is in the event queue.
 TEST_CASE("soc: an unmapped page ends in F_TRANSLATION for the master, for the record and for the statistics",

@@ -105,6 +105,27 @@ TEST_CASE("soc config: what is out of range is named as the YAML names it", "[so
     CHECK(findings[2].text().find("/smmuv3@9050000") != std::string::npos);
 }
 
+TEST_CASE("soc config: a TBU that is named has to be there", "[soc]") {
+    soc::SocConfig config;
+    config.masters = {SmmuBench::master("dma", 2)};
+    config.iommu.tbus["dma"] = soc::TbuParams{};
+    CHECK(soc::check(config, SmmuBench::board({"dma"})).empty());
+    config.iommu.tbus["dna"] = soc::TbuParams{};
+    config.iommu.tbus["dma"].xlate_slots = 0;
+    config.iommus["/smmuv3@9050000"].tbus["dmb"] = soc::TbuParams{};
+    std::vector<std::string> texts;
+    std::vector<std::string> paths;
+    for (const Diagnostic& finding : soc::check(config, SmmuBench::board({"dma"}))) {
+        paths.push_back(finding.path);
+        texts.push_back(finding.text());
+    }
+    // The SMMU has parameters of its own: none of those for the others are about it.
+    CHECK(paths == std::vector<std::string>{"soc.iommu.tbus.dma.xlate_slots", "soc.iommu.tbus.dma",
+                                            "soc.iommu.tbus.dna", "soc.iommus./smmuv3@9050000.tbus.dmb"});
+    REQUIRE_FALSE(texts.empty());
+    CHECK(texts.back().find("'dma'") != std::string::npos);
+}
+
 TEST_CASE("soc config: a finding says what it expects once, under a key that the YAML has", "[soc]") {
     soc::SocConfig config;
     config.memory.banks = 12;

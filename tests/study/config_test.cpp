@@ -38,6 +38,27 @@ TEST_CASE("config: everything has a default", "[study][config]") {
     CHECK_FALSE(config.given("soc.pci"));
 }
 
+TEST_CASE("config: a named TBU starts from the others' parameters", "[study][config]") {
+    const Config config = read(R"(
+soc:
+  iommu:
+    tbu: { link_to_tcu: 20 cycles, xlate_slots: 8 }
+    tbus:
+      a000000.dma: { link_to_tcu: 50 cycles, tlb: { entries: 64, ways: 2 } }
+traffic:
+  - { device: a000000.dma }
+)");
+    const soc::IommuParams& smmu = config.soc.iommu.params;
+    CHECK(smmu.tbu.link_to_tcu.count == 20);
+    REQUIRE(smmu.tbus.count("a000000.dma") == 1);
+    const soc::TbuParams& own = smmu.tbu_of("a000000.dma");
+    CHECK(own.link_to_tcu.count == 50);
+    CHECK(own.xlate_slots == 8);
+    CHECK(own.main_tlb.shape.entries == 64);
+    CHECK(own.main_tlb.shape.ways == 2);
+    CHECK(smmu.tbu_of("b000000.dma").link_to_tcu.count == 20);
+}
+
 TEST_CASE("config: the example of the design page reads as it says", "[study][config]") {
     const Config config = read(R"(
 soc:
