@@ -6,7 +6,6 @@
 
 #include <systemc>
 
-#include <deque>
 #include <vector>
 
 #include "soc/agenda.hpp"
@@ -49,7 +48,7 @@ private:
     PhysicalMemory& bytes_;
     SimTime channel_free_;
     std::vector<SimTime> bank_free_;
-    std::deque<Transaction*> waiting_;  ///< oldest first; who is ready is near the front
+    std::vector<Transaction*> waiting_;  ///< oldest first
     AgendaEntry decide_;
     Calendar channel_;                  ///< `fast`
     std::uint32_t transfer_bytes_ = 0;  ///< of the last call of transfer_time(),
