@@ -22,12 +22,14 @@ struct PciAddress {
 /// "0000:00:05.0", "00:05.0", "05.0", "5": hexadecimal, as lspci writes it.
 Parsed<PciAddress> parse_pci_address(const std::string& text);
 
-/// Host bridges with their functions, in the order of the config. Problems go to `findings`.
-/// `origins`: the entry of each PciFunction::origin, and its path.
+/// The entry of soc.pci that made a function, and its path in the config, which owns it.
 struct PciOrigin {
     const PciConfig* config = nullptr;
     std::string path;
 };
+
+/// Host bridges with their functions, in the order of the config. Problems go to `findings`.
+/// `origins`: takes the origin of each function, by PciFunction::origin.
 std::vector<kernel::PciRoot> make_pci_roots(const Config& config, yaml::Findings& findings,
                                             std::vector<PciOrigin>* origins = nullptr);
 
