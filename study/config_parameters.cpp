@@ -13,13 +13,16 @@ void visit_cycles(ParameterVisitor& v, const char* key, const char* sentence, Cy
     v.cycles(key, sentence, field);
 }
 
+void visit_shape(ParameterVisitor& v, iommu::CacheParams& shape) {
+    v.boolean("enabled", "Whether it is there; giving entries switches it on.", shape.enabled);
+    integer(v, "entries", "Entries it holds: ways times a power of two.", shape.entries, 1, 1U << 20);
+    integer(v, "ways", "Associativity; 0: fully associative.", shape.ways, 0, 1U << 20);
+    choice(v, "replacement", "Which entry of a full set goes.", shape.replacement, {"lru", "round-robin", "random"});
+}
+
 void visit_cache(ParameterVisitor& v, const char* key, const char* sentence, soc::CacheTiming& cache) {
     v.map(key, sentence, [&] {
-        v.boolean("enabled", "Whether it is there; giving entries switches it on.", cache.shape.enabled);
-        integer(v, "entries", "Entries it holds: ways times a power of two.", cache.shape.entries, 1, 1U << 20);
-        integer(v, "ways", "Associativity; 0: fully associative.", cache.shape.ways, 0, 1U << 20);
-        choice(v, "replacement", "Which entry of a full set goes.", cache.shape.replacement,
-               {"lru", "round-robin", "random"});
+        visit_shape(v, cache.shape);
         visit_cycles(v, "latency", "From look-up to hit or miss known.", cache.latency);
         integer(v, "slots", "Look-ups at once.", cache.slots, 1, 1024);
     });
@@ -136,11 +139,7 @@ void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
 
 void visit_atc(ParameterVisitor& v, soc::AtcParams& atc) {
     v.map("atc", "Address translation cache of an endpoint: with one, a driver can switch ATS on.", [&] {
-        v.boolean("enabled", "Whether it is there; giving entries switches it on.", atc.shape.enabled);
-        integer(v, "entries", "Translations it holds: ways times a power of two.", atc.shape.entries, 1, 1U << 20);
-        integer(v, "ways", "Associativity; 0: fully associative.", atc.shape.ways, 0, 1U << 20);
-        choice(v, "replacement", "Which entry of a full set goes.", atc.shape.replacement,
-               {"lru", "round-robin", "random"});
+        visit_shape(v, atc.shape);
         v.time("latency", "Of a look-up.", atc.latency);
         integer(v, "slots", "Look-ups at once.", atc.slots, 1, 1024);
         integer(v, "requests", "Translation requests under way at once.", atc.requests, 1, 1024);
