@@ -31,9 +31,17 @@ void AddressPattern::cover(std::vector<DmaRegion> regions) {
     offset_ = 0;
 }
 
+void AddressPattern::follow(std::vector<std::uint64_t> offsets) {
+    XLATE_CHECK(!offsets.empty(), "a master follows no addresses");
+    followed_ = std::move(offsets);
+    pattern_ = Pattern::linear;
+    offset_ = 0;
+}
+
 std::uint64_t AddressPattern::next() {
     const std::uint64_t units = std::max<std::uint64_t>(1, working_set_ / unit_);
     if (pattern_ == Pattern::random) return at(rng_.below(units) * unit_);
+    if (!followed_.empty()) return at(followed_[offset_++ % followed_.size()]);
     const std::uint64_t offset = offset_;
     offset_ += pattern_ == Pattern::linear ? unit_ : stride_;
     if (offset_ >= units * unit_) offset_ %= units * unit_;

@@ -24,6 +24,8 @@ public:
     AddressPattern(const TrafficParams& params, std::uint64_t seed, std::string_view master);
     /// `regions`: not empty in sum.
     void cover(std::vector<DmaRegion> regions);
+    /// From now on these offsets instead, in their order and then again; each below the working set.
+    void follow(std::vector<std::uint64_t> offsets);
     std::uint64_t next();
     /// The working set in bytes: what cover() gave, or less if the configuration says so.
     std::uint64_t working_set() const { return working_set_; }
@@ -37,7 +39,8 @@ private:
     std::uint64_t stride_;
     std::uint64_t wanted_set_;
     std::uint64_t working_set_ = 0;
-    std::uint64_t offset_ = 0;
+    std::uint64_t offset_ = 0;  ///< linear, strided: of the next; following: how many are done
+    std::vector<std::uint64_t> followed_;
     Rng rng_;
     std::vector<DmaRegion> regions_;
     std::vector<std::uint64_t> starts_;  ///< offset of each region

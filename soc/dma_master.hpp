@@ -51,6 +51,8 @@ public:
 
     /// The configured traffic over `regions`, from now on. A master that runs already gets the new regions and goes on.
     void start(std::vector<DmaRegion> regions);
+    /// Its traffic accesses these offsets into the regions instead of its pattern's, in order and then again.
+    void follow(std::vector<std::uint64_t> offsets) { pattern_.follow(std::move(offsets)); }
     /// One transfer, in transactions of the configured size that do not cross 4 KiB. `done` is called in phase `act`.
     void submit(Iova iova, std::uint64_t size, bool write, std::function<void(bool ok)> done);
     /// Nothing in flight and nothing left to issue.

@@ -70,6 +70,13 @@ void Soc::start_master(const std::string& device, Iova iova, std::uint64_t size)
     master->start({DmaRegion{iova, size}});
 }
 
+void Soc::start_master(const std::string& device, Iova iova, std::uint64_t size, std::vector<std::uint64_t> offsets) {
+    DmaMaster* master = parts_->find_master(device);
+    XLATE_CHECK(master != nullptr, device);
+    master->start({DmaRegion{iova, size}});
+    master->follow(std::move(offsets));
+}
+
 }  // namespace xlate::soc
 
 /// The SystemC library wants one; ours is never called, since our own main() drives the simulation.
