@@ -18,6 +18,8 @@ namespace xlate::firmware {
 Description read_device_tree(std::vector<std::uint8_t> blob, const std::string& name) {
     Description description;
     description.origin = Description::Origin::device_tree;
+    constexpr std::size_t kHeapOfByte = 6;  // paths, lists and texts, for each byte of a tree with many small nodes
+    expect_heap(blob.size() * kHeapOfByte);
     read_flat_tree(std::move(blob), name, description);
     Decoder decoder(description);
     decode_identity(decoder);

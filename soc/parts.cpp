@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "base/huge_pages.hpp"
 #include "iommu/smmuv3/layout.hpp"
 
 namespace xlate::soc {
@@ -18,6 +19,21 @@ const char* prepare_systemc() {
     // Reports about the library itself would go to stdout, which is for results.
     sc_core::sc_report_handler::set_actions("/OSCI/SystemC", sc_core::SC_DO_NOTHING);
     return "agenda";
+}
+
+/// About as much as the modules of a SoC will take on the host: with many masters most of it is theirs.
+std::size_t expected_bytes(const SocConfig& config, const Wiring& wiring) {
+    constexpr std::size_t kBytesOfMaster = 24 << 10, kBytesOfEntry = 128;
+    std::size_t bytes = config.masters.size() * kBytesOfMaster;
+    for (const IommuSite& site : wiring.iommus) {
+        const auto own = config.iommus.find(site.path);
+        const IommuParams& params = own == config.iommus.end() ? config.iommu : own->second;
+        for (const std::string& name : site.tbus) {
+            const TbuParams& tbu = params.tbu_of(name);
+            for (const CacheTiming* tlb : {&tbu.micro_tlb, &tbu.main_tlb}) bytes += tlb->shape.entries * kBytesOfEntry;
+        }
+    }
+    return bytes;
 }
 
 /// Collects who is connected to the crossbar before it is made: SystemC wants all ports then.
@@ -41,6 +57,7 @@ Soc::Parts::Parts(const firmware::Description& from, const SocConfig& with)
       warnings(wiring.warnings),
       bytes(from.memory),
       agenda(prepare_systemc()) {
+    expect_heap(expected_bytes(config, wiring));
     build();
     agenda.rank_components();
     if (config.sanitizer) watch();

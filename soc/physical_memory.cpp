@@ -54,6 +54,19 @@ const std::uint8_t* PhysicalMemory::page_for_read(std::uint64_t page) const {
     return slot == nullptr ? nullptr : slot->data();
 }
 
+/// A page of zeros. The first blocks are small; who touches more gets large ones, on huge pages of the host.
+PhysicalMemory::Page* PhysicalMemory::take_page() {
+    constexpr std::size_t kSmallPages = 256, kLargePages = 4096, kSmallBlocks = 2;
+    if (free_in_block_ == 0) {
+        const bool large = blocks_.size() >= kSmallBlocks;
+        free_in_block_ = large ? kLargePages : kSmallPages;
+        blocks_.emplace_back(free_in_block_ * kPageBytes, large);
+    }
+    const HostBlock& block = blocks_.back();
+    ++pages_in_use_;
+    return reinterpret_cast<Page*>(block.data() + block.size() - free_in_block_-- * kPageBytes);
+}
+
 std::uint8_t* PhysicalMemory::page_for_write(std::uint64_t page) {
     const std::uint64_t number = page >> kLeafBits;
     Leaf* leaf = find_leaf(number);
@@ -65,11 +78,7 @@ std::uint8_t* PhysicalMemory::page_for_write(std::uint64_t page) {
         memo_leaf_ = leaf;
     }
     auto& slot = leaf->pages[page & low_mask(kLeafBits)];
-    if (slot == nullptr) {
-        slot = std::make_unique<Page>();
-        slot->fill(0);
-        ++pages_in_use_;
-    }
+    if (slot == nullptr) slot = take_page();
     return slot->data();
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/huge_pages.hpp"
 #include "base/ids.hpp"
 #include "firmware/description.hpp"
 
@@ -43,7 +44,7 @@ private:
     static constexpr unsigned kRootBits = 52 - kPageBits - kLeafBits;
     using Page = std::array<std::uint8_t, kPageBytes>;
     struct Leaf {
-        std::array<std::unique_ptr<Page>, std::size_t{1} << kLeafBits> pages;
+        std::array<Page*, std::size_t{1} << kLeafBits> pages{};
     };
     struct RootEntry {
         std::uint64_t number;  ///< of the leaf
@@ -53,11 +54,14 @@ private:
     Leaf* find_leaf(std::uint64_t number) const;
     const std::uint8_t* page_for_read(std::uint64_t page) const;
     std::uint8_t* page_for_write(std::uint64_t page);
+    Page* take_page();
 
     std::vector<firmware::MemoryRange> ranges_;
     std::vector<RootEntry> roots_;  ///< sorted by number
     mutable std::uint64_t memo_number_ = ~std::uint64_t{0};
     mutable Leaf* memo_leaf_ = nullptr;
+    std::vector<HostBlock> blocks_;  ///< the pages lie in them, in the order in which they were first written
+    std::size_t free_in_block_ = 0;  ///< pages left in the last one
     std::size_t pages_in_use_ = 0;
 };
 
