@@ -41,23 +41,28 @@ Measured schedules(explore::Strategy strategy, const std::string& variant, std::
 /// Into a fiber and back.
 Measured fiber_switches(std::uint64_t count) {
     kernel::StackPool stacks;
-    std::uint64_t seen = 0;
-    bool stop = false;
-    kernel::Fiber* self = nullptr;
-    kernel::Fiber fiber(stacks, [&] {
-        while (!stop) {
-            ++seen;
-            self->suspend();
-        }
-    });
-    self = &fiber;
+    struct Loop {
+        kernel::Fiber* self = nullptr;
+        std::uint64_t seen = 0;
+        bool stop = false;
+    } loop;
+    kernel::Fiber fiber(
+        stacks,
+        [](void* of) {
+            for (Loop& on = *static_cast<Loop*>(of); !on.stop;) {
+                ++on.seen;
+                on.self->suspend();
+            }
+        },
+        &loop);
+    loop.self = &fiber;
     const double start = cpu_seconds();
     for (std::uint64_t i = 0; i < count; ++i) fiber.resume();
     Measured measured;
     measured.seconds = cpu_seconds() - start;
     measured.units = count;
-    measured.checksum = seen;
-    stop = true;
+    measured.checksum = loop.seen;
+    loop.stop = true;
     fiber.resume();
     return measured;
 }

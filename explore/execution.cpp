@@ -12,7 +12,7 @@ namespace {
 
 // Task::machine_data while it races.
 constexpr std::uint64_t kListed = 1;  // it is in Execution::enabled()
-constexpr std::uint64_t kStands = 2;  // it is in standing_
+constexpr std::uint64_t kStands = 2;  // it is in run_->standing
 
 bool is_lock(PointKind kind) { return kind == PointKind::lock || kind == PointKind::lock_shared; }
 
@@ -50,7 +50,10 @@ Relation relation(const Access& earlier, const Access& later) {
     return kernel::is_write(a) || kernel::is_write(b) ? Relation::race : Relation::none;
 }
 
-Execution::Execution(const Program& program, ExecutionOptions options) : program_(program), options_(options) {}
+Execution::Execution(const Program& program, ExecutionOptions options)
+    : program_(program),
+      options_(options),
+      region_(options.in_region && program.can_be_copied() ? kernel::Region::make() : nullptr) {}
 Execution::~Execution() = default;
 
 std::size_t Execution::task_count() const { return kernel_->sched.tasks().size(); }
@@ -61,12 +64,12 @@ void Execution::refresh(Task& task) {
     const bool enabled = is_enabled(task);
     if (enabled == ((task.machine_data & kListed) != 0)) return;
     task.machine_data ^= kListed;
-    auto at = enabled_.end();
-    while (at != enabled_.begin() && (*std::prev(at))->id >= task.id) --at;
+    auto at = run_->enabled.end();
+    while (at != run_->enabled.begin() && (*std::prev(at))->id >= task.id) --at;
     if (enabled) {
-        enabled_.insert(at, &task);
+        run_->enabled.insert(at, &task);
     } else {
-        enabled_.erase(at);
+        run_->enabled.erase(at);
     }
 }
 
@@ -74,24 +77,18 @@ void Execution::refresh(Task& task) {
 void Execution::stand(Task& task) {
     if ((task.machine_data & kStands) == 0) {
         task.machine_data |= kStands;
-        standing_.push_back(&task);
+        run_->standing.push_back(&task);
     }
     refresh(task);
 }
 
 Task* Execution::default_choice() {
     if (current_ != nullptr && (current_->machine_data & kListed) != 0) return current_;
-    return enabled_.empty() ? nullptr : enabled_.front();
+    return run_->enabled.empty() ? nullptr : run_->enabled.front();
 }
 
 RunResult Execution::run(Director& director, kernel::AccessObserver* observer) {
-    kernel::Kernel kernel(*this, program_.variant(), &workspace_);
-    kernel.console.enabled = false;
-    kernel.events.enabled = false;
-    kernel.timed = false;
-    kernel.check_data_races = options_.data_races;
-    if (options_.new_races_only) kernel.reports.race_filter = this;
-    kernel_ = &kernel;
+    observing_.to = observer;
     director_ = &director;
     keeps_steps_ = options_.record || director.hears_steps;
     racing_ = false;
@@ -100,61 +97,117 @@ RunResult Execution::run(Director& director, kernel::AccessObserver* observer) {
     next_ = nullptr;
     in_step_ = false;
     step_count_ = 0;
-    ready_.clear();
-    alive_.clear();
-    enabled_.clear();
-    standing_.clear();
-    ready_by_.clear();
-    accesses_.clear();
-    steps_.clear();
-    choices_.clear();
-    enabled_sets_.clear();
-    arrivals_.clear();
-    timers_.clear();
-    timer_count_ = 0;
-    timer_time_ = {};
-    memory_.clear();
-    names_.clear();
+    if (region_ != nullptr) return run_in_region(director);
 
-    const std::unique_ptr<World> world = program_.make(kernel);
+    own_run_ = std::make_unique<Run>();
+    run_ = own_run_.get();
+    prepare();
+    race(director);
+    RunResult result{end_, step_count_, kernel_->reports.all(), std::move(outcome_)};
+    kernel_->sched.kill_all();
+    run_->world = nullptr;
+    run_->kernel = nullptr;
+    kernel_ = nullptr;
+    return result;
+}
+
+RunResult Execution::run_in_region(Director& director) {
+    kernel::Region& region = *region_;
+    workspace_.stacks.drop_all();
+    try {
+        if (region.saved()) {
+            region.restore();
+            run_ = saved_run_;
+            kernel_ = run_->kernel.get();
+            if (options_.poison) region.poison();
+            const kernel::RegionScope inside(region);
+            race(director);
+        } else {
+            region.reset();
+            if (options_.poison) region.poison();
+            const std::size_t races = races_.size();
+            const kernel::RegionScope inside(region);
+            run_ = new Run;
+            prepare();
+            // A task that waits would be on a stack, which is not copied; a race that is news now, is not the next
+            // time.
+            if (run_->alive.empty() && races_.size() == races) {
+                saved_run_ = run_;
+                region.save();
+            }
+            race(director);
+        }
+    } catch (...) {
+        region.retire();  // the exception may lie in it
+        throw;
+    }
+    kernel_ = nullptr;
+    return {end_, step_count_, run_->kernel->reports.all(), outcome_};
+}
+
+/// A kernel with a world in which all has happened that comes before the race.
+void Execution::prepare() {
+    run_->kernel = std::make_unique<kernel::Kernel>(*this, program_.variant(), &workspace_);
+    kernel::Kernel& kernel = *run_->kernel;
+    kernel_ = &kernel;
+    kernel.console.enabled = false;
+    kernel.events.enabled = false;
+    kernel.timed = false;
+    kernel.check_data_races = options_.data_races;
+    kernel.sched.drops_crashed = region_ != nullptr;
+    if (options_.new_races_only) kernel.reports.race_filter = this;
+    run_->world = program_.make(kernel);
     kernel.sched.watch_points = false;
-    kernel.spawn("before", 0, [&world] { world->before(); });
+    kernel.spawn("before", 0, [world = run_->world.get()] { world->before(); });
     run_before();
-    race_begin_ = kernel.sched.tasks().size();
+    run_->race_begin = kernel.sched.tasks().size();
     for (const auto& task : kernel.sched.tasks()) kernel.sched.host_clock.join(task->clock);
+}
+
+void Execution::race(Director& director) {
+    kernel::Kernel& kernel = *kernel_;
+    World& world = *run_->world;
     racing_ = true;
     kernel.sched.watch_waitables = true;
-    world->start();
-    race_end_ = kernel.sched.tasks().size();
+    world.start();
+    run_->race_end = kernel.sched.tasks().size();
     kernel.sched.watch_points = true;
     kernel.sched.watch_touches = director.hears_steps;
-    kernel.observer = observer;
-    director.begin(*this);
-    fires_timers_ = world->fires_timers();
+    kernel.observer = observing_.to != nullptr ? &observing_ : nullptr;
+    {
+        const kernel::RegionPause outside;
+        director.begin(*this);
+    }
+    fires_timers_ = world.fires_timers();
     run_race();
-    if (end_ == RunEnd::complete) director.ended(*this);
+    if (end_ == RunEnd::complete) {
+        const kernel::RegionPause outside;
+        director.ended(*this);
+    }
     kernel.sched.watch_points = false;
     kernel.sched.watch_touches = false;
     kernel.sched.watch_waitables = false;
     kernel.observer = nullptr;
 
-    RunResult result;
-    result.end = end_;
-    result.steps = step_count_;
+    outcome_.clear();
     if (end_ == RunEnd::complete) {
         kernel.finish();
-        world->check();
-        result.outcome = world->outcome();
+        world.check();
+        const std::string outcome = world.outcome();
+        const kernel::RegionPause outside;
+        outcome_ = outcome;
     }
-    result.reports = kernel.reports.all();
     if (options_.record) {
         for (const auto& task : kernel.sched.tasks()) {
-            names_.push_back({task->name, task->cpu, task->id >= race_begin_ && task->id < race_end_});
+            run_->names.push_back({task->name, task->cpu, task->id >= run_->race_begin && task->id < run_->race_end});
         }
     }
-    kernel.sched.kill_all();
-    kernel_ = nullptr;
-    return result;
+}
+
+void Execution::Observing::changed(const Task* task, const kernel::SharedBase& field, const std::string& from,
+                                   const std::string& now, const char* step) {
+    const kernel::RegionPause outside;
+    to->changed(task, field, from, now, step);
 }
 
 bool Execution::known(const kernel::RaceSight& sight) {
@@ -165,16 +218,17 @@ bool Execution::known(const kernel::RaceSight& sight) {
             return true;
         }
     }
+    const kernel::RegionPause outside;
     races_.push_back(sight);
     return false;
 }
 
 void Execution::run_before() {
-    for (std::size_t i = 0; i < ready_.size(); ++i) kernel_->sched.resume(*ready_[i]);
-    ready_.clear();
+    for (std::size_t i = 0; i < run_->ready.size(); ++i) kernel_->sched.resume(*run_->ready[i]);
+    run_->ready.clear();
     for (const auto& task : kernel_->sched.tasks()) {
         if (!task->alive()) continue;
-        alive_.push_back(task.get());
+        run_->alive.push_back(task.get());
         stand(*task);
     }
 }
@@ -208,17 +262,21 @@ Task* Execution::decide() {
         kernel_->reports.add(std::move(report));
         return nullptr;
     }
-    if (enabled_.empty()) return nullptr;
-    Task* const chosen = director_->choose(*this);
+    if (run_->enabled.empty()) return nullptr;
+    Task* chosen = nullptr;
+    {
+        const kernel::RegionPause outside;
+        chosen = director_->choose(*this);
+    }
     if (chosen == nullptr) {
         end_ = RunEnd::abandoned;
         return nullptr;
     }
-    choices_.push_back(chosen->id);
+    run_->choices.push_back(chosen->id);
     if (options_.record) {
         std::uint64_t set = 0;
         for (const Task* task : enabled()) set |= std::uint64_t{1} << (task->id & 63U);
-        enabled_sets_.push_back(set);
+        run_->enabled_sets.push_back(set);
     }
     return chosen;
 }
@@ -228,11 +286,11 @@ void Execution::begin_step(Task& task) {
     in_step_ = true;
     if ((task.machine_data & kStands) != 0) {
         task.machine_data &= ~kStands;
-        standing_.erase(std::find(standing_.begin(), standing_.end(), &task));
+        run_->standing.erase(std::find(run_->standing.begin(), run_->standing.end(), &task));
     }
     if (!keeps_steps_) return;
     step_.task = task.id;
-    step_.first_access = static_cast<std::uint32_t>(accesses_.size());
+    step_.first_access = static_cast<std::uint32_t>(run_->accesses.size());
     step_.kind = task.pending.kind;
     step_.name = task.pending.step;
     step_.function = task.function();
@@ -243,7 +301,7 @@ void Execution::begin_step(Task& task) {
 
 void Execution::add_access(PointKind kind, Resource resource, bool guarded) {
     if (!director_->hears_steps) return;
-    accesses_.push_back({kind, guarded, resource});
+    run_->accesses.push_back({kind, guarded, resource});
 }
 
 void Execution::end_step() {
@@ -257,11 +315,14 @@ void Execution::end_step() {
         for (std::size_t i = 0; i < task.touched_count; ++i) add_access(PointKind::read, task.touched[i], false);
         if (!task.alive()) add_access(PointKind::wake, kernel::end_of_task(task.id), false);
         XLATE_CHECK(!task.touched_overflow, task.name + " looks into too many objects in one step");
-        step_.access_count = static_cast<std::uint32_t>(accesses_.size()) - step_.first_access;
+        step_.access_count = static_cast<std::uint32_t>(run_->accesses.size()) - step_.first_access;
     }
     ++step_count_;
-    if (options_.record) steps_.push_back(step_);
-    if (director_->hears_steps) director_->stepped(*this, step_);
+    if (options_.record) run_->steps.push_back(step_);
+    if (director_->hears_steps) {
+        const kernel::RegionPause outside;
+        director_->stepped(*this, step_);
+    }
 }
 
 void Execution::at_point(Task& task, const Point& point) {
@@ -273,13 +334,13 @@ void Execution::at_point(Task& task, const Point& point) {
     end_step();
     if (task.waits_for != nullptr) stand(task);
     if (options_.count_arrivals) {
-        const auto known = std::find_if(arrivals_.begin(), arrivals_.end(), [&](const Arrival& arrival) {
+        const auto known = std::find_if(run_->arrivals.begin(), run_->arrivals.end(), [&](const Arrival& arrival) {
             return arrival.task == task.id && std::strcmp(arrival.step, point.step) == 0;
         });
-        if (known != arrivals_.end()) {
+        if (known != run_->arrivals.end()) {
             ++known->count;
         } else {
-            arrivals_.push_back({task.id, point.step, 1});
+            run_->arrivals.push_back({task.id, point.step, 1});
         }
     }
     Task* const next = decide();
@@ -292,13 +353,13 @@ void Execution::at_point(Task& task, const Point& point) {
 }
 
 void Execution::task_ready(Task& task) {
-    if (ready_by_.size() <= task.id) ready_by_.resize(task.id + 1, 0);
+    if (run_->ready_by.size() <= task.id) run_->ready_by.resize(task.id + 1, 0);
     if (!racing_) {
-        ready_.push_back(&task);
+        run_->ready.push_back(&task);
         return;
     }
-    ready_by_[task.id] = in_step_ ? step_count_ + 1 : 0;
-    if (task.pending.kind == PointKind::start) alive_.push_back(&task);
+    run_->ready_by[task.id] = in_step_ ? step_count_ + 1 : 0;
+    if (task.pending.kind == PointKind::start) run_->alive.push_back(&task);
     if (task.waits_for != nullptr) {
         stand(task);
     } else {
@@ -311,7 +372,7 @@ void Execution::task_blocked(Task& task) {
 }
 
 void Execution::waitable_changed(const kernel::Waitable& what) {
-    for (Task* task : standing_) {
+    for (Task* task : run_->standing) {
         if (task->waits_for == &what) refresh(*task);
     }
 }
@@ -319,34 +380,34 @@ void Execution::waitable_changed(const kernel::Waitable& what) {
 void Execution::task_finished(Task& task) {
     if (!racing_) return;
     refresh(task);
-    alive_.erase(std::find(alive_.begin(), alive_.end(), &task));
-    for (Task* other : standing_) refresh(*other);  // some may wait for its end
+    run_->alive.erase(std::find(run_->alive.begin(), run_->alive.end(), &task));
+    for (Task* other : run_->standing) refresh(*other);  // some may wait for its end
 }
 
 bool Execution::fire_next_timer() {
-    if (!fires_timers_ || timers_.empty()) return false;
-    const auto first = std::min_element(timers_.begin(), timers_.end(), [](const Timer& a, const Timer& b) {
+    if (!fires_timers_ || run_->timers.empty()) return false;
+    const auto first = std::min_element(run_->timers.begin(), run_->timers.end(), [](const Timer& a, const Timer& b) {
         return a.at != b.at ? a.at < b.at : a.id < b.id;
     });
     Timer timer = std::move(*first);
-    timers_.erase(first);
-    timer_time_ = timer.at;
+    run_->timers.erase(first);
+    run_->timer_time = timer.at;
     kernel_->sched.host_clock.join(timer.clock);
     timer.fire();
     return true;
 }
 
 kernel::TimerId Execution::set_timer(SimTime delay, std::function<void()> fire) {
-    Timer timer{++timer_count_, timer_time_ + delay, std::move(fire), kernel_->sched.host_clock};
+    Timer timer{++run_->timer_count, run_->timer_time + delay, std::move(fire), kernel_->sched.host_clock};
     if (const Task* task = kernel_->sched.current_or_null()) timer.clock.join(task->clock);
-    timers_.push_back(std::move(timer));
-    return kernel::TimerId{timer_count_};
+    run_->timers.push_back(std::move(timer));
+    return kernel::TimerId{run_->timer_count};
 }
 
 void Execution::cancel_timer(kernel::TimerId id) {
-    timers_.erase(std::remove_if(timers_.begin(), timers_.end(),
-                                 [&](const Timer& timer) { return kernel::TimerId{timer.id} == id; }),
-                  timers_.end());
+    run_->timers.erase(std::remove_if(run_->timers.begin(), run_->timers.end(),
+                                      [&](const Timer& timer) { return kernel::TimerId{timer.id} == id; }),
+                       run_->timers.end());
 }
 
 std::uint64_t Execution::mmio_read(PhysAddr address, unsigned) {
@@ -360,13 +421,13 @@ void Execution::mmio_write(PhysAddr address, unsigned, std::uint64_t) {
 
 void Execution::memory_read(PhysAddr address, std::uint8_t* bytes, std::size_t size) {
     for (std::size_t i = 0; i < size; ++i) {
-        const auto found = memory_.find(address.value + i);
-        bytes[i] = found != memory_.end() ? found->second : 0;
+        const auto found = run_->memory.find(address.value + i);
+        bytes[i] = found != run_->memory.end() ? found->second : 0;
     }
 }
 
 void Execution::memory_write(PhysAddr address, const std::uint8_t* bytes, std::size_t size) {
-    for (std::size_t i = 0; i < size; ++i) memory_[address.value + i] = bytes[i];
+    for (std::size_t i = 0; i < size; ++i) run_->memory[address.value + i] = bytes[i];
 }
 
 void Execution::submit_dma(const std::string&, Iova, std::uint64_t, bool, std::function<void(bool)> done) {
@@ -374,7 +435,7 @@ void Execution::submit_dma(const std::string&, Iova, std::uint64_t, bool, std::f
 }
 
 unsigned Execution::arrivals(const Task& task) const {
-    for (const Arrival& arrival : arrivals_) {
+    for (const Arrival& arrival : run_->arrivals) {
         if (arrival.task == task.id && std::strcmp(arrival.step, task.pending.step) == 0) return arrival.count;
     }
     return 1;
@@ -382,19 +443,19 @@ unsigned Execution::arrivals(const Task& task) const {
 
 std::string Execution::label(TaskId id) const {
     const auto name_at = [&](TaskId at) -> TaskName {
-        if (kernel_ == nullptr) return names_[at];
+        if (kernel_ == nullptr) return run_->names[at];
         const Task& found = *kernel_->sched.tasks()[at];
-        return {found.name, found.cpu, at >= race_begin_ && at < race_end_};
+        return {found.name, found.cpu, at >= run_->race_begin && at < run_->race_end};
     };
-    const std::size_t count = kernel_ == nullptr ? names_.size() : kernel_->sched.tasks().size();
+    const std::size_t count = kernel_ == nullptr ? run_->names.size() : kernel_->sched.tasks().size();
     const TaskName mine = name_at(id);
     bool alone = mine.of_race;
-    for (TaskId other = static_cast<TaskId>(race_begin_); other < race_end_; ++other) {
+    for (TaskId other = static_cast<TaskId>(run_->race_begin); other < run_->race_end; ++other) {
         if (other != id && name_at(other).cpu == mine.cpu) alone = false;
     }
     if (alone) return "cpu" + std::to_string(mine.cpu);
     unsigned earlier = 0;
-    for (TaskId other = static_cast<TaskId>(race_begin_); other < count && other < id; ++other) {
+    for (TaskId other = static_cast<TaskId>(run_->race_begin); other < count && other < id; ++other) {
         if (name_at(other).name == mine.name) ++earlier;
     }
     return mine.name + (earlier == 0 ? "" : "." + std::to_string(earlier + 1));
@@ -402,7 +463,7 @@ std::string Execution::label(TaskId id) const {
 
 std::vector<std::string> Execution::heads() const {
     std::vector<std::string> all;
-    for (const TaskName& task : names_) all.push_back("CPU" + std::to_string(task.cpu) + " " + task.name);
+    for (const TaskName& task : run_->names) all.push_back("CPU" + std::to_string(task.cpu) + " " + task.name);
     return all;
 }
 

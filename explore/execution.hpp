@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@
 
 #include "explore/program.hpp"
 #include "kernel-model/core/kernel.hpp"
+#include "kernel-model/core/region.hpp"
 
 namespace xlate::explore {
 
@@ -80,10 +82,14 @@ struct ExecutionOptions {
     bool record = false;              ///< keep the steps and who could go on (Execution::steps, enabled_sets)
     bool new_races_only = false;      ///< a data race that an earlier run of this execution reported is left out
     bool count_arrivals = false;      ///< how often each task came to each point (Execution::arrivals), for names
+    bool in_region = true;            ///< false: as if there were no regions (kernel-model/core/region.hpp)
+    bool poison = false;              ///< what a run leaves behind in its region is overwritten before the next
     std::size_t step_limit = 50'000;  ///< then the run ends with a hung-task report: a loop without progress
 };
 
 /// Machine and driver of runs; one a worker, used for many runs. Not thread-safe.
+/// If the program allows it, a run lives in a region of memory, and what comes before the race is done once: each
+/// further run begins with a copy of that state. What directors and observers allocate is theirs.
 class Execution : public kernel::Machine, private kernel::RaceFilter {
 public:
     Execution(const Program& program, ExecutionOptions options);
@@ -91,10 +97,10 @@ public:
 
     RunResult run(Director& director, kernel::AccessObserver* observer = nullptr);
 
-    // For directors, during a run.
+    // For directors, during a run; of the last run, until the next.
     /// Tasks that can go on now, by id. Kept up to date by what changes it, so that a step costs the same beside any
     /// number of tasks.
-    const std::vector<Task*>& enabled() const { return enabled_; }
+    const std::vector<Task*>& enabled() const { return run_->enabled; }
     /// The same of one task, looked up anew.
     static bool is_enabled(const Task& task) {
         return task.state <= kernel::TaskState::suspended &&  // ready or running too
@@ -108,21 +114,21 @@ public:
     std::size_t task_count() const;
     Task& task(TaskId id) const;
     /// The step in which this task was last spawned or woken by another (+1; 0: before the race or by the host).
-    std::size_t made_ready_by(TaskId id) const { return ready_by_[id]; }
-    const std::vector<Task*>& alive() const { return alive_; }
-    const std::vector<Access>& accesses() const { return accesses_; }
-    const std::vector<Step>& steps() const { return steps_; }  ///< of the last run, if recorded
+    std::size_t made_ready_by(TaskId id) const { return run_->ready_by[id]; }
+    const std::vector<Task*>& alive() const { return run_->alive; }
+    const std::vector<Access>& accesses() const { return run_->accesses; }
+    const std::vector<Step>& steps() const { return run_->steps; }  ///< of the last run, if recorded
     /// Who did each step of the last run.
-    const std::vector<TaskId>& choices() const { return choices_; }
+    const std::vector<TaskId>& choices() const { return run_->choices; }
     /// Who could have done each step: a bit each. Recorded runs only.
-    const std::vector<std::uint64_t>& enabled_sets() const { return enabled_sets_; }
+    const std::vector<std::uint64_t>& enabled_sets() const { return run_->enabled_sets; }
     /// How often this task has come to the point where it stands, by name; from 1. With count_arrivals only.
     unsigned arrivals(const Task& task) const;
     /// "cpu0" where that tells the task apart from the others of the race, else its name ("kworker/u4:1", "x.2").
     std::string label(TaskId id) const;
     /// First task of the race and how many there are.
     std::pair<TaskId, std::size_t> race_tasks() const {
-        return {static_cast<TaskId>(race_begin_), race_end_ - race_begin_};
+        return {static_cast<TaskId>(run_->race_begin), run_->race_end - run_->race_begin};
     }
     std::vector<std::string> heads() const;  ///< "CPU0 modprobe", ... of the last run
 
@@ -146,7 +152,57 @@ public:
     void submit_dma(const std::string&, Iova, std::uint64_t, bool, std::function<void(bool ok)> done) override;
 
 private:
+    struct Arrival {
+        TaskId task;
+        const char* step;
+        unsigned count;
+    };
+    struct Timer {
+        std::uint64_t id;
+        SimTime at;
+        std::function<void()> fire;
+        kernel::VectorClock clock;
+    };
+    struct TaskName {
+        std::string name;
+        unsigned cpu;
+        bool of_race;
+    };
+    /// One run, and all that it allocates. In a region it is copied and forgotten as a piece of memory.
+    struct Run {
+        std::unique_ptr<kernel::Kernel> kernel;  ///< null after a run outside of a region
+        std::unique_ptr<World> world;
+        std::vector<Task*> ready;  ///< before the race: first in, first out
+        std::vector<Task*> alive;
+        std::vector<Task*> enabled;   ///< by id
+        std::vector<Task*> standing;  ///< at something to be waited for, or blocked there
+        std::vector<std::size_t> ready_by;
+        std::vector<Access> accesses;
+        std::vector<Step> steps;
+        std::vector<TaskId> choices;
+        std::vector<std::uint64_t> enabled_sets;
+        std::vector<Arrival> arrivals;
+        std::vector<Timer> timers;
+        std::uint64_t timer_count = 0;
+        SimTime timer_time{};
+        std::map<std::uint64_t, std::uint8_t> memory;
+        std::vector<TaskName> names;
+        std::size_t race_begin = 0;
+        std::size_t race_end = 0;
+    };
+    /// Tells an observer, outside of the region.
+    class Observing : public kernel::AccessObserver {
+    public:
+        void changed(const Task* task, const kernel::SharedBase& field, const std::string& from, const std::string& to,
+                     const char* step) override;
+        kernel::AccessObserver* to = nullptr;
+    };
+
     bool known(const kernel::RaceSight& sight) override;
+    void prepare();
+    RunResult run_in_region(Director& director);
+    /// The race, and what is looked at after it. The result points into the run.
+    void race(Director& director);
     void refresh(Task& task);
     void stand(Task& task);
     void run_before();
@@ -160,10 +216,13 @@ private:
     const Program& program_;
     const ExecutionOptions options_;
     kernel::Workspace workspace_;
+    std::unique_ptr<kernel::Region> region_;  ///< null: every run is made and destroyed piece by piece
+    std::vector<kernel::RaceSight> races_;    ///< reported by earlier runs
+    Observing observing_;
 
-    std::vector<kernel::RaceSight> races_;  ///< reported by earlier runs
-
-    // Of one run.
+    std::unique_ptr<Run> own_run_;  ///< without a region
+    Run* run_ = nullptr;
+    Run* saved_run_ = nullptr;  ///< the region has a copy: the run before the race
     kernel::Kernel* kernel_ = nullptr;
     Director* director_ = nullptr;
     bool keeps_steps_ = false;  ///< somebody looks at them
@@ -175,39 +234,7 @@ private:
     bool in_step_ = false;
     Step step_;
     std::size_t step_count_ = 0;
-    std::vector<Task*> ready_;  ///< before the race: first in, first out
-    std::vector<Task*> alive_;
-    std::vector<Task*> enabled_;   ///< by id
-    std::vector<Task*> standing_;  ///< at something to be waited for, or blocked there
-    std::vector<std::size_t> ready_by_;
-    std::vector<Access> accesses_;
-    std::vector<Step> steps_;
-    std::vector<TaskId> choices_;
-    std::vector<std::uint64_t> enabled_sets_;
-    struct Arrival {
-        TaskId task;
-        const char* step;
-        unsigned count;
-    };
-    std::vector<Arrival> arrivals_;
-    struct Timer {
-        std::uint64_t id;
-        SimTime at;
-        std::function<void()> fire;
-        kernel::VectorClock clock;
-    };
-    std::vector<Timer> timers_;
-    std::uint64_t timer_count_ = 0;
-    SimTime timer_time_{};
-    std::map<std::uint64_t, std::uint8_t> memory_;
-    struct TaskName {
-        std::string name;
-        unsigned cpu;
-        bool of_race;
-    };
-    std::vector<TaskName> names_;
-    std::size_t race_begin_ = 0;
-    std::size_t race_end_ = 0;
+    std::string outcome_;
 };
 
 }  // namespace xlate::explore

@@ -33,6 +33,9 @@ public:
     virtual std::string name() const = 0;
     virtual const kernel::Variant& variant() const = 0;
     virtual std::unique_ptr<World> make(kernel::Kernel& kernel) const = 0;
+    /// True: the world and its tasks change nothing and keep nothing outside of themselves and the kernel, so that a
+    /// copy of their memory is a copy of them, and need no destructors.
+    virtual bool can_be_copied() const { return false; }
     /// True: an outcome that no sequential order of the tasks gives is a bug (if nothing crashed).
     virtual bool reports_unsequential_outcomes() const { return false; }
 };

@@ -22,6 +22,7 @@ public:
     std::string name() const override { return scenario_.name; }
     const kernel::Variant& variant() const override { return variant_; }
     std::unique_ptr<World> make(kernel::Kernel& kernel) const override;
+    bool can_be_copied() const override { return true; }
     bool reports_unsequential_outcomes() const override { return true; }
 
     const Scenario& scenario() const { return scenario_; }

@@ -1,10 +1,13 @@
 #include "kernel-model/core/call_tree.hpp"
 
+#include "kernel-model/core/region.hpp"
+
 namespace xlate::kernel {
 
 CallTree::CallTree() { nodes_.emplace_back(); }
 
 CallNode* CallTree::add(CallNode* parent, const char* function) {
+    const RegionPause outside;  // the tree outlives the run
     CallNode& node = nodes_.emplace_back();
     node.parent = parent;
     node.function = function;

@@ -3,12 +3,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <boost/context/fiber.hpp>
-#include <boost/context/stack_context.hpp>
+#include <boost/context/detail/fcontext.hpp>
 #include <exception>
 #include <new>
 #include <utility>
 #include <vector>
+
+#include "kernel-model/core/region.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define XLATE_FIBER_ASAN 1
@@ -25,6 +26,8 @@
 namespace xlate::kernel {
 
 namespace {
+
+namespace context = boost::context::detail;
 
 // Thrown inside a fiber that is destroyed before its end. Not derived from std::exception: nobody catches it by
 // accident.
@@ -46,25 +49,17 @@ void forget_poison(void*, std::size_t) {}
 
 }  // namespace
 
-namespace {
-
-// Boost's interface to a stack that it does not own.
-struct BorrowedStack {
-    boost::context::stack_context allocate() { return {}; }
-    void deallocate(boost::context::stack_context&) {}
-};
-
-}  // namespace
-
-// A stack with a loop on it that runs one body after the other: making a fiber is handing a body over.
+// A stack, and what runs on it. The context on it is made anew for each body: nothing of an earlier one is needed.
 struct Fiber::Impl {
     void* memory;  // lowest address, guard page included
     std::size_t guard;
-    std::function<void()> body;
-    boost::context::fiber context;  // the side that does not run
+    Body body = nullptr;
+    void* argument = nullptr;
+    context::fcontext_t fiber = nullptr;  // where the body goes on
+    context::fcontext_t host = nullptr;   // where resume() was called
+    bool started = false;
     bool done = true;
     bool unwinding = false;
-    bool retired = false;
     std::exception_ptr failure;
     void* host_save = nullptr;
     void* fiber_save = nullptr;
@@ -76,64 +71,50 @@ struct Fiber::Impl {
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
         if (memory == MAP_FAILED) throw std::bad_alloc();
         mprotect(memory, page, PROT_NONE);
-        boost::context::stack_context stack;
-        stack.size = StackPool::kStackBytes;
-        stack.sp = static_cast<char*>(bottom()) + stack.size;
-        context = boost::context::fiber(std::allocator_arg, boost::context::preallocated(stack.sp, stack.size, stack),
-                                        BorrowedStack{},
-                                        [this](boost::context::fiber&& host) { return run(std::move(host)); });
     }
     ~Impl() {
-        retired = true;
-        resume();
         forget_poison(bottom(), StackPool::kStackBytes);
         munmap(memory, StackPool::kStackBytes + guard);
     }
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
 
-    void* bottom() const { return static_cast<char*>(memory) + guard; }
+    char* bottom() const { return static_cast<char*>(memory) + guard; }
 
-    void start(std::function<void()> to_run) {
-        body = std::move(to_run);
-        done = unwinding = false;
-        failure = nullptr;
+    void start(Body to_run, void* its_argument) {
+        body = to_run;
+        argument = its_argument;
+        forget_poison(bottom(), StackPool::kStackBytes);
+        fiber = context::make_fcontext(bottom() + StackPool::kStackBytes, StackPool::kStackBytes, enter);
+        started = done = unwinding = false;
     }
 
-    boost::context::fiber run(boost::context::fiber&& host) {
-        finish_switch(nullptr, &host_bottom, &host_size);
-        context = std::move(host);
-        while (!retired) {
-            try {
-                if (!unwinding) body();
-            } catch (const Unwind&) {
-            } catch (...) {
-                failure = std::current_exception();
-            }
-            body = nullptr;
-            done = true;
-            to_host();
+    static void enter(context::transfer_t from) {
+        Impl& self = *static_cast<Impl*>(from.data);
+        self.host = from.fctx;
+        finish_switch(nullptr, &self.host_bottom, &self.host_size);
+        try {
+            self.body(self.argument);
+        } catch (const Unwind&) {
+        } catch (...) {
+            self.failure = std::current_exception();
         }
-        start_switch(nullptr, host_bottom, host_size);
-        return std::move(context);
+        self.done = true;
+        start_switch(nullptr, self.host_bottom, self.host_size);
+        context::jump_fcontext(self.host, &self);
     }
 
     void resume() {
+        started = true;
         start_switch(&host_save, bottom(), StackPool::kStackBytes);
-        boost::context::fiber back = std::move(context).resume();
+        fiber = context::jump_fcontext(fiber, this).fctx;
         finish_switch(host_save, nullptr, nullptr);
-        if (!retired) context = std::move(back);
-    }
-
-    void to_host() {
-        start_switch(&fiber_save, host_bottom, host_size);
-        boost::context::fiber back = std::move(context).resume();
-        finish_switch(fiber_save, &host_bottom, &host_size);
-        context = std::move(back);
     }
 
     void suspend() {
-        to_host();
+        start_switch(&fiber_save, host_bottom, host_size);
+        host = context::jump_fcontext(host, this).fctx;
+        finish_switch(fiber_save, &host_bottom, &host_size);
         if (unwinding) throw Unwind{};
     }
 };
@@ -145,7 +126,9 @@ struct StackPool::Impl {
 
     Fiber::Impl& take() {
         if (idle.empty()) {
+            const RegionPause outside;
             all.push_back(std::make_unique<Fiber::Impl>(page));
+            idle.reserve(all.size());
             return *all.back();
         }
         Fiber::Impl& fiber = *idle.back();
@@ -157,12 +140,20 @@ struct StackPool::Impl {
 StackPool::StackPool() : impl_(std::make_unique<Impl>()) {}
 StackPool::~StackPool() = default;
 
-Fiber::Fiber(StackPool& stacks, std::function<void()> body) : pool_(stacks), impl_(stacks.impl().take()) {
-    impl_.start(std::move(body));
+void StackPool::drop_all() {
+    impl_->idle.clear();
+    for (const auto& fiber : impl_->all) {
+        fiber->done = true;
+        impl_->idle.push_back(fiber.get());
+    }
+}
+
+Fiber::Fiber(StackPool& stacks, Body body, void* argument) : pool_(stacks), impl_(stacks.impl().take()) {
+    impl_.start(body, argument);
 }
 
 Fiber::~Fiber() {
-    if (!impl_.done) {
+    if (!impl_.done && impl_.started) {
         impl_.unwinding = true;
         impl_.resume();
     }
@@ -174,6 +165,7 @@ void Fiber::resume() {
     if (impl_.failure) std::rethrow_exception(std::exchange(impl_.failure, nullptr));
 }
 void Fiber::suspend() { impl_.suspend(); }
+void Fiber::drop() { impl_.done = true; }
 bool Fiber::done() const { return impl_.done; }
 
 }  // namespace xlate::kernel

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <memory>
 
 namespace xlate::kernel {
@@ -17,6 +16,10 @@ public:
     StackPool(const StackPool&) = delete;
     StackPool& operator=(const StackPool&) = delete;
 
+    /// Every stack is free again: the fibers on them, and what they were about to do, are forgotten. For memory that is
+    /// given back whole (region.hpp).
+    void drop_all();
+
     struct Impl;
     Impl& impl() { return *impl_; }
 
@@ -28,7 +31,8 @@ private:
 /// so `catch (...)` inside a body must rethrow. An exception that leaves the body reaches resume()'s caller.
 class Fiber {
 public:
-    Fiber(StackPool& stacks, std::function<void()> body);
+    using Body = void (*)(void*);
+    Fiber(StackPool& stacks, Body body, void* argument);
     ~Fiber();
     Fiber(const Fiber&) = delete;
     Fiber& operator=(const Fiber&) = delete;
@@ -37,6 +41,8 @@ public:
     void resume();
     /// From inside: back to resume()'s caller.
     void suspend();
+    /// From outside: what is on the stack is forgotten, no destructor runs.
+    void drop();
     bool done() const;
 
 private:

@@ -1,8 +1,10 @@
 #include "kernel-model/core/heap.hpp"
 
 #include <algorithm>
+#include <new>
 
 #include "kernel-model/core/kernel.hpp"
+#include "kernel-model/core/region.hpp"
 #include "kernel-model/core/shared.hpp"
 
 namespace xlate::kernel {
@@ -27,6 +29,7 @@ Arena::Arena() = default;
 Arena::~Arena() = default;
 
 void* Arena::take(std::size_t size, std::size_t alignment) {
+    if (in_region()) return ::operator new (size, std::align_val_t{alignment});
     if (size + alignment > kBlockBytes) {
         large_.push_back(std::make_unique<std::byte[]>(size + alignment));
         void* memory = large_.back().get();

@@ -225,6 +225,7 @@ void Reports::semantic(std::string what, std::string device) {
 void Reports::oops(Report report) {
     const std::size_t index = add(std::move(report));
     crashed_ = true;
+    if (kernel_.sched.drops_crashed && kernel_.sched.in_task()) kernel_.sched.crash_current();
     throw Oops{index};
 }
 

@@ -1,5 +1,6 @@
 #include "kernel-model/core/scheduler.hpp"
 
+#include <cstdlib>
 #include <utility>
 
 #include "base/error.hpp"
@@ -54,7 +55,7 @@ Task& Scheduler::spawn(std::string name, unsigned cpu, std::function<void()> bod
     if (id >= kSlots && slot_clocks_.at(task.slot) != 0) task.clock.set(task.slot, slot_clocks_.at(task.slot));
     task.clock.tick(task.slot);
     task.pending = {PointKind::start, "", 0, ""};
-    task.fiber_ = std::make_unique<Fiber>(stacks_, [this, &task] { run_body(task); });
+    task.fiber_ = std::make_unique<Fiber>(stacks_, run_body, &task);
     dispatcher_.task_ready(task);
     return task;
 }
@@ -64,7 +65,8 @@ Task& Scheduler::current() const {
     return *current_;
 }
 
-void Scheduler::run_body(Task& task) {
+void Scheduler::run_body(void* of_task) {
+    Task& task = *static_cast<Task*>(of_task);
     try {
         task.body_();
         task.state = TaskState::finished;
@@ -73,6 +75,17 @@ void Scheduler::run_body(Task& task) {
     }
     task.pending = {PointKind::end, "", 0, ""};
     task.waits_for = nullptr;
+}
+
+void Scheduler::crash_current() {
+    Task& task = current();
+    task.state = TaskState::crashed;
+    task.pending = {PointKind::end, "", 0, ""};
+    task.waits_for = nullptr;
+    task.stack = calls_.root();
+    task.fiber_->suspend();
+    XLATE_CHECK(false, task.name + " went on after it had crashed");
+    std::abort();
 }
 
 void Scheduler::announce(Task& task) { dispatcher_.at_point(task, task.pending); }
@@ -113,6 +126,7 @@ void Scheduler::resume(Task& task) {
     }
     back();
     if (task.alive()) return;
+    if (drops_crashed) task.fiber_->drop();
     task.fiber_.reset();
     if (slots_ >= kSlots) {
         slot_clocks_.set(task.slot, task.clock.at(task.slot));

@@ -75,6 +75,11 @@ public:
     bool watch_touches = false;    ///< true: touch() records into the task
     bool watch_waitables = false;  ///< true: Dispatcher::waitable_changed is called
 
+    /// A task that crashes is left where it stands, instead of unwound: for runs whose memory is given back whole.
+    bool drops_crashed = false;
+    /// With drops_crashed: the end of the current task.
+    [[noreturn]] void crash_current();
+
     /// Of every Waitable: what it answers in ready_for may have changed.
     void changed(const Waitable& what) {
         if (watch_waitables) dispatcher_.waitable_changed(what);
@@ -103,7 +108,7 @@ public:
 private:
     void announce(Task& task);
     void add_touch(Resource object);
-    void run_body(Task& task);
+    static void run_body(void* of_task);
 
     Kernel& kernel_;
     Dispatcher& dispatcher_;
