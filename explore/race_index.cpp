@@ -221,6 +221,12 @@ std::vector<RaceRow> other_rows() {
 /// Section 4.4.
 std::vector<RaceRow> defect_rows() {
     return {
+        {"D-1",
+         "ARM32: the architecture has attached a mapping, the client's own attach is refused",
+         "d-1",
+         "its driver's own attach is refused (-EBUSY)",
+         {"d-1/series-v1@1//edc1", "d-1-register/series-v1@17/cpu0@FX1#3/5e33"},
+         {{"d-1", "base", 1}, {"d-1-register", "base", 592}, {"d-1", "linux-6.1", 1}, {"d-1", "linux-6.12", 1}}},
         {"D-3",
          "a device without a bus",
          "d-3",

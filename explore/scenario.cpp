@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "explore/scenario_world.hpp"
+#include "kernel-model/arch/arch.hpp"
 #include "kernel-model/drivers/model_driver.hpp"
 
 namespace xlate::explore {
@@ -46,8 +47,17 @@ bool names_iommu(ActionKind kind) {
 
 }  // namespace
 
+const std::vector<std::string>& bus_names() {
+    static const std::vector<std::string> names{"platform", "vmbus"};
+    return names;
+}
+
 void validate(const Scenario& scenario) {
     Findings findings;
+    if (!scenario.arch.empty() && kernel::find_arch(scenario.arch) == nullptr) {
+        findings.add("scenario.arch", "'" + printable(scenario.arch) + "' is no architecture", scenario.arch,
+                     kernel::arch_names());
+    }
     if (!is_name(scenario.name)) {
         findings.add("scenario.name", "'" + printable(scenario.name) + "' is no name: letters, digits and '-' only");
     }
@@ -89,6 +99,9 @@ void validate(const Scenario& scenario) {
         if (!device.wanted_domain.empty() && device.wanted_domain != "identity" && device.wanted_domain != "DMA") {
             findings.add(path + ".wanted_domain", "'" + printable(device.wanted_domain) + "' is no default domain",
                          device.wanted_domain, {"identity", "DMA"});
+        }
+        if (std::count(bus_names().begin(), bus_names().end(), device.bus) == 0) {
+            findings.add(path + ".bus", "'" + printable(device.bus) + "' is no bus", device.bus, bus_names());
         }
         if (device.bound && !device.added) findings.add(path + ".bound", "a device that is not added cannot be bound");
     }

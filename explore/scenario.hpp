@@ -42,6 +42,9 @@ struct DeviceSpec {
     bool refused = false;       ///< its IOMMU may rightly refuse it (clashing or too many ids): bound without is no bug
     bool ids_twice = false;     ///< its ids may rightly be stored twice (tegra-smmu)
     bool does_dma = true;       ///< its driver starts DMA when it is bound
+    bool own_domain = false;    ///< its driver attaches a domain of its own when it is bound (OMAP's clients)
+    bool coherent = false;      ///< firmware says that its DMA is coherent
+    std::string bus = "platform";  ///< a name of bus_names()
 };
 
 enum class ActionKind : std::uint8_t {
@@ -67,11 +70,16 @@ struct TaskSpec {
     std::vector<Action> actions;
 };
 
+/// Buses that a device may sit on: "platform", "vmbus" (Hyper-V).
+const std::vector<std::string>& bus_names();
+
 struct Scenario {
     std::string name;  ///< in tokens: letters, digits, '-'
     std::string what;  ///< one sentence
     std::string variant = "base";
     Firmware firmware = Firmware::device_tree;
+    std::string arch;  ///< a row of kernel-model/arch; empty: x86 if an IOMMU is found by table, else arm64
+    bool iommu_knows_vmbus = false;  ///< what if the VMBus were on the IOMMU core's list of buses
     std::vector<IommuSpec> iommus;
     std::vector<DeviceSpec> devices;
     std::vector<Action> before;  ///< done by one task before the race

@@ -8,5 +8,7 @@
 namespace xlate::explore {
 
 std::vector<Scenario> make_scenarios();
+/// Of single drivers, architectures and buses.
+std::vector<Scenario> make_series_scenarios();
 
 }  // namespace xlate::explore

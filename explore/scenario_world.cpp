@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "base/error.hpp"
 
 namespace xlate::explore {
@@ -31,9 +33,13 @@ bool found_by_table(const Scenario& scenario, const EntrySpec& entry) {
 
 kernel::IommuParameters parameters_of(const Scenario& scenario) {
     kernel::IommuParameters parameters;
+    if (!scenario.arch.empty()) {
+        parameters.arch = kernel::find_arch(scenario.arch)->arch;
+        return parameters;
+    }
     for (const DeviceSpec& device : scenario.devices) {
         for (const EntrySpec& entry : device.iommus) {
-            if (found_by_table(scenario, entry)) parameters.arch_sets_dma_ops = false;
+            if (found_by_table(scenario, entry)) parameters.arch = kernel::Arch::x86;
         }
     }
     return parameters;
@@ -68,6 +74,7 @@ ScenarioProgram::ScenarioProgram(Scenario scenario, kernel::Variant variant)
     for (const DeviceSpec& device : scenario_.devices) {
         firmware::Node& node = add(device.name);
         node.compatible = {"xlate,client"};
+        node.dma_coherent = device.coherent;
         for (const EntrySpec& entry : device.iommus) {
             if (found_by_table(scenario_, entry)) continue;
             node.has_iommus = true;
@@ -103,6 +110,9 @@ int ClientModel::probe(Device& dev) {
         ++client.deferred;
         return -kernel::kEPROBE_DEFER;
     }
+    if (client.spec->own_domain) {
+        if (const int err = world_.attach_own_domain(client); err != 0) return err;
+    }
     if (!client.spec->does_dma) return 0;
     // DMA begins. Whether a domain is there is a question to the hardware, not an access of the kernel's: no data race.
     if (const kernel::IommuGroup* group = dev.iommu_group.peek().get()) {
@@ -119,6 +129,40 @@ int ClientModel::probe(Device& dev) {
     return 0;
 }
 
+void ClientModel::remove(Device& dev) { world_.detach_own_domain(*world_.client(dev.name)); }
+
+int ScenarioWorld::attach_own_domain(Client& client) {
+    Device& dev = *client.dev;
+    const Ptr<kernel::IommuDomain> domain = iommu_.iommu_domain_alloc(dev, "own");
+    client.own_attach = domain ? iommu_.iommu_attach_device(domain, dev) : -kernel::kENODEV;
+    if (*client.own_attach == 0) {
+        client.own_domain = domain;
+        return 0;
+    }
+    if (domain) iommu_.iommu_domain_free(domain, "own");
+    if (all_iommus_bound(*client.spec)) {
+        k_.reports.semantic(
+            "its driver's own attach is refused (-" + std::string(kernel::errno_name(*client.own_attach)) + "): " +
+                (of_.arch().mapping_of(dev) != nullptr ? "the architecture has attached a mapping before"
+                                                       : "it is in no group, or not alone in it"),
+            dev.name);
+    }
+    return *client.own_attach;
+}
+
+void ScenarioWorld::detach_own_domain(Client& client) {
+    if (!client.own_domain) return;
+    iommu_.iommu_detach_device(client.own_domain, *client.dev);
+    iommu_.iommu_domain_free(client.own_domain, "own");
+    client.own_domain = {};
+    client.own_attach.reset();
+}
+
+kernel::BusType& ScenarioWorld::bus_of(const DeviceSpec& spec) {
+    if (spec.bus == "vmbus") return *vmbus_;
+    return platform_;
+}
+
 ScenarioWorld::ScenarioWorld(const ScenarioProgram& program, kernel::Kernel& kernel)
     : program_(program),
       k_(kernel),
@@ -130,6 +174,13 @@ ScenarioWorld::ScenarioWorld(const ScenarioProgram& program, kernel::Kernel& ker
     const Scenario& scenario = program.scenario();
     drivers_.bus_register(platform_);
     iommu_.bus_register(platform_);
+    for (const DeviceSpec& spec : scenario.devices) {
+        if (spec.bus != "vmbus" || vmbus_ != nullptr) continue;
+        vmbus_ = std::make_unique<kernel::VmBus>(kernel, "vmbus", of_.arch(), spec.coherent);
+        vmbus_client_driver_ = std::make_unique<ClientModel>(*this, *vmbus_);
+        drivers_.bus_register(*vmbus_);
+        if (scenario.iommu_knows_vmbus) iommu_.bus_register(*vmbus_);
+    }
     for (const DeviceSpec& spec : scenario.devices) {
         Client client;
         client.spec = &spec;
@@ -163,19 +214,20 @@ void ScenarioWorld::before() {
     const Scenario& scenario = program_.scenario();
     iommu_.install_notifiers();
     drivers_.driver_register(client_driver_);
+    if (vmbus_client_driver_ != nullptr) drivers_.driver_register(*vmbus_client_driver_);
     for (const auto& driver : iommu_drivers_) drivers_.driver_register(*driver);
-    const auto make = [&](const std::string& name, bool has_bus) {
-        const auto dev = k_.heap.make<Device>("before", name, &platform_, Ptr<Device>{}, program_.node_of(name));
+    const auto make = [&](const std::string& name, bool has_bus, kernel::BusType& bus) {
+        const auto dev = k_.heap.make<Device>("before", name, &bus, Ptr<Device>{}, program_.node_of(name));
         if (!has_bus) dev->bus = nullptr;
         k_.heap.set_immortal(*dev);  // its creator keeps it
         return dev;
     };
     for (const IommuSpec& spec : scenario.iommus) {
-        iommus_.push_back(make(spec.name, true));
+        iommus_.push_back(make(spec.name, true, platform_));
         drivers_.device_add(iommus_.back(), false);
     }
     for (Client& client : clients_) {
-        client.dev = make(client.spec->name, client.spec->has_bus);
+        client.dev = make(client.spec->name, client.spec->has_bus, bus_of(*client.spec));
         if (client.spec->added) drivers_.device_add(client.dev, false);
     }
     drivers_.deferred_probe_initcall();
@@ -412,7 +464,14 @@ std::string ScenarioWorld::outcome() const {
             part += " group{" + members + "}";
             const kernel::IommuDomain* domain = group->domain.peek().get();
             part += " domain=" + std::string(domain != nullptr ? kernel::name(domain->type) : "none");
-            part += dev.dma_ops.peek() == kernel::DmaOps::iommu ? " ops=iommu" : " ops=direct";
+            const kernel::DmaOps ops = dev.dma_ops.peek();
+            part += ops == kernel::DmaOps::iommu         ? " ops=iommu"
+                    : ops == kernel::DmaOps::arm_mapping ? " ops=arm-mapping"
+                                                         : " ops=direct";
+            if (client.spec->bus == "vmbus" && dev.iommu_window) {
+                part += fmt::format(" window={:#x}..{:#x}", dev.iommu_window->cpu,
+                                    dev.iommu_window->cpu + dev.iommu_window->size - 1);
+            }
             if (container != nullptr && !container->freed() && container->iommu_dev.peek()) {
                 part += " iommu=" + container->iommu_dev.peek().get()->sysfs_name;
                 if (const auto* master = dynamic_cast<const kernel::ModelMaster*>(container->priv.peek().get())) {
@@ -426,6 +485,11 @@ std::string ScenarioWorld::outcome() const {
         } else {
             part += " no group";
         }
+        if (client.own_attach) {
+            const int err = *client.own_attach;
+            part += err == 0 ? " own attach" : " own attach -" + std::string(kernel::errno_name(err));
+        }
+        if (dev.dma_coherent) part += " coherent";
         if (fwspec != nullptr && !fwspec->freed()) {
             part += " ids=";
             for (const std::uint32_t id : fwspec->peek_ids()) part += std::to_string(id) + ",";

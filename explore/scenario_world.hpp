@@ -8,6 +8,7 @@
 
 #include "explore/scenario.hpp"
 #include "firmware/description.hpp"
+#include "kernel-model/arch/vmbus.hpp"
 #include "kernel-model/driver-core/driver_core.hpp"
 #include "kernel-model/driver-core/platform_bus.hpp"
 #include "kernel-model/drivers/model_driver.hpp"
@@ -43,6 +44,7 @@ public:
     ClientModel(ScenarioWorld& world, kernel::BusType& on_bus) : Driver("client", on_bus), world_(world) {}
     bool match(const kernel::Device& device) const override;
     int probe(kernel::Device& dev) override;
+    void remove(kernel::Device& dev) override;
 
 private:
     ScenarioWorld& world_;
@@ -65,8 +67,13 @@ private:
         unsigned deferred = 0;
         bool removed = false;
         bool started_without_group = false;  ///< its DMA: parsed, but not probed by the IOMMU core
+        kernel::Ptr<kernel::IommuDomain> own_domain;
+        std::optional<int> own_attach;  ///< what the last attach of its own domain came to
     };
     void act(const Action& action);
+    int attach_own_domain(Client& client);
+    void detach_own_domain(Client& client);
+    kernel::BusType& bus_of(const DeviceSpec& spec);
     kernel::Device& device(const std::string& name);
     Client* client(const std::string& name);
     const Client* client(const std::string& name) const;
@@ -85,6 +92,8 @@ private:
     kernel::OfDmaBus platform_;
     kernel::ModelPolicy policy_;
     ClientModel client_driver_;
+    std::unique_ptr<kernel::VmBus> vmbus_;  ///< where a device sits on it
+    std::unique_ptr<ClientModel> vmbus_client_driver_;
     std::vector<std::unique_ptr<kernel::ModelIommuDriver>> iommu_drivers_;
     std::vector<Client> clients_;
     std::vector<kernel::Ptr<kernel::Device>> iommus_;

@@ -1,12 +1,18 @@
 #include "explore/scenarios.hpp"
 
+#include <utility>
+
 #include "base/error.hpp"
 #include "explore/scenario_table.hpp"
 
 namespace xlate::explore {
 
 const std::vector<Scenario>& scenarios() {
-    static const std::vector<Scenario> all = make_scenarios();
+    static const std::vector<Scenario> all = [] {
+        std::vector<Scenario> made = make_scenarios();
+        for (Scenario& scenario : make_series_scenarios()) made.push_back(std::move(scenario));
+        return made;
+    }();
     return all;
 }
 

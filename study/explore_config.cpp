@@ -98,6 +98,8 @@ public:
         map.each("before", scenario.before, [&](const Value& v, const std::string& p, Action& a) { action(v, p, a); });
         map.each("tasks", scenario.tasks,
                  [&](const Value& v, const std::string& p, explore::TaskSpec& spec) { task(v, p, spec); });
+        map.text("arch", scenario.arch);
+        map.boolean("iommu_knows_vmbus", scenario.iommu_knows_vmbus);
         map.boolean("deferral_timeout", scenario.deferral_timeout);
         map.boolean("rechecks_trigger", scenario.rechecks_trigger);
         map.texts("shows", scenario.shows);
@@ -149,6 +151,9 @@ private:
         map.text("shares_group_of", spec.shares_group_of);
         map.text("wanted_domain", spec.wanted_domain);
         map.boolean("does_dma", spec.does_dma);
+        map.boolean("own_domain", spec.own_domain);
+        map.boolean("coherent", spec.coherent);
+        map.text("bus", spec.bus);
         map.finish();
     }
     void task(const Value& value, const std::string& path, explore::TaskSpec& spec) {

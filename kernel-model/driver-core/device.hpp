@@ -26,9 +26,10 @@ class Kernel;
 
 /// Which implementation of the DMA API a device uses. A device starts with `direct`.
 enum class DmaOps : std::uint8_t {
-    direct,  ///< the IOMMU is not used: the bus address is the physical address (minus the dma-ranges offset)
-    iommu,   ///< generic IOMMU DMA layer (dma/)
-    dummy,   ///< every mapping fails
+    direct,       ///< the IOMMU is not used: the bus address is the physical address (minus the dma-ranges offset)
+    iommu,        ///< generic IOMMU DMA layer (dma/)
+    dummy,        ///< every mapping fails
+    arm_mapping,  ///< ARM32: through a domain of the architecture's own
 };
 
 /// One `struct device`. Created by its bus, lives to the end of the run unless it is removed.
@@ -57,7 +58,8 @@ public:
     std::optional<std::uint64_t> bus_dma_limit;      ///< highest CPU address that its bus lets it reach
     std::vector<firmware::DmaWindow> dma_range_map;  ///< valid windows of dma-ranges, in firmware order
     bool dma_coherent = false;
-    void* driver_data = nullptr;  ///< dev_get_drvdata(): owned by the driver object
+    std::optional<firmware::DmaWindow> iommu_window;  ///< iova, size (0: all 2^64) that the DMA layer was given last
+    void* driver_data = nullptr;                      ///< dev_get_drvdata(): owned by the driver object
 
     bool on_pending = false;  ///< on the deferred list, waiting for a trigger
     bool on_active = false;   ///< on the list that the worker works off

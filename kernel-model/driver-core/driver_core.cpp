@@ -185,6 +185,7 @@ int DriverCore::really_probe_steps(Driver& driver, Device& dev) {
     }
     if (err != 0) {
         dev.driver_data = nullptr;  // DD12
+        if (arch_teardown_dma_ops) arch_teardown_dma_ops(dev);
         dev.dma_range_map.clear();
         dev.driver.write(nullptr, "DD12");
         return err;
@@ -203,6 +204,7 @@ void DriverCore::device_release_driver(Device& dev) {
         dev.bus->dma_cleanup(dev);
         dev.bound.write_once(false, "DD12");
         dev.driver_data = nullptr;
+        if (arch_teardown_dma_ops) arch_teardown_dma_ops(dev);
         dev.dma_range_map.clear();
         dev.driver.write(nullptr, "DD12");
     }

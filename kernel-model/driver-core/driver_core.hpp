@@ -2,6 +2,7 @@
 // Source: shared/spec/kernel-probe.md sections 2.1 (DD0..DD13), 2.10 and 11.5.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,9 @@ public:
     /// late_initcall: enables the list, retries twice, starts the timer.
     void deferred_probe_initcall();
     const std::vector<Device*>& pending() const { return pending_; }
+
+    /// DD12: undoes what the architecture set up for DMA. Empty: it has nothing to undo.
+    std::function<void(Device&)> arch_teardown_dma_ops;
 
     const std::vector<BusType*>& buses() const { return buses_; }
     void visit_pointers(PointerVisitor& visitor) const override;

@@ -23,7 +23,7 @@ Ptr<IommuDomain> IommuCore::domain_alloc(IommuOps* ops, Device& dev, DomainType 
     const Ptr<IommuDomain> domain = ops->domain_alloc_for(dev, type);
     if (!domain) return {};
     domain->type = type;
-    if (is_dma(type) && dma != nullptr && dma->get_dma_cookie(domain) != 0) {
+    if (is_dma(type) && (!has_generic_dma() || (dma != nullptr && dma->get_dma_cookie(domain) != 0))) {
         domain->free();
         k.heap.release(domain, "SDD2");
         return {};
@@ -76,6 +76,8 @@ DomainType IommuCore::wanted_type(Ptr<IommuGroup> group, int& err) {
         }
         wish = wanted;
     }
+    // Without the generic DMA layer nobody would use a DMA domain; ARM32 puts a mapping of its own over identity.
+    if (!has_generic_dma()) wish = DomainType::identity;
     err = 0;
     return wish;
 }
@@ -122,12 +124,18 @@ int IommuCore::iommu_setup_default_domain(Ptr<IommuGroup> group) {
 }
 
 void IommuCore::iommu_setup_dma_ops(Device& dev, std::uint64_t base, std::uint64_t limit) {
+    if (!has_generic_dma()) return;  // a stub there
     Frame frame{k, "iommu_setup_dma_ops"};
     const Ptr<IommuDomain> domain = iommu_get_domain_for_dev(dev, "ODC6");
     bool ok = static_cast<bool>(domain);
     if (ok && is_dma(domain.deref("ODC6")->type)) {
         ok = dma == nullptr || dma->init_domain(domain, base, limit, dev) == 0;
-        if (ok) dev.dma_ops.write(DmaOps::iommu, "ODC6");
+        if (ok) {
+            dev.dma_ops.write(DmaOps::iommu, "ODC6");
+            dev.iommu_window = firmware::DmaWindow{};
+            dev.iommu_window->cpu = base;
+            dev.iommu_window->size = limit - base + 1;
+        }
     } else if (ok && variant.has(Cap::core_sets_dma_ops)) {
         dev.dma_ops.write(DmaOps::direct, "ODC6");
     }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "firmware/description.hpp"
+#include "kernel-model/arch/arch.hpp"
 #include "kernel-model/core/kernel.hpp"
 #include "kernel-model/iommu-core/objects.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
@@ -22,7 +23,7 @@ class DriverCore;
 struct IommuParameters {
     bool passthrough = false;
     bool strict = true;
-    bool arch_sets_dma_ops = true;  ///< arch_setup_dma_ops exists and knows IOMMUs (arm64); false: x86
+    Arch arch = Arch::arm64;  ///< whose arch_setup_dma_ops runs; which default domains there can be
     /// iommu_def_domain_type.
     DomainType default_type() const {
         return passthrough ? DomainType::identity : strict ? DomainType::dma : DomainType::dma_fq;
@@ -103,9 +104,19 @@ public:
     // Default domains (domain.cpp).
     int iommu_setup_default_domain(Ptr<IommuGroup> group);
     int do_iommu_attach_device(Ptr<IommuDomain> domain, Device& dev);
+    // Domains of others (attach.cpp).
+    /// A domain that its maker manages. Null: no memory, or no driver for the device.
+    Ptr<IommuDomain> iommu_domain_alloc(Device& dev, const char* step);
+    void iommu_domain_free(Ptr<IommuDomain> domain, const char* step);
+    /// -ENODEV: no group; -EINVAL: not alone in it; -EBUSY: somebody else's domain is attached.
+    int iommu_attach_device(Ptr<IommuDomain> domain, Device& dev);
+    void iommu_detach_device(Ptr<IommuDomain> domain, Device& dev);
+
     /// iommu_setup_dma_ops: [base, limit] of the device's bus (older kernels).
     void iommu_setup_dma_ops(Device& dev, std::uint64_t base, std::uint64_t limit);
 
+    /// The kernel is built with the generic IOMMU DMA layer.
+    bool has_generic_dma() const { return arch_row(parameters.arch).has_generic_dma(variant.release); }
     void visit_pointers(PointerVisitor& visitor) const override;
 
 private:
@@ -136,6 +147,7 @@ private:
     Ptr<IommuDomain> domain_alloc(IommuOps* ops, Device& dev, DomainType type);
     void domain_free(Ptr<IommuDomain> domain, const char* step);
     int device_set_domain(Ptr<IommuGroup> group, Device& dev, Ptr<IommuDomain> domain);
+    int group_set_domain(Ptr<IommuGroup> group, Ptr<IommuDomain> domain, const char* step);
 
     std::vector<BusType*> buses_;
     std::vector<Ptr<IommuDevice>> iommu_device_list_;  ///< under iommu_device_lock

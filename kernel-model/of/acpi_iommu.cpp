@@ -11,7 +11,7 @@ int OfCore::acpi_dma_configure_id(Device& dev, std::optional<firmware::NodeIndex
     const int err = acpi_iommu_configure_id(dev, companion, ops);
     if (err == -kEPROBE_DEFER) return err;
     const bool coherent = companion && description_.node(*companion).dma_coherent;
-    arch_setup_dma_ops(dev, 0, ~std::uint64_t{0}, ops, coherent);
+    arch_.arch_setup_dma_ops(dev, 0, ~std::uint64_t{0}, ops, coherent);
     return 0;
 }
 

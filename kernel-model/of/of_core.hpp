@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "kernel-model/arch/arch_dma.hpp"
 #include "kernel-model/driver-core/driver_core.hpp"
 #include "kernel-model/iommu-core/iommu_core.hpp"
 
@@ -48,6 +49,8 @@ public:
     std::string of_device_make_bus_id(firmware::NodeIndex node) const;
 
     const firmware::Description& description() const { return description_; }
+    ArchDma& arch() { return arch_; }
+    const ArchDma& arch() const { return arch_; }
 
 private:
     struct Parse;  ///< what a parse writes to
@@ -65,7 +68,6 @@ private:
     int configure_6_11(Device& dev, std::optional<firmware::NodeIndex> master, std::optional<std::uint32_t> id);
     /// "no IOMMU": 1 until patch 3, then -ENODEV.
     int no_iommu() const { return variant_.has(Cap::of_errors_surface) ? -kENODEV : 1; }
-    void arch_setup_dma_ops(Device& dev, std::uint64_t base, std::uint64_t size, IommuOps* ops, bool coherent);
     int acpi_iommu_configure_id(Device& dev, std::optional<firmware::NodeIndex> companion, IommuOps*& ops);
     int acpi_configure_series(Device& dev, std::optional<firmware::NodeIndex> companion);
     int iort_iommu_configure_id(Device& dev, std::optional<firmware::NodeIndex> companion, Ptr<IommuFwspec> fwspec);
@@ -77,6 +79,7 @@ private:
     const firmware::Description& description_;
     DriverCore& drivers_;
     IommuCore& iommu_;
+    ArchDma arch_;
     PciCore* pci_ = nullptr;
     BusType* platform_ = nullptr;
     BusType* amba_ = nullptr;

@@ -1,4 +1,4 @@
-// of_dma_configure_id and arch_setup_dma_ops (arm64): kernel-probe.md 2.3 (ODC), 2.8.
+// of_dma_configure_id: kernel-probe.md 2.3 (ODC).
 #include <algorithm>
 
 #include "base/bits.hpp"
@@ -13,6 +13,7 @@ OfCore::OfCore(Kernel& kernel, const firmware::Description& firmware_description
       description_(firmware_description),
       drivers_(driver_core),
       iommu_(iommu_core),
+      arch_(kernel, iommu_core),
       populated_(firmware_description.nodes.size(), false) {}
 
 int OfCore::of_dma_configure_id(Device& dev, std::optional<firmware::NodeIndex> np, bool force_dma,
@@ -83,17 +84,8 @@ int OfCore::of_dma_configure_id(Device& dev, std::optional<firmware::NodeIndex> 
         k_.console.err(dev.prefix(), "iommu configuration for device failed with {}", errno_name(configured));
     else
         k_.console.debug(dev.prefix(), "device is{}behind an iommu", configured == 0 ? " " : " not ");
-    arch_setup_dma_ops(dev, start, size, ops, coherent);  // ODC6
+    arch_.arch_setup_dma_ops(dev, start, size, ops, coherent);  // ODC6
     return 0;
-}
-
-void OfCore::arch_setup_dma_ops(Device& dev, std::uint64_t base, std::uint64_t size, IommuOps* ops, bool coherent) {
-    Frame frame{k_, "arch_setup_dma_ops"};
-    dev.dma_coherent = coherent;
-    if (variant_.has(Cap::core_sets_dma_ops) || !iommu_.parameters.arch_sets_dma_ops) return;
-    const bool mapped =
-        variant_.has(Cap::arch_setup_uses_group) ? static_cast<bool>(dev.iommu_group.read("ODC6")) : ops != nullptr;
-    if (mapped) iommu_.iommu_setup_dma_ops(dev, base, base + size - 1);
 }
 
 }  // namespace xlate::kernel

@@ -1,0 +1,88 @@
+#include "kernel-model/arch/arch_dma.hpp"
+
+#include "kernel-model/driver-core/driver_core.hpp"
+
+namespace xlate::kernel {
+
+ArchDma::ArchDma(Kernel& kernel, IommuCore& iommu)
+    : HeapObject(kernel, "archdata"), k_(kernel), iommu_(iommu), row_(arch_row(iommu.parameters.arch)) {
+    if (row_.tears_down) {
+        iommu.driver_core.arch_teardown_dma_ops = [this](Device& dev) { arch_teardown_dma_ops(dev); };
+    }
+}
+
+void ArchDma::visit_pointers(PointerVisitor& visitor) const {
+    for (const auto& one : archdata_) visitor.visit(one.second.mapping.get());
+}
+
+/// Until patch 1 what the parser found counts; then the group, whoever put the device into it.
+bool ArchDma::behind_iommu(Device& dev, const IommuOps* ops) const {
+    return iommu_.variant.has(Cap::arch_setup_uses_group) ? static_cast<bool>(dev.iommu_group.read("ODC6"))
+                                                          : ops != nullptr;
+}
+
+void ArchDma::arch_setup_dma_ops(Device& dev, std::uint64_t base, std::uint64_t size, const IommuOps* ops,
+                                 bool coherent) {
+    Frame frame{k_, "arch_setup_dma_ops"};
+    const bool told = row_.coherency == ArchRow::Coherency::as_told;
+    if (!row_.has_setup || told || coherent) dev.dma_coherent = coherent;
+    if (!row_.has_setup) return;
+    switch (row_.mapped) {
+        case ArchRow::Mapped::ignored:
+            return;
+        case ArchRow::Mapped::generic:
+            if (iommu_.variant.has(Cap::core_sets_dma_ops)) return;
+            if (behind_iommu(dev, ops)) iommu_.iommu_setup_dma_ops(dev, base, base + size - 1);
+            return;
+        case ArchRow::Mapped::own_mapping: {
+            if (dev.dma_ops.read("ODC6") != DmaOps::direct) return;  // set up already: never twice
+            ArchData& data = archdata_[&dev];
+            if (behind_iommu(dev, ops)) arm_setup_iommu_dma_ops(dev, base, size, data);
+            data.dma_ops_setup = true;
+            return;
+        }
+    }
+}
+
+void ArchDma::arm_setup_iommu_dma_ops(Device& dev, std::uint64_t base, std::uint64_t size, ArchData& data) {
+    Frame frame{k_, "arm_setup_iommu_dma_ops"};
+    const Ptr<ArmMapping> mapping = k_.heap.make<ArmMapping>("ARM1");
+    if (mapping) mapping->domain = iommu_.iommu_domain_alloc(dev, "ARM1");
+    if (!mapping || !mapping->domain) {
+        k_.console.warn("", "Failed to create {}-byte IOMMU mapping for device {}", size, dev.name);
+        if (mapping) k_.heap.release(mapping, "ARM1");
+        return;
+    }
+    mapping->base = base;
+    mapping->size = size;
+    if (iommu_.iommu_attach_device(mapping->domain, dev) != 0) {
+        k_.console.warn("", "Failed to attached device {} to IOMMU_mapping", dev.name);
+        iommu_.iommu_domain_free(mapping->domain, "ARM2");
+        k_.heap.release(mapping, "ARM2");
+        return;
+    }
+    data.mapping = mapping;
+    dev.dma_ops.write(DmaOps::arm_mapping, "ARM3");
+}
+
+void ArchDma::arch_teardown_dma_ops(Device& dev) {
+    const auto found = archdata_.find(&dev);
+    if (found == archdata_.end() || !found->second.dma_ops_setup) return;
+    Frame frame{k_, "arch_teardown_dma_ops"};
+    found->second.dma_ops_setup = false;
+    const Ptr<ArmMapping> mapping = found->second.mapping;
+    found->second.mapping = {};
+    if (mapping) {
+        iommu_.iommu_detach_device(mapping->domain, dev);
+        iommu_.iommu_domain_free(mapping->domain, "ARM4");
+        k_.heap.release(mapping, "ARM4");
+    }
+    dev.dma_ops.write(DmaOps::direct, "ARM4");
+}
+
+const ArmMapping* ArchDma::mapping_of(const Device& dev) const {
+    const auto found = archdata_.find(&dev);
+    return found != archdata_.end() ? found->second.mapping.get() : nullptr;
+}
+
+}  // namespace xlate::kernel
