@@ -42,13 +42,13 @@ bool is_name(std::string text) {
 
 bool names_iommu(ActionKind kind) {
     return kind == ActionKind::register_iommu || kind == ActionKind::unregister_iommu ||
-           kind == ActionKind::load_driver;
+           kind == ActionKind::load_driver || kind == ActionKind::unload_driver;
 }
 
 }  // namespace
 
 const std::vector<std::string>& bus_names() {
-    static const std::vector<std::string> names{"platform", "vmbus"};
+    static const std::vector<std::string> names{"platform", "vmbus", "fsl-mc", "cdx", "host1x"};
     return names;
 }
 
@@ -84,7 +84,19 @@ void validate(const Scenario& scenario) {
             std::count(iommus.begin(), iommus.end(), device.name) != 0) {
             findings.add(path, "the name is taken");
         }
+        if (std::count_if(device.iommus.begin(), device.iommus.end(), [](const auto& entry) { return entry.viot; }) >
+            1) {
+            findings.add(path + ".iommus", "a device has at most one endpoint in the VIOT");
+        }
+        if (device.behind_controller() && (scenario.firmware != Firmware::device_tree || device.iommus.size() > 1 ||
+                                           (!device.iommus.empty() && device.iommus.front().args.size() != 1))) {
+            findings.add(path + ".iommus", "a device on this bus has one entry with one id, in a device tree");
+        }
         for (const EntrySpec& entry : device.iommus) {
+            if (entry.viot && scenario.firmware != Firmware::acpi) {
+                findings.add(path + ".iommus", "a VIOT is ACPI's: the scenario's firmware is a device tree");
+            }
+            if (entry.iommu.empty() && scenario.firmware == Firmware::acpi) continue;
             if (std::count(iommus.begin(), iommus.end(), entry.iommu) == 0) {
                 findings.add(path + ".iommus", "'" + printable(entry.iommu) + "' is no IOMMU of this scenario",
                              entry.iommu, iommus);

@@ -19,13 +19,16 @@ struct IommuSpec {
     std::string driver = "arm-smmu-v3";  ///< a row of kernel-model/drivers/model_driver.hpp
     bool registered = false;             ///< bound before the race starts
     bool available = true;               ///< status = "okay"
+    bool driver_built = true;            ///< false: this kernel lacks its driver, and ACPI knows that
     bool registration_fails = false;     ///< its probe undoes the registration and returns -EINVAL (R11)
 };
 
-/// One entry of `iommus` (device tree) or one ID mapping (IORT named component).
+/// One entry of `iommus` (device tree), one ID mapping (IORT named component) or the endpoint in a VIOT.
 struct EntrySpec {
-    std::string iommu;
+    std::string iommu;                ///< empty: ACPI's table maps this alias to nothing
     std::vector<std::uint32_t> args;  ///< #iommu-cells words; the id comes first
+    bool legacy = false;              ///< it stands in the IOMMU's own `mmu-masters` (arm-smmu's old binding)
+    bool viot = false;                ///< ACPI: it stands in the VIOT, not in the IORT; one a device
 };
 
 /// One DMA client.
@@ -45,6 +48,8 @@ struct DeviceSpec {
     bool own_domain = false;    ///< its driver attaches a domain of its own when it is bound (OMAP's clients)
     bool coherent = false;      ///< firmware says that its DMA is coherent
     std::string bus = "platform";  ///< a name of bus_names()
+    /// It has no node of its own: its bus controller's `iommu-map` says what is behind which IOMMU.
+    bool behind_controller() const { return bus == "fsl-mc" || bus == "cdx" || bus == "host1x"; }
 };
 
 enum class ActionKind : std::uint8_t {
@@ -54,9 +59,11 @@ enum class ActionKind : std::uint8_t {
     remove,            ///< device_del, which tells N2
     register_iommu,    ///< the IOMMU's own device is bound: its driver registers and walks the buses
     unregister_iommu,  ///< iommu_device_unregister
-    dma_configure,     ///< an abuser: of_dma_configure without the device's lock
+    dma_configure,     ///< an abuser: of_dma_configure without the device's lock; of a host1x context: what its creator
+                       ///< does
     notify_add,        ///< N1 alone: iommu_probe_device from the bus notifier
     load_driver,       ///< as register_iommu, of a second driver's instance (R10)
+    unload_driver,     ///< rmmod of the driver's module: refused while it is in use
 };
 struct Action {
     ActionKind kind = ActionKind::bind;
@@ -70,7 +77,7 @@ struct TaskSpec {
     std::vector<Action> actions;
 };
 
-/// Buses that a device may sit on: "platform", "vmbus" (Hyper-V).
+/// Buses that a device may sit on: "platform", "vmbus" (Hyper-V), "fsl-mc", "cdx", "host1x".
 const std::vector<std::string>& bus_names();
 
 struct Scenario {

@@ -39,6 +39,11 @@ std::vector<Scenario> make_scenarios() {
     };
     const auto bind = [](const std::string& name) { return Action{ActionKind::bind, name}; };
     const auto reg = [](const std::string& name) { return Action{ActionKind::register_iommu, name}; };
+    const auto in_viot = [](const std::string& iommu, std::uint32_t endpoint) {
+        EntrySpec entry{iommu, {endpoint}};
+        entry.viot = true;
+        return entry;
+    };
     const auto present = [](IommuSpec spec) {
         spec.registered = true;
         return spec;
@@ -67,6 +72,14 @@ std::vector<Scenario> make_scenarios() {
         s.iommus = {present(iommu("smmu0")), iommu("smmu1")};
         s.devices = {client("dev0", {{"smmu0", {1}}, {"smmu0", {2}}})};
         s.tasks = {task("modprobe", 0, {bind("dev0")}), task("insmod", 1, {reg("smmu1")})};
+    }
+    {
+        Scenario& s = add("viot", "As cover-letter, with a virtio-iommu and the endpoint in a VIOT",
+                          {"R1", "R2b", "R2c", "R3", "R6"});
+        s.firmware = Firmware::acpi;
+        s.iommus = {present(iommu("viommu0", "virtio-iommu")), iommu("viommu1", "virtio-iommu")};
+        s.devices = {client("dev0", {in_viot("viommu0", 1)})};
+        s.tasks = {task("modprobe", 0, {bind("dev0")}), task("insmod", 1, {reg("viommu1")})};
     }
     {
         Scenario& s = add("r0", "Two IOMMUs register at the same time and walk the same bus", {"R0"});
@@ -108,6 +121,43 @@ std::vector<Scenario> make_scenarios() {
         s.iommus = {iommu("smmu0", "arm-smmu")};
         s.devices = {client("dev0", {{"smmu0", {1}}})};
         s.tasks = {task("modprobe", 0, {bind("dev0")}), task("insmod", 1, {reg("smmu0")})};
+    }
+
+    // 2.2: buses without nodes of their own.
+    {
+        Scenario& s =
+            add("fsl-mc", "As cover-letter, with a device of an fsl-mc bus, behind its controller's iommu-map",
+                {"R1", "R2b", "R2c", "R3", "R6"});
+        s.iommus = {present(iommu("smmu0")), iommu("smmu1")};
+        s.devices = {client("dpni0", {{"smmu0", {1}}})};
+        s.devices[0].bus = "fsl-mc";
+        s.tasks = {task("modprobe", 0, {bind("dpni0")}), task("insmod", 1, {reg("smmu1")})};
+    }
+    {
+        Scenario& s =
+            add("cdx", "One thread: a cdx client is bound before its IOMMU is there, and does not wait", {"2.2"});
+        s.iommus = {iommu("smmu0")};
+        s.devices = {client("cdx0", {{"smmu0", {1}}})};
+        s.devices[0].bus = "cdx";
+        s.tasks = {task("modprobe", 0, {bind("cdx0"), reg("smmu0")})};
+    }
+    {
+        Scenario& s = add("host1x", "A host1x context is configured by its creator while another SMMU's walk visits it",
+                          {"R1", "R2b", "R2c", "R3", "R6"});
+        s.iommus = {present(iommu("smmu0")), iommu("smmu1")};
+        s.devices = {client("context0", {{"smmu0", {1}}})};
+        s.devices[0].bus = "host1x";
+        s.tasks = {task("modprobe", 0, {{ActionKind::dma_configure, "context0"}}), task("insmod", 1, {reg("smmu1")})};
+    }
+    {
+        Scenario& s =
+            add("mmu-masters",
+                "arm-smmu's old binding: a master is added while another SMMU registers, and walks the bus", {"5.1"});
+        s.iommus = {present(iommu("smmu0", "arm-smmu")), iommu("smmu1", "arm-smmu")};
+        s.devices = {client("dev0", {{"smmu0", {1, 2}}})};
+        s.devices[0].iommus[0].legacy = true;
+        s.devices[0].added = false;
+        s.tasks = {task("hotplug", 0, {{ActionKind::add, "dev0"}}), task("insmod", 1, {reg("smmu1")})};
     }
 
     // 3.3: registration against registration.
@@ -296,6 +346,12 @@ std::vector<Scenario> make_scenarios() {
                         {bind("dev0"), {ActionKind::unbind, "dev0"}, bind("dev0"), {ActionKind::remove, "dev0"}})};
     }
     {
+        Scenario& s = add("d-8b", "An IOMMU driver's module is unloaded while a client is bound", {"D-8b"});
+        s.iommus = {present(iommu("smmu0"))};
+        s.devices = {client("dev0", {{"smmu0", {1}}})};
+        s.tasks = {task("modprobe", 0, {bind("dev0")}), task("rmmod", 1, {{ActionKind::unload_driver, "smmu0"}})};
+    }
+    {
         Scenario& s = add("d-10a", "One thread: an ACPI device is configured", {"D-10a"});
         s.firmware = Firmware::acpi;
         s.iommus = {present(iommu("smmu0"))};
@@ -308,6 +364,15 @@ std::vector<Scenario> make_scenarios() {
         s.iommus = {present(iommu("smmu0"))};
         s.devices = {client("dev0", {{"smmu0", {1}}})};
         s.tasks = {task("modprobe", 0, {bind("dev0"), {ActionKind::unbind, "dev0"}, bind("dev0")})};
+    }
+    {
+        Scenario& s =
+            add("d-10c", "One thread: the IORT does not map the second alias; the VIOT goes on with the first one's",
+                {"D-10c"});
+        s.firmware = Firmware::acpi;
+        s.iommus = {present(iommu("smmu0")), iommu("viommu0", "virtio-iommu")};
+        s.devices = {client("dev0", {{"smmu0", {1}}, {"", {2}}, in_viot("viommu0", 3)})};
+        s.tasks = {task("modprobe", 0, {bind("dev0")})};
     }
     {
         Scenario& s =

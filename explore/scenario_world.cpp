@@ -27,12 +27,28 @@ const IommuSpec& named(const Scenario& scenario, const std::string& iommu) {
 
 /// DMAR, IVRS: no fwspec, the driver knows which unit covers the device.
 bool found_by_table(const Scenario& scenario, const EntrySpec& entry) {
+    if (entry.iommu.empty()) return false;
     return kernel::find_model_driver(named(scenario, entry.iommu).driver)->lookup ==
            kernel::IommuOps::InstanceLookup::table;
 }
 
-kernel::IommuParameters parameters_of(const Scenario& scenario) {
+/// Whether somebody takes this driver's module out.
+bool unloads(const Scenario& scenario, const std::string& driver) {
+    const auto does = [&](const std::vector<Action>& actions) {
+        return std::any_of(actions.begin(), actions.end(), [&](const Action& action) {
+            return action.kind == ActionKind::unload_driver && named(scenario, action.target).driver == driver;
+        });
+    };
+    return does(scenario.before) || std::any_of(scenario.tasks.begin(), scenario.tasks.end(),
+                                                [&](const TaskSpec& task) { return does(task.actions); });
+}
+
+kernel::IommuParameters parameters_of(const ScenarioProgram& program) {
+    const Scenario& scenario = program.scenario();
     kernel::IommuParameters parameters;
+    for (const IommuSpec& iommu : scenario.iommus) {
+        if (!iommu.driver_built) parameters.not_built.push_back(program.node_of(iommu.name));
+    }
     if (!scenario.arch.empty()) {
         parameters.arch = kernel::find_arch(scenario.arch)->arch;
         return parameters;
@@ -72,21 +88,63 @@ ScenarioProgram::ScenarioProgram(Scenario scenario, kernel::Variant variant)
         node.iommu_cells = row.cells;
     }
     for (const DeviceSpec& device : scenario_.devices) {
+        if (device.behind_controller()) {
+            map_behind_controller(device, add);
+            continue;
+        }
         firmware::Node& node = add(device.name);
         node.compatible = {"xlate,client"};
         node.dma_coherent = device.coherent;
         for (const EntrySpec& entry : device.iommus) {
             if (found_by_table(scenario_, entry)) continue;
-            node.has_iommus = true;
             firmware::IommuEntry parsed;
+            if (entry.iommu.empty()) {
+                node.iommus.push_back(std::move(parsed));
+                continue;
+            }
             parsed.provider = node_of(entry.iommu);
             parsed.phandle = description_.node(*parsed.provider).phandle;
             parsed.args = entry.args;
             if (!description_.node(*parsed.provider).available)
                 parsed.result = firmware::EntryResult::provider_disabled;
+            if (entry.legacy) {
+                firmware::Node& smmu = description_.nodes[firmware::index(*parsed.provider)];
+                const auto master = static_cast<firmware::NodeIndex>(description_.nodes.size() - 1);
+                smmu.mmu_masters.push_back({node.phandle, master, entry.args});
+                continue;
+            }
+            if (entry.viot) {
+                node.viot = std::move(parsed);
+                continue;
+            }
+            node.has_iommus = true;
             node.iommus.push_back(std::move(parsed));
         }
     }
+}
+
+/// One controller a bus; its map has a row for each of its devices.
+void ScenarioProgram::map_behind_controller(const DeviceSpec& device,
+                                            const std::function<firmware::Node&(const std::string&)>& add) {
+    const std::string name = device.bus + "-controller";
+    const bool known = std::any_of(description_.nodes.begin(), description_.nodes.end(),
+                                   [&](const firmware::Node& node) { return node.name == name; });
+    if (!known) {
+        firmware::Node& node = add(name);
+        node.compatible = {"xlate," + device.bus};
+        node.iommu_map.emplace();
+        node.dma_ranges.emplace();
+        node.dma_ranges->kind = firmware::DmaRanges::Kind::list;
+        node.dma_ranges->windows = {{0, 0, std::uint64_t{1} << 40, std::nullopt}};
+    }
+    if (device.iommus.empty()) return;
+    const EntrySpec& entry = device.iommus.front();
+    firmware::IommuMapRow row;
+    row.base = row.out = entry.args.front();
+    row.length = 1;
+    row.provider = node_of(entry.iommu);
+    row.phandle = description_.node(*row.provider).phandle;
+    description_.nodes[firmware::index(node_of(name))].iommu_map->rows.push_back(row);
 }
 
 firmware::NodeIndex ScenarioProgram::node_of(const std::string& name) const {
@@ -158,30 +216,19 @@ void ScenarioWorld::detach_own_domain(Client& client) {
     client.own_attach.reset();
 }
 
-kernel::BusType& ScenarioWorld::bus_of(const DeviceSpec& spec) {
-    if (spec.bus == "vmbus") return *vmbus_;
-    return platform_;
-}
-
 ScenarioWorld::ScenarioWorld(const ScenarioProgram& program, kernel::Kernel& kernel)
     : program_(program),
       k_(kernel),
       drivers_(kernel, {10, true, 2, program.scenario().rechecks_trigger}),
-      iommu_(kernel, program.description(), drivers_, nullptr, parameters_of(program.scenario())),
+      iommu_(kernel, program.description(), drivers_, nullptr, parameters_of(program)),
       of_(kernel, program.description(), drivers_, iommu_),
-      platform_(kernel, "platform", of_, iommu_),
-      client_driver_(*this, platform_) {
+      platform_(kernel, "platform", of_, iommu_) {
     const Scenario& scenario = program.scenario();
     drivers_.bus_register(platform_);
     iommu_.bus_register(platform_);
+    client_drivers_.push_back(std::make_unique<ClientModel>(*this, platform_));
     for (const DeviceSpec& spec : scenario.devices) {
-        if (spec.bus != "vmbus" || vmbus_ != nullptr) continue;
-        vmbus_ = std::make_unique<kernel::VmBus>(kernel, "vmbus", of_.arch(), spec.coherent);
-        vmbus_client_driver_ = std::make_unique<ClientModel>(*this, *vmbus_);
-        drivers_.bus_register(*vmbus_);
-        if (scenario.iommu_knows_vmbus) iommu_.bus_register(*vmbus_);
-    }
-    for (const DeviceSpec& spec : scenario.devices) {
+        add_bus_of(spec);
         Client client;
         client.spec = &spec;
         clients_.push_back(client);
@@ -209,25 +256,69 @@ ScenarioWorld::ScenarioWorld(const ScenarioProgram& program, kernel::Kernel& ker
     }
 }
 
+void ScenarioWorld::add_bus_of(const DeviceSpec& spec) {
+    using Kind = kernel::IdBus::Kind;
+    if (bus_of(spec) != nullptr) return;
+    kernel::BusType* bus = nullptr;
+    bool known_to_core = true;
+    if (spec.bus == "vmbus") {
+        vmbus_ = std::make_unique<kernel::VmBus>(k_, "vmbus", of_.arch(), spec.coherent);
+        bus = vmbus_.get();
+        known_to_core = program_.scenario().iommu_knows_vmbus;
+    } else {
+        const Kind kind = spec.bus == "cdx" ? Kind::cdx : spec.bus == "host1x" ? Kind::host1x : Kind::fsl_mc;
+        id_buses_.push_back(std::make_unique<kernel::IdBus>(k_, kind, of_, iommu_));
+        bus = id_buses_.back().get();
+    }
+    drivers_.bus_register(*bus);
+    if (known_to_core) iommu_.bus_register(*bus);
+    if (spec.bus != "host1x") client_drivers_.push_back(std::make_unique<ClientModel>(*this, *bus));
+}
+
+/// None: no device of this bus has been met yet.
+kernel::BusType* ScenarioWorld::bus_of(const DeviceSpec& spec) {
+    if (spec.bus == "platform") return &platform_;
+    if (spec.bus == "vmbus") return vmbus_.get();
+    return id_bus(spec);
+}
+
+kernel::IdBus* ScenarioWorld::id_bus(const DeviceSpec& spec) {
+    for (const auto& bus : id_buses_) {
+        if (bus->name.rfind(spec.bus, 0) == 0) return bus.get();
+    }
+    return nullptr;
+}
+
+Ptr<Device> ScenarioWorld::make_device(const DeviceSpec& spec) {
+    if (spec.behind_controller()) {
+        const std::uint32_t id = spec.iommus.empty() ? 0 : spec.iommus.front().args.front();
+        return k_.heap.make<kernel::IdDevice>("before", spec.name, id_bus(spec),
+                                              program_.node_of(spec.bus + "-controller"), id);
+    }
+    const auto dev =
+        k_.heap.make<Device>("before", spec.name, bus_of(spec), Ptr<Device>{}, program_.node_of(spec.name));
+    if (!spec.has_bus) dev->bus = nullptr;
+    return dev;
+}
+
 void ScenarioWorld::before() {
     kernel::Frame frame{k_, "before_the_race"};
     const Scenario& scenario = program_.scenario();
     iommu_.install_notifiers();
-    drivers_.driver_register(client_driver_);
-    if (vmbus_client_driver_ != nullptr) drivers_.driver_register(*vmbus_client_driver_);
-    for (const auto& driver : iommu_drivers_) drivers_.driver_register(*driver);
-    const auto make = [&](const std::string& name, bool has_bus, kernel::BusType& bus) {
-        const auto dev = k_.heap.make<Device>("before", name, &bus, Ptr<Device>{}, program_.node_of(name));
-        if (!has_bus) dev->bus = nullptr;
-        k_.heap.set_immortal(*dev);  // its creator keeps it
-        return dev;
-    };
+    for (const auto& driver : client_drivers_) drivers_.driver_register(*driver);
+    for (const auto& driver : iommu_drivers_) {
+        if (unloads(scenario, driver->name)) driver->module_init();
+        drivers_.driver_register(*driver);
+    }
     for (const IommuSpec& spec : scenario.iommus) {
-        iommus_.push_back(make(spec.name, true, platform_));
+        iommus_.push_back(
+            k_.heap.make<Device>("before", spec.name, &platform_, Ptr<Device>{}, program_.node_of(spec.name)));
+        k_.heap.set_immortal(*iommus_.back());  // its creator keeps it
         drivers_.device_add(iommus_.back(), false);
     }
     for (Client& client : clients_) {
-        client.dev = make(client.spec->name, client.spec->has_bus, bus_of(*client.spec));
+        client.dev = make_device(*client.spec);
+        k_.heap.set_immortal(*client.dev);
         if (client.spec->added) drivers_.device_add(client.dev, false);
     }
     drivers_.deferred_probe_initcall();
@@ -248,6 +339,11 @@ void ScenarioWorld::start() {
             for (const Action& action : spec.actions) act(action);
         });
     }
+}
+
+kernel::ModelIommuDriver& ScenarioWorld::iommu_driver(const std::string& name) {
+    return **std::find_if(iommu_drivers_.begin(), iommu_drivers_.end(),
+                          [&](const auto& driver) { return driver->name == name; });
 }
 
 Device& ScenarioWorld::device(const std::string& name) {
@@ -292,7 +388,16 @@ void ScenarioWorld::act(const Action& action) {
             client(action.target)->removed = true;
             break;
         case ActionKind::dma_configure:
+            if (Client* context = client(action.target); context != nullptr && context->spec->bus == "host1x") {
+                if (id_bus(*context->spec)->configure_context(dev)) break;
+                drivers_.device_del(dev);
+                context->removed = true;
+                break;
+            }
             of_.dma_configure(dev, dev.of_node);
+            break;
+        case ActionKind::unload_driver:
+            iommu_driver(named(program_.scenario(), action.target).driver).delete_module();
             break;
         case ActionKind::notify_add:
             iommu_.iommu_probe_device(dev, "iommu_bus_notifier");
@@ -307,6 +412,10 @@ std::vector<std::uint32_t> ScenarioWorld::ids_by_firmware(const DeviceSpec& spec
         for (const IommuSpec& iommu : program_.scenario().iommus) {
             if (iommu.name != entry.iommu) continue;
             const kernel::ModelDriverRow& row = *kernel::find_model_driver(iommu.driver);
+            if (entry.legacy) {
+                ids.insert(ids.end(), entry.args.begin(), entry.args.end());
+                continue;
+            }
             if ((row.xlate_ids || row.parses_in_probe) && row.cells > 0 && !entry.args.empty()) {
                 ids.push_back(entry.args.front());
             }
@@ -352,7 +461,8 @@ void ScenarioWorld::check_untranslated(const Client& client, const kernel::Iommu
 
 void ScenarioWorld::check_client(const Client& client) {
     const Device& dev = *client.dev.get();
-    if (client.removed || dev.driver.peek() == nullptr) return;
+    const bool in_use = client.spec->bus == "host1x" ? dev.added : dev.driver.peek() != nullptr;
+    if (client.removed || !in_use) return;
     const std::vector<std::uint32_t> wanted = ids_by_firmware(*client.spec);
     const kernel::DevIommu* container = dev.iommu.peek().get();
     const kernel::IommuFwspec* fwspec = container != nullptr ? container->fwspec.peek().get() : nullptr;

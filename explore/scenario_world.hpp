@@ -2,6 +2,7 @@
 // IOMMU drivers from the table of model_driver.hpp, clients that bind and look whether their DMA is translated.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "kernel-model/driver-core/platform_bus.hpp"
 #include "kernel-model/drivers/model_driver.hpp"
 #include "kernel-model/iommu-core/iommu_core.hpp"
+#include "kernel-model/of/id_bus.hpp"
 #include "kernel-model/of/of_core.hpp"
 
 namespace xlate::explore {
@@ -31,6 +33,8 @@ public:
     firmware::NodeIndex node_of(const std::string& name) const;
 
 private:
+    void map_behind_controller(const DeviceSpec& device, const std::function<firmware::Node&(const std::string&)>& add);
+
     Scenario scenario_;
     kernel::Variant variant_;
     firmware::Description description_;
@@ -70,10 +74,14 @@ private:
         kernel::Ptr<kernel::IommuDomain> own_domain;
         std::optional<int> own_attach;  ///< what the last attach of its own domain came to
     };
+    void add_bus_of(const DeviceSpec& spec);
+    kernel::Ptr<kernel::Device> make_device(const DeviceSpec& spec);
+    kernel::IdBus* id_bus(const DeviceSpec& spec);
     void act(const Action& action);
     int attach_own_domain(Client& client);
     void detach_own_domain(Client& client);
-    kernel::BusType& bus_of(const DeviceSpec& spec);
+    kernel::BusType* bus_of(const DeviceSpec& spec);
+    kernel::ModelIommuDriver& iommu_driver(const std::string& name);
     kernel::Device& device(const std::string& name);
     Client* client(const std::string& name);
     const Client* client(const std::string& name) const;
@@ -91,9 +99,9 @@ private:
     kernel::OfCore of_;
     kernel::OfDmaBus platform_;
     kernel::ModelPolicy policy_;
-    ClientModel client_driver_;
-    std::unique_ptr<kernel::VmBus> vmbus_;  ///< where a device sits on it
-    std::unique_ptr<ClientModel> vmbus_client_driver_;
+    std::unique_ptr<kernel::VmBus> vmbus_;                      ///< where a device sits on it
+    std::vector<std::unique_ptr<kernel::IdBus>> id_buses_;      ///< those that the scenario's devices are on
+    std::vector<std::unique_ptr<ClientModel>> client_drivers_;  ///< one a bus
     std::vector<std::unique_ptr<kernel::ModelIommuDriver>> iommu_drivers_;
     std::vector<Client> clients_;
     std::vector<kernel::Ptr<kernel::Device>> iommus_;

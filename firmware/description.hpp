@@ -115,6 +115,7 @@ struct Node {
     std::optional<std::uint32_t> iommu_cells;
     bool has_iommus = false;
     std::vector<IommuEntry> iommus;  ///< in firmware order, up to and including the entry that ends the list
+    std::optional<IommuEntry> viot;  ///< ACPI: its endpoint in a VIOT
     std::optional<IommuMap> iommu_map;
     std::optional<DmaRanges> dma_ranges;
     bool dma_coherent = false;  ///< effective: nearest dma-coherent / dma-noncoherent up the DMA parents

@@ -20,7 +20,10 @@ DriverCoreParameters driver_core_parameters(const BootConfig& config) {
 }
 
 IommuParameters iommu_parameters(const BootConfig& config) {
-    return {config.parameters.iommu_passthrough, config.parameters.iommu_strict.value_or(true)};
+    IommuParameters parameters;
+    parameters.passthrough = config.parameters.iommu_passthrough;
+    parameters.strict = config.parameters.iommu_strict.value_or(true);
+    return parameters;
 }
 
 }  // namespace

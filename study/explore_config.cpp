@@ -22,9 +22,9 @@ using yaml::MapReader;
 using yaml::Value;
 
 const std::vector<std::string>& action_names() {
-    static const std::vector<std::string> kNames{"bind",          "unbind",         "add",
-                                                 "remove",        "register_iommu", "unregister_iommu",
-                                                 "dma_configure", "notify_add",     "load_driver"};
+    static const std::vector<std::string> kNames{"bind",           "unbind",           "add",           "remove",
+                                                 "register_iommu", "unregister_iommu", "dma_configure", "notify_add",
+                                                 "load_driver",    "unload_driver"};
     return kNames;
 }
 
@@ -128,6 +128,7 @@ private:
         map.text("driver", spec.driver);
         map.boolean("registered", spec.registered);
         map.boolean("available", spec.available);
+        map.boolean("driver_built", spec.driver_built);
         map.boolean("registration_fails", spec.registration_fails);
         map.finish();
     }
@@ -142,6 +143,8 @@ private:
                 if (yaml::read_integer(arg, at, findings_, wide, 0, 0xFFFF'FFFF))
                     word = static_cast<std::uint32_t>(wide);
             });
+            inner.boolean("legacy", entry.legacy);
+            inner.boolean("viot", entry.viot);
             inner.finish();
         });
         map.boolean("added", spec.added);

@@ -72,9 +72,12 @@ ModelIommuOps::ModelIommuOps(IommuCore& core, OfCore&, BusType& bus, Driver& dri
     if (row.lookup == InstanceLookup::bound && core.variant.release >= kReleaseWithBusLookup) {
         properties.instance_lookup = InstanceLookup::bus;
     }
+    for (const firmware::Node& node : core.description.nodes)
+        if (!node.mmu_masters.empty() && node.is_compatible(row.compatible)) legacy_binding_ = true;
 }
 
 void ModelIommuOps::check_loaded(const char* step) const {
+    if (module) module.deref(step);
     if (!unloaded) return;
     Report report;
     report.kind = ReportKind::use_after_free;
@@ -140,14 +143,19 @@ int ModelIommuOps::of_xlate(Device& dev, const OfPhandleArgs& args) {
         if (!instance) return row.name == "exynos-sysmmu" ? -kENODEV : -kEINVAL;
         if (const int err = xlate_priv(dev, instance); err != 0) return err;
     }
-    if (!row.xlate_ids || args.args.empty()) return 0;
-    return core_.iommu_fwspec_add_ids(dev, {args.args.front()});
+    int err = 0;
+    if (row.xlate_ids && !args.args.empty()) err = core_.iommu_fwspec_add_ids(dev, {args.args.front()});
+    check_loaded("OX5");  // back in the driver's code
+    return err;
 }
 
 int ModelIommuOps::of_xlate_fwspec(Ptr<IommuFwspec> fwspec, Device&, const OfPhandleArgs& args) {
     Frame frame{core_.k, "of_xlate_fwspec"};
+    check_loaded("OX1");
     if (args.args.empty()) return -kEINVAL;
-    return core_.iommu_fwspec_append_ids(fwspec, {args.args.front()});
+    const int err = core_.iommu_fwspec_append_ids(fwspec, {args.args.front()});
+    check_loaded("OX5");
+    return err;
 }
 
 /// Drivers that walk `iommus` themselves, under L2: omap (phandles only), tegra and mtk-v1 (with fwspec and id).
@@ -180,9 +188,34 @@ int ModelIommuOps::parse_in_probe(Device& dev) {
     return 0;
 }
 
+/// The SMMU that lists the master, if it is bound, and the ids that stand there. From 6.8 on such an SMMU registers
+/// without a firmware node, and its masters' fwspecs have none.
+PtrOrErr<ModelIommu> ModelIommuOps::register_legacy_master(Device& dev) {
+    Frame frame{core_.k, "register_legacy_master"};
+    for (std::size_t i = 0; i < core_.description.nodes.size(); ++i) {
+        for (const firmware::LegacyMaster& master : core_.description.nodes[i].mmu_masters) {
+            if (!dev.of_node || master.master != dev.of_node) continue;
+            const auto node = static_cast<firmware::NodeIndex>(i);
+            const Ptr<ModelIommu> instance = instance_by_node(node, "LM1");
+            if (!instance) return {{}, -kENODEV};
+            const FwNode named = core_.variant.has(Cap::fwspec_resolves_ops) ? FwNode{} : FwNode{node};
+            if (const int err = core_.iommu_fwspec_init(dev, named, this); err != 0) return {{}, err};
+            const int err = core_.iommu_fwspec_add_ids(dev, master.stream_ids);
+            return {instance, err};
+        }
+    }
+    return {{}, -kENODEV};
+}
+
 PtrOrErr<IommuDevice> ModelIommuOps::probe_device(Device& dev) {
     Frame frame{core_.k, "probe_device"};
     check_loaded("PR1");
+    Ptr<ModelIommu> instance;
+    if (legacy_binding_) {
+        const PtrOrErr<ModelIommu> lister = register_legacy_master(dev);
+        if (lister.err != 0) return {{}, lister.err};
+        instance = lister.value;
+    }
     if (row.parses_in_probe) {
         if (const int err = parse_in_probe(dev); err != 0) return {{}, err};
     }
@@ -198,11 +231,10 @@ PtrOrErr<IommuDevice> ModelIommuOps::probe_device(Device& dev) {
         core_.k.reports.warn("probe_device: the device has private data already", "PR2");
         return {{}, -kEBUSY};
     }
-    Ptr<ModelIommu> instance;
     switch (row.lookup) {
         case InstanceLookup::bound:
         case InstanceLookup::bus: {
-            instance = instance_by_node(fwspec.deref("PR3")->iommu_fwnode.read("PR3"), "PR3");
+            if (!instance) instance = instance_by_node(fwspec.deref("PR3")->iommu_fwnode.read("PR3"), "PR3");
             if (instance) break;
             if (row.null_checks_instance) return {{}, -kENODEV};
             if (core_.variant.release == kReleaseOf61 || core_.variant.release >= kReleaseWithoutOpsCheck) {
@@ -345,7 +377,7 @@ DomainType ModelIommuOps::def_domain_type(Device& dev) {
     if (const ModelPolicy::OfDevice* wish = policy_.find(dev.name)) {
         if (wish->wanted != DomainType::none) return wish->wanted;
     }
-    if (row.default_domain == "identity") return DomainType::identity;
+    if (legacy_binding_ || row.default_domain == "identity") return DomainType::identity;
     if (row.default_domain == "DMA") return DomainType::dma;
     return DomainType::none;
 }
@@ -368,9 +400,12 @@ int ModelIommuDriver::probe(Device& dev) {
     Frame frame{core_.k, "iommu_driver_probe"};
     const Ptr<ModelIommu> instance = core_.k.heap.make<ModelIommu>("IP1", dev.name);
     if (!instance) return -kENOMEM;
-    if (!ops_.row.sets_data_after_register) dev.driver_data = instance.get();
-    const bool by_table = ops_.row.lookup == IommuOps::InstanceLookup::table;  // registers without a firmware node
-    int err = core_.iommu_device_register(instance, &ops_, by_table ? Ptr<Device>{} : Ptr<Device>(&dev));
+    // From 6.15 on a walk of its own has to find the instance.
+    const bool late = ops_.row.sets_data_after_register && core_.variant.release < kReleaseWithBusLookup;
+    if (!late) dev.driver_data = instance.get();
+    const bool by_table = ops_.row.lookup == IommuOps::InstanceLookup::table;
+    const bool nodeless = by_table || (ops_.legacy_binding() && core_.variant.has(Cap::no_bus_ops));
+    int err = core_.iommu_device_register(instance, &ops_, nodeless ? Ptr<Device>{} : Ptr<Device>(&dev));
     if (err == 0 && std::find(failing.begin(), failing.end(), dev.name) != failing.end()) {
         core_.iommu_device_unregister(instance);
         err = -kEINVAL;
@@ -383,6 +418,30 @@ int ModelIommuDriver::probe(Device& dev) {
     }
     dev.driver_data = instance.get();
     core_.k.heap.set_immortal(*instance);  // driver data, which the leak check does not see
+    return 0;
+}
+
+void ModelIommuDriver::module_init() {
+    ops_.module = core_.k.heap.make<Module>("IP0");
+    core_.k.heap.set_immortal(*ops_.module.get());  // the kernel's list of modules, which the leak check does not see
+}
+
+int ModelIommuDriver::delete_module() {
+    Frame frame{core_.k, "delete_module"};
+    if (ops_.module.get()->freed()) return -kENOENT;
+    bool unused = false;
+    ops_.module.get()->count.update(
+        [&](int n) {
+            unused = n == 0;
+            return unused ? Module::kGoing : n;
+        },
+        "UM1");
+    if (!unused) return -kEBUSY;
+    for (std::size_t i = 0; i < bus.devices.size(); ++i) {
+        const Ptr<Device> dev = bus.devices[i];
+        if (dev && dev->driver.read("UM2") == this) core_.driver_core.device_release_driver(*dev);
+    }
+    core_.k.heap.release(ops_.module, "UM3");
     return 0;
 }
 

@@ -111,6 +111,8 @@ public:
 
     const ModelDriverRow& row;
     IommuCore& core() { return core_; }
+    /// The tree has the old binding of arm-smmu: masters in the SMMU's `mmu-masters`, and no other.
+    bool legacy_binding() const { return legacy_binding_; }
     /// The driver's module is unloaded: whoever still calls these ops runs into freed memory.
     bool unloaded = false;
 
@@ -120,6 +122,7 @@ private:
     int xlate_priv(Device& dev, Ptr<ModelIommu> instance);
     int parse_in_probe(Device& dev);
     Ptr<ModelIommu> instance_by_table(const Device& dev);
+    PtrOrErr<ModelIommu> register_legacy_master(Device& dev);
     PtrOrErr<IommuDevice> probe_with(Device& dev, Ptr<ModelIommu> instance);
     int insert_streams(Device& dev, ModelIommu& instance);
     void remove_streams(Device& dev, ModelIommu& instance);
@@ -128,6 +131,7 @@ private:
     BusType& bus_;
     Driver& driver_;
     const ModelPolicy& policy_;
+    bool legacy_binding_ = false;
 };
 
 /// The platform driver of one row: probe makes an instance and registers it.
@@ -140,6 +144,12 @@ public:
     /// Device names whose registration is undone and answered by -EINVAL.
     std::vector<std::string> failing;
     ModelIommuOps& ops() { return ops_; }
+
+    /// The driver is a module: from now on its users are counted.
+    void module_init();
+    /// rmmod: -EBUSY while somebody holds the module; else no new user gets it, its devices are unbound (their
+    /// registrations end), and its code is gone.
+    int delete_module();
 
 private:
     IommuCore& core_;

@@ -140,11 +140,18 @@ int IommuCore::iommu_fwspec_of_xlate(Ptr<IommuFwspec> fwspec, Device& dev, FwNod
     int err = iommu_fwspec_assign_iommu(fwspec, dev, fwnode);
     if (err != 0) return err;
     IommuOps* const ops = fwspec->ops.read("FX2");
+    const bool converted = variant.has(Cap::xlate_fwspec_op) && ops->has_of_xlate_fwspec();
+    if (!converted && !ops->has_of_xlate()) return -kENODEV;
+    // D-8b: nothing keeps the module from being unloaded while its of_xlate runs.
     const bool guards_module = !variant.defect(Defect::d8b);
-    if (variant.has(Cap::xlate_fwspec_op) && ops->has_of_xlate_fwspec()) return ops->of_xlate_fwspec(fwspec, dev, args);
-    if (!ops->has_of_xlate()) return -kENODEV;
-    if (guards_module && ops->module_going) return -kENODEV;
+    if (guards_module && !ops->try_module_get("FX3")) return -kENODEV;
+    err = converted ? ops->of_xlate_fwspec(fwspec, dev, args) : of_xlate_in_container(fwspec, dev, *ops, args);
+    if (guards_module) ops->module_put("FX8");
+    return err;
+}
 
+/// FX4 to FX7: of_xlate finds its fwspec in the device's container.
+int IommuCore::of_xlate_in_container(Ptr<IommuFwspec> fwspec, Device& dev, IommuOps& ops, const OfPhandleArgs& args) {
     const bool locks = variant.has(Cap::xlate_locked);
     // D-11, D-8c repaired: whoever holds the container's temporary fwspec is the only one to see it, because the
     // caller keeps L2 over the whole parse (see of_iommu_configure).
@@ -164,7 +171,7 @@ int IommuCore::iommu_fwspec_of_xlate(Ptr<IommuFwspec> fwspec, Device& dev, FwNod
     }
     if (live && live != fwspec) iommu_fwspec_dealloc(live, "FX5");
     container.deref("FX5")->fwspec.write(fwspec, "FX5");
-    err = ops->of_xlate(dev, args);
+    const int err = ops.of_xlate(dev, args);
     const Ptr<DevIommu> after = dev.iommu.read("FX7");
     if (after.deref("FX7")->fwspec.read("FX7") == fwspec) after.deref("FX7")->fwspec.write({}, "FX7");
     if (locks && !held) iommu_probe_device_lock.unlock("FX7");

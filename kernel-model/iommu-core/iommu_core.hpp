@@ -24,6 +24,7 @@ struct IommuParameters {
     bool passthrough = false;
     bool strict = true;
     Arch arch = Arch::arm64;  ///< whose arch_setup_dma_ops runs; which default domains there can be
+    std::vector<firmware::NodeIndex> not_built;  ///< IOMMUs whose driver this kernel lacks: ACPI does not wait for them
     /// iommu_def_domain_type.
     DomainType default_type() const {
         return passthrough ? DomainType::identity : strict ? DomainType::dma : DomainType::dma_fq;
@@ -74,6 +75,7 @@ public:
     void iommu_fwspec_dealloc(Ptr<IommuFwspec> fwspec, const char* step);
     int iommu_fwspec_assign_iommu(Ptr<IommuFwspec> fwspec, Device& dev, FwNode fwnode);
     int iommu_fwspec_of_xlate(Ptr<IommuFwspec> fwspec, Device& dev, FwNode fwnode, const OfPhandleArgs& args);
+    int of_xlate_in_container(Ptr<IommuFwspec> fwspec, Device& dev, IommuOps& ops, const OfPhandleArgs& args);
     Ptr<IommuFwspec> dev_iommu_fwspec_get(Device& dev, const char* step);
     IommuOps* iommu_fwspec_ops(Ptr<IommuFwspec> fwspec, const char* step);
     Ptr<DevIommu> dev_iommu_get(Device& dev, const char* step);

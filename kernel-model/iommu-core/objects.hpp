@@ -149,6 +149,15 @@ public:
     virtual void free() {}
 };
 
+/// The module that a driver's code and its iommu_ops lie in (`struct module`). Made only where a module may be unloaded:
+/// a look that nobody else disturbs is no step worth exploring.
+class Module : public HeapObject {
+public:
+    explicit Module(Kernel& kernel) : HeapObject(kernel, "module"), count(*this, "module->refcnt", 0) {}
+    Shared<int> count;  ///< who may not be left without it; kGoing: its exit function has begun
+    static constexpr int kGoing = -1;
+};
+
 /// Result of probe_device / device_group: an object, or -errno with no object.
 template <typename T>
 struct PtrOrErr {
@@ -205,7 +214,15 @@ public:
     virtual std::vector<ReservedRegion> get_resv_regions(Device&) { return {}; }
     virtual bool capable_deferred_flush() const { return true; }
 
-    bool module_going = false;  ///< try_module_get() fails
+    Ptr<Module> module;  ///< none: built in, or never unloaded
+    /// False: the module is going. Follows ops->owner: a use after free if the module has gone.
+    bool try_module_get(const char* step) {
+        if (!module) return true;
+        return module.get()->count.update([](int n) { return n < 0 ? n : n + 1; }, step) > 0;
+    }
+    void module_put(const char* step) {
+        if (module) module.get()->count.update([](int n) { return n - 1; }, step);
+    }
 };
 
 /// A registration walk's list of groups that need a default domain: on the walk's stack, gone when it returns.

@@ -180,12 +180,13 @@ int IommuCore::iommu_init_device(Device& dev, IommuOps*& ops, Ptr<IommuFwspec> f
     }
     int err = variant.has(Cap::parse_in_probe) ? parse_in_probe(dev, ops) : 0;
     if (err != 0) return err;
-    if (ops->module_going) {
-        err = -kEINVAL;  // ID2
+    if (!ops->try_module_get("ID2")) {
+        err = -kEINVAL;
     } else {
         const PtrOrErr<IommuDevice> probed = ops->probe_device(dev);  // ID3
         if (probed.err != 0) {
             err = probed.err;
+            ops->module_put("ID3");
         } else {
             dev.iommu.read("ID4").deref("ID4")->iommu_dev.write(probed.value, "ID4");
             const PtrOrErr<IommuGroup> group = ops->device_group(dev);  // ID6
@@ -199,6 +200,7 @@ int IommuCore::iommu_init_device(Device& dev, IommuOps*& ops, Ptr<IommuFwspec> f
             if (group.err == 0) k.reports.warn("device_group() returned NULL", "ID6");
             err = group.err != 0 ? group.err : -kEINVAL;
             ops->release_device(dev);
+            ops->module_put("ID6");
         }
     }
     dev.iommu.read("ID8").deref("ID8")->iommu_dev.write({}, "ID8");
@@ -225,6 +227,7 @@ void IommuCore::iommu_deinit_device(Device& dev, IommuOps* ops) {
     if (group.deref("PD11")->devices.empty()) free_group_domains(group, "PD11");
     dev.iommu_group.write({}, "PD11");
     dev.dma_ops.write(DmaOps::direct, "PD11");
+    ops->module_put("PD11");
     dev_iommu_free(dev, "PD11");
 }
 

@@ -37,11 +37,13 @@ int IommuCore::do_iommu_probe_device_6_1(Device& dev, Ptr<WalkList> list) {
     if (ops == nullptr) return -kENODEV;
     iommu_probe_device_lock.assert_held("PD2");
     if (!dev_iommu_get(dev, "ID1")) return -kENOMEM;
-    int err = ops->module_going ? -kEINVAL : 0;
+    int err = ops->try_module_get("ID2") ? 0 : -kEINVAL;
     if (err == 0) {
         const PtrOrErr<IommuDevice> probed = ops->probe_device(dev);
         err = probed.err;
-        if (err == 0) {
+        if (err != 0) {
+            ops->module_put("ID3");
+        } else {
             dev.iommu.read("ID4").deref("ID4")->iommu_dev.write(probed.value, "ID4");
             err = join_group_6_1(dev, ops);
             if (err == 0) {
@@ -49,6 +51,7 @@ int IommuCore::do_iommu_probe_device_6_1(Device& dev, Ptr<WalkList> list) {
                 return 0;
             }
             ops->release_device(dev);
+            ops->module_put("ID6");
         }
     }
     k.spend(k.costs.failed_probe);
@@ -104,7 +107,8 @@ void IommuCore::iommu_release_device_6_1(Device& dev) {
     const Ptr<DevIommu> container = dev.iommu.read("REL");
     if (!container) return;
     const Ptr<IommuDevice> iommu = container.deref("REL")->iommu_dev.read("REL");
-    iommu.deref("REL")->ops.read("REL")->release_device(dev);
+    IommuOps* const ops = iommu.deref("REL")->ops.read("REL");
+    ops->release_device(dev);
     const Ptr<IommuGroup> group = dev.iommu_group.read("REL");
     if (group) {
         group.deref("REL")->mutex.lock("REL");
@@ -114,6 +118,7 @@ void IommuCore::iommu_release_device_6_1(Device& dev) {
         dev.dma_ops.write(DmaOps::direct, "REL");
         iommu_group_put(group, "REL");
     }
+    ops->module_put("REL");
     dev_iommu_free(dev, "REL");
 }
 

@@ -48,7 +48,8 @@ Ptr<IommuDevice> IommuCore::iommu_from_fwnode(FwNode fwnode, const char* step) {
     Ptr<IommuDevice> found;
     for (const Ptr<IommuDevice> iommu : iommu_device_list_) {
         k.spend(k.costs.ops_lookup_per_instance);
-        if (fwnode && iommu->fwnode.read(step) == fwnode) {
+        // None matches none: masters of the legacy binding, from 6.11 on.
+        if (iommu->fwnode.read(step) == fwnode) {
             iommu->ops.read(step);
             found = iommu;
             break;

@@ -1,5 +1,8 @@
 // The ACPI parser of IOMMU bindings: kernel-probe.md 2.9 (ADC, AIC, IX), 4.1 (AICs), 10.2, 10.3.
-// A named component's ID mappings stand in Node::iommus, a root complex' in Node::iommu_map. No VIOT.
+// A named component's ID mappings stand in Node::iommus, a root complex' in Node::iommu_map, a VIOT endpoint in
+// Node::viot.
+#include <algorithm>
+
 #include "kernel-model/of/of_core.hpp"
 #include "kernel-model/pci/pci_core.hpp"
 
@@ -28,8 +31,8 @@ int OfCore::acpi_iommu_configure_id(Device& dev, std::optional<firmware::NodeInd
         if (covers) iommu_.iommu_probe_device_lock.unlock("AIC1");
         return 0;
     }
-    int err = iort_iommu_configure_id(dev, companion, {});  // AIC2
-    if (err != 0 && err != -kEPROBE_DEFER) err = -kENODEV;  // AIC3: no VIOT table
+    int err = iort_iommu_configure_id(dev, companion, {});                                  // AIC2
+    if (err != 0 && err != -kEPROBE_DEFER) err = viot_iommu_configure(dev, companion, {});  // AIC3
     if (covers) iommu_.iommu_probe_device_lock.unlock("AIC3");
     const bool replay = !variant_.has(Cap::parse_in_probe) && dev.bus != nullptr;
     if (err == 0 && replay) {  // AIC4
@@ -47,10 +50,20 @@ int OfCore::acpi_iommu_configure_id(Device& dev, std::optional<firmware::NodeInd
 
 /// series @10 and later.
 int OfCore::acpi_configure_series(Device& dev, std::optional<firmware::NodeIndex> companion) {
-    const Ptr<IommuFwspec> fwspec = iommu_.iommu_fwspec_alloc("AIC1");
+    Ptr<IommuFwspec> fwspec = iommu_.iommu_fwspec_alloc("AIC1");
     if (!fwspec) return -kENOMEM;
     fwspec->parsing = true;
     int err = iort_iommu_configure_id(dev, companion, fwspec);
+    if (err == -kENODEV && companion && description_.node(*companion).viot) {
+        // D-10c: what the IORT has put into the fwspec before it gave up stays there. Repaired: VIOT starts afresh.
+        if (!variant_.defect(Defect::d10c) && fwspec->iommu_fwnode.read("AIC3")) {
+            iommu_.iommu_fwspec_dealloc(fwspec, "AIC3");
+            fwspec = iommu_.iommu_fwspec_alloc("AIC3");
+            if (!fwspec) return -kENOMEM;
+            fwspec->parsing = true;
+        }
+        err = viot_iommu_configure(dev, companion, fwspec);
+    }
     if (err == 0) {
         err = iommu_.iommu_probe_device(dev, "acpi_iommu_configure_id", fwspec);
         if (err != 0) return err;
@@ -72,35 +85,51 @@ int OfCore::iort_iommu_configure_id(Device& dev, std::optional<firmware::NodeInd
         return pci_for_each_dma_alias(*pdev, [&](PciDevice&, std::uint16_t alias) {
             k_.spend(k_.costs.iort_lookup);
             const firmware::MapLookup found = description_.map_id(*companion, alias);
-            return found.provider ? iort_iommu_xlate(dev, *found.provider, found.id, fwspec) : -kENODEV;
+            return found.provider ? acpi_iommu_xlate(dev, *found.provider, found.id, fwspec, "IX") : -kENODEV;
         });
     }
     if (node.iommus.empty()) return -kENODEV;
     for (const firmware::IommuEntry& entry : node.iommus) {
         if (!entry.provider || entry.args.empty()) return -kENODEV;
         k_.spend(k_.costs.iort_lookup);
-        const int err = iort_iommu_xlate(dev, *entry.provider, entry.args.front(), fwspec);
+        const int err = acpi_iommu_xlate(dev, *entry.provider, entry.args.front(), fwspec, "IX");
         if (err != 0) return err;
     }
     return 0;
 }
 
-/// IX; with a private fwspec acpi_iommu_fwspec_init of the series.
-int OfCore::iort_iommu_xlate(Device& dev, firmware::NodeIndex provider, std::uint32_t id, Ptr<IommuFwspec> fwspec) {
-    Frame frame{k_, "iort_iommu_xlate"};
+/// A device with an endpoint in the VIOT; the IOMMU's own device is none.
+int OfCore::viot_iommu_configure(Device& dev, std::optional<firmware::NodeIndex> companion, Ptr<IommuFwspec> fwspec) {
+    Frame frame{k_, "viot_iommu_configure"};
+    if (!companion) return -kENODEV;
+    const std::optional<firmware::IommuEntry>& endpoint = description_.node(*companion).viot;
+    if (!endpoint || !endpoint->provider || endpoint->args.empty()) return -kENODEV;
+    if (endpoint->provider == companion) return -kEINVAL;
+    k_.spend(k_.costs.iort_lookup);
+    return acpi_iommu_xlate(dev, *endpoint->provider, endpoint->args.front(), fwspec, "VX");
+}
+
+/// IX, and its twin of the VIOT; with a private fwspec acpi_iommu_fwspec_init of the series.
+int OfCore::acpi_iommu_xlate(Device& dev, firmware::NodeIndex provider, std::uint32_t id, Ptr<IommuFwspec> fwspec,
+                             const char* step) {
+    Frame frame{k_, *step == 'I' ? "iort_iommu_xlate" : "viot_dev_iommu_init"};
+    const auto& lacking = iommu_.parameters.not_built;
+    const bool built = std::find(lacking.begin(), lacking.end(), provider) == lacking.end();
+    const int absent = built ? -kEPROBE_DEFER : -kENODEV;
     if (fwspec) {
         // D-10b repaired: ACPI waits for its IOMMU without a timeout, as base does.
-        if (!variant_.defect(Defect::d10b) && iommu_.iommu_ops_from_fwnode(provider, "IX") == nullptr)
-            return -kEPROBE_DEFER;
+        if (!variant_.defect(Defect::d10b) && iommu_.iommu_ops_from_fwnode(provider, step) == nullptr) return absent;
         const int err = iommu_.iommu_fwspec_assign_iommu(fwspec, dev, provider);
+        if (err == -kEPROBE_DEFER) return absent;
         return err != 0 ? err : iommu_.iommu_fwspec_append_ids(fwspec, {id});
     }
     IommuOps* ops = nullptr;
     if (!variant_.has(Cap::fwspec_resolves_ops)) {
-        ops = iommu_.iommu_ops_from_fwnode(provider, "IX");
-        if (ops == nullptr) return -kEPROBE_DEFER;
+        ops = iommu_.iommu_ops_from_fwnode(provider, step);
+        if (ops == nullptr) return absent;
     }
     const int err = iommu_.iommu_fwspec_init(dev, provider, ops);
+    if (err == -kEPROBE_DEFER) return absent;
     return err != 0 ? err : iommu_.iommu_fwspec_add_ids(dev, {id});
 }
 

@@ -71,7 +71,9 @@ private:
     int acpi_iommu_configure_id(Device& dev, std::optional<firmware::NodeIndex> companion, IommuOps*& ops);
     int acpi_configure_series(Device& dev, std::optional<firmware::NodeIndex> companion);
     int iort_iommu_configure_id(Device& dev, std::optional<firmware::NodeIndex> companion, Ptr<IommuFwspec> fwspec);
-    int iort_iommu_xlate(Device& dev, firmware::NodeIndex provider, std::uint32_t id, Ptr<IommuFwspec> fwspec);
+    int viot_iommu_configure(Device& dev, std::optional<firmware::NodeIndex> companion, Ptr<IommuFwspec> fwspec);
+    int acpi_iommu_xlate(Device& dev, firmware::NodeIndex provider, std::uint32_t id, Ptr<IommuFwspec> fwspec,
+                         const char* step);
     void create(firmware::NodeIndex node, Ptr<Device> parent, bool recurse, bool through_plain_nodes = false);
 
     Kernel& k_;

@@ -191,8 +191,10 @@ int OfCore::xlate_base(Device& dev, std::optional<firmware::NodeIndex> np, const
     if (ops == nullptr && variant_.has(Cap::fwspec_alloc) && !variant_.defect(Defect::d6))
         ops = iommu_.iommu_fwspec_ops(iommu_.dev_iommu_fwspec_get(dev, "OIX4"), "OIX4");
     if (ops == nullptr) return drivers_.driver_deferred_probe_check_state(dev);  // OIX4
-    if (ops->module_going) return -kENODEV;                                      // OIX5
-    return ops->of_xlate(dev, args);                                             // OIX6
+    if (!ops->try_module_get("OIX5")) return -kENODEV;
+    const int result = ops->of_xlate(dev, args);  // OIX6
+    ops->module_put("OIX6");
+    return result;
 }
 
 int OfCore::xlate_6_11(Device& dev, std::optional<firmware::NodeIndex> np, const OfPhandleArgs& args) {
@@ -201,8 +203,10 @@ int OfCore::xlate_6_11(Device& dev, std::optional<firmware::NodeIndex> np, const
     if (err == -kEPROBE_DEFER) return drivers_.driver_deferred_probe_check_state(dev);
     if (err != 0) return err;
     IommuOps* const ops = iommu_.iommu_ops_from_fwnode(np, "OIX5");
-    if (ops == nullptr || !ops->has_of_xlate() || ops->module_going) return -kENODEV;
-    return ops->of_xlate(dev, args);
+    if (ops == nullptr || !ops->has_of_xlate() || !ops->try_module_get("OIX5")) return -kENODEV;
+    const int result = ops->of_xlate(dev, args);
+    ops->module_put("OIX6");
+    return result;
 }
 
 }  // namespace xlate::kernel

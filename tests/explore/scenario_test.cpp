@@ -7,53 +7,12 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "explore/explore.hpp"
-#include "explore/scenarios.hpp"
+#include "expectations.hpp"
 
 using namespace xlate;
 using namespace xlate::explore;
 
 namespace {
-
-/// Every trace; data races that did no harm are left out.
-ExploreResult all_traces(const std::string& scenario, const std::string& variant, std::uint64_t budget = 100'000) {
-    ExploreOptions options;
-    options.strategy = Strategy::dpor;
-    options.budget = budget;
-    options.data_races = false;
-    options.minimise = false;
-    return explore::explore(find_scenario(scenario), variant, options);
-}
-
-bool shows(const ExploreResult& result, const std::string& headline) {
-    return std::any_of(result.bugs.begin(), result.bugs.end(),
-                       [&](const Bug& bug) { return bug.what.find(headline) != std::string::npos; });
-}
-
-struct Expected {
-    const char* scenario;
-    const char* variant;
-    std::vector<const char*> shown;  ///< parts of headlines; empty: verified
-    std::vector<const char*> absent;
-    std::uint64_t traces = 0;  ///< 0: not pinned
-};
-
-void check(const Expected& expected) {
-    INFO(expected.scenario << " at " << expected.variant);
-    const ExploreResult result = all_traces(expected.scenario, expected.variant);
-    INFO(explore_text(result));
-    CHECK(result.exhaustive);
-    for (const char* headline : expected.shown) {
-        INFO(headline);
-        CHECK(shows(result, headline));
-    }
-    for (const char* headline : expected.absent) {
-        INFO(headline);
-        CHECK_FALSE(shows(result, headline));
-    }
-    if (expected.shown.empty() && expected.absent.empty()) CHECK(result.verdict == Verdict::verified);
-    if (expected.traces != 0) CHECK(result.traces == expected.traces);
-}
 
 constexpr const char* kUntranslated = "firmware puts it behind an IOMMU that is there; it is bound without";
 constexpr const char* kNoDomain = "DMA starts while the device's group has no domain";
