@@ -23,7 +23,7 @@ class DriverCore;
 struct IommuParameters {
     bool passthrough = false;
     bool strict = true;
-    Arch arch = Arch::arm64;  ///< whose arch_setup_dma_ops runs; which default domains there can be
+    Arch arch = Arch::arm64;                     ///< whose arch_setup_dma_ops runs; which default domains there can be
     std::vector<firmware::NodeIndex> not_built;  ///< IOMMUs whose driver this kernel lacks: ACPI does not wait for them
     /// iommu_def_domain_type.
     DomainType default_type() const {

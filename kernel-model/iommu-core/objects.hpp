@@ -149,8 +149,8 @@ public:
     virtual void free() {}
 };
 
-/// The module that a driver's code and its iommu_ops lie in (`struct module`). Made only where a module may be unloaded:
-/// a look that nobody else disturbs is no step worth exploring.
+/// The module that a driver's code and its iommu_ops lie in (`struct module`). Made only where a module may be
+/// unloaded: a look that nobody else disturbs is no step worth exploring.
 class Module : public HeapObject {
 public:
     explicit Module(Kernel& kernel) : HeapObject(kernel, "module"), count(*this, "module->refcnt", 0) {}
