@@ -31,12 +31,17 @@ struct CacheCounters {
 class CacheWays {
 public:
     CacheWays(const CacheParams& params, Rng rng)
-        : rng_(rng), policy_(params.replacement), ways_(params.ways == 0 ? params.entries : params.ways) {
+        : ways_(params.ways == 0 ? params.entries : params.ways), policy_(params.replacement), rng_(rng) {
         XLATE_CHECK(ways_ > 0 && params.entries > 0 && params.entries % ways_ == 0,
                     std::to_string(params.entries) + " entries, " + std::to_string(ways_) + " ways");
         sets_ = params.entries / ways_;
         mask_ = is_power_of_two(sets_) ? sets_ - 1 : 0;
-        last_use_.assign(params.entries, 0);
+        if (policy_ != Replacement::lru) return;
+        if (sets_ == 1 && ways_ > kFewWays) {
+            chain();
+        } else {
+            last_use_.assign(params.entries, 0);
+        }
     }
     std::uint32_t entries() const { return ways_ * sets_; }
     std::uint32_t ways() const { return ways_; }
@@ -45,11 +50,18 @@ public:
         const std::uint64_t set = mask_ != 0 || sets_ == 1 ? key & mask_ : key % sets_;
         return static_cast<std::uint32_t>(set) * ways_;
     }
-    void used(std::uint32_t entry) { last_use_[entry] = ++clock_; }
+    void used(std::uint32_t entry) {
+        if (!last_use_.empty()) {
+            last_use_[entry] = ++clock_;
+        } else if (!links_.empty()) {
+            move_to_back(entry);
+        }
+    }
     /// Which entry of the full set that starts at `first` to replace.
     std::uint32_t victim(std::uint32_t first) {
         switch (policy_) {
             case Replacement::lru: {
+                if (!links_.empty()) return links_[ways_].next;
                 std::uint32_t oldest = first;
                 for (std::uint32_t i = first + 1; i < first + ways_; ++i) {
                     if (last_use_[i] < last_use_[oldest]) oldest = i;
@@ -66,14 +78,36 @@ public:
     }
 
 private:
-    Rng rng_;
-    Replacement policy_;
+    static constexpr std::uint32_t kFewWays = 8;  ///< so many are looked at in turn
+    struct Link {
+        std::uint32_t before;
+        std::uint32_t next;
+    };
+
+    /// One large set: its entries in a ring by their last use, from links_[ways_], which is none of them.
+    void chain() {
+        links_.resize(ways_ + 1);
+        for (std::uint32_t i = 0; i <= ways_; ++i) links_[i] = {i == 0 ? ways_ : i - 1, i == ways_ ? 0 : i + 1};
+    }
+    void move_to_back(std::uint32_t entry) {
+        Link& link = links_[entry];
+        links_[link.before].next = link.next;
+        links_[link.next].before = link.before;
+        link = {links_[ways_].before, ways_};
+        links_[link.before].next = entry;
+        links_[ways_].before = entry;
+    }
+
+    // What each look-up reads stands first.
     std::uint32_t ways_;
     std::uint32_t sets_ = 1;
     std::uint32_t mask_ = 0;  ///< sets_ - 1 if that is a mask
     std::uint32_t next_ = 0;
     std::uint64_t clock_ = 0;
-    std::vector<std::uint64_t> last_use_;
+    std::vector<std::uint64_t> last_use_;  ///< LRU in small sets
+    std::vector<Link> links_;              ///< LRU in one large set
+    Replacement policy_;
+    Rng rng_;
 };
 
 }  // namespace xlate::iommu

@@ -29,6 +29,7 @@ void AddressPattern::cover(std::vector<DmaRegion> regions) {
     XLATE_CHECK(total > 0, "a master was started with nothing mapped");
     working_set_ = wanted_set_ == 0 ? total : std::min(wanted_set_, total);
     offset_ = 0;
+    region_ = {};
 }
 
 void AddressPattern::follow(std::vector<std::uint64_t> offsets) {
@@ -48,14 +49,17 @@ std::uint64_t AddressPattern::next() {
     return at(offset);
 }
 
-std::uint64_t AddressPattern::at(std::uint64_t offset) const {
-    const auto above = std::upper_bound(starts_.begin(), starts_.end(), offset);
-    const auto index = static_cast<std::size_t>(above - starts_.begin()) - 1;
-    const DmaRegion& region = regions_[index];
+std::uint64_t AddressPattern::at(std::uint64_t offset) {
+    if (offset - start_ >= region_.size) {  // in front of it: a large number
+        const auto above = std::upper_bound(starts_.begin(), starts_.end(), offset);
+        const auto index = static_cast<std::size_t>(above - starts_.begin()) - 1;
+        start_ = starts_[index];
+        region_ = regions_[index];
+    }
     // The last piece of a region may be shorter than a transaction: then the transaction ends where the region ends.
-    std::uint64_t within = offset - starts_[index];
-    if (within + size_ > region.size) within = region.size > size_ ? region.size - size_ : 0;
-    const std::uint64_t address = region.iova.value + within;
+    std::uint64_t within = offset - start_;
+    if (within + size_ > region_.size) within = region_.size > size_ ? region_.size - size_ : 0;
+    const std::uint64_t address = region_.iova.value + within;
     const std::uint64_t page_end = align_down(address, 4096) + 4096;
     return address + size_ > page_end ? page_end - size_ : address;
 }

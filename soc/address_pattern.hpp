@@ -31,7 +31,7 @@ public:
     std::uint64_t working_set() const { return working_set_; }
 
 private:
-    std::uint64_t at(std::uint64_t offset) const;
+    std::uint64_t at(std::uint64_t offset);
 
     Pattern pattern_;
     std::uint64_t size_;
@@ -40,6 +40,8 @@ private:
     std::uint64_t wanted_set_;
     std::uint64_t working_set_ = 0;
     std::uint64_t offset_ = 0;  ///< linear, strided: of the next; following: how many are done
+    std::uint64_t start_ = 0;   ///< offset of the region that was used last,
+    DmaRegion region_;          ///< and that region
     std::vector<std::uint64_t> followed_;
     Rng rng_;
     std::vector<DmaRegion> regions_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "soc/host_cache.hpp"
 
 namespace xlate::soc {
 
@@ -144,33 +145,18 @@ void Agenda::fill_current() {
     if (!overflow_.empty()) pull_overflow();
 }
 
-namespace {
-
-/// An entry and what lies around it: mostly a transaction or a visitor.
-void fetch_around(const void* entry) {
-#if defined(__GNUC__)
-    const char* at = static_cast<const char*>(entry);
-    for (int line = -4; line < 4; ++line) __builtin_prefetch(at + line * 64, 1);
-#else
-    static_cast<void>(entry);
-#endif
-}
-
-}  // namespace
-
-/// Tells the host what the next entries will read. With many masters each of them comes so seldom that the caches have
-/// forgotten it by then: fetched in time, its lines arrive side by side instead of one after the other.
+/// Tells the host what the next entries will read (host_cache.hpp): of the farthest the entry and what lies around it,
+/// mostly a transaction or a visitor; of those before it what their owners name.
 void Agenda::look_ahead() const {
-    constexpr unsigned kSteps = 3;
+    constexpr unsigned kSteps = 4;
     const auto fetch = [](const AgendaEntry* entry, unsigned steps) {
         if (steps == kSteps) {
-            fetch_around(entry);
+            const char* at = reinterpret_cast<const char*>(entry);
+            fetch_lines(at - 4 * kHostLine, at + 4 * kHostLine);
         } else if (entry->fetch_ != nullptr) {
             entry->fetch_(entry->owner_, steps);
         } else if (steps == 1) {
-#if defined(__GNUC__)
-            __builtin_prefetch(entry->owner_);
-#endif
+            fetch_line(entry->owner_);
         }
     };
     unsigned steps = 1;

@@ -37,7 +37,7 @@ public:
     void bind(Owner* owner) {
         bind(owner, [](void* self, AgendaEntry&) { (static_cast<Owner*>(self)->*Method)(); });
     }
-    /// `fetch(owner, steps)` tells the host what will be read when the entry fires, `steps` entries from now: 2,
+    /// `fetch(owner, steps)` tells the host what will be read when the entry fires, `steps` entries from now: 3, 2,
     /// then 1. For owners with much state of their own, of which there may be many.
     using Fetch = void (*)(void* owner, unsigned steps);
     void fetch_by(Fetch fetch) { fetch_ = fetch; }

@@ -11,13 +11,13 @@ using iommu::AccessKind;
 BusPort::BusPort(const std::string& name, Agenda& agenda, const Component& component, TransactionPool& pool,
                  TrafficOwner& owner, ClockPeriod clock, std::uint32_t width_bytes)
     : port(name, *this, 0),
+      wire_(agenda, component, 1),
+      clock_(clock),
+      width_bytes_(width_bytes),
       agenda_(agenda),
       component_(component),
       pool_(pool),
-      owner_(owner),
-      clock_(clock),
-      width_bytes_(width_bytes),
-      wire_(agenda, component, 1) {}
+      owner_(owner) {}
 
 void BusPort::access(BusClient& client, const iommu::MemoryAccess& access, Visitor::Next next) {
     client.access = &access;

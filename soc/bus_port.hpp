@@ -49,6 +49,11 @@ public:
         return clock_ * Cycles{write ? (bytes + width_bytes_ - 1) / width_bytes_ : 1};
     }
     Station& wire() { return wire_; }
+    /// Tells the host that it will be used soon. Changes nothing.
+    void fetch() const {
+        fetch_line(&wire_);
+        fetch_line(&clock_);
+    }
     InitiatorPort port;
 
     /// `fast`: from now on what can be planned goes by `way`; reads of those who run ahead take their bytes from
@@ -66,15 +71,15 @@ private:
     static void planned_read_done(Visitor& visitor);
     void finish_swap(BusClient& client);
 
+    Station wire_;
+    ClockPeriod clock_;
+    std::uint32_t width_bytes_;
+    PlannedWay* way_ = nullptr;
+    const PhysicalMemory* bytes_ = nullptr;
     Agenda& agenda_;
     const Component& component_;
     TransactionPool& pool_;
     TrafficOwner& owner_;
-    ClockPeriod clock_;
-    std::uint32_t width_bytes_;
-    Station wire_;
-    PlannedWay* way_ = nullptr;
-    const PhysicalMemory* bytes_ = nullptr;
     std::deque<Transaction*> at_door_;
     std::uint64_t count_ = 0;
 };

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "soc/host_cache.hpp"
 
 namespace xlate::soc {
 
@@ -17,6 +18,10 @@ public:
     bool empty() const { return head_ == items_.size(); }
     std::size_t size() const { return items_.size() - head_; }
     SimTime first_due() const { return items_[head_].due; }
+    /// Tells the host that it will be used soon. Changes nothing.
+    void fetch() const {
+        if (items_.capacity() != 0) fetch_line(items_.data() + head_);
+    }
     SimTime last_due() const { return items_.back().due; }
     /// Behind those that are due at the same time.
     void add(SimTime due, T what) {

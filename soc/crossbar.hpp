@@ -14,6 +14,7 @@
 #include "soc/calendar.hpp"
 #include "soc/config.hpp"
 #include "soc/fast.hpp"
+#include "soc/host_cache.hpp"
 #include "soc/memory.hpp"
 #include "soc/ports.hpp"
 
@@ -57,15 +58,17 @@ private:
         AgendaEntry decide;
     };
     /// Way back to one initiator.
-    struct Return final : PlannedWay {
+    struct alignas(kHostLine) Return final : PlannedWay {
         explicit Return(Crossbar& crossbar) : owner(crossbar) {}
         bool plan(PlannedAccess& access) override;
         bool leads_to_memory(std::uint64_t address, std::uint64_t size) const override;
 
+        void fetch(unsigned) const override { fetch_line(this); }
+
         Crossbar& owner;
+        Calendar calendar;
         std::unique_ptr<TargetPort> port;
         SimTime free;
-        Calendar calendar;
     };
 
     bool on_request(unsigned port, Transaction& transaction) override;

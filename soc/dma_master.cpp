@@ -12,10 +12,10 @@ DmaMaster::DmaMaster(const sc_core::sc_module_name& module_name, const std::stri
       Component(name),
       port("port", *this, 0),
       context_(context),
-      traffic_(config.traffic),
       payload_(payload),
-      pattern_(config.traffic, seed, config.device),
-      mix_(seed, "soc.master." + config.device + ".mix") {
+      traffic_(config.traffic),
+      mix_(seed, "soc.master." + config.device + ".mix"),
+      pattern_(config.traffic, seed, config.device) {
     stats_.device = config.device;
     context_.agenda.add_component(*this);
     issue_.bind<&DmaMaster::issue>(this);
@@ -23,11 +23,15 @@ DmaMaster::DmaMaster(const sc_core::sc_module_name& module_name, const std::stri
 }
 
 void DmaMaster::fetch(unsigned steps) const {
-    if (steps == 2) {
-        fetch_lines(&context_, this + 1);
-    } else if (way_ != nullptr) {
-        way_->fetch();
+    if (steps == 3) {
+        fetch_lines(&context_, &stats_.first_issue);
+        return;
     }
+    if (steps == 2) {
+        planned_.fetch();
+        stats_.latency.fetch();
+    }
+    if (near_ != nullptr) near_->fetch(steps);
 }
 
 void DmaMaster::start(std::vector<DmaRegion> regions) {
@@ -46,6 +50,7 @@ void DmaMaster::submit(Iova iova, std::uint64_t size, bool write, std::function<
     job.write = write;
     job.done = std::move(done);
     job.owner = this;
+    ++jobs_to_issue_;
     stats_.started = true;
     consider();
 }
@@ -81,9 +86,8 @@ SimTime DmaMaster::when_possible() const {
 void DmaMaster::consider() {
     if (at_port_ != nullptr || issuing_) return;
     reclaim();
-    const bool job_left = std::any_of(jobs_.begin(), jobs_.end(), [](const Job& job) { return job.left > 0; });
     SimTime at = kTimeNever;
-    if (job_left || pattern_left()) {
+    if (jobs_to_issue_ != 0 || pattern_left()) {
         at = when_possible();
     } else if (!planned_.empty()) {
         at = planned_.last_due();  // nothing happens then but that it is over
@@ -115,9 +119,9 @@ Transaction& DmaMaster::make(std::uint64_t address, std::uint32_t size, bool wri
 }
 
 void DmaMaster::issue() {
-    const auto waiting = std::find_if(jobs_.begin(), jobs_.end(), [](const Job& job) { return job.left > 0; });
-    if (waiting != jobs_.end()) {
+    if (jobs_to_issue_ != 0) {
         reclaim();
+        const auto waiting = std::find_if(jobs_.begin(), jobs_.end(), [](const Job& job) { return job.left > 0; });
         if (in_flight_ < traffic_.outstanding) issue_job(*waiting);
     } else if (way_ != nullptr) {
         issue_ahead();
@@ -134,6 +138,7 @@ void DmaMaster::issue_job(Job& job) {
     made.holder_data = &job;
     job.next += size;
     job.left -= size;
+    if (job.left == 0) --jobs_to_issue_;
     ++job.unfinished;
     count_issue(context_.agenda.now());
     send(made);

@@ -45,8 +45,13 @@ public:
 
     /// What its transactions carry: wired by hardware.
     void set_stream(StreamId stream) { stream_ = stream; }
+    /// What its transactions reach first is there.
+    void stands_before(const PlannedWay& next) { near_ = &next; }
     /// `fast`: its own traffic goes by `way` where that can be planned.
-    void plan_ahead(PlannedWay& way) { way_ = &way; }
+    void plan_ahead(PlannedWay& way) {
+        way_ = &way;
+        near_ = &way;
+    }
     bool will_return(Transaction& transaction, SimTime at) override;
 
     /// The configured traffic over `regions`, from now on. A master that runs already gets the new regions and goes on.
@@ -95,27 +100,30 @@ private:
     Transaction& make(std::uint64_t address, std::uint32_t size, bool write);
     void report(Job& job);
 
+    // From here to the middle of stats_: what a transaction reads and writes, see fetch().
+    AgendaEntry issue_;
     Context context_;
-    const TrafficParams traffic_;
+    const PlannedWay* near_ = nullptr;  ///< what it stands before, for fetch()
     const PayloadMode payload_;
     StreamId stream_{};
-    AddressPattern pattern_;
-    Rng mix_;
     bool running_ = false;
-    std::uint64_t issued_by_pattern_ = 0;
+    bool issuing_ = false;  ///< in issue_ahead(), which looks itself at what comes next
     std::uint32_t in_burst_ = 0;
     std::uint32_t in_flight_ = 0;
+    std::uint64_t issued_by_pattern_ = 0;
     SimTime next_issue_;
-    AgendaEntry issue_;
-
+    Transaction* at_port_ = nullptr;  ///< made, and the port was not free
+    std::size_t jobs_to_issue_ = 0;   ///< of jobs_: those with bytes left
     // `fast`.
     struct Nothing {};
     PlannedWay* way_ = nullptr;
-    DueList<Nothing> planned_;        ///< completions to come of what counts in in_flight_
-    bool issuing_ = false;            ///< in issue_ahead(), which looks itself at what comes next
-    Transaction* at_port_ = nullptr;  ///< made, and the port was not free
-    std::deque<Job> jobs_;            ///< oldest first; finished ones leave from the front
+    DueList<Nothing> planned_;  ///< completions to come of what counts in in_flight_
+
+    const TrafficParams traffic_;
+    Rng mix_;
+    AddressPattern pattern_;
     MasterStats stats_;
+    std::deque<Job> jobs_;  ///< oldest first; finished ones leave from the front
 };
 
 }  // namespace xlate::soc

@@ -53,19 +53,9 @@ public:
     virtual bool plan(PlannedAccess& access) = 0;
     /// Whether an access to [address, address + size) could be planned, as far as this is certain.
     virtual bool leads_to_memory(std::uint64_t address, std::uint64_t size) const = 0;
-    /// Tells the host that plan() will be called soon. Changes nothing.
-    virtual void fetch() const {}
+    /// Tells the host that it will be called soon: in `steps` entries of the agenda, 2 and then 1. Changes nothing.
+    virtual void fetch(unsigned /*steps*/) const {}
 };
-
-/// Tells the host that [from, to) will be read and written soon.
-inline void fetch_lines(const void* from, const void* to) {
-#if defined(__GNUC__)
-    for (const char* at = static_cast<const char*>(from); at < to; at += 64) __builtin_prefetch(at, 1);
-#else
-    static_cast<void>(from);
-    static_cast<void>(to);
-#endif
-}
 
 /// Who need not be called when its transaction comes back, but only told when that will be.
 class PlannedClient {

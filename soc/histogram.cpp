@@ -30,10 +30,10 @@ std::uint64_t low_of(std::size_t bucket) {
 std::uint32_t& Histogram::place_of(std::size_t bucket) {
     if (bucket - first_ < counts_.size()) return counts_[bucket - first_];  // below first_: a large number
     const std::size_t octave = bucket / kSteps * kSteps;
-    if (counts_.empty()) first_ = octave;
+    if (counts_.empty()) first_ = static_cast<std::uint32_t>(octave);
     if (bucket < first_) {
         counts_.insert(counts_.begin(), first_ - octave, 0);
-        first_ = octave;
+        first_ = static_cast<std::uint32_t>(octave);
     } else {
         counts_.resize(octave + kSteps - first_);
     }
@@ -43,6 +43,7 @@ std::uint32_t& Histogram::place_of(std::size_t bucket) {
 void Histogram::add(SimTime value) {
     const std::size_t bucket = bucket_of(value.fs / kFsPerPs);
     if (++place_of(bucket) == 0) ++overflows_[bucket];
+    last_ = static_cast<std::uint32_t>(bucket);
     ++count_;
     XLATE_CHECK(sum_fs_ + value.fs >= sum_fs_, "the sum of a histogram overflows");
     sum_fs_ += value.fs;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "soc/host_cache.hpp"
 
 namespace xlate::soc {
 
@@ -28,6 +29,11 @@ public:
     /// 1/64: the upper edge of its bucket, never above max(). 0 if empty. 99.9 %: quantile(999, 1000).
     SimTime quantile(std::uint64_t numerator, std::uint64_t denominator) const;
 
+    /// Tells the host that an add() comes soon, probably of a value like the last. Changes nothing.
+    void fetch() const {
+        if (last_ - first_ < counts_.size()) fetch_line(&counts_[last_ - first_]);
+    }
+
     /// Buckets that are not empty, rising. For reports.
     struct Bucket {
         SimTime low;   ///< first value
@@ -41,7 +47,8 @@ private:
     std::uint32_t& place_of(std::size_t bucket);
 
     // In the order in which add() uses them: of a thousand histograms, no host cache holds more than that.
-    std::size_t first_ = 0;              ///< bucket of counts_[0]: whole octaves, from the first one in use
+    std::uint32_t first_ = 0;            ///< bucket of counts_[0]: whole octaves, from the first one in use
+    std::uint32_t last_ = 0;             ///< bucket of the last add()
     std::vector<std::uint32_t> counts_;  ///< modulo 2^32: half the memory that a busy run touches
     std::uint64_t count_ = 0;
     std::uint64_t sum_fs_ = 0;

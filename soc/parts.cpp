@@ -119,7 +119,9 @@ void Soc::Parts::build() {
         masters.back()->set_stream(attachment.stream);
         if (wiring.pcie_of[i]) continue;
         if (attachment.iommu) {
-            masters.back()->port.socket.bind(iommus[*attachment.iommu]->tbu(wiring.tbu_of[i]).port.socket);
+            Tbu& tbu = iommus[*attachment.iommu]->tbu(wiring.tbu_of[i]);
+            masters.back()->port.socket.bind(tbu.port.socket);
+            masters.back()->stands_before(tbu);
         } else {
             initiators.add(name, masters.back()->port);
         }

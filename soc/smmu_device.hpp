@@ -86,6 +86,17 @@ public:
     bool enabled() const;
     /// CR0.ATSCHK: traffic with translated addresses is checked against its stream's configuration.
     bool checks_translated() const { return smmu_.registers.enabled(iommu::smmuv3::cr0::ATSCHK); }
+    /// A slot's job, while it is in use. One TBU after the other uses the same: they stay in the host's caches.
+    TranslationJob& take_job() {
+        if (free_jobs_.empty()) {
+            jobs_.push_back(std::make_unique<TranslationJob>());
+            return *jobs_.back();
+        }
+        TranslationJob& job = *free_jobs_.back();
+        free_jobs_.pop_back();
+        return job;
+    }
+    void give_back(TranslationJob& job) { free_jobs_.push_back(&job); }
     void translate(TranslationJob& job);
     void decide_globally(TranslationJob& job);
     /// Everything between a TBU's port and the return from memory counts as in flight, in one of two generations:
@@ -224,6 +235,8 @@ private:
     std::vector<TranslationJob*> walking_;  ///< merge_walks: one a page and address space
     std::vector<TranslationJob*> merged_;   ///< and who waits for one of them, oldest first
 
+    std::vector<std::unique_ptr<TranslationJob>> jobs_;  ///< made when first needed
+    std::vector<TranslationJob*> free_jobs_;             ///< of those
     std::uint64_t in_flight_[2] = {0, 0};
     bool generation_ = false;
     bool syncing_ = false;

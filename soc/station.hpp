@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "soc/agenda.hpp"
 #include "soc/calendar.hpp"
+#include "soc/host_cache.hpp"
 
 namespace xlate::soc {
 
@@ -92,7 +93,8 @@ inline void wait_for(Agenda& agenda, const Component& component, Visitor& visito
 
 /// `slots` visitors at once; each stays for as long as it says; then its `next` is called.
 /// With calendars (`fast`) a stay is reserved when it is asked for; without, the queue moves on when a stay ends.
-class Station {
+/// What a reservation reads fits a line of the host.
+class alignas(kHostLine) Station {
 public:
     Station(Agenda& agenda, const Component& component, unsigned slots)
         : agenda_(agenda), component_(component), free_(slots) {}
@@ -100,11 +102,12 @@ public:
     /// From now on with calendars. Before anybody has entered.
     void keep_calendars() {
         planned_ = true;
+        several_ = free_ > 1;
         more_.resize(free_ - 1);
     }
     /// The end of a stay from `at` on, or from when there is a slot. With calendars only.
     SimTime reserve(SimTime at, SimTime stay) {
-        if (more_.empty()) return calendar_.reserve(agenda_.now(), at, stay) + stay;
+        if (!several_) return calendar_.reserve(agenda_.now(), at, stay) + stay;
         return reserve_any(at, stay) + stay;
     }
 
@@ -178,11 +181,12 @@ private:
 
     Agenda& agenda_;
     const Component& component_;
+    Calendar calendar_;  ///< of the first slot,
     unsigned free_;
     bool planned_ = false;
-    VisitorQueue queue_;
-    Calendar calendar_;           ///< of the first slot,
+    bool several_ = false;
     std::vector<Calendar> more_;  ///< and of the others
+    VisitorQueue queue_;
 };
 
 inline void Visitor::fire(Visitor& visitor) {

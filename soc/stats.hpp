@@ -32,20 +32,21 @@ struct AtcStats {
 };
 
 /// Conservation: issued == reads + writes + faults + in_flight; parts_fs add up to latency.sum_fs().
+/// What each transaction writes stands first.
 struct MasterStats {
-    std::string device;
     std::uint64_t issued = 0;
     std::uint64_t reads = 0;   ///< completed well
     std::uint64_t writes = 0;  ///< completed well
     std::uint64_t bytes = 0;   ///< of those
     std::uint64_t faults = 0;  ///< answered with an error
     std::uint64_t in_flight = 0;
-    std::optional<AtcStats> atc;
-    bool started = false;  ///< a driver set it going
-    SimTime first_issue;   ///< 0 if nothing was issued
     SimTime last_completion;
     Histogram latency;  ///< issue to completion, faults included
     std::array<std::uint64_t, kParts> parts_fs{};
+    SimTime first_issue;   ///< 0 if nothing was issued
+    bool started = false;  ///< a driver set it going
+    std::string device;
+    std::optional<AtcStats> atc;
 };
 
 /// Of one SMMU; absent hardware counts nothing.

@@ -15,9 +15,6 @@ using iommu::smmuv3::TlbTagging;
 
 namespace {
 
-/// Set in the tag of what comes with a translated address: it shares no TLB entry with other traffic.
-constexpr std::uint64_t kTranslatedTag = std::uint64_t{1} << 53;
-
 bool allows(const CachedTranslation& entry, const Transaction& transaction) {
     Request request;
     request.write = transaction.write();
@@ -31,22 +28,22 @@ bool allows(const CachedTranslation& entry, const Transaction& transaction) {
 Tbu::Tbu(SmmuDevice& device, const std::string& name, unsigned number, const TbuParams& params, ClockPeriod clock,
          std::uint64_t seed, BusPort& out)
     : port(systemc_name("tbu_" + name), *this, number),
-      device_(device),
-      name_(name),
-      number_(number),
-      params_(params),
-      clock_(clock),
-      out_(out),
-      micro_tlb_({params.micro_tlb.shape, TlbTagging::stream}, seed,
-                 device.component_name() + "." + name + ".micro_tlb"),
-      main_tlb_({params.main_tlb.shape, TlbTagging::stream}, seed, device.component_name() + "." + name + ".main_tlb"),
       wire_(device.agenda(), device, 1),
       micro_(device.agenda(), device, params.micro_tlb.slots),
+      micro_tlb_({params.micro_tlb.shape, TlbTagging::stream}, seed,
+                 device.component_name() + "." + name + ".micro_tlb"),
+      device_(device),
+      out_(out),
+      clock_(clock),
+      number_(number),
+      free_slots_(params.xlate_slots),
+      beats_free_(params.write_buffer_beats),
+      params_(params),
       main_(device.agenda(), device, params.main_tlb.slots),
+      main_tlb_({params.main_tlb.shape, TlbTagging::stream}, seed, device.component_name() + "." + name + ".main_tlb"),
       link_to_tcu_(device.agenda(), device, 1),
       link_from_tcu_(device.agenda(), device, 1),
-      free_slots_(params.xlate_slots),
-      beats_free_(params.write_buffer_beats) {
+      name_(name) {
     door_.bind<&Tbu::look_at_door>(this);
     for (std::uint32_t i = 0; i < params.prefetch; ++i) {
         prefetch_jobs_.push_back(std::make_unique<TranslationJob>());
@@ -59,15 +56,20 @@ Tbu::Tbu(SmmuDevice& device, const std::string& name, unsigned number, const Tbu
 
 TranslationJob& Tbu::take_job() {
     --free_slots_;
-    if (free_jobs_.empty()) {
-        jobs_.push_back(std::make_unique<TranslationJob>());
-        jobs_.back()->tbu = this;
-        jobs_.back()->number = static_cast<std::uint32_t>(jobs_.size() - 1);
-        return *jobs_.back();
+    TranslationJob& job = device_.take_job();
+    job.tbu = this;
+    if (free_numbers_.empty()) {
+        job.number = slots_used_++;
+    } else {
+        job.number = free_numbers_.back();
+        free_numbers_.pop_back();
     }
-    TranslationJob& job = *free_jobs_.back();
-    free_jobs_.pop_back();
     return job;
+}
+
+void Tbu::give_back(TranslationJob& job) {
+    free_numbers_.push_back(job.number);
+    device_.give_back(job);
 }
 
 void Tbu::charge(TranslationJob& job, Part part) { job.transaction->ledger.charge(part, job.time(device_.agenda())); }
@@ -134,26 +136,6 @@ void Tbu::arrived(TranslationJob& job) {
     } else {
         look_up_main(job);
     }
-}
-
-/// A request is the TCU's to answer. A translated address is taken at its word, unless ATSCHK asks for a look at the
-/// stream's configuration: that is kept like a translation, one entry for all addresses. False: looks up as others do.
-bool Tbu::arrived_by_ats(TranslationJob& job) {
-    if (job.transaction->ats.type == AtsType::translation_request) {
-        ++ats_requests_;
-        device_.translate(job);
-        return true;
-    }
-    ++ats_translated_;
-    if (device_.checks_translated()) return false;
-    wait_for(device_.agenda(), device_, job, clock_ * Cycles{1}, &go<&Tbu::pass_translated>);
-    return true;
-}
-
-void Tbu::pass_translated(TranslationJob& job) {
-    charge(job, Part::iommu_queue);
-    device_.decide_globally(job);
-    translated(job);
 }
 
 /// SMMUEN is off: global bypass or abort; no look-up, no TCU.
@@ -327,50 +309,6 @@ void Tbu::answered(TranslationJob& job) {
     }
 }
 
-/// The page behind that of `job`, for the same stream and with the same rights in question.
-void Tbu::prefetch_after(const TranslationJob& job) {
-    const Transaction& first = *job.transaction;
-    if (free_prefetches_.empty() || first.ats.type != AtsType::untranslated) return;
-    const std::uint64_t page = job.page + 1;
-    const bool asked = std::any_of(asking_.begin(), asking_.end(), [&](const TranslationJob* other) {
-        return other->page == page && other->stream == job.stream;
-    });
-    if (asked || main_tlb_.peek(job.stream, page << 12) != nullptr) return;
-    TranslationJob& made = *free_prefetches_.back();
-    free_prefetches_.pop_back();
-    ++prefetches_;
-    Transaction& access = device_.pool().take(tlm::TLM_READ_COMMAND, PhysAddr{page << 12}, 64, false);
-    access.stream = first.stream;
-    access.substream = first.substream;
-    access.privileged = first.privileged;
-    access.source_rank = first.source_rank;
-    access.ledger.start(device_.agenda().now());
-    made.transaction = &access;
-    made.stream = job.stream;
-    made.page = page;
-    made.merged = false;
-    made.ahead = false;
-    made.at = device_.agenda().now();
-    made.received = made.at;
-    device_.enter_flight(made);
-    asking_.push_back(&made);
-    device_.translate(made);
-}
-
-void Tbu::prefetched(TranslationJob& job) {
-    if (may_keep(job)) {
-        main_tlb_.fill(job.result.entry);
-        if (ahead_.size() == kMaxAhead) ahead_.erase(ahead_.begin());
-        ahead_.push_back({job.stream, job.page});
-    }
-    release_page(job);
-    Transaction& access = *job.transaction;
-    job.transaction = nullptr;
-    device_.leave_flight(job.generation);
-    free_prefetches_.push_back(&job);
-    device_.pool().give_back(access);
-}
-
 void Tbu::stalled(TranslationJob& job) { release_page(job); }
 
 void Tbu::translated(TranslationJob& job) {
@@ -388,20 +326,6 @@ void Tbu::translated(TranslationJob& job) {
         return;
     }
     let_go();
-}
-
-/// Of a translation request: it ends here. An error answer is an unsupported request or a completer abort.
-void Tbu::answer_request(TranslationJob& job) {
-    Transaction& transaction = *job.transaction;
-    charge(job, Part::iommu_queue);
-    latency_.add(job.time(device_.agenda()) - job.received);
-    const bool ok = job.result.response == iommu::Response::ok && job.result.fault == 0;
-    if (ok) *transaction.ats.answer = job.result.entry;
-    if (!ok) ++faults_;
-    transaction.set_response(ok ? tlm::TLM_OK_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE);
-    device_.leave_flight(job.generation);
-    free_slot(job);
-    port.respond(transaction);
 }
 
 /// In order: reads among themselves, writes among themselves.
@@ -453,45 +377,6 @@ void Tbu::left(TranslationJob& job) {
     out_.send(transaction, tag);
 }
 
-/// The rest of the way is planned, if it leads to memory.
-void Tbu::left_ahead(TranslationJob& job) {
-    Transaction& transaction = *job.transaction;
-    PlannedAccess access;
-    access.now = device_.agenda().now();
-    access.at = job.time(device_.agenda());
-    access.address = transaction.address();
-    access.size = transaction.size();
-    access.write = transaction.write();
-    if (transaction.moves_data() || !out_.way()->plan(access)) {
-        job.ahead = false;
-        job.come_back(device_.agenda(), device_, &go<&Tbu::left_late>);
-        return;
-    }
-    transaction.ledger.charge(Part::memory, access.answered);
-    const bool generation = job.generation;
-    transaction.set_response(tlm::TLM_OK_RESPONSE);
-    free_slot(job);
-    go_home(transaction, generation, access.at);
-}
-
-/// As left(), for one that had run ahead.
-void Tbu::left_late(TranslationJob& job) {
-    Transaction& transaction = *job.transaction;
-    const auto tag = static_cast<std::uint16_t>(number_ | (job.generation ? 0x4000U : 0U));
-    free_slot(job);
-    out_.send(transaction, tag);
-}
-
-/// It will be back at `at`.
-void Tbu::go_home(Transaction& transaction, bool generation, SimTime at) {
-    device_.will_leave_flight(at);
-    device_.leave_flight(generation);
-    if (client_ != nullptr && client_->will_return(transaction, at)) return;
-    transaction.step.bind(
-        this, [](void* self, AgendaEntry& entry) { static_cast<Tbu*>(self)->returned(Transaction::of_step(entry)); });
-    device_.agenda().schedule(transaction.step, at, Phase::arrive, device_);
-}
-
 void Tbu::refuse(TranslationJob& job) {
     Transaction& transaction = *job.transaction;
     latency_.add(job.time(device_.agenda()) - job.received);
@@ -522,7 +407,7 @@ void Tbu::free_slot(TranslationJob& job) {
     }
     beats_free_ += held;
     ++free_slots_;
-    free_jobs_.push_back(&job);
+    give_back(job);
     let_in();
 }
 
@@ -532,130 +417,6 @@ void Tbu::let_in() {
     at_door_ = nullptr;
     begin(waiting, false);
     port.accept(waiting);
-}
-
-void Tbu::reclaim(SimTime until) {
-    while (!leaving_.empty() && leaving_.first_due() <= until) {
-        const Leaving first = leaving_.take_first();
-        beats_free_ += first.beats;
-        ++free_slots_;
-        if (first.job != nullptr) free_jobs_.push_back(first.job);
-    }
-}
-
-void Tbu::look_at_door() {
-    reclaim(device_.agenda().now());
-    let_in();
-    watch_door();
-}
-
-/// Somebody waits, and it is known when a slot will be free.
-void Tbu::watch_door() {
-    if (at_door_ == nullptr || leaving_.empty()) return;
-    const SimTime due = std::max(device_.agenda().now(), leaving_.first_due());
-    if (door_.scheduled()) {
-        if (door_.time() <= due) return;
-        device_.agenda().cancel(door_);
-    }
-    device_.agenda().schedule(door_, due, Phase::arrive, device_);
-}
-
-void Tbu::plan_ahead() {
-    for (Station* station : {&wire_, &micro_, &main_, &link_to_tcu_, &link_from_tcu_}) station->keep_calendars();
-}
-
-/// Moves on to when there is a slot, if those who hold them have planned to leave.
-bool Tbu::wait_for_room(PlannedAccess& access, std::uint32_t beats_needed) {
-    reclaim(access.now);
-    access.at = std::max(access.at, door_free_);
-    while (free_slots_ == 0 || beats_free_ < beats_needed) {
-        if (leaving_.empty()) return false;
-        access.at = std::max(access.at, leaving_.first_due());
-        reclaim(access.at);
-    }
-    door_free_ = access.at;
-    return true;
-}
-
-bool Tbu::plan(PlannedAccess& access) {
-    missed_ = false;
-    if (!device_.runs_ahead() || device_.watched() || at_door_ != nullptr) return false;
-    std::vector<TranslationJob*>& order = order_[access.write ? 1 : 0];
-    if (params_.keep_order && !order.empty()) return false;
-    const std::uint64_t stream = iommu::stream_tag(access.stream, access.substream);
-    const std::uint8_t needed = Permissions::needed(access.write, false, access.privileged);
-    const std::uint64_t address = access.address;
-    const auto usable = [&](const CachedTranslation* entry) {
-        return entry != nullptr && (entry->permissions.bits & needed) != 0 &&
-               out_.way()->leads_to_memory(entry->pa + (address & low_mask(entry->log2_bytes)), access.size);
-    };
-    const CachedTranslation* in_micro = micro_tlb_.enabled() ? micro_tlb_.peek(stream, address) : nullptr;
-    const CachedTranslation* in_main = nullptr;
-    if (in_micro != nullptr) {
-        if (!usable(in_micro)) return false;
-    } else {
-        in_main = main_tlb_.enabled() ? main_tlb_.peek(stream, address) : nullptr;
-        missed_ = in_main == nullptr;
-        if (!usable(in_main)) return false;
-        // The first use of what was fetched ahead asks for the next.
-        if (!ahead_.empty() && std::find(ahead_.begin(), ahead_.end(), Page{stream, address >> 12}) != ahead_.end())
-            return false;
-    }
-    const std::uint32_t port_beats =
-        access.write ? (access.size + params_.port_width_bytes - 1) / params_.port_width_bytes : 0;
-    const std::uint32_t held = std::min(port_beats, params_.write_buffer_beats);
-    if (!wait_for_room(access, held)) return false;
-    access.accepted = access.at;
-    access.charge(Part::iommu_queue, access.at);
-
-    SimTime at = wire_.reserve(access.at, clock_ * Cycles{std::max(1U, port_beats)});
-    access.charge(Part::issue, at);
-    const SimTime received = at;
-    ++translations_;
-    count(access.stream, iommu::smmuv3::PmcgEvent::transactions);
-    note_bypass(in_micro != nullptr ? *in_micro : *in_main);
-    if (micro_tlb_.enabled()) {
-        at = micro_.reserve(at, clock_ * params_.micro_tlb.latency);
-        access.charge(Part::micro_tlb, at);
-    }
-    CachedTranslation entry;
-    if (in_micro != nullptr) {
-        micro_tlb_.note_hit(*in_micro);
-        entry.pa = in_micro->pa;
-        entry.log2_bytes = in_micro->log2_bytes;
-    } else {
-        main_tlb_.note_hit(*in_main);
-        entry = *in_main;
-        at = main_.reserve(at, clock_ * params_.main_tlb.latency);
-        access.charge(Part::main_tlb, at);
-        if (micro_tlb_.enabled()) {
-            micro_tlb_.note_miss();
-            at = micro_.reserve(at, SimTime{});
-            micro_tlb_.fill(entry);
-            access.charge(Part::micro_tlb, at);
-        }
-    }
-    if (params_.keep_order) {
-        SimTime& last_out = last_out_[access.write ? 1 : 0];
-        at = std::max(at, last_out);
-        last_out = at;
-    }
-    access.charge(Part::iommu_queue, at);
-    at = out_.wire().reserve(at, out_.beats(access.size, access.write));
-    access.charge(Part::link, at);
-    latency_.add(at - received);
-    beats_free_ -= held;
-    --free_slots_;
-    leaving_.add(at, {held, nullptr});
-
-    const SimTime accepted = access.accepted;
-    access.address = entry.pa + (address & low_mask(entry.log2_bytes));
-    access.at = at;
-    const bool planned = out_.way()->plan(access);
-    XLATE_CHECK(planned, name_);
-    access.accepted = accepted;
-    device_.will_leave_flight(access.at);
-    return true;
 }
 
 void Tbu::returned(Transaction& transaction) {

@@ -75,7 +75,7 @@ public:
     /// A TLB hit, and nothing in question: the whole way to memory and back.
     bool plan(PlannedAccess& access) override;
     bool leads_to_memory(std::uint64_t, std::uint64_t) const override { return false; }
-    void fetch() const override { fetch_lines(&number_, this + 1); }
+    void fetch(unsigned steps) const override;
 
     TargetPort port;
 
@@ -115,6 +115,7 @@ private:
     void left(TranslationJob& job);
     void refuse(TranslationJob& job);
     TranslationJob& take_job();
+    void give_back(TranslationJob& job);
     void free_slot(TranslationJob& job);
     void let_in();
     void left_ahead(TranslationJob& job);
@@ -127,60 +128,64 @@ private:
     void charge(TranslationJob& job, Part part);
     void count(StreamId stream, iommu::smmuv3::PmcgEvent event);
 
-    SmmuDevice& device_;
-    const std::string name_;
-    const unsigned number_;
-    const TbuParams params_;
-    const ClockPeriod clock_;
-    BusPort& out_;
-    iommu::smmuv3::Tlb micro_tlb_;
-    iommu::smmuv3::Tlb main_tlb_;
-    Station wire_;
-    Station micro_;
-    Station main_;
-    Station link_to_tcu_;
-    Station link_from_tcu_;
-
-    std::vector<std::unique_ptr<TranslationJob>> jobs_;  ///< made when first needed
-    std::vector<TranslationJob*> free_jobs_;             ///< of those
-    std::uint32_t free_slots_;
-    std::uint32_t beats_free_;
-    Transaction* at_door_ = nullptr;
-    std::vector<TranslationJob*> asking_;    ///< misses that the TCU works on, one a page
-    std::vector<TranslationJob*> holding_;   ///< misses that wait for one of those, oldest first
-    std::vector<TranslationJob*> order_[2];  ///< keep_order: reads and writes, oldest first
-
-    std::uint64_t translations_ = 0;
+    /// Set in the tag of what comes with a translated address: it shares no TLB entry with other traffic.
+    static constexpr std::uint64_t kTranslatedTag = std::uint64_t{1} << 53;
+    static constexpr std::size_t kMaxAhead = 64;
+    static constexpr std::uint32_t kFirstPrefetch = 0x10000;  ///< their numbers: above those of all slots
     struct Page {
         std::uint64_t stream = 0;
         std::uint64_t page = 0;
         bool operator==(const Page& other) const { return stream == other.stream && page == other.page; }
     };
-    static constexpr std::size_t kMaxAhead = 64;
-    static constexpr std::uint32_t kFirstPrefetch = 0x10000;  ///< their numbers: above those of all slots
-    std::vector<std::unique_ptr<TranslationJob>> prefetch_jobs_;
-    std::vector<TranslationJob*> free_prefetches_;
-    std::vector<Page> ahead_;  ///< fetched ahead and not hit yet, oldest first
-    std::uint64_t prefetches_ = 0;
-
-    std::uint64_t bypassed_ = 0;
-    std::uint64_t ats_requests_ = 0;
-    std::uint64_t ats_translated_ = 0;
-    std::uint64_t faults_ = 0;
-    std::uint64_t merged_ = 0;
-    Histogram latency_;
-
-    // `fast`.
     struct Leaving {
         std::uint32_t beats = 0;
         TranslationJob* job = nullptr;  ///< nullptr: of a hit that was planned as a whole
     };
-    DueList<Leaving> leaving_;  ///< slots of what has been planned, until it is on the bus
-    bool missed_ = false;       ///< the last plan() met a miss: what comes next is that access
-    SimTime door_free_;         ///< when the last planned one was let in
-    SimTime last_out_[2];       ///< keep_order: departure of the last read and write
-    AgendaEntry door_;
-    PlannedClient* client_ = nullptr;
+
+    // From here to latency_: what each transaction reads and writes, see fetch().
+    Station wire_;
+    Station micro_;
+    iommu::smmuv3::Tlb micro_tlb_;
+    SmmuDevice& device_;
+    BusPort& out_;
+    const ClockPeriod clock_;
+    const unsigned number_;
+    std::uint32_t free_slots_;
+    std::uint32_t beats_free_;
+    bool missed_ = false;  ///< `fast`: the last plan() met a miss: what comes next is that access
+    Transaction* at_door_ = nullptr;
+    SimTime door_free_;         ///< `fast`: when the last planned one was let in
+    DueList<Leaving> leaving_;  ///< `fast`: slots of what has been planned, until it is on the bus
+    std::vector<Page> ahead_;   ///< fetched ahead and not hit yet, oldest first
+    std::uint64_t translations_ = 0;
+    std::uint64_t bypassed_ = 0;
+    SimTime last_out_[2];  ///< keep_order: departure of the last read and write
+    const TbuParams params_;
+    Histogram latency_;
+
+    Station main_;
+    iommu::smmuv3::Tlb main_tlb_;
+    Station link_to_tcu_;
+    Station link_from_tcu_;
+    const std::string name_;
+
+    std::uint32_t slots_used_ = 0;             ///< so many numbers have been given out
+    std::vector<std::uint32_t> free_numbers_;  ///< of those: what no job has
+    std::vector<TranslationJob*> asking_;      ///< misses that the TCU works on, one a page
+    std::vector<TranslationJob*> holding_;     ///< misses that wait for one of those, oldest first
+    std::vector<TranslationJob*> order_[2];    ///< keep_order: reads and writes, oldest first
+
+    std::vector<std::unique_ptr<TranslationJob>> prefetch_jobs_;
+    std::vector<TranslationJob*> free_prefetches_;
+    std::uint64_t prefetches_ = 0;
+
+    std::uint64_t ats_requests_ = 0;
+    std::uint64_t ats_translated_ = 0;
+    std::uint64_t faults_ = 0;
+    std::uint64_t merged_ = 0;
+
+    AgendaEntry door_;                 ///< `fast`
+    PlannedClient* client_ = nullptr;  ///< `fast`
 };
 
 }  // namespace xlate::soc

@@ -18,30 +18,28 @@ unsigned lowest_bit(std::uint64_t word) {
 Tlb::Tlb(const TlbParams& params, std::uint64_t seed, std::string_view name)
     : enabled_(params.cache.enabled), tagging_(params.tagging), ways_(params.cache, Rng(seed, name)) {
     const std::uint32_t n = ways_.entries();
-    matches_.resize(n);
+    keys_.assign(n, kFree);
     entries_.resize(n);
 }
 
 std::uint32_t Tlb::search(std::uint64_t tag, std::uint64_t va) const {
-    // Fully associative: one pass whatever the sizes are.
-    if (ways_.ways() == ways_.entries()) {
-        for (std::uint32_t i = 0; i < ways_.ways(); ++i) {
-            if (!matches_[i].matches(tag, va)) continue;
-            memo_ = {tag, va >> kMemoBits, i};
-            return i;
-        }
-        return kNone;
-    }
+    const bool one_set = ways_.ways() == ways_.entries();
+    std::uint32_t found = kNone;
     for (std::uint64_t left = sizes_present_; left != 0; left &= left - 1) {
         const unsigned log2_bytes = lowest_bit(left);
-        const std::uint32_t first = set_of(va, log2_bytes);
-        for (std::uint32_t i = first; i < first + ways_.ways(); ++i) {
-            if (!matches_[i].matches(tag, va) || entries_[i].log2_bytes != log2_bytes) continue;
-            memo_ = {tag, va >> kMemoBits, i};
-            return i;
+        const Key key = key_of(va, log2_bytes);
+        const std::uint32_t first = one_set ? 0 : set_of(va, log2_bytes);
+        const std::uint32_t end = first + ways_.ways();
+        for (std::uint32_t i = next_with(key, first, end); i < end; i = next_with(key, i + 1, end)) {
+            if (entries_[i].log2_bytes != log2_bytes || !matches(entries_[i], tag, va)) continue;
+            // Of several in one set, the first place counts, whatever the sizes are.
+            found = found < i ? found : i;
+            break;
         }
+        if (found != kNone && !one_set) break;
     }
-    return kNone;
+    if (found != kNone) memo_ = {tag, va >> kMemoBits, found};
+    return found;
 }
 
 const CachedTranslation* Tlb::lookup(std::uint64_t tag, std::uint64_t va) {
@@ -59,8 +57,9 @@ const CachedTranslation* Tlb::peek(std::uint64_t tag, std::uint64_t va) const {
 }
 
 void Tlb::drop(std::uint32_t index) {
-    matches_[index] = {};
+    keys_[index] = kFree;
     memo_ = {};
+    --in_use_;
     if (entries_[index].leaf_log2_bytes > entries_[index].log2_bytes) --fragments_;
     const unsigned size = entries_[index].log2_bytes;
     if (--sizes_[size] == 0) sizes_present_ &= ~(std::uint64_t{1} << size);
@@ -68,28 +67,23 @@ void Tlb::drop(std::uint32_t index) {
 
 void Tlb::fill(const CachedTranslation& translation) {
     if (!enabled_) return;
-    const std::uint64_t tag = tagging_ != TlbTagging::address_space ? translation.stream : translation.space;
-    // A global entry matches whatever the ASID, within the same ASET.
-    const std::uint64_t tag_mask =
-        tagging_ == TlbTagging::address_space && translation.global ? ~space_tag::ASID.mask() : ~std::uint64_t{0};
+    const Key key = key_of(translation.va, translation.log2_bytes);
     const std::uint32_t first = set_of(translation.va, translation.log2_bytes);
-    // Tag and base first: they lie together, and hardly another entry has both.
-    std::uint32_t place = kNone;
-    for (std::uint32_t i = first; i < first + ways_.ways(); ++i) {
-        const Match& match = matches_[i];
-        if (match.base == translation.va && match.tag == tag && match.used() &&
-            entries_[i].log2_bytes == translation.log2_bytes) {
-            place = i;
-            break;
-        }
-        if (place == kNone && !match.used()) place = i;
-    }
-    if (place == kNone) place = ways_.victim(first);
-    if (matches_[place].used()) drop(place);
+    const std::uint32_t end = first + ways_.ways();
+    const auto same = [&](const CachedTranslation& entry) {
+        return entry.va == translation.va && entry.log2_bytes == translation.log2_bytes &&
+               tag_of(entry) == tag_of(translation);
+    };
+    std::uint32_t place = next_with(key, first, end);
+    while (place < end && !same(entries_[place])) place = next_with(key, place + 1, end);
+    if (place == end && in_use_ < ways_.entries()) place = next_with(kFree, first, end);
+    if (place == end) place = ways_.victim(first);
+    if (keys_[place] != kFree) drop(place);
     ++counters_.fills;
+    ++in_use_;
     memo_ = {};
     use(place);
-    matches_[place] = {translation.va, translation.address_mask(), tag, tag_mask};
+    keys_[place] = key;
     entries_[place] = translation;
     if (translation.leaf_log2_bytes > translation.log2_bytes) ++fragments_;
     if (sizes_[translation.log2_bytes]++ == 0) sizes_present_ |= std::uint64_t{1} << translation.log2_bytes;
@@ -112,17 +106,17 @@ unsigned Tlb::invalidate(const Invalidation& invalidation) {
     const bool to_endpoints = invalidation.kind == Invalidation::Kind::atc;
     if (to_endpoints != (tagging_ == TlbTagging::endpoint)) return 0;
     if (to_endpoints) {
-        for (std::uint32_t i = 0; i < matches_.size(); ++i) {
-            if (matches_[i].used() && invalidation.covers_endpoint(entries_[i])) {
+        for (std::uint32_t i = 0; i < keys_.size(); ++i) {
+            if (keys_[i] != kFree && invalidation.covers_endpoint(entries_[i])) {
                 drop(i);
                 ++dropped;
             }
         }
     } else if (invalidation.is_config()) {
         if (tagging_ != TlbTagging::stream) return 0;
-        for (std::uint32_t i = 0; i < matches_.size(); ++i) {
+        for (std::uint32_t i = 0; i < keys_.size(); ++i) {
             const std::uint64_t stream = entries_[i].stream;
-            if (matches_[i].used() &&
+            if (keys_[i] != kFree &&
                 invalidation.covers_stream(stream_of(stream),
                                            static_cast<std::uint32_t>((stream >> 32) & low_mask(20)))) {
                 drop(i);
@@ -136,8 +130,7 @@ unsigned Tlb::invalidate(const Invalidation& invalidation) {
             for (std::uint64_t page = invalidation.first >> log2_bytes; page <= last; ++page) {
                 const std::uint32_t first = set_of(page << log2_bytes, log2_bytes);
                 for (std::uint32_t i = first; i < first + ways_.ways(); ++i) {
-                    if (matches_[i].used() && entries_[i].log2_bytes == log2_bytes &&
-                        invalidation.covers(entries_[i])) {
+                    if (keys_[i] != kFree && entries_[i].log2_bytes == log2_bytes && invalidation.covers(entries_[i])) {
                         drop(i);
                         ++dropped;
                     }
@@ -145,8 +138,8 @@ unsigned Tlb::invalidate(const Invalidation& invalidation) {
             }
         }
     } else {
-        for (std::uint32_t i = 0; i < matches_.size(); ++i) {
-            if (matches_[i].used() && invalidation.covers(entries_[i])) {
+        for (std::uint32_t i = 0; i < keys_.size(); ++i) {
+            if (keys_[i] != kFree && invalidation.covers(entries_[i])) {
                 drop(i);
                 ++dropped;
             }
@@ -157,7 +150,8 @@ unsigned Tlb::invalidate(const Invalidation& invalidation) {
 }
 
 void Tlb::clear() {
-    matches_.assign(matches_.size(), Match{});
+    keys_.assign(keys_.size(), kFree);
+    in_use_ = 0;
     memo_ = {};
     sizes_.fill(0);
     sizes_present_ = 0;

@@ -22,7 +22,8 @@ struct TlbParams {
     TlbTagging tagging = TlbTagging::address_space;
 };
 
-class Tlb {
+/// What a look-up reads of it fits two lines of the host.
+class alignas(64) Tlb {
 public:
     /// `name` names the stream of random numbers.
     Tlb(const TlbParams& params, std::uint64_t seed, std::string_view name);
@@ -46,29 +47,26 @@ public:
     unsigned invalidate(const Invalidation& invalidation);
     void clear();
 
+    /// Tells the host that what the last look-up found is wanted again soon. Changes nothing.
+    void fetch() const {
+#if defined(__GNUC__)
+        if (!entries_.empty()) __builtin_prefetch(&entries_[memo_.index]);
+#endif
+    }
+
     const CacheCounters& counters() const { return counters_; }
     std::uint32_t entries() const { return ways_.entries(); }
     /// Calls `visit(const CachedTranslation&)` for each valid entry, in place order.
     template <typename Visitor>
     void for_each(Visitor&& visit) const {
-        for (std::uint32_t i = 0; i < matches_.size(); ++i) {
-            if (matches_[i].used()) visit(entries_[i]);
+        for (std::uint32_t i = 0; i < keys_.size(); ++i) {
+            if (keys_[i] != kFree) visit(entries_[i]);
         }
     }
 
 private:
-    /// What a look-up compares, apart from the rest: a free place matches nothing.
-    struct Match {
-        std::uint64_t base = ~std::uint64_t{0};
-        std::uint64_t mask = ~std::uint64_t{0};
-        std::uint64_t tag = ~std::uint64_t{0};
-        std::uint64_t tag_mask = ~std::uint64_t{0};
-
-        bool matches(std::uint64_t t, std::uint64_t va) const {
-            return (((va ^ base) & mask) | ((t ^ tag) & tag_mask)) == 0;
-        }
-        bool used() const { return tag != ~std::uint64_t{0}; }
-    };
+    using Key = std::uint32_t;
+    static constexpr Key kFree = 0;
     static constexpr std::uint32_t kNone = ~std::uint32_t{0};
     static constexpr unsigned kMemoBits = 12;  ///< no entry is smaller
     /// Where the last look-up ended, for as long as no entry comes or goes: who streams through a page asks for it
@@ -84,6 +82,32 @@ private:
         return search(tag, va);
     }
     std::uint32_t search(std::uint64_t tag, std::uint64_t va) const;
+    /// What a look-up compares first, many places at once; never kFree. Those that could match have the same.
+    static Key key_of(std::uint64_t va, unsigned log2_bytes) {
+        const std::uint64_t page = ((va & low_mask(56)) >> log2_bytes) ^ (std::uint64_t{log2_bytes} << 50);
+        return static_cast<Key>((page * 0x9E3779B97F4A7C15ULL) >> 32) | 1U;
+    }
+    std::uint64_t tag_of(const CachedTranslation& entry) const {
+        return tagging_ != TlbTagging::address_space ? entry.stream : entry.space;
+    }
+    /// A global entry matches whatever the ASID, within the same ASET.
+    bool matches(const CachedTranslation& entry, std::uint64_t tag, std::uint64_t va) const {
+        const std::uint64_t tag_mask =
+            tagging_ == TlbTagging::address_space && entry.global ? ~space_tag::ASID.mask() : ~std::uint64_t{0};
+        return (((va ^ entry.va) & entry.address_mask()) | ((tag ^ tag_of(entry)) & tag_mask)) == 0;
+    }
+    /// The first place in [from, end) whose key is `key`, or `end`.
+    std::uint32_t next_with(Key key, std::uint32_t from, std::uint32_t end) const {
+        const Key* keys = keys_.data();
+        std::uint32_t i = from;
+        for (; i + 4 <= end; i += 4) {
+            const bool here =
+                ((keys[i] == key) | (keys[i + 1] == key) | (keys[i + 2] == key) | (keys[i + 3] == key)) != 0;
+            if (here) break;
+        }
+        while (i < end && keys[i] != key) ++i;
+        return i;
+    }
     /// The entry used last is already the youngest.
     void use(std::uint32_t index) {
         if (index == youngest_) return;
@@ -97,15 +121,17 @@ private:
         return ways_.first((va & low_mask(56)) >> log2_bytes);
     }
 
+    // What each look-up reads stands first.
     bool enabled_;
     TlbTagging tagging_;
     std::uint32_t youngest_ = kNone;
     mutable Memo memo_;
     CacheCounters counters_;
-    CacheWays ways_;
     std::uint64_t sizes_present_ = 0;  ///< bit n: sizes_[n] > 0
-    std::vector<Match> matches_;
+    std::vector<Key> keys_;            ///< kFree: nothing is in this place
     std::vector<CachedTranslation> entries_;
+    CacheWays ways_;
+    std::uint32_t in_use_ = 0;
     std::uint32_t fragments_ = 0;            ///< entries smaller than the leaf that they come from
     std::array<std::uint32_t, 65> sizes_{};  ///< valid entries of each log2 size
 };
