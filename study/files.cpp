@@ -20,18 +20,27 @@ InputError failure(const std::string& path, const std::string& what, int error) 
 }
 
 /// Writes and flushes; removes what it wrote if that fails.
-void write_whole(const std::string& path, const std::string& content) {
+void write_whole(const std::string& path, const OutputFile& output) {
     const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (file < 0) throw failure(path, "cannot be written", errno);
-    std::size_t done = 0;
     int error = 0;
-    while (done < content.size() && error == 0) {
-        const ssize_t n = ::write(file, content.data() + done, content.size() - done);
-        if (n > 0) {
-            done += static_cast<std::size_t>(n);
-        } else if (errno != EINTR) {
-            error = n == 0 ? ENOSPC : errno;
+    const auto put = [&](std::string_view piece) {
+        while (!piece.empty() && error == 0) {
+            const ssize_t n = ::write(file, piece.data(), piece.size());
+            if (n > 0) {
+                piece.remove_prefix(static_cast<std::size_t>(n));
+            } else if (errno != EINTR) {
+                error = n == 0 ? ENOSPC : errno;
+            }
         }
+    };
+    try {
+        put(output.content);
+        if (output.make) output.make(put);
+    } catch (...) {
+        ::close(file);
+        ::unlink(path.c_str());
+        throw;
     }
     if (error == 0 && ::fsync(file) != 0 && errno != EINVAL && errno != EROFS) error = errno;
     if (::close(file) != 0 && error == 0) error = errno;
@@ -53,7 +62,7 @@ void write_files(const std::string& directory, const std::vector<OutputFile>& fi
     try {
         for (const OutputFile& file : files) {
             const std::string temporary = temporary_name(directory + "/" + file.name);
-            write_whole(temporary, file.content);
+            write_whole(temporary, file);
             written.push_back(temporary);
         }
     } catch (...) {

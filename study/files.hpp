@@ -1,14 +1,20 @@
 // Output files: whole or not at all. Written beside the target, flushed, then renamed.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace xlate::study {
 
+/// Takes the next piece of a file.
+using Put = std::function<void(std::string_view piece)>;
+
 struct OutputFile {
     std::string name;
-    std::string content;
+    std::string content = {};
+    std::function<void(const Put& put)> make = {};  ///< gives the content piece by piece, if it is there
 };
 
 /// Makes `directory` (and its parents) if it is not there, and writes every file into it. All are first written under

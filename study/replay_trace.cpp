@@ -16,7 +16,9 @@ std::string replay_trace(const explore::Replay& replay) {
     }
     for (const kernel::Report& report : replay.reports)
         recorder.instant("reports", report.headline(), report.time.fs != 0 ? report.time : us(replay.steps.size()), 0);
-    return recorder.finish();
+    std::string file;
+    recorder.finish([&file](std::string_view piece) { file += piece; });
+    return file;
 }
 
 }  // namespace xlate::study

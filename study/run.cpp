@@ -179,7 +179,7 @@ RunReport run(Config& config, const RunOptions& options) {
         {"config.resolved.yaml", resolved_yaml(config)},
         {"manifest.json", host.manifest(config, report.result["digest"].get<std::string>())},
         {"host.json", host.facts(stats.events)}};
-    if (options.trace) files.push_back({"trace.pftrace", trace.finish(kernel)});
+    if (options.trace) files.push_back({"trace.pftrace", {}, [&](const Put& put) { trace.finish(kernel, put); }});
     write_files(options.out, files);
     return report;
 }

@@ -1,5 +1,6 @@
 #include "study/yaml/parse.hpp"
 
+#include <array>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -218,11 +219,12 @@ Value parse(std::string_view text, const std::string& file) {
 
 Value parse_file(const std::string& file) {
     std::ifstream stream(file, std::ios::binary);
+    // Piece by piece: room for the largest file that is allowed would cost more than the rest of a short run.
     std::string text;
-    if (stream) {
-        text.resize(kMaxBytes + 1);
-        stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-        text.resize(static_cast<std::size_t>(stream.gcount()));
+    std::array<char, std::size_t{16} << 10> piece;
+    while (stream && text.size() <= kMaxBytes) {
+        stream.read(piece.data(), piece.size());
+        text.append(piece.data(), static_cast<std::size_t>(stream.gcount()));
     }
     if (!stream.is_open() || stream.bad()) {
         throw InputError(Diagnostic{{file, {}, {}, {}}, "", "cannot be read", "a YAML file", ""});

@@ -1,0 +1,77 @@
+#include "study/trace_recorder.hpp"
+
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+
+using namespace xlate;
+using study::TraceRecorder;
+
+namespace {
+
+std::string file_of(TraceRecorder& recorder) {
+    std::string file;
+    recorder.finish([&file](std::string_view piece) { file += piece; });
+    return file;
+}
+
+std::size_t count(const std::string& text, const std::string& what) {
+    std::size_t found = 0;
+    for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++found;
+    return found;
+}
+
+}  // namespace
+
+// Field numbers of Perfetto's TracePacket, TrackDescriptor, TrackEvent and DebugAnnotation, encoded by hand.
+TEST_CASE("a trace of one span is a track, a lane, a slice with its exact times, and its end", "[study]") {
+    TraceRecorder recorder;
+    recorder.transaction("m", 0, 5, false, ns(1), ns(3), false);
+    const std::string wanted = std::string("\x0a\x0c\x50\x01\x68\x01\xe2\x03\x05\x08\x01\x12\x01m") +
+                               std::string("\x0a\x0e\x50\x01\xe2\x03\x09\x08\x02\x12\x03m 0\x28\x01") +
+                               std::string("\x0a\x3c\x40\x01\x50\x01\x5a\x36\x48\x01\x58\x02\xba\x01\x04read") +
+                               std::string(
+                                   "\x22\x0a\x52\x06"
+                                   "detail\x18\x05") +
+                               std::string("\x22\x0e\x52\x08start_fs\x18\xc0\x84\x3d") +
+                               std::string(
+                                   "\x22\x0d\x52\x06"
+                                   "end_fs\x18\xc0\x8d\xb7\x01") +
+                               std::string("\x0a\x0a\x40\x03\x50\x01\x5a\x04\x48\x02\x58\x02");
+    CHECK(file_of(recorder) == wanted);
+}
+
+TEST_CASE("a trace sorts each track by start, and gives spans that overlap lanes of their own", "[study]") {
+    TraceRecorder recorder;
+    for (std::uint64_t i = 0; i < 300'000; ++i) {  // more than a block holds, told by their ends
+        recorder.span(i % 2 == 0 ? "a" : "b", "step", ns(10 * (i ^ 2)), ns(10 * (i ^ 2) + 5), i);
+    }
+    recorder.span("a", "long", ns(0), us(5000), 1);
+    recorder.instant("b", "moment", ns(7), 2);
+    const std::string file = file_of(recorder);
+    CHECK(count(file, "step") == 300'000);
+    CHECK(count(file, "a 0") == 1);
+    CHECK(count(file, "a 1") == 1);
+    CHECK(count(file, "b 0") == 1);
+    CHECK(count(file, "b 1") == 0);
+    CHECK(file.find("long") < file.find("moment"));
+    CHECK(file.find("moment") < file.find("step", file.find("b 0")));
+}
+
+TEST_CASE("a file that cannot be made whole is not there", "[study]") {
+    std::string name = (std::filesystem::temp_directory_path() / "xlate_files.XXXXXX").string();
+    REQUIRE(mkdtemp(name.data()) != nullptr);
+    const auto broken = [](const study::Put& put) {
+        put("half");
+        throw std::runtime_error("no more");
+    };
+    CHECK_THROWS(study::write_files(name, {{"first", "whole"}, {"second", {}, broken}}));
+    CHECK(std::filesystem::is_empty(name));
+    study::write_files(name, {{"first", {}, [](const study::Put& put) { put("in "), put("pieces"); }}});
+    CHECK(std::filesystem::file_size(name + "/first") == 9);
+    std::filesystem::remove_all(name);
+}
