@@ -35,6 +35,12 @@ std::uint64_t Rng::next() {
 }
 
 std::uint64_t Rng::below(std::uint64_t bound) {
+    if (bound == 3) {  // often asked for; a division by a constant is none
+        constexpr std::uint64_t kLimit = 3 * (~std::uint64_t{0} / 3);
+        std::uint64_t draw = next();
+        while (draw >= kLimit) draw = next();
+        return draw % 3;
+    }
     if ((bound & (bound - 1)) == 0) {  // the same numbers as below, without a division
         std::uint64_t draw = next();
         while (draw >= std::uint64_t{0} - bound) draw = next();

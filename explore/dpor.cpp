@@ -44,7 +44,7 @@ bool Dpor::next() {
     return false;
 }
 
-void Dpor::finished(const RunResult& result) {
+void Dpor::finished(const RunView& result) {
     if (result.end == RunEnd::abandoned) {
         ++abandoned_;
         return;

@@ -27,7 +27,7 @@ public:
     /// Prepares the next run; false: the search space is closed.
     bool next();
     /// After Execution::run: notes how it ended.
-    void finished(const RunResult& result);
+    void finished(const RunView& result);
 
     std::uint64_t traces() const { return traces_; }
     std::uint64_t abandoned() const { return abandoned_; }

@@ -17,12 +17,12 @@ constexpr std::uint64_t kStands = 2;  // it is in run_->standing
 bool is_lock(PointKind kind) { return kind == PointKind::lock || kind == PointKind::lock_shared; }
 
 /// Points at which another task may be let in. The others commute with everything or are part of the step before.
-bool is_visible(PointKind kind) {
-    constexpr auto bit = [](PointKind one) { return 1U << static_cast<unsigned>(one); };
-    constexpr unsigned kHidden = bit(PointKind::start) | bit(PointKind::unlock) | bit(PointKind::alloc) |
-                                 bit(PointKind::pass) | bit(PointKind::end);
-    return (bit(kind) & kHidden) == 0;
-}
+constexpr std::uint32_t kVisible =
+    ~(kernel::point_bit(PointKind::start) | kernel::point_bit(PointKind::unlock) | kernel::point_bit(PointKind::alloc) |
+      kernel::point_bit(PointKind::pass) | kernel::point_bit(PointKind::end));
+// Room from the start.
+constexpr std::size_t kUsualSteps = 512;
+constexpr std::size_t kUsualTasks = 32;
 
 }  // namespace
 
@@ -87,31 +87,31 @@ Task* Execution::default_choice() {
     return run_->enabled.empty() ? nullptr : run_->enabled.front();
 }
 
-RunResult Execution::run(Director& director, kernel::AccessObserver* observer) {
+RunView Execution::play(Director& director, kernel::AccessObserver* observer) {
     observing_.to = observer;
     director_ = &director;
     keeps_steps_ = options_.record || director.hears_steps;
+    takes_notes_ = keeps_steps_ || options_.count_arrivals;
     racing_ = false;
     end_ = RunEnd::complete;
     current_ = nullptr;
-    next_ = nullptr;
     in_step_ = false;
     step_count_ = 0;
-    if (region_ != nullptr) return run_in_region(director);
+    if (region_ != nullptr) return play_in_region(director);
 
     own_run_ = std::make_unique<Run>();
     run_ = own_run_.get();
     prepare();
     race(director);
-    RunResult result{end_, step_count_, kernel_->reports.all(), std::move(outcome_)};
+    reports_ = kernel_->reports.all();
     kernel_->sched.kill_all();
     run_->world = nullptr;
     run_->kernel = nullptr;
     kernel_ = nullptr;
-    return result;
+    return {end_, step_count_, reports_, outcome_};
 }
 
-RunResult Execution::run_in_region(Director& director) {
+RunView Execution::play_in_region(Director& director) {
     kernel::Region& region = *region_;
     workspace_.stacks.drop_all();
     try {
@@ -157,7 +157,7 @@ void Execution::prepare() {
     kernel.sched.drops_crashed = region_ != nullptr;
     if (options_.new_races_only) kernel.reports.race_filter = this;
     run_->world = program_.make(kernel);
-    kernel.sched.watch_points = false;
+    kernel.sched.watched_points = 0;
     kernel.spawn("before", 0, [world = run_->world.get()] { world->before(); });
     run_before();
     run_->race_begin = kernel.sched.tasks().size();
@@ -168,10 +168,14 @@ void Execution::race(Director& director) {
     kernel::Kernel& kernel = *kernel_;
     World& world = *run_->world;
     racing_ = true;
+    run_->choices.reserve(kUsualSteps);
+    for (auto* list : {&run_->alive, &run_->enabled, &run_->standing}) list->reserve(kUsualTasks);
+    run_->ready_by.reserve(kUsualTasks);
     kernel.sched.watch_waitables = true;
     world.start();
     run_->race_end = kernel.sched.tasks().size();
-    kernel.sched.watch_points = true;
+    kernel.sched.watched_points = kVisible;
+    if (director.hears_steps) kernel.sched.watched_points |= kernel::point_bit(PointKind::unlock);
     kernel.sched.watch_touches = director.hears_steps;
     kernel.observer = observing_.to != nullptr ? &observing_ : nullptr;
     {
@@ -184,7 +188,7 @@ void Execution::race(Director& director) {
         const kernel::RegionPause outside;
         director.ended(*this);
     }
-    kernel.sched.watch_points = false;
+    kernel.sched.watched_points = 0;
     kernel.sched.watch_touches = false;
     kernel.sched.watch_waitables = false;
     kernel.observer = nullptr;
@@ -233,36 +237,9 @@ void Execution::run_before() {
     }
 }
 
-void Execution::run_race() {
-    for (;;) {
-        Task* task = std::exchange(next_, nullptr);
-        if (task == nullptr) {
-            if (end_ != RunEnd::complete) return;
-            task = decide();
-            if (task == nullptr) {
-                if (end_ == RunEnd::complete && fire_next_timer()) continue;
-                return;
-            }
-        }
-        begin_step(*task);
-        kernel_->sched.resume(*task);
-        // At a point the step has been ended on the fiber, and the next task chosen; otherwise the task blocked or
-        // ended.
-        if (in_step_) end_step();
-    }
-}
-
-Task* Execution::decide() {
-    if (step_count_ >= options_.step_limit) {
-        end_ = RunEnd::too_long;
-        kernel::Report report;
-        report.kind = kernel::ReportKind::hung_task;
-        report.what = "still runs after " + std::to_string(step_count_) + " steps";
-        if (current_ != nullptr) report.place = kernel::place_of(current_, current_->pending.step);
-        kernel_->reports.add(std::move(report));
-        return nullptr;
-    }
-    if (run_->enabled.empty()) return nullptr;
+/// Who goes on, or null: nobody can, or the run ends here.
+[[gnu::always_inline]] inline Task* Execution::decide() {
+    if (step_count_ >= options_.step_limit || run_->enabled.empty()) return no_choice();
     Task* chosen = nullptr;
     {
         const kernel::RegionPause outside;
@@ -273,22 +250,39 @@ Task* Execution::decide() {
         return nullptr;
     }
     run_->choices.push_back(chosen->id);
-    if (options_.record) {
-        std::uint64_t set = 0;
-        for (const Task* task : enabled()) set |= std::uint64_t{1} << (task->id & 63U);
-        run_->enabled_sets.push_back(set);
-    }
+    if (options_.record) note_choice();
     return chosen;
 }
 
-void Execution::begin_step(Task& task) {
+/// All is quiet; or the run has no end.
+Task* Execution::no_choice() {
+    if (step_count_ < options_.step_limit) return nullptr;
+    end_ = RunEnd::too_long;
+    kernel::Report report;
+    report.kind = kernel::ReportKind::hung_task;
+    report.what = "still runs after " + std::to_string(step_count_) + " steps";
+    if (current_ != nullptr) report.place = kernel::place_of(current_, current_->pending.step);
+    kernel_->reports.add(std::move(report));
+    return nullptr;
+}
+
+void Execution::note_choice() {
+    std::uint64_t set = 0;
+    for (const Task* task : enabled()) set |= std::uint64_t{1} << (task->id & 63U);
+    run_->enabled_sets.push_back(set);
+}
+
+[[gnu::always_inline]] inline void Execution::begin_step(Task& task) {
     current_ = &task;
     in_step_ = true;
     if ((task.machine_data & kStands) != 0) {
         task.machine_data &= ~kStands;
         run_->standing.erase(std::find(run_->standing.begin(), run_->standing.end(), &task));
     }
-    if (!keeps_steps_) return;
+    if (keeps_steps_) note_begin(task);
+}
+
+void Execution::note_begin(Task& task) {
     step_.task = task.id;
     step_.first_access = static_cast<std::uint32_t>(run_->accesses.size());
     step_.kind = task.pending.kind;
@@ -304,52 +298,71 @@ void Execution::add_access(PointKind kind, Resource resource, bool guarded) {
     run_->accesses.push_back({kind, guarded, resource});
 }
 
-void Execution::end_step() {
+[[gnu::always_inline]] inline void Execution::end_step() {
     in_step_ = false;
-    if (!keeps_steps_) {
-        ++step_count_;
-        return;
-    }
-    if (director_->hears_steps) {
-        Task& task = *current_;
-        for (std::size_t i = 0; i < task.touched_count; ++i) add_access(PointKind::read, task.touched[i], false);
-        if (!task.alive()) add_access(PointKind::wake, kernel::end_of_task(task.id), false);
-        XLATE_CHECK(!task.touched_overflow, task.name + " looks into too many objects in one step");
-        step_.access_count = static_cast<std::uint32_t>(run_->accesses.size()) - step_.first_access;
-    }
+    if (keeps_steps_) note_end();
     ++step_count_;
+    if (keeps_steps_) tell_step();
+}
+
+void Execution::note_end() {
+    if (!director_->hears_steps) return;
+    Task& task = *current_;
+    for (std::size_t i = 0; i < task.touched_count; ++i) add_access(PointKind::read, task.touched[i], false);
+    if (!task.alive()) add_access(PointKind::wake, kernel::end_of_task(task.id), false);
+    XLATE_CHECK(!task.touched_overflow, task.name + " looks into too many objects in one step");
+    step_.access_count = static_cast<std::uint32_t>(run_->accesses.size()) - step_.first_access;
+}
+
+void Execution::tell_step() {
     if (options_.record) run_->steps.push_back(step_);
-    if (director_->hears_steps) {
-        const kernel::RegionPause outside;
-        director_->stepped(*this, step_);
+    if (!director_->hears_steps) return;
+    const kernel::RegionPause outside;
+    director_->stepped(*this, step_);
+}
+
+void Execution::note_arrival(const Task& task, const Point& point) {
+    const auto known = std::find_if(run_->arrivals.begin(), run_->arrivals.end(), [&](const Arrival& arrival) {
+        return arrival.task == task.id && std::strcmp(arrival.step, point.step) == 0;
+    });
+    if (known != run_->arrivals.end()) {
+        ++known->count;
+    } else {
+        run_->arrivals.push_back({task.id, point.step, 1});
+    }
+}
+
+void Execution::run_race() {
+    while (end_ == RunEnd::complete) {
+        Task* const task = decide();
+        if (task == nullptr) {
+            if (end_ == RunEnd::complete && fire_next_timer()) continue;
+            return;
+        }
+        begin_step(*task);
+        kernel_->sched.resume(*task);
+        // From here tasks go on from one to the next, until one of them blocks or ends, or nobody can go on.
+        if (in_step_) end_step();
     }
 }
 
 void Execution::at_point(Task& task, const Point& point) {
-    if (!racing_) return;
-    if (!is_visible(point.kind)) {
-        if (point.kind == PointKind::unlock) add_access(point.kind, point.resource, false);
-        return;
+    if (takes_notes_) {
+        if (point.kind == PointKind::unlock) return add_access(point.kind, point.resource, false);
+        end_step();
+        if (options_.count_arrivals) note_arrival(task, point);
+    } else {
+        ++step_count_;
     }
-    end_step();
     if (task.waits_for != nullptr) stand(task);
-    if (options_.count_arrivals) {
-        const auto known = std::find_if(run_->arrivals.begin(), run_->arrivals.end(), [&](const Arrival& arrival) {
-            return arrival.task == task.id && std::strcmp(arrival.step, point.step) == 0;
-        });
-        if (known != run_->arrivals.end()) {
-            ++known->count;
-        } else {
-            run_->arrivals.push_back({task.id, point.step, 1});
-        }
-    }
     Task* const next = decide();
-    if (next == &task) {
-        begin_step(task);
+    if (next == nullptr) {
+        in_step_ = false;
+        kernel_->sched.suspend();
         return;
     }
-    next_ = next;
-    kernel_->sched.suspend();
+    begin_step(*next);
+    if (next != &task) kernel_->sched.switch_to(*next);
 }
 
 void Execution::task_ready(Task& task) {

@@ -69,12 +69,21 @@ public:
 
 enum class RunEnd : std::uint8_t { complete, abandoned, too_long };
 
+/// What a run came to, as long as somebody else keeps it.
+struct RunView {
+    RunEnd end;
+    std::size_t steps;
+    const std::vector<kernel::Report>& reports;
+    const std::string& outcome;
+};
+
 /// What a run came to.
 struct RunResult {
     RunEnd end = RunEnd::complete;
     std::size_t steps = 0;
     std::vector<kernel::Report> reports;
     std::string outcome;
+    operator RunView() const { return {end, steps, reports, outcome}; }  // NOLINT(google-explicit-constructor)
 };
 
 struct ExecutionOptions {
@@ -95,7 +104,12 @@ public:
     Execution(const Program& program, ExecutionOptions options);
     ~Execution() override;
 
-    RunResult run(Director& director, kernel::AccessObserver* observer = nullptr);
+    RunResult run(Director& director, kernel::AccessObserver* observer = nullptr) {
+        const RunView seen = play(director, observer);
+        return {seen.end, seen.steps, seen.reports, seen.outcome};
+    }
+    /// The same without a copy: good until the next run.
+    RunView play(Director& director, kernel::AccessObserver* observer = nullptr);
 
     // For directors, during a run; of the last run, until the next.
     /// Tasks that can go on now, by id. Kept up to date by what changes it, so that a step costs the same beside any
@@ -200,8 +214,8 @@ private:
 
     bool known(const kernel::RaceSight& sight) override;
     void prepare();
-    RunResult run_in_region(Director& director);
-    /// The race, and what is looked at after it. The result points into the run.
+    RunView play_in_region(Director& director);
+    /// The race, and what is looked at after it.
     void race(Director& director);
     void refresh(Task& task);
     void stand(Task& task);
@@ -210,7 +224,13 @@ private:
     bool fire_next_timer();
     void begin_step(Task& task);
     void end_step();
+    void note_begin(Task& task);
+    void note_end();
+    void tell_step();
+    void note_arrival(const Task& task, const Point& point);
     Task* decide();
+    Task* no_choice();
+    void note_choice();
     void add_access(PointKind kind, Resource resource, bool guarded);
 
     const Program& program_;
@@ -226,15 +246,16 @@ private:
     kernel::Kernel* kernel_ = nullptr;
     Director* director_ = nullptr;
     bool keeps_steps_ = false;  ///< somebody looks at them
+    bool takes_notes_ = false;  ///< of anything but the choices
     bool racing_ = false;
     bool fires_timers_ = false;
     RunEnd end_ = RunEnd::complete;
     Task* current_ = nullptr;
-    Task* next_ = nullptr;  ///< chosen while on a fiber, to be resumed by the host side
     bool in_step_ = false;
     Step step_;
     std::size_t step_count_ = 0;
     std::string outcome_;
+    std::vector<kernel::Report> reports_;  ///< without a region
 };
 
 }  // namespace xlate::explore

@@ -106,7 +106,7 @@ private:
         std::uint64_t runs = 0;
         while (dpor.next()) {
             if (++runs > kInevitableRuns) return std::nullopt;
-            const RunResult result = execution_.run(dpor);
+            const RunView result = execution_.play(dpor);
             dpor.finished(result);
             if (result.end == RunEnd::abandoned) continue;
             if (find(judge_.bugs(result)) == nullptr) return false;

@@ -139,9 +139,9 @@ private:
         recorded.count_arrivals = true;
         Execution execution(*program_, recorded);
         NamedDirector director(known, true);
-        const RunResult result = execution.run(director);
+        const RunView result = execution.play(director);
         Findings findings;
-        findings.add(result, judge_.bugs(result), execution.choices(), 1);
+        findings.add(result, judge_, execution.choices(), 1);
         return pick(findings, key);
     }
 

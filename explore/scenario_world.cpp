@@ -231,6 +231,7 @@ ScenarioWorld::ScenarioWorld(const ScenarioProgram& program, kernel::Kernel& ker
         add_bus_of(spec);
         Client client;
         client.spec = &spec;
+        client.firmware_ids = ids_by_firmware(spec);
         clients_.push_back(client);
         kernel::ModelPolicy::OfDevice wish;
         wish.device = spec.name;
@@ -463,7 +464,7 @@ void ScenarioWorld::check_client(const Client& client) {
     const Device& dev = *client.dev.get();
     const bool in_use = client.spec->bus == "host1x" ? dev.added : dev.driver.peek() != nullptr;
     if (client.removed || !in_use) return;
-    const std::vector<std::uint32_t> wanted = ids_by_firmware(*client.spec);
+    const std::vector<std::uint32_t>& wanted = client.firmware_ids;
     const kernel::DevIommu* container = dev.iommu.peek().get();
     const kernel::IommuFwspec* fwspec = container != nullptr ? container->fwspec.peek().get() : nullptr;
     const kernel::IommuGroup* group = dev.iommu_group.peek().get();
@@ -551,71 +552,77 @@ void ScenarioWorld::check_attached(const Client& client, const kernel::IommuGrou
     }
 }
 
-std::string ScenarioWorld::outcome() const {
-    std::string text;
-    text.reserve(256);
-    const auto add = [&](const std::string& part) { text += (text.empty() ? "" : "; ") + part; };
-    for (const Client& client : clients_) {
-        const Device& dev = *client.dev.get();
-        std::string part = dev.name + ": ";
-        if (client.removed) {
-            add(part + "removed");
-            continue;
+void ScenarioWorld::add_client(std::string& text, const Client& client) const {
+    const Device& dev = *client.dev.get();
+    text.append(dev.name);
+    if (client.removed) {
+        text.append(": removed");
+        return;
+    }
+    text.append(dev.driver.peek() != nullptr      ? ": bound"
+                : dev.on_pending || dev.on_active ? ": deferred"
+                                                  : ": unbound");
+    const kernel::DevIommu* container = dev.iommu.peek().get();
+    if (container != nullptr && container->freed()) container = nullptr;
+    if (const kernel::IommuGroup* group = dev.iommu_group.peek().get()) {
+        text.append(" group{");
+        bool first = true;
+        for (const Ptr<kernel::GroupDevice> member : group->devices) {
+            if (!std::exchange(first, false)) text.append(",");
+            text.append(member.get()->dev.get()->name);
         }
-        part += dev.driver.peek() != nullptr ? "bound" : dev.on_pending || dev.on_active ? "deferred" : "unbound";
-        const kernel::DevIommu* container = dev.iommu.peek().get();
-        const kernel::IommuFwspec* fwspec =
-            container != nullptr && !container->freed() ? container->fwspec.peek().get() : nullptr;
-        if (const kernel::IommuGroup* group = dev.iommu_group.peek().get()) {
-            std::string members;
-            for (const Ptr<kernel::GroupDevice> member : group->devices) {
-                members += (members.empty() ? "" : ",") + member.get()->dev.get()->name;
-            }
-            part += " group{" + members + "}";
-            const kernel::IommuDomain* domain = group->domain.peek().get();
-            part += " domain=" + std::string(domain != nullptr ? kernel::name(domain->type) : "none");
-            const kernel::DmaOps ops = dev.dma_ops.peek();
-            part += ops == kernel::DmaOps::iommu         ? " ops=iommu"
+        const kernel::IommuDomain* domain = group->domain.peek().get();
+        text.append("} domain=").append(domain != nullptr ? kernel::name(domain->type) : "none");
+        const kernel::DmaOps ops = dev.dma_ops.peek();
+        text.append(ops == kernel::DmaOps::iommu         ? " ops=iommu"
                     : ops == kernel::DmaOps::arm_mapping ? " ops=arm-mapping"
-                                                         : " ops=direct";
-            if (client.spec->bus == "vmbus" && dev.iommu_window) {
-                part += fmt::format(" window={:#x}..{:#x}", dev.iommu_window->cpu,
-                                    dev.iommu_window->cpu + dev.iommu_window->size - 1);
-            }
-            if (container != nullptr && !container->freed() && container->iommu_dev.peek()) {
-                part += " iommu=" + container->iommu_dev.peek().get()->sysfs_name;
-                if (const auto* master = dynamic_cast<const kernel::ModelMaster*>(container->priv.peek().get())) {
-                    std::string instances;
-                    for (const auto& one : master->instances) {
-                        instances += (instances.empty() ? "" : ",") + one.get()->sysfs_name;
-                    }
-                    part += " instances=" + instances;
+                                                         : " ops=direct");
+        if (client.spec->bus == "vmbus" && dev.iommu_window) {
+            text.append(fmt::format(" window={:#x}..{:#x}", dev.iommu_window->cpu,
+                                    dev.iommu_window->cpu + dev.iommu_window->size - 1));
+        }
+        if (container != nullptr && container->iommu_dev.peek()) {
+            text.append(" iommu=").append(container->iommu_dev.peek().get()->sysfs_name);
+            if (const auto* master = dynamic_cast<const kernel::ModelMaster*>(container->priv.peek().get())) {
+                text.append(" instances=");
+                first = true;
+                for (const auto& one : master->instances) {
+                    if (!std::exchange(first, false)) text.append(",");
+                    text.append(one.get()->sysfs_name);
                 }
             }
-        } else {
-            part += " no group";
         }
-        if (client.own_attach) {
-            const int err = *client.own_attach;
-            part += err == 0 ? " own attach" : " own attach -" + std::string(kernel::errno_name(err));
-        }
-        if (dev.dma_coherent) part += " coherent";
-        if (fwspec != nullptr && !fwspec->freed()) {
-            part += " ids=";
-            for (const std::uint32_t id : fwspec->peek_ids()) part += std::to_string(id) + ",";
-        }
-        add(part);
+    } else {
+        text.append(" no group");
     }
-    for (std::size_t i = 0; i < iommus_.size(); ++i) {
-        const Device& dev = *iommus_[i].get();
+    if (client.own_attach) {
+        const int err = *client.own_attach;
+        text.append(err == 0 ? " own attach" : " own attach -" + std::string(kernel::errno_name(err)));
+    }
+    if (dev.dma_coherent) text.append(" coherent");
+    const kernel::IommuFwspec* fwspec = container != nullptr ? container->fwspec.peek().get() : nullptr;
+    if (fwspec != nullptr && !fwspec->freed()) {
+        text.append(" ids=");
+        for (const std::uint32_t id : fwspec->peek_ids()) text.append(std::to_string(id)).append(",");
+    }
+}
+
+std::string ScenarioWorld::outcome() const {
+    std::string text;
+    text.reserve(512);
+    for (const Client& client : clients_) {
+        if (!text.empty()) text.append("; ");
+        add_client(text, client);
+    }
+    for (const Ptr<Device> iommu : iommus_) {
+        const Device& dev = *iommu.get();
         bool registered = false;
         for (const Ptr<kernel::IommuDevice> one : iommu_.registered()) {
             if (one.get()->dev.get() == &dev || one.get()->sysfs_name == dev.name) registered = true;
         }
-        add(dev.name + ": " + (registered ? "registered" : "not registered") +
-            (dev.driver.peek() != nullptr      ? ""
-             : dev.on_pending || dev.on_active ? ", deferred"
-                                               : ", unbound"));
+        if (!text.empty()) text.append("; ");
+        text.append(dev.name).append(registered ? ": registered" : ": not registered");
+        text.append(dev.driver.peek() != nullptr ? "" : dev.on_pending || dev.on_active ? ", deferred" : ", unbound");
     }
     return text;
 }

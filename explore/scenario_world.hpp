@@ -70,7 +70,8 @@ private:
         kernel::Ptr<kernel::Device> dev;
         unsigned deferred = 0;
         bool removed = false;
-        bool started_without_group = false;  ///< its DMA: parsed, but not probed by the IOMMU core
+        std::vector<std::uint32_t> firmware_ids;  ///< in order, as the driver of its first IOMMU stores them
+        bool started_without_group = false;       ///< its DMA: parsed, but not probed by the IOMMU core
         kernel::Ptr<kernel::IommuDomain> own_domain;
         std::optional<int> own_attach;  ///< what the last attach of its own domain came to
     };
@@ -89,6 +90,7 @@ private:
     void check_untranslated(const Client& client, const kernel::IommuFwspec* fwspec);
     void check_attached(const Client& client, const kernel::IommuGroup& group, const kernel::DevIommu& container);
     void check_streams(const Client& client, const kernel::ModelMaster& master);
+    void add_client(std::string& text, const Client& client) const;
     bool all_iommus_bound(const DeviceSpec& spec) const;
     std::vector<std::uint32_t> ids_by_firmware(const DeviceSpec& spec) const;
 

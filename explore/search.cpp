@@ -118,34 +118,37 @@ Judge::Judge(const Program& program, const ExploreOptions& options) : data_races
     do {
         for (const bool workers_first : {false, true}) {
             SequentialDirector director(order, first, workers_first);
-            const RunResult result = execution.run(director);
+            const RunView result = execution.play(director);
             if (result.end == RunEnd::complete) sequential_.insert(result.outcome);
         }
     } while (std::next_permutation(order.begin(), order.end()));
 }
 
-std::vector<kernel::Report> Judge::bugs(const RunResult& result) const {
-    std::vector<kernel::Report> all;
+void Judge::visit_bugs(const RunView& result, const std::function<void(const kernel::Report&)>& bug) const {
     bool explained = result.end != RunEnd::complete;
     for (const kernel::Report& report : result.reports) {
         if (report.kind != kernel::ReportKind::data_race) explained = true;
         if (report.after_crash) continue;
         if (report.kind == kernel::ReportKind::data_race && !data_races_) continue;
-        all.push_back(report);
+        bug(report);
     }
     if (judges_outcomes_ && !explained && sequential_.count(result.outcome) == 0) {
         kernel::Report report;
         report.kind = kernel::ReportKind::semantic;
         report.what = "an outcome that no sequential order gives: " + result.outcome;
-        all.push_back(std::move(report));
+        bug(report);
     }
+}
+
+std::vector<kernel::Report> Judge::bugs(const RunView& result) const {
+    std::vector<kernel::Report> all;
+    visit_bugs(result, [&](const kernel::Report& report) { all.push_back(report); });
     return all;
 }
 
-void Findings::add(const RunResult& result, const std::vector<kernel::Report>& bugs, const std::vector<TaskId>& choices,
-                   std::uint64_t at) {
+void Findings::add(const RunView& result, const Judge& judge, const std::vector<TaskId>& choices, std::uint64_t at) {
     if (result.end == RunEnd::complete) outcomes_.insert(result.outcome);
-    for (const kernel::Report& report : bugs) {
+    judge.visit_bugs(result, [&](const kernel::Report& report) {
         std::string key = report.group_key();
         auto [found, added] = bugs_.try_emplace(std::move(key));
         FoundBug& bug = found->second;
@@ -156,7 +159,7 @@ void Findings::add(const RunResult& result, const std::vector<kernel::Report>& b
             bug.found_at = at;
         }
         if (report.kind != kernel::ReportKind::data_race) ++bug.seen;  // races are reported once a worker
-    }
+    });
 }
 
 void Findings::merge(const Findings& other) {
@@ -201,10 +204,9 @@ SearchEnd search_deviations(const SearchSetup& setup, std::uint64_t budget, Find
             Execution execution(setup.program, options);
             for (std::size_t i = next++; i < count; i = next++) {
                 PlanDirector director(level[i]);
-                const RunResult result = execution.run(director);
+                const RunView result = execution.play(director);
                 steps[worker] += result.steps;
-                found[worker].add(result, setup.judge.bugs(result), execution.choices(),
-                                  setup.first + end.schedules + i + 1);
+                found[worker].add(result, setup.judge, execution.choices(), setup.first + end.schedules + i + 1);
                 const std::uint64_t so_far = ++done;
                 if (worker == 0 && !setup.limits.tick("deviations", setup.first + end.schedules + so_far, level.size(),
                                                       findings.bug_count() + found[0].bug_count())) {
@@ -259,9 +261,9 @@ SearchEnd search_samples(const SearchSetup& setup, Strategy strategy, std::uint6
         for (std::uint64_t begin = next.fetch_add(kChunk); begin < budget && !enough; begin = next.fetch_add(kChunk)) {
             for (std::uint64_t i = begin; i < std::min(begin + kChunk, budget); ++i) {
                 const auto director = make_sampler(strategy, setup.options.seed, i, setup.judge.plain_length());
-                const RunResult result = execution.run(*director);
+                const RunView result = execution.play(*director);
                 steps[worker] += result.steps;
-                found[worker].add(result, setup.judge.bugs(result), execution.choices(), setup.first + i + 1);
+                found[worker].add(result, setup.judge, execution.choices(), setup.first + i + 1);
                 const std::uint64_t so_far = ++done;
                 if (worker == 0 && !setup.limits.tick("samples", setup.first + so_far, setup.first + budget,
                                                       findings.bug_count() + found[0].bug_count())) {
@@ -288,7 +290,7 @@ SearchEnd search_traces(const SearchSetup& setup, bool reduce, std::uint64_t bud
     std::uint64_t runs = 0;
     while (dpor.next()) {
         if (budget != 0 && runs >= budget) return end;
-        const RunResult result = execution.run(dpor);
+        const RunView result = execution.play(dpor);
         dpor.finished(result);
         ++runs;
         end.steps += result.steps;
@@ -296,7 +298,7 @@ SearchEnd search_traces(const SearchSetup& setup, bool reduce, std::uint64_t bud
         end.schedules = dpor.traces();
         end.estimate = dpor.estimate();
         if (result.end != RunEnd::abandoned) {
-            findings.add(result, setup.judge.bugs(result), execution.choices(), setup.first + dpor.traces());
+            findings.add(result, setup.judge, execution.choices(), setup.first + dpor.traces());
         }
         if (!setup.limits.tick("traces", setup.first + runs, static_cast<std::uint64_t>(end.estimate),
                                findings.bug_count())) {

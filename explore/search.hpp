@@ -49,7 +49,9 @@ public:
     Judge(const Program& program, const ExploreOptions& options);
     /// The reports of a run that count as bugs: not what only follows from a crash; with an outcome that no sequential
     /// order gives, if nothing else explains it.
-    std::vector<kernel::Report> bugs(const RunResult& result) const;
+    std::vector<kernel::Report> bugs(const RunView& result) const;
+    /// The same, one by one: `bug(report)`.
+    void visit_bugs(const RunView& result, const std::function<void(const kernel::Report&)>& bug) const;
     std::size_t plain_length() const { return plain_length_; }  ///< steps of the plain schedule
 
 private:
@@ -72,8 +74,7 @@ struct FoundBug {
 class Findings {
 public:
     /// `at`: number of the schedule, from 1. Of a bug that was seen before, the earlier schedule is kept.
-    void add(const RunResult& result, const std::vector<kernel::Report>& bugs, const std::vector<TaskId>& choices,
-             std::uint64_t at);
+    void add(const RunView& result, const Judge& judge, const std::vector<TaskId>& choices, std::uint64_t at);
     void merge(const Findings& other);
     /// In order of discovery.
     std::vector<FoundBug> bugs() const;

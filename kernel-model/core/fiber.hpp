@@ -41,6 +41,8 @@ public:
     void resume();
     /// From inside: back to resume()'s caller.
     void suspend();
+    /// From inside: `other` goes on, whose suspend() leads to the caller of the last resume().
+    void switch_to(Fiber& other);
     /// From outside: what is on the stack is forgotten, no destructor runs.
     void drop();
     bool done() const;

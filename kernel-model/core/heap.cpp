@@ -147,6 +147,7 @@ void Heap::check_leaks() {
         if (task->alive() && !task->may_wait_forever) return;
     }
     Marker marker;
+    marker.found.reserve(statics_.size() + objects_.size());
     for (const HeapObject* object : statics_) marker.found.push_back(object);
     for (const HeapObject* object : objects_) {
         object->marked_ = false;

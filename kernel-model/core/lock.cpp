@@ -54,7 +54,7 @@ void LockBase::take(Task& task, bool shared, const char* step, unsigned subclass
         if (std::find(readers_.begin(), readers_.end(), &task) == readers_.end()) readers_.push_back(&task);
     } else {
         owner_ = &task;
-        task.clock.join(released_shared_);
+        if (readers_.capacity() != 0) task.clock.join(released_shared_);  // somebody has read under it
     }
     task.clock.join(released_);
     task.held.push_back({this, class_, instance_.c_str(), step, shared, spins, options_.validate_order,

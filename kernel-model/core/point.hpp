@@ -24,6 +24,9 @@ enum class PointKind : std::uint8_t {
     end,          ///< of a task
 };
 
+/// The kind as a member of a set.
+constexpr std::uint32_t point_bit(PointKind kind) { return std::uint32_t{1} << static_cast<unsigned>(kind); }
+
 /// Identity of a shared location, lock or object. Bits 63..6 name the object, bits 5..0 the field within it
 /// (0: the object as a whole). The object part is made of the creating task and that task's own count, so that
 /// it does not depend on what unrelated tasks did before.

@@ -22,7 +22,7 @@ namespace xlate::kernel {
 
 namespace detail {
 
-thread_local Bump* active_bump = nullptr;
+__thread Bump* active_bump = nullptr;
 
 }  // namespace detail
 

@@ -10,12 +10,13 @@ namespace xlate::kernel {
 
 namespace detail {
 
-/// Where the active region's free part begins and ends. Read by operator new.
+/// Where the active region's free part begins and ends. Read by operator new: __thread, as thread_local of another file
+/// is asked each time whether it was initialised.
 struct Bump {
     std::byte* top = nullptr;
     std::byte* end = nullptr;
 };
-extern thread_local Bump* active_bump;
+extern __thread Bump* active_bump;
 
 }  // namespace detail
 

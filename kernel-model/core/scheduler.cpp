@@ -88,8 +88,6 @@ void Scheduler::crash_current() {
     std::abort();
 }
 
-void Scheduler::announce(Task& task) { dispatcher_.at_point(task, task.pending); }
-
 void Scheduler::add_touch(Resource object) {
     Task& task = *current_;
     for (std::size_t i = 0; i < task.touched_count; ++i) {
@@ -108,24 +106,36 @@ void Scheduler::suspend() {
     task.fiber_->suspend();
 }
 
+void Scheduler::switch_to(Task& next) {
+    Task& task = *current_;
+    task.state = TaskState::suspended;
+    next.state = TaskState::running;
+    current_ = &next;
+    current_on_this_thread = &next;
+    task.fiber_->switch_to(*next.fiber_);
+}
+
 void Scheduler::resume(Task& task) {
     XLATE_CHECK(current_ == nullptr && task.alive() && task.state != TaskState::running, task.name);
     task.state = TaskState::running;
     current_ = &task;
     Task* const outer = std::exchange(current_on_this_thread, &task);
-    const auto back = [&] {
-        current_ = nullptr;
+    // Who comes back need not be who was resumed: tasks may have switched.
+    const auto back = [&]() -> Task& {
         current_on_this_thread = outer;
+        return *std::exchange(current_, nullptr);
     };
     try {
         task.fiber_->resume();
     } catch (...) {
-        back();
-        task.state = TaskState::crashed;
+        back().state = TaskState::crashed;
         throw;
     }
-    back();
-    if (task.alive()) return;
+    Task& last = back();
+    if (!last.alive()) finished(last);
+}
+
+void Scheduler::finished(Task& task) {
     if (drops_crashed) task.fiber_->drop();
     task.fiber_.reset();
     if (slots_ >= kSlots) {

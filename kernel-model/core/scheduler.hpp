@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -20,8 +21,8 @@ public:
     virtual ~Dispatcher() = default;
     /// Spawned or woken: somebody has to call Scheduler::resume(task) from the host side, later.
     virtual void task_ready(Task& task) = 0;
-    /// On the task's fiber, before it does what the point says. May call Scheduler::suspend().
-    /// Called only while Scheduler::watch_points is set.
+    /// On the task's fiber, before it does what the point says. May call Scheduler::suspend() or switch_to().
+    /// Called only for kinds in Scheduler::watched_points.
     virtual void at_point(Task&, const Point&) {}
     virtual void task_blocked(Task&) {}
     /// `what` may now be ready, or no longer ready, for tasks that stand at it. Called only while
@@ -66,14 +67,14 @@ public:
         if (task == nullptr) return;
         task->pending = at;
         task->waits_for = waits_for;
-        if (watch_points) announce(*task);
+        if ((watched_points & point_bit(at.kind)) != 0) dispatcher_.at_point(*task, task->pending);
     }
     /// What the host side comes after: tasks spawned or woken from there happen after this. Machines that hand a
     /// cause on (a timer's setter) join it here; with several independent causes, put the old value back.
     VectorClock host_clock;
-    bool watch_points = true;      ///< false: Dispatcher::at_point is not called
-    bool watch_touches = false;    ///< true: touch() records into the task
-    bool watch_waitables = false;  ///< true: Dispatcher::waitable_changed is called
+    std::uint32_t watched_points = ~0U;  ///< of which kinds (point_bit) Dispatcher::at_point is called
+    bool watch_touches = false;          ///< true: touch() records into the task
+    bool watch_waitables = false;        ///< true: Dispatcher::waitable_changed is called
 
     /// A task that crashes is left where it stands, instead of unwound: for runs whose memory is given back whole.
     bool drops_crashed = false;
@@ -91,6 +92,7 @@ public:
     }
 
     void suspend();               ///< fiber -> host; state `suspended`
+    void switch_to(Task& next);   ///< fiber -> another fiber, as suspend() and resume(next) without the host between
     void resume(Task& task);      ///< host -> fiber; returns when it suspends, blocks or ends
     void block(const char* why);  ///< fiber: not ready until wake(). A wake between the decision and block() is not
                                   ///< lost as no other task runs in between.
@@ -106,8 +108,8 @@ public:
     void kill_all();
 
 private:
-    void announce(Task& task);
     void add_touch(Resource object);
+    void finished(Task& task);
     static void run_body(void* of_task);
 
     Kernel& kernel_;

@@ -62,44 +62,57 @@ const SharedBase::Race* SharedBase::before_access(const char* step, PointKind ki
     Task* const task = kernel.sched.current_or_null();
     if (task == nullptr || !kernel.check_data_races) return nullptr;
 
-    const auto races = [&](const Access& other, bool other_marked) {
-        return other.task != nullptr && !(marked && other_marked) && unordered(*task, *other.task, other.time);
+    // Most often nobody else is known to have touched it.
+    const Access mine{task, task->stack, step, task->clock.at(task->slot), marked};
+    const auto by_other = [task](const Access& one) { return one.task != nullptr && one.task != task; };
+    if (!by_other(last_write_) && !by_other(last_read_) && (!other_reads_ || other_reads_->empty())) {
+        if (writes) {
+            last_write_ = mine;
+            last_read_.task = nullptr;
+        } else {
+            last_read_ = mine;
+        }
+        return nullptr;
+    }
+
+    const auto races = [&](const Access& other) {
+        return other.task != nullptr && !(marked && other.marked) && unordered(*task, *other.task, other.time);
     };
     const Race* race = nullptr;
-    if (races(last_write_, last_write_marked_)) {
+    if (races(last_write_)) {
         race = noticed(last_write_, true, step, *task);
     } else if (writes) {
-        if (races(last_read_.access, last_read_.marked)) {
-            race = noticed(last_read_.access, false, step, *task);
+        if (races(last_read_)) {
+            race = noticed(last_read_, false, step, *task);
         } else if (other_reads_) {
-            for (const ReadRecord& read : *other_reads_) {
-                if (!races(read.access, read.marked)) continue;
-                race = noticed(read.access, false, step, *task);
+            for (const Access& read : *other_reads_) {
+                if (!races(read)) continue;
+                race = noticed(read, false, step, *task);
                 break;
             }
         }
     }
 
-    const std::uint32_t time = task->clock.at(task->slot);
     if (writes) {
-        last_write_ = {task, task->stack, step, time};
-        last_write_marked_ = marked;
-        last_read_.access.task = nullptr;
+        last_write_ = mine;
+        last_read_.task = nullptr;
         if (other_reads_) other_reads_->clear();
         return race;
     }
     // Keep the earlier readers only where this read does not come after them.
-    if (last_read_.access.task != nullptr && last_read_.access.task != task &&
-        unordered(*task, *last_read_.access.task, last_read_.access.time)) {
-        if (!other_reads_) other_reads_ = std::make_unique<std::vector<ReadRecord>>();
+    if (by_other(last_read_) && unordered(*task, *last_read_.task, last_read_.time)) {
+        if (!other_reads_) {
+            other_reads_ = std::make_unique<std::vector<Access>>();
+            other_reads_->reserve(4);
+        }
         std::size_t kept = 0;
-        for (ReadRecord& read : *other_reads_) {
-            if (read.access.task != last_read_.access.task) (*other_reads_)[kept++] = read;
+        for (const Access& read : *other_reads_) {
+            if (read.task != last_read_.task) (*other_reads_)[kept++] = read;
         }
         other_reads_->resize(kept);
         other_reads_->push_back(last_read_);
     }
-    last_read_ = {{task, task->stack, step, time}, marked};
+    last_read_ = mine;
     return race;
 }
 

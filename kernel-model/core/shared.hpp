@@ -60,6 +60,7 @@ protected:
         const CallNode* stack = nullptr;
         const char* step = "";
         std::uint32_t time = 0;  ///< of the task's own clock
+        bool marked = false;
     };
     /// The other side of a race, if this access is one.
     struct Race {
@@ -77,19 +78,14 @@ protected:
 private:
     [[noreturn]] void use_after_free(const char* step, bool writes) const;
     const Race* noticed(const Access& other, bool other_writes, const char* step, const Task& task) const;
-    struct ReadRecord {
-        Access access;
-        bool marked = false;
-    };
     HeapObject* owner_;
     const char* field_;
     Resource resource_;
     SharedBase* next_;
     mutable Access last_write_;
-    mutable bool last_write_marked_ = false;
-    mutable ReadRecord last_read_;                                  ///< the latest reader
-    mutable std::unique_ptr<std::vector<ReadRecord>> other_reads_;  ///< concurrent ones
-    mutable std::unique_ptr<Race> race_;                            ///< the last one that is to be reported
+    mutable Access last_read_;                                  ///< the latest reader
+    mutable std::unique_ptr<std::vector<Access>> other_reads_;  ///< concurrent ones
+    mutable std::unique_ptr<Race> race_;                        ///< the last one that is to be reported
 };
 
 /// T: copyable. Accesses outside of a task (host side, boot of the machine) are neither points nor checked for races.
