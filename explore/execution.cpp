@@ -77,7 +77,7 @@ void Execution::refresh(Task& task) {
 void Execution::stand(Task& task) {
     if ((task.machine_data & kStands) == 0) {
         task.machine_data |= kStands;
-        run_->standing.push_back(&task);
+        run_->standing.push_back({task.waits_for, &task});
     }
     refresh(task);
 }
@@ -169,7 +169,8 @@ void Execution::race(Director& director) {
     World& world = *run_->world;
     racing_ = true;
     run_->choices.reserve(kUsualSteps);
-    for (auto* list : {&run_->alive, &run_->enabled, &run_->standing}) list->reserve(kUsualTasks);
+    for (auto* list : {&run_->alive, &run_->enabled}) list->reserve(kUsualTasks);
+    run_->standing.reserve(kUsualTasks);
     run_->ready_by.reserve(kUsualTasks);
     kernel.sched.watch_waitables = true;
     world.start();
@@ -277,7 +278,10 @@ void Execution::note_choice() {
     in_step_ = true;
     if ((task.machine_data & kStands) != 0) {
         task.machine_data &= ~kStands;
-        run_->standing.erase(std::find(run_->standing.begin(), run_->standing.end(), &task));
+        auto place = run_->standing.begin();
+        while (place->task != &task) ++place;
+        *place = run_->standing.back();
+        run_->standing.pop_back();
     }
     if (keeps_steps_) note_begin(task);
 }
@@ -385,8 +389,8 @@ void Execution::task_blocked(Task& task) {
 }
 
 void Execution::waitable_changed(const kernel::Waitable& what) {
-    for (Task* task : run_->standing) {
-        if (task->waits_for == &what) refresh(*task);
+    for (const Standing& standing : run_->standing) {
+        if (standing.at == &what) refresh(*standing.task);
     }
 }
 
@@ -394,7 +398,7 @@ void Execution::task_finished(Task& task) {
     if (!racing_) return;
     refresh(task);
     run_->alive.erase(std::find(run_->alive.begin(), run_->alive.end(), &task));
-    for (Task* other : run_->standing) refresh(*other);  // some may wait for its end
+    for (const Standing& other : run_->standing) refresh(*other.task);  // some may wait for its end
 }
 
 bool Execution::fire_next_timer() {

@@ -171,6 +171,12 @@ private:
         const char* step;
         unsigned count;
     };
+    /// A task at something to be waited for, or blocked there. By itself, so that a look for those who wait for one
+    /// thing need not look into tasks.
+    struct Standing {
+        const kernel::Waitable* at;
+        Task* task;
+    };
     struct Timer {
         std::uint64_t id;
         SimTime at;
@@ -188,8 +194,8 @@ private:
         std::unique_ptr<World> world;
         std::vector<Task*> ready;  ///< before the race: first in, first out
         std::vector<Task*> alive;
-        std::vector<Task*> enabled;   ///< by id
-        std::vector<Task*> standing;  ///< at something to be waited for, or blocked there
+        std::vector<Task*> enabled;  ///< by id
+        std::vector<Standing> standing;
         std::vector<std::size_t> ready_by;
         std::vector<Access> accesses;
         std::vector<Step> steps;

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <mutex>
 #include <new>
+#include <utility>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define XLATE_PLAIN_NEW 1
@@ -140,6 +141,44 @@ namespace {
 }  // namespace
 
 }  // namespace xlate::kernel
+
+// A local static that happens to be made during a run outlives it. The linker leads the compiler's calls around its
+// initialisation here (CMakeLists.txt).
+namespace {
+
+thread_local xlate::kernel::detail::Bump* bump_before_static = nullptr;
+thread_local unsigned statics_under_way = 0;
+
+void begin_static() {
+    if (statics_under_way++ == 0) bump_before_static = std::exchange(xlate::kernel::detail::active_bump, nullptr);
+}
+void end_static() {
+    if (--statics_under_way == 0) xlate::kernel::detail::active_bump = bump_before_static;
+}
+
+}  // namespace
+
+extern "C" {
+
+int __real___cxa_guard_acquire(void* guard);
+void __real___cxa_guard_release(void* guard);
+void __real___cxa_guard_abort(void* guard);
+
+int __wrap___cxa_guard_acquire(void* guard) {
+    const int mine = __real___cxa_guard_acquire(guard);
+    if (mine != 0) begin_static();
+    return mine;
+}
+void __wrap___cxa_guard_release(void* guard) {
+    __real___cxa_guard_release(guard);
+    end_static();
+}
+void __wrap___cxa_guard_abort(void* guard) {
+    __real___cxa_guard_abort(guard);
+    end_static();
+}
+
+}  // extern "C"
 
 #ifndef XLATE_PLAIN_NEW
 

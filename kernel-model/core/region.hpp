@@ -22,6 +22,7 @@ extern __thread Bump* active_bump;
 
 /// One piece of address space, from a process-wide supply; its pages come when they are touched.
 /// Bounds: kBytes; what a run takes beyond that comes from malloc (and is lost if the run does not free it).
+/// A local static that is made while a region is active lies outside.
 /// Not available under AddressSanitizer (which would no longer see what it is there for), nor where the address space
 /// is limited.
 class Region {
