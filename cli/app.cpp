@@ -54,6 +54,9 @@ void add_explore(CLI::App& app, Parsed& p) {
     auto* list =
         explore->add_flag("--list", p.explore.list, "which config shows which known race, and where it is gone");
     list->excludes(config);
+    auto* rows = explore->add_flag("--rows", p.explore.rows,
+                                   "what each patch of the series changes for which driver, parser and architecture");
+    rows->excludes(config)->excludes(list);
     explore->add_option("--set", p.explore.sets, "PATH=VALUE: set one value of the config")->allow_extra_args(false);
     auto* variant = explore->add_option("--variant", p.explore.variant, "version of the kernel model");
     explore->add_flag("--matrix", p.explore.matrix, "all variants")->excludes(variant);

@@ -58,6 +58,7 @@ ExitStatus compare_command(const CompareArguments& arguments);
 struct ExploreArguments {
     std::string config;
     bool list = false;  ///< print the race index instead
+    bool rows = false;  ///< print the rows of the series instead
     std::vector<std::string> sets;
     std::string variant;
     bool matrix = false;

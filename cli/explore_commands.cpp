@@ -9,6 +9,7 @@
 #include "cli/commands.hpp"
 #include "explore/explore.hpp"
 #include "explore/race_index.hpp"
+#include "explore/series_rows.hpp"
 #include "study/explore_config.hpp"
 #include "study/explore_report.hpp"
 #include "study/files.hpp"
@@ -57,6 +58,10 @@ std::string dump(const nlohmann::ordered_json& json) {
 ExitStatus explore_command(const ExploreArguments& arguments) {
     if (arguments.list) {
         print(explore::race_index_text());
+        return ExitStatus::ok;
+    }
+    if (arguments.rows) {
+        print(explore::series_rows_text());
         return ExitStatus::ok;
     }
     if (arguments.config.empty()) {

@@ -226,7 +226,7 @@ std::vector<RaceRow> defect_rows() {
          "d-1",
          "its driver's own attach is refused (-EBUSY)",
          {"d-1/series-v1@1//edc1", "d-1-register/series-v1@17/cpu0@FX1#3/5e33"},
-         {{"d-1", "base", 1}, {"d-1-register", "base", 592}, {"d-1", "linux-6.1", 1}, {"d-1", "linux-6.12", 1}}},
+         {{"d-1", "base", 1}, {"d-1-register", "base", 579}, {"d-1", "linux-6.1", 1}, {"d-1", "linux-6.12", 1}}},
         {"D-3",
          "a device without a bus",
          "d-3",

@@ -73,6 +73,15 @@ void validate(const Scenario& scenario) {
             findings.add(path + ".driver", "'" + printable(iommu.driver) + "' is no IOMMU driver", iommu.driver,
                          drivers);
         }
+        const auto& statuses = kernel::virtio_statuses();
+        if (std::count(statuses.begin(), statuses.end(), iommu.hardware.refusal) == 0) {
+            findings.add(path + ".hardware.refusal",
+                         "'" + printable(iommu.hardware.refusal) + "' is no status of a virtio-iommu request",
+                         iommu.hardware.refusal, statuses);
+        }
+        if (iommu.hardware.entries > 4096) {
+            findings.add(path + ".hardware.entries", "more than 4096 entries: no such hardware");
+        }
         iommus.push_back(iommu.name);
     }
     for (const DeviceSpec& device : scenario.devices) devices.push_back(device.name);

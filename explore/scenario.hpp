@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "explore/program.hpp"
+#include "kernel-model/drivers/model_hardware.hpp"
 
 namespace xlate::explore {
 
@@ -21,6 +22,7 @@ struct IommuSpec {
     bool available = true;               ///< status = "okay"
     bool driver_built = true;            ///< false: this kernel lacks its driver, and ACPI knows that
     bool registration_fails = false;     ///< its probe undoes the registration and returns -EINVAL (R11)
+    kernel::ModelHardware hardware;      ///< what it has and refuses
 };
 
 /// One entry of `iommus` (device tree), one ID mapping (IORT named component) or the endpoint in a VIOT.
@@ -45,6 +47,7 @@ struct DeviceSpec {
     bool refused = false;       ///< its IOMMU may rightly refuse it (clashing or too many ids): bound without is no bug
     bool ids_twice = false;     ///< its ids may rightly be stored twice (tegra-smmu)
     bool does_dma = true;       ///< its driver starts DMA when it is bound
+    bool listed = true;         ///< on the SoC's allow list (ipmmu-vmsa)
     bool own_domain = false;    ///< its driver attaches a domain of its own when it is bound (OMAP's clients)
     bool coherent = false;      ///< firmware says that its DMA is coherent
     std::string bus = "platform";  ///< a name of bus_names()

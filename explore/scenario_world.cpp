@@ -240,7 +240,9 @@ ScenarioWorld::ScenarioWorld(const ScenarioProgram& program, kernel::Kernel& ker
         if (spec.wanted_domain == "DMA") wish.wanted = kernel::DomainType::dma;
         if (!spec.iommus.empty() && found_by_table(scenario, spec.iommus.front()))
             wish.unit = spec.iommus.front().iommu;
-        if (!wish.unit.empty() || !wish.shares_group_of.empty() || wish.wanted != kernel::DomainType::none)
+        wish.listed = spec.listed;
+        if (!wish.listed || !wish.unit.empty() || !wish.shares_group_of.empty() ||
+            wish.wanted != kernel::DomainType::none)
             policy_.devices.push_back(wish);
     }
     for (const IommuSpec& spec : scenario.iommus) {
@@ -253,6 +255,7 @@ ScenarioWorld::ScenarioWorld(const ScenarioProgram& program, kernel::Kernel& ker
                 iommu_, of_, platform_, *kernel::find_model_driver(spec.driver), policy_));
             driver = iommu_drivers_.back().get();
         }
+        policy_.hardware.emplace_back(spec.name, spec.hardware);
         if (spec.registration_fails) driver->failing.push_back(spec.name);
     }
 }
@@ -418,7 +421,7 @@ std::vector<std::uint32_t> ScenarioWorld::ids_by_firmware(const DeviceSpec& spec
                 continue;
             }
             if ((row.xlate_ids || row.parses_in_probe) && row.cells > 0 && !entry.args.empty()) {
-                ids.push_back(entry.args.front());
+                ids.push_back(kernel::id_of_cells(row, entry.args));
             }
         }
     }

@@ -11,6 +11,7 @@
 
 #include "base/time.hpp"
 #include "firmware/description.hpp"
+#include "kernel-model/arch/arch.hpp"
 #include "kernel-model/core/kernel.hpp"
 #include "kernel-model/dma/traffic_plan.hpp"
 #include "kernel-model/drivers/mistakes.hpp"
@@ -76,6 +77,7 @@ struct ExtraTask {
 /// Plain, validated values. Everything has a default.
 struct BootConfig {
     unsigned cpus = 2;
+    Arch arch = Arch::arm64;  ///< whose DMA set-up the kernel has
     std::optional<std::vector<ModuleLoad>> modules;  ///< none: what Debian's initramfs loads, one after the other
     KernelParameters parameters;
     std::vector<PciRoot> pci;

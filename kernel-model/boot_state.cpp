@@ -23,6 +23,7 @@ IommuParameters iommu_parameters(const BootConfig& config) {
     IommuParameters parameters;
     parameters.passthrough = config.parameters.iommu_passthrough;
     parameters.strict = config.parameters.iommu_strict.value_or(true);
+    parameters.arch = config.arch;
     return parameters;
 }
 

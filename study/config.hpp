@@ -75,6 +75,7 @@ struct SocConfig {
 struct KernelConfig {
     std::string variant = "linux-6.12";
     std::uint32_t cpus = 0;  ///< 0: as many as the firmware has
+    kernel::Arch arch = kernel::Arch::arm64;
     std::vector<kernel::ModuleLoad> modules;
     std::map<std::string, std::string> parameters;
     kernel::CostTable costs;

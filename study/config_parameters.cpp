@@ -287,6 +287,8 @@ void visit_config(ParameterVisitor& v, Config& config) {
     v.map("kernel", "The simulated kernel.", [&] {
         v.text("variant", "Version of the kernel model; `xlate run --variant help` lists them.", config.kernel.variant);
         integer(v, "cpus", "CPUs that run it; 0: as many as the firmware has.", config.kernel.cpus, 0, 1024);
+        choice(v, "arch", "Architecture whose arch_setup_dma_ops and default domains the kernel has.",
+               config.kernel.arch, kernel::arch_names());
         list(v, "modules", "Drivers that are modules, and when each is loaded; not given: as Debian's initramfs does.",
              "module", config.kernel.modules, [](ParameterVisitor& w, kernel::ModuleLoad& module) {
                  w.text("name", "The driver: arm-smmu-v3, nvme, e1000e, virtio-pci.", module.name);

@@ -130,6 +130,20 @@ private:
         map.boolean("available", spec.available);
         map.boolean("driver_built", spec.driver_built);
         map.boolean("registration_fails", spec.registration_fails);
+        if (const Value* given = map.take("hardware")) hardware(*given, map.path_of("hardware"), spec.hardware);
+        map.finish();
+    }
+    void hardware(const Value& value, const std::string& path, kernel::ModelHardware& has) {
+        Reader map(value, path, findings_);
+        map.integer("entries", has.entries, 4096);
+        map.boolean("stream_matching", has.stream_matching);
+        map.each("absent", has.absent, [&](const Value& one, const std::string& at, std::uint32_t& id) {
+            std::uint64_t wide = 0;
+            if (yaml::read_integer(one, at, findings_, wide, 0, 0xFFFF'FFFF)) id = static_cast<std::uint32_t>(wide);
+        });
+        map.text("refusal", has.refusal);
+        map.boolean("large_pages", has.large_pages);
+        map.boolean("bypass", has.bypass);
         map.finish();
     }
     void device(const Value& value, const std::string& path, explore::DeviceSpec& spec) {
@@ -154,6 +168,7 @@ private:
         map.text("shares_group_of", spec.shares_group_of);
         map.text("wanted_domain", spec.wanted_domain);
         map.boolean("does_dma", spec.does_dma);
+        map.boolean("listed", spec.listed);
         map.boolean("own_domain", spec.own_domain);
         map.boolean("coherent", spec.coherent);
         map.text("bus", spec.bus);

@@ -154,6 +154,7 @@ private:
     void wire_kernel() {
         kernel::BootConfig& boot = wiring_.boot;
         boot.cpus = wiring_.soc.cpu.count;
+        boot.arch = config_.kernel.arch;
         if (config_.given("kernel.modules")) boot.modules = config_.kernel.modules;
         for (std::size_t i = 0; i < config_.kernel.modules.size(); ++i) {
             if (config_.kernel.modules[i].cpu >= boot.cpus) {

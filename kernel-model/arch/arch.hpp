@@ -2,6 +2,7 @@
 // Source: shared/spec/kernel-probe.md sections 2.7 (SDD1), 2.8, 4.2 (@1), 10.1.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -37,7 +38,7 @@ struct ArchRow {
 };
 
 /// In the order of the cover letter's list.
-const std::vector<ArchRow>& arch_rows();
+const std::array<ArchRow, 7>& arch_rows();
 const ArchRow& arch_row(Arch arch);
 /// nullptr: no such architecture.
 const ArchRow* find_arch(std::string_view name);

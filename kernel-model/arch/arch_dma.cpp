@@ -55,14 +55,22 @@ void ArchDma::arm_setup_iommu_dma_ops(Device& dev, std::uint64_t base, std::uint
     }
     mapping->base = base;
     mapping->size = size;
-    if (iommu_.iommu_attach_device(mapping->domain, dev) != 0) {
+    DmaLayer* const dma = iommu_.dma;
+    const bool addresses = dma == nullptr || (dma->get_dma_cookie(mapping->domain) == 0 &&
+                                              dma->init_domain(mapping->domain, base, base + size - 1, dev) == 0);
+    if (!addresses || iommu_.iommu_attach_device(mapping->domain, dev) != 0) {
         k_.console.warn("", "Failed to attached device {} to IOMMU_mapping", dev.name);
-        iommu_.iommu_domain_free(mapping->domain, "ARM2");
-        k_.heap.release(mapping, "ARM2");
+        release(mapping, "ARM2");
         return;
     }
     data.mapping = mapping;
     dev.dma_ops.write(DmaOps::arm_mapping, "ARM3");
+}
+
+void ArchDma::release(Ptr<ArmMapping> mapping, const char* step) {
+    if (iommu_.dma != nullptr) iommu_.dma->put_dma_cookie(mapping->domain);
+    iommu_.iommu_domain_free(mapping->domain, step);
+    k_.heap.release(mapping, step);
 }
 
 void ArchDma::arch_teardown_dma_ops(Device& dev) {
@@ -74,8 +82,7 @@ void ArchDma::arch_teardown_dma_ops(Device& dev) {
     found->second.mapping = {};
     if (mapping) {
         iommu_.iommu_detach_device(mapping->domain, dev);
-        iommu_.iommu_domain_free(mapping->domain, "ARM4");
-        k_.heap.release(mapping, "ARM4");
+        release(mapping, "ARM4");
     }
     dev.dma_ops.write(DmaOps::direct, "ARM4");
 }

@@ -42,6 +42,8 @@ private:
     bool behind_iommu(Device& dev, const IommuOps* ops) const;
     void arm_setup_iommu_dma_ops(Device& dev, std::uint64_t base, std::uint64_t size, ArchData& data);
 
+    void release(Ptr<ArmMapping> mapping, const char* step);
+
     Kernel& k_;
     IommuCore& iommu_;
     const ArchRow& row_;

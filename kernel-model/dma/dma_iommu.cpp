@@ -179,8 +179,9 @@ void DmaIommu::reserve_regions(IovaDomain& iovas, Device& dev) {
     }
 }
 
-Ptr<IommuDomain> DmaIommu::iommu_get_dma_domain(Device& dev) {
-    return dev.iommu_group.read("DMA1")->default_domain.read("DMA2");
+Ptr<IommuDomain> DmaIommu::iommu_get_dma_domain(Device& dev, DmaOps ops) {
+    const Ptr<IommuGroup> group = dev.iommu_group.read("DMA1");
+    return ops == DmaOps::arm_mapping ? group->domain.read("DMA2") : group->default_domain.read("DMA2");
 }
 
 // Linux iommu_dma_alloc_iova(). Returns an address.
@@ -267,8 +268,8 @@ std::vector<DmaBuffer> DmaIommu::map_segments(Device& dev, const std::vector<Dma
             }
             mapped.push_back({*bus, segment.size});
         }
-    } else if (ops == DmaOps::iommu) {
-        const Ptr<IommuDomain> domain = iommu_get_dma_domain(dev);
+    } else if (ops == DmaOps::iommu || ops == DmaOps::arm_mapping) {
+        const Ptr<IommuDomain> domain = iommu_get_dma_domain(dev, ops);
         const Ptr<DmaCookie> cookie = cookie_of(domain);
         const std::uint64_t granule = cookie->iovas->granule();
         std::uint64_t total = 0;
@@ -318,8 +319,9 @@ void DmaIommu::dma_unmap_sg(Device& dev, const std::vector<DmaBuffer>& mapped) {
     XLATE_CHECK(!mapped.empty(), "nothing to unmap");
     kernel_.spend(params_.call);
     ++stats_.unmaps;
-    if (dev.dma_ops.read_once("DMU0") != DmaOps::iommu) return;
-    const Ptr<IommuDomain> domain = iommu_get_dma_domain(dev);
+    const DmaOps ops = dev.dma_ops.read_once("DMU0");
+    if (ops != DmaOps::iommu && ops != DmaOps::arm_mapping) return;
+    const Ptr<IommuDomain> domain = iommu_get_dma_domain(dev, ops);
     const Ptr<DmaCookie> cookie = cookie_of(domain);
     const std::uint64_t granule = cookie->iovas->granule();
     const std::uint64_t first = align_down(mapped.front().iova.value, granule);

@@ -1,5 +1,6 @@
 // The DMA API of the simulated kernel: bus addresses for buffers, through the IOMMU or straight.
 // Modes: direct (no IOMMU, or passthrough: the physical address through dma-ranges), strict, lazy (flush queue).
+// ARM32's own mappings (arch/) take their addresses from the same allocator, not from ARM32's bitmap.
 // Not modelled: bounce buffers (swiotlb): a buffer that the device cannot reach fails to map; cache maintenance.
 // Source: shared/spec/kernel-probe.md sections 2.8 and 11.4 (Linux drivers/iommu/dma-iommu.c, kernel/dma/direct.c).
 #pragma once
@@ -87,7 +88,7 @@ public:
 private:
     std::vector<DmaBuffer> map_segments(Device& dev, const std::vector<DmaSegment>& segments, DmaDirection direction,
                                         std::uint64_t mask);
-    Ptr<IommuDomain> iommu_get_dma_domain(Device& dev);
+    Ptr<IommuDomain> iommu_get_dma_domain(Device& dev, DmaOps ops);
     Ptr<DmaCookie> cookie_of(Ptr<IommuDomain> domain);
     std::optional<std::uint64_t> iommu_dma_alloc_iova(DmaCookie& cookie, Ptr<IommuDomain> domain, std::uint64_t size,
                                                       std::uint64_t limit, Device& dev);

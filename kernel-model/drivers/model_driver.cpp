@@ -27,7 +27,15 @@ public:
         if (ops_.row.attach_reads_ids) {
             const Ptr<IommuFwspec> fwspec = core.dev_iommu_fwspec_get(dev, "AT1");
             const unsigned count = fwspec.deref("AT1")->num_ids("AT1");
-            for (unsigned i = 0; i < count; ++i) fwspec.deref("AT1")->id(i, "AT1");
+            const Ptr<ModelMaster> master = ops_.row.units == ModelDriverRow::Units::endpoints
+                                                ? ptr_cast<ModelMaster>(core.dev_iommu_priv_get(dev, "AT1"))
+                                                : Ptr<ModelMaster>{};
+            for (unsigned i = 0; i < count; ++i) {
+                const std::uint32_t id = fwspec.deref("AT1")->id(i, "AT1");
+                if (!master) continue;
+                const int err = ops_.attach_request(*master.deref("AT1")->instances.front().deref("AT1"), id);
+                if (err != 0) return err;
+            }
         } else if (ops_.row.allocates_in_probe) {
             core.dev_iommu_priv_get(dev, "AT2").deref("AT2");
         }
@@ -103,6 +111,7 @@ int ModelIommuOps::xlate_priv(Device& dev, Ptr<ModelIommu> instance) {
     using Priv = ModelDriverRow::Priv;
     switch (row.xlate_priv) {
         case Priv::none:
+        case Priv::first_master:
             return 0;
         case Priv::instance:
             if (row.one_instance) {
@@ -127,6 +136,7 @@ int ModelIommuOps::xlate_priv(Device& dev, Ptr<ModelIommu> instance) {
             }
             auto& instances = data.deref("OX4")->instances;
             if (std::find(instances.begin(), instances.end(), instance) != instances.end()) return 0;
+            if (const int err = check_alike(*data, *instance); err != 0) return err;
             if (instances.size() >= row.max_instances) return -kEINVAL;
             instances.push_back(instance);
             return 0;
@@ -140,11 +150,14 @@ int ModelIommuOps::of_xlate(Device& dev, const OfPhandleArgs& args) {
     check_loaded("OX1");
     if (row.xlate_priv != ModelDriverRow::Priv::none) {
         const Ptr<ModelIommu> instance = instance_by_node(args.np, "OX1");
-        if (!instance) return row.name == "exynos-sysmmu" ? -kENODEV : -kEINVAL;
+        if (!instance) return row.missing_instance;
+        if (const int err = check_xlate(dev, args, *instance); err != 0) return err;
+        if (row.xlate_priv == ModelDriverRow::Priv::first_master)
+            return first_master(dev, instance, id_of_cells(row, args.args));
         if (const int err = xlate_priv(dev, instance); err != 0) return err;
     }
     int err = 0;
-    if (row.xlate_ids && !args.args.empty()) err = core_.iommu_fwspec_add_ids(dev, {args.args.front()});
+    if (row.xlate_ids && !args.args.empty()) err = core_.iommu_fwspec_add_ids(dev, {id_of_cells(row, args.args)});
     check_loaded("OX5");  // back in the driver's code
     return err;
 }
@@ -153,7 +166,7 @@ int ModelIommuOps::of_xlate_fwspec(Ptr<IommuFwspec> fwspec, Device&, const OfPha
     Frame frame{core_.k, "of_xlate_fwspec"};
     check_loaded("OX1");
     if (args.args.empty()) return -kEINVAL;
-    const int err = core_.iommu_fwspec_append_ids(fwspec, {args.args.front()});
+    const int err = core_.iommu_fwspec_append_ids(fwspec, {id_of_cells(row, args.args)});
     check_loaded("OX5");
     return err;
 }
@@ -164,24 +177,17 @@ int ModelIommuOps::parse_in_probe(Device& dev) {
     if (!dev.of_node) return -kENODEV;
     const auto& entries = core_.description.node(*dev.of_node).iommus;
     if (entries.empty()) return -kENODEV;
+    if (row.lookup == InstanceLookup::phandle) return collect_instances(dev, entries);
     for (const firmware::IommuEntry& entry : entries) {
         if (!entry.provider) return -kEINVAL;
         const Ptr<ModelIommu> instance = instance_by_node(entry.provider, "PP1");
-        if (row.name == "omap-iommu") {
-            if (!instance) return -kEINVAL;  // not probed yet: this aborts the whole walk
-            Ptr<ModelMaster> data = ptr_cast<ModelMaster>(core_.dev_iommu_priv_get(dev, "PP2"));
-            if (!data) {
-                data = core_.k.heap.make<ModelMaster>("PP2");
-                if (!data) return -kENOMEM;
-                core_.dev_iommu_priv_set(dev, data, "PP2");
-            }
-            data.deref("PP2")->instances.push_back(instance);
-            continue;
-        }
         if (!instance) continue;
         if (const int err = core_.iommu_fwspec_init(dev, entry.provider, this); err != 0) return err;
         core_.dev_iommu_priv_set(dev, instance, "PP3");
         if (const int err = core_.iommu_fwspec_add_ids(dev, {entry.args.empty() ? 0 : entry.args.front()}); err != 0) {
+            if (row.frees_fwspec_on_error && !core_.variant.has(Cap::no_driver_fwspec_free)) {
+                core_.iommu_fwspec_free(dev);
+            }
             return err;
         }
     }
@@ -207,6 +213,22 @@ PtrOrErr<ModelIommu> ModelIommuOps::register_legacy_master(Device& dev) {
     return {{}, -kENODEV};
 }
 
+/// omap: every phandle's instance, or nothing; one that is not probed yet aborts the whole walk with -EINVAL.
+int ModelIommuOps::collect_instances(Device& dev, const std::vector<firmware::IommuEntry>& entries) {
+    std::vector<Ptr<ModelIommu>> instances;
+    for (const firmware::IommuEntry& entry : entries) {
+        if (!entry.provider) return -kEINVAL;
+        const Ptr<ModelIommu> instance = instance_by_node(entry.provider, "PP1");
+        if (!instance) return -kEINVAL;
+        instances.push_back(instance);
+    }
+    const Ptr<ModelMaster> data = core_.k.heap.make<ModelMaster>("PP2");
+    if (!data) return -kENOMEM;
+    data->instances = std::move(instances);
+    core_.dev_iommu_priv_set(dev, data, "PP2");
+    return 0;
+}
+
 PtrOrErr<IommuDevice> ModelIommuOps::probe_device(Device& dev) {
     Frame frame{core_.k, "probe_device"};
     check_loaded("PR1");
@@ -216,6 +238,7 @@ PtrOrErr<IommuDevice> ModelIommuOps::probe_device(Device& dev) {
         if (lister.err != 0) return {{}, lister.err};
         instance = lister.value;
     }
+    if (row.frees_fwspec_first && core_.dev_iommu_fwspec_get(dev, "PR1")) core_.iommu_fwspec_free(dev);
     if (row.parses_in_probe) {
         if (const int err = parse_in_probe(dev); err != 0) return {{}, err};
     }
@@ -287,56 +310,24 @@ Ptr<ModelIommu> ModelIommuOps::instance_by_table(const Device& dev) {
 
 PtrOrErr<IommuDevice> ModelIommuOps::probe_with(Device& dev, Ptr<ModelIommu> instance) {
     instance.deref("PR7");
+    if (row.units == ModelDriverRow::Units::larbs) {
+        if (const int err = check_hardware(dev, *instance); err != 0) return {{}, err};
+    }
     if (!row.allocates_in_probe || row.parses_in_probe) return {instance, 0};
     const Ptr<ModelMaster> master = core_.k.heap.make<ModelMaster>("PR8");
     if (!master) return {{}, -kENOMEM};
     master->instances.push_back(instance);
     core_.dev_iommu_priv_set(dev, master, "PR8");
-    if (const int err = insert_streams(dev, *instance); err != 0) {
+    int err = row.units == ModelDriverRow::Units::endpoints ? check_hardware(dev, *instance) : 0;
+    if (err == 0) err = insert_streams(dev, *instance);
+    if (err != 0) {
         core_.k.heap.release(master, "PR9");
         if (!core_.variant.has(Cap::assert_priv)) core_.dev_iommu_priv_set(dev, {}, "PR9");
+        // The core frees it a moment later; until patch 14 this driver does so itself.
+        if (row.frees_fwspec_on_error && !core_.variant.has(Cap::no_driver_fwspec_free)) core_.iommu_fwspec_free(dev);
         return {{}, err};
     }
     return {instance, 0};
-}
-
-/// Per id, in order: out of range -ERANGE; another device's -EINVAL; the own duplicate is skipped; any error undoes
-/// all.
-int ModelIommuOps::insert_streams(Device& dev, ModelIommu& instance) {
-    Frame frame{core_.k, "insert_streams"};
-    if (row.lookup == InstanceLookup::table) return 0;  // no fwspec: the requester id is the device's own
-    const Ptr<IommuFwspec> fwspec = core_.dev_iommu_fwspec_get(dev, "PR9");
-    const unsigned count = fwspec.deref("PR9")->num_ids("PR9");
-    if (count == 0 && row.name == "virtio-iommu") return -kEINVAL;
-    if (!row.owns_streams && row.id_limit_bits >= 32) return 0;
-    int err = 0;
-    instance.streams_mutex.lock("PR9");
-    for (unsigned i = 0; i < count && err == 0; ++i) {
-        const std::uint32_t id = fwspec.deref("PR9")->id(i, "PR9");
-        if (row.id_limit_bits < 32 && (id >> row.id_limit_bits) != 0) {
-            err = row.name == "arm-smmu" ? -kEINVAL : -kERANGE;
-            break;
-        }
-        if (!row.owns_streams) continue;
-        const auto found = std::find_if(instance.streams.begin(), instance.streams.end(),
-                                        [&](const ModelIommu::Stream& stream) { return stream.id == id; });
-        if (found == instance.streams.end()) {
-            instance.streams.push_back({id, &dev});
-        } else if (found->owner != &dev) {
-            err = -kEINVAL;
-        }
-    }
-    instance.streams_mutex.unlock("PR9");
-    if (err != 0) remove_streams(dev, instance);
-    return err;
-}
-
-void ModelIommuOps::remove_streams(Device& dev, ModelIommu& instance) {
-    instance.streams_mutex.lock("RL1");
-    instance.streams.erase(std::remove_if(instance.streams.begin(), instance.streams.end(),
-                                          [&](const ModelIommu::Stream& stream) { return stream.owner == &dev; }),
-                           instance.streams.end());
-    instance.streams_mutex.unlock("RL1");
 }
 
 void ModelIommuOps::release_device(Device& dev) {
@@ -348,13 +339,16 @@ void ModelIommuOps::release_device(Device& dev) {
     if (row.owns_streams && !master.deref("RL1")->instances.empty()) {
         remove_streams(dev, *master->instances.front().deref("RL1"));
     }
-    if (!core_.variant.has(Cap::assert_priv)) core_.dev_iommu_priv_set(dev, {}, "RL1");
+    if (row.stream_map) unmap_streams(*master.deref("RL1")->instances.front().deref("RL1"), *master, "RL1");
+    if (row.nulls_priv && !core_.variant.has(Cap::assert_priv)) core_.dev_iommu_priv_set(dev, {}, "RL1");
     if (row.xlate_priv != ModelDriverRow::Priv::data_each) core_.k.heap.release(master, "RL1");
 }
 
 /// x86 has no arch_setup_dma_ops: its drivers set the DMA operations themselves, until the core does.
 void ModelIommuOps::probe_finalize(Device& dev) {
-    if (row.lookup != InstanceLookup::table || core_.variant.has(Cap::core_sets_dma_ops)) return;
+    using Finalize = ModelDriverRow::Finalize;
+    if (row.finalize == Finalize::nothing || core_.variant.has(Cap::core_sets_dma_ops)) return;
+    if (row.finalize == Finalize::dma_ops_without_arch_setup && arch_row(core_.parameters.arch).has_setup) return;
     Frame frame{core_.k, "probe_finalize"};
     core_.iommu_setup_dma_ops(dev, 0, ~std::uint64_t{0});
 }
@@ -369,20 +363,33 @@ PtrOrErr<IommuGroup> ModelIommuOps::device_group(Device& dev) {
         }
         return core_.generic_device_group(dev);
     }
-    return row.group == ModelDriverRow::Group::single ? core_.generic_single_device_group(dev)
-                                                      : core_.generic_device_group(dev);
+    if (row.stream_map) return stream_map_group(dev);
+    const bool single =
+        row.group == ModelDriverRow::Group::single || (row.group == ModelDriverRow::Group::single_with_dma &&
+                                                       (core_.parameters.arch != Arch::arm || core_.has_generic_dma()));
+    return single ? core_.generic_single_device_group(dev) : core_.generic_device_group(dev);
 }
 
 DomainType ModelIommuOps::def_domain_type(Device& dev) {
     if (const ModelPolicy::OfDevice* wish = policy_.find(dev.name)) {
         if (wish->wanted != DomainType::none) return wish->wanted;
     }
-    if (legacy_binding_ || row.default_domain == "identity") return DomainType::identity;
+    if (legacy_binding_) return DomainType::identity;
+    if (row.mixes_alike_only) {
+        const Ptr<ModelMaster> data = ptr_cast<ModelMaster>(core_.dev_iommu_priv_get(dev, "SDD1"));
+        if (data && !data.deref("SDD1")->instances.empty()) {
+            const ModelHardware& hardware = data->instances.front().deref("SDD1")->hardware;
+            if (hardware.large_pages) return DomainType::identity;
+            if (!hardware.bypass) return DomainType::dma;
+        }
+    }
+    if (row.default_domain == "identity") return DomainType::identity;
     if (row.default_domain == "DMA") return DomainType::dma;
     return DomainType::none;
 }
 
 Ptr<IommuDomain> ModelIommuOps::domain_alloc(DomainType type) {
+    if (row.unmanaged_only_6_1 && core_.variant.release == kReleaseOf61 && type != DomainType::unmanaged) return {};
     return core_.k.heap.make<ModelDomain>("SDD2", type, *this);
 }
 
@@ -400,6 +407,13 @@ int ModelIommuDriver::probe(Device& dev) {
     Frame frame{core_.k, "iommu_driver_probe"};
     const Ptr<ModelIommu> instance = core_.k.heap.make<ModelIommu>("IP1", dev.name);
     if (!instance) return -kENOMEM;
+    for (const auto& one : ops_.policy().hardware) {
+        if (one.first == dev.name) instance->hardware = one.second;
+    }
+    if (ops_.row.stream_map) {
+        const unsigned entries = instance->hardware.entries;
+        instance->entries.resize(entries != 0 ? entries : ops_.row.entries);
+    }
     // From 6.15 on a walk of its own has to find the instance.
     const bool late = ops_.row.sets_data_after_register && core_.variant.release < kReleaseWithBusLookup;
     if (!late) dev.driver_data = instance.get();

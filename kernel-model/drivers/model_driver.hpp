@@ -7,9 +7,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "kernel-model/core/errno.hpp"
 #include "kernel-model/driver-core/driver_core.hpp"
+#include "kernel-model/drivers/model_hardware.hpp"
 #include "kernel-model/iommu-core/iommu_core.hpp"
 
 namespace xlate::kernel {
@@ -25,22 +28,41 @@ struct ModelDriverRow {
         instance_once,  ///< the instance, if there is none yet
         data_once,      ///< its own data, allocated at the first entry; instances are appended
         data_each,      ///< its own data, allocated at every entry: the last one wins
+        first_master,   ///< its own data, if the instance has no master yet; followed without a test (msm)
     };
-    enum class Group : std::uint8_t { generic, single };
+    enum class Group : std::uint8_t {
+        generic,
+        single,
+        single_with_dma,  ///< single; a group each on ARM32 without the generic DMA layer
+    };
+    /// What the cells of an entry name besides ids, and who tests that it is there.
+    enum class Units : std::uint8_t {
+        none,
+        larbs,      ///< id / 32; probe_device: too big, of two larbs, or not there: -EINVAL
+        banks,      ///< the id; of_xlate: too big or not there: -EINVAL
+        endpoints,  ///< the id; probe_device asks for the first, attach for each: the device's status
+    };
+    /// Who sets dev->dma_ops where arch_setup_dma_ops does not.
+    enum class Finalize : std::uint8_t {
+        nothing,
+        dma_ops,                     ///< probe_finalize does
+        dma_ops_without_arch_setup,  ///< the same on architectures without arch_setup_dma_ops
+    };
 
     std::string_view name;        ///< "arm-smmu-v3"
     std::string_view compatible;  ///< one of its table
     unsigned cells = 1;
     bool has_of_xlate = true;
     Priv xlate_priv = Priv::none;
-    bool xlate_ids = true;        ///< of_xlate adds the first cell as an id
-    unsigned max_instances = 64;  ///< that one device may have; more: -EINVAL (data_once, instance)
-    bool one_instance = false;    ///< a second, different instance: -EINVAL
-    bool checks_fwspec = true;    ///< probe_device: fwspec missing or of another driver: -ENODEV
-    bool checks_priv = false;     ///< probe_device: no priv: -ENODEV
-    bool uses_priv = false;       ///< probe_device follows priv without a test
-    bool refuses_priv = false;    ///< probe_device: priv there already: warning, -EBUSY
-    bool accepts_priv = false;    ///< probe_device: priv there already: all is done
+    bool xlate_ids = true;            ///< of_xlate adds the first cell as an id
+    unsigned max_instances = 64;      ///< that one device may have; more: -EINVAL (data_once, instance)
+    int missing_instance = -kEINVAL;  ///< of_xlate: the IOMMU's device is not there
+    bool one_instance = false;        ///< a second, different instance: -EINVAL
+    bool checks_fwspec = true;        ///< probe_device: fwspec missing or of another driver: -ENODEV
+    bool checks_priv = false;         ///< probe_device: no priv: -ENODEV
+    bool uses_priv = false;           ///< probe_device follows priv without a test
+    bool refuses_priv = false;        ///< probe_device: priv there already: warning, -EBUSY
+    bool accepts_priv = false;        ///< probe_device: priv there already: all is done
     IommuOps::InstanceLookup lookup = IommuOps::InstanceLookup::bound;
     bool null_checks_instance = true;
     bool parses_in_probe = false;     ///< probe_device walks `iommus` itself
@@ -51,6 +73,17 @@ struct ModelDriverRow {
     bool release_reads_fwspec = false;
     bool converted = false;  ///< gets of_xlate_fwspec at series-v1@15
     bool sets_data_after_register = false;
+    bool stream_map = false;  ///< ids are matched by entries of an instance, which may cover each other
+    bool xlate_mask = false;  ///< the second cell is a mask, in the upper half of the id
+    Units units = Units::none;
+    unsigned entries = 0;                ///< ModelHardware::entries where that says 0
+    bool frees_fwspec_on_error = false;  ///< probe_device's error path frees the fwspec, until series-v1@14
+    bool frees_fwspec_first = false;     ///< probe_device frees any fwspec that it finds, and starts again
+    bool nulls_priv = false;             ///< release_device stores NULL in priv, until series-v1@17
+    bool allow_list = false;             ///< of_xlate: -ENODEV for a device that the SoC's list does not name
+    bool mixes_alike_only = false;       ///< of_xlate: instances of other page size or bypass: -EINVAL
+    bool unmanaged_only_6_1 = false;     ///< 6.1: no default domain of any type
+    Finalize finalize = Finalize::nothing;
     Group group = Group::generic;
     std::string_view default_domain = "";  ///< "identity", "DMA" or the global one
     std::string_view remark;
@@ -60,6 +93,8 @@ struct ModelDriverRow {
 const std::vector<ModelDriverRow>& model_drivers();
 /// nullptr: no such row.
 const ModelDriverRow* find_model_driver(std::string_view name);
+/// The id that the row's driver stores for an entry's cells: the first; with a mask, SID and mask in one.
+std::uint32_t id_of_cells(const ModelDriverRow& row, const std::vector<std::uint32_t>& cells);
 
 /// One instance of a model driver.
 class ModelIommu : public IommuDevice {
@@ -69,8 +104,18 @@ public:
         std::uint32_t id;
         const Device* owner;
     };
-    std::vector<Stream> streams;  ///< under streams_mutex
+    /// One stream-map entry: it matches every id that differs from `id` in bits of `mask` only.
+    struct MapEntry {
+        std::uint32_t id = 0;
+        std::uint32_t mask = 0;
+        unsigned users = 0;  ///< 0: free
+        Ptr<IommuGroup> group;
+    };
+    std::vector<Stream> streams;    ///< under streams_mutex
+    std::vector<MapEntry> entries;  ///< under streams_mutex
     Mutex streams_mutex;
+    ModelHardware hardware;
+    bool has_master = false;  ///< Priv::first_master
 };
 
 /// Per-device data: which instances.
@@ -78,6 +123,8 @@ class ModelMaster : public HeapObject {
 public:
     explicit ModelMaster(Kernel& kernel) : HeapObject(kernel, "master") {}
     std::vector<Ptr<ModelIommu>> instances;
+    std::vector<unsigned> entries;   ///< of the instance's stream map, in the order of its ids
+    std::vector<std::uint32_t> ids;  ///< Priv::first_master: the driver's own list
     void visit_pointers(PointerVisitor& visitor) const override;
 };
 
@@ -87,9 +134,11 @@ struct ModelPolicy {
         std::string device;
         std::string shares_group_of;  ///< device_group answers that device's group if it has one
         DomainType wanted = DomainType::none;
-        std::string unit;  ///< DMAR, IVRS: the IOMMU that the firmware's table puts it behind
+        bool listed = true;  ///< on the SoC's allow list (ipmmu)
+        std::string unit;    ///< DMAR, IVRS: the IOMMU that the firmware's table puts it behind
     };
     std::vector<OfDevice> devices;
+    std::vector<std::pair<std::string, ModelHardware>> hardware;  ///< by the instance's device
     const OfDevice* find(const std::string& device) const;
 };
 
@@ -113,6 +162,9 @@ public:
     IommuCore& core() { return core_; }
     /// The tree has the old binding of arm-smmu: masters in the SMMU's `mmu-masters`, and no other.
     bool legacy_binding() const { return legacy_binding_; }
+    /// virtio's ATTACH request for one id; 0 where the driver sends none.
+    int attach_request(const ModelIommu& instance, std::uint32_t id) const;
+    const ModelPolicy& policy() const { return policy_; }
     /// The driver's module is unloaded: whoever still calls these ops runs into freed memory.
     bool unloaded = false;
 
@@ -121,11 +173,19 @@ private:
     Ptr<ModelIommu> instance_by_node(FwNode node, const char* step);
     int xlate_priv(Device& dev, Ptr<ModelIommu> instance);
     int parse_in_probe(Device& dev);
+    int collect_instances(Device& dev, const std::vector<firmware::IommuEntry>& entries);
     Ptr<ModelIommu> instance_by_table(const Device& dev);
     PtrOrErr<ModelIommu> register_legacy_master(Device& dev);
     PtrOrErr<IommuDevice> probe_with(Device& dev, Ptr<ModelIommu> instance);
+    int check_hardware(Device& dev, ModelIommu& instance);
+    int check_xlate(const Device& dev, const OfPhandleArgs& args, const ModelIommu& instance) const;
+    int check_alike(const ModelMaster& data, const ModelIommu& instance) const;
+    int first_master(Device& dev, Ptr<ModelIommu> instance, std::uint32_t id);
     int insert_streams(Device& dev, ModelIommu& instance);
     void remove_streams(Device& dev, ModelIommu& instance);
+    int map_streams(ModelIommu& instance, ModelMaster& master, const std::vector<std::uint32_t>& ids);
+    void unmap_streams(ModelIommu& instance, ModelMaster& master, const char* step);
+    PtrOrErr<IommuGroup> stream_map_group(Device& dev);
 
     IommuCore& core_;
     BusType& bus_;

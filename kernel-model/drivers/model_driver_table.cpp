@@ -26,6 +26,7 @@ std::vector<Row> make_rows() {
         row.owns_streams = true;
         row.id_limit_bits = 16;
         row.converted = true;
+        row.nulls_priv = true;
         row.remark = "the real driver model is arm_smmu_v3.hpp; this row has its order of checks only";
     }
     {
@@ -34,9 +35,13 @@ std::vector<Row> make_rows() {
         row.sets_data_after_register = true;
         row.release_reads_fwspec = true;
         row.allocates_in_probe = true;
-        row.id_limit_bits = 16;
+        row.id_limit_bits = 15;
+        row.stream_map = row.xlate_mask = true;
+        row.entries = 128;
+        row.frees_fwspec_on_error = true;
+        row.nulls_priv = true;
         row.converted = true;
-        row.remark = "stream-map entries are not shared or exhausted here";
+        row.remark = "runtime power management never fails";
     }
     {
         Row& row = add("apple-dart", "apple,t8103-dart", 1);
@@ -47,7 +52,9 @@ std::vector<Row> make_rows() {
         row.checks_priv = true;
         row.lookup = Lookup::priv;
         row.id_limit_bits = 4;
-        row.remark = "page size and bypass ability do not differ between instances";
+        row.mixes_alike_only = true;
+        row.nulls_priv = true;
+        row.remark = "stream ids are not shared between groups";
     }
     {
         Row& row = add("omap-iommu", "ti,omap4-iommu", 0);
@@ -59,6 +66,8 @@ std::vector<Row> make_rows() {
         row.allocates_in_probe = true;
         row.group = Row::Group::single;
         row.default_domain = "identity";
+        row.nulls_priv = true;
+        row.unmanaged_only_6_1 = true;
     }
     {
         Row& row = add("tegra-smmu", "nvidia,tegra210-mc", 1);
@@ -69,14 +78,19 @@ std::vector<Row> make_rows() {
         row.parses_in_probe = true;
         row.attach_reads_ids = true;
         row.default_domain = "identity";
-        row.remark = "groups per swgroup are not modelled: a group each";
+        row.frees_fwspec_on_error = true;
+        row.unmanaged_only_6_1 = true;
+        row.remark =
+            "groups per swgroup are not modelled: a group each; its own fwspec names the controller in all releases";
     }
     {
         Row& row = add("virtio-iommu", "virtio,pci-iommu", 1);
         row.allocates_in_probe = true;
         row.attach_reads_ids = true;
         row.converted = true;
-        row.remark = "the device never refuses a PROBE or ATTACH request";
+        row.units = Row::Units::endpoints;
+        row.finalize = Row::Finalize::dma_ops_without_arch_setup;
+        row.remark = "the device offers PROBE";
     }
     for (const auto& [name, compatible] : {std::pair{"intel-iommu", "xlate,dmar-unit"}, {"amd-iommu", "xlate,ivhd"}}) {
         Row& row = add(name, compatible, 0);
@@ -84,6 +98,8 @@ std::vector<Row> make_rows() {
         row.xlate_ids = false;
         row.checks_fwspec = false;
         row.lookup = Lookup::table;
+        row.finalize = Row::Finalize::dma_ops;
+        row.nulls_priv = true;
         row.accepts_priv = row.name == "amd-iommu";
         row.allocates_in_probe = true;
         row.remark = "which unit covers a device is given; PASID tables and the quirks' domain types are not modelled";
@@ -104,7 +120,8 @@ std::vector<Row> make_rows() {
         row.lookup = Lookup::priv;
         row.attach_reads_ids = true;
         row.group = Row::Group::single;
-        row.remark = "larbs are not modelled";
+        row.units = Row::Units::larbs;
+        row.entries = 8;
     }
     {
         Row& row = add("mtk-iommu-v1", "mediatek,mt2701-m4u", 1);
@@ -113,6 +130,8 @@ std::vector<Row> make_rows() {
         row.checks_fwspec = false;
         row.lookup = Lookup::priv;
         row.parses_in_probe = true;
+        row.frees_fwspec_first = true;
+        row.unmanaged_only_6_1 = true;
         row.remark = "the shared ARM mapping is not modelled";
     }
     {
@@ -123,7 +142,8 @@ std::vector<Row> make_rows() {
         row.checks_priv = true;
         row.lookup = Lookup::priv;
         row.attach_reads_ids = true;
-        row.remark = "every context bank exists";
+        row.units = Row::Units::banks;
+        row.entries = 32;
     }
     {
         Row& row = add("exynos-sysmmu", "samsung,exynos-sysmmu", 0);
@@ -132,6 +152,7 @@ std::vector<Row> make_rows() {
         row.checks_fwspec = false;
         row.checks_priv = true;
         row.lookup = Lookup::priv;
+        row.missing_instance = -kENODEV;
     }
     {
         Row& row = add("ipmmu-vmsa", "renesas,ipmmu-r8a7795", 1);
@@ -140,16 +161,17 @@ std::vector<Row> make_rows() {
         row.checks_priv = true;
         row.lookup = Lookup::priv;
         row.attach_reads_ids = true;
-        row.group = Row::Group::single;
-        row.remark = "every device is on the allow list";
+        row.group = Row::Group::single_with_dma;
+        row.allow_list = true;
     }
     {
         Row& row = add("msm-iommu", "qcom,apq8064-iommu", 1);
         row.xlate_ids = false;
-        row.xlate_priv = Row::Priv::none;
+        row.xlate_priv = Row::Priv::first_master;
+        row.missing_instance = -kENODEV;
+        row.unmanaged_only_6_1 = true;
         row.checks_fwspec = false;
         row.lookup = Lookup::list;
-        row.remark = "its masters' own id arrays are not modelled";
     }
     {
         Row& row = add("sun50i-iommu", "allwinner,sun50i-h6-iommu", 1);

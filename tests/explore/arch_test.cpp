@@ -112,7 +112,7 @@ TEST_CASE("arch: an OMAP client's own attach is refused from patch 1 on (D-1), o
 TEST_CASE("arch: D-1 stands beside the OMAP's own registration as well, and not in base", "[explore][arch]") {
     const ExploreResult base = all_traces(find_scenario("d-1-register"), "base");
     CHECK(base.exhaustive);
-    CHECK(base.traces == 592);
+    CHECK(base.traces == 579);
     CHECK_FALSE(shows(base, kBusy));
     const ExploreResult later = all_traces(find_scenario("d-1-register"), "series-v1@17");
     CHECK(later.exhaustive);
