@@ -176,6 +176,8 @@ void add_soc_rows(std::vector<Row>& rows) {
         many.outstanding = std::max(32U, masters);
         const std::string name = "hits/masters/" + std::to_string(masters);
         add(name, "so many masters behind one SMMU, hits.", many, 200'000);
+        if (masters == 1024)
+            add(name + "/long", "The same, ten times as long: first touches count less.", many, 2'000'000);
     }
     for (const std::uint32_t smmus : {4U, 64U}) {
         Load many = load;
