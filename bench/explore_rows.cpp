@@ -90,7 +90,10 @@ Measured two_workers(std::uint64_t budget) {
 Measured steps(unsigned tasks, std::uint64_t budget) {
     explore::Scenario scenario;
     scenario.name = "tasks";
-    scenario.iommus.push_back({"smmu0", "arm-smmu-v3", true, true, false});
+    explore::IommuSpec iommu;
+    iommu.name = "smmu0";
+    iommu.registered = true;
+    scenario.iommus.push_back(iommu);
     for (unsigned i = 0; i < tasks; ++i) {
         explore::DeviceSpec device;
         device.name = "dev" + std::to_string(i);
