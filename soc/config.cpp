@@ -134,6 +134,20 @@ void check_tbu_names(Findings& findings, const SocConfig& config, const firmware
     }
 }
 
+/// Command queue control pages lie behind the two pages that every SMMUv3 has: firmware has to give them away.
+void check_register_windows(Findings& findings, const SocConfig& config, const firmware::Description& description) {
+    for (const IommuSite& site : wire(description, {}).iommus) {
+        const auto own = config.iommus.find(site.path);
+        const IommuParams& params = own == config.iommus.end() ? config.iommu : own->second;
+        if (params.features.ecmdq == 0) continue;
+        const std::uint32_t needed = register_bytes(params.features);
+        const std::string path = own == config.iommus.end() ? "soc.iommu" : "soc.iommus." + site.path;
+        findings.expect(site.size >= needed, path + ".features.ecmdq",
+                        "the register space of " + site.path + " has " + std::to_string(site.size >> 10) + " KiB",
+                        "firmware that gives it " + std::to_string(needed >> 10) + " KiB, or ecmdq: 0");
+    }
+}
+
 }  // namespace
 
 std::optional<IommuParams> iommu_preset(std::string_view name) {
@@ -202,6 +216,7 @@ std::vector<Diagnostic> check(const SocConfig& config, const firmware::Descripti
                         finding.nearest.empty() ? "the path of an IOMMU" : "one such as '" + finding.nearest + "'");
     }
     check_tbu_names(findings, config, description);
+    check_register_windows(findings, config, description);
     std::set<std::string> names;
     for (std::size_t i = 0; i < config.masters.size(); ++i) {
         const MasterConfig& master = config.masters[i];

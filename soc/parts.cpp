@@ -74,7 +74,7 @@ const IommuParams& Soc::Parts::params_of(const IommuSite& site) const {
 
 bool Soc::Parts::in_registers(std::uint64_t address) const {
     return std::any_of(wiring.iommus.begin(), wiring.iommus.end(), [&](const IommuSite& site) {
-        return address >= site.base && address - site.base < iommu::smmuv3::kRegisterBytes;
+        return address >= site.base && address - site.base < register_bytes(params_of(site).features);
     });
 }
 
@@ -167,7 +167,8 @@ void Soc::Parts::build() {
     crossbar->target(0).socket.bind(memory->port.socket);
     for (std::size_t i = 0; i < iommus.size(); ++i) {
         crossbar->target(i + 1).socket.bind(iommus[i]->registers.socket);
-        crossbar->map(wiring.iommus[i].base, iommu::smmuv3::kRegisterBytes, static_cast<unsigned>(i + 1));
+        crossbar->map(wiring.iommus[i].base, register_bytes(params_of(wiring.iommus[i]).features),
+                      static_cast<unsigned>(i + 1));
     }
     std::size_t next_target = iommus.size() + 1;
     for (std::size_t i = 0; i < iommus.size(); ++i) {

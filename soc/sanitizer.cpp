@@ -193,7 +193,11 @@ std::string register_name(std::uint64_t offset) {
 
 struct Sanitizer::Unit final : TranslationWatch {
     Unit(Sanitizer& the_owner, const IommuSite& the_site, const iommu::smmuv3::Features& features)
-        : owner(the_owner), site(the_site), bytes(owner.bytes_), shadow(features, bytes) {}
+        : owner(the_owner),
+          site(the_site),
+          register_bytes(iommu::smmuv3::register_bytes(features)),
+          bytes(owner.bytes_),
+          shadow(features, bytes) {}
 
     void on_arrival(const Transaction& transaction) override {
         shadow.transaction(access_of(transaction, owner.agenda_.now()));
@@ -202,13 +206,14 @@ struct Sanitizer::Unit final : TranslationWatch {
         shadow.read(job.step->access, job.reply, job.engine.config(), job.engine.epoch(),
                     access_of(*job.transaction, owner.agenda_.now()));
     }
-    void on_invalidation(const Invalidation& invalidation, std::uint32_t epoch) override {
-        shadow.invalidate(invalidation, epoch, owner.agenda_.now());
+    void on_invalidation(const Invalidation& invalidation, std::uint32_t epoch, std::uint32_t queue) override {
+        shadow.invalidate(invalidation, epoch, owner.agenda_.now(), queue);
     }
-    void on_sync() override { shadow.sync_completed(); }
+    void on_sync(std::uint32_t queue) override { shadow.sync_completed(queue); }
 
     Sanitizer& owner;
     const IommuSite& site;
+    const std::uint32_t register_bytes;
     Bytes bytes;
     Shadow shadow;
 };
@@ -241,7 +246,7 @@ kernel::ReportPlace Sanitizer::place(ShadowOrigin origin) const {
 
 Sanitizer::Unit* Sanitizer::find(PhysAddr registers) {
     for (const auto& unit : units_) {
-        if (registers.value - unit->site.base < iommu::smmuv3::kRegisterBytes) return unit.get();
+        if (registers.value - unit->site.base < unit->register_bytes) return unit.get();
     }
     return nullptr;
 }

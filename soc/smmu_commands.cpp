@@ -12,9 +12,11 @@ using iommu::smmuv3::Invalidation;
 
 /// Something may have come to be done: looks at all machines that stand still.
 void SmmuDevice::kick() {
-    if (!commands_.running && smmu_.commands_pending()) {
-        commands_.running = true;
-        step_commands();
+    for (CommandQueue& queue : commands_) {
+        if (queue.running || !smmu_.commands_pending(queue.number)) continue;
+        queue.running = true;
+        ++commands_running_;
+        step_commands(queue);
     }
     if (!gatos_.running && smmu_.gatos_pending()) {
         gatos_.running = true;
@@ -50,7 +52,7 @@ void SmmuDevice::after_engine() {
 }
 
 void SmmuDevice::schedule_ack() {
-    if (!smmu_.ack_pending() || ack_.scheduled() || commands_.running || outputs_.running) return;
+    if (!smmu_.ack_pending() || ack_.scheduled() || commands_[0].running || outputs_.running) return;
     // The change goes to every TBU and back; the farthest is the last.
     Cycles round{params_.tbu.link_to_tcu.count + params_.tbu.link_from_tcu.count};
     for (std::size_t i = 0; i < tbus_.size(); ++i) {
@@ -66,68 +68,95 @@ void SmmuDevice::ack() {
     kick();
 }
 
-void SmmuDevice::step_commands() {
-    const Step& step = smmu_.step_commands(commands_.reply);
+void SmmuDevice::step_commands(CommandQueue& queue) {
+    executing_ = &queue;
+    const Step& step = smmu_.step_commands(queue.reply, queue.number);
+    executing_ = nullptr;
+    const auto note = [&] {
+        ++counts_.commands;
+        context_.stream.add(agenda().now(), *this, EventStream::Kind::command, step.opcode | queue.number << 8);
+    };
     switch (step.kind) {
         case StepKind::access:
             if (step.access.purpose == AccessPurpose::command) {
-                ports_[0]->access(commands_, step.access, &on<&SmmuDevice::command_fetched>);
+                ports_[0]->access(queue, step.access, &on_queue<&SmmuDevice::command_fetched>);
             } else {
-                ports_[0]->access(commands_, step.access, &on<&SmmuDevice::step_commands>);
+                ports_[0]->access(queue, step.access, &on_queue<&SmmuDevice::step_commands>);
             }
             return;
         case StepKind::executed:
-            ++counts_.commands;
-            context_.stream.add(agenda().now(), *this, EventStream::Kind::command, step.opcode);
+            note();
             if (context_.trace != nullptr) {
                 context_.trace->instant(component_name(),
                                         iommu::smmuv3::name(static_cast<iommu::smmuv3::Opcode>(step.opcode)),
                                         agenda().now(), step.opcode);
             }
-            finish_command();
+            finish_command(queue);
             after_engine();
             return;
         case StepKind::sync:
-            ++counts_.commands;
+            note();
             ++counts_.syncs;
-            context_.stream.add(agenda().now(), *this, EventStream::Kind::command, step.opcode);
-            syncing_ = true;
-            sync_start_ = agenda().now();
-            sync_not_before_ = last_planned_;
-            generation_ = !generation_;
+            queue.sync_start = agenda().now();
+            syncs_next_.push_back(&queue);
             check_sync();
             return;
         default:
-            commands_.running = false;
+            queue.running = false;
+            --commands_running_;
             after_engine();
             return;
     }
 }
 
 /// A cycle, and the decoding of the next one if the last fetch has brought it.
-void SmmuDevice::finish_command() {
-    const Cycles cycles{1 + (smmu_.command_prefetched() ? params_.tcu.command_decode.count : 0)};
-    wait_for(agenda(), *this, commands_, clock_ * cycles, &on<&SmmuDevice::step_commands>);
+void SmmuDevice::finish_command(CommandQueue& queue) {
+    const bool prefetched = smmu_.command_prefetched(queue.number);
+    const Cycles cycles{1 + (prefetched ? params_.tcu.command_decode.count : 0)};
+    wait_for(agenda(), *this, queue, clock_ * cycles, &on_queue<&SmmuDevice::step_commands>);
 }
 
-void SmmuDevice::command_fetched() {
-    wait_for(agenda(), *this, commands_, clock_ * params_.tcu.command_decode, &on<&SmmuDevice::step_commands>);
+void SmmuDevice::command_fetched(CommandQueue& queue) {
+    wait_for(agenda(), *this, queue, clock_ * params_.tcu.command_decode, &on_queue<&SmmuDevice::step_commands>);
 }
 
+/// What a SYNC waits for may have come about. Those that find an older one waiting for translations start together when
+/// that has what it waits for; a queue's own invalidations hold up its own SYNC alone.
 void SmmuDevice::check_sync() {
-    if (messages_out_ != 0 || atc_out_ != 0 || in_flight_[generation_ ? 0 : 1] != 0) return;
-    if (sync_not_before_ > agenda().now()) {
-        if (!planned_back_.scheduled()) agenda().schedule(planned_back_, sync_not_before_, Phase::arrive, *this);
-        return;
+    for (;;) {
+        if (syncs_draining_.empty()) {
+            if (syncs_next_.empty()) break;
+            syncs_draining_.swap(syncs_next_);
+            sync_not_before_ = last_planned_;
+            generation_ = !generation_;
+        }
+        if (in_flight_[generation_ ? 0 : 1] != 0) break;
+        if (sync_not_before_ > agenda().now()) {
+            const bool waits = std::any_of(syncs_draining_.begin(), syncs_draining_.end(),
+                                           [](const CommandQueue* queue) { return queue->quiet(); });
+            if (waits && !planned_back_.scheduled()) {
+                agenda().schedule(planned_back_, sync_not_before_, Phase::arrive, *this);
+            }
+            break;
+        }
+        syncs_home_.insert(syncs_home_.end(), syncs_draining_.begin(), syncs_draining_.end());
+        syncs_draining_.clear();
     }
-    syncing_ = false;
-    if (watch_ != nullptr) watch_->on_sync();
+    const auto done = std::stable_partition(syncs_home_.begin(), syncs_home_.end(),
+                                            [](const CommandQueue* queue) { return !queue->quiet(); });
+    const std::vector<CommandQueue*> ended(done, syncs_home_.end());
+    syncs_home_.erase(done, syncs_home_.end());
+    for (CommandQueue* queue : ended) end_sync(*queue);
+}
+
+void SmmuDevice::end_sync(CommandQueue& queue) {
+    if (watch_ != nullptr) watch_->on_sync(queue.number);
     const SimTime now = agenda().now();
-    counts_.sync.add(now - sync_start_);
-    if (context_.trace != nullptr) context_.trace->span(component_name(), "CMD_SYNC", sync_start_, now, 0);
-    commands_.reply.abort = atc_timed_out_;
-    atc_timed_out_ = false;
-    finish_command();
+    counts_.sync.add(now - queue.sync_start);
+    if (context_.trace != nullptr) context_.trace->span(component_name(), "CMD_SYNC", queue.sync_start, now, 0);
+    queue.reply.abort = queue.atc_timed_out;
+    queue.atc_timed_out = false;
+    finish_command(queue);
 }
 
 void SmmuDevice::step_outputs() {
@@ -162,7 +191,8 @@ void SmmuDevice::invalidate(const Invalidation& invalidation) {
         send_atc(invalidation);
         return;
     }
-    if (watch_ != nullptr) watch_->on_invalidation(invalidation, smmu_.epoch());
+    CommandQueue& queue = executing_ != nullptr ? *executing_ : commands_.front();
+    if (watch_ != nullptr) watch_->on_invalidation(invalidation, smmu_.epoch(), queue.number);
     for (const auto& tbu : tbus_) {
         if (free_messages_.empty()) {
             Message& made = messages_.emplace_back();
@@ -176,9 +206,11 @@ void SmmuDevice::invalidate(const Invalidation& invalidation) {
         Message& message = *free_messages_.back();
         free_messages_.pop_back();
         message.tbu = tbu.get();
+        message.queue = &queue;
         message.invalidation = invalidation;
         message.applied = false;
         ++messages_out_;
+        ++queue.messages_out;
         const Cycles way{tbu->params().link_to_tcu.count + params_.tcu.invalidate_apply.count};
         agenda().schedule_after(message, clock_ * way, Phase::arrive, *this);
     }
@@ -192,8 +224,9 @@ void SmmuDevice::message_step(Message& message) {
         return;
     }
     --messages_out_;
+    --message.queue->messages_out;
     free_messages_.push_back(&message);
-    if (syncing_) check_sync();
+    if (syncing()) check_sync();
 }
 
 // ATC_INV goes to the root complex by the TBU's link, and to the endpoint by PCIe. Nobody there: it is never completed.
@@ -210,9 +243,9 @@ void SmmuDevice::send_atc(const Invalidation& invalidation) {
             auto& message = *static_cast<AtcMessage*>(self);
             SmmuDevice& device = *message.device;
             message.expired = true;
-            device.atc_timed_out_ = true;
+            message.queue->atc_timed_out = true;
             ++device.counts_.atc_timeouts;
-            device.atc_ended();
+            device.atc_ended(*message.queue);
         });
         free_atc_messages_.push_back(&made);
     }
@@ -221,7 +254,8 @@ void SmmuDevice::send_atc(const Invalidation& invalidation) {
     message.invalidation = invalidation;
     message.complete = false;
     message.expired = false;
-    ++atc_out_;
+    message.queue = executing_ != nullptr ? executing_ : &commands_.front();
+    ++message.queue->atc_out;
     ++counts_.atc_invalidations;
     agenda().schedule_after(message.patience, params_.tcu.atc_timeout, Phase::arrive, *this);
     agenda().schedule_after(message, clock_ * tbu_before(invalidation.sid).link_from_tcu, Phase::arrive, *this);
@@ -246,12 +280,12 @@ void SmmuDevice::atc_step(AtcMessage& message) {
     free_atc_messages_.push_back(&message);
     if (message.expired) return;  // too late
     agenda().cancel(message.patience);
-    atc_ended();
+    atc_ended(*message.queue);
 }
 
-void SmmuDevice::atc_ended() {
-    --atc_out_;
-    if (syncing_) check_sync();
+void SmmuDevice::atc_ended(CommandQueue& queue) {
+    --queue.atc_out;
+    if (syncing()) check_sync();
 }
 
 }  // namespace xlate::soc

@@ -68,7 +68,11 @@ SmmuDevice::SmmuDevice(const sc_core::sc_module_name& module_name, const Context
                                               params.tbu_of(site.tbus[i]), clock_, seed,
                                               *ports_[params.one_port ? 0 : i + 1]));
     }
-    for (Engine* engine : {&commands_, &outputs_, &gatos_}) engine->device = this;
+    for (Engine* engine : {&outputs_, &gatos_}) engine->device = this;
+    for (std::uint32_t i = 0; i < smmu_.command_queues(); ++i) {
+        commands_.emplace_back().device = this;
+        commands_.back().number = i;
+    }
     for (std::size_t i = 0; i < wires_.size(); ++i) {
         wires_[i].device = this;
         wires_[i].interrupt = static_cast<iommu::smmuv3::Interrupt>(i);
@@ -83,7 +87,7 @@ SmmuDevice::SmmuDevice(const sc_core::sc_module_name& module_name, const Context
     ack_.bind<&SmmuDevice::ack>(this);
     planned_back_.bind<&SmmuDevice::check_sync>(this);
     for (const CounterSite& counters : site.counters) {
-        const bool inside = counters.page0 >= site.base && counters.page0 - site.base < iommu::smmuv3::kRegisterBytes;
+        const bool inside = counters.page0 >= site.base && counters.page0 - site.base < register_bytes(params.features);
         if (!inside && !counter_port_) counter_port_ = std::make_unique<TargetPort>("counters", *this, 1);
     }
     if (iommu::smmuv3::Pmcg* group = counter_groups_.pmcg(0)) smmu_.add_pmcg(*group);
@@ -185,7 +189,7 @@ void SmmuDevice::poke(std::uint64_t address, unsigned size, std::uint64_t value)
 }
 
 bool SmmuDevice::has_register(std::uint64_t address) const {
-    if (address >= site_.base && address - site_.base < iommu::smmuv3::kRegisterBytes) return true;
+    if (address >= site_.base && address - site_.base < register_bytes(params_.features)) return true;
     const auto in = [&](std::uint64_t base) { return address >= base && address - base < CounterSite::kPageBytes; };
     return std::any_of(site_.counters.begin(), site_.counters.end(), [&](const CounterSite& counters) {
         return in(counters.page0) || (counters.page1 && in(*counters.page1));

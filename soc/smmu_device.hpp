@@ -108,8 +108,8 @@ public:
     void plan_ahead(const std::vector<PlannedWay*>& ways, const PhysicalMemory& bytes);
     /// Whether translations may run ahead of the agenda: nothing is under way that could change what they find.
     bool runs_ahead() const {
-        return fast_ && !commands_.running && !outputs_.running && messages_out_ == 0 && !syncing_ &&
-               !ack_.scheduled() && enabled();
+        return fast_ && commands_running_ == 0 && !outputs_.running && messages_out_ == 0 && !ack_.scheduled() &&
+               enabled();
     }
     /// A transaction that is planned leaves the flight at `at`.
     void will_leave_flight(SimTime at) { last_planned_ = std::max(last_planned_, at); }
@@ -128,14 +128,29 @@ private:
         SmmuDevice* device = nullptr;
         bool running = false;
     };
+    struct CommandQueue : Engine {       ///< the consumer of one command queue
+        std::uint32_t number = 0;        ///< as the engine counts them: 0 is the SMMU's own, the others enhanced ones
+        std::uint32_t messages_out = 0;  ///< its invalidations that are not back from the TBUs
+        std::uint32_t atc_out = 0;       ///< and from endpoints
+        bool atc_timed_out = false;      ///< since its last SYNC
+        SimTime sync_start;
+        bool quiet() const { return messages_out == 0 && atc_out == 0; }
+    };
+    template <void (SmmuDevice::*Step)(CommandQueue&)>
+    static void on_queue(Visitor& visitor) {
+        auto& queue = static_cast<CommandQueue&>(visitor);
+        (queue.device->*Step)(queue);
+    }
     struct Message : AgendaEntry {  ///< an invalidation on its way to a TBU and back
         SmmuDevice* device = nullptr;
         Tbu* tbu = nullptr;
+        CommandQueue* queue = nullptr;
         iommu::smmuv3::Invalidation invalidation;
         bool applied = false;
     };
     struct AtcMessage : AgendaEntry {  ///< an ATC_INV: to the TBU, and its completion back
         SmmuDevice* device = nullptr;
+        CommandQueue* queue = nullptr;
         iommu::smmuv3::Invalidation invalidation;
         bool complete = false;
         bool expired = false;
@@ -177,9 +192,11 @@ private:
     void arrived_back(TranslationJob& job);
 
     void kick();
-    void step_commands();
-    void command_fetched();
-    void finish_command();
+    void step_commands(CommandQueue& queue);
+    void command_fetched(CommandQueue& queue);
+    void finish_command(CommandQueue& queue);
+    void end_sync(CommandQueue& queue);
+    bool syncing() const { return !(syncs_next_.empty() && syncs_draining_.empty() && syncs_home_.empty()); }
     void step_outputs();
     void step_gatos();
     void check_sync();
@@ -189,7 +206,7 @@ private:
     void message_step(Message& message);
     void send_atc(const iommu::smmuv3::Invalidation& invalidation);
     void atc_step(AtcMessage& message);
-    void atc_ended();
+    void atc_ended(CommandQueue& queue);
     void begin_request(TranslationJob& job);
 
     std::vector<std::unique_ptr<BusPort>> make_ports();
@@ -213,14 +230,16 @@ private:
     Station cycle_;
 
     SimTime register_free_;
-    Engine commands_;
+    std::deque<CommandQueue> commands_;   ///< by number
+    std::uint32_t commands_running_ = 0;  ///< of those
+    CommandQueue* executing_ = nullptr;   ///< whose command takes effect just now
     Engine outputs_;
     Engine gatos_;
     AgendaEntry ack_;
     std::array<Wire, 4> wires_;
     std::deque<Message> messages_;
     std::vector<Message*> free_messages_;
-    std::uint32_t messages_out_ = 0;
+    std::uint32_t messages_out_ = 0;  ///< of all queues
     struct AtcWay {
         std::size_t tbu;
         InvalidateAtc invalidate;
@@ -229,8 +248,6 @@ private:
     std::map<StreamId, AtcWay> atcs_;
     std::deque<AtcMessage> atc_messages_;
     std::vector<AtcMessage*> free_atc_messages_;
-    std::uint32_t atc_out_ = 0;
-    bool atc_timed_out_ = false;  ///< since the last SYNC
     std::vector<TranslationJob*> stalled_;
     std::vector<TranslationJob*> walking_;  ///< merge_walks: one a page and address space
     std::vector<TranslationJob*> merged_;   ///< and who waits for one of them, oldest first
@@ -239,12 +256,15 @@ private:
     std::vector<TranslationJob*> free_jobs_;             ///< of those
     std::uint64_t in_flight_[2] = {0, 0};
     bool generation_ = false;
-    bool syncing_ = false;
-    SimTime sync_start_;
+    // SYNCs of several queues: those that wait for the older generation, those that came since and start the next one
+    // together, and those that wait only for their queue's own invalidations any more.
+    std::vector<CommandQueue*> syncs_draining_;
+    std::vector<CommandQueue*> syncs_next_;
+    std::vector<CommandQueue*> syncs_home_;
 
     bool fast_ = false;
     SimTime last_planned_;      ///< when the last planned transaction will be back
-    SimTime sync_not_before_;   ///< that, when the SYNC began
+    SimTime sync_not_before_;   ///< that, when the SYNCs that drain began
     AgendaEntry planned_back_;  ///< then
 
     TranslationWatch* watch_ = nullptr;

@@ -22,7 +22,7 @@ void SmmuDevice::enter_flight(TranslationJob& job) {
 
 void SmmuDevice::leave_flight(bool generation) {
     --in_flight_[generation ? 1 : 0];
-    if (syncing_) check_sync();
+    if (syncing()) check_sync();
 }
 
 void SmmuDevice::returned(std::uint16_t tag, Transaction& transaction) {

@@ -24,8 +24,10 @@ public:
     virtual void on_arrival(const Transaction& transaction) = 0;
     /// The access that `job` asked for in its last step has been answered.
     virtual void on_access(const TranslationJob& job) = 0;
-    virtual void on_invalidation(const iommu::smmuv3::Invalidation& invalidation, std::uint32_t epoch) = 0;
-    virtual void on_sync() = 0;
+    /// `queue`: which command queue it came by, as the SMMU counts them.
+    virtual void on_invalidation(const iommu::smmuv3::Invalidation& invalidation, std::uint32_t epoch,
+                                 std::uint32_t queue) = 0;
+    virtual void on_sync(std::uint32_t queue) = 0;
 };
 
 /// Of the CPUs. Called on the storing task's side, or on the host's.

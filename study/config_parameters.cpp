@@ -70,6 +70,12 @@ void visit_features(ParameterVisitor& v, IommuConfig& iommu) {
         bit("msi", "IDR0.MSI: it can send its interrupts and the completion of a SYNC as messages.", f.msi);
         bit("sev", "IDR0.SEV: a SYNC can wake CPUs that wait for an event.", f.sev);
         bit("ril", "IDR3.RIL: TLB invalidations by range.", f.ril);
+        static const std::vector<std::string> kQueues{"0", "1", "2", "4", "8", "16", "32", "64", "128", "256"};
+        std::size_t queues = f.ecmdq == 0 ? 0 : std::size_t{1} + f.ecmdq_log2numq;
+        v.choice("ecmdq", "IDR1.ECMDQ, IDR6: enhanced command queues, of which each CPU gets one; 0: none.", queues,
+                 kQueues);
+        f.ecmdq = queues != 0 ? 1 : 0;
+        f.ecmdq_log2numq = static_cast<std::uint8_t>(queues != 0 ? queues - 1 : 0);
     });
 }
 

@@ -182,33 +182,49 @@ std::optional<Invalidation> decode_invalidation(const CommandWords& words, const
     }
 }
 
+QueueRegisters& Commands::queue(Smmu& smmu) const {
+    return ecmdq_ ? smmu.registers.ecmdqs[*ecmdq_] : smmu.registers.cmdq;
+}
+const QueueRegisters& Commands::queue(const Smmu& smmu) const {
+    return ecmdq_ ? smmu.registers.ecmdqs[*ecmdq_] : smmu.registers.cmdq;
+}
+
 bool Commands::runnable(const Smmu& smmu) const {
     const Registers& r = smmu.registers;
-    return r.enabled(cr0::CMDQEN) && cr0::CMDQEN.test(r.cr0) && !r.error_active(gerror::CMDQ_ERR) && !r.cmdq.empty() &&
-           !r.cmdq.inconsistent();
+    const QueueRegisters& q = queue(smmu);
+    if (q.empty() || q.inconsistent()) return false;
+    if (!ecmdq_) return r.enabled(cr0::CMDQEN) && cr0::CMDQEN.test(r.cr0) && !r.error_active(gerror::CMDQ_ERR);
+    const EcmdqRegisters& enhanced = r.ecmdqs[*ecmdq_];
+    return enhanced.en && enhanced.enack && !enhanced.error_active();
 }
 
 bool Commands::pending(const Smmu& smmu) const { return busy() || runnable(smmu); }
 
 void Commands::error(Smmu& smmu, std::uint64_t code) {
     Registers& r = smmu.registers;
-    r.cmdq.cons = static_cast<std::uint32_t>(cmdq_cons::ERR.set(r.cmdq.cons, code));
-    if (r.raise(gerror::CMDQ_ERR)) smmu.interrupts.raise(Interrupt::gerror, r);
+    if (ecmdq_) {
+        EcmdqRegisters& enhanced = r.ecmdqs[*ecmdq_];
+        enhanced.err = !enhanced.err;
+        enhanced.err_reason = static_cast<std::uint8_t>(code);
+    } else {
+        r.cmdq.cons = static_cast<std::uint32_t>(cmdq_cons::ERR.set(r.cmdq.cons, code));
+    }
+    if (r.raise(ecmdq_ ? gerror::CMDQP_ERR : gerror::CMDQ_ERR)) smmu.interrupts.raise(Interrupt::gerror, r);
     state_ = State::idle;
     buffered_ = 0;
 }
 
 /// How many commands the next fetch reads: what is there, in one line of 64 bytes. An access has 16, 32 or 64 bytes.
 unsigned Commands::fetchable(const Smmu& smmu) const {
-    const QueueRegisters& queue = smmu.registers.cmdq;
-    const std::uint64_t address = queue.address(queue.cons, kCommandBytes);
+    const QueueRegisters& q = queue(smmu);
+    const std::uint64_t address = q.address(q.cons, kCommandBytes);
     unsigned commands = 1;
-    std::uint32_t pointer = queue.next(queue.cons);
-    while (commands < smmu.params().commands_per_fetch && ((pointer ^ queue.prod) & queue.mask()) != 0 &&
-           queue.address(pointer, kCommandBytes) == address + std::uint64_t{commands} * kCommandBytes &&
-           (address >> 6) == (queue.address(pointer, kCommandBytes) >> 6)) {
+    std::uint32_t pointer = q.next(q.cons);
+    while (commands < smmu.params().commands_per_fetch && ((pointer ^ q.prod) & q.mask()) != 0 &&
+           q.address(pointer, kCommandBytes) == address + std::uint64_t{commands} * kCommandBytes &&
+           (address >> 6) == (q.address(pointer, kCommandBytes) >> 6)) {
         ++commands;
-        pointer = queue.next(pointer);
+        pointer = q.next(pointer);
     }
     return commands == 3 ? 2 : commands;
 }
@@ -274,8 +290,8 @@ void Commands::execute(Smmu& smmu) {
 }
 
 void Commands::consume(Smmu& smmu) {
-    QueueRegisters& queue = smmu.registers.cmdq;
-    queue.cons = queue.next(queue.cons);
+    QueueRegisters& q = queue(smmu);
+    q.cons = q.next(q.cons);
     state_ = State::idle;
 }
 
@@ -336,12 +352,12 @@ void Commands::step(Smmu& smmu, const Reply& reply, Step& step) {
         step.kind = StepKind::idle;
         return;
     }
-    const QueueRegisters& queue = smmu.registers.cmdq;
+    const QueueRegisters& q = queue(smmu);
     state_ = State::fetch;
     const unsigned commands = fetchable(smmu);
     buffered_ = static_cast<std::uint8_t>(commands - 1);
     step.kind = StepKind::access;
-    step.access.address = PhysAddr{queue.address(queue.cons, kCommandBytes)};
+    step.access.address = PhysAddr{q.address(q.cons, kCommandBytes)};
     step.access.size = commands * kCommandBytes;
     step.access.kind = AccessKind::read;
     step.access.purpose = AccessPurpose::command;

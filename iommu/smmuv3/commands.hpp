@@ -1,7 +1,8 @@
-// The command queue's consumer: fetch, decode, execute, complete; and its error protocol.
+// The consumer of a command queue, the SMMU's own or an enhanced one: fetch, decode, execute, complete; and its error
+// protocol.
 // A fetch may bring several commands. What it brought is forgotten at an error or when the queue goes off: software
 // may then write other ones.
-// Source: shared/spec/iommu-hardware.md sections 1.7 and 14.
+// Source: shared/spec/iommu-hardware.md sections 1.7 and 14; IHI 0070 3.5.6 for the enhanced ones.
 #pragma once
 
 #include <array>
@@ -12,6 +13,7 @@
 #include "iommu/smmuv3/invalidation.hpp"
 #include "iommu/smmuv3/layout.hpp"
 #include "iommu/smmuv3/parameters.hpp"
+#include "iommu/smmuv3/registers.hpp"
 
 namespace xlate::iommu::smmuv3 {
 
@@ -26,6 +28,9 @@ std::optional<Invalidation> decode_invalidation(const CommandWords& words, const
 
 class Commands {
 public:
+    /// `ecmdq`: which of the enhanced ones it serves; nothing: the one of CMDQ_BASE.
+    explicit Commands(std::optional<std::uint32_t> ecmdq = std::nullopt) : ecmdq_(ecmdq) {}
+
     bool pending(const Smmu& smmu) const;
     /// A command has been fetched and is not consumed yet: CMDQEN 1 -> 0 waits for it.
     bool busy() const { return state_ != State::idle; }
@@ -42,12 +47,15 @@ public:
 private:
     enum class State : std::uint8_t { idle, fetch, consume, sync, sync_msi };
     bool runnable(const Smmu& smmu) const;
+    QueueRegisters& queue(Smmu& smmu) const;
+    const QueueRegisters& queue(const Smmu& smmu) const;
     void error(Smmu& smmu, std::uint64_t code);
     void execute(Smmu& smmu);
     void consume(Smmu& smmu);
     bool begin(Smmu& smmu, Step& step);
     unsigned fetchable(const Smmu& smmu) const;
 
+    std::optional<std::uint32_t> ecmdq_;
     State state_ = State::idle;
     CommandWords words_{};
     std::array<CommandWords, 4> buffer_{};  ///< what a fetch has brought behind that

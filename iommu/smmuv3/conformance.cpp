@@ -236,10 +236,18 @@ std::string smmuv3_conformance_page() {
         "- *stored*: kept and read back, or accepted, without effect.\n"
         "- *absent*: reads as zero, is ignored or is an error, as the architecture says for hardware without it.\n\n"
         "Not modelled at all: AArch32 tables, big-endian tables, secure and realm streams (no SEC_SID; the secure\n"
-        "registers are stored), MPAM, DPT, ECMDQ (IDR1.ECMDQ is 0), VATOS, descriptors of DS (52-bit addresses below\n"
+        "registers are stored), MPAM, DPT, VATOS, descriptors of DS (52-bit addresses below\n"
         "64K granule), broadcast TLB maintenance (DVM; IDR0.BTM is 0).\n\n"
         "## Registers\n\n| Register | Offset | Support | Note |\n|---|---|---|---|\n";
     for (const RegSpec& row : kRegisters) add_row(page, row.name, hexadecimal(row.offset), register_support(row));
+    page +=
+        "\n### Enhanced command queues\n\nWith IDR1.ECMDQ: 2^IDR6.LOG2NUMP control pages of 64 KiB behind both "
+        "register "
+        "pages, 2^IDR6.LOG2NUMQ queues in each,\nall consumed side by side. Control pages are in page 0 at steps of 32 "
+        "bytes, queues in their page at even steps.\n\n| Register | Offset | Support | Note |\n|---|---|---|---|\n";
+    for (const RegSpec& row : kControlPageRegisters)
+        add_row(page, row.name, hexadecimal(row.offset), {S::functional, {}});
+    for (const RegSpec& row : kEcmdqRegisters) add_row(page, row.name, hexadecimal(row.offset), {S::functional, {}});
     page += "\n## Stream table entry\n\n";
     add_fields(page, kSteFields);
     page += "### Rules that make one ILLEGAL (C_BAD_STE)\n\n";

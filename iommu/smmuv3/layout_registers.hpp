@@ -15,6 +15,8 @@ namespace xlate::iommu::smmuv3 {
 inline constexpr std::uint32_t kRegisterBytes = 0x20000;  ///< both pages
 inline constexpr std::uint32_t kPage1 = 0x10000;
 inline constexpr std::uint32_t kSecureOffset = 0x8000;  ///< the secure copy of a page-0 register
+/// Command queue control pages follow both pages; their queues are spaced evenly. Source: IHI 0070 3.5.6, 6.2.5.
+inline constexpr std::uint32_t kControlPages = kRegisterBytes, kControlPageBytes = 0x10000;
 
 /// Register offsets in bytes.
 namespace reg {
@@ -26,9 +28,13 @@ inline constexpr std::uint32_t IDR0 = 0x00, IDR1 = 0x04, IDR2 = 0x08, IDR3 = 0x0
                                CMDQ_PROD = 0x98, CMDQ_CONS = 0x9C, EVENTQ_BASE = 0xA0, EVENTQ_IRQ_CFG0 = 0xB0,
                                EVENTQ_IRQ_CFG1 = 0xB8, EVENTQ_IRQ_CFG2 = 0xBC, PRIQ_BASE = 0xC0, PRIQ_IRQ_CFG0 = 0xD0,
                                PRIQ_IRQ_CFG1 = 0xD8, PRIQ_IRQ_CFG2 = 0xDC, GATOS_CTRL = 0x100, GATOS_SID = 0x108,
-                               GATOS_ADDR = 0x110, GATOS_PAR = 0x118;
+                               GATOS_ADDR = 0x110, GATOS_PAR = 0x118, IDR6 = 0x190;
 inline constexpr std::uint32_t EVENTQ_PROD = kPage1 + 0xA8, EVENTQ_CONS = kPage1 + 0xAC, PRIQ_PROD = kPage1 + 0xC8,
                                PRIQ_CONS = kPage1 + 0xCC;
+/// Of control page n, with `+ 32 * n`; and of a queue in its page, with `+ n * (kControlPageBytes >> LOG2NUMQ)`.
+inline constexpr std::uint32_t CMDQ_CONTROL_PAGE_BASE = 0x4000, CMDQ_CONTROL_PAGE_CFG = 0x4008,
+                               CMDQ_CONTROL_PAGE_STATUS = 0x400C, kControlPageStride = 32;
+inline constexpr std::uint32_t ECMDQ_BASE = 0x00, ECMDQ_PROD = 0x08, ECMDQ_CONS = 0x0C;
 inline constexpr std::uint32_t S_IDR0 = 0x8000, S_IDR1 = 0x8004, S_CR0 = 0x8020, S_CR0ACK = 0x8024, S_CR1 = 0x8028,
                                S_CR2 = 0x802C, S_INIT = 0x803C, S_GBPA = 0x8044, S_AGBPA = 0x8048, S_IRQ_CTRL = 0x8050,
                                S_IRQ_CTRLACK = 0x8054, S_GERROR = 0x8060, S_GERRORN = 0x8064;
@@ -74,6 +80,7 @@ inline constexpr std::array kRegisters{
     RegSpec{"SMMU_GATOS_SID", 0x108, 8, Access::rw, 0, "IHI 0070 6.3, address translation operations"},
     RegSpec{"SMMU_GATOS_ADDR", 0x110, 8, Access::rw, 0, "IHI 0070 6.3, address translation operations"},
     RegSpec{"SMMU_GATOS_PAR", 0x118, 8, Access::ro, 0, "IHI 0070 6.3, address translation operations"},
+    RegSpec{"SMMU_IDR6", 0x190, 4, Access::ro, 0, "IHI 0070 6.3, ID registers"},
     RegSpec{"SMMU_PIDR4", 0xFD0, 4, Access::ro, 0x04, "IHI 0070 6.3, identification"},
     RegSpec{"SMMU_PIDR5", 0xFD4, 4, Access::ro, 0x00, "IHI 0070 6.3, identification"},
     RegSpec{"SMMU_PIDR6", 0xFD8, 4, Access::ro, 0x00, "IHI 0070 6.3, identification"},
@@ -120,6 +127,20 @@ inline constexpr std::array kRegisters{
 };
 static_assert(sorted_and_disjoint(kRegisters));
 
+/// One of each for every control page, at its offset in page 0.
+inline constexpr std::array kControlPageRegisters{
+    RegSpec{"SMMU_CMDQ_CONTROL_PAGE_BASEn", 0x4000, 8, Access::ro, 0, "IHI 0070 6.3.49"},
+    RegSpec{"SMMU_CMDQ_CONTROL_PAGE_CFGn", 0x4008, 4, Access::ro, 1, "IHI 0070 6.3.50"},
+    RegSpec{"SMMU_CMDQ_CONTROL_PAGE_STATUSn", 0x400C, 4, Access::ro, 1, "IHI 0070 6.3.51"},
+};
+/// One of each for every queue, at its offset in the queue's part of its control page.
+inline constexpr std::array kEcmdqRegisters{
+    RegSpec{"SMMU_ECMDQ_BASEn", 0x00, 8, Access::rw, 0, "IHI 0070 6.3.107"},
+    RegSpec{"SMMU_ECMDQ_PRODn", 0x08, 4, Access::rw, 0, "IHI 0070 6.3.108"},
+    RegSpec{"SMMU_ECMDQ_CONSn", 0x0C, 4, Access::rw, 0, "IHI 0070 6.3.109"},
+};
+static_assert(sorted_and_disjoint(kControlPageRegisters) && sorted_and_disjoint(kEcmdqRegisters));
+
 namespace idr0 {
 inline constexpr Field S2P{0, 1}, S1P{1, 1}, TTF{2, 2}, COHACC{4, 1}, BTM{5, 1}, HTTU{6, 2}, DORMHINT{8, 1}, HYP{9, 1},
     ATS{10, 1}, NS1ATS{11, 1}, ASID16{12, 1}, MSI{13, 1}, SEV{14, 1}, ATOS{15, 1}, PRI{16, 1}, VMW{17, 1},
@@ -138,6 +159,19 @@ inline constexpr Field HAD{2, 1}, PBHA{3, 1}, XNX{4, 1}, PPS{5, 1}, MPAM{7, 1}, 
 }
 namespace idr5 {
 inline constexpr Field OAS{0, 3}, GRAN4K{4, 1}, GRAN16K{5, 1}, GRAN64K{6, 1}, VAX{10, 2}, STALL_MAX{16, 16};
+}
+namespace idr6 {
+inline constexpr Field CMDQ_CONTROL_PAGE_LOG2NUMQ{16, 4}, CMDQ_CONTROL_PAGE_LOG2NUMP{24, 4};
+}
+namespace cmdq_control_page_base {
+inline constexpr Field PRESET{0, 1}, CMDQGS{1, 2}, ADDR{16, 40};
+inline constexpr std::uint64_t CMDQGS_64K = 1;
+}  // namespace cmdq_control_page_base
+namespace ecmdq_prod {
+inline constexpr Field ERRACK{23, 1}, EN{31, 1};
+}
+namespace ecmdq_cons {
+inline constexpr Field ERR{23, 1}, ERR_REASON{24, 3}, ENACK{31, 1};
 }
 namespace iidr {
 inline constexpr Field Implementer{0, 12}, Revision{12, 4}, Variant{16, 4}, ProductID{20, 12};
@@ -163,7 +197,7 @@ inline constexpr Field GERROR_IRQEN{0, 1}, PRIQ_IRQEN{1, 1}, EVENTQ_IRQEN{2, 1};
 /// GERROR and GERRORN share these.
 namespace gerror {
 inline constexpr Field CMDQ_ERR{0, 1}, EVENTQ_ABT{2, 1}, PRIQ_ABT{3, 1}, MSI_CMDQ_ABT{4, 1}, MSI_EVENTQ_ABT{5, 1},
-    MSI_PRIQ_ABT{6, 1}, MSI_GERROR_ABT{7, 1}, SFM_ERR{8, 1};
+    MSI_PRIQ_ABT{6, 1}, MSI_GERROR_ABT{7, 1}, SFM_ERR{8, 1}, CMDQP_ERR{9, 1};
 }
 /// *_IRQ_CFG0 (address in place), CFG1 (MSI data), CFG2.
 namespace irq_cfg {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "iommu/cache.hpp"
+#include "iommu/smmuv3/layout.hpp"
 
 namespace xlate::iommu::smmuv3 {
 
@@ -17,20 +18,31 @@ struct Features {
                  stall_model = 1, term_model = 1, st_level = 1;
     // IDR1
     std::uint8_t sidsize = 16, ssidsize = 0, priqs = 0, eventqs = 19, cmdqs = 19, attr_types_ovr = 0,
-                 attr_perms_ovr = 0;
+                 attr_perms_ovr = 0, ecmdq = 0;
     // IDR3
     std::uint8_t had = 0, xnx = 0, pps = 0, fwb = 0, stt = 0, ril = 0, bbml = 0, e0pd = 0;
     // IDR5
     std::uint8_t oas = 4, gran4k = 1, gran16k = 1, gran64k = 1, vax = 0;
     std::uint16_t stall_max = 0;
+    // IDR6, with ECMDQ: control pages, and queues in each, as log2
+    std::uint8_t ecmdq_log2nump = 0, ecmdq_log2numq = 0;
     // IIDR, AIDR
     std::uint32_t iidr = 0;
     std::uint8_t aidr = 1;  ///< architecture minor version: 1 is SMMUv3.1
 };
 
+/// How many enhanced command queues there are.
+constexpr std::uint32_t ecmdq_count(const Features& f) {
+    return f.ecmdq == 0 ? 0U : 1U << (f.ecmdq_log2nump + f.ecmdq_log2numq);
+}
+/// Of the register space: two pages and the command queue control pages.
+constexpr std::uint32_t register_bytes(const Features& f) {
+    return kRegisterBytes + (f.ecmdq == 0 ? 0U : kControlPageBytes << f.ecmdq_log2nump);
+}
+
 /// QEMU 7.2 `virt,iommu=smmuv3`: stage 1 only, 44-bit, no stall, no substreams (Linux: features 0x00008305).
 Features qemu_like();
-/// Everything that this model implements.
+/// Everything that this model implements, but ECMDQ: its control pages need a register space that firmware rarely has.
 Features full_features();
 /// MMU-600: both stages, ATS, PRI, HTTU, stall, 48-bit.
 Features mmu600_like();

@@ -41,11 +41,19 @@ void Registers::reset(const SmmuParams& params) {
               idr0::STALL_MODEL.of(f.stall_model) | idr0::TERM_MODEL.of(f.term_model) | idr0::ST_LEVEL.of(f.st_level));
     id[1] = low32(idr1::SIDSIZE.of(f.sidsize) | idr1::SSIDSIZE.of(f.ssidsize) | idr1::PRIQS.of(f.priqs) |
                   idr1::EVENTQS.of(f.eventqs) | idr1::CMDQS.of(f.cmdqs) | idr1::ATTR_TYPES_OVR.of(f.attr_types_ovr) |
-                  idr1::ATTR_PERMS_OVR.of(f.attr_perms_ovr));
+                  idr1::ATTR_PERMS_OVR.of(f.attr_perms_ovr) | idr1::ECMDQ.of(f.ecmdq));
     id[3] = low32(idr3::HAD.of(f.had) | idr3::XNX.of(f.xnx) | idr3::PPS.of(f.pps) | idr3::FWB.of(f.fwb) |
                   idr3::STT.of(f.stt) | idr3::RIL.of(f.ril) | idr3::BBML.of(f.bbml) | idr3::E0PD.of(f.e0pd));
     id[5] = low32(idr5::OAS.of(f.oas) | idr5::GRAN4K.of(f.gran4k) | idr5::GRAN16K.of(f.gran16k) |
                   idr5::GRAN64K.of(f.gran64k) | idr5::VAX.of(f.vax) | idr5::STALL_MAX.of(f.stall_max));
+    if (f.ecmdq != 0) {
+        idr6 = low32(idr6::CMDQ_CONTROL_PAGE_LOG2NUMQ.of(f.ecmdq_log2numq) |
+                     idr6::CMDQ_CONTROL_PAGE_LOG2NUMP.of(f.ecmdq_log2nump));
+    }
+    ecmdqs.resize(ecmdq_count(f));
+    for (EcmdqRegisters& queue : ecmdqs) queue.max_log2 = f.cmdqs;
+    ecmdq_shift_ = log2_floor(kControlPageBytes) - f.ecmdq_log2numq;
+    gerror_implemented_ = kGerrorBits | low32(f.ecmdq != 0 ? gerror::CMDQP_ERR.mask() : 0);
     id[6] = f.iidr;
     id[7] = f.aidr;
     cmdq.max_log2 = f.cmdqs;
@@ -79,8 +87,10 @@ void Registers::reset(const SmmuParams& params) {
 std::uint64_t Registers::read(std::uint32_t offset, unsigned size) const {
     if ((size != 4 && size != 8) || offset % size != 0) return 0;
     offset = canonical_offset(offset);
+    if (offset >= kControlPages) return read_ecmdq(offset, size);
     const RegSpec* row = find_register(kRegisters, offset);
-    if (row == nullptr || size > row->size) return 0;
+    if (row == nullptr) return read_control_page(offset, size).value_or(0);
+    if (size > row->size) return 0;
     const std::uint64_t whole = read_whole(*row);
     return size == row->size ? whole : (whole >> (offset == row->offset ? 0 : 32)) & low_mask(32);
 }
@@ -88,6 +98,7 @@ std::uint64_t Registers::read(std::uint32_t offset, unsigned size) const {
 void Registers::write(std::uint32_t offset, unsigned size, std::uint64_t value) {
     if ((size != 4 && size != 8) || offset % size != 0) return;
     offset = canonical_offset(offset);
+    if (offset >= kControlPages) return write_ecmdq(offset, size, value);
     const RegSpec* row = find_register(kRegisters, offset);
     if (row == nullptr || size > row->size || row->access == Access::ro) {
         ++ignored_writes;
@@ -116,6 +127,8 @@ std::uint64_t Registers::read_whole(const RegSpec& row) const {
         case reg::IIDR:
         case reg::AIDR:
             return id[row.offset / 4];
+        case reg::IDR6:
+            return idr6;
         case reg::CR0:
             return cr0;
         case reg::CR0ACK:
@@ -217,7 +230,8 @@ void Registers::write_whole(const RegSpec& row, std::uint64_t value) {
         case reg::CR1: {
             std::uint32_t writable = 0;
             if (smmu_off) writable |= 0xFC0;
-            if (off(cr0::CMDQEN.mask() | cr0::EVENTQEN.mask() | cr0::PRIQEN.mask())) writable |= 0x3F;
+            if (off(cr0::CMDQEN.mask() | cr0::EVENTQEN.mask() | cr0::PRIQEN.mask()) && !any_ecmdq_on())
+                writable |= 0x3F;
             allow(writable == 0xFFF);
             cr1 = (cr1 & ~writable) | (word & writable);
             return;
@@ -237,7 +251,7 @@ void Registers::write_whole(const RegSpec& row, std::uint64_t value) {
             return;
         }
         case reg::GERRORN:
-            gerrorn = word & kGerrorBits;
+            gerrorn = word & gerror_implemented_;
             return;
         case reg::GERROR_IRQ_CFG0:
             return write_irq(gerror_irq, irq_ctrl::GERROR_IRQEN, 0);

@@ -4,6 +4,8 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
+#include <vector>
 
 #include "iommu/smmuv3/layout.hpp"
 #include "iommu/smmuv3/parameters.hpp"
@@ -42,6 +44,16 @@ struct QueueRegisters {
     }
 };
 
+/// An enhanced command queue. On: en and enack; off: neither; between: as CR0.CMDQEN.
+struct EcmdqRegisters : QueueRegisters {
+    bool en = false, enack = false;
+    bool errack = false, err = false;
+    std::uint8_t err_reason = 0;
+
+    bool error_active() const { return err != errack; }
+    bool off() const { return !en && !enack; }
+};
+
 class Registers {
 public:
     explicit Registers(const SmmuParams& params);
@@ -61,12 +73,14 @@ public:
     bool enabled(Field bit) const { return bit.test(cr0ack); }  ///< a CR0 bit that has taken effect
 
     std::array<std::uint32_t, 8> id{};  ///< IDR0..IDR5, IIDR, AIDR
+    std::uint32_t idr6 = 0;
     std::uint32_t cr0 = 0, cr0ack = 0, cr1 = 0, cr2 = 0, gbpa = 0, gbpa_effective = 0, irq_ctrl = 0, irq_ctrlack = 0,
                   gerror = 0, gerrorn = 0;
     IrqConfig gerror_irq, eventq_irq, priq_irq;
     std::uint64_t strtab_base = 0;
     std::uint32_t strtab_base_cfg = 0;
     QueueRegisters cmdq, eventq, priq;
+    std::vector<EcmdqRegisters> ecmdqs;  ///< those of the first control page first
     std::uint32_t gatos_ctrl = 0;
     std::uint64_t gatos_sid = 0, gatos_addr = 0, gatos_par = 0;
     std::array<std::uint64_t, kRegisters.size()>
@@ -77,8 +91,15 @@ private:
     Registers() = default;
     void write_whole(const RegSpec& row, std::uint64_t value);
     std::uint64_t read_whole(const RegSpec& row) const;
+    std::optional<std::uint64_t> read_control_page(std::uint32_t offset, unsigned size) const;
+    std::uint64_t read_ecmdq(std::uint32_t offset, unsigned size) const;
+    void write_ecmdq(std::uint32_t offset, unsigned size, std::uint64_t value);
+    std::size_t ecmdq_index(std::uint32_t offset) const;
+    bool any_ecmdq_on() const;
     std::uint32_t cr0_implemented_ = 0;
     std::uint32_t irq_ctrl_implemented_ = 0;
+    std::uint32_t gerror_implemented_ = 0;
+    unsigned ecmdq_shift_ = 16;  ///< log2 bytes from one queue's registers to the next one's
     bool hyp_ = false, btm_ = false, atsrecerr_ = false, msi_ = false, pri_ = false, atos_ = false;
 };
 

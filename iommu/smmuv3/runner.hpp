@@ -16,10 +16,10 @@ inline void run_outputs(Smmu& smmu, MemoryPort& memory) {
     run([&](const Reply& reply) -> const Step& { return smmu.step_outputs(reply); }, memory);
 }
 /// Executes every command that can be executed now. A SYNC waits for the outputs.
-inline void run_commands(Smmu& smmu, MemoryPort& memory) {
+inline void run_commands(Smmu& smmu, MemoryPort& memory, std::uint32_t queue = 0) {
     run(
         [&](const Reply& reply) -> const Step& {
-            const Step& step = smmu.step_commands(reply);
+            const Step& step = smmu.step_commands(reply, queue);
             if (step.kind == StepKind::sync && smmu.outputs_pending()) run_outputs(smmu, memory);
             return step;
         },
@@ -28,7 +28,9 @@ inline void run_commands(Smmu& smmu, MemoryPort& memory) {
 /// Everything that hardware does by itself after a register write: acknowledgements, commands, outputs, GATOS.
 inline void settle(Smmu& smmu, MemoryPort& memory) {
     if (smmu.ack_pending()) smmu.apply_acks();
-    if (smmu.commands_pending()) run_commands(smmu, memory);
+    for (std::uint32_t queue = 0; queue < smmu.command_queues(); ++queue) {
+        if (smmu.commands_pending(queue)) run_commands(smmu, memory, queue);
+    }
     if (smmu.gatos_pending()) run([&](const Reply& reply) -> const Step& { return smmu.step_gatos(reply); }, memory);
     if (smmu.outputs_pending()) run_outputs(smmu, memory);
     if (smmu.ack_pending()) smmu.apply_acks();

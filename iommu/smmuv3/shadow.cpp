@@ -250,14 +250,14 @@ bool Shadow::covers(const Invalidation& invalidation, const ShadowEntry& entry) 
            from <= low + low_mask(entry.translation.log2_bytes);
 }
 
-void Shadow::invalidate(const Invalidation& invalidation, std::uint32_t epoch, SimTime now) {
+void Shadow::invalidate(const Invalidation& invalidation, std::uint32_t epoch, SimTime now, std::uint32_t queue) {
     if (invalidation.kind == Invalidation::Kind::atc) return;
     ++counters_.commands;
     epoch_ = epoch;
-    pending_.push_back({invalidation, epoch, now, true, false});
-    // What was published first is executed first.
+    pending_.push_back({invalidation, epoch, now, true, false, queue});
+    // What was published first is executed first; of enhanced queues it is not looked at what software publishes.
     for (Given& given : given_) {
-        if (given.executed) continue;
+        if (given.executed || queue != 0) continue;
         given.executed = true;
         return;
     }
@@ -275,16 +275,22 @@ void Shadow::published(std::uint32_t prod, SimTime now) {
         cmdq_.prod = cmdq_.next(cmdq_.prod);
         const auto invalidation = decode_invalidation(words, features_, cr0_, cr2_);
         if (!invalidation || invalidation->kind == Invalidation::Kind::atc) continue;
-        given_.push_back({*invalidation, 0, now, false, false});
+        given_.push_back({*invalidation, 0, now, false, false, 0});
         if (given_.size() > kMaxGiven) given_.pop_front();
     }
 }
 
-void Shadow::sync_completed() {
+/// A SYNC speaks for the commands of its own queue.
+void Shadow::sync_completed(std::uint32_t queue) {
     ++counters_.syncs;
-    for (const Given& given : pending_) apply(given);
-    pending_.clear();
-    for (Given& given : given_) given.synced = given.executed;
+    const auto others = std::stable_partition(pending_.begin(), pending_.end(),
+                                              [queue](const Given& given) { return given.queue == queue; });
+    const std::vector<Given> done(pending_.begin(), others);
+    pending_.erase(pending_.begin(), others);
+    for (const Given& given : done) apply(given);
+    for (Given& given : given_) {
+        if (given.queue == queue) given.synced = given.executed;
+    }
 }
 
 void Shadow::apply(const Given& given) {

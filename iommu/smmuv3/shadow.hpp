@@ -146,8 +146,8 @@ public:
     void read(const MemoryAccess& access, const Reply& reply, const StreamConfig& config, std::uint32_t epoch,
               const ShadowAccess& reader);
     /// `epoch`: Smmu::epoch() with it counted.
-    void invalidate(const Invalidation& invalidation, std::uint32_t epoch, SimTime now);
-    void sync_completed();
+    void invalidate(const Invalidation& invalidation, std::uint32_t epoch, SimTime now, std::uint32_t queue = 0);
+    void sync_completed(std::uint32_t queue = 0);
     /// A transaction has arrived: could something serve it that should have gone?
     void transaction(const ShadowAccess& access);
 
@@ -181,6 +181,7 @@ private:
         SimTime time;  ///< when software published it
         bool executed = false;
         bool synced = false;
+        std::uint32_t queue = 0;  ///< 0: of CMDQ_BASE
     };
     struct Write {
         ShadowOrigin writer = 0;

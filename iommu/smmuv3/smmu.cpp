@@ -1,5 +1,7 @@
 #include "iommu/smmuv3/smmu.hpp"
 
+#include <algorithm>
+
 namespace xlate::iommu::smmuv3 {
 
 namespace {
@@ -24,12 +26,16 @@ Smmu::Smmu(const SmmuParams& params)
       walk_s1(make_walk_caches(params.caches.walk_s1, params, "s1")),
       walk_s2(make_walk_caches(params.caches.walk_s2, params, "s2")),
       stalls(params.features.stall_max),
-      params_(params) {}
+      params_(params) {
+    commands_.emplace_back();
+    for (std::uint32_t i = 0; i < ecmdq_count(params.features); ++i) commands_.emplace_back(i);
+    command_steps_.resize(commands_.size());
+}
 
 void Smmu::reset() {
     stalls.terminate_all();
     registers.reset(params_);
-    commands_.clear();
+    for (Commands& queue : commands_) queue.clear();
     events.clear();
     interrupts.clear();
     gatos_running_ = false;
@@ -46,7 +52,9 @@ void Smmu::write_register(std::uint32_t offset, unsigned size, std::uint64_t val
 
 bool Smmu::ack_pending() const {
     return registers.cr0 != registers.cr0ack || registers.irq_ctrl != registers.irq_ctrlack ||
-           gbpa::UPDATE.test(registers.gbpa);
+           gbpa::UPDATE.test(registers.gbpa) ||
+           std::any_of(registers.ecmdqs.begin(), registers.ecmdqs.end(),
+                       [](const EcmdqRegisters& queue) { return queue.en != queue.enack; });
 }
 
 void Smmu::apply_acks() {
@@ -65,10 +73,16 @@ void Smmu::apply_acks() {
     wait_for(Interrupt::priq, irq_ctrl::PRIQ_IRQEN);
     r.irq_ctrlack = irq;
 
+    // An enhanced queue that goes off does so after the command that is being executed.
+    for (std::size_t i = 0; i < r.ecmdqs.size(); ++i) {
+        EcmdqRegisters& queue = r.ecmdqs[i];
+        queue.enack = queue.en || (queue.enack && commands_[i + 1].busy());
+    }
+
     std::uint32_t next = r.cr0;
     // CMDQEN 1 -> 0: after the command that is being executed. EVENTQEN, PRIQEN: after the record that is being
     // written.
-    if (commands_.busy()) next |= r.cr0ack & static_cast<std::uint32_t>(cr0::CMDQEN.mask());
+    if (commands_[0].busy()) next |= r.cr0ack & static_cast<std::uint32_t>(cr0::CMDQEN.mask());
     if (!events.quiet()) next |= r.cr0ack & static_cast<std::uint32_t>(cr0::EVENTQEN.mask() | cr0::PRIQEN.mask());
     const bool was_on = cr0::SMMUEN.test(r.cr0ack);
     r.cr0ack = next;
@@ -82,11 +96,9 @@ void Smmu::apply_acks() {
     }
 }
 
-bool Smmu::commands_pending() const { return commands_.pending(*this); }
-
-const Step& Smmu::step_commands(const Reply& reply) {
-    commands_.step(*this, reply, command_step_);
-    return command_step_;
+const Step& Smmu::step_commands(const Reply& reply, std::uint32_t queue) {
+    commands_[queue].step(*this, reply, command_steps_[queue]);
+    return command_steps_[queue];
 }
 
 bool Smmu::outputs_pending() const { return events.pending(registers, interrupts); }

@@ -1,7 +1,8 @@
 // One SMMUv3: registers, queues, interrupts and the TCU's caches. Resumable: its owner decides when things happen.
 //   registers      read_register, write_register; effects of CR0, IRQ_CTRL, GBPA wait for apply_acks()
 //   translations   Translation objects, as many as the owner wants, stepped with this Smmu
-//   commands       step_commands: one machine; step while commands_pending()
+//   commands       step_commands: one machine a queue (0: the SMMU's own, n: enhanced queue n - 1), in any order;
+//                  step while commands_pending()
 //   outputs        step_outputs: event records, page requests, MSIs; step while outputs_pending()
 //   address ops    step_gatos while gatos_pending()
 //   wires          take_interrupt: pulses
@@ -36,7 +37,7 @@ public:
     /// Power-on: registers to reset, caches empty, queues off, stalled accesses to be answered with abort.
     void reset();
 
-    // Registers. `offset` within kRegisterBytes; `size` 4 or 8. Accesses outside of a register read 0.
+    // Registers. `offset` within register_bytes(); `size` 4 or 8. Accesses outside of a register read 0.
     std::uint64_t read_register(std::uint32_t offset, unsigned size) const;
     void write_register(std::uint32_t offset, unsigned size, std::uint64_t value);
 
@@ -46,11 +47,12 @@ public:
     /// pending.
     void apply_acks();
 
-    bool commands_pending() const;
+    std::uint32_t command_queues() const { return static_cast<std::uint32_t>(commands_.size()); }
+    bool commands_pending(std::uint32_t queue = 0) const { return commands_[queue].pending(*this); }
     /// The next command has been fetched already: it costs its decoding alone.
-    bool command_prefetched() const { return commands_.prefetched(); }
+    bool command_prefetched(std::uint32_t queue = 0) const { return commands_[queue].prefetched(); }
     /// Steps: access (fetch, MSI), executed, sync, idle.
-    const Step& step_commands(const Reply& reply);
+    const Step& step_commands(const Reply& reply, std::uint32_t queue = 0);
 
     bool outputs_pending() const;
     /// Writes event and page-request records and MSIs. Steps: access, idle.
@@ -106,13 +108,13 @@ public:
 private:
     friend class Commands;
     SmmuParams params_;
-    Commands commands_;
+    std::vector<Commands> commands_;   ///< by queue
+    std::vector<Step> command_steps_;  ///< the last step of each
     Translation gatos_;
     bool gatos_running_ = false;
     std::uint32_t epoch_ = 0;
     std::vector<InvalidationSink*> sinks_;
     std::vector<Pmcg*> pmcgs_;
-    Step command_step_;
     Step output_step_;
     Step gatos_step_;
 };

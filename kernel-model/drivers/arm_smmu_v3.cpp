@@ -234,6 +234,7 @@ DriverSource arm_smmu_v3_driver(PageAllocator& pages, ArmSmmuParams params) {
                 chosen.range_invalidation = parameters.smmu_v3_invalidation == Invalidation::linux_choice;
                 if (parameters.smmu_v3_all_from_pages != 0) chosen.all_from_pages = parameters.smmu_v3_all_from_pages;
                 if (parameters.smmu_v3_invalidation == Invalidation::all) chosen.all_from_pages = 1;
+                chosen.cpus = boot.config().cpus;
                 PciCore& pci = boot.pci();
                 return std::make_unique<ArmSmmuDriver>(boot.iommu(), *boot.drivers().buses().front(), pages, chosen,
                                                        [&pci](Device& dev) { return pci.pci_device_group(dev); });

@@ -57,16 +57,17 @@ int ArmSmmuMaster::atc_inv_master() {
 int ArmSmmuDomain::atc_inv_domain(std::uint64_t iova, std::uint64_t size) {
     if (ats_masters_ == 0) return 0;
     Frame frame{kernel(), "arm_smmu_atc_inv_domain"};
+    ArmSmmuCmdq& cmdq = smmu_->get_cmdq();
     CommandBatch batch;
     devices_lock_.lock("SMT2");
     for (const ArmSmmuMaster* master : masters_) {
         if (!master->ats_enabled) continue;
         for (const std::uint32_t sid : master->sids) {
-            smmu_->cmdq.batch_add(batch, atc_inv_command(sid, iova, size));
+            cmdq.batch_add(batch, atc_inv_command(sid, iova, size));
         }
     }
     devices_lock_.unlock("SMT3");
-    return batch.commands.empty() ? 0 : smmu_->cmdq.batch_submit(batch);
+    return batch.commands.empty() ? 0 : cmdq.batch_submit(batch);
 }
 
 }  // namespace xlate::kernel

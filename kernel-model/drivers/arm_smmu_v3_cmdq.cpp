@@ -28,8 +28,7 @@ constexpr std::uint64_t kShareable = 3, kWriteBack = 0xF;
 ArmSmmuCmdq::ArmSmmuCmdq(Kernel& kernel, PageAllocator& pages, std::string prefix)
     : kernel_(kernel), pages_(pages), prefix_(std::move(prefix)), lock_(kernel, "arm_smmu_cmdq") {}
 
-int ArmSmmuCmdq::init(PhysAddr registers, unsigned max_log2_entries) {
-    registers_ = registers;
+int ArmSmmuCmdq::allocate(unsigned max_log2_entries) {
     for (log2_entries_ = max_log2_entries;; --log2_entries_) {
         const std::uint64_t bytes = std::uint64_t{smmu::kCommandBytes} << log2_entries_;
         if (const auto memory = pages_.alloc_zeroed(bytes)) {
@@ -42,8 +41,44 @@ int ArmSmmuCmdq::init(PhysAddr registers, unsigned max_log2_entries) {
         }
     }
     filled_.assign(std::size_t{1} << log2_entries_, false);
+    return 0;
+}
+
+int ArmSmmuCmdq::init(PhysAddr registers, unsigned max_log2_entries) {
+    registers_ = registers;
+    prod_ = registers + smmu::reg::CMDQ_PROD;
+    cons_ = registers + smmu::reg::CMDQ_CONS;
+    if (const int err = allocate(max_log2_entries); err != 0) return err;
     kernel_.console.info(prefix_, "allocated {} entries for cmdq", std::uint64_t{1} << log2_entries_);
     return 0;
+}
+
+int ArmSmmuCmdq::init_ecmdq(PhysAddr registers, unsigned max_log2_entries) {
+    registers_ = registers;
+    prod_ = registers + smmu::reg::ECMDQ_PROD;
+    cons_ = registers + smmu::reg::ECMDQ_CONS;
+    return allocate(max_log2_entries);
+}
+
+// As CR0.CMDQEN: programmed while off, and used when the enable is acknowledged.
+int ArmSmmuCmdq::enable_ecmdq() {
+    restart();
+    prod_flags_ = 0;
+    kernel_.machine.mmio_write(registers_ + smmu::reg::ECMDQ_BASE, 8, base_register());
+    kernel_.machine.mmio_write(cons_, 4, 0);
+    prod_flags_ = static_cast<std::uint32_t>(smmu::ecmdq_prod::EN.mask());
+    kernel_.machine.mmio_write(prod_, 4, prod_flags_);
+    const SimTime since = kernel_.now();
+    for (std::uint64_t looks = 0; !gave_up(since, looks); ++looks) {
+        if (smmu::ecmdq_cons::ENACK.test(kernel_.machine.mmio_read(cons_, 4))) return 0;
+        kernel_.machine.pass(us(1));
+    }
+    return -kETIMEDOUT;
+}
+
+void ArmSmmuCmdq::disable_ecmdq() {
+    prod_flags_ &= ~static_cast<std::uint32_t>(smmu::ecmdq_prod::EN.mask());
+    kernel_.machine.mmio_write(prod_, 4, queue_register(published_) | prod_flags_);
 }
 
 void ArmSmmuCmdq::restart() {
@@ -74,7 +109,7 @@ smmu::CommandWords ArmSmmuCmdq::sync_command(std::uint64_t position) const {
 }
 
 void ArmSmmuCmdq::update_consumed() {
-    const auto cons = static_cast<std::uint32_t>(kernel_.machine.mmio_read(registers_ + smmu::reg::CMDQ_CONS, 4));
+    const auto cons = static_cast<std::uint32_t>(kernel_.machine.mmio_read(cons_, 4));
     const std::uint64_t ahead = (cons - consumed_) & low_mask(log2_entries_ + 1);
     // Another CPU may have seen a later value meanwhile: then this one lies behind, far ahead modulo the size.
     if (ahead <= published_ - consumed_) consumed_ += ahead;
@@ -116,7 +151,7 @@ void ArmSmmuCmdq::publish(std::uint64_t first, std::uint64_t count) {
         while (end < reserved_ && filled_[end & mask]) filled_[end++ & mask] = false;
         if (end == published_) break;
         published_ = end;
-        kernel_.machine.mmio_write(registers_ + smmu::reg::CMDQ_PROD, 4, queue_register(end));
+        kernel_.machine.mmio_write(prod_, 4, queue_register(end) | prod_flags_);
     }
     publishing_ = false;
 }
@@ -201,8 +236,8 @@ int ArmSmmuCmdq::poll_until_msi(std::uint64_t position) {
 }
 
 void ArmSmmuCmdq::report_timeout(std::uint64_t position) {
-    const auto prod = static_cast<std::uint32_t>(kernel_.machine.mmio_read(registers_ + smmu::reg::CMDQ_PROD, 4));
-    const auto cons = static_cast<std::uint32_t>(kernel_.machine.mmio_read(registers_ + smmu::reg::CMDQ_CONS, 4));
+    const auto prod = static_cast<std::uint32_t>(kernel_.machine.mmio_read(prod_, 4));
+    const auto cons = static_cast<std::uint32_t>(kernel_.machine.mmio_read(cons_, 4));
     kernel_.console.err(prefix_, "CMD_SYNC timeout at {:#010x} [hwprod {:#010x}, hwcons {:#010x}]",
                         queue_register(position), prod, cons);
 }
@@ -225,10 +260,23 @@ int ArmSmmuCmdq::batch_submit(CommandBatch& batch) {
 
 void ArmSmmuCmdq::skip_err() {
     Frame frame{kernel_, "arm_smmu_cmdq_skip_err"};
+    const auto cons = static_cast<std::uint32_t>(kernel_.machine.mmio_read(cons_, 4));
+    step_over(cons, smmu::cmdq_cons::ERR.get(cons));
+}
+
+void ArmSmmuCmdq::skip_ecmdq_err() {
+    Frame frame{kernel_, "arm_smmu_ecmdq_skip_err"};
+    const auto cons = static_cast<std::uint32_t>(kernel_.machine.mmio_read(cons_, 4));
+    const bool err = smmu::ecmdq_cons::ERR.test(cons);
+    if (err == smmu::ecmdq_prod::ERRACK.test(prod_flags_)) return;
+    step_over(cons, smmu::ecmdq_cons::ERR_REASON.get(cons));
+    prod_flags_ = static_cast<std::uint32_t>(smmu::ecmdq_prod::ERRACK.set(prod_flags_, err ? 1 : 0));
+    kernel_.machine.mmio_write(prod_, 4, queue_register(published_) | prod_flags_);
+}
+
+void ArmSmmuCmdq::step_over(std::uint32_t cons, std::uint64_t reason) {
     static constexpr const char* kReasons[] = {"No error", "Illegal command", "Abort on command fetch",
                                                "ATC invalidate timeout"};
-    const auto cons = static_cast<std::uint32_t>(kernel_.machine.mmio_read(registers_ + smmu::reg::CMDQ_CONS, 4));
-    const std::uint64_t reason = smmu::cmdq_cons::ERR.get(cons);
     kernel_.console.err(prefix_, "CMDQ error (cons {:#010x}): {}", cons,
                         reason < std::size(kReasons) ? kReasons[reason] : "Unknown");
     if (reason == smmu::cmdq_cons::CERROR_ABT) {

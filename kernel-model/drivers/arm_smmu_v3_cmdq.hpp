@@ -1,7 +1,7 @@
-// The command queue of one SMMUv3, shared by all CPUs: reserve slots, fill them, publish PROD, wait for a SYNC.
-// Linux reserves without a lock; here a lock stands for the compare-and-swap, and concurrent SYNCs pay the contention
-// of the cost table.
-// Source: shared/spec/iommu-hardware.md sections 1.2, 1.3, 1.7; kernel-probe.md section 7.
+// A command queue of an SMMUv3: reserve slots, fill them, publish PROD, wait for a SYNC. The SMMU's own is shared by
+// all CPUs; an enhanced one (ECMDQ) serves the CPUs that were given it. Linux reserves without a lock; here a lock
+// stands for the compare-and-swap, and concurrent SYNCs pay the contention of the cost table. Source:
+// shared/spec/iommu-hardware.md sections 1.2, 1.3, 1.7; kernel-probe.md section 7.
 #pragma once
 
 #include <cstdint>
@@ -40,6 +40,11 @@ public:
 
     /// Allocates the largest queue that memory gives, down to one page. 0 or -ENOMEM.
     int init(PhysAddr registers, unsigned max_log2_entries);
+    /// The same for an enhanced queue whose three registers are at `registers`.
+    int init_ecmdq(PhysAddr registers, unsigned max_log2_entries);
+    /// Enhanced: programs the queue and switches it on. 0 or -ETIMEDOUT.
+    int enable_ecmdq();
+    void disable_ecmdq();
     /// PROD and CONS are zero again (after a reset of the hardware).
     void restart();
     std::uint64_t base_register() const;  ///< CMDQ_BASE
@@ -60,6 +65,8 @@ public:
 
     /// GERROR.CMDQ_ERR: steps over the command that stopped the queue. Linux arm_smmu_cmdq_skip_err().
     void skip_err();
+    /// GERROR.CMDQP_ERR: the same for an enhanced queue, if it has an error, which it acknowledges.
+    void skip_ecmdq_err();
 
     const CmdqStats& stats() const { return stats_; }
 
@@ -80,7 +87,12 @@ private:
     Kernel& kernel_;
     PageAllocator& pages_;
     std::string prefix_;
+    int allocate(unsigned max_log2_entries);
+    void step_over(std::uint32_t cons, std::uint64_t reason);
     PhysAddr registers_{};
+    PhysAddr prod_{};
+    PhysAddr cons_{};
+    std::uint32_t prod_flags_ = 0;  ///< enhanced: EN and ERRACK, which share PROD
     PhysAddr base_{};
     unsigned log2_entries_ = 0;
     // Positions count commands since the reset; a register holds one modulo twice the size: index and wrap bit.

@@ -47,6 +47,7 @@ int ArmSmmuDevice::find_resources(const firmware::Node& node) {
         return -kEINVAL;
     }
     base_ = PhysAddr{*node.regs.front().cpu_address};
+    window_bytes_ = node.regs.front().size;
     return 0;
 }
 
@@ -98,6 +99,7 @@ std::uint64_t ArmSmmuDevice::in_queue_register(const InQueue& queue) {
 int ArmSmmuDevice::init_structures() {
     Frame frame{kernel(), "arm_smmu_init_structures"};
     if (const int err = cmdq.init(base_, cmdq_max_log2_); err != 0) return err;
+    if (const int err = init_ecmdqs(); err != 0) return err;
     if (const int err = init_in_queue(evtq_, evtq_max_log2_, smmu::kEventBytes, "evtq"); err != 0) return err;
     if (has(smmu_feature::kPri)) {
         if (const int err = init_in_queue(priq_, priq_max_log2_, smmu::kPageRequestBytes, "priq"); err != 0) return err;
@@ -106,6 +108,7 @@ int ArmSmmuDevice::init_structures() {
 }
 
 int ArmSmmuDevice::disable() {
+    for (const auto& queue : ecmdqs) queue->disable_ecmdq();
     const int err = write_reg_sync(0, reg::CR0, reg::CR0ACK);
     if (err != 0) kernel().console.err(prefix, "failed to clear cr0");
     return err;
@@ -150,6 +153,8 @@ int ArmSmmuDevice::reset(const firmware::Node& node, bool bypass, PlatformMsi& m
     cmdq.issue_cmd_with_sync(smmu::command::cfgi_all());
     if (has(smmu_feature::kHyp)) cmdq.issue_cmd_with_sync(smmu::command::make(smmu::Opcode::TLBI_EL2_ALL));
     cmdq.issue_cmd_with_sync(smmu::command::make(smmu::Opcode::TLBI_NSNH_ALL));
+
+    if (const int err = enable_ecmdqs(); err != 0) return err;
 
     // Step 6.
     write64(reg::EVENTQ_BASE, in_queue_register(evtq_));

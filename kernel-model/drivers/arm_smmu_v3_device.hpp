@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "base/ids.hpp"
 #include "kernel-model/core/kernel.hpp"
@@ -32,6 +34,7 @@ struct ArmSmmuParams {
     bool disable_msipolling = false;  ///< arm-smmu-v3.disable_msipolling
     unsigned va_bits = 48;            ///< of the CPU's kernel
     bool e2h = false;                 ///< the kernel runs in EL2 with VHE
+    unsigned cpus = 1;                ///< each gets an enhanced command queue, as far as the SMMU has them
     Mistakes mistakes;
     // What an unmap invalidates with; not parameters of Linux's driver.
     bool range_invalidation = true;                    ///< by range if the SMMU can; false: one TLBI for each page
@@ -68,11 +71,17 @@ public:
     std::uint64_t pgsize_bitmap = 0;
 
     ArmSmmuCmdq cmdq;
+    /// Enhanced command queues, one a CPU; CPUs share them if there are fewer. Not in Linux up to 6.15, which knows the
+    /// one of CMDQ_BASE only; as in openEuler's driver, all but the set-up's commands go by them.
+    std::vector<std::unique_ptr<ArmSmmuCmdq>> ecmdqs;
     ArmSmmuStreamTable strtab;
     Mutex streams_mutex;
     std::map<std::uint32_t, Ptr<ArmSmmuMaster>> streams;  ///< who owns a SID
     Ptr<IommuDevice> iommu;
     ArmSmmuStats stats;
+
+    /// The queue that the running task's CPU uses.
+    ArmSmmuCmdq& get_cmdq();
 
     bool has(std::uint32_t feature) const { return (features & feature) != 0; }
 
@@ -121,7 +130,13 @@ private:
     void print_event(const iommu::smmuv3::EventWords& words);
     bool print_allowed();
 
+    void probe_ecmdqs();
+    int init_ecmdqs();
+    int enable_ecmdqs();
+
     PhysAddr base_{};
+    std::uint64_t window_bytes_ = 0;
+    std::vector<PhysAddr> ecmdq_registers_;
     unsigned cmdq_max_log2_ = 0;
     unsigned evtq_max_log2_ = 0;
     unsigned priq_max_log2_ = 0;

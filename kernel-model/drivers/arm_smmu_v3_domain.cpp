@@ -280,6 +280,7 @@ void ArmSmmuDomain::tlb_inv_range(std::uint64_t iova, std::uint64_t size, std::u
     if (mistaken(Mistake::wrong_asid)) ++asid;
     const std::uint64_t bytes = size;
     if (mistaken(Mistake::short_range)) size -= granule;
+    ArmSmmuCmdq& cmdq = device.get_cmdq();
     CommandBatch batch;
     if (size >> tg_log2 >= device.params.all_from_pages) {
         const smmu::Opcode all = regime(device, smmu::Opcode::TLBI_NH_ASID, smmu::Opcode::TLBI_EL2_ASID);
@@ -289,13 +290,13 @@ void ArmSmmuDomain::tlb_inv_range(std::uint64_t iova, std::uint64_t size, std::u
     const bool by_range = device.has(smmu_feature::kRangeInv) && device.params.range_invalidation;
     for (const smmu::CommandWords& command :
          tlb_range_commands(opcode, asid, iova, size, granule, tg_log2, leaf, by_range)) {
-        device.cmdq.batch_add(batch, command);
+        cmdq.batch_add(batch, command);
     }
     if (wait == Wait::no) batch.add(smmu::command::sync(smmu::cmd::CS_NONE));
     if (wait == Wait::yes) {
-        device.cmdq.batch_submit(batch);
+        cmdq.batch_submit(batch);
     } else {
-        device.cmdq.issue(batch.commands, false);
+        cmdq.issue(batch.commands, false);
     }
     // Only now: an endpoint may have asked, and been answered, for as long as the TLBs knew.
     atc_inv_domain(iova, bytes);
@@ -305,7 +306,7 @@ void ArmSmmuDomain::flush_iotlb_all() {
     if (!pgtable_ || mistaken(Mistake::flush_without_tlbi)) return;
     Frame frame{kernel(), "arm_smmu_flush_iotlb_all"};
     const smmu::Opcode opcode = regime(*smmu_, smmu::Opcode::TLBI_NH_ASID, smmu::Opcode::TLBI_EL2_ASID);
-    smmu_->cmdq.issue_cmd_with_sync(smmu::command::tlbi(opcode, 0, asid_));
+    smmu_->get_cmdq().issue_cmd_with_sync(smmu::command::tlbi(opcode, 0, asid_));
     atc_inv_domain(0, 0);
 }
 

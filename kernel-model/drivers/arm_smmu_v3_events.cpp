@@ -138,6 +138,9 @@ void ArmSmmuDevice::gerror_handler() {
     if (gerror::PRIQ_ABT.test(active)) console.err(prefix, "PRIQ write aborted -- events may have been lost");
     if (gerror::EVENTQ_ABT.test(active)) console.err(prefix, "EVTQ write aborted -- events may have been lost");
     if (gerror::CMDQ_ERR.test(active)) cmdq.skip_err();
+    if (gerror::CMDQP_ERR.test(active)) {
+        for (const auto& queue : ecmdqs) queue->skip_ecmdq_err();
+    }
     write(reg::GERRORN, errors);
 }
 

@@ -95,6 +95,7 @@ int ArmSmmuDevice::hw_probe(bool firmware_coherent) {
     }
     evtq_max_log2_ = log2_entries(idr1::EVENTQS, kEventLog2);
     priq_max_log2_ = log2_entries(idr1::PRIQS, kPageRequestLog2);
+    if (idr1::ECMDQ.test(id1)) probe_ecmdqs();
     ssid_bits = static_cast<unsigned>(idr1::SSIDSIZE.get(id1));
     sid_bits = static_cast<unsigned>(idr1::SIDSIZE.get(id1));
     // One second-level table would hold them all.
