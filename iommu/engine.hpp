@@ -134,10 +134,11 @@ constexpr const char* name(AccessPurpose purpose) {
                                                      "page_request", "msi"};
     return kNames[static_cast<unsigned>(purpose)];
 }
-/// Descriptor read of stage 1 or 2 at `level` 0..3.
+/// Descriptor read of stage 1 or 2 at `level` 0..3; a level above 0 counts as 0.
 constexpr AccessPurpose walk_purpose(unsigned stage, unsigned level) {
     return static_cast<AccessPurpose>(
-        static_cast<unsigned>(stage == 1 ? AccessPurpose::s1_level0 : AccessPurpose::s2_level0) + level);
+        static_cast<unsigned>(stage == 1 ? AccessPurpose::s1_level0 : AccessPurpose::s2_level0) +
+        (level > 3 ? 0 : level));
 }
 
 enum class AccessKind : std::uint8_t { read, write, compare_and_swap };

@@ -21,13 +21,14 @@ bool allows(const CachedTranslation& entry, const Transaction& transaction) {
 }  // namespace
 
 Atc::Atc(Agenda& agenda, const Component& component, TransactionPool& pool, const std::string& name,
-         const AtcParams& params, std::uint64_t seed, Send up, Send back)
+         const AtcParams& params, std::uint64_t seed, Send up, Send back, AskPage ask_page)
     : agenda_(agenda),
       component_(component),
       pool_(pool),
       params_(params),
       up_(std::move(up)),
       back_(std::move(back)),
+      ask_page_(std::move(ask_page)),
       cache_({params.shape, iommu::smmuv3::TlbTagging::endpoint}, seed, name + ".atc"),
       look_up_(agenda, component, params.slots) {}
 
@@ -144,6 +145,8 @@ void Atc::answered(Ask& ask, bool ok) {
             go_plain(*passenger);
         } else if (allows(ask.answer, *passenger->transaction)) {
             go_translated(*passenger, ask.answer);
+        } else if (params_.pri) {
+            wait_for_page(*passenger);
         } else {
             deny(*passenger);
         }
@@ -177,6 +180,72 @@ void Atc::deny(Passenger& passenger) {
     transaction.refused_by = &component_.component_name();
     transaction.set_response(tlm::TLM_ADDRESS_ERROR_RESPONSE);
     back_(transaction);
+}
+
+// Page requests: each is the last and only one of its group.
+
+void Atc::wait_for_page(Passenger& passenger) {
+    const std::uint64_t page = passenger.transaction->address() >> 12;
+    const bool write = passenger.transaction->write();
+    const auto same = std::find_if(page_asks_.begin(), page_asks_.end(), [&](const PageAsk& other) {
+        return other.page == page && other.tag == passenger.tag && other.write == write;
+    });
+    PageAsk& ask = same != page_asks_.end() ? *same : page_asks_.emplace_back();
+    ask.page = page;
+    ask.tag = passenger.tag;
+    ask.write = write;
+    ask.waiting.push_back(&passenger);
+    send_page_asks();
+}
+
+void Atc::send_page_asks() {
+    constexpr std::uint16_t kPageGroups = 512;
+    for (PageAsk& ask : page_asks_) {
+        if (pages_under_way_ >= params_.page_requests) return;
+        if (ask.group) continue;
+        // Fewer are under way than there are: a free one comes.
+        const auto taken = [&] {
+            return std::any_of(page_asks_.begin(), page_asks_.end(),
+                               [&](const PageAsk& other) { return other.group == next_group_; });
+        };
+        while (taken()) next_group_ = static_cast<std::uint16_t>((next_group_ + 1) % kPageGroups);
+        ask.group = next_group_;
+        next_group_ = static_cast<std::uint16_t>((next_group_ + 1) % kPageGroups);
+        const Transaction& first = *ask.waiting.front()->transaction;
+        iommu::smmuv3::PageRequest request;
+        request.sid = first.stream;
+        request.ssid = first.substream;
+        request.address = ask.page << 12;
+        request.read = !ask.write;
+        request.write = ask.write;
+        request.privileged = first.privileged;
+        request.last = true;
+        request.prg_index = *ask.group;
+        ++pages_under_way_;
+        ++counts_.page_requests;
+        ask_page_(request);
+    }
+}
+
+void Atc::answer_page(const iommu::smmuv3::PageResponse& response) {
+    const auto at = std::find_if(page_asks_.begin(), page_asks_.end(),
+                                 [&](const PageAsk& ask) { return ask.group == response.prg_index; });
+    if (at == page_asks_.end()) return;  // an answer to nothing
+    std::vector<Passenger*> waiting;
+    waiting.swap(at->waiting);
+    page_asks_.erase(at);
+    --pages_under_way_;
+    const bool granted = response.code == 0;
+    ++(granted ? counts_.pages_granted : counts_.pages_refused);
+    for (Passenger* passenger : waiting) {
+        passenger->transaction->ledger.charge(Part::stall, agenda_.now());
+        if (granted) {
+            ask(*passenger);
+        } else {
+            deny(*passenger);
+        }
+    }
+    send_page_asks();
 }
 
 void Atc::invalidate(const iommu::smmuv3::Invalidation& invalidation, std::function<void()> done) {

@@ -2,18 +2,22 @@
 //   hit           the access goes up with the translated address
 //   miss          a translation request goes up, one a page; who needs the page waits for it
 //   refused       (unsupported request, completer abort) the access goes up untranslated
-//   no right      the access ends in an error: there are no page requests (PRI) here
+//   no right      with PRI, a page request goes up, one a page, and its answer lets the access ask again or ends it;
+//                 without, the access ends in an error
 //   invalidation  drops entries and what is being asked for, then waits until every translated access that was
 //                 under way has come back; only then it is complete
-// A transaction's time in here and in the request that it waits for is charged to Part::ats.
+// A transaction's time in here and in the request that it waits for is charged to Part::ats, that in which it waits for
+// software to answer a page request to Part::stall.
 // Source: shared/spec/iommu-hardware.md section 1.13.
 #pragma once
 
 #include <deque>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "iommu/smmuv3/events.hpp"
 #include "iommu/smmuv3/tlb.hpp"
 #include "soc/config.hpp"
 #include "soc/station.hpp"
@@ -25,9 +29,11 @@ namespace xlate::soc {
 class Atc {
 public:
     using Send = std::function<void(Transaction&)>;
-    /// `up`: a transaction goes to the link. `back`: one that is refused goes back to the endpoint.
+    using AskPage = std::function<void(const iommu::smmuv3::PageRequest&)>;
+    /// `up`: a transaction goes to the link. `back`: one that is refused goes back to the endpoint. `ask_page`: a page
+    /// request goes to the link.
     Atc(Agenda& agenda, const Component& component, TransactionPool& pool, const std::string& name,
-        const AtcParams& params, std::uint64_t seed, Send up, Send back);
+        const AtcParams& params, std::uint64_t seed, Send up, Send back, AskPage ask_page);
 
     bool enabled() const { return enabled_; }
     /// Switched on it starts empty. What is under way when it is switched off still ends as it began.
@@ -39,6 +45,8 @@ public:
     bool returned(Transaction& transaction);
     /// `done` is called when the invalidation is complete.
     void invalidate(const iommu::smmuv3::Invalidation& invalidation, std::function<void()> done);
+    /// The answer to a page request has arrived.
+    void answer_page(const iommu::smmuv3::PageResponse& response);
 
     AtcStats stats() const;
 
@@ -60,6 +68,14 @@ private:
         std::vector<Passenger*> waiting;
     };
 
+    struct PageAsk {  ///< a page request, under way or waiting for its turn
+        std::uint64_t page = 0;
+        std::uint64_t tag = 0;
+        bool write = false;
+        std::optional<std::uint16_t> group;  ///< sent
+        std::vector<Passenger*> waiting;
+    };
+
     static void looked_up_step(Visitor& visitor);
     void looked_up(Passenger& passenger);
     void ask(Passenger& passenger);
@@ -68,6 +84,8 @@ private:
     void go_translated(Passenger& passenger, const iommu::CachedTranslation& entry);
     void go_plain(Passenger& passenger);
     void deny(Passenger& passenger);
+    void wait_for_page(Passenger& passenger);
+    void send_page_asks();
     Transaction& leave(Passenger& passenger);
     void drain();
 
@@ -77,6 +95,7 @@ private:
     const AtcParams params_;
     const Send up_;
     const Send back_;
+    const AskPage ask_page_;
     iommu::smmuv3::Tlb cache_;
     Station look_up_;
     bool enabled_ = false;
@@ -84,6 +103,9 @@ private:
     std::vector<Passenger*> free_passengers_;
     std::deque<Ask> asks_;  ///< oldest first; addresses are stable
     std::uint32_t under_way_ = 0;
+    std::deque<PageAsk> page_asks_;  ///< oldest first
+    std::uint32_t pages_under_way_ = 0;
+    std::uint16_t next_group_ = 0;
     std::uint64_t epoch_ = 0;  ///< counts invalidations: what was asked for before one may not be kept
 
     std::uint64_t translated_[2] = {0, 0};  ///< translated accesses under way, in two generations

@@ -136,6 +136,10 @@ void check_tbu_names(Findings& findings, const SocConfig& config, const firmware
 
 /// Command queue control pages lie behind the two pages that every SMMUv3 has: firmware has to give them away.
 void check_register_windows(Findings& findings, const SocConfig& config, const firmware::Description& description) {
+    const bool any =
+        config.iommu.features.ecmdq != 0 || std::any_of(config.iommus.begin(), config.iommus.end(),
+                                                        [](const auto& own) { return own.second.features.ecmdq != 0; });
+    if (!any) return;
     for (const IommuSite& site : wire(description, {}).iommus) {
         const auto own = config.iommus.find(site.path);
         const IommuParams& params = own == config.iommus.end() ? config.iommu : own->second;
@@ -230,6 +234,7 @@ std::vector<Diagnostic> check(const SocConfig& config, const firmware::Descripti
         check_shape(findings, master.atc->shape, path + ".atc");
         findings.range(master.atc->slots, 1, 1024, path + ".atc.slots");
         findings.range(master.atc->requests, 1, 1024, path + ".atc.requests");
+        findings.range(master.atc->page_requests, 1, 512, path + ".atc.page_requests");
         findings.expect(master.requester_id.has_value(), path + ".atc", "only PCI endpoints have one",
                         "a device behind a PCI host bridge");
     }

@@ -86,6 +86,7 @@ struct TcuParams {
     bool merge_walks = false;
     bool priorities = false;  ///< who waits for a translation or walk slot goes by its master's priority, not by age
     std::uint32_t commands_per_fetch = 1;  ///< 1..4
+    bool prefetch_commands = false;        ///< CMD_PREFETCH_* fetch, through a translation and a walk slot
     Cycles command_decode{2};              ///< each command, after its fetch
     Cycles invalidate_apply{4};            ///< in each TBU, after the link
     Cycles register_access{4};             ///< from a register access at the port to its effect
@@ -129,10 +130,12 @@ struct PcieParams {
 /// Address translation cache of an endpoint, and how it asks. The shape is ours: the architecture leaves it open.
 struct AtcParams {
     iommu::CacheParams shape{true, 64, 0, iommu::Replacement::lru};
-    SimTime latency = ns(4);      ///< of a look-up
-    std::uint32_t slots = 4;      ///< look-ups at once
-    std::uint32_t requests = 16;  ///< translation requests under way at once; >= 1
-    SimTime invalidate = ns(20);  ///< from an invalidation's arrival until its entries are gone
+    SimTime latency = ns(4);           ///< of a look-up
+    std::uint32_t slots = 4;           ///< look-ups at once
+    std::uint32_t requests = 16;       ///< translation requests under way at once; >= 1
+    SimTime invalidate = ns(20);       ///< from an invalidation's arrival until its entries are gone
+    bool pri = false;                  ///< it asks software for pages that it may not access (page requests)
+    std::uint32_t page_requests = 32;  ///< of those under way at once; 1..512, each a group of its own
 };
 
 /// Simulated CPUs. Instruction costs are the kernel's cost table; here only what hardware adds.

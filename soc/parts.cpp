@@ -146,7 +146,11 @@ void Soc::Parts::build() {
                 attachment.stream, site.exits[site.exit_of[i]].tbu,
                 [&root, i](const iommu::smmuv3::Invalidation& invalidation, std::function<void()> done) {
                     root.invalidate_atc(i, invalidation, std::move(done));
-                });
+                },
+                [&root, i](const iommu::smmuv3::PageResponse& response) { root.answer_page(i, response); });
+            root.set_page_requests(i, [&iommu = *iommus[*attachment.iommu]](const iommu::smmuv3::PageRequest& request) {
+                iommu.page_request(request);
+            });
         }
         for (std::size_t i = 0; i < site.exits.size(); ++i) {
             const PcieSite::Exit& exit = site.exits[i];

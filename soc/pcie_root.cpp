@@ -21,6 +21,7 @@ PcieRoot::PcieRoot(const sc_core::sc_module_name& module_name, const std::string
     choose_.bind<&PcieRoot::choose>(this);
     atcs_.resize(endpoints.size());
     atc_apply_.resize(endpoints.size());
+    page_requests_.resize(endpoints.size());
 }
 
 void PcieRoot::add_atc(std::size_t endpoint, TransactionPool& pool, const std::string& name, const AtcParams& params,
@@ -33,7 +34,10 @@ void PcieRoot::add_atc(std::size_t endpoint, TransactionPool& pool, const std::s
         go_up(transaction);
     };
     const auto back = [this](Transaction& transaction) { endpoints_[transaction.pop_route()]->respond(transaction); };
-    atcs_[endpoint] = std::make_unique<Atc>(agenda_, *this, pool, name, params, seed, up, back);
+    const auto ask_page = [this, endpoint](const iommu::smmuv3::PageRequest& request) {
+        this->ask_page(endpoint, request);
+    };
+    atcs_[endpoint] = std::make_unique<Atc>(agenda_, *this, pool, name, params, seed, up, back, ask_page);
     atc_apply_[endpoint] = params.invalidate;
 }
 
@@ -117,9 +121,7 @@ void PcieRoot::arrived_down(void* owner, AgendaEntry& entry) {
     root.endpoints_[transaction.pop_route()]->respond(transaction);
 }
 
-/// An invalidation and its completion are packets of a header and 8 bytes, in turn with everything else on the link.
-void PcieRoot::invalidate_atc(std::size_t endpoint, const iommu::smmuv3::Invalidation& invalidation,
-                              std::function<void()> done) {
+PcieRoot::Message& PcieRoot::new_message(std::size_t endpoint) {
     if (free_messages_.empty()) {
         Message& made = messages_.emplace_back();
         made.root = this;
@@ -132,6 +134,13 @@ void PcieRoot::invalidate_atc(std::size_t endpoint, const iommu::smmuv3::Invalid
     Message& message = *free_messages_.back();
     free_messages_.pop_back();
     message.endpoint = endpoint;
+    return message;
+}
+
+/// An invalidation and its completion are packets of a header and 8 bytes, in turn with everything else on the link.
+void PcieRoot::invalidate_atc(std::size_t endpoint, const iommu::smmuv3::Invalidation& invalidation,
+                              std::function<void()> done) {
+    Message& message = new_message(endpoint);
     message.invalidation = invalidation;
     message.done = std::move(done);
     message.at = Message::At::down;
@@ -139,8 +148,43 @@ void PcieRoot::invalidate_atc(std::size_t endpoint, const iommu::smmuv3::Invalid
     agenda_.schedule(message, down_free_ + params_.link_latency, Phase::arrive, *this);
 }
 
+/// A page request and its answer are packets of a header.
+void PcieRoot::ask_page(std::size_t endpoint, const iommu::smmuv3::PageRequest& request) {
+    Message& message = new_message(endpoint);
+    message.page = request;
+    message.at = Message::At::page_up;
+    up_free_ = std::max(agenda_.now(), up_free_) + packet(params_.header_bytes);
+    agenda_.schedule(message, up_free_ + params_.link_latency, Phase::arrive, *this);
+}
+
+void PcieRoot::answer_page(std::size_t endpoint, const iommu::smmuv3::PageResponse& response) {
+    Message& message = new_message(endpoint);
+    message.answer = response;
+    message.at = Message::At::page_down;
+    down_free_ = std::max(agenda_.now(), down_free_) + packet(params_.header_bytes);
+    agenda_.schedule(message, down_free_ + params_.link_latency, Phase::arrive, *this);
+}
+
 void PcieRoot::message_step(Message& message) {
     switch (message.at) {
+        case Message::At::page_up: {
+            const iommu::smmuv3::PageRequest request = message.page;
+            free_messages_.push_back(&message);
+            if (page_requests_[message.endpoint]) {
+                page_requests_[message.endpoint](request);
+                return;
+            }
+            // No IOMMU: nobody knows the page.
+            answer_page(message.endpoint, {request.sid, std::nullopt, request.prg_index, 0xF});
+            return;
+        }
+        case Message::At::page_down: {
+            const iommu::smmuv3::PageResponse answer = message.answer;
+            const std::size_t endpoint = message.endpoint;
+            free_messages_.push_back(&message);
+            atcs_[endpoint]->answer_page(answer);
+            return;
+        }
         case Message::At::down:
             message.at = Message::At::apply;
             agenda_.schedule_after(message, atc_apply_[message.endpoint], Phase::arrive, *this);

@@ -34,6 +34,10 @@ public:
     void add_atc(std::size_t endpoint, TransactionPool& pool, const std::string& name, const AtcParams& params,
                  std::uint64_t seed);
     Atc* atc(std::size_t endpoint) { return atcs_[endpoint].get(); }
+    /// Who takes page requests of an endpoint when they have come up the link.
+    void set_page_requests(std::size_t endpoint, Atc::AskPage take) { page_requests_[endpoint] = std::move(take); }
+    /// The answer to one starts down the link.
+    void answer_page(std::size_t endpoint, const iommu::smmuv3::PageResponse& response);
     /// An invalidation starts down the link; `done` is called when its completion has come up.
     void invalidate_atc(std::size_t endpoint, const iommu::smmuv3::Invalidation& invalidation,
                         std::function<void()> done);
@@ -45,13 +49,17 @@ private:
         std::deque<Transaction*> at_door;
     };
 
-    struct Message : AgendaEntry {  ///< an invalidation on its way to an endpoint and back
+    struct Message : AgendaEntry {  ///< an invalidation, or a page request, on its way to an endpoint or back
         PcieRoot* root = nullptr;
         std::size_t endpoint = 0;
-        enum class At : std::uint8_t { down, apply, up } at = At::down;
+        enum class At : std::uint8_t { down, apply, up, page_up, page_down } at = At::down;
         iommu::smmuv3::Invalidation invalidation;
+        iommu::smmuv3::PageRequest page;
+        iommu::smmuv3::PageResponse answer;
         std::function<void()> done;
     };
+    Message& new_message(std::size_t endpoint);
+    void ask_page(std::size_t endpoint, const iommu::smmuv3::PageRequest& request);
     void message_step(Message& message);
     void complete(Message& message);
     SimTime packet(std::uint64_t bytes) const;
@@ -78,6 +86,7 @@ private:
     AgendaEntry choose_;
     std::vector<std::unique_ptr<Atc>> atcs_;  ///< by endpoint; nullptr: has none
     std::vector<SimTime> atc_apply_;          ///< AtcParams::invalidate
+    std::vector<Atc::AskPage> page_requests_;
     std::deque<Message> messages_;
     std::vector<Message*> free_messages_;
 };

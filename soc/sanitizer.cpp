@@ -49,6 +49,7 @@ ShadowAccess access_of(const Transaction& transaction, SimTime now) {
     access.address = transaction.iova;
     access.length = transaction.size();
     access.time = now;
+    access.translated = transaction.ats.type == iommu::AtsType::translated;
     return access;
 }
 
@@ -99,9 +100,9 @@ std::string command_text(const Invalidation& given) {
         case Kind::nsnh_all:
             return "TLBI_NSNH_ALL";
         case Kind::atc:
-            break;
+            return fmt::format("ATC_INV of stream {:#x} {:#x}..{:#x}", value(given.sid), given.first, given.last);
     }
-    return "ATC_INV";
+    return "";
 }
 
 const char* miss_text(ShadowMiss miss) {
@@ -151,6 +152,7 @@ std::string entry_text(const ShadowEntry& entry) {
     if (regime == Regime::ns_stage2 || entry.stage == 2)
         text += fmt::format(", VMID {}", space_tag::VMID.get(tag.space));
     if (regime != Regime::ns_stage2) text += fmt::format(", ASID {}", space_tag::ASID.get(tag.space));
+    if (entry.endpoint) text += fmt::format(", kept by stream {:#x}", value(entry.sid));
     return text + fmt::format(", to {:#x}", entry.target);
 }
 
@@ -170,6 +172,7 @@ std::string wanted(const ShadowEntry& entry) {
         case ShadowKind::leaf:
             break;
     }
+    if (entry.endpoint) return fmt::format("ATC_INV of stream {:#x} {:#x}", value(entry.sid), tag.va);
     const char* leaf = entry.kind == ShadowKind::table ? " (not leaf)" : "";
     switch (space_tag::regime(tag.space)) {
         case Regime::ns_stage2:
@@ -205,6 +208,10 @@ struct Sanitizer::Unit final : TranslationWatch {
     void on_access(const TranslationJob& job) override {
         shadow.read(job.step->access, job.reply, job.engine.config(), job.engine.epoch(),
                     access_of(*job.transaction, owner.agenda_.now()));
+    }
+    void on_answer(const TranslationJob& job) override {
+        shadow.answered(job.engine.config().space, job.engine.epoch(),
+                        access_of(*job.transaction, owner.agenda_.now()));
     }
     void on_invalidation(const Invalidation& invalidation, std::uint32_t epoch, std::uint32_t queue) override {
         shadow.invalidate(invalidation, epoch, owner.agenda_.now(), queue);

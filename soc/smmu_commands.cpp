@@ -18,6 +18,7 @@ void SmmuDevice::kick() {
         ++commands_running_;
         step_commands(queue);
     }
+    if (!prefetch_.running) start_prefetch();
     if (!gatos_.running && smmu_.gatos_pending()) {
         gatos_.running = true;
         step_gatos();
@@ -36,6 +37,7 @@ void SmmuDevice::after_engine() {
         if (wire.scheduled()) continue;
         agenda().schedule_after(wire, params_.tcu.interrupt_wire, Phase::act, *this);
     }
+    send_page_answers();
     while (const auto id = smmu_.take_resumed()) {
         const auto at = std::find_if(stalled_.begin(), stalled_.end(), [&](const TranslationJob* job) {
             return ((std::uint64_t{job->tbu->number()} << 32) | job->number) == *id;
@@ -92,6 +94,7 @@ void SmmuDevice::step_commands(CommandQueue& queue) {
                                         agenda().now(), step.opcode);
             }
             finish_command(queue);
+            if (!prefetch_.running) start_prefetch();
             after_engine();
             return;
         case StepKind::sync:
@@ -187,12 +190,12 @@ void SmmuDevice::step_gatos() {
 // Invalidations reach a TBU by its link; its answer comes back the same way.
 
 void SmmuDevice::invalidate(const Invalidation& invalidation) {
-    if (invalidation.kind == Invalidation::Kind::atc) {
-        send_atc(invalidation);
-        return;
-    }
     CommandQueue& queue = executing_ != nullptr ? *executing_ : commands_.front();
     if (watch_ != nullptr) watch_->on_invalidation(invalidation, smmu_.epoch(), queue.number);
+    if (invalidation.kind == Invalidation::Kind::atc) {
+        send_atc(invalidation, queue);
+        return;
+    }
     for (const auto& tbu : tbus_) {
         if (free_messages_.empty()) {
             Message& made = messages_.emplace_back();
@@ -231,7 +234,7 @@ void SmmuDevice::message_step(Message& message) {
 
 // ATC_INV goes to the root complex by the TBU's link, and to the endpoint by PCIe. Nobody there: it is never completed.
 
-void SmmuDevice::send_atc(const Invalidation& invalidation) {
+void SmmuDevice::send_atc(const Invalidation& invalidation, CommandQueue& queue) {
     if (free_atc_messages_.empty()) {
         AtcMessage& made = atc_messages_.emplace_back();
         made.device = this;
@@ -254,7 +257,7 @@ void SmmuDevice::send_atc(const Invalidation& invalidation) {
     message.invalidation = invalidation;
     message.complete = false;
     message.expired = false;
-    message.queue = executing_ != nullptr ? executing_ : &commands_.front();
+    message.queue = &queue;
     ++message.queue->atc_out;
     ++counts_.atc_invalidations;
     agenda().schedule_after(message.patience, params_.tcu.atc_timeout, Phase::arrive, *this);
@@ -286,6 +289,50 @@ void SmmuDevice::atc_step(AtcMessage& message) {
 void SmmuDevice::atc_ended(CommandQueue& queue) {
     --queue.atc_out;
     if (syncing()) check_sync();
+}
+
+// Page requests cross the link to the TCU and become records there; answers, by PRI_RESP or automatic, come back.
+
+SmmuDevice::PageMessage& SmmuDevice::new_page_message() {
+    if (free_page_messages_.empty()) {
+        PageMessage& made = page_messages_.emplace_back();
+        made.device = this;
+        made.bind(&made, [](void* self, AgendaEntry&) {
+            auto& message = *static_cast<PageMessage*>(self);
+            message.device->page_step(message);
+        });
+        free_page_messages_.push_back(&made);
+    }
+    PageMessage& message = *free_page_messages_.back();
+    free_page_messages_.pop_back();
+    return message;
+}
+
+void SmmuDevice::page_request(const iommu::smmuv3::PageRequest& request) {
+    PageMessage& message = new_page_message();
+    message.request = request;
+    agenda().schedule_after(message, clock_ * tbu_before(request.sid).link_to_tcu, Phase::arrive, *this);
+}
+
+void SmmuDevice::send_page_answers() {
+    while (const auto response = smmu_.take_page_response()) {
+        if (atcs_.find(response->sid) == atcs_.end()) continue;  // nobody asked
+        PageMessage& message = new_page_message();
+        message.request.reset();
+        message.response = *response;
+        agenda().schedule_after(message, clock_ * tbu_before(response->sid).link_from_tcu, Phase::arrive, *this);
+    }
+}
+
+void SmmuDevice::page_step(PageMessage& message) {
+    free_page_messages_.push_back(&message);
+    if (!message.request) {
+        atcs_.at(message.response.sid).answer(message.response);
+        return;
+    }
+    ++counts_.page_requests;
+    if (!smmu_.page_request(*message.request)) ++counts_.page_requests_answered;
+    kick();
 }
 
 }  // namespace xlate::soc

@@ -14,6 +14,7 @@ iommu::smmuv3::SmmuParams engine_params(const IommuParams& params, const std::st
     result.features = params.features;
     result.seed = seed;
     result.commands_per_fetch = static_cast<std::uint8_t>(params.tcu.commands_per_fetch);
+    result.prefetch_commands = params.tcu.prefetch_commands;
     result.name = name;
     const TcuParams& tcu = params.tcu;
     result.caches.config = tcu.config_cache.shape;
@@ -69,6 +70,7 @@ SmmuDevice::SmmuDevice(const sc_core::sc_module_name& module_name, const Context
                                               *ports_[params.one_port ? 0 : i + 1]));
     }
     for (Engine* engine : {&outputs_, &gatos_}) engine->device = this;
+    prefetch_.device = this;
     for (std::uint32_t i = 0; i < smmu_.command_queues(); ++i) {
         commands_.emplace_back().device = this;
         commands_.back().number = i;

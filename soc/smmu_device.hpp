@@ -64,9 +64,13 @@ public:
 
     /// Takes an ATC_INV from TBU `tbu` to an endpoint; calls back when it is complete.
     using InvalidateAtc = std::function<void(const iommu::smmuv3::Invalidation&, std::function<void()> done)>;
-    void connect_atc(StreamId stream, std::size_t tbu, InvalidateAtc invalidate) {
-        atcs_[stream] = {tbu, std::move(invalidate)};
+    /// Takes the answer to a page request to the endpoint.
+    using AnswerPage = std::function<void(const iommu::smmuv3::PageResponse&)>;
+    void connect_atc(StreamId stream, std::size_t tbu, InvalidateAtc invalidate, AnswerPage answer) {
+        atcs_[stream] = {tbu, std::move(invalidate), std::move(answer)};
     }
+    /// A page request of an endpoint has come to its TBU.
+    void page_request(const iommu::smmuv3::PageRequest& request);
 
     IommuStats stats() const;
     /// Whether `address` is in its register space or in one of its counter groups.
@@ -141,6 +145,10 @@ private:
         auto& queue = static_cast<CommandQueue&>(visitor);
         (queue.device->*Step)(queue);
     }
+    struct Prefetch : Engine {  ///< what a CMD_PREFETCH_* asks for, one at a time
+        iommu::smmuv3::Translation engine;
+        bool walking = false;
+    };
     struct Message : AgendaEntry {  ///< an invalidation on its way to a TBU and back
         SmmuDevice* device = nullptr;
         Tbu* tbu = nullptr;
@@ -155,6 +163,11 @@ private:
         bool complete = false;
         bool expired = false;
         AgendaEntry patience;
+    };
+    struct PageMessage : AgendaEntry {  ///< a page request on its way from a TBU, or an answer on its way to one
+        SmmuDevice* device = nullptr;
+        std::optional<iommu::smmuv3::PageRequest> request;
+        iommu::smmuv3::PageResponse response;
     };
     struct Wire : AgendaEntry {
         SmmuDevice* device = nullptr;
@@ -197,6 +210,10 @@ private:
     void finish_command(CommandQueue& queue);
     void end_sync(CommandQueue& queue);
     bool syncing() const { return !(syncs_next_.empty() && syncs_draining_.empty() && syncs_home_.empty()); }
+    void start_prefetch();
+    void step_prefetch();
+    void walk_prefetch();
+    void access_prefetch();
     void step_outputs();
     void step_gatos();
     void check_sync();
@@ -204,9 +221,12 @@ private:
     void ack();
     void after_engine();
     void message_step(Message& message);
-    void send_atc(const iommu::smmuv3::Invalidation& invalidation);
+    void send_atc(const iommu::smmuv3::Invalidation& invalidation, CommandQueue& queue);
     void atc_step(AtcMessage& message);
     void atc_ended(CommandQueue& queue);
+    PageMessage& new_page_message();
+    void page_step(PageMessage& message);
+    void send_page_answers();
     void begin_request(TranslationJob& job);
 
     std::vector<std::unique_ptr<BusPort>> make_ports();
@@ -235,6 +255,7 @@ private:
     CommandQueue* executing_ = nullptr;   ///< whose command takes effect just now
     Engine outputs_;
     Engine gatos_;
+    Prefetch prefetch_;
     AgendaEntry ack_;
     std::array<Wire, 4> wires_;
     std::deque<Message> messages_;
@@ -243,11 +264,14 @@ private:
     struct AtcWay {
         std::size_t tbu;
         InvalidateAtc invalidate;
+        AnswerPage answer;
     };
     const TbuParams& tbu_before(StreamId stream) const;
     std::map<StreamId, AtcWay> atcs_;
     std::deque<AtcMessage> atc_messages_;
     std::vector<AtcMessage*> free_atc_messages_;
+    std::deque<PageMessage> page_messages_;
+    std::vector<PageMessage*> free_page_messages_;
     std::vector<TranslationJob*> stalled_;
     std::vector<TranslationJob*> walking_;  ///< merge_walks: one a page and address space
     std::vector<TranslationJob*> merged_;   ///< and who waits for one of them, oldest first

@@ -16,8 +16,7 @@ void SmmuDevice::enter_flight(TranslationJob& job) {
     job.generation = generation_;
     ++in_flight_[generation_ ? 1 : 0];
     if (watch_ == nullptr || job.prefetch || !enabled()) return;
-    // What an endpoint has translated itself carries no IOVA.
-    if (job.transaction->ats.type != iommu::AtsType::translated) watch_->on_arrival(*job.transaction);
+    watch_->on_arrival(*job.transaction);
 }
 
 void SmmuDevice::leave_flight(bool generation) {
@@ -274,6 +273,10 @@ void SmmuDevice::finish(TranslationJob& job, const iommu::Result& result) {
     if (job.step->kind == StepKind::done) {
         job.result.response = iommu::Response::ok;
         job.result.fault = 0;
+    }
+    if (watch_ != nullptr && job.result.response == iommu::Response::ok && job.result.entry.permissions.bits != 0 &&
+        job.transaction->ats.type == iommu::AtsType::translation_request) {
+        watch_->on_answer(job);
     }
     if (smmu_.outputs_pending()) kick();
     counter_groups_.catch_up(0);

@@ -29,6 +29,9 @@ struct AtcStats {
     std::uint64_t refused = 0;        ///< went up untranslated, since the IOMMU does not do ATS for them
     std::uint64_t denied = 0;         ///< ended here, for want of a right
     std::uint64_t invalidations = 0;  ///< of the IOMMU
+    std::uint64_t page_requests = 0;  ///< sent
+    std::uint64_t pages_granted = 0;  ///< answered with success
+    std::uint64_t pages_refused = 0;  ///< answered otherwise
 };
 
 /// Conservation: issued == reads + writes + faults + in_flight; parts_fs add up to latency.sum_fs().
@@ -60,8 +63,10 @@ struct IommuStats {
     std::uint64_t ats_requests = 0;    ///< of the translations: translation requests of endpoints
     std::uint64_t ats_translated = 0;  ///< of the translations: came with a translated address
     std::uint64_t atc_invalidations = 0;
-    std::uint64_t atc_timeouts = 0;  ///< of those: never completed
-    LookupStats micro_tlb;           ///< all TBUs together
+    std::uint64_t atc_timeouts = 0;            ///< of those: never completed
+    std::uint64_t page_requests = 0;           ///< of endpoints
+    std::uint64_t page_requests_answered = 0;  ///< of those: answered or dropped by itself, such as in an overflow
+    LookupStats micro_tlb;                     ///< all TBUs together
     LookupStats main_tlb;
     LookupStats tcu_tlb;
     LookupStats config_cache;

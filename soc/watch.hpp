@@ -24,6 +24,8 @@ public:
     virtual void on_arrival(const Transaction& transaction) = 0;
     /// The access that `job` asked for in its last step has been answered.
     virtual void on_access(const TranslationJob& job) = 0;
+    /// `job`, a translation request of an endpoint, is answered with a translation.
+    virtual void on_answer(const TranslationJob& job) = 0;
     /// `queue`: which command queue it came by, as the SMMU counts them.
     virtual void on_invalidation(const iommu::smmuv3::Invalidation& invalidation, std::uint32_t epoch,
                                  std::uint32_t queue) = 0;

@@ -202,6 +202,9 @@ std::string result_schema() {
     };
     Json& atc = properties["masters"]["items"]["properties"]["atc"];
     atc = counts({"lookups", "hits", "requests", "translated", "refused", "denied", "invalidations"});
+    for (const char* key : {"page_requests", "pages_granted", "pages_refused"}) {
+        atc["properties"][key] = {{"type", "integer"}};
+    }
     atc["properties"]["enabled"] = {{"type", "boolean"}};
     const Json text_or_null = {{"type", Json::array({"string", "null"})}};
     const Json place_or_null = {{"type", Json::array({"object", "null"})},

@@ -85,7 +85,7 @@ struct KernelConfig {
 
 struct TrafficConfig {
     std::string device;
-    enum class Mapping { once, per_transfer } mapping = Mapping::once;
+    enum class Mapping { once, per_transfer, on_demand } mapping = Mapping::once;
     soc::TrafficParams params;
     std::uint64_t working_set_bytes = 1 << 20;
     std::uint64_t chunk_bytes = 0;   ///< 0: the whole working set

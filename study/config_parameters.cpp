@@ -67,6 +67,7 @@ void visit_features(ParameterVisitor& v, IommuConfig& iommu) {
         };
         bit("ats", "IDR0.ATS: endpoints may ask it for translations, and send translated accesses.", f.ats);
         bit("pri", "IDR0.PRI: endpoints may send page requests.", f.pri);
+        if (f.pri != 0 && f.priqs == 0) f.priqs = 19;
         bit("msi", "IDR0.MSI: it can send its interrupts and the completion of a SYNC as messages.", f.msi);
         bit("sev", "IDR0.SEV: a SYNC can wake CPUs that wait for an event.", f.sev);
         bit("ril", "IDR3.RIL: TLB invalidations by range.", f.ril);
@@ -129,6 +130,8 @@ void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
                   p.tcu.priorities);
         integer(v, "commands_per_fetch", "Commands that one fetch of the command queue reads.",
                 p.tcu.commands_per_fetch, 1, 4);
+        v.boolean("prefetch_commands", "Whether CMD_PREFETCH_CONFIG and CMD_PREFETCH_ADDR fetch, or are left as hints.",
+                  p.tcu.prefetch_commands);
         v.time("atc_timeout", "How long a SYNC waits for an endpoint to complete an ATC invalidation.",
                p.tcu.atc_timeout);
         visit_cycles(v, "command_decode", "Each command, after its fetch.", p.tcu.command_decode);
@@ -150,6 +153,8 @@ void visit_atc(ParameterVisitor& v, soc::AtcParams& atc) {
         integer(v, "slots", "Look-ups at once.", atc.slots, 1, 1024);
         integer(v, "requests", "Translation requests under way at once.", atc.requests, 1, 1024);
         v.time("invalidate", "From an invalidation's arrival until its entries are gone.", atc.invalidate);
+        v.boolean("pri", "Whether it asks for pages that it may not access (page requests).", atc.pri);
+        integer(v, "page_requests", "Page requests under way at once.", atc.page_requests, 1, 512);
     });
 }
 
@@ -185,8 +190,10 @@ void visit_traffic(ParameterVisitor& v, TrafficConfig& traffic) {
     v.time("start_delay", "From the driver's word to the first issue.", p.start_delay);
     integer(v, "priority", "At arbiters; higher goes first.", p.priority, 0, 255);
     v.boolean("privileged", "Whether its transactions are privileged.", p.privileged);
-    choice(v, "mapping", "Mapped once at probe, or mapped and unmapped by the driver around each transfer.",
-           traffic.mapping, {"once", "per-transfer"});
+    choice(v, "mapping",
+           "Mapped once at probe, or mapped and unmapped by the driver around each transfer, or each page when the "
+           "device asks for it (page requests).",
+           traffic.mapping, {"once", "per-transfer", "on-demand"});
     v.bytes("chunk", "once: bytes of one mapping; 0: the whole working set.", traffic.chunk_bytes, 0, kTiB);
     integer(v, "segments", "Physical pieces that one mapping is made of.", traffic.segments, 1, 65536);
     v.boolean("coherent_buffers", "once: whether the buffers come from dma_alloc_coherent.", traffic.coherent_buffers);

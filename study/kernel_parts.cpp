@@ -40,7 +40,11 @@ KernelParts::KernelParts(kernel::Kernel& kernel, const firmware::Description& de
     : parts_(std::make_unique<Parts>(kernel, description, boot)), boot_(std::move(boot)) {
     boot_.dma = &parts_->dma;
     boot_.client = &parts_->client;
-    boot_.drivers.push_back(kernel::arm_smmu_v3_driver(parts_->pages, smmu_params(boot_)));
+    kernel::ArmSmmuParams smmu = smmu_params(boot_);
+    smmu.on_page_request = [&client = parts_->client](kernel::Device& dev, Iova address, bool write) {
+        return client.page_request(dev, address, write);
+    };
+    boot_.drivers.push_back(kernel::arm_smmu_v3_driver(parts_->pages, smmu));
 }
 
 KernelParts::~KernelParts() = default;

@@ -40,9 +40,15 @@ Json histogram_json(const soc::Histogram& histogram) {
 Json lookups_json(const soc::LookupStats& stats) { return {{"lookups", stats.lookups}, {"hits", stats.hits}}; }
 
 Json atc_json(const soc::AtcStats& atc) {
-    return {{"enabled", atc.enabled},   {"lookups", atc.cache.lookups},      {"hits", atc.cache.hits},
-            {"requests", atc.requests}, {"translated", atc.translated},      {"refused", atc.refused},
-            {"denied", atc.denied},     {"invalidations", atc.invalidations}};
+    Json one{{"enabled", atc.enabled},   {"lookups", atc.cache.lookups},      {"hits", atc.cache.hits},
+             {"requests", atc.requests}, {"translated", atc.translated},      {"refused", atc.refused},
+             {"denied", atc.denied},     {"invalidations", atc.invalidations}};
+    if (atc.page_requests != 0) {
+        one["page_requests"] = atc.page_requests;
+        one["pages_granted"] = atc.pages_granted;
+        one["pages_refused"] = atc.pages_refused;
+    }
+    return one;
 }
 
 const soc::MasterStats* find_master(const soc::SocStats& stats, const std::string& device) {
@@ -106,6 +112,10 @@ Json iommus_json(const RunFacts& facts) {
         if (iommu.atc_invalidations != 0) {
             one["atc_invalidations"] = iommu.atc_invalidations;
             one["atc_timeouts"] = iommu.atc_timeouts;
+        }
+        if (iommu.page_requests != 0) {
+            one["page_requests"] = iommu.page_requests;
+            one["page_requests_answered"] = iommu.page_requests_answered;
         }
         one["walks"] = iommu.walks;
         one["walk_reads"] = iommu.walk_reads;

@@ -236,15 +236,16 @@ private:
         if (!find_master(traffic, path, master)) return;
         kernel::TrafficPlan plan;
         plan.device = traffic.device;
-        plan.mapping = traffic.mapping == TrafficConfig::Mapping::once ? kernel::TrafficPlan::Mapping::once
-                                                                       : kernel::TrafficPlan::Mapping::per_transfer;
+        using Mapping = kernel::TrafficPlan::Mapping;
+        constexpr Mapping kMappings[] = {Mapping::once, Mapping::per_transfer, Mapping::on_demand};
+        plan.mapping = kMappings[static_cast<std::size_t>(traffic.mapping)];
         plan.working_set_bytes = traffic.working_set_bytes;
         plan.chunk_bytes = traffic.chunk_bytes == 0 ? traffic.working_set_bytes
                                                     : std::min(traffic.chunk_bytes, traffic.working_set_bytes);
         plan.segments_per_chunk = traffic.segments;
         plan.buffer_bytes = traffic.buffer_bytes;
-        if (plan.buffer_bytes != 0 && plan.mapping == kernel::TrafficPlan::Mapping::once) {
-            add(path + ".buffer", "has no meaning with mapping: once");
+        if (plan.buffer_bytes != 0 && plan.mapping != kernel::TrafficPlan::Mapping::per_transfer) {
+            add(path + ".buffer", "has a meaning only with mapping: per-transfer");
         }
         if (plan.buffer_bytes != 0 && plan.buffer_bytes < traffic.params.size_bytes) {
             add(path + ".buffer", fmt::format("found {}", format_bytes(plan.buffer_bytes)),
@@ -268,9 +269,9 @@ private:
         if (traffic.unmap.active)
             plan.unmap_mid_traffic = kernel::TrafficPlan::Unmap{traffic.unmap.after, traffic.unmap.chunk};
         if (traffic.unmap.active && plan.mapping != kernel::TrafficPlan::Mapping::once) {
-            add(path + ".unmap", "has no meaning with mapping: per-transfer");
+            add(path + ".unmap", "has a meaning only with mapping: once");
         }
-        if (plan.mapping == kernel::TrafficPlan::Mapping::once &&
+        if (plan.mapping != kernel::TrafficPlan::Mapping::per_transfer &&
             traffic.working_set_bytes < traffic.params.size_bytes) {
             add(path + ".working_set",
                 fmt::format("{} do not hold one transfer of {}", format_bytes(traffic.working_set_bytes),

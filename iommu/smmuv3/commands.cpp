@@ -27,12 +27,18 @@ std::uint8_t granule_bits(std::uint64_t tg) {
     return kBits[tg & 3];
 }
 
+/// Five bits; with DS six, of which values above 39 act as 39.
+unsigned range_scale(const CommandWords& words, const Features& f) {
+    const auto scale = static_cast<unsigned>(cmd::SCALE.get(words));
+    return f.ds == 0 ? scale & 31 : scale > 39 ? 39 : scale;
+}
+
 }  // namespace
 
 bool illegal_command(const CommandWords& words, const Features& f) {
     const Opcode opcode = opcode_of(words);
     if (cmd::SSec.test(words)) return true;
-    if (has_range(opcode) && f.ril != 0 && cmd::TG.test(words) && !cmd::NUM.test(words) && !cmd::SCALE.test(words) &&
+    if (has_range(opcode) && f.ril != 0 && cmd::TG.test(words) && !cmd::NUM.test(words) && range_scale(words, f) == 0 &&
         !cmd::TTL.test(words)) {
         return true;
     }
@@ -107,8 +113,9 @@ std::optional<Invalidation> decode_invalidation(const CommandWords& words, const
         if (f.ril != 0 && cmd::TG.test(words)) {
             result.granule = granule_bits(cmd::TG.get(words));
             result.level = static_cast<std::uint8_t>(cmd::TTL.get(words));
-            if (result.granule == 14 && result.level == 1) result.level = 0;
-            const unsigned shift = static_cast<unsigned>(cmd::SCALE.get(words)) + result.granule;
+            if (result.granule == 14 && result.level == 1 && f.ds == 0) result.level = 0;
+            const unsigned shift = range_scale(words, f) + result.granule;
+            // 32 << 55 is 2^60 at most.
             const std::uint64_t bytes = (cmd::NUM.get(words) + 1) << shift;
             result.first = align_down(result.first, std::uint64_t{1} << result.granule);
             const std::uint64_t end = result.first + bytes - 1;
@@ -279,6 +286,17 @@ void Commands::execute(Smmu& smmu) {
                 smmu.events.respond(response);
             }
             return;
+        case Opcode::PREFETCH_CONFIG:
+        case Opcode::PREFETCH_ADDR: {
+            const bool wanted = smmu.params_.prefetch_commands && r.enabled(cr0::SMMUEN);
+            if (!wanted || smmu.prefetches_.size() == Smmu::kPrefetches) return;
+            Smmu::Prefetch prefetch;
+            prefetch.sid = sid;
+            if (cmd::SSV.test(words_)) prefetch.ssid = SubstreamId{static_cast<std::uint32_t>(cmd::SSID.get(words_))};
+            if (opcode == Opcode::PREFETCH_ADDR) prefetch.address = cmd::ADDR.address(words_);
+            smmu.prefetches_.push_back(prefetch);
+            return;
+        }
         case Opcode::ATC_INV:
             if (!r.enabled(cr0::SMMUEN)) return;
             break;

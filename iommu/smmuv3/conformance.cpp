@@ -48,7 +48,7 @@ constexpr std::array kSteFields{
     FieldSupport{"S2SL0", ste::S2SL0, S::functional, {}},
     FieldSupport{"S2IR0", ste::S2IR0, S::stored, "attributes of walks are not modelled"},
     FieldSupport{"S2OR0", ste::S2OR0, S::stored, "attributes of walks are not modelled"},
-    FieldSupport{"S2SH0", ste::S2SH0, S::stored, "attributes of walks are not modelled"},
+    FieldSupport{"S2SH0", ste::S2SH0, S::functional, "with S2DS; attributes of walks are not modelled"},
     FieldSupport{"S2TG", ste::S2TG, S::functional, {}},
     FieldSupport{"S2PS", ste::S2PS, S::functional, {}},
     FieldSupport{"S2AA64", ste::S2AA64, S::functional, "0 is ILLEGAL: no AArch32 tables"},
@@ -59,6 +59,8 @@ constexpr std::array kSteFields{
     FieldSupport{"S2HA", ste::S2HA, S::functional, {}},
     FieldSupport{"S2S", ste::S2S, S::functional, {}},
     FieldSupport{"S2R", ste::S2R, S::functional, {}},
+    FieldSupport{"S2SL0_2", ste::S2SL0_2, S::functional, {}},
+    FieldSupport{"S2DS", ste::S2DS, S::functional, "level -1 is not cached"},
     FieldSupport{"S2TTB", ste::S2TTB, S::functional, {}},
 };
 
@@ -67,14 +69,14 @@ constexpr std::array kCdFields{
     FieldSupport{"TG0", cd::TG0, S::functional, {}},
     FieldSupport{"IR0", cd::IR0, S::stored, "attributes of walks are not modelled"},
     FieldSupport{"OR0", cd::OR0, S::stored, "attributes of walks are not modelled"},
-    FieldSupport{"SH0", cd::SH0, S::stored, "attributes of walks are not modelled"},
+    FieldSupport{"SH0", cd::SH0, S::functional, "with DS; attributes of walks are not modelled"},
     FieldSupport{"EPD0", cd::EPD0, S::functional, {}},
     FieldSupport{"ENDI", cd::ENDI, S::functional, "1 is C_BAD_CD: little-endian tables only"},
     FieldSupport{"T1SZ", cd::T1SZ, S::functional, {}},
     FieldSupport{"TG1", cd::TG1, S::functional, {}},
     FieldSupport{"IR1", cd::IR1, S::stored, "attributes of walks are not modelled"},
     FieldSupport{"OR1", cd::OR1, S::stored, "attributes of walks are not modelled"},
-    FieldSupport{"SH1", cd::SH1, S::stored, "attributes of walks are not modelled"},
+    FieldSupport{"SH1", cd::SH1, S::functional, "with DS; attributes of walks are not modelled"},
     FieldSupport{"EPD1", cd::EPD1, S::functional, {}},
     FieldSupport{"V", cd::V, S::functional, {}},
     FieldSupport{"IPS", cd::IPS, S::functional, {}},
@@ -102,6 +104,7 @@ constexpr std::array kCdFields{
     FieldSupport{"HAD1", cd::HAD1, S::functional, {}},
     FieldSupport{"E0PD1", cd::E0PD1, S::functional, {}},
     FieldSupport{"TTB1", cd::TTB1, S::functional, {}},
+    FieldSupport{"DS", cd::DS, S::functional, "level -1 is not cached"},
     FieldSupport{"MAIR", cd::MAIR, S::functional, {}},
     FieldSupport{"AMAIR", cd::AMAIR, S::stored, "implementation defined attributes"},
 };
@@ -153,8 +156,7 @@ const FieldSupport* cd_field_support(std::size_t& count) {
 
 NamedSupport register_support(const RegSpec& row) {
     if (row.offset >= kSecureOffset && row.offset < kPage1) {
-        return row.offset == reg::S_INIT ? NamedSupport{S::stored, "INV_ALL ends at once"}
-                                         : NamedSupport{S::stored, "no secure streams; S_IDR0 and S_IDR1 read 0"};
+        return {S::absent, "S_IDR1.SECURE_IMPL is 0: reads zero, ignores writes"};
     }
     switch (row.offset) {
         case reg::IDR2:
@@ -205,7 +207,8 @@ NamedSupport command_support(Opcode opcode) {
     switch (opcode) {
         case Opcode::PREFETCH_CONFIG:
         case Opcode::PREFETCH_ADDR:
-            return {S::stored, "accepted; nothing is prefetched: a hint, which hardware may leave"};
+            return {S::functional,
+                    "a hint: acts if the model's parameter prefetch_commands says so; ADDR its first page"};
         case Opcode::SYNC:
             return {S::functional, "SEV makes no event"};
         default:
@@ -235,9 +238,8 @@ std::string smmuv3_conformance_page() {
         "- *functional*: acts as the architecture says, when its ID register says that it is there.\n"
         "- *stored*: kept and read back, or accepted, without effect.\n"
         "- *absent*: reads as zero, is ignored or is an error, as the architecture says for hardware without it.\n\n"
-        "Not modelled at all: AArch32 tables, big-endian tables, secure and realm streams (no SEC_SID; the secure\n"
-        "registers are stored), MPAM, DPT, VATOS, descriptors of DS (52-bit addresses below\n"
-        "64K granule), broadcast TLB maintenance (DVM; IDR0.BTM is 0).\n\n"
+        "Not modelled at all: AArch32 tables, big-endian tables, secure and realm streams (no SEC_SID; the\n"
+        "secure page reads as zero), MPAM, DPT, VATOS, broadcast TLB maintenance (DVM; IDR0.BTM is 0).\n\n"
         "## Registers\n\n| Register | Offset | Support | Note |\n|---|---|---|---|\n";
     for (const RegSpec& row : kRegisters) add_row(page, row.name, hexadecimal(row.offset), register_support(row));
     page +=

@@ -61,13 +61,29 @@ unsigned largest_tsz(Granule granule, const Features& f) {
     if (f.stt == 0) return 39;
     return granule == Granule::k64 ? 47 : 48;
 }
+/// DS acts where the SMMU has it and for granules below 64K.
+bool s2_ds(const SteWords& w, const Features& f) {
+    return f.ds != 0 && ste::S2DS.test(w) && s2_granule(w) != Granule::k64;
+}
+bool cd_ds(const CdWords& w, Granule granule, const Features& f) {
+    return f.ds != 0 && cd::DS.test(w) && granule != Granule::k64;
+}
+OutputForm form_of(Granule granule, bool ds, const Features& f) {
+    if (granule != Granule::k64) return ds ? OutputForm::ds : OutputForm::plain;
+    return output_address_bits(f) == 52 ? OutputForm::wide : OutputForm::plain;
+}
 /// The output size that a table of this granule may use, given what the configuration allows.
-unsigned capped(unsigned bits, Granule granule, const Features& f) {
+unsigned capped(unsigned bits, Granule granule, bool ds, const Features& f) {
     bits = std::min(bits, output_address_bits(f));
-    return granule == Granule::k64 ? bits : std::min(bits, 48U);
+    return granule == Granule::k64 || ds ? bits : std::min(bits, 48U);
 }
 unsigned s2_output_bits(const SteWords& w, const Features& f) {
-    return capped(address_bits(ste::S2PS.get(w)), s2_granule(w), f);
+    return capped(address_bits(ste::S2PS.get(w)), s2_granule(w), s2_ds(w, f), f);
+}
+unsigned s2_start(const SteWords& w, const Features& f) {
+    const bool ds = s2_ds(w, f);
+    const uint64_t above = ds ? ste::S2SL0_2.get(w) << 2 : 0;
+    return stage2_start_level(s2_granule(w), static_cast<unsigned>(ste::S2SL0.get(w) | above), f.stt != 0, ds);
 }
 bool wrong_endian(bool big, const Features& f) {
     return (f.ttendian == idr0::TTENDIAN_LE && big) || (f.ttendian == 3 && !big);
@@ -106,21 +122,18 @@ constexpr std::array kSteRules{
                 if (!stage2_on(w)) return false;
                 const Granule granule = s2_granule(w);
                 const auto tsz = static_cast<unsigned>(ste::S2T0SZ.get(w));
-                const unsigned least = std::max(granule == Granule::k64 ? 12U : 16U, 64 - input_address_bits(f));
+                const unsigned least =
+                    std::max(granule == Granule::k64 || s2_ds(w, f) ? 12U : 16U, 64 - input_address_bits(f));
                 return tsz < least || tsz > largest_tsz(granule, f);
             }},
     SteRule{"S2SL0 is reserved",
-            [](const SteWords& w, const Features& f) {
-                return stage2_on(w) &&
-                       stage2_start_level(s2_granule(w), static_cast<unsigned>(ste::S2SL0.get(w)), f.stt != 0) > 3;
-            }},
+            [](const SteWords& w, const Features& f) { return stage2_on(w) && s2_start(w, f) == 4; }},
     SteRule{"S2SL0 does not fit S2T0SZ (more than 16 concatenated tables, or less than two entries)",
             [](const SteWords& w, const Features& f) {
                 if (!stage2_on(w)) return false;
                 const Granule granule = s2_granule(w);
-                const unsigned level =
-                    stage2_start_level(granule, static_cast<unsigned>(ste::S2SL0.get(w)), f.stt != 0);
-                const uint64_t entries = root_entries(granule, 64 - static_cast<unsigned>(ste::S2T0SZ.get(w)), level);
+                const uint64_t entries =
+                    root_entries(granule, 64 - static_cast<unsigned>(ste::S2T0SZ.get(w)), s2_start(w, f));
                 return entries < 2 || entries > (uint64_t{16} << stride(granule));
             }},
     SteRule{"S2TTB is above the effective S2PS",
@@ -170,13 +183,13 @@ Granule tg1(const CdWords& w) { return granule_or_4k(granule_of(cd::TG1.get(w), 
 bool uses_half0(const CdWords& w, bool el2) { return el2 || !cd::EPD0.test(w); }
 bool uses_half1(const CdWords& w, bool el2) { return !el2 && !cd::EPD1.test(w); }
 
-bool bad_tsz(uint64_t tsz, Granule granule, const Features& f) {
-    // Only the 64K granule reaches 52-bit input addresses.
-    const unsigned least = granule == Granule::k64 && f.vax != 0 ? 12 : 16;
+bool bad_tsz(uint64_t tsz, Granule granule, bool ds, const Features& f) {
+    // Below the 64K granule only DS reaches 52-bit input addresses.
+    const unsigned least = (granule == Granule::k64 || ds) && f.vax != 0 ? 12 : 16;
     return tsz < least || tsz > largest_tsz(granule, f);
 }
 unsigned cd_output_bits(const CdWords& w, Granule granule, const Features& f) {
-    return capped(address_bits(cd::IPS.get(w)), granule, f);
+    return capped(address_bits(cd::IPS.get(w)), granule, cd_ds(w, granule, f), f);
 }
 
 constexpr std::array kCdRules{
@@ -191,10 +204,14 @@ constexpr std::array kCdRules{
            [](const CdWords& w, const SteWords&, const Features& f, bool el2) {
                return uses_half1(w, el2) && !implemented(granule_of(cd::TG1.get(w), kTg1), f);
            }},
-    CdRule{"T0SZ is out of range", [](const CdWords& w, const SteWords&, const Features& f,
-                                      bool el2) { return uses_half0(w, el2) && bad_tsz(cd::T0SZ.get(w), tg0(w), f); }},
-    CdRule{"T1SZ is out of range", [](const CdWords& w, const SteWords&, const Features& f,
-                                      bool el2) { return uses_half1(w, el2) && bad_tsz(cd::T1SZ.get(w), tg1(w), f); }},
+    CdRule{"T0SZ is out of range",
+           [](const CdWords& w, const SteWords&, const Features& f, bool el2) {
+               return uses_half0(w, el2) && bad_tsz(cd::T0SZ.get(w), tg0(w), cd_ds(w, tg0(w), f), f);
+           }},
+    CdRule{"T1SZ is out of range",
+           [](const CdWords& w, const SteWords&, const Features& f, bool el2) {
+               return uses_half1(w, el2) && bad_tsz(cd::T1SZ.get(w), tg1(w), cd_ds(w, tg1(w), f), f);
+           }},
     CdRule{
         "ENDI asks for an endianness that is not implemented",
         [](const CdWords& w, const SteWords&, const Features& f, bool) { return wrong_endian(cd::ENDI.test(w), f); }},
@@ -232,9 +249,14 @@ constexpr std::array kCdRules{
 
 unsigned output_address_bits(const Features& features) { return address_bits(features.oas); }
 
-unsigned stage2_start_level(Granule granule, unsigned sl0, bool stt) {
-    if (granule == Granule::k4) return sl0 < 3 ? 2 - sl0 : stt ? 3 : 4;
-    return sl0 < 3 ? 3 - sl0 : 4;
+unsigned stage2_start_level(Granule granule, unsigned sl0, bool stt, bool ds) {
+    if (granule == Granule::k4) {
+        if (sl0 > 3) return ds && sl0 == 4 ? kLevelMinus1 : 4;
+        return sl0 < 3 ? 2 - sl0 : stt ? 3 : 4;
+    }
+    sl0 &= 3;
+    if (sl0 == 3) return ds && granule == Granule::k16 ? 0 : 4;
+    return 3 - sl0;
 }
 
 const SteRule* ste_rules(std::size_t& count) {
@@ -287,8 +309,9 @@ SteConfig decode_ste(const SteWords& w, const Features& f) {
         Stage2& s2 = out.stage2;
         s2.granule = s2_granule(w);
         s2.t0sz = static_cast<std::uint8_t>(ste::S2T0SZ.get(w));
-        s2.start_level = static_cast<std::uint8_t>(
-            stage2_start_level(s2.granule, static_cast<unsigned>(ste::S2SL0.get(w)), f.stt != 0));
+        s2.start_level = static_cast<std::uint8_t>(s2_start(w, f));
+        s2.form = form_of(s2.granule, s2_ds(w, f), f);
+        s2.sh = static_cast<std::uint8_t>(ste::S2SH0.get(w));
         s2.output_bits = static_cast<std::uint8_t>(s2_output_bits(w, f));
         s2.ttb = ste::S2TTB.address(w);
         s2.ha = ste::S2HA.test(w);
@@ -315,6 +338,8 @@ Stage1 decode_cd(const CdWords& w, const SteConfig& ste_config, const Features& 
     low.had = f.had != 0 && cd::HAD0.test(w);
     low.e0pd = f.e0pd != 0 && !el2 && cd::E0PD0.test(w);
     low.output_bits = static_cast<std::uint8_t>(cd_output_bits(w, low.granule, f));
+    low.form = form_of(low.granule, cd_ds(w, low.granule, f), f);
+    low.sh = static_cast<std::uint8_t>(cd::SH0.get(w));
     Stage1Half& high = out.half[1];
     high.granule = tg1(w);
     high.tsz = static_cast<std::uint8_t>(cd::T1SZ.get(w));
@@ -324,6 +349,8 @@ Stage1 decode_cd(const CdWords& w, const SteConfig& ste_config, const Features& 
     high.had = f.had != 0 && cd::HAD1.test(w);
     high.e0pd = f.e0pd != 0 && !el2 && cd::E0PD1.test(w);
     high.output_bits = static_cast<std::uint8_t>(cd_output_bits(w, high.granule, f));
+    high.form = form_of(high.granule, cd_ds(w, high.granule, f), f);
+    high.sh = static_cast<std::uint8_t>(cd::SH1.get(w));
     out.mair = cd::MAIR.get(w);
     out.asid = el2 ? std::uint16_t{0} : static_cast<std::uint16_t>(cd::ASID.get(w));
     out.ha = cd::HA.test(w);

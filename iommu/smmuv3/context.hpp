@@ -17,8 +17,10 @@ namespace xlate::iommu::smmuv3 {
 struct Stage1Half {
     std::uint64_t ttb = 0;
     std::uint8_t tsz = 0;
-    std::uint8_t output_bits = 48;  ///< effective: min(IPS, OAS); 48 at most below 64K granule
+    std::uint8_t output_bits = 48;  ///< effective: min(IPS, OAS); 48 at most below 64K granule without DS
     Granule granule = Granule::k4;
+    OutputForm form = OutputForm::plain;
+    std::uint8_t sh = 0;    ///< SHx: with DS the shareability of what these tables map
     bool disabled = false;  ///< EPDx
     bool tbi = false;
     bool had = false;  ///< hierarchical attributes ignored
@@ -40,6 +42,8 @@ struct Stage2 {
     std::uint8_t start_level = 0;
     std::uint8_t output_bits = 48;
     Granule granule = Granule::k4;
+    OutputForm form = OutputForm::plain;
+    std::uint8_t sh = 0;  ///< S2SH0: with DS as in Stage1Half
     bool affd = false, ptw = false, hd = false, ha = false, stall = false, record = false, fwb = false, xnx = false;
 };
 
@@ -99,8 +103,9 @@ SteConfig decode_ste(const SteWords& words, const Features& features);
 /// Decodes a legal CD of a stream with `ste`.
 Stage1 decode_cd(const CdWords& words, const SteConfig& ste, const Features& features, bool e2h);
 
-/// The level that S2SL0 names for this granule (code 3 of 4K: level 3 with STT); 4 if reserved.
-unsigned stage2_start_level(Granule granule, unsigned sl0, bool stt);
+/// The level that S2SL0 names for this granule (code 3 of 4K: level 3 with STT); 4 if reserved. `ds`: S2DS is 1, and
+/// `sl0` has S2SL0_2 as its bit 2.
+unsigned stage2_start_level(Granule granule, unsigned sl0, bool stt, bool ds = false);
 unsigned output_address_bits(const Features& features);
 
 }  // namespace xlate::iommu::smmuv3

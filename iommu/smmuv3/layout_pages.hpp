@@ -14,30 +14,38 @@ constexpr unsigned page_bits(Granule granule) { return static_cast<unsigned>(gra
 constexpr std::uint64_t page_bytes(Granule granule) { return std::uint64_t{1} << page_bits(granule); }
 /// Bits resolved by a whole table: 9, 11, 13.
 constexpr unsigned stride(Granule granule) { return page_bits(granule) - 3; }
-/// The lowest input bit that an entry of `level` (0..3) resolves: an entry maps 2^this bytes.
+/// Level -1, above level 0: 4K granule with an input of more than 48 bits. The next one is 0, as an eight-bit level
+/// counts.
+inline constexpr std::uint8_t kLevelMinus1 = 0xFF;
+/// The lowest input bit that an entry of `level` (-1..3) resolves: an entry maps 2^this bytes.
 constexpr unsigned level_shift(Granule granule, unsigned level) {
-    return page_bits(granule) + (3 - level) * stride(granule);
+    return page_bits(granule) + (level == kLevelMinus1 ? 4 : 3 - level) * stride(granule);
 }
 /// Stage 1: the level of the root for an input of `input_bits` (64 - TxSZ).
 constexpr unsigned start_level(Granule granule, unsigned input_bits) {
     const unsigned above = input_bits > page_bits(granule) ? input_bits - page_bits(granule) : 1;
-    return 4 - (above + stride(granule) - 1) / stride(granule);
+    const unsigned levels = (above + stride(granule) - 1) / stride(granule);
+    return levels > 4 ? kLevelMinus1 : 4 - levels;
 }
 /// Entries that a root has for `input_bits` from `level` on; more than a whole table if concatenated.
 constexpr std::uint64_t root_entries(Granule granule, unsigned input_bits, unsigned level) {
     const unsigned shift = level_shift(granule, level);
     return input_bits <= shift ? 1 : std::uint64_t{1} << (input_bits - shift);
 }
-/// A block (not a table, not a page) may stand at `level` 0..2. `wide`: 64K granule with 52-bit output addresses.
-constexpr bool leaf_allowed(Granule granule, unsigned level, bool wide) {
-    if (level == 1) return granule == Granule::k4 || (granule == Granule::k64 && wide);
+/// How descriptors hold their output address: 48 bits; or 52, of which the highest four are in [15:12] (64K granule) or
+/// the highest two in [9:8], where shareability is otherwise (DS: 4K and 16K granules).
+enum class OutputForm : std::uint8_t { plain, wide, ds };
+/// A block (not a table, not a page) may stand at `level` -1..2.
+constexpr bool leaf_allowed(Granule granule, unsigned level, OutputForm form) {
+    if (level == 0) return granule == Granule::k4 && form == OutputForm::ds;
+    if (level == 1) return granule == Granule::k4 || form != OutputForm::plain;
     return level == 2;
 }
 /// log2 of the entries of a contiguous group at `level`; 0 where the bit means nothing.
 constexpr unsigned contiguous_log2_entries(Granule granule, unsigned level) {
     switch (granule) {
         case Granule::k4:
-            return level >= 1 ? 4 : 0;
+            return level >= 1 && level <= 3 ? 4 : 0;
         case Granule::k16:
             return level == 3 ? 7 : level == 2 ? 5 : 0;
         case Granule::k64:
@@ -69,6 +77,10 @@ constexpr std::uint64_t descriptor_address(std::uint64_t descriptor, unsigned lo
     std::uint64_t address = keep(descriptor, 47, low_bit);
     if (wide) address = (keep(descriptor, 47, low_bit < 16 ? 16 : low_bit)) | (keep(descriptor, 15, 12) << 36);
     return address;
+}
+constexpr std::uint64_t descriptor_address(std::uint64_t descriptor, unsigned low_bit, OutputForm form) {
+    if (form == OutputForm::ds) return keep(descriptor, 49, low_bit) | (keep(descriptor, 9, 8) << 42);
+    return descriptor_address(descriptor, low_bit, form == OutputForm::wide);
 }
 
 }  // namespace xlate::iommu::smmuv3

@@ -60,7 +60,7 @@ enum class Opcode : std::uint8_t {
 namespace cmd {
 inline constexpr EntryField OPCODE{0, 0, 8}, SSec{0, 10, 1}, SSV{0, 11, 1}, SSID{0, 12, 20}, SID{0, 32, 32};
 inline constexpr EntryField CFGI_LEAF{1, 0, 1}, CFGI_RANGE{1, 0, 5}, PREFETCH_SIZE{1, 0, 5};
-inline constexpr EntryField NUM{0, 12, 5}, SCALE{0, 20, 5}, VMID{0, 32, 16}, ASID{0, 48, 16}, TLBI_LEAF{1, 0, 1},
+inline constexpr EntryField NUM{0, 12, 5}, SCALE{0, 20, 6}, VMID{0, 32, 16}, ASID{0, 48, 16}, TLBI_LEAF{1, 0, 1},
     TTL{1, 8, 2}, TG{1, 10, 2}, ADDR{1, 12, 52}, IPA{1, 12, 40};
 inline constexpr EntryField GLOBAL{0, 9, 1}, ATC_SIZE{1, 0, 6};
 inline constexpr EntryField PRGINDEX{1, 0, 9}, RESP{1, 12, 2};

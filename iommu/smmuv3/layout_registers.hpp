@@ -100,7 +100,7 @@ inline constexpr std::array kRegisters{
     RegSpec{"SMMU_S_CR1", 0x8028, 4, Access::rw, 0, "IHI 0070 6.3, secure page"},
     RegSpec{"SMMU_S_CR2", 0x802C, 4, Access::rw, 0, "IHI 0070 6.3, secure page"},
     RegSpec{"SMMU_S_INIT", 0x803C, 4, Access::rw, 0, "IHI 0070 6.3, secure page"},
-    RegSpec{"SMMU_S_GBPA", 0x8044, 4, Access::rw, 0x1000, "IHI 0070 6.3, secure page"},
+    RegSpec{"SMMU_S_GBPA", 0x8044, 4, Access::rw, 0, "IHI 0070 6.3, secure page"},
     RegSpec{"SMMU_S_AGBPA", 0x8048, 4, Access::rw, 0, "IHI 0070 6.3, secure page"},
     RegSpec{"SMMU_S_IRQ_CTRL", 0x8050, 4, Access::rw, 0, "IHI 0070 6.3, secure page"},
     RegSpec{"SMMU_S_IRQ_CTRLACK", 0x8054, 4, Access::ro, 0, "IHI 0070 6.3, secure page"},
@@ -158,7 +158,7 @@ inline constexpr Field HAD{2, 1}, PBHA{3, 1}, XNX{4, 1}, PPS{5, 1}, MPAM{7, 1}, 
     BBML{11, 2}, E0PD{13, 1}, PTWNNC{14, 1}, DPT{15, 1};
 }
 namespace idr5 {
-inline constexpr Field OAS{0, 3}, GRAN4K{4, 1}, GRAN16K{5, 1}, GRAN64K{6, 1}, VAX{10, 2}, STALL_MAX{16, 16};
+inline constexpr Field OAS{0, 3}, GRAN4K{4, 1}, GRAN16K{5, 1}, GRAN64K{6, 1}, DS{7, 1}, VAX{10, 2}, STALL_MAX{16, 16};
 }
 namespace idr6 {
 inline constexpr Field CMDQ_CONTROL_PAGE_LOG2NUMQ{16, 4}, CMDQ_CONTROL_PAGE_LOG2NUMP{24, 4};

@@ -68,7 +68,7 @@ inline constexpr EntryField S1DSS{1, 0, 2}, S1CIR{1, 2, 2}, S1COR{1, 4, 2}, S1CS
 inline constexpr EntryField S2VMID{2, 0, 16}, S2T0SZ{2, 32, 6}, S2SL0{2, 38, 2}, S2IR0{2, 40, 2}, S2OR0{2, 42, 2},
     S2SH0{2, 44, 2}, S2TG{2, 46, 2}, S2PS{2, 48, 3}, S2AA64{2, 51, 1}, S2ENDI{2, 52, 1}, S2AFFD{2, 53, 1},
     S2PTW{2, 54, 1}, S2HD{2, 55, 1}, S2HA{2, 56, 1}, S2S{2, 57, 1}, S2R{2, 58, 1};
-inline constexpr EntryField S2TTB{3, 4, 48};
+inline constexpr EntryField S2SL0_2{3, 2, 1}, S2DS{3, 3, 1}, S2TTB{3, 4, 48};
 // Config
 inline constexpr std::uint64_t CONFIG_ABORT = 0, CONFIG_BYPASS = 4, CONFIG_S1 = 5, CONFIG_S2 = 6, CONFIG_NESTED = 7;
 // S1Fmt
@@ -97,7 +97,7 @@ inline constexpr EntryField T0SZ{0, 0, 6}, TG0{0, 6, 2}, IR0{0, 8, 2}, OR0{0, 10
     ASID{0, 48, 16};
 inline constexpr EntryField NSCFG0{1, 0, 1}, HAD0{1, 1, 1}, E0PD0{1, 2, 1}, TTB0{1, 4, 48}, PnCH{1, 58, 1},
     EPAN{1, 59, 1};
-inline constexpr EntryField NSCFG1{2, 0, 1}, HAD1{2, 1, 1}, E0PD1{2, 2, 1}, TTB1{2, 4, 48};
+inline constexpr EntryField NSCFG1{2, 0, 1}, HAD1{2, 1, 1}, E0PD1{2, 2, 1}, TTB1{2, 4, 48}, DS{2, 58, 1};
 inline constexpr EntryField MAIR{3, 0, 64}, AMAIR{4, 0, 64};
 // TG0 and TG1 code the granules differently.
 inline constexpr std::uint64_t TG0_4K = 0, TG0_64K = 1, TG0_16K = 2, TG1_16K = 1, TG1_4K = 2, TG1_64K = 3;

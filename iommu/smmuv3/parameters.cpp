@@ -26,7 +26,7 @@ Features full_features() {
     f.had = f.xnx = f.pps = f.fwb = f.stt = f.ril = f.e0pd = 1;
     f.bbml = 2;
     f.oas = 6;
-    f.vax = 1;
+    f.ds = f.vax = 1;
     f.stall_max = 32;
     f.aidr = 2;
     return f;

@@ -22,7 +22,7 @@ struct Features {
     // IDR3
     std::uint8_t had = 0, xnx = 0, pps = 0, fwb = 0, stt = 0, ril = 0, bbml = 0, e0pd = 0;
     // IDR5
-    std::uint8_t oas = 4, gran4k = 1, gran16k = 1, gran64k = 1, vax = 0;
+    std::uint8_t oas = 4, gran4k = 1, gran16k = 1, gran64k = 1, ds = 0, vax = 0;
     std::uint16_t stall_max = 0;
     // IDR6, with ECMDQ: control pages, and queues in each, as log2
     std::uint8_t ecmdq_log2nump = 0, ecmdq_log2numq = 0;
@@ -74,6 +74,7 @@ struct SmmuParams {
     std::uint64_t seed = 1;
     std::string name = "smmuv3";            ///< names its streams of random numbers
     std::uint8_t commands_per_fetch = 1;    ///< 1..4: one fetch reads so many commands, within 64 bytes
+    bool prefetch_commands = false;         ///< CMD_PREFETCH_* fetch; else they are accepted without effect
     bool randomize_unknown_resets = false;  ///< registers whose reset is unknown start with random bits, else 0
     std::uint32_t gbpa_reset = 0x1000;      ///< an implementation choice; QEMU's
 };

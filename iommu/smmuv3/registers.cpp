@@ -44,8 +44,9 @@ void Registers::reset(const SmmuParams& params) {
                   idr1::ATTR_PERMS_OVR.of(f.attr_perms_ovr) | idr1::ECMDQ.of(f.ecmdq));
     id[3] = low32(idr3::HAD.of(f.had) | idr3::XNX.of(f.xnx) | idr3::PPS.of(f.pps) | idr3::FWB.of(f.fwb) |
                   idr3::STT.of(f.stt) | idr3::RIL.of(f.ril) | idr3::BBML.of(f.bbml) | idr3::E0PD.of(f.e0pd));
-    id[5] = low32(idr5::OAS.of(f.oas) | idr5::GRAN4K.of(f.gran4k) | idr5::GRAN16K.of(f.gran16k) |
-                  idr5::GRAN64K.of(f.gran64k) | idr5::VAX.of(f.vax) | idr5::STALL_MAX.of(f.stall_max));
+    id[5] =
+        low32(idr5::OAS.of(f.oas) | idr5::GRAN4K.of(f.gran4k) | idr5::GRAN16K.of(f.gran16k) |
+              idr5::GRAN64K.of(f.gran64k) | idr5::DS.of(f.ds) | idr5::VAX.of(f.vax) | idr5::STALL_MAX.of(f.stall_max));
     if (f.ecmdq != 0) {
         idr6 = low32(idr6::CMDQ_CONTROL_PAGE_LOG2NUMQ.of(f.ecmdq_log2numq) |
                      idr6::CMDQ_CONTROL_PAGE_LOG2NUMP.of(f.ecmdq_log2nump));
@@ -100,7 +101,9 @@ void Registers::write(std::uint32_t offset, unsigned size, std::uint64_t value) 
     offset = canonical_offset(offset);
     if (offset >= kControlPages) return write_ecmdq(offset, size, value);
     const RegSpec* row = find_register(kRegisters, offset);
-    if (row == nullptr || size > row->size || row->access == Access::ro) {
+    // Without secure state (S_IDR1.SECURE_IMPL is 0) the secure page reads zero and ignores writes.
+    const bool secure = offset >= kSecureOffset && offset < kPage1;
+    if (row == nullptr || size > row->size || row->access == Access::ro || secure) {
         ++ignored_writes;
         return;
     }
@@ -324,14 +327,7 @@ void Registers::write_whole(const RegSpec& row, std::uint64_t value) {
             if (allow(atos_ && gatos_ctrl == 0)) gatos_addr = value & ~low_mask(6);
             return;
         case reg::AGBPA:
-        case reg::S_INIT:
-            return;  // INV_ALL has ended before it can be read
-        case reg::S_CR0: {
-            const auto index = static_cast<std::size_t>(&row - kRegisters.data());
-            stored[index] = word;
-            stored[index + 1] = word;  // S_CR0ACK is the next row
             return;
-        }
         default:
             stored[static_cast<std::size_t>(&row - kRegisters.data())] = value;
             return;

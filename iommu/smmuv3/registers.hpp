@@ -83,9 +83,8 @@ public:
     std::vector<EcmdqRegisters> ecmdqs;  ///< those of the first control page first
     std::uint32_t gatos_ctrl = 0;
     std::uint64_t gatos_sid = 0, gatos_addr = 0, gatos_par = 0;
-    std::array<std::uint64_t, kRegisters.size()>
-        stored{};                      ///< registers that are only kept (secure page, AGBPA), by row
-    std::uint64_t ignored_writes = 0;  ///< writes that the rules forbid at that time
+    std::array<std::uint64_t, kRegisters.size()> stored{};  ///< registers that are only kept, by row
+    std::uint64_t ignored_writes = 0;                       ///< writes that the rules forbid at that time
 
 private:
     Registers() = default;

@@ -94,8 +94,12 @@ void Shadow::read(const MemoryAccess& access, const Reply& reply, const StreamCo
                 space_of_[config.stream] = config.space;
                 learn_root(config, access.input, reader.sid);
             }
-            const unsigned half = select_half(config.stage1, access.input);
-            const Granule granule = first ? config.stage1.half[half & 1].granule : config.ste.stage2.granule;
+            const Stage1Half& half = config.stage1.half[select_half(config.stage1, access.input) & 1];
+            const Granule granule = first ? half.granule : config.ste.stage2.granule;
+            const unsigned root = first ? start_level(granule, 64U - half.tsz) : config.ste.stage2.start_level;
+            // Level -1 is read as level 0: of such tables neither is watched.
+            if (root == kLevelMinus1 && tag.level == 0) return;
+            entry.form = first ? half.form : config.ste.stage2.form;
             tag.granule = static_cast<std::uint8_t>(page_bits(granule));
             tag.log2_bytes = static_cast<std::uint8_t>(level_shift(granule, tag.level));
             tag.va = access.input & low_mask(56) & ~low_mask(tag.log2_bytes);
@@ -103,7 +107,7 @@ void Shadow::read(const MemoryAccess& access, const Reply& reply, const StreamCo
             const bool table = is_table(entry.words[0], tag.level);
             entry.kind = table ? ShadowKind::table : ShadowKind::leaf;
             entry.target_bytes = table ? page_bytes(granule) : std::uint64_t{1} << tag.log2_bytes;
-            entry.target = output_of(entry.words[0], tag.granule, table ? page_bits(granule) : tag.log2_bytes);
+            entry.target = output_of(entry.words[0], table ? page_bits(granule) : tag.log2_bytes, entry.form);
             if (first) {
                 tag.space = config.space;
                 tag.global = !table && (config.stage1.single_privilege || !pte::nG.test(entry.words[0]));
@@ -130,11 +134,11 @@ void Shadow::add(ShadowEntry entry) {
     std::vector<Id>& line = by_line_[entry.address >> kLineBits];
     for (const Id id : line) {
         ShadowEntry& known = entries_[id];
-        const bool same = known.address == entry.address && known.kind == entry.kind &&
-                          known.combined == entry.combined && known.words == entry.words &&
-                          known.translation.space == entry.translation.space &&
-                          known.translation.va == entry.translation.va &&
-                          (!entry.config() || (known.sid == entry.sid && known.ssid == entry.ssid));
+        const bool same =
+            known.address == entry.address && known.kind == entry.kind && known.combined == entry.combined &&
+            known.endpoint == entry.endpoint && known.words == entry.words &&
+            known.translation.space == entry.translation.space && known.translation.va == entry.translation.va &&
+            ((!entry.config() && !entry.endpoint) || (known.sid == entry.sid && known.ssid == entry.ssid));
         if (!same) continue;
         known.epoch = std::max(known.epoch, entry.epoch);
         if (entry.reader.length != 0) known.reader = entry.reader;
@@ -210,6 +214,7 @@ bool Shadow::differs(const ShadowEntry& entry, std::array<std::uint64_t, 8>& now
 
 bool Shadow::covers(const Invalidation& invalidation, const ShadowEntry& entry) const {
     using Kind = Invalidation::Kind;
+    if (entry.endpoint) return invalidation.kind == Kind::atc && invalidation.covers_endpoint(entry.translation);
     if (invalidation.kind == Kind::everything) return true;
     if (entry.config()) {
         if (!invalidation.is_config()) return false;
@@ -251,8 +256,7 @@ bool Shadow::covers(const Invalidation& invalidation, const ShadowEntry& entry) 
 }
 
 void Shadow::invalidate(const Invalidation& invalidation, std::uint32_t epoch, SimTime now, std::uint32_t queue) {
-    if (invalidation.kind == Invalidation::Kind::atc) return;
-    ++counters_.commands;
+    if (invalidation.kind != Invalidation::Kind::atc) ++counters_.commands;
     epoch_ = epoch;
     pending_.push_back({invalidation, epoch, now, true, false, queue});
     // What was published first is executed first; of enhanced queues it is not looked at what software publishes.
@@ -274,7 +278,9 @@ void Shadow::published(std::uint32_t prod, SimTime now) {
         const CommandWords words{load(at), load(at + 8)};
         cmdq_.prod = cmdq_.next(cmdq_.prod);
         const auto invalidation = decode_invalidation(words, features_, cr0_, cr2_);
-        if (!invalidation || invalidation->kind == Invalidation::Kind::atc) continue;
+        if (!invalidation) continue;
+        // While the SMMU is off these are consumed without effect.
+        if (invalidation->kind == Invalidation::Kind::atc && !cr0::SMMUEN.test(cr0_)) continue;
         given_.push_back({*invalidation, 0, now, false, false, 0});
         if (given_.size() > kMaxGiven) given_.pop_front();
     }
@@ -290,6 +296,27 @@ void Shadow::sync_completed(std::uint32_t queue) {
     for (const Given& given : done) apply(given);
     for (Given& given : given_) {
         if (given.queue == queue) given.synced = given.executed;
+    }
+}
+
+void Shadow::answered(std::uint64_t space, std::uint32_t epoch, const ShadowAccess& reader) {
+    const auto index = by_input_.find(space);
+    if (index == by_input_.end()) return;
+    std::vector<Id> found;
+    const std::uint64_t first = reader.address & low_mask(56);
+    index->second.overlapping(first, first, found);
+    for (const Id id : found) {
+        if (entries_[id].kind != ShadowKind::leaf || entries_[id].endpoint) continue;
+        ShadowEntry kept = entries_[id];
+        kept.endpoint = true;
+        kept.sid = reader.sid;
+        kept.ssid = reader.ssid ? value(*reader.ssid) : 0;
+        kept.translation.stream = stream_tag(reader.sid, reader.ssid);
+        kept.epoch = epoch;
+        kept.reader = reader;
+        kept.stale = kept.queued = kept.condemned = false;
+        kept.reported = 0;
+        add(std::move(kept));
     }
 }
 
@@ -309,9 +336,11 @@ void Shadow::apply(const Given& given) {
     }
     if (!invalidation.is_config()) {
         for (const auto& [space, index] : by_input_) {
+            const bool endpoints = invalidation.kind == Invalidation::Kind::atc;
             // Global entries match any ASID: covers() decides.
-            if (!invalidation.covers_space(space, true) && !invalidation.covers_space(space, false)) continue;
-            if (invalidation.by_address()) {
+            if (!endpoints && !invalidation.covers_space(space, true) && !invalidation.covers_space(space, false))
+                continue;
+            if (invalidation.by_address() || endpoints) {
                 const std::uint64_t first = invalidation.first & low_mask(56);
                 index.overlapping(first, first + (invalidation.last - invalidation.first), found);
             } else {
@@ -338,7 +367,7 @@ bool Shadow::needs_break(const ShadowEntry& entry, std::uint64_t next) const {
     const bool table = is_table(next, tag.level);
     if (table != (entry.kind == ShadowKind::table)) return features_.bbml < 2;
     const unsigned low = table ? tag.granule : tag.log2_bytes;
-    if (output_of(next, tag.granule, low) != entry.target) return true;
+    if (output_of(next, low, entry.form) != entry.target) return true;
     if (table) return false;
     const std::uint64_t changed = next ^ entry.words[0];
     if (pte::CONT.test(changed) && features_.bbml == 0) return true;

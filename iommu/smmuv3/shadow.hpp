@@ -44,6 +44,7 @@ struct ShadowAccess {
     std::uint64_t address = 0;
     std::uint32_t length = 1;
     SimTime time;
+    bool translated = false;  ///< by the endpoint itself, of what was answered to it
 };
 
 enum class ShadowRule : std::uint8_t {
@@ -59,8 +60,9 @@ enum class ShadowRule : std::uint8_t {
     base_not_set,       ///< a queue or the stream table enabled before its base was programmed
     base_changed,       ///< a base programmed while it is in use
     never_invalidated,  ///< at the end: a change that no claim spoke of and no invalidation covered
+    missing_atc_inv,    ///< as missing_tlbi, of what an endpoint may keep in its own cache
 };
-inline constexpr std::size_t kShadowRules = 12;
+inline constexpr std::size_t kShadowRules = 13;
 /// "missing-tlbi", ...: stable, used in results.
 std::string_view name(ShadowRule rule);
 /// One sentence.
@@ -74,13 +76,15 @@ struct ShadowEntry {
     std::uint8_t stage = 1;
     std::uint8_t words_used = 1;
     bool combined = false;  ///< stage 2, as part of an entry of both stages: goes with stage 1's invalidations
+    bool endpoint = false;  ///< leaf: answered to an endpoint, whose cache may keep it: goes with ATC_INV alone
     std::uint64_t address = 0;
     std::array<std::uint64_t, 8> words{};
-    StreamId sid{};                 ///< configuration: whose; else of the first that read it
-    std::uint32_t ssid = 0;         ///< cd, cd_l1
-    std::uint8_t ssid_shift = 0;    ///< cd_l1: substreams with the same ssid >> this
-    CachedTranslation translation;  ///< table, leaf: tag, input range, level, granule; leaf: output
-    std::uint64_t target = 0;       ///< what it leads to: a table, or a leaf's memory
+    StreamId sid{};                       ///< configuration: whose; else of the first that read it
+    std::uint32_t ssid = 0;               ///< cd, cd_l1
+    std::uint8_t ssid_shift = 0;          ///< cd_l1: substreams with the same ssid >> this
+    CachedTranslation translation;        ///< table, leaf: tag, input range, level, granule; leaf: output
+    OutputForm form = OutputForm::plain;  ///< table, leaf: how it holds its output address
+    std::uint64_t target = 0;             ///< what it leads to: a table, or a leaf's memory
     std::uint64_t target_bytes = 0;
     std::uint32_t epoch = 0;  ///< invalidations after this one count
     ShadowAccess reader;      ///< for whom it was read last; length 0: for nobody, it may have been read ahead
@@ -148,6 +152,8 @@ public:
     /// `epoch`: Smmu::epoch() with it counted.
     void invalidate(const Invalidation& invalidation, std::uint32_t epoch, SimTime now, std::uint32_t queue = 0);
     void sync_completed(std::uint32_t queue = 0);
+    /// An endpoint has been given the translation of `reader.address` in `space` for its own cache.
+    void answered(std::uint64_t space, std::uint32_t epoch, const ShadowAccess& reader);
     /// A transaction has arrived: could something serve it that should have gone?
     void transaction(const ShadowAccess& access);
 
@@ -203,7 +209,9 @@ private:
     void collect(std::uint16_t asid, std::uint64_t first, std::uint64_t last, std::vector<Id>& found) const;
     void watch_stream_table(std::uint64_t first, std::uint64_t last);
     static bool is_table(std::uint64_t descriptor, unsigned level);
-    std::uint64_t output_of(std::uint64_t descriptor, unsigned granule, unsigned low_bit) const;
+    static std::uint64_t output_of(std::uint64_t descriptor, unsigned low_bit, OutputForm form) {
+        return descriptor_address(descriptor, low_bit, form);
+    }
     void learn_root(const StreamConfig& config, std::uint64_t va, StreamId sid);
     void learn_table(const ShadowEntry& from);
     void read_ahead_stes(std::uint64_t first, std::uint64_t last, SimTime now);
@@ -246,6 +254,7 @@ private:
     struct Table {
         std::uint64_t bytes = 0;
         CachedTranslation tag;  ///< of its first entry
+        OutputForm form = OutputForm::plain;
         StreamId sid{};
     };
     std::map<std::uint64_t, Table> tables_;

@@ -27,12 +27,6 @@ bool Shadow::is_table(std::uint64_t descriptor, unsigned level) {
     return level < 3 && pte::TYPE.get(descriptor) == pte::TYPE_TABLE;
 }
 
-/// The address that a table (`low_bit` = page bits) or leaf descriptor gives.
-std::uint64_t Shadow::output_of(std::uint64_t descriptor, unsigned granule, unsigned low_bit) const {
-    const bool wide = granule == page_bits(Granule::k64) && output_address_bits(features_) == 52;
-    return descriptor_address(descriptor, low_bit, wide);
-}
-
 void Shadow::learn_root(const StreamConfig& config, std::uint64_t va, StreamId sid) {
     // Of nested tables the addresses are IPAs.
     if (config.ste.s2) return;
@@ -41,6 +35,7 @@ void Shadow::learn_root(const StreamConfig& config, std::uint64_t va, StreamId s
     const Stage1Half& half = config.stage1.half[chosen];
     const unsigned input_bits = 64U - half.tsz;
     const unsigned level = start_level(half.granule, input_bits);
+    if (level == kLevelMinus1) return;  // see read()
     const std::uint64_t bytes = root_entries(half.granule, input_bits, level) * kDescriptorBytes;
     const std::uint64_t least = half.output_bits == 52 ? 64 : 16;
     const std::uint64_t at = align_down(half.ttb, bytes < least ? least : bytes);
@@ -49,6 +44,7 @@ void Shadow::learn_root(const StreamConfig& config, std::uint64_t va, StreamId s
     Table root;
     root.bytes = bytes;
     root.sid = sid;
+    root.form = half.form;
     root.tag.space = config.space;
     root.tag.stream = config.stream;
     root.tag.level = static_cast<std::uint8_t>(level);
@@ -67,6 +63,7 @@ void Shadow::learn_table(const ShadowEntry& from) {
     Table table;
     table.bytes = from.target_bytes;
     table.sid = from.sid;
+    table.form = from.form;
     table.tag = from.translation;
     table.tag.level = static_cast<std::uint8_t>(from.translation.level + 1);
     const auto granule = static_cast<Granule>(from.translation.granule);
@@ -92,7 +89,8 @@ bool Shadow::descriptor(std::uint64_t at, ShadowEntry& entry) {
     const bool leads_on = is_table(entry.words[0], tag.level);
     entry.kind = leads_on ? ShadowKind::table : ShadowKind::leaf;
     entry.target_bytes = std::uint64_t{1} << (leads_on ? tag.granule : tag.log2_bytes);
-    entry.target = output_of(entry.words[0], tag.granule, leads_on ? tag.granule : tag.log2_bytes);
+    entry.form = table.form;
+    entry.target = output_of(entry.words[0], leads_on ? tag.granule : tag.log2_bytes, entry.form);
     tag.global = !leads_on && !pte::nG.test(entry.words[0]);
     entry.epoch = epoch_;
     entry.reader.sid = table.sid;

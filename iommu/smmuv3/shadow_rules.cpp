@@ -27,6 +27,7 @@ constexpr std::array<RuleText, kShadowRules> kRules{{
     {"base-not-set", "enabled before its base address was programmed"},
     {"base-changed", "its base address was programmed while it is enabled"},
     {"never-invalidated", "changed, and at the end of the run the old one may still be cached"},
+    {"missing-atc-inv", "an unmap returned, and the endpoint may still keep its translation"},
 }};
 
 constexpr std::uint16_t bit_of(ShadowRule rule) {
@@ -98,6 +99,12 @@ ShadowMiss Shadow::why(const ShadowEntry& entry, std::optional<Invalidation>& ne
             continue;
         }
         if (!since || given.is_config() != entry.config()) continue;
+        if (entry.endpoint || given.kind == Invalidation::Kind::atc) {
+            if (entry.endpoint && given.kind == Invalidation::Kind::atc) {
+                consider(given.sid == entry.sid ? ShadowMiss::other_range : ShadowMiss::other_stream, 4, given);
+            }
+            continue;
+        }
         if (entry.config()) {
             if (given.sid == entry.sid) {
                 consider(given.leaf ? ShadowMiss::leaf_only : ShadowMiss::other_range, 4, given);
@@ -189,7 +196,7 @@ void Shadow::unmapped(std::uint16_t asid, std::uint64_t first, std::uint64_t byt
         ShadowEntry& entry = entries_[id];
         if (!entry.stale) continue;
         if (!queued) {
-            condemn(id, ShadowRule::missing_tlbi, by, now);
+            condemn(id, entry.endpoint ? ShadowRule::missing_atc_inv : ShadowRule::missing_tlbi, by, now);
         } else if (!entry.queued) {
             entry.queued = true;
             ++queued_;
@@ -202,7 +209,9 @@ void Shadow::flushed(std::uint16_t asid, SimTime since, ShadowOrigin by, SimTime
     std::vector<Id> found;
     collect(asid, 0, ~std::uint64_t{0}, found);
     for (const Id id : found) {
-        if (entries_[id].stale && entries_[id].stale_since < since) condemn(id, ShadowRule::missing_tlbi, by, now);
+        const ShadowEntry& entry = entries_[id];
+        if (!entry.stale || entry.stale_since >= since) continue;
+        condemn(id, entry.endpoint ? ShadowRule::missing_atc_inv : ShadowRule::missing_tlbi, by, now);
     }
 }
 
@@ -247,8 +256,10 @@ void Shadow::freed(PhysAddr at, std::uint64_t bytes, ShadowOrigin by, SimTime no
 
 void Shadow::transaction(const ShadowAccess& access) {
     if (condemned_ == 0 && queued_ == 0) return;
+    // What an endpoint has translated itself is served by its own cache, all else by the SMMU's.
     const auto used = [&](Id id) {
         ShadowEntry& entry = entries_[id];
+        if (entry.endpoint != access.translated) return;
         if (!entry.condemned || (entry.reported & bit_of(ShadowRule::use_after_unmap)) != 0) return;
         entry.reported |= bit_of(ShadowRule::use_after_unmap);
         if (ShadowViolation* violation = report(ShadowRule::use_after_unmap, access.time)) {
@@ -272,7 +283,7 @@ void Shadow::transaction(const ShadowAccess& access) {
     bool lazy = false;
     for (const Id id : found) {
         used(id);
-        lazy = lazy || entries_[id].queued;
+        lazy = lazy || (entries_[id].queued && entries_[id].endpoint == access.translated);
     }
     counters_.lazy_uses += lazy ? 1 : 0;
 }

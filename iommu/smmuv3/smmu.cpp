@@ -36,6 +36,7 @@ void Smmu::reset() {
     stalls.terminate_all();
     registers.reset(params_);
     for (Commands& queue : commands_) queue.clear();
+    prefetches_.clear();
     events.clear();
     interrupts.clear();
     gatos_running_ = false;
@@ -99,6 +100,13 @@ void Smmu::apply_acks() {
 const Step& Smmu::step_commands(const Reply& reply, std::uint32_t queue) {
     commands_[queue].step(*this, reply, command_steps_[queue]);
     return command_steps_[queue];
+}
+
+std::optional<Smmu::Prefetch> Smmu::take_prefetch() {
+    if (prefetches_.empty()) return std::nullopt;
+    const Prefetch first = prefetches_.front();
+    prefetches_.erase(prefetches_.begin());
+    return first;
 }
 
 bool Smmu::outputs_pending() const { return events.pending(registers, interrupts); }

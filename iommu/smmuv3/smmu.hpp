@@ -54,6 +54,16 @@ public:
     /// Steps: access (fetch, MSI), executed, sync, idle.
     const Step& step_commands(const Reply& reply, std::uint32_t queue = 0);
 
+    /// What CMD_PREFETCH_* have asked for, oldest first: for Translation::start_prefetch. Only with
+    /// SmmuParams::prefetch_commands; at most kPrefetches wait, more are left.
+    struct Prefetch {
+        StreamId sid{};
+        std::optional<SubstreamId> ssid;
+        std::optional<std::uint64_t> address;
+    };
+    static constexpr std::size_t kPrefetches = 16;
+    std::optional<Prefetch> take_prefetch();
+
     bool outputs_pending() const;
     /// Writes event and page-request records and MSIs. Steps: access, idle.
     const Step& step_outputs(const Reply& reply);
@@ -113,6 +123,7 @@ private:
     Translation gatos_;
     bool gatos_running_ = false;
     std::uint32_t epoch_ = 0;
+    std::vector<Prefetch> prefetches_;
     std::vector<InvalidationSink*> sinks_;
     std::vector<Pmcg*> pmcgs_;
     Step output_step_;

@@ -77,7 +77,8 @@ Progress Stage1Walk::advance(Smmu& smmu, const Request& request, const StreamCon
             }
             case State::cache_lookup:
                 state_ = State::root;
-                while (lookup_level_ > start_level_ && !request.debug) {
+                // Level -1 is not cached.
+                while (lookup_level_ > (start_level_ == kLevelMinus1 ? 0 : start_level_) && !request.debug) {
                     --lookup_level_;
                     if (!smmu.walk_s1[lookup_level_].enabled()) continue;
                     state_ = State::cache_looked_up;
@@ -145,10 +146,9 @@ Progress Stage1Walk::advance(Smmu& smmu, const Request& request, const StreamCon
                 if (reply.abort) return fail(EventCode::F_WALK_EABT);
                 descriptor_ = load_le(reply.data.data(), kDescriptorBytes);
                 const std::uint64_t type = pte::TYPE.get(descriptor_);
-                const bool wide = half.granule == Granule::k64 && output_address_bits(smmu.features()) == 52;
                 if (!pte::VALID.test(descriptor_)) return fail(EventCode::F_TRANSLATION);
-                if (level_ < 3 && type == pte::TYPE_TABLE) {
-                    const std::uint64_t next = descriptor_address(descriptor_, page_bits(half.granule), wide);
+                if (level_ != 3 && type == pte::TYPE_TABLE) {
+                    const std::uint64_t next = descriptor_address(descriptor_, page_bits(half.granule), half.form);
                     if (next >> half.output_bits != 0) return fail(EventCode::F_ADDR_SIZE);
                     if (!half.had) {
                         limits_.no_write |= pte::APTable1.test(descriptor_);
@@ -156,7 +156,7 @@ Progress Stage1Walk::advance(Smmu& smmu, const Request& request, const StreamCon
                         limits_.user_xn |= pte::UXNTable.test(descriptor_);
                         limits_.privileged_xn |= pte::PXNTable.test(descriptor_);
                     }
-                    if (!request.debug && epoch_ == smmu.epoch()) {
+                    if (level_ != kLevelMinus1 && !request.debug && epoch_ == smmu.epoch()) {
                         const unsigned shift = level_shift(half.granule, level_);
                         smmu.walk_s1[level_].fill({config.space, align_down(va_, std::uint64_t{1} << shift), next,
                                                    static_cast<std::uint8_t>(shift),
@@ -168,9 +168,10 @@ Progress Stage1Walk::advance(Smmu& smmu, const Request& request, const StreamCon
                     state_ = State::locate;
                     break;
                 }
-                if (level_ < 3 && !leaf_allowed(half.granule, level_, wide)) return fail(EventCode::F_TRANSLATION);
+                if (level_ != 3 && !leaf_allowed(half.granule, level_, half.form))
+                    return fail(EventCode::F_TRANSLATION);
                 if (level_ == 3 && type != pte::TYPE_PAGE) return fail(EventCode::F_TRANSLATION);
-                const Progress progress = leaf(smmu, request, config);
+                const Progress progress = leaf(request, config);
                 if (progress != Progress::step) return progress;
                 // The update of a table is itself a write through stage 2.
                 state_ = State::update;
@@ -199,18 +200,17 @@ Progress Stage1Walk::advance(Smmu& smmu, const Request& request, const StreamCon
                 }
                 ++smmu.counters.httu_updates;
                 descriptor_ = updated_;
-                return leaf(smmu, request, config);
+                return leaf(request, config);
         }
     }
 }
 
 /// done, fault, or step: `updated_` is to be written first.
-Progress Stage1Walk::leaf(Smmu& smmu, const Request& request, const StreamConfig& config) {
+Progress Stage1Walk::leaf(const Request& request, const StreamConfig& config) {
     const Stage1& s1 = config.stage1;
     const Stage1Half& half = s1.half[half_];
-    const bool wide = half.granule == Granule::k64 && output_address_bits(smmu.features()) == 52;
     const unsigned shift = level_shift(half.granule, level_);
-    const std::uint64_t base = descriptor_address(descriptor_, shift, wide);
+    const std::uint64_t base = descriptor_address(descriptor_, shift, half.form);
     if (base >> half.output_bits != 0) return fail(EventCode::F_ADDR_SIZE);
     std::uint64_t wanted = descriptor_;
     if (!pte::AF.test(descriptor_)) {
@@ -255,8 +255,8 @@ Progress Stage1Walk::leaf(Smmu& smmu, const Request& request, const StreamConfig
     }
     output_.granule = static_cast<std::uint8_t>(page_bits(half.granule));
     output_.attributes.mair = static_cast<std::uint8_t>(s1.mair >> (8 * pte::AttrIndx.get(descriptor_)));
-    output_.attributes.shareability =
-        static_cast<std::uint8_t>(output_.attributes.mair < 0x10 ? pte::SH_OSH : pte::SH.get(descriptor_));
+    const std::uint64_t sh = half.form == OutputForm::ds ? half.sh : pte::SH.get(descriptor_);
+    output_.attributes.shareability = static_cast<std::uint8_t>(output_.attributes.mair < 0x10 ? pte::SH_OSH : sh);
     output_.global = s1.single_privilege || !pte::nG.test(descriptor_);
     return Progress::done;
 }

@@ -55,7 +55,6 @@ Progress Stage2Walk::advance(Smmu& smmu, const Request& request, const StreamCon
                              Step& step) {
     const Stage2& s2 = config.ste.stage2;
     const std::uint64_t space = space_tag::make(Regime::ns_stage2, config.ste.vmid, 0, false);
-    const bool wide = s2.granule == Granule::k64 && output_address_bits(smmu.features()) == 52;
     for (;;) {
         switch (state_) {
             case State::begin:
@@ -84,9 +83,9 @@ Progress Stage2Walk::advance(Smmu& smmu, const Request& request, const StreamCon
                 break;  // the walk says why, or makes it writable
             }
             case State::cache_lookup:
-                // From the deepest table upwards.
+                // From the deepest table upwards; level -1 is not cached.
                 state_ = State::root;
-                while (lookup_level_ > s2.start_level && !request.debug) {
+                while (lookup_level_ > (s2.start_level == kLevelMinus1 ? 0 : s2.start_level) && !request.debug) {
                     --lookup_level_;
                     if (!smmu.walk_s2[lookup_level_].enabled()) continue;
                     state_ = State::cache_looked_up;
@@ -134,11 +133,11 @@ Progress Stage2Walk::advance(Smmu& smmu, const Request& request, const StreamCon
                 descriptor_ = load_le(reply.data.data(), kDescriptorBytes);
                 const std::uint64_t type = pte::TYPE.get(descriptor_);
                 if (!pte::VALID.test(descriptor_)) return fail(EventCode::F_TRANSLATION);
-                if (level_ < 3 && type == pte::TYPE_TABLE) {
-                    const std::uint64_t next = descriptor_address(descriptor_, page_bits(s2.granule), wide);
+                if (level_ != 3 && type == pte::TYPE_TABLE) {
+                    const std::uint64_t next = descriptor_address(descriptor_, page_bits(s2.granule), s2.form);
                     if (next >> s2.output_bits != 0) return fail(EventCode::F_ADDR_SIZE);
                     const bool kept = use_ == Stage2Use::final || smmu.params().caches.walk_s2_nonfinal;
-                    if (kept && !request.debug && epoch_ == smmu.epoch()) {
+                    if (kept && level_ != kLevelMinus1 && !request.debug && epoch_ == smmu.epoch()) {
                         const unsigned shift = level_shift(s2.granule, level_);
                         smmu.walk_s2[level_].fill(
                             {space, align_down(ipa_, std::uint64_t{1} << shift), next, static_cast<std::uint8_t>(shift),
@@ -149,7 +148,7 @@ Progress Stage2Walk::advance(Smmu& smmu, const Request& request, const StreamCon
                     state_ = State::fetch;
                     break;
                 }
-                if (level_ < 3 && !leaf_allowed(s2.granule, level_, wide)) return fail(EventCode::F_TRANSLATION);
+                if (level_ != 3 && !leaf_allowed(s2.granule, level_, s2.form)) return fail(EventCode::F_TRANSLATION);
                 if (level_ == 3 && type != pte::TYPE_PAGE) return fail(EventCode::F_TRANSLATION);
                 return leaf(smmu, request, config, step);
             }
@@ -187,9 +186,8 @@ bool Stage2Walk::permitted(const Request& request, const Stage2& s2) const {
 
 Progress Stage2Walk::leaf(Smmu& smmu, const Request& request, const StreamConfig& config, Step& step) {
     const Stage2& s2 = config.ste.stage2;
-    const bool wide = s2.granule == Granule::k64 && output_address_bits(smmu.features()) == 52;
     const unsigned shift = level_shift(s2.granule, level_);
-    const std::uint64_t base = descriptor_address(descriptor_, shift, wide);
+    const std::uint64_t base = descriptor_address(descriptor_, shift, s2.form);
     if (base >> s2.output_bits != 0) return fail(EventCode::F_ADDR_SIZE);
     std::uint64_t wanted = descriptor_;
     if (!pte::AF.test(descriptor_)) {
@@ -211,7 +209,8 @@ Progress Stage2Walk::leaf(Smmu& smmu, const Request& request, const StreamConfig
     output_.permissions = stage2_permissions(descriptor_, writable || dirty, s2.xnx);
     const std::uint64_t mem_attr = pte::MemAttr.get(descriptor_);
     output_.attributes.mair = s2.fwb ? mair_of_fwb(mem_attr & 7) : mair_of(mem_attr);
-    output_.attributes.shareability = static_cast<std::uint8_t>(pte::SH.get(descriptor_));
+    output_.attributes.shareability =
+        static_cast<std::uint8_t>(s2.form == OutputForm::ds ? s2.sh : pte::SH.get(descriptor_));
     const bool grant_any = use_ == Stage2Use::final && request.ats == AtsType::translation_request;
     if (!grant_any && !permitted(request, s2)) return fail(EventCode::F_PERMISSION);
 

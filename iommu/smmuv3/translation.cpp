@@ -29,6 +29,7 @@ Permissions seen_by_client(Permissions permissions, const SteConfig& ste_config)
 void Translation::start(Smmu& smmu, const Request& request) {
     request_ = request;
     stages_ = Stages::all;
+    config_only_ = false;
     state_ = State::begin;
     if (!request.debug) {
         smmu.count(&SmmuCounters::translations, PmcgEvent::transactions, request.sid);
@@ -43,6 +44,18 @@ void Translation::start_operation(const Request& request, Stages stages) {
     request_ = request;
     request_.debug = true;
     stages_ = stages;
+    config_only_ = false;
+    state_ = State::begin;
+}
+
+void Translation::start_prefetch(StreamId sid, std::optional<SubstreamId> ssid, std::optional<std::uint64_t> address) {
+    request_ = Request{};
+    request_.sid = sid;
+    request_.ssid = ssid;
+    request_.address = address.value_or(0);
+    request_.prefetch = true;
+    stages_ = Stages::all;
+    config_only_ = !address;
     state_ = State::begin;
 }
 
@@ -247,6 +260,11 @@ bool Translation::configured(Smmu& smmu) {
     const Features& f = smmu.features();
     const SteConfig& ste_config = config_.ste;
     configured_ = true;
+    if (config_only_) {
+        step_.kind = StepKind::done;
+        state_ = State::finished;
+        return true;
+    }
     if (const auto refused = ats_refusal(smmu)) return fail(smmu, *refused);
     if (stages_ != Stages::all) {
         const bool s1 = ste_config.s1 && !config_.s1_bypassed_by_dss;

@@ -42,9 +42,12 @@ public:
     void start(Smmu& smmu, const Request& request);
     /// Begins an address translation operation: as a debug request, for chosen stages.
     void start_operation(const Request& request, Stages stages);
+    /// Begins what CMD_PREFETCH_* asks for: speculative, no transaction. Without `address` the configuration alone.
+    void start_prefetch(StreamId sid, std::optional<SubstreamId> ssid, std::optional<std::uint64_t> address);
     /// The next step; `reply` answers the access of the previous one. The reference stays good until the next call.
     /// After done or fault the same step comes again. A stalled one steps `stalled` until software has answered.
     const Step& step(Smmu& smmu, const Reply& reply);
+    const Step& last_step() const { return step_; }
     const Request& request() const { return request_; }
     /// The address space whose tables the client's own address is walked in, while it is.
     std::optional<std::uint64_t> walked_space() const {
@@ -103,7 +106,8 @@ private:
     State state_ = State::finished;
     Stages stages_ = Stages::all;
     bool have_stall_tag_ = false;
-    bool configured_ = false;  ///< config_.ste is this request's
+    bool config_only_ = false;  ///< a prefetch that ends with the configuration
+    bool configured_ = false;   ///< config_.ste is this request's
     std::uint16_t stall_tag_ = 0;
     std::uint32_t epoch_ = 0;
     Request request_;    ///< as the client sent it

@@ -106,7 +106,7 @@ private:
         updated
     };
     Progress fail(EventCode code);
-    Progress leaf(Smmu& smmu, const Request& request, const StreamConfig& config);
+    Progress leaf(const Request& request, const StreamConfig& config);
 
     State state_ = State::begin;
     std::uint8_t half_ = 0;

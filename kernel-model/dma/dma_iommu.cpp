@@ -332,6 +332,42 @@ void DmaIommu::dma_unmap_sg(Device& dev, const std::vector<DmaBuffer>& mapped) {
     iommu_dma_free_iova(*cookie, first, end - first);
 }
 
+std::optional<Iova> DmaIommu::reserve(Device& dev, std::uint64_t size) {
+    kernel_.spend(params_.call);
+    if (dev.dma_ops.read_once("DMP0") != DmaOps::iommu) return std::nullopt;
+    const Ptr<IommuDomain> domain = iommu_get_dma_domain(dev);
+    const Ptr<DmaCookie> cookie = cookie_of(domain);
+    const std::uint64_t total = align_up(size, cookie->iovas->granule());
+    const auto base = iommu_dma_alloc_iova(*cookie, domain, total, dev.dma_mask, dev);
+    if (!base) return std::nullopt;
+    return Iova{*base};
+}
+
+int DmaIommu::populate(Device& dev, Iova page, PhysAddr memory, std::uint64_t size) {
+    kernel_.spend(params_.call);
+    const int err = iommu_get_dma_domain(dev)->map(page, memory, size, true, true);
+    if (err != 0) {
+        ++stats_.map_failures;
+    } else {
+        ++stats_.maps;
+        stats_.bytes_mapped += size;
+    }
+    return err;
+}
+
+void DmaIommu::release(Device& dev, Iova address, std::uint64_t size, const std::vector<Iova>& populated) {
+    const Ptr<IommuDomain> domain = iommu_get_dma_domain(dev);
+    const Ptr<DmaCookie> cookie = cookie_of(domain);
+    const std::uint64_t granule = cookie->iovas->granule();
+    for (const Iova page : populated) {
+        ++stats_.unmaps;
+        iommu_dma_unmap(domain, page.value, granule);
+        domain->iotlb_sync(page, granule);
+        claim_unmapped(kernel_, *domain, page.value, granule, false);
+    }
+    iommu_dma_free_iova(*cookie, address.value, align_up(size, granule));
+}
+
 std::optional<DmaIommu::Coherent> DmaIommu::dma_alloc_coherent(Device& dev, std::uint64_t size) {
     Frame frame{kernel_, "dma_alloc_attrs"};
     const std::uint64_t bytes = align_up(size, pages_.page_bytes());

@@ -79,6 +79,14 @@ public:
     std::optional<Coherent> dma_alloc_coherent(Device& dev, std::uint64_t size);
     void dma_free_coherent(Device& dev, const Coherent& allocation);
 
+    /// Addresses without memory behind them, which appears as the device asks for it. Nothing: no IOMMU, or none left.
+    /// Not the DMA API's: it stands for an address space that is shared with a process (Linux iommu_sva_bind_device()).
+    std::optional<Iova> reserve(Device& dev, std::uint64_t size);
+    /// Memory for a page of them. 0 or -errno of the table.
+    int populate(Device& dev, Iova page, PhysAddr memory, std::uint64_t size);
+    /// Takes them back, with those of their pages that have memory.
+    void release(Device& dev, Iova address, std::uint64_t size, const std::vector<Iova>& populated);
+
     PageAllocator& pages() { return pages_; }
     const DmaParams& params() const { return params_; }
     const DmaStats& stats() const { return stats_; }

@@ -15,8 +15,9 @@ namespace xlate::kernel {
 /// Plain, validated values; one per device. Sizes in bytes, > 0 unless said.
 struct TrafficPlan {
     enum class Mapping : std::uint8_t {
-        once,         ///< map the working set at probe, then let the master run over it
-        per_transfer  ///< map, transfer, unmap, in tasks of the kernel
+        once,          ///< map the working set at probe, then let the master run over it
+        per_transfer,  ///< map, transfer, unmap, in tasks of the kernel
+        on_demand      ///< at probe only addresses; a page is mapped when the device asks for it (PRI)
     };
 
     std::string device;  ///< Linux device name: "0000:00:01.0", "a000000.dma"

@@ -55,7 +55,7 @@ int ArmSmmuMaster::atc_inv_master() {
 }
 
 int ArmSmmuDomain::atc_inv_domain(std::uint64_t iova, std::uint64_t size) {
-    if (ats_masters_ == 0) return 0;
+    if (ats_masters_ == 0 || mistaken(Mistake::unmap_without_atc_inv)) return 0;
     Frame frame{kernel(), "arm_smmu_atc_inv_domain"};
     ArmSmmuCmdq& cmdq = smmu_->get_cmdq();
     CommandBatch batch;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -35,6 +36,9 @@ struct ArmSmmuParams {
     unsigned va_bits = 48;            ///< of the CPU's kernel
     bool e2h = false;                 ///< the kernel runs in EL2 with VHE
     unsigned cpus = 1;                ///< each gets an enhanced command queue, as far as the SMMU has them
+    /// A page request of a device: maps the page, and says whether it did. None: every request fails, as in Linux up to
+    /// 6.15, which knows stalls only.
+    std::function<bool(Device& dev, Iova address, bool write)> on_page_request;
     Mistakes mistakes;
     // What an unmap invalidates with; not parameters of Linux's driver.
     bool range_invalidation = true;                    ///< by range if the SMMU can; false: one TLBI for each page
@@ -129,6 +133,7 @@ private:
     void setup_msi(const MsiMessage& message, std::uint32_t cfg0, IrqThread& thread, std::function<void()> handler);
     void print_event(const iommu::smmuv3::EventWords& words);
     bool print_allowed();
+    bool handle_page_request(const iommu::smmuv3::PageRequestWords& words);
 
     void probe_ecmdqs();
     int init_ecmdqs();

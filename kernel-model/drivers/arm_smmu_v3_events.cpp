@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/bits.hpp"
-#include "kernel-model/drivers/arm_smmu_v3_device.hpp"
+#include "kernel-model/drivers/arm_smmu_v3_domain.hpp"
 
 namespace xlate::kernel {
 
@@ -84,6 +84,16 @@ void ArmSmmuDevice::evtq_thread() {
     }
 }
 
+bool ArmSmmuDevice::handle_page_request(const smmu::PageRequestWords& words) {
+    if (!params.on_page_request) return false;
+    streams_mutex.lock("SMP1");
+    const auto owner = streams.find(static_cast<std::uint32_t>(smmu::page_request::SID.get(words)));
+    const Ptr<ArmSmmuMaster> master = owner == streams.end() ? Ptr<ArmSmmuMaster>{} : owner->second;
+    streams_mutex.unlock("SMP2");
+    return master && params.on_page_request(master->dev, Iova{smmu::page_request::ADDR.address(words)},
+                                            smmu::page_request::WRITE.test(words));
+}
+
 void ArmSmmuDevice::priq_thread() {
     Frame frame{kernel(), "arm_smmu_priq_thread"};
     const auto mask = static_cast<std::uint32_t>(low_mask(priq_.log2_entries + 1));
@@ -94,18 +104,21 @@ void ArmSmmuDevice::priq_thread() {
         machine().memory_read(priq_.base + index * smmu::kPageRequestBytes, bytes.data(), bytes.size());
         const auto words = smmu::words_from_bytes<2>(bytes.data());
         namespace request = smmu::page_request;
-        kernel().console.info(prefix, "unexpected PRI request received:");
-        kernel().console.info(prefix, "\tsid {:#010x}.{:#07x}: [{}{}] {}{}{} access at iova {:#018x}",
-                              request::SID.get(words), request::SSV.test(words) ? request::SSID.get(words) : 0,
-                              request::PRGINDEX.get(words), request::LAST.test(words) ? "L" : "",
-                              request::PRIV.test(words) ? "" : "un", request::READ.test(words) ? "R" : "",
-                              request::WRITE.test(words) ? "W" : "", request::ADDR.address(words));
+        const bool granted = handle_page_request(words);
+        if (!granted) {
+            kernel().console.info(prefix, "unexpected PRI request received:");
+            kernel().console.info(prefix, "\tsid {:#010x}.{:#07x}: [{}{}] {}{}{} access at iova {:#018x}",
+                                  request::SID.get(words), request::SSV.test(words) ? request::SSID.get(words) : 0,
+                                  request::PRGINDEX.get(words), request::LAST.test(words) ? "L" : "",
+                                  request::PRIV.test(words) ? "" : "un", request::READ.test(words) ? "R" : "",
+                                  request::WRITE.test(words) ? "W" : "", request::ADDR.address(words));
+        }
         if (request::LAST.test(words)) {
             std::optional<SubstreamId> ssid;
             if (request::SSV.test(words)) ssid = SubstreamId{static_cast<std::uint32_t>(request::SSID.get(words))};
             cmdq.issue_cmd(smmu::command::pri_resp(StreamId{static_cast<std::uint32_t>(request::SID.get(words))}, ssid,
                                                    static_cast<std::uint16_t>(request::PRGINDEX.get(words)),
-                                                   smmu::cmd::RESP_FAILURE));
+                                                   granted ? smmu::cmd::RESP_SUCCESS : smmu::cmd::RESP_FAILURE));
         }
         priq_.cons = next_position(priq_.cons, priq_.log2_entries);
         write(reg::PRIQ_CONS, priq_.cons);

@@ -49,6 +49,9 @@ struct ClientDma::Client {
     bool stopping = false;
     Task* starter = nullptr;
     std::vector<Chunk> chunks;
+    // on_demand
+    std::optional<DmaBuffer> reserved;
+    std::map<std::uint64_t, PhysAddr> pages;  // by address
     // per_transfer
     std::vector<PhysAddr> free_buffers;  // newest last
     std::vector<PhysAddr> buffers;
@@ -94,13 +97,45 @@ int ClientDma::probe(Device& dev, const TrafficPlan* plan) {
 
 int ClientDma::start(const std::shared_ptr<Client>& client) {
     if (client->plan.mapping == TrafficPlan::Mapping::per_transfer) return start_workers(client);
-    if (const int err = map_working_set(*client); err != 0) return err;
+    const bool on_demand = client->plan.mapping == TrafficPlan::Mapping::on_demand;
+    if (const int err = on_demand ? reserve_working_set(*client) : map_working_set(*client); err != 0) return err;
     DmaPlan plan;
     plan.buffers = mapped(client->dev.name);
+    if (on_demand) plan.buffers = {*client->reserved};
     client->stats.running = true;
     kernel_.machine.start_master(client->dev.name, plan);
     if (client->plan.unmap_mid_traffic) schedule_unmap(client);
     return 0;
+}
+
+int ClientDma::reserve_working_set(Client& client) {
+    const auto address = dma_.reserve(client.dev, client.plan.working_set_bytes);
+    if (!address) {
+        kernel_.console.err(client.dev.prefix(), "no IOMMU to map {} bytes on demand", client.plan.working_set_bytes);
+        return -kENODEV;
+    }
+    client.reserved = DmaBuffer{*address, client.plan.working_set_bytes};
+    return 0;
+}
+
+bool ClientDma::page_request(Device& dev, Iova address, bool) {
+    Frame frame{kernel_, "client_page_request"};
+    const auto found = clients_.find(dev.name);
+    if (found == clients_.end() || found->second->stopping || !found->second->reserved) return false;
+    Client& client = *found->second;
+    const std::uint64_t page_bytes = dma_.pages().page_bytes();
+    const std::uint64_t page = align_down(address.value, page_bytes);
+    if (page - client.reserved->iova.value >= client.reserved->size) return false;
+    if (client.pages.count(page) != 0) return true;  // both a read and a write have asked
+    const auto memory = dma_.pages().alloc_zeroed(page_bytes);
+    if (!memory) return false;
+    if (dma_.populate(dev, Iova{page}, *memory, page_bytes) != 0) {
+        dma_.pages().free(*memory, page_bytes);
+        return false;
+    }
+    client.pages[page] = *memory;
+    ++client.stats.mapped_buffers;
+    return true;
 }
 
 int ClientDma::map_working_set(Client& client) {
@@ -279,6 +314,14 @@ void ClientDma::remove(Device& dev) {
     if (client->starter != nullptr) kernel_.sched.join(*client->starter, "CLI4");
     for (const auto& worker : client->workers) kernel_.sched.join(*worker->task, "CLI5");
     for (std::size_t i = 0; i < client->chunks.size(); ++i) unmap_chunk(*client, i);
+    if (client->reserved) {
+        std::vector<Iova> populated;
+        for (const auto& [page, memory] : client->pages) populated.push_back(Iova{page});
+        dma_.release(dev, client->reserved->iova, client->reserved->size, populated);
+        for (const auto& [page, memory] : client->pages) dma_.pages().free(memory, dma_.pages().page_bytes());
+        client->pages.clear();
+        client->reserved.reset();
+    }
     const std::uint64_t stride = client->stride();
     const std::uint64_t run = std::max<std::uint64_t>(1, dma_.pages().page_bytes() / stride);
     for (const PhysAddr memory : client->buffers) dma_.pages().free(memory, stride * run);

@@ -1,5 +1,5 @@
 // What a bound client driver does with DMA: maps buffers once and starts its master, or maps, transfers and unmaps for
-// each transfer, in tasks of its own.
+// each transfer, in tasks of its own; or maps each page when the device asks for it.
 // Not modelled: the device's protocol (queues, doorbells); a transfer is one submit_dma().
 // Source: ours, after what nvme and network drivers do; dma/traffic_plan.hpp.
 #pragma once
@@ -20,7 +20,7 @@ namespace xlate::kernel {
 
 /// Of one device. Law: started = completed + failed + in flight.
 struct ClientStats {
-    std::uint64_t mapped_buffers = 0;  ///< once
+    std::uint64_t mapped_buffers = 0;  ///< once; on_demand: pages
     std::uint64_t started = 0;         ///< per_transfer
     std::uint64_t completed = 0;
     std::uint64_t failed = 0;        ///< the device saw an error
@@ -39,6 +39,9 @@ public:
     int probe(Device& dev, const TrafficPlan* plan) override;
     void remove(Device& dev) override;
 
+    /// on_demand: the device asks for the page at `address`. False: nothing of ours is there.
+    bool page_request(Device& dev, Iova address, bool write);
+
     /// nullptr: no traffic was ever asked of this device.
     const ClientStats* stats(const std::string& device) const;
     /// What is mapped once for a device at the moment, in order of mapping.
@@ -49,6 +52,7 @@ private:
     struct Worker;
 
     int start(const std::shared_ptr<Client>& client);
+    int reserve_working_set(Client& client);
     int map_working_set(Client& client);
     int map_chunk(Client& client, std::uint64_t bytes);
     void unmap_chunk(Client& client, std::size_t chunk);

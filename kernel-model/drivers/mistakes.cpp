@@ -25,6 +25,7 @@ constexpr std::array<Row, kMistakes> kRows{{
     {"cmdq-before-base", "the command queue is enabled before its base is programmed"},
     {"flush-without-tlbi", "the flush of lazy mode gives the addresses back and invalidates nothing"},
     {"page-freed-while-mapped", "a client frees its buffers before it unmaps them"},
+    {"unmap-without-atc-inv", "an unmap gives its TLBI, and no ATC_INV to the endpoints that cache translations"},
 }};
 
 }  // namespace

@@ -26,8 +26,9 @@ enum class Mistake : unsigned char {
     cmdq_before_base,
     flush_without_tlbi,
     page_freed_while_mapped,
+    unmap_without_atc_inv,
 };
-inline constexpr std::size_t kMistakes = 15;
+inline constexpr std::size_t kMistakes = 16;
 
 /// "unmap-without-tlbi": as configs have it.
 std::string_view name(Mistake mistake);

@@ -105,6 +105,33 @@ TEST_CASE("run: a function with an ATC does ATS, unmaps reach it, and its ledger
     CHECK(result["sanitizer"]["ledger"]["differing"] == 0);
     CHECK(result["masters"][0].count("atc") == 0);
 }
+TEST_CASE("run: pages appear when a device asks for them, and its ledger adds up", "[cli][run]") {
+    const Json result = run_config("pri", "--sanitize");
+    CHECK(result["masters"][0]["atc"]["page_requests"] == 64);
+    CHECK(result["masters"][0]["atc"]["denied"] == 0);
+    CHECK(result["sanitizer"]["ledger"]["differing"] == 0);
+    CHECK(result["sanitizer"]["findings"].empty());
+    // What is mapped beforehand is not asked for.
+    const Json mapped = run_config("pri", "--set 'traffic[0].mapping=once' --set 'expect=[faults == 0]'");
+    CHECK(mapped["masters"][0]["atc"].count("page_requests") == 0);
+}
+TEST_CASE("run: a command queue for each CPU lets their unmaps go side by side", "[cli][run]") {
+    const auto run = [](const std::string& queues) {
+        return run_config("studies/ecmdq",
+                          "--sanitize --set traffic[0].tasks=8 --set traffic[0].outstanding=32 --set "
+                          "traffic[0].transfers=2000 --set soc.iommu.features.ecmdq=" +
+                              queues);
+    };
+    const auto bandwidth = [](const Json& result) {
+        return result["masters"][0]["bandwidth_bytes_per_s"].get<double>();
+    };
+    const Json one = run("0");
+    const Json eight = run("8");
+    CHECK(bandwidth(eight) > 1.4 * bandwidth(one));
+    CHECK(eight["iommus"][0]["syncs"] == one["iommus"][0]["syncs"]);
+    CHECK(eight["sanitizer"]["findings"].empty());
+    CHECK(one["sanitizer"]["findings"].empty());
+}
 TEST_CASE("run: a wrong requester id has no stream", "[cli][run]") { run_config("wrong_requester_id"); }
 
 TEST_CASE("run: the same config and seed give the same bytes, another seed does not", "[cli][run]") {

@@ -102,6 +102,10 @@ TEST_CASE("sanitizer: each seeded mistake is caught, with step, transaction and 
         {"split-in-place", "mistakes/leaf_only_walk", "missing-tlbi", "dma_unmap_single",
          "TLBI_NH_VA ASID 1 0xffffff800000", "TTL or TG", "traffic[0].segments=1"},
         {"page-freed-while-mapped", "mistakes/leaf_only_walk", "page-outlived", "", "TLBI_NH_VA ASID 1 ", ""},
+        {"unmap-without-atc-inv", "mistakes/unmap_without_atc_inv", "missing-atc-inv", "dma_unmap_single",
+         "ATC_INV of stream 0x10 ", ""},
+        {"unmap-without-atc-inv", "mistakes/unmap_without_atc_inv", "use-after-unmap", "dma_unmap_single",
+         "ATC_INV of stream 0x10 ", ""},
     };
     for (const Row& row : rows) {
         CAPTURE(row.mistake, row.rule);
@@ -149,7 +153,7 @@ TEST_CASE("sanitizer: without it the same mistakes pass unnoticed", "[cli][sanit
 }
 
 TEST_CASE("sanitizer: a config may expect what it finds", "[cli][sanitizer]") {
-    for (const char* name : {"leaf_only_walk", "wrong_asid"}) {
+    for (const char* name : {"leaf_only_walk", "wrong_asid", "unmap_without_atc_inv"}) {
         CAPTURE(name);
         const Scratch scratch;
         const Said said = run_xlate(scratch, "run " + quoted(configs() + "/mistakes/" + name + ".yaml") + " --out out");

@@ -81,14 +81,15 @@ private:
         return machine_.read64(address);
     }
 
-    u64 output(u64 descriptor_word, int low, int page) const {
+    u64 output(u64 descriptor_word, int low, int page, bool ds) const {
+        if (ds) return bits(descriptor_word, 49, low) << low | bits(descriptor_word, 9, 8) << 50;
         u64 address = bits(descriptor_word, 47, low) << low;
         if (page == 16 && machine_.oas_bits == 52) address |= bits(descriptor_word, 15, 12) << 48;
         return address;
     }
-    bool block_ok(int page, int level) const {
-        if (page == 12) return level == 1 || level == 2;
-        if (page == 14) return level == 2;
+    bool block_ok(int page, int level, bool ds) const {
+        if (page == 12) return level == 1 || level == 2 || (level == 0 && ds);
+        if (page == 14) return level == 2 || (level == 1 && ds);
         return level == 2 || (level == 1 && machine_.oas_bits == 52);
     }
 
@@ -100,8 +101,9 @@ private:
         const int page = bits(ste_[2], 47, 46) == 0 ? 12 : bits(ste_[2], 47, 46) == 1 ? 16 : 14;
         const int stride = page - 3;
         const unsigned input = 64 - static_cast<unsigned>(bits(ste_[2], 37, 32));
+        const bool ds = machine_.ds && bit(ste_[3], 3) && page != 16;
         unsigned size = std::min(size_code(bits(ste_[2], 50, 48)), machine_.oas_bits);
-        if (page != 16) size = std::min(size, 48U);
+        if (page != 16 && !ds) size = std::min(size, 48U);
         const bool ha = bit(ste_[2], 56);
         const bool hd = ha && bit(ste_[2], 55);
         const bool affd = !ha && bit(ste_[2], 53);
@@ -109,6 +111,7 @@ private:
         if (ipa >> input != 0) return fail(0x10);
         const int sl0 = static_cast<int>(bits(ste_[2], 39, 38));
         int level = page == 12 ? (sl0 == 3 ? 3 : 2 - sl0) : 3 - sl0;
+        if (page == 12 && ds && bit(ste_[3], 2)) level = -1;
         // The root, concatenated or not, is as large as the input needs and aligned to that.
         int shift = page + (3 - level) * stride;
         u64 root_bytes = (u64{1} << (input - static_cast<unsigned>(shift))) * 8;
@@ -120,7 +123,7 @@ private:
             const u64 d = descriptor(where);
             if (!bit(d, 0)) return fail(0x10);
             if (level < 3 && bit(d, 1)) {
-                const u64 next = output(d, page, page);
+                const u64 next = output(d, page, page, ds);
                 if (next >> size != 0) return fail(0x11);
                 table = next;
                 ++level;
@@ -128,8 +131,8 @@ private:
                 index = bits(ipa, shift + stride - 1, shift);
                 continue;
             }
-            if (level == 3 ? !bit(d, 1) : !block_ok(page, level)) return fail(0x10);
-            const u64 base = output(d, shift, page);
+            if (level == 3 ? !bit(d, 1) : !block_ok(page, level, ds)) return fail(0x10);
+            const u64 base = output(d, shift, page, ds);
             if (base >> size != 0) return fail(0x11);
             u64 updated = d;
             if (!bit(d, 10)) {
@@ -190,8 +193,9 @@ private:
         if (bit(ttb_word, 2) && !access_.privileged && !one_privilege) return fail(0x10);  // E0PD
         const bool had = bit(ttb_word, 1);
         const int stride = page - 3;
+        const bool ds = machine_.ds && bit(cd_[2], 58) && page != 16;
         unsigned size = std::min(size_code(bits(cd_[0], 34, 32)), machine_.oas_bits);
-        if (page != 16) size = std::min(size, 48U);
+        if (page != 16 && !ds) size = std::min(size, 48U);
         const bool ha = bit(cd_[0], 43);
         const bool hd = ha && bit(cd_[0], 42);
         const bool affd = !ha && bit(cd_[0], 35);
@@ -217,7 +221,7 @@ private:
             const u64 d = descriptor(where);
             if (!bit(d, 0)) return fail(0x10);
             if (level < 3 && bit(d, 1)) {
-                const u64 next = output(d, page, page);
+                const u64 next = output(d, page, page, ds);
                 if (next >> size != 0) return fail(0x11);
                 if (!had) {
                     no_write = no_write || bit(d, 62);
@@ -231,8 +235,8 @@ private:
                 index = bits(va, shift + stride - 1, shift);
                 continue;
             }
-            if (level == 3 ? !bit(d, 1) : !block_ok(page, level)) return fail(0x10);
-            const u64 base = output(d, shift, page);
+            if (level == 3 ? !bit(d, 1) : !block_ok(page, level, ds)) return fail(0x10);
+            const u64 base = output(d, shift, page, ds);
             if (base >> size != 0) return fail(0x11);
             u64 updated = d;
             if (!bit(d, 10)) {

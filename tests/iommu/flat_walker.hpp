@@ -15,6 +15,7 @@ struct Machine {
     std::function<std::uint64_t(std::uint64_t)> read64;
     unsigned oas_bits = 48;  ///< output size; 52 makes the 64K granule's addresses wide
     bool xnx = true;
+    bool ds = false;  ///< IDR5.DS: CD.DS and STE.S2DS count
     bool e2h = false;
 };
 

@@ -35,7 +35,7 @@ struct Bench {
     static Features features_44() {
         Features f = full_features();
         f.oas = 4;
-        f.vax = 0;
+        f.ds = f.vax = 0;
         return f;
     }
 

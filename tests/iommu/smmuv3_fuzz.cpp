@@ -83,6 +83,13 @@ SmmuParams small(const Features& features) {
     return params;
 }
 
+Features with_ecmdqs() {
+    Features features = full_features();
+    features.ecmdq = 1;
+    features.ecmdq_log2numq = 2;
+    return features;
+}
+
 /// Steps a machine until it has nothing to do, or has done enough.
 template <typename Machine>
 std::uint64_t drive(Machine&& machine, MemoryPort& memory) {
@@ -105,14 +112,13 @@ std::uint64_t drive(Machine&& machine, MemoryPort& memory) {
 std::uint64_t fuzz_smmuv3(const std::uint8_t* bytes, std::size_t size) {
     Input input(bytes, size);
     // Copies of a powered-on one are snapshots, cheaper than construction.
-    static const std::array<Smmu, 3> kFresh{Smmu{small(qemu_like())}, Smmu{small(full_features())},
+    static const std::array<Smmu, 3> kFresh{Smmu{small(qemu_like())}, Smmu{small(with_ecmdqs())},
                                             Smmu{small(mmu600_like())}};
     static FoldedMemory memory;
     memory.clear();
     Smmu smmu = kFresh[input.take(1) % kFresh.size()];
     std::array<Translation, 4> translations;
     std::uint64_t steps = 0;
-    const auto commands = [&](const Reply& reply) -> const Step& { return smmu.step_commands(reply); };
     const auto outputs = [&](const Reply& reply) -> const Step& { return smmu.step_outputs(reply); };
     const auto gatos = [&](const Reply& reply) -> const Step& { return smmu.step_gatos(reply); };
     while (!input.empty()) {
@@ -123,7 +129,7 @@ std::uint64_t fuzz_smmuv3(const std::uint8_t* bytes, std::size_t size) {
                 break;
             }
             case 1: {
-                const auto offset = static_cast<std::uint32_t>(input.take(3) & (kRegisterBytes - 4));
+                const auto offset = static_cast<std::uint32_t>(input.take(3) & (2 * kRegisterBytes - 4));
                 smmu.write_register(offset, 4, input.take(4));
                 steps += smmu.read_register(offset, 4) != 0 ? 1 : 0;
                 break;
@@ -139,7 +145,11 @@ std::uint64_t fuzz_smmuv3(const std::uint8_t* bytes, std::size_t size) {
                 smmu.apply_acks();
                 break;
             case 4:
-                steps += drive(commands, memory);
+                for (std::uint32_t queue = 0; queue < smmu.command_queues(); ++queue) {
+                    if (!smmu.commands_pending(queue)) continue;
+                    steps += drive([&](const Reply& reply) -> const Step& { return smmu.step_commands(reply, queue); },
+                                   memory);
+                }
                 break;
             case 5:
                 steps += drive(outputs, memory);

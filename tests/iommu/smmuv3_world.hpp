@@ -28,7 +28,7 @@ struct Tables {
     unsigned level = 0;  ///< of the root
     std::uint64_t root = 0;
     unsigned output_bits = 48;
-    bool wide = false;
+    OutputForm form = OutputForm::plain;
 };
 
 struct Stream {
@@ -66,6 +66,7 @@ public:
         machine_.read64 = [this](std::uint64_t address) { return bench_.memory.load(address); };
         machine_.oas_bits = address_bits(features_.oas);
         machine_.xnx = features_.xnx != 0;
+        machine_.ds = features_.ds != 0;
         machine_.e2h = e2h_;
         for (unsigned i = 0; i < 6; ++i) streams_.push_back(make_stream(i));
         // One more master in the address space of the first.
@@ -95,6 +96,7 @@ private:
         constexpr std::uint8_t kOas[] = {6, 6, 5, 4};
         f.oas = kOas[rng_.below(4)];
         f.vax = f.oas == 6 ? 1 : 0;
+        f.ds = f.vax != 0 && rng_.chance(1, 2) ? 1 : 0;
         f.xnx = rng_.chance(1, 2) ? 1 : 0;
         f.stall_model = 0;
         return f;
@@ -127,16 +129,17 @@ private:
         return rng_.next() & low_mask(width) & ~low_mask(low);
     }
     std::uint64_t encode(std::uint64_t address, const Tables& tables) const {
+        if (tables.form == OutputForm::ds) return (address & low_mask(50)) | ((address >> 50 & 3) << 8);
         const std::uint64_t low = address & low_mask(48);
-        return tables.wide ? low | ((address >> 48 & 0xF) << 12) : low;
+        return tables.form == OutputForm::wide ? low | ((address >> 48 & 0xF) << 12) : low;
     }
     Granule random_granule() {
         constexpr Granule kAll[] = {Granule::k4, Granule::k16, Granule::k64};
         return kAll[rng_.below(3)];
     }
-    unsigned effective(unsigned code, Granule granule) const {
-        unsigned bits = std::min(address_bits(code), machine_.oas_bits);
-        return granule == Granule::k64 ? bits : std::min(bits, 48U);
+    unsigned effective(unsigned code, const Tables& tables) const {
+        const unsigned bits = std::min(address_bits(code), machine_.oas_bits);
+        return tables.granule == Granule::k64 || tables.form == OutputForm::ds ? bits : std::min(bits, 48U);
     }
     std::uint64_t root_bytes(const Tables& t) const {
         const std::uint64_t bytes = root_entries(t.granule, t.input_bits, t.level) * 8;
@@ -166,6 +169,7 @@ private:
             if (rng_.chance(1, 60)) attributes &= ~(1ULL << 10);  // not accessed
             if (rng_.chance(1, 150)) attributes &= ~0x3CULL;      // Device
             if (rng_.chance(1, 150)) attributes &= ~0x1ULL;       // invalid
+            if (s.stage2.form == OutputForm::ds) attributes &= ~std::uint64_t{3 << 8};
             place2(s, at, encode(pa, s.stage2) | attributes);
         }
         return result;
@@ -173,7 +177,7 @@ private:
     /// Puts a level 3 leaf into stage 2, making tables on the way.
     void place2(Stream& s, std::uint64_t ipa, std::uint64_t descriptor) {
         std::uint64_t table = s.stage2.root;
-        for (unsigned level = s.stage2.level;; ++level) {
+        for (unsigned level = s.stage2.level;; level = level == kLevelMinus1 ? 0 : level + 1) {
             const unsigned shift = level_shift(s.stage2.granule, level);
             const std::uint64_t index =
                 level == s.stage2.level ? ipa >> shift : (ipa >> shift) & low_mask(stride(s.stage2.granule));
@@ -188,7 +192,7 @@ private:
                 d = encode(allocate(page_bytes(s.stage2.granule)), s.stage2) | 3;
                 bench_.memory.store(at, d);
             }
-            table = descriptor_address(d, page_bits(s.stage2.granule), s.stage2.wide);
+            table = descriptor_address(d, page_bits(s.stage2.granule), s.stage2.form);
         }
     }
     std::uint64_t random_leaf_bits(bool stage1, bool may_group_httu) {
@@ -205,16 +209,16 @@ private:
         const std::uint64_t input = address & low_mask(t.input_bits);
         std::uint64_t table = t.root;
         const unsigned bits = page_bits(t.granule);
-        for (unsigned level = t.level;; ++level) {
+        for (unsigned level = t.level;; level = level == kLevelMinus1 ? 0 : level + 1) {
             const unsigned shift = level_shift(t.granule, level);
             const std::uint64_t index =
                 level == t.level ? input >> shift : (input >> shift) & low_mask(stride(t.granule));
             const std::uint64_t logical = table + 8 * index;
             const std::uint64_t at = stage1 ? behind(s, logical) : logical;
             const std::uint64_t d = bench_.memory.load(at);
-            if ((d & 1) != 0 && !(level < 3 && (d & 3) == 3)) return;  // a leaf is there
-            if ((d & 3) == 3 && level < 3) {
-                const std::uint64_t next = descriptor_address(d, bits, t.wide);
+            if ((d & 1) != 0 && !(level != 3 && (d & 3) == 3)) return;  // a leaf is there
+            if ((d & 3) == 3 && level != 3) {
+                const std::uint64_t next = descriptor_address(d, bits, t.form);
                 if (next >> t.output_bits != 0) return;
                 if (stage1 && s.s2 && s.backing.count(align_down(next, page_bytes(s.stage2.granule))) == 0) return;
                 table = next;
@@ -224,7 +228,9 @@ private:
                 bench_.memory.store(at, rng_.next() & ~std::uint64_t{1});
                 return;
             }
-            const bool block = level == 2 || level == 1;
+            const bool large = level == 2 || level == 1 || (level == 0 && t.form == OutputForm::ds);
+            // Nor does a block of stage 2 cover that gigabyte.
+            const bool block = large && (stage1 || input >> shift != std::uint64_t{0x40000000} >> shift);
             if (level == 3 || (block && rng_.chance(1, 5))) {
                 // Sometimes a block where none may be, or a reserved type.
                 const std::uint64_t type = level == 3 ? (rng_.chance(1, 50) ? 1 : 3) : 1;
@@ -242,7 +248,8 @@ private:
                 if (stage1 && s.s2 && !s.pool.empty() && rng_.chance(9, 10)) {
                     out = align_down(s.pool[rng_.below(s.pool.size())], std::uint64_t{1} << low);
                 }
-                const std::uint64_t attributes = random_leaf_bits(stage1, !group);
+                std::uint64_t attributes = random_leaf_bits(stage1, !group);
+                if (t.form == OutputForm::ds) attributes &= ~std::uint64_t{3 << 8};
                 const std::uint64_t count = group ? 1ULL << group_bits : 1;
                 const std::uint64_t first = logical - 8 * (index & (count - 1));
                 for (std::uint64_t i = 0; i < count; ++i) {
@@ -299,20 +306,25 @@ private:
     void make_stage2(Stream& s, SteWords& w) {
         Tables& t = s.stage2;
         t.granule = random_granule();
-        t.wide = t.granule == Granule::k64 && machine_.oas_bits == 52;
-        const unsigned most = t.granule == Granule::k64 ? machine_.oas_bits : std::min(machine_.oas_bits, 48U);
+        if (t.granule == Granule::k64 && machine_.oas_bits == 52) t.form = OutputForm::wide;
+        const bool ds = rng_.chance(1, 2);
+        if (ds && features_.ds != 0 && t.granule != Granule::k64) t.form = OutputForm::ds;
+        ste::S2DS.set(w, ds ? 1 : 0);
+        const unsigned most = t.form != OutputForm::plain ? machine_.oas_bits : std::min(machine_.oas_bits, 48U);
         for (;;) {
             t.input_bits = 34 + static_cast<unsigned>(rng_.below(most - 33));
-            const auto sl0 = static_cast<unsigned>(rng_.below(4));
-            t.level = stage2_start_level(t.granule, sl0, true);
-            if (t.level > 3) continue;
+            const bool above = t.form == OutputForm::ds && t.granule == Granule::k4;
+            const auto sl0 = static_cast<unsigned>(rng_.below(above ? 5 : 4));
+            t.level = stage2_start_level(t.granule, sl0, true, t.form == OutputForm::ds);
+            if (t.level == 4) continue;
             const std::uint64_t entries = root_entries(t.granule, t.input_bits, t.level);
             if (entries < 2 || entries > (16ULL << stride(t.granule))) continue;
-            ste::S2SL0.set(w, sl0);
+            ste::S2SL0.set(w, sl0 & 3);
+            ste::S2SL0_2.set(w, sl0 >> 2);
             break;
         }
         const auto ps = static_cast<unsigned>(4 + rng_.below(3));
-        t.output_bits = effective(ps, t.granule);
+        t.output_bits = effective(ps, t);
         t.root = allocate(root_bytes(t));
         ste::S2T0SZ.set(w, 64 - t.input_bits);
         ste::S2TG.set(w, t.granule == Granule::k4 ? 0 : t.granule == Granule::k64 ? 1 : 2);
@@ -361,13 +373,16 @@ private:
         }
         const auto ips = static_cast<unsigned>(4 + rng_.below(3));
         cd::IPS.set(c, ips);
+        const bool ds = rng_.chance(1, 2);
+        cd::DS.set(c, ds ? 1 : 0);
         s.cd_ipa = allocate_table(s, 4096);
         for (unsigned half = 0; half < 2; ++half) {
             Tables& t = s.stage1[half];
             t.granule = random_granule();
-            t.wide = t.granule == Granule::k64 && machine_.oas_bits == 52;
-            t.output_bits = effective(ips, t.granule);
-            const bool wide_va = t.granule == Granule::k64 && features_.vax != 0;
+            if (t.granule == Granule::k64 && machine_.oas_bits == 52) t.form = OutputForm::wide;
+            if (ds && features_.ds != 0 && t.granule != Granule::k64) t.form = OutputForm::ds;
+            t.output_bits = effective(ips, t);
+            const bool wide_va = (t.granule == Granule::k64 || t.form == OutputForm::ds) && features_.vax != 0;
             const unsigned least = wide_va ? 12 : 16;
             const unsigned most = t.granule == Granule::k64 ? 47 : 48;
             const auto tsz = static_cast<unsigned>(least + rng_.below(most - least + 1));

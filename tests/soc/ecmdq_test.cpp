@@ -80,21 +80,22 @@ const smmu::CommandWords kSync = smmu::command::sync(0);
 }  // namespace
 
 // By hand, as in tcu_features_test.cpp: a fetch takes 34, decoding 2; a command ends a cycle later: 3 x 37 + 36 = 147
-// for the SYNC, which finds all invalidations done. The second queue's fetches leave a cycle behind the first's.
+// for the SYNC, which finds all invalidations done. The second queue's fetches are two cycles behind the first's, since
+// a packet's header keeps the crossbar for two.
 TEST_CASE("soc: enhanced command queues are consumed side by side", "[soc][smmuv3][ecmdq]") {
     const Commands four{kTlbi, kTlbi, kTlbi, kSync};
     const json one = json::parse(tests::in_child([&] { return run({four}, config()); }));
     CHECK(one["syncs"] == json::array({json::array({147, 147})}));
     CHECK(one["end"] == 148);
     const json two = json::parse(tests::in_child([&] { return run({four, four}, config()); }));
-    CHECK(two["syncs"] == json::array({json::array({147, 147}), json::array({148, 148})}));
-    CHECK(two["end"] == 149);
+    CHECK(two["syncs"] == json::array({json::array({147, 147}), json::array({149, 149})}));
+    CHECK(two["end"] == 150);
     CHECK(two["cons"] == json::array({4, 4}));
     CHECK(two["commands"] == 8);
 }
 
 // An ATC_INV that nobody completes holds up its own queue for the time-out of 7 us, after 37 + 10 on the link. The
-// other queue's SYNC is decoded at 1 + 37 + 36 = 74; its own invalidation was decoded at 37 and is back at 37 + 24.
+// other queue's SYNC is decoded at 2 + 37 + 36 = 75; its own invalidation was decoded at 38 and is back at 38 + 24.
 TEST_CASE("soc: a SYNC waits for the invalidations of its own queue alone", "[soc][smmuv3][ecmdq]") {
     const Commands never{smmu::command::atc_inv(StreamId{9}, std::nullopt, 0, 52), kSync};
     const json two = json::parse(tests::in_child([&] {
@@ -102,7 +103,7 @@ TEST_CASE("soc: a SYNC waits for the invalidations of its own queue alone", "[so
         with.iommu.tcu.atc_timeout = us(7);
         return run({never, {kTlbi, kSync}}, with);
     }));
-    CHECK(two["syncs"] == json::array({json::array({74, 74}), json::array({73, 36 + 7000})}));
+    CHECK(two["syncs"] == json::array({json::array({75, 75}), json::array({73, 36 + 7000})}));
     CHECK(two["cons"] == json::array({0x03800001, 2}));  // CERROR_ATC_INV_SYNC, ERR
 }
 

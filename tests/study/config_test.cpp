@@ -59,6 +59,19 @@ traffic:
     CHECK(smmu.tbu_of("b000000.dma").link_to_tcu.count == 20);
 }
 
+TEST_CASE("config: features of an SMMU become its ID registers' fields", "[study][config]") {
+    const auto features = [](const char* text) { return read(text).soc.iommu.params.features; };
+    CHECK(features("").ecmdq == 0);
+    const auto eight = features("soc: { iommu: { features: { ecmdq: 8 } } }");
+    CHECK(eight.ecmdq == 1);
+    CHECK(eight.ecmdq_log2nump == 0);
+    CHECK(eight.ecmdq_log2numq == 3);
+    // A PRI queue of one entry is none.
+    CHECK(features("soc: { iommu: { features: { pri: true } } }").priqs == 19);
+    CHECK(features("").priqs == 0);
+    CHECK(features("soc: { iommu: { features: { like: full } } }").ds == 1);
+}
+
 TEST_CASE("config: the example of the design page reads as it says", "[study][config]") {
     const Config config = read(R"(
 soc:
