@@ -13,6 +13,9 @@ constexpr std::string_view kReleaseNull = "null-dereference: NULL pointer at RL2
 constexpr std::string_view kR1 = "null-dereference: NULL pointer at FI4 in iommu_fwspec_init";
 constexpr std::string_view kUntranslated = "it is bound without";
 constexpr std::string_view kLeftover = "with a half-parsed fwspec left behind";
+constexpr std::string_view kNoDomain = "DMA starts while the device's group has no domain";
+constexpr std::string_view kLegacy = "domain=identity ops=direct iommu=smmu0 instances=smmu0 ids=1,2,";
+constexpr std::string_view kLegacyZero = "domain=identity ops=direct iommu=smmu0 instances=smmu0 ids=0,0,";  // D-5a
 constexpr std::string_view kRemoved = "dev0: removed";
 constexpr std::string_view kArm = "dev0: bound group{dev0} domain=unmanaged ops=arm-mapping";
 constexpr std::string_view kGeneric = "dev0: bound group{dev0} domain=DMA ops=iommu";
@@ -150,6 +153,23 @@ std::vector<SeriesRow> parser_rows() {
           {"series-v1-fixed@10", "", kGeneric},
           {"series-v1@10", kFreedFwspec, ""},
           {"series-v1@17", kFreedFwspec, ""}}},
+        {"VIOT",
+         10,
+         "as IORT: the parse fills a private fwspec",
+         "viot",
+         {{"base", kUntranslated, ""},
+          {"series-v1-fixed@9", kUntranslated, ""},
+          {"series-v1-fixed@10", "", kGeneric},
+          {"series-v1@10", kFreedFwspec, ""},
+          {"series-v1@17", kFreedFwspec, ""}}},
+        {"VIOT",
+         10,
+         "asked only when the IORT says -ENODEV, with the fwspec that the IORT began (D-10c)",
+         "d-10c",
+         {{"base", "", "dev0: deferred no group ids=1,;"},
+          {"series-v1-fixed@10", "", "dev0: deferred no group;"},
+          {"series-v1@10", "", "dev0: bound no group;"},
+          {"series-v1@17", "", "dev0: bound no group;"}}},
         {"ACPI scan",
          4,
          "acpi_iommu_configure_id returns an error number; every error but a deferral still means: no IOMMU",
@@ -212,6 +232,11 @@ std::vector<SeriesRow> arch_rows_of_series() {
          {{"base", kDirect, ""},
           {"series-v1@1", "", "domain=DMA ops=iommu"},
           {"series-v1@17", "", "domain=DMA ops=iommu"}}},
+        {"arm64",
+         1,
+         "a legacy master (mmu-masters) counts as behind an IOMMU: harmless, its domain is identity (R17 stays)",
+         "mmu-masters",
+         {{"base", kNoDomain, kLegacy}, {"series-v1@1", kNoDomain, kLegacy}, {"series-v1@17", kNoDomain, kLegacyZero}}},
         signature_only("arc", "arch-arc"),
         signature_only("mips", "arch-mips"),
         signature_only("riscv", "arch-riscv"),
@@ -238,8 +263,8 @@ const std::vector<SeriesRow>& series_rows() {
 
 const std::vector<std::string_view>& series_row_names() {
     static const std::vector<std::string_view> names{
-        "arm-smmu-v3", "arm-smmu",  "apple-dart", "omap", "tegra-smmu", "virtio-iommu", "Intel", "AMD",  "OF",
-        "IORT",        "ACPI scan", "Hyper-V",    "arm",  "arm nommu",  "arm64",        "arc",   "mips", "riscv"};
+        "arm-smmu-v3", "arm-smmu",  "apple-dart", "omap", "tegra-smmu", "virtio-iommu", "Intel", "AMD",  "OF",   "IORT",
+        "VIOT",        "ACPI scan", "Hyper-V",    "arm",  "arm nommu",  "arm64",        "arc",   "mips", "riscv"};
     return names;
 }
 

@@ -77,7 +77,7 @@ struct ExtraTask {
 /// Plain, validated values. Everything has a default.
 struct BootConfig {
     unsigned cpus = 2;
-    Arch arch = Arch::arm64;  ///< whose DMA set-up the kernel has
+    Arch arch = Arch::arm64;                         ///< whose DMA set-up the kernel has
     std::optional<std::vector<ModuleLoad>> modules;  ///< none: what Debian's initramfs loads, one after the other
     KernelParameters parameters;
     std::vector<PciRoot> pci;

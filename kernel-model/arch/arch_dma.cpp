@@ -56,9 +56,14 @@ void ArchDma::arm_setup_iommu_dma_ops(Device& dev, std::uint64_t base, std::uint
     mapping->base = base;
     mapping->size = size;
     DmaLayer* const dma = iommu_.dma;
-    const bool addresses = dma == nullptr || (dma->get_dma_cookie(mapping->domain) == 0 &&
-                                              dma->init_domain(mapping->domain, base, base + size - 1, dev) == 0);
-    if (!addresses || iommu_.iommu_attach_device(mapping->domain, dev) != 0) {
+    int err = dma != nullptr ? dma->get_dma_cookie(mapping->domain) : 0;
+    if (err == 0) err = iommu_.iommu_attach_device(mapping->domain, dev);
+    // A domain learns its page sizes when it is attached.
+    if (err == 0 && dma != nullptr) {
+        err = dma->init_domain(mapping->domain, base, base + size - 1, dev);
+        if (err != 0) iommu_.iommu_detach_device(mapping->domain, dev);
+    }
+    if (err != 0) {
         k_.console.warn("", "Failed to attached device {} to IOMMU_mapping", dev.name);
         release(mapping, "ARM2");
         return;
