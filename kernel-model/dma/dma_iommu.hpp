@@ -96,7 +96,7 @@ public:
 private:
     std::vector<DmaBuffer> map_segments(Device& dev, const std::vector<DmaSegment>& segments, DmaDirection direction,
                                         std::uint64_t mask);
-    Ptr<IommuDomain> iommu_get_dma_domain(Device& dev, DmaOps ops);
+    Ptr<IommuDomain> iommu_get_dma_domain(Device& dev, DmaOps ops = DmaOps::iommu);
     Ptr<DmaCookie> cookie_of(Ptr<IommuDomain> domain);
     std::optional<std::uint64_t> iommu_dma_alloc_iova(DmaCookie& cookie, Ptr<IommuDomain> domain, std::uint64_t size,
                                                       std::uint64_t limit, Device& dev);
