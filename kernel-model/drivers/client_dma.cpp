@@ -41,7 +41,10 @@ struct ClientDma::Client {
         std::optional<DmaIommu::Coherent> coherent;
     };
     Client(Device& device, const TrafficPlan& traffic)
-        : dev(device), plan(traffic), random(traffic.seed, "client." + device.name) {}
+        : dev(device),
+          plan(traffic),
+          random(traffic.seed, "client." + device.name),
+          pages_lock(device.k, "client->pages_lock", device.name) {}
     Device& dev;
     const TrafficPlan plan;
     ClientStats stats;
@@ -50,6 +53,7 @@ struct ClientDma::Client {
     Task* starter = nullptr;
     std::vector<Chunk> chunks;
     // on_demand
+    Mutex pages_lock;  // the interrupt thread takes it: what the client has set up until then is there for it
     std::optional<DmaBuffer> reserved;
     std::map<std::uint64_t, PhysAddr> pages;  // by address
     // per_transfer
@@ -114,22 +118,32 @@ int ClientDma::reserve_working_set(Client& client) {
         kernel_.console.err(client.dev.prefix(), "no IOMMU to map {} bytes on demand", client.plan.working_set_bytes);
         return -kENODEV;
     }
+    client.pages_lock.lock("CP1");
     client.reserved = DmaBuffer{*address, client.plan.working_set_bytes};
+    client.pages_lock.unlock("CP1");
     return 0;
 }
 
 bool ClientDma::page_request(Device& dev, Iova address, bool) {
     Frame frame{kernel_, "client_page_request"};
     const auto found = clients_.find(dev.name);
-    if (found == clients_.end() || found->second->stopping || !found->second->reserved) return false;
+    if (found == clients_.end()) return false;
     Client& client = *found->second;
+    client.pages_lock.lock("CP2");
+    const bool there = !client.stopping && client.reserved && provide_page(client, address);
+    client.pages_lock.unlock("CP2");
+    return there;
+}
+
+/// pages_lock held.
+bool ClientDma::provide_page(Client& client, Iova address) {
     const std::uint64_t page_bytes = dma_.pages().page_bytes();
     const std::uint64_t page = align_down(address.value, page_bytes);
     if (page - client.reserved->iova.value >= client.reserved->size) return false;
     if (client.pages.count(page) != 0) return true;  // both a read and a write have asked
     const auto memory = dma_.pages().alloc_zeroed(page_bytes);
     if (!memory) return false;
-    if (dma_.populate(dev, Iova{page}, *memory, page_bytes) != 0) {
+    if (dma_.populate(client.dev, Iova{page}, *memory, page_bytes) != 0) {
         dma_.pages().free(*memory, page_bytes);
         return false;
     }

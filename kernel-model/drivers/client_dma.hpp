@@ -53,6 +53,7 @@ private:
 
     int start(const std::shared_ptr<Client>& client);
     int reserve_working_set(Client& client);
+    bool provide_page(Client& client, Iova address);
     int map_working_set(Client& client);
     int map_chunk(Client& client, std::uint64_t bytes);
     void unmap_chunk(Client& client, std::size_t chunk);

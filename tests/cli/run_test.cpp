@@ -107,6 +107,7 @@ TEST_CASE("run: a function with an ATC does ATS, unmaps reach it, and its ledger
 }
 TEST_CASE("run: pages appear when a device asks for them, and its ledger adds up", "[cli][run]") {
     const Json result = run_config("pri", "--sanitize");
+    CHECK(result["kernel"]["races"].empty());
     CHECK(result["masters"][0]["atc"]["page_requests"] == 64);
     CHECK(result["masters"][0]["atc"]["denied"] == 0);
     CHECK(result["sanitizer"]["ledger"]["differing"] == 0);
