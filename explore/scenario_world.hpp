@@ -1,14 +1,13 @@
-// A scenario as a program: firmware made of its devices, the model's own driver core, IOMMU core and OF parser,
-// IOMMU drivers from the table of model_driver.hpp, clients that bind and look whether their DMA is translated.
+// A scenario's world: the model's own driver core, IOMMU core and OF parser over the scenario's firmware, from the
+// table of model_driver.hpp, clients that bind and look whether their DMA is translated. Who does what:
+// scenario_world.cpp; what is wrong in the end: scenario_checks.cpp.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "explore/scenario.hpp"
-#include "firmware/description.hpp"
+#include "explore/scenario_program.hpp"
 #include "kernel-model/arch/vmbus.hpp"
 #include "kernel-model/driver-core/driver_core.hpp"
 #include "kernel-model/driver-core/platform_bus.hpp"
@@ -18,27 +17,6 @@
 #include "kernel-model/of/of_core.hpp"
 
 namespace xlate::explore {
-
-class ScenarioProgram : public Program {
-public:
-    ScenarioProgram(Scenario scenario, kernel::Variant variant);
-    std::string name() const override { return scenario_.name; }
-    const kernel::Variant& variant() const override { return variant_; }
-    std::unique_ptr<World> make(kernel::Kernel& kernel) const override;
-    bool can_be_copied() const override { return true; }
-    bool reports_unsequential_outcomes() const override { return true; }
-
-    const Scenario& scenario() const { return scenario_; }
-    const firmware::Description& description() const { return description_; }
-    firmware::NodeIndex node_of(const std::string& name) const;
-
-private:
-    void map_behind_controller(const DeviceSpec& device, const std::function<firmware::Node&(const std::string&)>& add);
-
-    Scenario scenario_;
-    kernel::Variant variant_;
-    firmware::Description description_;
-};
 
 class ScenarioWorld;
 

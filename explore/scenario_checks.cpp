@@ -1,0 +1,246 @@
+// What a scenario's world looks at when all is quiet: the oracles of single devices, and the outcome as text.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "explore/scenario_world.hpp"
+
+namespace xlate::explore {
+
+using kernel::Device;
+using kernel::Ptr;
+
+namespace {
+
+std::string list_text(const std::vector<std::uint32_t>& list) {
+    std::string all;
+    for (const std::uint32_t id : list) all += (all.empty() ? "" : ", ") + std::to_string(id);
+    return "[" + all + "]";
+}
+
+}  // namespace
+
+/// The ids that the firmware gives the device, in order, as the driver of its first IOMMU stores them.
+std::vector<std::uint32_t> ScenarioWorld::ids_by_firmware(const DeviceSpec& spec) const {
+    std::vector<std::uint32_t> ids;
+    for (const EntrySpec& entry : spec.iommus) {
+        for (const IommuSpec& iommu : program_.scenario().iommus) {
+            if (iommu.name != entry.iommu) continue;
+            const kernel::ModelDriverRow& row = *kernel::find_model_driver(iommu.driver);
+            if (entry.legacy) {
+                ids.insert(ids.end(), entry.args.begin(), entry.args.end());
+                continue;
+            }
+            if ((row.xlate_ids || row.parses_in_probe) && row.cells > 0 && !entry.args.empty()) {
+                ids.push_back(kernel::id_of_cells(row, entry.args));
+            }
+        }
+    }
+    return ids;
+}
+
+void ScenarioWorld::check() {
+    if (k_.reports.crashed()) return;  // what a crash leaves half done is no finding of its own
+    for (const auto& task : k_.sched.tasks()) {
+        if (task->alive() && !task->may_wait_forever) return;
+    }
+    for (const Client& client : clients_) {
+        check_client(client);
+        const Device& dev = *client.dev.get();
+        if ((dev.on_pending || dev.on_active) && all_iommus_bound(*client.spec)) {
+            k_.reports.semantic("deferred for ever though its IOMMU is there", dev.name);
+        }
+    }
+}
+
+bool ScenarioWorld::all_iommus_bound(const DeviceSpec& spec) const {
+    const auto& specs = program_.scenario().iommus;
+    for (const EntrySpec& entry : spec.iommus) {
+        for (std::size_t i = 0; i < specs.size(); ++i) {
+            if (specs[i].name == entry.iommu && iommus_[i].get()->driver.peek() == nullptr) return false;
+        }
+    }
+    return !spec.iommus.empty();
+}
+
+/// Firmware says IOMMU and the bound device has none: is there a reason?
+void ScenarioWorld::check_untranslated(const Client& client, const kernel::IommuFwspec* fwspec) {
+    const Device& dev = *client.dev.get();
+    if (fwspec != nullptr && !fwspec->freed() && fwspec->ops.peek() != nullptr) {
+        k_.reports.semantic("bound without its IOMMU, with a half-parsed fwspec left behind", dev.name);
+        return;
+    }
+    if (client.spec->refused || !all_iommus_bound(*client.spec) || program_.scenario().deferral_timeout) return;
+    k_.reports.semantic("firmware puts it behind an IOMMU that is there; it is bound without", dev.name);
+}
+
+void ScenarioWorld::check_client(const Client& client) {
+    const Device& dev = *client.dev.get();
+    const bool in_use = client.spec->bus == "host1x" ? dev.added : dev.driver.peek() != nullptr;
+    if (client.removed || !in_use) return;
+    const std::vector<std::uint32_t>& wanted = client.firmware_ids;
+    const kernel::DevIommu* container = dev.iommu.peek().get();
+    const kernel::IommuFwspec* fwspec = container != nullptr ? container->fwspec.peek().get() : nullptr;
+    const kernel::IommuGroup* group = dev.iommu_group.peek().get();
+    if (group == nullptr) {
+        check_untranslated(client, fwspec);
+        return;
+    }
+    if (container == nullptr || container->freed()) {
+        k_.reports.semantic("a probed device has no dev->iommu", dev.name);
+        return;
+    }
+    if (client.started_without_group) {
+        k_.reports.semantic("DMA started before the device had a group: until then nothing translates it", dev.name);
+    }
+    check_attached(client, *group, *container);
+    if (wanted.empty()) return;
+    if (fwspec == nullptr) {
+        k_.reports.semantic("a probed device has no fwspec", dev.name);
+        return;
+    }
+    if (fwspec->freed()) {
+        k_.reports.semantic("the fwspec of a probed device is freed", dev.name);
+        return;
+    }
+    const std::vector<std::uint32_t> ids = fwspec->peek_ids();
+    std::vector<std::uint32_t> doubled = wanted;
+    doubled.insert(doubled.end(), wanted.begin(), wanted.end());
+    if (ids != wanted && !(client.spec->ids_twice && ids == doubled)) {
+        const bool twice = ids.size() > wanted.size();
+        k_.reports.semantic("firmware gives the ids " + list_text(wanted) + ", the device has " + list_text(ids) +
+                                (twice                        ? " (duplicated)"
+                                 : ids.size() < wanted.size() ? " (lost)"
+                                                              : " (wrong)"),
+                            dev.name);
+    }
+}
+
+/// R4: the ids that an IOMMU was given when it probed the device, against those that the device has now.
+void ScenarioWorld::check_streams(const Client& client, const kernel::ModelMaster& master) {
+    const Device& dev = *client.dev.get();
+    const kernel::IommuFwspec* fwspec = dev.iommu.peek().get()->fwspec.peek().get();
+    if (fwspec == nullptr || fwspec->freed() || master.instances.empty()) return;
+    const kernel::ModelIommu* instance = master.instances.front().get();
+    if (instance->freed() || !kernel::find_model_driver(instance->ops.peek()->name)->owns_streams) return;
+    std::vector<std::uint32_t> given;
+    for (const auto& stream : instance->streams) {
+        if (stream.owner == &dev) given.push_back(stream.id);
+    }
+    const std::vector<std::uint32_t> ids = fwspec->peek_ids();
+    const bool all = std::all_of(ids.begin(), ids.end(), [&](std::uint32_t id) {
+        return std::find(given.begin(), given.end(), id) != given.end();
+    });
+    if (all) return;
+    k_.reports.semantic(
+        "its IOMMU was given the ids " + list_text(given) + " of " + list_text(ids) + ": what the others do, faults",
+        dev.name);
+}
+
+/// The state of a probed device's group, and whether the driver knows every IOMMU that the firmware names.
+void ScenarioWorld::check_attached(const Client& client, const kernel::IommuGroup& group,
+                                   const kernel::DevIommu& container) {
+    const Device& dev = *client.dev.get();
+    if (!group.domain.peek()) {
+        k_.reports.semantic("a bound device's group has no domain", dev.name);
+    } else if (client.spec->does_dma && group.domain.peek().get()->type == kernel::DomainType::dma &&
+               dev.dma_ops.peek() == kernel::DmaOps::direct) {
+        k_.reports.semantic("DMA operations are direct though the domain translates: every access faults", dev.name);
+    }
+    const auto* master = dynamic_cast<const kernel::ModelMaster*>(container.priv.peek().get());
+    if (master == nullptr || master->freed() || client.spec->iommus.empty()) return;
+    check_streams(client, *master);
+    const IommuSpec* first = nullptr;
+    std::vector<std::string> named;
+    for (const EntrySpec& entry : client.spec->iommus) {
+        if (std::find(named.begin(), named.end(), entry.iommu) == named.end()) named.push_back(entry.iommu);
+        for (const IommuSpec& iommu : program_.scenario().iommus) {
+            if (first == nullptr && iommu.name == entry.iommu) first = &iommu;
+        }
+    }
+    const auto keeps = kernel::find_model_driver(first->driver)->xlate_priv;
+    if (keeps == kernel::ModelDriverRow::Priv::data_once && master->instances.size() < named.size()) {
+        k_.reports.semantic("firmware puts it behind " + std::to_string(named.size()) + " IOMMUs, its driver knows " +
+                                std::to_string(master->instances.size()),
+                            dev.name);
+    }
+}
+
+void ScenarioWorld::add_client(std::string& text, const Client& client) const {
+    const Device& dev = *client.dev.get();
+    text.append(dev.name);
+    if (client.removed) {
+        text.append(": removed");
+        return;
+    }
+    text.append(dev.driver.peek() != nullptr      ? ": bound"
+                : dev.on_pending || dev.on_active ? ": deferred"
+                                                  : ": unbound");
+    const kernel::DevIommu* container = dev.iommu.peek().get();
+    if (container != nullptr && container->freed()) container = nullptr;
+    if (const kernel::IommuGroup* group = dev.iommu_group.peek().get()) {
+        text.append(" group{");
+        bool first = true;
+        for (const Ptr<kernel::GroupDevice> member : group->devices) {
+            if (!std::exchange(first, false)) text.append(",");
+            text.append(member.get()->dev.get()->name);
+        }
+        const kernel::IommuDomain* domain = group->domain.peek().get();
+        text.append("} domain=").append(domain != nullptr ? kernel::name(domain->type) : "none");
+        const kernel::DmaOps ops = dev.dma_ops.peek();
+        text.append(ops == kernel::DmaOps::iommu         ? " ops=iommu"
+                    : ops == kernel::DmaOps::arm_mapping ? " ops=arm-mapping"
+                                                         : " ops=direct");
+        if (client.spec->bus == "vmbus" && dev.iommu_window) {
+            text.append(fmt::format(" window={:#x}..{:#x}", dev.iommu_window->cpu,
+                                    dev.iommu_window->cpu + dev.iommu_window->size - 1));
+        }
+        if (container != nullptr && container->iommu_dev.peek()) {
+            text.append(" iommu=").append(container->iommu_dev.peek().get()->sysfs_name);
+            if (const auto* master = dynamic_cast<const kernel::ModelMaster*>(container->priv.peek().get())) {
+                text.append(" instances=");
+                first = true;
+                for (const auto& one : master->instances) {
+                    if (!std::exchange(first, false)) text.append(",");
+                    text.append(one.get()->sysfs_name);
+                }
+            }
+        }
+    } else {
+        text.append(" no group");
+    }
+    if (client.own_attach) {
+        const int err = *client.own_attach;
+        text.append(err == 0 ? " own attach" : " own attach -" + std::string(kernel::errno_name(err)));
+    }
+    if (dev.dma_coherent) text.append(" coherent");
+    const kernel::IommuFwspec* fwspec = container != nullptr ? container->fwspec.peek().get() : nullptr;
+    if (fwspec != nullptr && !fwspec->freed()) {
+        text.append(" ids=");
+        for (const std::uint32_t id : fwspec->peek_ids()) text.append(std::to_string(id)).append(",");
+    }
+}
+
+std::string ScenarioWorld::outcome() const {
+    std::string text;
+    text.reserve(512);
+    for (const Client& client : clients_) {
+        if (!text.empty()) text.append("; ");
+        add_client(text, client);
+    }
+    for (const Ptr<Device> iommu : iommus_) {
+        const Device& dev = *iommu.get();
+        bool registered = false;
+        for (const Ptr<kernel::IommuDevice> one : iommu_.registered()) {
+            if (one.get()->dev.get() == &dev || one.get()->sysfs_name == dev.name) registered = true;
+        }
+        if (!text.empty()) text.append("; ");
+        text.append(dev.name).append(registered ? ": registered" : ": not registered");
+        text.append(dev.driver.peek() != nullptr ? "" : dev.on_pending || dev.on_active ? ", deferred" : ", unbound");
+    }
+    return text;
+}
+
+}  // namespace xlate::explore

@@ -1,0 +1,135 @@
+#include "explore/scenario_program.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.hpp"
+#include "explore/scenario_world.hpp"
+
+namespace xlate::explore {
+
+const IommuSpec& iommu_named(const Scenario& scenario, const std::string& name) {
+    return *std::find_if(scenario.iommus.begin(), scenario.iommus.end(),
+                         [&](const IommuSpec& one) { return one.name == name; });
+}
+
+bool found_by_table(const Scenario& scenario, const EntrySpec& entry) {
+    if (entry.iommu.empty()) return false;
+    return kernel::find_model_driver(iommu_named(scenario, entry.iommu).driver)->lookup ==
+           kernel::IommuOps::InstanceLookup::table;
+}
+
+ScenarioProgram::ScenarioProgram(Scenario scenario, kernel::Variant variant)
+    : scenario_(std::move(scenario)), variant_(std::move(variant)) {
+    description_.source = scenario_.name;
+    if (scenario_.firmware == Firmware::acpi) description_.origin = firmware::Description::Origin::acpi;
+    firmware::Node root;
+    root.path = "/";
+    description_.nodes.push_back(root);
+    const auto add = [&](const std::string& name) -> firmware::Node& {
+        firmware::Node node;
+        node.name = name;
+        node.path = "/" + name;
+        node.parent = firmware::NodeIndex{0};
+        description_.nodes[0].children.push_back(static_cast<firmware::NodeIndex>(description_.nodes.size()));
+        node.phandle = static_cast<std::uint32_t>(description_.nodes.size());
+        description_.nodes.push_back(std::move(node));
+        return description_.nodes.back();
+    };
+    for (const IommuSpec& iommu : scenario_.iommus) {
+        const kernel::ModelDriverRow& row = *kernel::find_model_driver(iommu.driver);
+        firmware::Node& node = add(iommu.name);
+        node.compatible = {std::string(row.compatible)};
+        node.available = node.reachable = iommu.available;
+        node.iommu_cells = row.cells;
+    }
+    for (const DeviceSpec& device : scenario_.devices) {
+        if (device.behind_controller()) {
+            map_behind_controller(device, add);
+            continue;
+        }
+        firmware::Node& node = add(device.name);
+        node.compatible = {"xlate,client"};
+        node.dma_coherent = device.coherent;
+        for (const EntrySpec& entry : device.iommus) {
+            if (found_by_table(scenario_, entry)) continue;
+            firmware::IommuEntry parsed;
+            if (entry.iommu.empty()) {
+                node.iommus.push_back(std::move(parsed));
+                continue;
+            }
+            parsed.provider = node_of(entry.iommu);
+            parsed.phandle = description_.node(*parsed.provider).phandle;
+            parsed.args = entry.args;
+            if (!description_.node(*parsed.provider).available)
+                parsed.result = firmware::EntryResult::provider_disabled;
+            if (entry.legacy) {
+                firmware::Node& smmu = description_.nodes[firmware::index(*parsed.provider)];
+                const auto master = static_cast<firmware::NodeIndex>(description_.nodes.size() - 1);
+                smmu.mmu_masters.push_back({node.phandle, master, entry.args});
+                continue;
+            }
+            if (entry.viot) {
+                node.viot = std::move(parsed);
+                continue;
+            }
+            node.has_iommus = true;
+            node.iommus.push_back(std::move(parsed));
+        }
+    }
+}
+
+/// One controller a bus; its map has a row for each of its devices.
+void ScenarioProgram::map_behind_controller(const DeviceSpec& device,
+                                            const std::function<firmware::Node&(const std::string&)>& add) {
+    const std::string name = device.bus + "-controller";
+    const bool known = std::any_of(description_.nodes.begin(), description_.nodes.end(),
+                                   [&](const firmware::Node& node) { return node.name == name; });
+    if (!known) {
+        firmware::Node& node = add(name);
+        node.compatible = {"xlate," + device.bus};
+        node.iommu_map.emplace();
+        node.dma_ranges.emplace();
+        node.dma_ranges->kind = firmware::DmaRanges::Kind::list;
+        node.dma_ranges->windows = {{0, 0, std::uint64_t{1} << 40, std::nullopt}};
+    }
+    if (device.iommus.empty()) return;
+    const EntrySpec& entry = device.iommus.front();
+    firmware::IommuMapRow row;
+    row.base = row.out = entry.args.front();
+    row.length = 1;
+    row.provider = node_of(entry.iommu);
+    row.phandle = description_.node(*row.provider).phandle;
+    description_.nodes[firmware::index(node_of(name))].iommu_map->rows.push_back(row);
+}
+
+firmware::NodeIndex ScenarioProgram::node_of(const std::string& name) const {
+    for (std::size_t i = 0; i < description_.nodes.size(); ++i) {
+        if (description_.nodes[i].name == name) return static_cast<firmware::NodeIndex>(i);
+    }
+    XLATE_CHECK(false, name);
+    return {};
+}
+
+std::unique_ptr<World> ScenarioProgram::make(kernel::Kernel& kernel) const {
+    return std::make_unique<ScenarioWorld>(*this, kernel);
+}
+
+kernel::IommuParameters ScenarioProgram::parameters() const {
+    kernel::IommuParameters parameters;
+    for (const IommuSpec& iommu : scenario_.iommus) {
+        if (!iommu.driver_built) parameters.not_built.push_back(node_of(iommu.name));
+    }
+    if (!scenario_.arch.empty()) {
+        parameters.arch = kernel::find_arch(scenario_.arch)->arch;
+        return parameters;
+    }
+    for (const DeviceSpec& device : scenario_.devices) {
+        for (const EntrySpec& entry : device.iommus) {
+            if (found_by_table(scenario_, entry)) parameters.arch = kernel::Arch::x86;
+        }
+    }
+    return parameters;
+}
+
+}  // namespace xlate::explore
