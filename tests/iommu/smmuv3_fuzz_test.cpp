@@ -1,8 +1,8 @@
 // Whatever software and memory hold, the SMMU neither crashes nor hangs. The same harness serves libFuzzer:
 // clang++ -std=c++17 -O1 -fsanitize=fuzzer,address,undefined -DXLATE_FUZZER -I. tests/iommu/smmuv3_fuzz.cpp
 //   iommu/smmuv3/*.cpp base/*.cpp -lfmt
-// Ten million executions (inputs up to 1 KiB, 7 to 25 thousand a second) found nothing, and ten million more with ECMDQ,
-// DS and what CMD_PREFETCH asks for (peak 455 MiB, no input above a second).
+// Ten million executions (inputs up to 1 KiB, 7 to 25 thousand a second) found nothing, and ten million more with
+// ECMDQ, DS and what CMD_PREFETCH asks for (peak 455 MiB, no input above a second).
 #include <catch2/catch.hpp>
 
 #include <cstdlib>
