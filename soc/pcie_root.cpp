@@ -137,6 +137,11 @@ PcieRoot::Message& PcieRoot::new_message(std::size_t endpoint) {
     return message;
 }
 
+void PcieRoot::send(Message& message, SimTime& link_free, std::uint64_t payload_bytes) {
+    link_free = std::max(agenda_.now(), link_free) + packet(params_.header_bytes + payload_bytes);
+    agenda_.schedule(message, link_free + params_.link_latency, Phase::arrive, *this);
+}
+
 /// An invalidation and its completion are packets of a header and 8 bytes, in turn with everything else on the link.
 void PcieRoot::invalidate_atc(std::size_t endpoint, const iommu::smmuv3::Invalidation& invalidation,
                               std::function<void()> done) {
@@ -144,8 +149,7 @@ void PcieRoot::invalidate_atc(std::size_t endpoint, const iommu::smmuv3::Invalid
     message.invalidation = invalidation;
     message.done = std::move(done);
     message.at = Message::At::down;
-    down_free_ = std::max(agenda_.now(), down_free_) + packet(params_.header_bytes + 8);
-    agenda_.schedule(message, down_free_ + params_.link_latency, Phase::arrive, *this);
+    send(message, down_free_, 8);
 }
 
 /// A page request and its answer are packets of a header.
@@ -153,16 +157,14 @@ void PcieRoot::ask_page(std::size_t endpoint, const iommu::smmuv3::PageRequest& 
     Message& message = new_message(endpoint);
     message.page = request;
     message.at = Message::At::page_up;
-    up_free_ = std::max(agenda_.now(), up_free_) + packet(params_.header_bytes);
-    agenda_.schedule(message, up_free_ + params_.link_latency, Phase::arrive, *this);
+    send(message, up_free_, 0);
 }
 
 void PcieRoot::answer_page(std::size_t endpoint, const iommu::smmuv3::PageResponse& response) {
     Message& message = new_message(endpoint);
     message.answer = response;
     message.at = Message::At::page_down;
-    down_free_ = std::max(agenda_.now(), down_free_) + packet(params_.header_bytes);
-    agenda_.schedule(message, down_free_ + params_.link_latency, Phase::arrive, *this);
+    send(message, down_free_, 0);
 }
 
 void PcieRoot::message_step(Message& message) {
@@ -203,8 +205,7 @@ void PcieRoot::message_step(Message& message) {
 
 void PcieRoot::complete(Message& message) {
     message.at = Message::At::up;
-    up_free_ = std::max(agenda_.now(), up_free_) + packet(params_.header_bytes + 8);
-    agenda_.schedule(message, up_free_ + params_.link_latency, Phase::arrive, *this);
+    send(message, up_free_, 8);
 }
 
 unsigned PcieRoot::on_debug(unsigned port, tlm::tlm_generic_payload& payload) {

@@ -63,6 +63,8 @@ private:
     void message_step(Message& message);
     void complete(Message& message);
     SimTime packet(std::uint64_t bytes) const;
+    /// In turn with everything else in that direction: `link_free` is when its link has sent what came before.
+    void send(Message& message, SimTime& link_free, std::uint64_t payload_bytes);
     void go_up(Transaction& transaction);
 
     bool on_request(unsigned port, Transaction& transaction) override;

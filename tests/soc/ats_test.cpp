@@ -16,25 +16,14 @@ constexpr const char* kDevice = "0000:00:01.0";
 
 firmware::Description board() {
     firmware::Description board = SmmuBench::board({});
-    firmware::Node host;
-    host.path = "/pcie@10000000";
-    host.name = "pcie@10000000";
-    host.parent = firmware::NodeIndex{0};
-    host.regs.push_back({0x10000000, 0x1000, 0x10000000, ""});
-    host.iommu_map.emplace();
-    host.iommu_map->rows.push_back({0x8, 1, firmware::NodeIndex{1}, SmmuBench::kStream, 0x1});
-    board.nodes.push_back(host);
+    SmmuBench::add_host_bridge(board, 0x8, SmmuBench::kStream, 0x1);
     return board;
 }
 
 /// Memory and back 33 ns, PCIe 100 ns each way, both without limits of bandwidth.
 soc::SocConfig config(std::uint64_t transfers, std::uint32_t outstanding) {
-    soc::SocConfig config;
-    config.interconnect = {64, Cycles{2}, Cycles{1}, Cycles{1}};
-    config.memory.latency = ns(30);
-    config.memory.bandwidth_bytes_per_s = 0;
+    soc::SocConfig config = SmmuBench::gem5_machine();
     config.pcie.bandwidth_bytes_per_s = 0;
-    config.cpu.count = 1;
     config.iommu.features = iommu::smmuv3::full_features();
     soc::MasterConfig master = SmmuBench::master(kDevice, 2);
     master.requester_id = 8;

@@ -19,14 +19,7 @@ constexpr std::uint64_t kEnables = cr0::SMMUEN.mask() | cr0::EVENTQEN.mask() | c
 
 firmware::Description board() {
     firmware::Description board = SmmuBench::board({});
-    firmware::Node host;
-    host.path = "/pcie@10000000";
-    host.name = "pcie@10000000";
-    host.parent = firmware::NodeIndex{0};
-    host.regs.push_back({0x10000000, 0x1000, 0x10000000, ""});
-    host.iommu_map.emplace();
-    host.iommu_map->rows.push_back({0x8, 1, firmware::NodeIndex{1}, SmmuBench::kStream, 0x1});
-    board.nodes.push_back(host);
+    SmmuBench::add_host_bridge(board, 0x8, SmmuBench::kStream, 0x1);
     return board;
 }
 

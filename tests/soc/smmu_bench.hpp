@@ -32,6 +32,18 @@ struct SmmuBench {
         return config;
     }
 
+    /// Adds a PCI host bridge, of whose requester ids `count` from `base` on have the streams from `stream` on.
+    static void add_host_bridge(firmware::Description& board, std::uint32_t base, std::uint32_t stream,
+                                std::uint32_t count) {
+        firmware::Node host;
+        host.path = "/pcie@10000000";
+        host.name = "pcie@10000000";
+        host.parent = firmware::NodeIndex{0};
+        host.regs.push_back({0x10000000, 0x1000, 0x10000000, ""});
+        host.iommu_map.emplace();
+        host.iommu_map->rows.push_back({base, 1, firmware::NodeIndex{1}, stream, count});
+        board.nodes.push_back(host);
+    }
     /// The SMMU is node 1; masters are nodes 2 and up, each with its own stream ID from kStream on.
     static firmware::Description board(const std::vector<std::string>& masters) {
         firmware::Description description;

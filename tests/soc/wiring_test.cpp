@@ -13,14 +13,7 @@ namespace {
 
 firmware::Description board_with_pci() {
     firmware::Description board = SmmuBench::board({"dma"});
-    firmware::Node host;
-    host.path = "/pcie@10000000";
-    host.name = "pcie@10000000";
-    host.parent = firmware::NodeIndex{0};
-    host.regs.push_back({0x10000000, 0x1000, 0x10000000, ""});
-    host.iommu_map.emplace();
-    host.iommu_map->rows.push_back({0x0, 1, firmware::NodeIndex{1}, 0x100, 0x10});
-    board.nodes.push_back(host);
+    SmmuBench::add_host_bridge(board, 0x0, 0x100, 0x10);
     return board;
 }
 
