@@ -17,5 +17,10 @@ inline constexpr std::uint64_t kMaxDecodedEntries = 4'000'000;            ///< l
 inline constexpr std::uint64_t kMaxDecodeSteps = 10'000'000;              ///< rows looked at while translating
 inline constexpr std::size_t kMaxOddities = 10'000;
 inline constexpr std::size_t kMaxAddressCells = 4;  ///< #address-cells and #size-cells
+inline constexpr std::uint64_t kMaxTableBytes = std::uint64_t{16}
+                                                << 20;  ///< of one ACPI table (the largest known: AML)
+inline constexpr std::size_t kMaxTables = 256;
+inline constexpr std::size_t kMaxNamespaceDepth = 64;         ///< scopes of an AML table inside each other
+inline constexpr std::size_t kMaxNamespaceObjects = 200'000;  ///< of all AML tables
 
 }  // namespace xlate::firmware
