@@ -13,6 +13,7 @@
 #include "study/compare.hpp"
 #include "study/config.hpp"
 #include "study/files.hpp"
+#include "study/firmware_input.hpp"
 #include "study/inspect.hpp"
 #include "study/kernel_parts.hpp"
 #include "study/run.hpp"
@@ -65,11 +66,11 @@ ExitStatus run_command(const RunArguments& arguments) {
 }
 
 ExitStatus inspect_command(const InspectArguments& arguments) {
-    std::string board = arguments.inputs.front();
-    const std::string extension = std::filesystem::path(board).extension().string();
-    if (extension == ".yaml" || extension == ".yml") board = study::find_firmware(study::load_config(board));
-    if (arguments.inputs.size() > 1) throw usage("inspect: ACPI tables are not built yet; one device tree at a time");
-    const firmware::Description description = firmware::read_device_tree(firmware::read_file(board), board);
+    std::vector<std::string> files = arguments.inputs;
+    const std::string extension = std::filesystem::path(files.front()).extension().string();
+    if (files.size() == 1 && (extension == ".yaml" || extension == ".yml"))
+        files = study::find_firmware(study::load_config(files.front()));
+    const firmware::Description description = study::read_firmware(files).description;
     print(arguments.json ? study::inspect_json(description) : study::inspect_text(description));
     return ExitStatus::ok;
 }

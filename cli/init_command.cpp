@@ -8,6 +8,7 @@
 #include "cli/commands.hpp"
 #include "firmware/description.hpp"
 #include "study/files.hpp"
+#include "study/firmware_input.hpp"
 #include "study/init_qemu.hpp"
 
 namespace xlate::cli {
@@ -35,15 +36,15 @@ std::string read_command(const std::string& path) {
 
 ExitStatus init_command(const InitArguments& arguments) {
     if (arguments.firmware.empty()) {
-        throw InputError(Diagnostic{{"xlate", {}, {}, {}}, "", "init: --firmware BOARD.dtb is missing", "", ""});
+        throw InputError(
+            Diagnostic{{"xlate", {}, {}, {}}, "", "init: --firmware BOARD.dtb or TABLE... is missing", "", ""});
     }
-    if (arguments.firmware.size() > 1) not_built_yet("xlate init with ACPI tables");
-    const std::string& board = arguments.firmware.front();
-    const firmware::Description description = firmware::read_device_tree(firmware::read_file(board), board);
+    const firmware::Description description = study::read_firmware(arguments.firmware).description;
+    std::vector<std::string> paths;
+    for (const std::string& path : arguments.firmware) paths.push_back(relative_to(path, arguments.out));
     std::optional<std::string> command;
     if (!arguments.qemu_command.empty()) command = read_command(arguments.qemu_command);
-    const std::string config =
-        study::init_config(description, relative_to(board, arguments.out), command, arguments.qemu_command);
+    const std::string config = study::init_config(description, paths, command, arguments.qemu_command);
     if (arguments.out.empty()) {
         std::fwrite(config.data(), 1, config.size(), stdout);
     } else {

@@ -88,22 +88,51 @@ MapLookup Description::map_id(NodeIndex host, std::uint32_t id) const {
     const IommuMap& map = *node_of_host.iommu_map;
     if (map.malformed) return {MapResult::error_malformed, std::nullopt, id};
     const std::uint32_t mask = map.mask.value_or(~std::uint32_t{0});
+    if (map.last_id_is_tentative) {
+        const IommuMapRow* const row = map.find(id);
+        if (row == nullptr || !row->provider) return {MapResult::bypass, std::nullopt, id};
+        return {MapResult::ok, row->provider, row->folded ? row->out : id - row->base + row->out};
+    }
     const std::uint32_t masked = id & mask;
     for (const IommuMapRow& row : map.rows) {
         // The check stands before the match, as in Linux: a bad row behind the matching one does no harm.
         if ((row.base & ~mask) != 0) return {MapResult::error_base_outside_mask, std::nullopt, id};
         // 32-bit arithmetic as in Linux: a row that reaches the end of the id space matches nothing.
         if (masked < row.base || masked >= row.base + row.length) continue;
-        if (!row.provider) return {MapResult::missing_node, std::nullopt, id};
+        if (!row.provider) return {row.past_iommus ? MapResult::bypass : MapResult::missing_node, std::nullopt, id};
         const MapResult result = node(*row.provider).available ? MapResult::ok : MapResult::provider_disabled;
-        return {result, row.provider, masked - row.base + row.out};
+        return {result, row.provider, row.folded ? row.out : masked - row.base + row.out};
     }
     return {MapResult::bypass, std::nullopt, id};
 }
 
+const IommuMapRow* IommuMap::find(std::uint32_t id) const {
+    const IommuMapRow* found = nullptr;
+    for (const IommuMapRow& row : rows) {
+        if (row.length == 0 || id < row.base || id - row.base >= row.length) continue;
+        if (!last_id_is_tentative) return &row;
+        if (found != nullptr && !row.folded && id != row.base) continue;
+        found = &row;
+        const bool tentative = row.length > 1 && !row.folded && id - row.base == row.length - 1;
+        if (!tentative) return found;
+    }
+    return found;
+}
+
 Description::Effective Description::effective_iommus(NodeIndex master) const {
     Effective effective;
-    for (const IommuEntry& entry : node(master).iommus) {
+    const Node& node_of_master = node(master);
+    if (node_of_master.iommus.empty() && node_of_master.viot) {
+        const IommuEntry& entry = *node_of_master.viot;
+        effective.translated = entry.result == EntryResult::ok;
+        if (effective.translated) {
+            effective.entries.push_back(&entry);
+        } else {
+            effective.stop = entry.result;
+        }
+        return effective;
+    }
+    for (const IommuEntry& entry : node_of_master.iommus) {
         if (entry.result != EntryResult::ok) {
             effective.stop = entry.result;
             if (entry.result == EntryResult::provider_disabled) effective.entries.clear();

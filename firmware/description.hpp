@@ -46,19 +46,26 @@ struct IommuEntry {
     EntryResult result = EntryResult::ok;
 };
 
-/// One row of `iommu-map`: ids [base, base + length) become out + (id - base) at the provider.
+/// One row of `iommu-map` or of an ACPI table: ids [base, base + length) become out + (id - base) at the provider.
 struct IommuMapRow {
     std::uint32_t base = 0;
     std::uint32_t phandle = 0;
     std::optional<NodeIndex> provider;  ///< none: no node has this phandle
     std::uint32_t out = 0;
     std::uint32_t length = 0;
+    bool past_iommus = false;  ///< ACPI: leads to no IOMMU (straight to an interrupt translation service)
+    bool folded = false;       ///< ACPI: every id of the row becomes `out`
 };
 
 struct IommuMap {
     std::vector<IommuMapRow> rows;
     std::optional<std::uint32_t> mask;  ///< iommu-map-mask; none: all bits
     bool malformed = false;             ///< empty, or not a multiple of 16 bytes: every look-up is an error
+    /// IORT: an id that is a row's last one is another row's that begins with it, if there is one. Otherwise the first
+    /// row counts.
+    bool last_id_is_tentative = false;
+    /// Looks `id` up; `provider_disabled` is for the caller to find out.
+    const IommuMapRow* find(std::uint32_t id) const;
 };
 
 /// Answer of a look-up in an iommu-map. Source: shared/spec/kernel-probe.md section 2.3, OMAP.
@@ -117,6 +124,8 @@ struct Node {
     std::vector<IommuEntry> iommus;  ///< in firmware order, up to and including the entry that ends the list
     std::optional<IommuEntry> viot;  ///< ACPI: its endpoint in a VIOT
     std::optional<IommuMap> iommu_map;
+    std::optional<IommuMap> viot_map;  ///< ACPI: of a PCI host bridge, the VIOT's ranges
+    std::string linux_name;            ///< ACPI: of the device that Linux makes; empty: as a device tree's node
     std::optional<DmaRanges> dma_ranges;
     bool dma_coherent = false;  ///< effective: nearest dma-coherent / dma-noncoherent up the DMA parents
     std::optional<NodeIndex> dma_parent;
@@ -150,11 +159,25 @@ struct Raw {
     std::vector<Property> properties;  ///< of all nodes, in their order
 };
 
+namespace acpi {
+struct Tables;
+}
+
+/// A PCI host bridge of which firmware says the root bus.
+struct PciRootNode {
+    NodeIndex node{};
+    unsigned segment = 0;
+    unsigned bus = 0;
+};
+
 /// Copyable; copies share `raw`, which nobody changes once it has been read.
 struct Description {
     std::shared_ptr<const Raw> raw;  ///< none where a description was not read
     std::string source;              ///< file name, for messages
     enum class Origin { device_tree, acpi } origin = Origin::device_tree;
+    std::shared_ptr<const acpi::Tables> tables;  ///< ACPI: what it was read from
+    std::vector<PciRootNode> pci_roots;          ///< ACPI: in the order in which Linux scans them
+    bool acs_early = false;  ///< ACPI: Linux asks for PCI's access control services before it scans PCI
     std::vector<Node> nodes;
     std::vector<MemoryRange> memory;
     std::vector<MemoryRange> reservations;  ///< the blob's memory reservation block

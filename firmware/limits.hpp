@@ -20,6 +20,7 @@ inline constexpr std::size_t kMaxAddressCells = 4;  ///< #address-cells and #siz
 inline constexpr std::uint64_t kMaxTableBytes = std::uint64_t{16}
                                                 << 20;  ///< of one ACPI table (the largest known: AML)
 inline constexpr std::size_t kMaxTables = 256;
+inline constexpr std::size_t kMaxPciRoots = 1024;
 inline constexpr std::size_t kMaxNamespaceDepth = 64;         ///< scopes of an AML table inside each other
 inline constexpr std::size_t kMaxNamespaceObjects = 200'000;  ///< of all AML tables
 

@@ -85,8 +85,9 @@ struct BootConfig {
     std::vector<DriverSource> drivers;
     Mistakes mistakes;  ///< that the drivers make
     std::vector<ExtraTask> extra_tasks;
-    ClientDriver* client = nullptr;  ///< outlives the boot; nullptr: clients only bind
-    DmaLayer* dma = nullptr;         ///< outlives the boot; nullptr: DMA domains have no IOVA allocator
+    std::vector<firmware::NodeIndex> not_built;  ///< IOMMUs whose driver this kernel lacks: ACPI does not wait for them
+    ClientDriver* client = nullptr;              ///< outlives the boot; nullptr: clients only bind
+    DmaLayer* dma = nullptr;                     ///< outlives the boot; nullptr: DMA domains have no IOVA allocator
 };
 
 /// Results, in Linux's names. State: "bound", "deferred", "failed", "unbound".

@@ -24,6 +24,7 @@ IommuParameters iommu_parameters(const BootConfig& config) {
     parameters.passthrough = config.parameters.iommu_passthrough;
     parameters.strict = config.parameters.iommu_strict.value_or(true);
     parameters.arch = config.arch;
+    parameters.not_built = config.not_built;
     return parameters;
 }
 
@@ -101,6 +102,25 @@ const PciRoot& BootState::root_of(Device& host) {
     return given_[host.name] = root;
 }
 
+/// acpi_pci_root_add: PCI is scanned before any driver of it is there, and before N1 is.
+void BootState::acpi_scan_pci_roots() {
+    for (const firmware::PciRootNode& root : description.pci_roots) {
+        const firmware::Node& node = description.node(root.node);
+        const Ptr<Device> host = k.heap.make<Device>("acpi_pci_root_add", node.linux_name, nullptr, Ptr<Device>{},
+                                                     std::optional<firmware::NodeIndex>(root.node));
+        if (!host) continue;
+        k.heap.set_immortal(*host.get());
+        PciRoot configured;
+        for (const PciRoot& one : roots_) {
+            const bool named = one.host == node.linux_name || one.host == node.path;
+            if (named || (one.host.empty() && one.domain == root.segment && one.bus == root.bus)) configured = one;
+        }
+        configured.domain = root.segment;
+        configured.bus = root.bus;
+        pci.pci_host_probe(*host, given_[host->name] = configured);
+    }
+}
+
 std::vector<ModuleLoad> BootState::module_list() const {
     if (config.modules) return *config.modules;
     std::vector<ModuleLoad> list;
@@ -141,8 +161,10 @@ void BootState::init() {
     if (!config.parameters.iommu_passthrough)
         k.console.info("iommu", "DMA domain TLB invalidation policy: {} mode",
                        config.parameters.iommu_strict.value_or(true) ? "strict" : "lazy");
-    register_level(DriverLevel::arch);                // arch
-    of.of_platform_default_populate(platform, amba);  // arch_sync
+    register_level(DriverLevel::arch);  // arch
+    if (description.acs_early) pci.pci_request_acs();
+    of.of_platform_default_populate(platform, amba);  // DT: arch_sync; ACPI: subsys, of the tables
+    acpi_scan_pci_roots();                            // subsys
     iommu.install_notifiers();                        // subsys, after pci and acpi
     register_level(DriverLevel::device);              // device
     drivers.deferred_probe_initcall();                // late

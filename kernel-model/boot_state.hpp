@@ -50,6 +50,7 @@ struct BootState {
     const PciRoot& root_of(Device& host);
 
     void init();  ///< the init task
+    void acpi_scan_pci_roots();
     void register_level(DriverLevel level);
     void load_module(const std::string& name);
     std::vector<ModuleLoad> module_list() const;

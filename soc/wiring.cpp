@@ -195,6 +195,7 @@ private:
 }  // namespace
 
 std::string device_name(const firmware::Node& node) {
+    if (!node.linux_name.empty()) return node.linux_name;
     const std::string base = node.name.substr(0, node.name.find('@'));
     if (node.regs.empty()) return base;
     const firmware::Reg& reg = node.regs.front();

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "study/inspect_groups.hpp"
+#include "study/inspect_tables.hpp"
 
 namespace xlate::study {
 namespace {
@@ -64,7 +65,8 @@ ordered_json iommu_json(const Node& node) {
             {"reachable", node.reachable},
             {"reg", regs},
             {"interrupts", interrupts},
-            {"dma_coherent", node.dma_coherent}};
+            {"dma_coherent", node.dma_coherent},
+            {"device", node.linux_name.empty() ? ordered_json(nullptr) : ordered_json(safe(node.linux_name))}};
 }
 
 /// A list of the document, as text: entries are written as they come, since a tree of all of them would cost more than
@@ -100,7 +102,7 @@ void write_list(std::string& out, const char* key, const Each& each) {
 void add_masters(const Description& description, NodeIndex at, JsonList& masters) {
     const Node& node = description.node(at);
     const bool translated = description.effective_iommus(at).translated;
-    for (const IommuEntry& entry : node.iommus) {
+    const auto add = [&](const IommuEntry& entry) {
         masters.push_back({{"path", safe(node.path)},
                            {"status", status_of(node)},
                            {"iommu", path_of(description, entry.provider)},
@@ -111,18 +113,22 @@ void add_masters(const Description& description, NodeIndex at, JsonList& masters
                            {"expect", translated ? "translated" : "no-iommu"},
                            {"dma_coherent", node.dma_coherent},
                            {"dma_ranges", path_of(description, node.dma_ranges_node)}});
-    }
+    };
+    for (const IommuEntry& entry : node.iommus) add(entry);
+    if (node.viot) add(*node.viot);
 }
 
-void add_map(const Description& description, const Node& node, JsonList& maps) {
-    if (!node.iommu_map) return;
-    for (const IommuMapRow& row : node.iommu_map->rows) {
+void add_map(const Description& description, const Node& node, const std::optional<firmware::IommuMap>& map,
+             JsonList& maps) {
+    if (!map) return;
+    for (const IommuMapRow& row : map->rows) {
+        if (row.past_iommus) continue;
         maps.push_back({{"path", safe(node.path)},
                         {"base", row.base},
                         {"iommu", path_of(description, row.provider)},
                         {"out_base", row.out},
                         {"length", row.length},
-                        {"mask", node.iommu_map->mask ? ordered_json(*node.iommu_map->mask) : ordered_json(nullptr)},
+                        {"mask", map->mask ? ordered_json(*map->mask) : ordered_json(nullptr)},
                         {"phandle", row.phandle},
                         {"reachable", node.reachable},
                         {"dma_coherent", node.dma_coherent},
@@ -169,6 +175,7 @@ void write_iommus(const Description& description, std::string& out) {
         out += fmt::format(", {} cell{}", *node.iommu_cells, *node.iommu_cells == 1 ? "" : "s");
         out += fmt::format(", {} interrupt{}", node.interrupts.size(), node.interrupts.size() == 1 ? "" : "s");
         if (node.dma_coherent) out += ", coherent";
+        if (!node.linux_name.empty()) out += ", Linux: " + safe(node.linux_name);
         if (!node.reachable) out += node.available ? ", below a disabled node" : ", " + status_of(node);
         out += '\n';
     }
@@ -210,26 +217,38 @@ void write_masters(const Description& description, std::string& out) {
     if (!any) out += "  none with a node of their own\n";
 }
 
+void write_map(const Description& description, const Node& node, const firmware::IommuMap& map, std::string& out) {
+    out += fmt::format("  {}{}", safe(node.path), node.reachable ? "" : "  (not there)");
+    if (map.mask) out += fmt::format("  mask {:#x}", *map.mask);
+    if (map.malformed) out += "  malformed: every look-up is an error";
+    out += '\n';
+    for (const IommuMapRow& row : map.rows) {
+        const std::string target = row.provider ? safe(description.node(*row.provider).path)
+                                                : fmt::format("phandle {:#x}, no node", row.phandle);
+        if (row.length == 0) {
+            out += fmt::format("    nothing (length 0 at {:#x}) -> {}\n", row.base, target);
+            continue;
+        }
+        const std::uint64_t last = std::uint64_t{row.base} + row.length - 1;
+        if (row.past_iommus) {
+            out += fmt::format("    {:#x}-{:#x} -> past the IOMMUs\n", row.base, last);
+        } else if (row.folded) {
+            out += fmt::format("    {:#x}-{:#x} -> {} {:#x}\n", row.base, last, target, row.out);
+        } else {
+            out += fmt::format("    {:#x}-{:#x} -> {} {:#x}-{:#x}\n", row.base, last, target, row.out,
+                               std::uint64_t{row.out} + row.length - 1);
+        }
+    }
+}
+
 void write_maps(const Description& description, std::string& out) {
     out += "\nMaps of requester ids\n";
     bool any = false;
     for (const Node& node : description.nodes) {
-        if (!node.iommu_map) continue;
-        any = true;
-        out += fmt::format("  {}{}", safe(node.path), node.reachable ? "" : "  (not there)");
-        if (node.iommu_map->mask) out += fmt::format("  mask {:#x}", *node.iommu_map->mask);
-        if (node.iommu_map->malformed) out += "  malformed: every look-up is an error";
-        out += '\n';
-        for (const IommuMapRow& row : node.iommu_map->rows) {
-            const std::string target = row.provider ? safe(description.node(*row.provider).path)
-                                                    : fmt::format("phandle {:#x}, no node", row.phandle);
-            if (row.length == 0) {
-                out += fmt::format("    nothing (length 0 at {:#x}) -> {}\n", row.base, target);
-                continue;
-            }
-            out +=
-                fmt::format("    {:#x}-{:#x} -> {} {:#x}-{:#x}\n", row.base, std::uint64_t{row.base} + row.length - 1,
-                            target, row.out, std::uint64_t{row.out} + row.length - 1);
+        for (const auto* map : {&node.iommu_map, &node.viot_map}) {
+            if (!*map) continue;
+            any = true;
+            write_map(description, node, **map, out);
         }
     }
     if (!any) out += "  none\n";
@@ -252,7 +271,8 @@ void write_groups(const Description& description, std::string& out) {
         out += fmt::format("  no group: {}: {}\n", safe(description.node(refusal.master).path), safe(refusal.why));
     }
     for (const Node& node : description.nodes) {
-        if (!node.iommu_map || !node.reachable || node.iommu_map->malformed) continue;
+        if (!node.reachable || (!node.iommu_map && !node.viot_map)) continue;
+        if (node.iommu_map && node.iommu_map->malformed) continue;
         any = true;
         out += fmt::format("  functions behind {}: by topology, isolation (ACS) and probe order\n", safe(node.path));
     }
@@ -271,7 +291,10 @@ std::string inspect_json(const Description& description) {
         for (std::uint32_t i = 0; i < description.nodes.size(); ++i) add_masters(description, NodeIndex{i}, list);
     });
     write_list(out, "maps", [&](JsonList& list) {
-        for (const Node& node : description.nodes) add_map(description, node, list);
+        for (const Node& node : description.nodes) {
+            add_map(description, node, node.iommu_map, list);
+            add_map(description, node, node.viot_map, list);
+        }
     });
     write_list(out, "legacy_masters", [&](JsonList& list) {
         for (const Node& node : description.nodes) add_legacy(description, node, list);
@@ -292,6 +315,7 @@ std::string inspect_json(const Description& description) {
         for (const firmware::MemoryRange& range : description.memory)
             list.push_back({{"base", range.base}, {"size", range.size}});
     });
+    if (description.tables) write_tables_json(*description.tables, out);
     write_list(out, "oddities", [&](JsonList& list) {
         for (const firmware::Oddity& oddity : description.oddities)
             list.push_back({{"path", safe(oddity.path)}, {"what", safe(oddity.what)}});
@@ -302,8 +326,13 @@ std::string inspect_json(const Description& description) {
 std::string inspect_text(const Description& description) {
     std::uint64_t memory = 0;
     for (const firmware::MemoryRange& range : description.memory) memory += range.size;
-    std::string out = fmt::format("{}: {}, {} nodes, {} of memory\n", safe(description.source), origin_of(description),
-                                  description.nodes.size(), size_text(memory));
+    std::string out;
+    if (description.tables) {
+        out = tables_text(*description.tables);
+    } else {
+        out = fmt::format("{}: {}, {} nodes, {} of memory\n", safe(description.source), origin_of(description),
+                          description.nodes.size(), size_text(memory));
+    }
     write_iommus(description, out);
     write_masters(description, out);
     write_maps(description, out);

@@ -29,6 +29,9 @@ constexpr std::array kArchitectures{
     Architecture{"qcom,smmu-v2", "smmuv2", GroupRule::stream_match, false},
     Architecture{"qcom,adreno-smmu", "smmuv2", GroupRule::stream_match, false},
     Architecture{"virtio,pci-iommu", "virtio-iommu", GroupRule::per_device, false},
+    Architecture{"virtio,mmio", "virtio-iommu", GroupRule::per_device, false},  // of a VIOT
+    Architecture{"intel,vt-d", "vt-d", GroupRule::per_device, false},
+    Architecture{"amd,iommu", "amd-vi", GroupRule::per_device, false},
     Architecture{"riscv,iommu", "riscv", GroupRule::per_device, false},
     Architecture{"riscv,pci-iommu", "riscv", GroupRule::per_device, false},
     Architecture{"apple,t8103-dart", "dart", GroupRule::shared_id, false},

@@ -62,13 +62,4 @@ kernel::Variant find_variant_at(const Config& config) {
     }
 }
 
-std::string find_firmware(const Config& config) {
-    const auto not_built = [&](const char* path, const char* what) {
-        throw InputError(Diagnostic{config.where(path), path, what, "", ""});
-    };
-    if (!config.firmware.acpi.empty()) not_built("firmware.acpi", "ACPI tables are not built yet");
-    if (!config.firmware.generate.empty()) not_built("firmware.generate", "generating firmware is not built yet");
-    return find_input(config, config.firmware.devicetree, "firmware.devicetree");
-}
-
 }  // namespace xlate::study

@@ -28,7 +28,5 @@ private:
 
 /// The config's variant. Errors: InputError with its place.
 kernel::Variant find_variant_at(const Config& config);
-/// The path of the config's device tree. Errors: InputError, also for firmware that is not built yet.
-std::string find_firmware(const Config& config);
 
 }  // namespace xlate::study

@@ -11,6 +11,7 @@
 #include "soc/soc.hpp"
 #include "study/expect.hpp"
 #include "study/files.hpp"
+#include "study/firmware_input.hpp"
 #include "study/host_facts.hpp"
 #include "study/kernel_parts.hpp"
 #include "study/result.hpp"
@@ -52,6 +53,21 @@ std::vector<Expectation> parse_expectations(const Config& config) {
         all.push_back(Expectation::parse(config.expect[i], config.where(path), path));
     }
     return all;
+}
+
+/// VT-d and AMD-Vi are not built: a run would translate nothing and say nothing true.
+void refuse_unmodelled(const Config& config, const firmware::Description& description) {
+    for (const firmware::NodeIndex at : description.providers()) {
+        const firmware::Node& node = description.node(at);
+        const bool intel = node.is_compatible("intel,vt-d");
+        if (!intel && !node.is_compatible("amd,iommu")) continue;
+        throw InputError(
+            Diagnostic{config.where("firmware.acpi"), "firmware.acpi",
+                       fmt::format("the {} names a unit of {} ({}), whose hardware is not modelled: it can "
+                                   "be inspected, not run",
+                                   intel ? "DMAR" : "IVRS", intel ? "Intel VT-d" : "AMD-Vi", node.path),
+                       "tables whose IOMMUs are SMMUv3 (IORT)", ""});
+    }
 }
 
 /// Evaluates into result["expect"]; returns the JUnit cases.
@@ -120,12 +136,13 @@ RunReport run(Config& config, const RunOptions& options) {
     HostFacts host;
     const std::vector<Expectation> expectations = parse_expectations(config);
     const kernel::Variant variant = find_variant_at(config);
-    const std::string board = find_firmware(config);
-    const std::vector<std::uint8_t> blob = firmware::read_file(board);
-    firmware::Description description = firmware::read_device_tree(blob, board);
+    FirmwareInput input = read_firmware(find_firmware(config));
+    firmware::Description& description = input.description;
+    refuse_unmodelled(config, description);
+    settle_pci_roots(config, description);
     const std::optional<std::string> memory = assume_memory(description);
     host.add_input(config.source);
-    host.add_input(board, blob);
+    for (const auto& [path, bytes] : input.files) host.add_input(path, bytes);
     Wiring wiring = wire(config, description);
     if (memory) wiring.assumptions.push_back(*memory);
 

@@ -60,8 +60,9 @@ private:
     void assume_pci() {
         if (config_.given("soc.pci")) return;
         const std::vector<NodeIndex> hosts = pci_hosts(description_);
-        const auto host = std::find_if(hosts.begin(), hosts.end(),
-                                       [&](NodeIndex at) { return description_.node(at).iommu_map.has_value(); });
+        const auto host = std::find_if(hosts.begin(), hosts.end(), [&](NodeIndex at) {
+            return description_.node(at).iommu_map || description_.node(at).viot_map;
+        });
         if (host == hosts.end()) return;
         PciConfig nvme;
         nvme.slot = "00:01.0";
@@ -155,6 +156,9 @@ private:
         kernel::BootConfig& boot = wiring_.boot;
         boot.cpus = wiring_.soc.cpu.count;
         boot.arch = config_.kernel.arch;
+        for (const NodeIndex provider : description_.providers()) {
+            if (!description_.node(provider).is_compatible("arm,smmu-v3")) boot.not_built.push_back(provider);
+        }
         if (config_.given("kernel.modules")) boot.modules = config_.kernel.modules;
         for (std::size_t i = 0; i < config_.kernel.modules.size(); ++i) {
             if (config_.kernel.modules[i].cpu >= boot.cpus) {
@@ -341,6 +345,7 @@ private:
 }  // namespace
 
 std::string linux_device_name(const Description& description, NodeIndex node) {
+    if (!description.node(node).linux_name.empty()) return description.node(node).linux_name;
     std::string name;
     for (std::optional<NodeIndex> at = node; at && firmware::index(*at) != 0; at = description.node(*at).parent) {
         const Node& n = description.node(*at);

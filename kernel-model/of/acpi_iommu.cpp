@@ -1,6 +1,6 @@
 // The ACPI parser of IOMMU bindings: kernel-probe.md 2.9 (ADC, AIC, IX), 4.1 (AICs), 10.2, 10.3.
 // A named component's ID mappings stand in Node::iommus, a root complex' in Node::iommu_map, a VIOT endpoint in
-// Node::viot.
+// Node::viot, a VIOT's PCI ranges in Node::viot_map.
 #include <algorithm>
 
 #include "kernel-model/of/of_core.hpp"
@@ -35,9 +35,9 @@ int OfCore::acpi_iommu_configure_id(Device& dev, std::optional<firmware::NodeInd
     if (err != 0 && err != -kEPROBE_DEFER) err = viot_iommu_configure(dev, companion, {});  // AIC3
     if (covers) iommu_.iommu_probe_device_lock.unlock("AIC3");
     const bool replay = !variant_.has(Cap::parse_in_probe) && dev.bus != nullptr;
-    if (err == 0 && replay) {  // AIC4
+    if (err == 0 && replay) {  // AIC4; the caller as a trace shows it: Linux's compilers inline this function
         const bool outside = variant_.has(Cap::group_test_outside_probe);
-        if (!outside || !dev.iommu_group.read("AIC4")) err = iommu_.iommu_probe_device(dev, "acpi_iommu_configure_id");
+        if (!outside || !dev.iommu_group.read("AIC4")) err = iommu_.iommu_probe_device(dev, "acpi_dma_configure_id");
     }
     if (err == -kEPROBE_DEFER) return err;  // AIC5
     if (err != 0) {
@@ -54,7 +54,8 @@ int OfCore::acpi_configure_series(Device& dev, std::optional<firmware::NodeIndex
     if (!fwspec) return -kENOMEM;
     fwspec->parsing = true;
     int err = iort_iommu_configure_id(dev, companion, fwspec);
-    if (err == -kENODEV && companion && description_.node(*companion).viot) {
+    if (err == -kENODEV && companion &&
+        (description_.node(*companion).viot || description_.node(*companion).viot_map)) {
         // D-10c: what the IORT has put into the fwspec before it gave up stays there. Repaired: VIOT starts afresh.
         if (!variant_.defect(Defect::d10c) && fwspec->iommu_fwnode.read("AIC3")) {
             iommu_.iommu_fwspec_dealloc(fwspec, "AIC3");
@@ -65,7 +66,7 @@ int OfCore::acpi_configure_series(Device& dev, std::optional<firmware::NodeIndex
         err = viot_iommu_configure(dev, companion, fwspec);
     }
     if (err == 0) {
-        err = iommu_.iommu_probe_device(dev, "acpi_iommu_configure_id", fwspec);
+        err = iommu_.iommu_probe_device(dev, "acpi_dma_configure_id", fwspec);
         if (err != 0) return err;
         // D-10a: success falls into the error tail, which frees what the core has just installed.
         if (!variant_.defect(Defect::d10a)) return 0;
@@ -82,11 +83,16 @@ int OfCore::iort_iommu_configure_id(Device& dev, std::optional<firmware::NodeInd
     const firmware::Node& node = description_.node(*companion);
     if (auto* const pdev = dynamic_cast<PciDevice*>(&dev)) {
         if (!node.iommu_map) return -kENODEV;
-        return pci_for_each_dma_alias(*pdev, [&](PciDevice&, std::uint16_t alias) {
+        const int err = pci_for_each_dma_alias(*pdev, [&](PciDevice&, std::uint16_t alias) {
             k_.spend(k_.costs.iort_lookup);
             const firmware::MapLookup found = description_.map_id(*companion, alias);
             return found.provider ? acpi_iommu_xlate(dev, *found.provider, found.id, fwspec, "IX") : -kENODEV;
         });
+        if (node.has("ats-supported")) {  // whatever err is
+            const Ptr<IommuFwspec> filled = fwspec ? fwspec : iommu_.dev_iommu_fwspec_get(dev, "IX");
+            if (filled) filled->flags.write(filled->flags.read("IX") | kFwspecPciRcAts, "IX");
+        }
+        return err;
     }
     if (node.iommus.empty()) return -kENODEV;
     for (const firmware::IommuEntry& entry : node.iommus) {
@@ -102,6 +108,17 @@ int OfCore::iort_iommu_configure_id(Device& dev, std::optional<firmware::NodeInd
 int OfCore::viot_iommu_configure(Device& dev, std::optional<firmware::NodeIndex> companion, Ptr<IommuFwspec> fwspec) {
     Frame frame{k_, "viot_iommu_configure"};
     if (!companion) return -kENODEV;
+    if (auto* const pdev = dynamic_cast<PciDevice*>(&dev)) {
+        const std::optional<firmware::IommuMap>& ranges = description_.node(*companion).viot_map;
+        if (!ranges) return -kENODEV;
+        return pci_for_each_dma_alias(*pdev, [&](PciDevice&, std::uint16_t alias) {
+            k_.spend(k_.costs.iort_lookup);
+            const firmware::IommuMapRow* const row = ranges->find(alias);
+            if (row == nullptr || !row->provider) return -kENODEV;
+            if (description_.node(*row->provider).linux_name == dev.name) return -kEINVAL;
+            return acpi_iommu_xlate(dev, *row->provider, alias - row->base + row->out, fwspec, "VX");
+        });
+    }
     const std::optional<firmware::IommuEntry>& endpoint = description_.node(*companion).viot;
     if (!endpoint || !endpoint->provider || endpoint->args.empty()) return -kENODEV;
     if (endpoint->provider == companion) return -kEINVAL;

@@ -26,6 +26,7 @@ std::string without_unit(const std::string& name) { return name.substr(0, name.f
 }  // namespace
 
 std::string OfCore::of_device_make_bus_id(NodeIndex at) const {
+    if (!description_.node(at).linux_name.empty()) return description_.node(at).linux_name;
     std::string name;
     std::optional<NodeIndex> here = at;
     while (here && description_.node(*here).parent) {
@@ -71,6 +72,8 @@ void OfCore::create(NodeIndex at, Ptr<Device> parent, bool recurse, bool through
         for (const NodeIndex child : node.children) create(child, parent, recurse, true);
     if (node.compatible.empty() || node.is_compatible("operating-points-v2")) return;
     if (populated_[firmware::index(at)] || !node.available) return;
+    // ACPI's host bridges are no platform devices: boot_state.cpp scans them.
+    if (description_.origin == firmware::Description::Origin::acpi && node.has("bus-range")) return;
     populated_[firmware::index(at)] = true;
     const bool primecell = node.is_compatible("arm,primecell");
     BusType* const bus = primecell ? amba_ : platform_;

@@ -11,6 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "firmware/acpi/describe.hpp"
 #include "kernel-model/boot.hpp"
 #include "tests/corpus.hpp"
 #include "tests/kernel-model/core_test_world.hpp"
@@ -69,7 +70,9 @@ inline std::vector<PciRoot> topology_of(const Json& truth) {
             rows[bridge->second].function.below.push_back(row.function);
             continue;
         }
-        const std::string host = parent.substr(0, parent.rfind('/'));
+        // A device tree's host bridge is a platform device above the root bus; ACPI's has only the bus.
+        std::string host = parent.substr(0, parent.rfind('/'));
+        if (host == "/sys/devices") host = parent;
         PciRoot& root = roots[host];
         root.host = host.substr(host.rfind('/') + 1);
         root.functions.push_back(row.function);
@@ -100,13 +103,29 @@ inline BootConfig config_of(const Json& truth) {
     return config;
 }
 
+inline firmware::Description firmware_of(const std::string& name, const Json& truth) {
+    const std::filesystem::path folder = *xlate::tests::corpus() / "linux-boot" / name;
+    if (truth["firmware"] == "dt")
+        return firmware::read_device_tree(firmware::read_file((folder / "board.dtb").string()), "board.dtb");
+    std::vector<firmware::acpi::NamedBytes> tables;
+    for (const char* const table : {"IORT", "MCFG"})
+        tables.emplace_back(table, firmware::read_file((folder / "acpi" / (std::string(table) + ".dat")).string()));
+    firmware::Description description = firmware::acpi::read_acpi(tables);
+    // Which roots a segment has does not stand in these tables: "pci0000:40".
+    for (const PciRoot& root : topology_of(truth)) {
+        const auto number = [&](std::size_t at, std::size_t digits) {
+            return static_cast<unsigned>(std::stoul(root.host.substr(at, digits), nullptr, 16));
+        };
+        firmware::acpi::ensure_pci_root(description, number(3, 4), number(8, 2));
+    }
+    return description;
+}
+
 /// A finished boot of a corpus case.
 struct CorpusBoot {
     explicit CorpusBoot(const std::string& name)
         : truth(load_truth(name)),
-          description(firmware::read_device_tree(
-              firmware::read_file((*xlate::tests::corpus() / "linux-boot" / name / "board.dtb").string()),
-              "board.dtb")),
+          description(firmware_of(name, truth)),
           world(variant_of(truth)),
           boot(world.k, description, config_of(truth)) {
         boot.start();

@@ -11,8 +11,11 @@ using namespace xlate::kernel::tests;
 
 namespace {
 
-const char* const kCases[] = {"dt-smmuv3-6.1",    "dt-smmuv3-6.12",   "dt-odd-consumers-6.1", "dt-odd-consumers-6.12",
-                              "dt-map-gaps-6.12", "dt-map-mask-6.12", "dt-smmuv3-dma-6.1"};
+const char* const kCases[] = {"dt-smmuv3-6.1",        "dt-smmuv3-6.12",
+                              "dt-odd-consumers-6.1", "dt-odd-consumers-6.12",
+                              "dt-map-gaps-6.12",     "dt-map-mask-6.12",
+                              "dt-smmuv3-dma-6.1",    "acpi-smmuv3-6.1",
+                              "acpi-smmuv3-6.12",     "acpi-smmuv3-multiroot-6.12"};
 
 std::string joined(const std::vector<std::string>& lines) {
     std::string text;

@@ -10,7 +10,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/random.hpp"
+#include "firmware/acpi/describe.hpp"
+#include "firmware/acpi/table_writer.hpp"
 #include "firmware/description.hpp"
+#include "study/firmware_input.hpp"
 #include "study/inspect.hpp"
 #include "study/inspect_groups.hpp"
 #include "tests/corpus.hpp"
@@ -315,4 +318,77 @@ TEST_CASE("inspect: texts that are no UTF-8 still make a JSON document", "[study
     Tree t;
     t.iommu("smmu\xff\n", "arm,smmu-v3\xc3", 1);
     CHECK(study::inspect_json(t.tree).find("smmu\\\\xff\\\\x0a") != std::string::npos);
+}
+
+TEST_CASE("inspect: the JSON holds every ACPI table of the corpus decoded, as an independent reader has it",
+          "[study][inspect][acpi][corpus]") {
+    if (tests::skip_without_corpus()) return;
+    std::size_t boots = 0;
+    for (const auto& entry : fs::directory_iterator(*tests::corpus() / "linux-boot")) {
+        const fs::path folder = entry.path() / "acpi";
+        if (!fs::exists(folder / "expected.json")) continue;
+        CAPTURE(folder.string());
+        ++boots;
+        const json want = load(folder / "expected.json").at("tables");
+        std::vector<std::string> files;
+        for (const auto& [name, table] : want.items()) files.push_back((folder / (name + ".dat")).string());
+        const Description description = study::read_firmware(files).description;
+        json have = json::parse(study::inspect_json(description));
+        CHECK(have.at("schema") == "xlate.inspect/1");
+        CHECK(have.at("origin") == "acpi");
+        for (auto& [name, table] : have.at("tables").items()) table.erase("file");
+        CHECK(have.at("tables") == want);
+        REQUIRE(have.at("iommus").size() == 1);
+        CHECK(have.at("iommus")[0].at("device") == "arm-smmu-v3.0.auto");
+        CHECK(have.at("iommus")[0].at("arch") == "smmuv3");
+        std::size_t rows = 0;
+        for (const json& node : want.at("IORT").at("nodes")) {
+            if (node.at("type") != "root-complex") continue;
+            for (const json& mapping : node.at("mappings")) {
+                if (mapping.at("output_reference") != "0x48") continue;  // to the ITS
+                const json& row = have.at("maps").at(rows++);
+                CHECK(row.at("base") == std::stoul(mapping.at("input_base").get<std::string>(), nullptr, 16));
+                CHECK(row.at("length") == std::stoul(mapping.at("id_count").get<std::string>(), nullptr, 16));
+                CHECK(row.at("iommu") == have.at("iommus")[0].at("path"));
+            }
+        }
+        CHECK(rows == have.at("maps").size());
+        CHECK_FALSE(have.at("oddities").empty());  // their counts are one too high
+    }
+    CHECK(boots >= 3);
+}
+
+TEST_CASE("inspect: the text of an IORT names its table, Linux's names, and what goes past the SMMU",
+          "[study][inspect][acpi]") {
+    firmware::acpi::TableWriter iort("IORT", 3);
+    iort.u32(3).u32(48).u32(0);
+    iort.u8(0).u16(24).u8(1).u32(0).u32(0).u32(0).u32(1).u32(0);
+    iort.u8(4).u16(68).u8(4).u32(1).u32(0).u32(0);
+    iort.u64(0x9050000).u32(1).u32(0).u64(0).u32(0).u32(106).u32(0).u32(109).u32(108).u32(0).u32(0);
+    iort.u8(2).u16(76).u8(3).u32(2).u32(2).u32(36);
+    iort.u32(1).u32(0x3000000).u32(0).u32(0).u32(64);
+    iort.u32(0).u32(0x8FF).u32(0).u32(0x48).u32(0);
+    iort.u32(0x900).u32(0xF6FF).u32(0x900).u32(0x30).u32(0);
+    const Description description = firmware::acpi::read_acpi({{"iort.dat", iort.finish()}});
+    CHECK(study::inspect_text(description) ==
+          "ACPI tables\n"
+          "  IORT  I/O remapping table, by XLATE, revision 3, 216 bytes (iort.dat)\n"
+          "\n"
+          "IOMMUs\n"
+          "  /smmuv3@9050000  smmuv3 (arm,smmu-v3), registers 128 KiB at 0x9050000, 1 cell, 3 interrupts, coherent, "
+          "Linux: arm-smmu-v3.0.auto\n"
+          "\n"
+          "Masters\n"
+          "  none with a node of their own\n"
+          "\n"
+          "Maps of requester ids\n"
+          "  /pci0000:00\n"
+          "    0x0-0x8ff -> /smmuv3@9050000 0x0-0x8ff\n"
+          "    0x900-0xffff -> past the IOMMUs\n"
+          "\n"
+          "Groups to expect\n"
+          "  functions behind /pci0000:00: by topology, isolation (ACS) and probe order\n"
+          "\n"
+          "Oddities\n"
+          "  none\n");
 }

@@ -12,6 +12,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "study/firmware_input.hpp"
 #include "study/init_qemu.hpp"
 #include "study/run.hpp"
 #include "tests/corpus.hpp"
@@ -81,14 +82,17 @@ Lines groups(const Json& list) {
     return all;
 }
 
-void compare_case(const std::string& name) {
+/// `tables`: those of a boot from ACPI; empty: a device tree.
+void compare_case(const std::string& name, const std::vector<std::string>& tables = {}) {
     if (tests::skip_without_corpus()) return;
     const std::filesystem::path folder = *tests::corpus() / "linux-boot" / name;
+    std::vector<std::string> files;
+    for (const std::string& table : tables) files.push_back((folder / "acpi" / (table + ".dat")).string());
+    if (files.empty()) files.push_back((folder / "board.dtb").string());
     const Json truth = Json::parse(read_text(folder / "truth.json"));
-    const std::string board = (folder / "board.dtb").string();
-    const firmware::Description description = firmware::read_device_tree(firmware::read_file(board), board);
+    const firmware::Description description = read_firmware(files).description;
     const std::string yaml =
-        init_config(description, board, read_text(folder / "qemu-command.txt"), "qemu-command.txt");
+        init_config(description, files, read_text(folder / "qemu-command.txt"), "qemu-command.txt");
     Config config = parse_config(yaml, name + ".yaml");
     const RunReport report = run(config, {});
     const Json& result = report.result;
@@ -152,4 +156,28 @@ TEST_CASE("linux boot: dt-map-gaps-6.12 groups, ids and events are the real kern
 }
 TEST_CASE("linux boot: dt-map-mask-6.12 groups, ids and events are the real kernel's", "[study][linux-boot]") {
     compare_case("dt-map-mask-6.12");
+}
+
+namespace {
+
+const std::vector<std::string> kAllTables{"APIC", "DBG2", "DSDT", "FACP", "GTDT", "IORT", "MCFG", "PPTT", "SPCR"};
+const std::vector<std::string> kFewTables{"MCFG", "IORT"};
+
+}  // namespace
+
+TEST_CASE("linux boot: acpi-smmuv3-6.1 groups, ids and events are the real kernel's", "[study][linux-boot][acpi]") {
+    compare_case("acpi-smmuv3-6.1", kAllTables);
+}
+TEST_CASE("linux boot: acpi-smmuv3-6.12 groups, ids and events are the real kernel's", "[study][linux-boot][acpi]") {
+    compare_case("acpi-smmuv3-6.12", kAllTables);
+}
+TEST_CASE("linux boot: acpi-smmuv3-multiroot-6.12 groups, ids and events are the real kernel's",
+          "[study][linux-boot][acpi]") {
+    compare_case("acpi-smmuv3-multiroot-6.12", kAllTables);
+}
+TEST_CASE("linux boot: acpi-smmuv3-6.12 with IORT and MCFG alone", "[study][linux-boot][acpi]") {
+    compare_case("acpi-smmuv3-6.12", kFewTables);
+}
+TEST_CASE("linux boot: acpi-smmuv3-multiroot-6.12 with IORT and MCFG alone", "[study][linux-boot][acpi]") {
+    compare_case("acpi-smmuv3-multiroot-6.12", kFewTables);
 }

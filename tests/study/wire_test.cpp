@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "study/firmware_input.hpp"
 #include "study/kernel_parts.hpp"
 #include "study/wire.hpp"
 
@@ -138,7 +139,8 @@ TEST_CASE("wire: firmware is looked for beside the config and among the boards",
     CHECK_NOTHROW(find_firmware(config_for("quickstart")));
     CHECK_THROWS_AS(find_firmware(parse_config("firmware: {devicetree: nowhere.dtb}", "x.yaml")), InputError);
     CHECK_THROWS_AS(find_firmware(parse_config("firmware: {generate: devicetree}", "x.yaml")), InputError);
-    CHECK(find_firmware(parse_config("firmware: {devicetree: quickstart.dtb}", "x.yaml")) == board("quickstart"));
+    CHECK(find_firmware(parse_config("firmware: {devicetree: quickstart.dtb}", "x.yaml")) ==
+          std::vector<std::string>{board("quickstart")});
 }
 
 TEST_CASE("wire: a board without memory gets some where no register is", "[study][wire]") {

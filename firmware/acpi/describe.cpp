@@ -1,0 +1,435 @@
+#include "firmware/acpi/describe.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/bits.hpp"
+#include "firmware/acpi/madt.hpp"
+#include "firmware/acpi/node_writer.hpp"
+#include "firmware/limits.hpp"
+
+namespace xlate::firmware::acpi {
+namespace {
+
+constexpr std::array<const char*, 6> kSmmuCompatibles{"arm,smmu-v1", "arm,smmu-v2", "arm,mmu-400",
+                                                      "arm,mmu-500", "arm,mmu-401", "cavium,smmu-v2"};
+constexpr std::uint32_t kAllIds = 0x10000;
+constexpr std::uint64_t kPageBytes = 0x1000;
+
+/// A row's length in 32 bits; ids of PCI have 16.
+std::uint32_t row_length(std::uint64_t ids) {
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(ids, 0xFFFFFFFF));
+}
+
+class Describer {
+public:
+    explicit Describer(Tables tables) : tables_(std::make_shared<const Tables>(std::move(tables))), nodes_(out_) {}
+
+    Description run() {
+        out_.origin = Description::Origin::acpi;
+        out_.tables = tables_;
+        out_.oddities = tables_->oddities;
+        for (const Table& table : tables_->tables) out_.source += (out_.source.empty() ? "" : ", ") + table.file;
+        Node root;
+        root.path = "/";
+        root.name = "";
+        out_.nodes.push_back(root);
+        processors();
+        if (tables_->iort) iort();
+        if (tables_->dmar) dmar();
+        if (tables_->ivrs) ivrs();
+        find_roots();
+        if (tables_->viot) viot();
+        map_roots();
+        out_.acs_early =
+            (tables_->iort && requests_acs(*tables_->iort)) || tables_->viot || tables_->dmar || tables_->ivrs;
+        if (out_.providers().empty()) note("/", "no table names an IOMMU (IORT, VIOT, DMAR or IVRS)");
+        nodes_.finish();
+        return std::move(out_);
+    }
+
+private:
+    void note(const std::string& path, std::string what) { out_.oddities.push_back({path, std::move(what)}); }
+
+    NodeIndex add(Node node) { return nodes_.add(std::move(node)); }
+    Node& at(NodeIndex node) { return out_.nodes[index(node)]; }
+
+    static Node at_address(const std::string& name, std::uint64_t base, std::uint64_t size, const char* compatible) {
+        Node node;
+        node.name = fmt::format("{}@{:x}", name, base);
+        node.compatible = {compatible};
+        node.regs.push_back({base, size, base, "", 0});
+        return node;
+    }
+
+    static void interrupt(Node& node, const std::string& name, std::uint32_t gsiv) {
+        if (gsiv == 0) return;
+        Interrupt one;
+        one.name = name;
+        one.cells = {gsiv};
+        node.interrupts.push_back(std::move(one));
+    }
+
+    void processors() {
+        const Table* const madt = tables_->find("APIC");
+        if (madt == nullptr) return;
+        const Madt found = read_madt(*madt, out_.oddities);
+        for (const std::uint32_t id : found.processors) {
+            Node cpu;
+            cpu.name = fmt::format("cpu@{:x}", id);
+            nodes_.text(add(std::move(cpu)), "device_type", "cpu");
+        }
+        for (const Madt::Its& its : found.its) {
+            Node node = at_address("its", its.base, 0x20000, "arm,gic-v3-its");
+            add(std::move(node));
+        }
+        for (const Madt::MsiFrame& frame : found.msi_frames) {
+            const NodeIndex node = add(at_address("v2m", frame.base, kPageBytes, "arm,gic-v2m-frame"));
+            if (frame.spi_base) nodes_.cell(node, "arm,msi-base-spi", *frame.spi_base);
+        }
+    }
+
+    void iort() {
+        const Iort& iort = *tables_->iort;
+        unsigned automatic = 0;  // Linux numbers all platform devices that it makes of nodes in one row
+        for (std::size_t i = 0; i < iort.nodes.size(); ++i) {
+            const IortNode& node = iort.nodes[i];
+            if (const auto* v3 = std::get_if<SmmuV3>(&node.body)) {
+                Node one = at_address("smmuv3", v3->base, v3->span(), "arm,smmu-v3");
+                one.linux_name = fmt::format("arm-smmu-v3.{}.auto", automatic++);
+                one.iommu_cells = 1;
+                one.dma_coherent = v3->coherent();
+                interrupt(one, "eventq", v3->event_gsiv);
+                interrupt(one, "priq", v3->pri_gsiv);
+                interrupt(one, "gerror", v3->gerror_gsiv);
+                interrupt(one, "cmdq-sync", v3->sync_gsiv);
+                of_iort_[i] = add(std::move(one));
+            } else if (const auto* v2 = std::get_if<Smmu>(&node.body)) {
+                const char* const compatible = v2->model < kSmmuCompatibles.size() ? kSmmuCompatibles[v2->model] : "";
+                Node one = at_address("smmu", v2->base, v2->span, compatible);
+                one.linux_name = fmt::format("arm-smmu.{}.auto", automatic++);
+                one.iommu_cells = 1;
+                one.dma_coherent = v2->coherent();
+                for (const IortInterrupt& line : v2->global_interrupts) interrupt(one, "global", line.gsiv);
+                for (const IortInterrupt& line : v2->context_interrupts) interrupt(one, "context", line.gsiv);
+                if (v2->model >= kSmmuCompatibles.size()) {
+                    note(fmt::format("/{}", one.name), fmt::format("SMMU of model {}: not known", v2->model));
+                }
+                of_iort_[i] = add(std::move(one));
+            } else if (const auto* group = std::get_if<Pmcg>(&node.body)) {
+                Node one = at_address("pmcg", group->page0, kPageBytes, "arm,smmu-v3-pmcg");
+                one.linux_name = fmt::format("arm-smmu-v3-pmcg.{}.auto", automatic++);
+                if (group->page1) one.regs.push_back({*group->page1, kPageBytes, *group->page1, "", 0});
+                interrupt(one, "overflow", group->overflow_gsiv);
+                add(std::move(one));
+            }
+        }
+        for (std::size_t i = 0; i < iort.nodes.size(); ++i) {
+            if (const auto* component = std::get_if<NamedComponent>(&iort.nodes[i].body)) named(i, *component);
+            if (const auto* rmr = std::get_if<Rmr>(&iort.nodes[i].body)) {
+                for (const Rmr::Range& range : rmr->ranges) out_.reservations.push_back({range.base, range.length});
+            }
+        }
+    }
+
+    void named(std::size_t number, const NamedComponent& component) {
+        const Iort& iort = *tables_->iort;
+        Node node = device(component.path);
+        node.has_iommus = true;
+        node.dma_coherent = component.memory.cache_coherent != 0;
+        for (std::size_t i = 0;; ++i) {
+            const auto found = component_to_smmu(iort, number, i);
+            if (!found) break;
+            IommuEntry entry;
+            entry.provider = of_iort_[found->node];
+            entry.args = {found->id};
+            node.iommus.push_back(std::move(entry));
+        }
+        if (node.iommus.empty()) note(node.path, "a named component that no single ID mapping leads to an SMMU");
+        const NodeIndex added = add(std::move(node));
+        if (component.pasid_bits() != 0) nodes_.cell(added, "pasid-num-bits", component.pasid_bits());
+        if (component.can_stall()) nodes_.flag(added, "dma-can-stall");
+    }
+
+    /// A device of the namespace; no DSDT says what it is.
+    static Node device(const std::string& path) {
+        Node node;
+        node.path = path;
+        node.name = path.substr(path.find_last_of("\\.") + 1);
+        node.linux_name = path;
+        node.compatible = {"acpi-device"};
+        return node;
+    }
+
+    void dmar() {
+        unsigned number = 0;
+        for (const DmarStructure& one : tables_->dmar->structures) {
+            if (const auto* name = std::get_if<Andd>(&one.body)) andd_.emplace(name->device_number, name->name);
+        }
+        for (const DmarStructure& one : tables_->dmar->structures) {
+            const auto* const unit = std::get_if<Drhd>(&one.body);
+            if (unit == nullptr) continue;
+            Node node = at_address("dmar", unit->base, kPageBytes << (unit->size & 0xF), "intel,vt-d");
+            node.linux_name = fmt::format("dmar{}", number++);
+            node.iommu_cells = 1;
+            const NodeIndex added = add(std::move(node));
+            segments_.insert(unit->segment);
+            for (const DeviceScope& scope : unit->scopes) scoped(*unit, scope, added);
+            if (unit->include_all()) rest_of_segment_.emplace(unit->segment, added);
+        }
+        for (const DmarStructure& one : tables_->dmar->structures) {
+            const auto* const region = std::get_if<Rmrr>(&one.body);
+            if (region == nullptr || region->end < region->base) continue;
+            out_.reservations.push_back({region->base, region->end - region->base + 1});
+        }
+    }
+
+    void scoped(const Drhd& unit, const DeviceScope& scope, NodeIndex iommu) {
+        if (scope.path.empty()) return;
+        const auto type = static_cast<ScopeType>(scope.type);
+        const auto& [slot, function] = scope.path.front();
+        const auto id = static_cast<std::uint32_t>(scope.start_bus << 8 | (slot & 31) << 3 | (function & 7));
+        if (type == ScopeType::acpi_device) {
+            const auto found = andd_.find(scope.enumeration_id);
+            if (found != andd_.end()) behind(device(found->second), iommu, id);
+            return;
+        }
+        if (type != ScopeType::pci_endpoint && type != ScopeType::pci_bridge) return;
+        if (scope.path.size() > 1 || type == ScopeType::pci_bridge) {
+            note(at(iommu).path,
+                 fmt::format("a scope begins at {:02x}:{:02x}.{:x} and goes through a bridge: which ids are "
+                             "behind it is known only once its buses have numbers",
+                             scope.start_bus, slot, function));
+        }
+        if (scope.path.size() == 1) segment_rows_[unit.segment].push_back({id, 0, iommu, id, 1, false, false});
+    }
+
+    void behind(Node node, NodeIndex iommu, std::uint32_t id) {
+        node.has_iommus = true;
+        IommuEntry entry;
+        entry.provider = iommu;
+        entry.args = {id};
+        node.iommus.push_back(std::move(entry));
+        add(std::move(node));
+    }
+
+    void ivrs() {
+        const std::uint8_t used = tables_->ivrs->used_type();
+        unsigned number = 0;
+        for (const IvrsBlock& block : tables_->ivrs->blocks) {
+            const auto* const unit = std::get_if<Ivhd>(&block.body);
+            if (unit == nullptr || unit->type != used) continue;
+            Node node = at_address("ivhd", unit->base, 0x80000, "amd,iommu");
+            node.linux_name = fmt::format("ivhd{}", number++);
+            node.iommu_cells = 1;
+            const NodeIndex added = add(std::move(node));
+            segments_.insert(unit->segment);
+            auto& rows = segment_rows_[unit->segment];
+            for (const IvhdEntry& entry : unit->entries) entry_rows(entry, added, rows);
+        }
+        // Of two entries for one device the later one counts; of two rows the first.
+        for (auto& [segment, rows] : segment_rows_) std::reverse(rows.begin(), rows.end());
+        for (const IvrsBlock& block : tables_->ivrs->blocks) {
+            const auto* const memory = std::get_if<Ivmd>(&block.body);
+            if (memory != nullptr) out_.reservations.push_back({memory->base, memory->length});
+        }
+    }
+
+    void entry_rows(const IvhdEntry& entry, NodeIndex iommu, std::vector<IommuMapRow>& rows) {
+        using Kind = IvhdEntry::Kind;
+        const std::uint32_t length = entry.last < entry.devid ? 0 : entry.last - entry.devid + 1U;
+        switch (entry.kind) {
+            case Kind::all:
+                rows.push_back({0, 0, iommu, 0, kAllIds, false, false});
+                break;
+            case Kind::select:
+            case Kind::range:
+            case Kind::extended_select:
+            case Kind::extended_range:
+                rows.push_back({entry.devid, 0, iommu, entry.devid, length, false, false});
+                break;
+            case Kind::alias_select:
+            case Kind::alias_range:
+                rows.push_back({entry.devid, 0, iommu, entry.alias, length, false, true});
+                break;
+            case Kind::acpi_hid: {
+                Node node = device(entry.uid.empty() ? entry.hid : entry.uid);
+                if (node.path.front() != '\\') node.path = "/" + node.path;
+                node.compatible = {entry.hid};
+                behind(std::move(node), iommu, entry.devid);
+                break;
+            }
+            case Kind::padding:
+            case Kind::special:
+            case Kind::unknown:
+                break;
+        }
+    }
+
+    /// Root buses that the tables know of: segment and first bus, in the order of the scan.
+    void find_roots() {
+        std::set<std::pair<unsigned, unsigned>> roots;
+        for (const McfgSegment& one : tables_->mcfg) roots.emplace(one.segment, one.bus_start);
+        const auto lacking = [&](unsigned segment) {
+            return std::none_of(roots.begin(), roots.end(), [&](const auto& root) { return root.first == segment; });
+        };
+        std::set<unsigned> named = segments_;
+        if (tables_->iort) {
+            for (const IortNode& node : tables_->iort->nodes) {
+                if (const auto* complex = std::get_if<RootComplex>(&node.body)) named.insert(complex->segment);
+            }
+        }
+        if (tables_->viot) {
+            for (const ViotNode& node : tables_->viot->nodes) {
+                if (const auto* range = std::get_if<ViotPciRange>(&node.body)) named.insert(range->segment_start);
+            }
+        }
+        for (const unsigned segment : named) {
+            if (!lacking(segment)) continue;
+            roots.emplace(segment, 0);
+            if (!tables_->mcfg.empty()) note("/", fmt::format("segment {} has no configuration space (MCFG)", segment));
+        }
+        for (const auto& [segment, bus] : roots) nodes_.ensure_root(segment, bus);
+    }
+
+    void viot() {
+        const Viot& viot = *tables_->viot;
+        std::map<std::size_t, NodeIndex> iommus;
+        for (std::size_t i = 0; i < viot.nodes.size(); ++i) {
+            if (const auto* pci = std::get_if<ViotVirtioPci>(&viot.nodes[i].body)) {
+                Node node;
+                node.name = fmt::format("virtio-iommu@{:x},{:x}", pci->bdf >> 3 & 31, pci->bdf & 7);
+                node.linux_name = fmt::format("{:04x}:{:02x}:{:02x}.{:x}", pci->segment, pci->bdf >> 8,
+                                              pci->bdf >> 3 & 31, pci->bdf & 7);
+                node.compatible = {"virtio,pci-iommu"};
+                node.iommu_cells = 1;
+                node.parent = root_above(pci->segment, pci->bdf >> 8);
+                iommus[i] = add(std::move(node));
+            } else if (const auto* mmio = std::get_if<ViotVirtioMmio>(&viot.nodes[i].body)) {
+                Node node = at_address("virtio-iommu", mmio->base, 0x200, "virtio,mmio");
+                node.iommu_cells = 1;
+                node.linux_name = fmt::format("{:x}.virtio_mmio", mmio->base);
+                iommus[i] = add(std::move(node));
+            }
+        }
+        for (const ViotNode& one : viot.nodes) {
+            if (const auto* range = std::get_if<ViotPciRange>(&one.body)) {
+                if (range->bdf_end < range->bdf_start) continue;
+                IommuMapRow row;
+                row.base = range->bdf_start;
+                row.length = range->bdf_end - range->bdf_start + 1U;
+                if (range->target) row.provider = iommus.at(*range->target);
+                ranges_.push_back({range->segment_start, range->segment_end, range->endpoint_start, row});
+            } else if (const auto* endpoint = std::get_if<ViotMmioEndpoint>(&one.body)) {
+                Node node = at_address("device", endpoint->base, kPageBytes, "acpi-device");
+                node.linux_name = fmt::format("{:x}.device", endpoint->base);
+                node.has_iommus = true;
+                IommuEntry entry;
+                entry.args = {endpoint->endpoint};
+                entry.result = endpoint->target ? EntryResult::ok : EntryResult::missing_node;
+                if (endpoint->target) entry.provider = iommus.at(*endpoint->target);
+                node.viot = std::move(entry);
+                add(std::move(node));
+            }
+        }
+    }
+
+    NodeIndex root_above(unsigned segment, unsigned bus) {
+        const PciRootNode* best = nullptr;
+        for (const PciRootNode& root : out_.pci_roots) {
+            if (root.segment == segment && root.bus <= bus && (best == nullptr || root.bus > best->bus)) best = &root;
+        }
+        return best != nullptr ? best->node : nodes_.ensure_root(segment, 0);
+    }
+
+    void map_roots() {
+        std::uint64_t rows = 0;
+        for (const PciRootNode& root : out_.pci_roots) {
+            Node& node = at(root.node);
+            if (tables_->iort) map_root(node, root.node, root.segment);
+            const auto scoped_rows = segment_rows_.find(root.segment);
+            if (scoped_rows != segment_rows_.end()) node.iommu_map = IommuMap{scoped_rows->second, {}, false, false};
+            const auto rest = rest_of_segment_.find(root.segment);
+            if (rest != rest_of_segment_.end()) {
+                if (!node.iommu_map) node.iommu_map.emplace();
+                node.iommu_map->rows.push_back({0, 0, rest->second, 0, kAllIds, false, false});
+            }
+            for (const Range& range : ranges_) {
+                if (root.segment < range.first || root.segment > range.last) continue;
+                if (!node.viot_map) node.viot_map.emplace();
+                IommuMapRow row = range.row;
+                row.out = range.endpoint + ((root.segment - range.first) << 16);
+                node.viot_map->rows.push_back(row);
+            }
+            rows +=
+                (node.iommu_map ? node.iommu_map->rows.size() : 0) + (node.viot_map ? node.viot_map->rows.size() : 0);
+            if (rows > kMaxDecodedEntries) {
+                Diagnostic finding;
+                finding.where.file = out_.source;
+                finding.what = "too many ID mappings for all PCI root buses";
+                throw InputError(std::move(finding), ExitStatus::limit);
+            }
+        }
+    }
+
+    void map_root(Node& node, NodeIndex at_node, unsigned segment) {
+        const Iort& iort = *tables_->iort;
+        const std::optional<std::size_t> found = iort.root_complex(segment);
+        if (!found) return;
+        const IortNode& complex = iort.nodes[*found];
+        IommuMap map;
+        map.last_id_is_tentative = true;
+        for (const IdMapping& mapping : complex.mappings) {
+            if (!mapping.target) continue;  // noted by the reader
+            IommuMapRow row;
+            row.base = mapping.single() ? 0 : mapping.input_base;
+            row.length = mapping.single() ? kAllIds : row_length(mapping.ids());
+            row.out = mapping.output_base;
+            row.folded = mapping.single();
+            const auto iommu = of_iort_.find(*mapping.target);
+            row.past_iommus = iommu == of_iort_.end();
+            if (!row.past_iommus) row.provider = iommu->second;
+            map.rows.push_back(row);
+        }
+        if (!map.rows.empty()) node.iommu_map = std::move(map);
+        const auto& body = std::get<RootComplex>(complex.body);
+        node.dma_coherent = body.memory.cache_coherent != 0;
+        if (body.ats_supported()) nodes_.flag(at_node, "ats-supported");
+    }
+
+    struct Range {
+        unsigned first = 0;
+        unsigned last = 0;
+        std::uint32_t endpoint = 0;
+        IommuMapRow row;
+    };
+
+    std::shared_ptr<const Tables> tables_;
+    Description out_;
+    NodeWriter nodes_;
+    std::map<std::size_t, NodeIndex> of_iort_;  ///< IOMMUs by the number of their node
+    std::set<unsigned> segments_;
+    std::map<unsigned, std::string> andd_;
+    std::map<unsigned, std::vector<IommuMapRow>> segment_rows_;
+    std::map<unsigned, NodeIndex> rest_of_segment_;
+    std::vector<Range> ranges_;
+};
+
+}  // namespace
+
+Description describe(Tables tables) { return Describer(std::move(tables)).run(); }
+Description read_acpi(const std::vector<NamedBytes>& files) { return describe(read_tables(files)); }
+
+NodeIndex ensure_pci_root(Description& description, unsigned segment, unsigned bus) {
+    NodeWriter nodes(description);
+    const NodeIndex node = nodes.ensure_root(segment, bus);
+    nodes.finish();
+    return node;
+}
+
+}  // namespace xlate::firmware::acpi

@@ -1,0 +1,64 @@
+#include "study/firmware_input.hpp"
+
+#include <fmt/format.h>
+
+#include "firmware/acpi/describe.hpp"
+#include "study/pci_config.hpp"
+
+namespace xlate::study {
+namespace {
+
+InputError usage(const std::string& file, std::string what, std::string expected = {}) {
+    return InputError(Diagnostic{{file, {}, {}, {}}, "", std::move(what), std::move(expected), ""});
+}
+
+}  // namespace
+
+std::vector<std::string> find_firmware(const Config& config) {
+    if (!config.firmware.generate.empty()) {
+        throw InputError(Diagnostic{config.where("firmware.generate"), "firmware.generate",
+                                    "generating firmware is not built yet", "", ""});
+    }
+    if (!config.firmware.devicetree.empty())
+        return {find_input(config, config.firmware.devicetree, "firmware.devicetree")};
+    std::vector<std::string> files;
+    for (std::size_t i = 0; i < config.firmware.acpi.size(); ++i) {
+        files.push_back(find_input(config, config.firmware.acpi[i], fmt::format("firmware.acpi[{}]", i)));
+    }
+    return files;
+}
+
+FirmwareInput read_firmware(const std::vector<std::string>& paths) {
+    FirmwareInput input;
+    std::size_t tables = 0;
+    for (const std::string& path : paths) {
+        input.files.emplace_back(path, firmware::read_file(path));
+        tables += firmware::acpi::looks_like_table(input.files.back().second) ? 1 : 0;
+    }
+    if (paths.empty()) throw usage("xlate", "no firmware is named", "a device tree or ACPI tables");
+    if (tables == 0 && paths.size() == 1) {
+        input.description = firmware::read_device_tree(input.files.front().second, paths.front());
+        return input;
+    }
+    for (const auto& [path, bytes] : input.files) {
+        if (firmware::acpi::looks_like_table(bytes)) continue;
+        throw usage(path, "is no ACPI table", "one device tree, or ACPI tables alone");
+    }
+    input.description = firmware::acpi::read_acpi(input.files);
+    return input;
+}
+
+void settle_pci_roots(Config& config, firmware::Description& description) {
+    if (description.origin != firmware::Description::Origin::acpi) return;
+    for (PciConfig& function : config.soc.pci) {
+        const Parsed<PciAddress> at = parse_pci_address(function.slot);
+        if (!at) continue;  // what is wrong with the slot is said elsewhere
+        const std::string own = firmware::acpi::pci_root_name(at.value().domain, at.value().bus);
+        if (!function.host.empty() && function.host != own && function.host != "/" + own) continue;
+        const firmware::NodeIndex node =
+            firmware::acpi::ensure_pci_root(description, at.value().domain, at.value().bus);
+        function.host = description.node(node).path;
+    }
+}
+
+}  // namespace xlate::study

@@ -1,0 +1,28 @@
+// The firmware of a run or an inspection: a device tree, or ACPI tables, told apart by content.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "firmware/description.hpp"
+#include "study/config.hpp"
+
+namespace xlate::study {
+
+struct FirmwareInput {
+    std::vector<std::pair<std::string, std::vector<std::uint8_t>>> files;  ///< path and content
+    firmware::Description description;
+};
+
+/// The files that a config's `firmware:` means. InputError where one is not found.
+std::vector<std::string> find_firmware(const Config& config);
+/// Reads them. One device tree, or any number of tables. Errors: those of the readers; InputError (usage) for a
+/// mixture.
+FirmwareInput read_firmware(const std::vector<std::string>& paths);
+
+/// ACPI: names the host bridge of each entry of soc.pci that does not name one, and adds to `description` the root
+/// buses that only the config knows of. Device trees are left alone.
+void settle_pci_roots(Config& config, firmware::Description& description);
+
+}  // namespace xlate::study
