@@ -77,6 +77,20 @@ TEST_CASE("acpi: tables boot and run, each segment with its own stream ids", "[c
     CHECK(nlohmann::json::parse(read_text(scratch.path("again/result.json")))["groups"] == result["groups"]);
 }
 
+TEST_CASE("acpi: the server of configs/ boots from its tables, and its expectations hold", "[cli][acpi]") {
+    const Scratch scratch;
+    const std::string config = quoted(std::string(XLATE_SOURCE_DIR) + "/configs/acpi_server.yaml");
+    const Said said = run_xlate(scratch, "run " + config + " --out r");
+    CAPTURE(said.out, said.err);
+    CHECK(said.status == 0);
+    const std::string log = read_text(scratch.path("r/console.log"));
+    CHECK(log.find("bus 0000:40") < log.find("bus 0000:00"));  // higher root buses are scanned first
+    CHECK(log.find("bus 0000:00") < log.find("arm-smmu-v3"));  // PCI before any driver
+    const Said inspected = run_xlate(scratch, "inspect " + config);
+    CHECK(inspected.status == 0);
+    CHECK(inspected.out.find("Oddities\n  none\n") != std::string::npos);
+}
+
 TEST_CASE("acpi: inspect takes any number of tables, or the config that names them", "[cli][acpi]") {
     const Scratch scratch;
     scratch.file("a.bin", iort());
