@@ -118,6 +118,18 @@ void add_masters(const Description& description, NodeIndex at, JsonList& masters
     if (node.viot) add(*node.viot);
 }
 
+/// ACPI's tables speak of segments: of the root buses of one, which have the same map, the lowest shows it.
+bool shows_map(const Description& description, const Node& node) {
+    const firmware::PciRootNode* own = nullptr;
+    for (const firmware::PciRootNode& root : description.pci_roots) {
+        if (&description.node(root.node) == &node) own = &root;
+    }
+    if (own == nullptr) return true;
+    return std::none_of(
+        description.pci_roots.begin(), description.pci_roots.end(),
+        [&](const firmware::PciRootNode& root) { return root.segment == own->segment && root.bus < own->bus; });
+}
+
 void add_map(const Description& description, const Node& node, const std::optional<firmware::IommuMap>& map,
              JsonList& maps) {
     if (!map) return;
@@ -246,7 +258,7 @@ void write_maps(const Description& description, std::string& out) {
     bool any = false;
     for (const Node& node : description.nodes) {
         for (const auto* map : {&node.iommu_map, &node.viot_map}) {
-            if (!*map) continue;
+            if (!*map || !shows_map(description, node)) continue;
             any = true;
             write_map(description, node, **map, out);
         }
@@ -292,6 +304,7 @@ std::string inspect_json(const Description& description) {
     });
     write_list(out, "maps", [&](JsonList& list) {
         for (const Node& node : description.nodes) {
+            if (!shows_map(description, node)) continue;
             add_map(description, node, node.iommu_map, list);
             add_map(description, node, node.viot_map, list);
         }

@@ -39,6 +39,7 @@ public:
         root.path = "/";
         root.name = "";
         out_.nodes.push_back(root);
+        name_devices();
         processors();
         if (tables_->iort) iort();
         if (tables_->dmar) dmar();
@@ -142,6 +143,9 @@ private:
         Node node = device(component.path);
         node.has_iommus = true;
         node.dma_coherent = component.memory.cache_coherent != 0;
+        if (!tables_->devices.empty() && of_path_.find(whole_path(component.path)) == of_path_.end()) {
+            note(node.path, "a named component that the namespace does not have (or only under a condition)");
+        }
         for (std::size_t i = 0;; ++i) {
             const auto found = component_to_smmu(iort, number, i);
             if (!found) break;
@@ -156,14 +160,39 @@ private:
         if (component.can_stall()) nodes_.flag(added, "dma-can-stall");
     }
 
-    /// A device of the namespace; no DSDT says what it is.
-    static Node device(const std::string& path) {
+    /// Linux numbers the devices of one hardware id in the order of the namespace: "ARMH0011:00".
+    void name_devices() {
+        std::map<std::string, unsigned> instances;
+        for (std::size_t i = 0; i < tables_->devices.size(); ++i) {
+            const NamespaceDevice& one = tables_->devices[i];
+            const std::string& id = one.hid.empty() ? one.cid : one.hid;
+            linux_names_.push_back(id.empty() ? one.path : fmt::format("{}:{:02x}", id, instances[id]++));
+            of_path_[one.path] = i;
+            if (!one.memory.empty()) of_address_.emplace(one.memory.front().base, i);
+        }
+    }
+
+    /// A device of the namespace; without one nobody says what it is.
+    Node device(const std::string& path) const {
         Node node;
         node.path = path;
         node.name = path.substr(path.find_last_of("\\.") + 1);
         node.linux_name = path;
         node.compatible = {"acpi-device"};
+        const auto found = of_path_.find(whole_path(path));
+        if (found != of_path_.end()) describe_as(node, found->second);
         return node;
+    }
+
+    void describe_as(Node& node, std::size_t number) const {
+        const NamespaceDevice& known = tables_->devices[number];
+        node.linux_name = linux_names_[number];
+        if (!known.hid.empty()) node.compatible.insert(node.compatible.begin(), known.hid);
+        if (!node.regs.empty()) return;
+        for (const NamespaceDevice::Window& window : known.memory) {
+            const std::uint64_t base = window.base + window.translation;
+            node.regs.push_back({window.base, window.size, base, "", 0});
+        }
     }
 
     void dmar() {
@@ -274,7 +303,20 @@ private:
     /// Root buses that the tables know of: segment and first bus, in the order of the scan.
     void find_roots() {
         std::set<std::pair<unsigned, unsigned>> roots;
-        for (const McfgSegment& one : tables_->mcfg) roots.emplace(one.segment, one.bus_start);
+        std::set<unsigned> scanned;
+        for (const NamespaceDevice& one : tables_->devices) {
+            if (!one.is_pci_root() || !one.present()) continue;
+            const auto segment = static_cast<unsigned>(one.segment.value_or(0) & 0xFFFF);
+            const std::size_t before = out_.nodes.size();
+            const NodeIndex added = nodes_.append_root(segment, static_cast<unsigned>(one.bus.value_or(0) & 0xFF));
+            scanned.insert(segment);
+            if (out_.nodes.size() == before) continue;
+            at(added).dma_coherent = one.coherent.value_or(0) != 0;
+            windows(added, one);
+        }
+        for (const McfgSegment& one : tables_->mcfg) {
+            if (scanned.count(one.segment) == 0) roots.emplace(one.segment, one.bus_start);
+        }
         const auto lacking = [&](unsigned segment) {
             return std::none_of(roots.begin(), roots.end(), [&](const auto& root) { return root.first == segment; });
         };
@@ -290,11 +332,26 @@ private:
             }
         }
         for (const unsigned segment : named) {
-            if (!lacking(segment)) continue;
+            if (!lacking(segment) || scanned.count(segment) != 0) continue;
             roots.emplace(segment, 0);
             if (!tables_->mcfg.empty()) note("/", fmt::format("segment {} has no configuration space (MCFG)", segment));
         }
         for (const auto& [segment, bus] : roots) nodes_.ensure_root(segment, bus);
+    }
+
+    /// The memory that the host bridge hands down, as a device tree's `ranges` has it.
+    void windows(NodeIndex root, const NamespaceDevice& of) {
+        constexpr std::uint32_t kMemory32 = 0x02000000;
+        constexpr std::uint32_t kMemory64 = 0x03000000;
+        const auto high = [](std::uint64_t word) { return static_cast<std::uint32_t>(word >> 32); };
+        const auto low = [](std::uint64_t word) { return static_cast<std::uint32_t>(word); };
+        std::vector<std::uint32_t> cells;
+        for (const NamespaceDevice::Window& one : of.memory) {
+            const std::uint64_t cpu = one.base + one.translation;
+            cells.insert(cells.end(), {high(one.base) == 0 ? kMemory32 : kMemory64, high(one.base), low(one.base),
+                                       high(cpu), low(cpu), high(one.size), low(one.size)});
+        }
+        if (!cells.empty()) nodes_.cells(root, "ranges", cells);
     }
 
     void viot() {
@@ -314,6 +371,8 @@ private:
                 Node node = at_address("virtio-iommu", mmio->base, 0x200, "virtio,mmio");
                 node.iommu_cells = 1;
                 node.linux_name = fmt::format("{:x}.virtio_mmio", mmio->base);
+                if (const auto found = of_address_.find(mmio->base); found != of_address_.end())
+                    describe_as(node, found->second);
                 iommus[i] = add(std::move(node));
             }
         }
@@ -328,6 +387,8 @@ private:
             } else if (const auto* endpoint = std::get_if<ViotMmioEndpoint>(&one.body)) {
                 Node node = at_address("device", endpoint->base, kPageBytes, "acpi-device");
                 node.linux_name = fmt::format("{:x}.device", endpoint->base);
+                if (const auto found = of_address_.find(endpoint->base); found != of_address_.end())
+                    describe_as(node, found->second);
                 node.has_iommus = true;
                 IommuEntry entry;
                 entry.args = {endpoint->endpoint};
@@ -415,6 +476,9 @@ private:
     std::map<std::size_t, NodeIndex> of_iort_;  ///< IOMMUs by the number of their node
     std::set<unsigned> segments_;
     std::map<unsigned, std::string> andd_;
+    std::vector<std::string> linux_names_;  ///< of the namespace's devices
+    std::map<std::string, std::size_t> of_path_;
+    std::map<std::uint64_t, std::size_t> of_address_;  ///< of the first memory resource
     std::map<unsigned, std::vector<IommuMapRow>> segment_rows_;
     std::map<unsigned, NodeIndex> rest_of_segment_;
     std::vector<Range> ranges_;

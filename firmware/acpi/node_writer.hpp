@@ -25,7 +25,7 @@ public:
     void flag(NodeIndex node, const char* name);
     /// The host bridge of a root bus; a new one copies what another one of its segment has.
     NodeIndex ensure_root(unsigned segment, unsigned bus);
-    /// Behind those that are there, whatever their numbers: the namespace's order.
+    /// The same, but a new one stands behind those that are there, whatever their numbers: the namespace's order.
     NodeIndex append_root(unsigned segment, unsigned bus);
     /// Makes `raw` of all that was written.
     void finish();

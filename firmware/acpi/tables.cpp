@@ -41,6 +41,10 @@ Tables read_tables(const std::vector<NamedBytes>& files) {
         }
         all.tables.push_back(std::move(table));
     }
+    if (const Table* const dsdt = all.find("DSDT")) read_namespace(*dsdt, all.devices, all.oddities);
+    for (const Table& table : all.tables) {
+        if (table.signature == "SSDT" || table.signature == "PSDT") read_namespace(table, all.devices, all.oddities);
+    }
     return all;
 }
 

@@ -10,6 +10,7 @@
 #include "firmware/acpi/iort.hpp"
 #include "firmware/acpi/ivrs.hpp"
 #include "firmware/acpi/mcfg.hpp"
+#include "firmware/acpi/namespace.hpp"
 #include "firmware/acpi/table.hpp"
 #include "firmware/acpi/viot.hpp"
 
@@ -22,6 +23,7 @@ struct Tables {
     std::optional<Dmar> dmar;
     std::optional<Ivrs> ivrs;
     std::vector<McfgSegment> mcfg;
+    std::vector<NamespaceDevice> devices;  ///< of the DSDT, then of each SSDT
     std::vector<Oddity> oddities;
 
     const Table* find(std::string_view signature) const;
