@@ -490,6 +490,9 @@ Description describe(Tables tables) { return Describer(std::move(tables)).run();
 Description read_acpi(const std::vector<NamedBytes>& files) { return describe(read_tables(files)); }
 
 NodeIndex ensure_pci_root(Description& description, unsigned segment, unsigned bus) {
+    for (const PciRootNode& root : description.pci_roots) {
+        if (root.segment == segment && root.bus == bus) return root.node;
+    }
     NodeWriter nodes(description);
     const NodeIndex node = nodes.ensure_root(segment, bus);
     nodes.finish();
