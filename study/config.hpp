@@ -65,6 +65,8 @@ struct SocConfig {
     soc::CpuParams cpu;  ///< without the count
     soc::CrossbarParams interconnect;
     soc::MemoryParams memory;
+    std::uint64_t memory_base = 0;  ///< where firmware names none; 0: the first place that nothing else has
+    std::uint64_t memory_size = std::uint64_t{1} << 30;
     soc::PcieParams pcie;
     IommuConfig iommu;                          ///< of every IOMMU that is not named
     std::map<std::string, IommuConfig> iommus;  ///< by node path

@@ -275,6 +275,10 @@ void visit_config(ParameterVisitor& v, Config& config) {
             v.time("latency", "From the start of a bank's access to its data.", m.latency);
             v.bandwidth("bandwidth", "Of the whole channel.", m.bandwidth_bytes_per_s);
             integer(v, "banks", "Banks; a power of two.", m.banks, 1, 1024);
+            v.bytes("size", "Its size, where the firmware names no memory (ACPI).", config.soc.memory_size, 64 << 20,
+                    kTiB);
+            v.integer("base", "Its address, where the firmware names no memory; 0: the first place that is free.",
+                      config.soc.memory_base, 0, std::uint64_t{1} << 44);
             bytes(v, "interleave", "Neighbouring bytes in one bank; a power of two.", m.interleave_bytes, 64, kGiB);
             v.time("bank_busy", "How long an access keeps its bank; 0: banks don't matter.", m.bank_busy);
         });

@@ -70,6 +70,17 @@ void refuse_unmodelled(const Config& config, const firmware::Description& descri
     }
 }
 
+/// The defaults are in every resolved config: only another value asks for something.
+void refuse_unused_memory(const Config& config, const firmware::Description& description) {
+    if (description.memory.empty()) return;
+    const SocConfig defaults;
+    const bool sized = config.soc.memory_size != defaults.memory_size;
+    if (!sized && config.soc.memory_base == defaults.memory_base) return;
+    const char* const path = sized ? "soc.memory.size" : "soc.memory.base";
+    throw InputError(Diagnostic{config.where(path), path, "the firmware says what memory there is",
+                                "this key only with firmware that names none, such as ACPI tables", ""});
+}
+
 /// Evaluates into result["expect"]; returns the JUnit cases.
 std::vector<JunitCase> check_expectations(const std::vector<Expectation>& expectations, Json& result) {
     std::vector<JunitCase> cases;
@@ -140,7 +151,9 @@ RunReport run(Config& config, const RunOptions& options) {
     firmware::Description& description = input.description;
     refuse_unmodelled(config, description);
     settle_pci_roots(config, description);
-    const std::optional<std::string> memory = assume_memory(description);
+    refuse_unused_memory(config, description);
+    const std::optional<std::string> memory =
+        assume_memory(description, config.soc.memory_size, config.soc.memory_base);
     host.add_input(config.source);
     for (const auto& [path, bytes] : input.files) host.add_input(path, bytes);
     Wiring wiring = wire(config, description);

@@ -371,22 +371,22 @@ std::vector<NodeIndex> pci_hosts(const Description& description) {
 
 Wiring wire(Config& config, const Description& description) { return Wirer(config, description).wire(); }
 
-std::optional<std::string> assume_memory(firmware::Description& description) {
+std::optional<std::string> assume_memory(firmware::Description& description, std::uint64_t size, std::uint64_t wanted) {
     if (!description.memory.empty()) return std::nullopt;
-    constexpr std::uint64_t kSize = std::uint64_t{1} << 30;
+    constexpr std::uint64_t kStep = std::uint64_t{1} << 30;
     const auto is_free = [&](std::uint64_t base) {
         for (const Node& node : description.nodes) {
             for (const firmware::Reg& reg : node.regs) {
                 if (!reg.cpu_address || reg.size == 0) continue;
-                if (*reg.cpu_address < base + kSize && base < *reg.cpu_address + reg.size) return false;
+                if (*reg.cpu_address < base + size && base < *reg.cpu_address + reg.size) return false;
             }
         }
         return true;
     };
-    std::uint64_t base = kSize;
-    while (base < (std::uint64_t{1} << 40) && !is_free(base)) base += kSize;
-    description.memory.push_back({base, kSize});
-    return fmt::format("the firmware names no memory: 1 GiB at {:#x}", base);
+    std::uint64_t base = wanted != 0 ? wanted : kStep;
+    while (wanted == 0 && base < (std::uint64_t{1} << 40) && !is_free(base)) base += kStep;
+    description.memory.push_back({base, size});
+    return fmt::format("the firmware names no memory: {} at {:#x}", format_bytes(size), base);
 }
 
 }  // namespace xlate::study

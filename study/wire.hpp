@@ -23,9 +23,11 @@ struct Wiring {
 /// Errors: InputError (status 2) with places in the config for everything that does not fit the firmware.
 Wiring wire(Config& config, const firmware::Description& description);
 
-/// A board whose boot loader fills memory in has none in its device tree. Puts 1 GiB where no register is, at the
-/// lowest multiple of 1 GiB from 1 GiB up, and says so; nothing if the firmware names memory.
-std::optional<std::string> assume_memory(firmware::Description& description);
+/// A board whose boot loader fills memory in has none in its device tree, and no ACPI table names it. Puts `size` bytes
+/// at `base`; 0: at the lowest multiple of 1 GiB from 1 GiB up where no register is. Says so; nothing if the firmware
+/// names memory.
+std::optional<std::string> assume_memory(firmware::Description& description,
+                                         std::uint64_t size = std::uint64_t{1} << 30, std::uint64_t base = 0);
 /// Linux's name of the device of a node: "9050000.smmuv3", "soc:timer". Linux drivers/of/platform.c.
 std::string linux_device_name(const firmware::Description& description, firmware::NodeIndex node);
 /// Reachable PCI host bridges, in firmware order.

@@ -77,6 +77,20 @@ TEST_CASE("acpi: tables boot and run, each segment with its own stream ids", "[c
     CHECK(nlohmann::json::parse(read_text(scratch.path("again/result.json")))["groups"] == result["groups"]);
 }
 
+TEST_CASE("acpi: tables name no memory, so the config may", "[cli][acpi]") {
+    const Scratch scratch;
+    scratch.file("a.bin", iort());
+    scratch.file("x.yaml", "firmware: {acpi: [a.bin]}\nsoc: {memory: {size: 4 GiB, base: 0x8000000000}}\n");
+    const Said said = run_xlate(scratch, "run x.yaml --out r");
+    CAPTURE(said.err);
+    CHECK(said.status == 0);
+    CHECK(said.out.find("the firmware names no memory: 4 GiB at 0x8000000000") != std::string::npos);
+    scratch.file("dt.yaml", "firmware: {devicetree: quickstart.dtb}\nsoc: {memory: {size: 4 GiB}}\n");
+    const Said named = run_xlate(scratch, "run dt.yaml");
+    CHECK(named.status == 2);
+    CHECK(named.err.find("dt.yaml:2:22: soc.memory.size: the firmware says what memory there is") == 0);
+}
+
 TEST_CASE("acpi: the server of configs/ boots from its tables, and its expectations hold", "[cli][acpi]") {
     const Scratch scratch;
     const std::string config = quoted(std::string(XLATE_SOURCE_DIR) + "/configs/acpi_server.yaml");
