@@ -65,6 +65,8 @@ public:
     /// All is quiet: nobody can go on. Some tasks may still wait.
     virtual void ended(Execution&) {}
     bool hears_steps = false;
+    /// It allocates nothing in choose(), and need not be asked where only one can go on.
+    bool light = false;
 };
 
 enum class RunEnd : std::uint8_t { complete, abandoned, too_long };

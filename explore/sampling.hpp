@@ -15,7 +15,7 @@ namespace xlate::explore {
 /// Uniform among those that can go on, at every step.
 class RandomDirector : public Director {
 public:
-    explicit RandomDirector(std::uint64_t seed) : draw_(seed, "explore.random") {}
+    explicit RandomDirector(std::uint64_t seed) : draw_(seed, "explore.random") { light = true; }
     Task* choose(Execution& execution) override;
 
 private:

@@ -68,9 +68,8 @@ HeapObject::~HeapObject() {
 
 std::string HeapObject::object_name() const { return std::string(type_name_) + "#" + std::to_string(number_); }
 
-void check_pointer(const HeapObject* object, const char* step) {
+void followed_bad_pointer(const HeapObject* object, const char* step) {
     if (object != nullptr) object->kernel().sched.touch(object->resource());
-    if (object != nullptr && !object->freed()) return;
     Task* const task = current_task();
     XLATE_CHECK(task != nullptr, "a kernel pointer that is null or dangling was followed outside of a task");
     if (step == nullptr) step = task->pending.step;

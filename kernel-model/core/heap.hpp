@@ -70,8 +70,10 @@ private:
 };
 
 /// Raises an Oops if `object` is null or freed; else notes the look for the explorer. `step` may be null (then the
-/// task's last point names it). `what`: the type, for the report.
-void check_pointer(const HeapObject* object, const char* step);
+/// task's last point names it).
+inline void check_pointer(const HeapObject* object, const char* step);  // kernel.hpp
+/// The Oops. `object`: null, or freed.
+[[noreturn]] void followed_bad_pointer(const HeapObject* object, const char* step);
 
 /// A kernel pointer: nullable, trivially copyable, checked when it is followed.
 template <class T>

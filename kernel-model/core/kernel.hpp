@@ -80,4 +80,11 @@ inline Frame::Frame(Kernel& kernel, const char* function) : task_(kernel.sched.c
     task_->stack = kernel.workspace().calls.enter(task_->stack, function);
 }
 
+inline void check_pointer(const HeapObject* object, const char* step) {
+    if (object == nullptr || object->freed()) followed_bad_pointer(object, step);
+    object->kernel().sched.touch(object->resource());
+}
+
+inline bool SharedBase::observed() const { return owner_->kernel().observer != nullptr; }
+
 }  // namespace xlate::kernel

@@ -10,9 +10,6 @@ namespace xlate::kernel {
 
 namespace {
 
-// Linux's `current`: which task runs on this host thread. Set and reset around each resume.
-thread_local Task* current_on_this_thread = nullptr;
-
 // Above this many tasks the vector clock places of finished ones are used again.
 constexpr std::size_t kSlots = 48;
 // Room from the start.
@@ -21,7 +18,13 @@ constexpr std::size_t kUsualHeldLocks = 6;
 
 }  // namespace
 
-Task* current_task() { return current_on_this_thread; }
+namespace detail {
+
+__thread Task* current_on_this_thread = nullptr;
+
+}  // namespace detail
+
+using detail::current_on_this_thread;
 
 Scheduler::Scheduler(Kernel& kernel, Dispatcher& dispatcher, StackPool& stacks, CallTree& calls)
     : kernel_(kernel), dispatcher_(dispatcher), stacks_(stacks), calls_(calls) {
@@ -104,15 +107,6 @@ void Scheduler::suspend() {
     Task& task = current();
     task.state = TaskState::suspended;
     task.fiber_->suspend();
-}
-
-void Scheduler::switch_to(Task& next) {
-    Task& task = *current_;
-    task.state = TaskState::suspended;
-    next.state = TaskState::running;
-    current_ = &next;
-    current_on_this_thread = &next;
-    task.fiber_->switch_to(*next.fiber_);
 }
 
 void Scheduler::resume(Task& task) {

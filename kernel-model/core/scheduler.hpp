@@ -15,6 +15,14 @@ namespace xlate::kernel {
 
 class Kernel;
 
+namespace detail {
+
+/// Linux's `current`: which task runs on this host thread. Set and reset around each resume. __thread, as thread_local
+/// of another file is asked each time whether it was initialised.
+extern __thread Task* current_on_this_thread;
+
+}  // namespace detail
+
 /// Implemented by the machines. No call may be made back into a fiber other than through Scheduler::resume.
 class Dispatcher {
 public:
@@ -91,8 +99,16 @@ public:
         if (watch_touches && current_ != nullptr) add_touch(object);
     }
 
-    void suspend();               ///< fiber -> host; state `suspended`
-    void switch_to(Task& next);   ///< fiber -> another fiber, as suspend() and resume(next) without the host between
+    void suspend();  ///< fiber -> host; state `suspended`
+    /// Fiber -> another fiber, as suspend() and resume(next) without the host between.
+    void switch_to(Task& next) {
+        Task& task = *current_;
+        task.state = TaskState::suspended;
+        next.state = TaskState::running;
+        current_ = &next;
+        detail::current_on_this_thread = &next;
+        task.fiber_->switch_to(*next.fiber_);
+    }
     void resume(Task& task);      ///< host -> fiber; returns when it suspends, blocks or ends
     void block(const char* why);  ///< fiber: not ready until wake(). A wake between the decision and block() is not
                                   ///< lost as no other task runs in between.
@@ -131,6 +147,6 @@ private:
 };
 
 /// The task that runs on this host thread: Linux's `current`. Null on the host side.
-Task* current_task();
+inline Task* current_task() { return detail::current_on_this_thread; }
 
 }  // namespace xlate::kernel

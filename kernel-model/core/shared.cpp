@@ -74,20 +74,25 @@ const SharedBase::Race* SharedBase::before_access(const char* step, PointKind ki
         }
         return nullptr;
     }
+    return after_others(mine, writes, *task);
+}
 
+/// Somebody else is known to have touched it.
+[[gnu::noinline]] const SharedBase::Race* SharedBase::after_others(const Access& mine, bool writes,
+                                                                   const Task& task) const {
     const auto races = [&](const Access& other) {
-        return other.task != nullptr && !(marked && other.marked) && unordered(*task, *other.task, other.time);
+        return other.task != nullptr && !(mine.marked && other.marked) && unordered(task, *other.task, other.time);
     };
     const Race* race = nullptr;
     if (races(last_write_)) {
-        race = noticed(last_write_, true, step, *task);
+        race = noticed(last_write_, true, mine.step, task);
     } else if (writes) {
         if (races(last_read_)) {
-            race = noticed(last_read_, false, step, *task);
+            race = noticed(last_read_, false, mine.step, task);
         } else if (other_reads_) {
             for (const Access& read : *other_reads_) {
                 if (!races(read)) continue;
-                race = noticed(read, false, step, *task);
+                race = noticed(read, false, mine.step, task);
                 break;
             }
         }
@@ -100,7 +105,7 @@ const SharedBase::Race* SharedBase::before_access(const char* step, PointKind ki
         return race;
     }
     // Keep the earlier readers only where this read does not come after them.
-    if (by_other(last_read_) && unordered(*task, *last_read_.task, last_read_.time)) {
+    if (last_read_.task != nullptr && unordered(task, *last_read_.task, last_read_.time)) {
         if (!other_reads_) {
             other_reads_ = std::make_unique<std::vector<Access>>();
             other_reads_->reserve(4);
@@ -127,8 +132,6 @@ void SharedBase::report_race(const Race& race, const char* step, bool is_write, 
     report.other->access = race.other_is_write ? "write" : "read";
     kernel.reports.add(std::move(report));
 }
-
-bool SharedBase::observed() const { return owner_->kernel().observer != nullptr; }
 
 void SharedBase::observe(const std::string& from, const std::string& to, const char* step) const {
     Kernel& kernel = owner_->kernel();

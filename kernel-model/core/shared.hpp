@@ -72,11 +72,12 @@ protected:
     const Race* before_access(const char* step, PointKind kind, bool marked) const;
     void report_race(const Race& race, const char* step, bool is_write, const std::string& change) const;
     /// The change's observer (a timeline), if there is one: values become text only then.
-    bool observed() const;
+    inline bool observed() const;  // kernel.hpp
     void observe(const std::string& from, const std::string& to, const char* step) const;
 
 private:
     [[noreturn]] void use_after_free(const char* step, bool writes) const;
+    const Race* after_others(const Access& mine, bool writes, const Task& task) const;
     const Race* noticed(const Access& other, bool other_writes, const char* step, const Task& task) const;
     HeapObject* owner_;
     const char* field_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bits.hpp"
+#include "kernel-model/core/kernel.hpp"
 
 namespace xlate::kernel {
 namespace {
