@@ -68,16 +68,16 @@ Measured fiber_switches(std::uint64_t count) {
 }
 
 /// CPU time of two workers, and how much sooner they are done than one. Other processes disturb the ratio.
-Measured two_workers(std::uint64_t budget) {
+Measured two_workers(const char* scenario_name, explore::Strategy strategy, std::uint64_t budget) {
     const auto wall = [] {
         return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
     };
-    const explore::Scenario& scenario = explore::find_scenario("cover-letter");
+    const explore::Scenario& scenario = explore::find_scenario(scenario_name);
     const double begin = wall();
-    search(scenario, explore::Strategy::random, "base", budget, 1);
+    search(scenario, strategy, "base", budget, 1);
     const double middle = wall();
     const double start = cpu_seconds();
-    const explore::ExploreResult result = search(scenario, explore::Strategy::random, "base", budget, 2);
+    const explore::ExploreResult result = search(scenario, strategy, "base", budget, 2);
     Measured measured;
     measured.seconds = cpu_seconds() - start;
     measured.units = result.schedules;
@@ -121,8 +121,11 @@ void add_explore_rows(std::vector<Row>& rows) {
                     [](std::uint64_t budget) { return schedules(explore::Strategy::dpor, "series-v1@17", budget); }});
     rows.push_back({"explore/fiber_switch", "switch", "Into a fiber and back: what a change of tasks costs at least.",
                     5'000'000, fiber_switches});
-    rows.push_back({"explore/jobs/2", "schedule", "Random schedules by two workers; speed_up is in wall time.", 40'000,
-                    two_workers});
+    rows.push_back(
+        {"explore/jobs/2", "schedule", "Random schedules by two workers; speed_up is in wall time.", 40'000,
+         [](std::uint64_t budget) { return two_workers("cover-letter", explore::Strategy::random, budget); }});
+    rows.push_back({"explore/dpor_jobs/2", "schedule", "All traces of R18 by two workers; speed_up is in wall time.",
+                    60'000, [](std::uint64_t budget) { return two_workers("r18", explore::Strategy::dpor, budget); }});
     for (const unsigned tasks : {2U, 4U, 8U, 16U}) {
         rows.push_back({"explore/tasks/" + std::to_string(tasks), "step",
                         "A step of random schedules with so many clients bound at once.", 16'000,

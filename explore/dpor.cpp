@@ -12,36 +12,107 @@ std::uint32_t bit(TaskId task) { return std::uint32_t{1} << task; }
 
 }  // namespace
 
+void Dpor::Node::ask(TaskSet tasks) {
+    for (TaskSet news = tasks & ~backtrack; news != 0; news &= news - 1) {
+        std::uint8_t task = 0;
+        while ((news & bit(task)) == 0) ++task;
+        order[asked++] = task;
+    }
+    backtrack |= tasks;
+}
+
+void Dpor::Node::sleeps(TaskId task, const std::vector<Access>& accesses) {
+    if ((sleeping & bit(task)) != 0) return;
+    sleep.push_back({task, accesses});
+    sleeping |= bit(task);
+}
+
+std::optional<TaskId> Dpor::following(const Node& node) const {
+    const TaskSet over = node.done | bit(node.chosen) | (reduce_ ? node.sleeping : 0);
+    for (std::size_t i = 0; i < node.asked; ++i) {
+        if ((over & bit(node.order[i])) == 0) return node.order[i];
+    }
+    return std::nullopt;
+}
+
 void Dpor::begin(Execution&) {}
 
-bool Dpor::next() {
+Dpor::Next Dpor::next() {
     if (!started_) {
         started_ = true;
-        return true;
+        return Next::run;
     }
     // The deepest node with a choice left. What was run from it sleeps from now on.
     while (!nodes_.empty()) {
         Node& node = nodes_.back();
         const std::size_t depth = nodes_.size() - 1;
-        if (events_.size() > depth) {
-            if (reduce_ && (node.sleeping & bit(node.chosen)) == 0) {
-                node.sleep.push_back({node.chosen, events_[depth].accesses});
-                node.sleeping |= bit(node.chosen);
-            }
-        }
+        if (reduce_ && events_.size() > depth) node.sleeps(node.chosen, events_[depth].accesses);
         node.done |= bit(node.chosen);
         truncate(depth);
-        const TaskSet left = node.backtrack & ~node.done & ~(reduce_ ? node.sleeping : 0);
-        if (left != 0) {
-            TaskId task = 0;
-            while ((left & bit(task)) == 0) ++task;
-            node.chosen = task;
+        if (const auto task = following(node)) {
+            if (node.given) {
+                given_at_ = depth;
+                return Next::join;
+            }
+            node.chosen = *task;
             replay_ = nodes_.size();
-            return true;
+            return Next::run;
         }
         nodes_.pop_back();
     }
-    return false;
+    return Next::closed;
+}
+
+std::optional<Subtree> Dpor::give_away() {
+    for (std::size_t depth = prefix_.size(); depth < nodes_.size() && depth < events_.size(); ++depth) {
+        Node& node = nodes_[depth];
+        const auto task = node.given ? std::nullopt : following(node);
+        if (!task) continue;
+        Subtree part;
+        for (std::size_t i = 0; i < depth; ++i) part.prefix.push_back(nodes_[i].chosen);
+        part.prefix.push_back(*task);
+        if (reduce_) {
+            part.sleep = node.sleep;
+            if ((node.sleeping & bit(node.chosen)) == 0) part.sleep.push_back({node.chosen, events_[depth].accesses});
+        }
+        for (std::size_t i = 0; i <= depth; ++i) {
+            part.covered.push_back(nodes_[i].backtrack | nodes_[i].sleeping);
+            if (part_ && i < part_->covered.size()) part.covered.back() |= part_->covered[i];
+        }
+        node.given = true;
+        given_at_ = depth;
+        return part;
+    }
+    return std::nullopt;
+}
+
+void Dpor::take_back() { nodes_.back().given = false; }
+
+/// As if it had been run now.
+void Dpor::join(const SubtreeEnd& end) {
+    Node& node = nodes_.back();
+    node.given = false;
+    double weight = end.weight;
+    for (const Node& above : nodes_) weight /= above.asked;
+    for (const SubtreeEnd::Request& what : end.requests) request(what);
+    traces_ += end.traces;
+    abandoned_ += end.abandoned;
+    weight_ += weight;
+    const auto task = following(node);
+    XLATE_CHECK(task, "what was given away is done already");
+    node.chosen = *task;
+    node.done |= bit(*task);
+    if (reduce_ && end.first) node.sleeps(*task, end.first->accesses);
+}
+
+SubtreeEnd Dpor::end() const {
+    SubtreeEnd end;
+    end.requests = requests_;
+    end.first = first_;
+    end.traces = traces_;
+    end.abandoned = abandoned_;
+    end.weight = weight_;
+    return end;
 }
 
 void Dpor::finished(const RunView& result) {
@@ -51,11 +122,7 @@ void Dpor::finished(const RunView& result) {
     }
     ++traces_;
     double weight = 1;
-    for (const Node& node : nodes_) {
-        unsigned choices = 0;
-        for (TaskSet set = node.backtrack; set != 0; set &= set - 1) ++choices;
-        weight /= choices;
-    }
+    for (const Node& node : nodes_) weight /= node.asked;
     weight_ += weight;
 }
 
@@ -69,15 +136,17 @@ Task* Dpor::choose(Execution& execution) {
         XLATE_CHECK(task->id < kMaxTasks, "more tasks than a search can hold");
         node.enabled |= bit(task->id);
     }
-    if (reduce_ && depth > 0) {
+    const bool above = depth < prefix_.size();
+    if (part_ && depth + 1 == prefix_.size()) {
+        for (const Sleeper& sleeper : part_->sleep) node.sleeps(sleeper.task, sleeper.accesses);
+    } else if (reduce_ && depth > 0) {
         const std::vector<Access>& before = events_[depth - 1].accesses;
         for (const Sleeper& sleeper : nodes_[depth - 1].sleep) {
             if (sleeper.task == events_[depth - 1].task || dependent(sleeper.accesses, before)) continue;
-            node.sleep.push_back(sleeper);
-            node.sleeping |= bit(sleeper.task);
+            node.sleeps(sleeper.task, sleeper.accesses);
         }
     }
-    Task* chosen = depth < prefix_.size() ? &execution.task(prefix_[depth]) : execution.default_choice();
+    Task* chosen = above ? &execution.task(prefix_[depth]) : execution.default_choice();
     if ((node.sleeping & bit(chosen->id)) != 0) {
         chosen = nullptr;
         for (Task* task : enabled) {
@@ -89,7 +158,8 @@ Task* Dpor::choose(Execution& execution) {
         if (chosen == nullptr) return nullptr;  // whatever comes now was run elsewhere
     }
     node.chosen = chosen->id;
-    node.backtrack = reduce_ || depth < prefix_.size() ? bit(chosen->id) : node.enabled;
+    node.ask(bit(chosen->id));
+    if (!reduce_ && !above) node.ask(node.enabled);
     nodes_.push_back(std::move(node));
     return chosen;
 }
@@ -119,6 +189,7 @@ void Dpor::stepped(Execution& execution, const Step& step) {
         log_order_.push_back(kernel::object_of(access.resource));
     }
     last_event_[step.task] = static_cast<std::uint32_t>(index + 1);
+    if (part_ && index + 1 == prefix_.size()) first_ = Sleeper{event.task, event.accesses};
     events_.push_back(std::move(event));
 }
 
@@ -179,8 +250,7 @@ std::vector<std::uint32_t> Dpor::order(const Execution& execution, Event& event)
 
 /// The two steps could have come the other way round: somebody has to try that from the state before `earlier`.
 void Dpor::race(std::size_t earlier, const Event& later) {
-    if (earlier < prefix_.size()) return;
-    Node& node = nodes_[earlier];
+    if (earlier < prefix_.size() && !part_) return;
     const TaskId racer = events_[earlier].task;
     std::array<std::uint32_t, kMaxTasks> first{};  // of each task, the first step of the reversed sequence (+1)
     TaskSet initials = 0;
@@ -196,14 +266,23 @@ void Dpor::race(std::size_t earlier, const Event& later) {
         first[event.task] = static_cast<std::uint32_t>(k + 1);
         if (initial) initials |= bit(event.task);
     }
-    if ((initials & (node.backtrack | node.sleeping)) != 0) return;
-    const TaskSet possible = initials & node.enabled;
-    if (possible == 0) {
-        node.backtrack |= node.enabled;
+    request({static_cast<std::uint32_t>(earlier), initials, later.task});
+}
+
+void Dpor::request(const SubtreeEnd::Request& what) {
+    if (what.depth < prefix_.size()) {
+        if ((what.initials & part_->covered[what.depth]) == 0 && requested_.insert(what).second)
+            requests_.push_back(what);
         return;
     }
-    const TaskId wanted = later.task;
-    node.backtrack |= (possible & bit(wanted)) != 0 ? bit(wanted) : possible & (~possible + 1);
+    Node& node = nodes_[what.depth];
+    if ((what.initials & (node.backtrack | node.sleeping)) != 0) return;
+    const TaskSet possible = what.initials & node.enabled;
+    if (possible == 0) {
+        node.ask(node.enabled);
+        return;
+    }
+    node.ask((possible & bit(what.wanted)) != 0 ? bit(what.wanted) : possible & (~possible + 1));
 }
 
 bool Dpor::dependent(const std::vector<Access>& a, const std::vector<Access>& b) {

@@ -160,6 +160,8 @@ void Execution::prepare() {
     kernel.sched.watched_points = 0;
     kernel.spawn("before", 0, [world = run_->world.get()] { world->before(); });
     run_before();
+    if (!prepared_) races_before_ = races_.size();
+    prepared_ = true;
     run_->race_begin = kernel.sched.tasks().size();
     for (const auto& task : kernel.sched.tasks()) kernel.sched.host_clock.join(task->clock);
 }

@@ -146,6 +146,8 @@ public:
     std::pair<TaskId, std::size_t> race_tasks() const {
         return {static_cast<TaskId>(run_->race_begin), run_->race_end - run_->race_begin};
     }
+    /// With new_races_only: as if no run had been before.
+    void forget_races() { races_.resize(races_before_); }
     std::vector<std::string> heads() const;  ///< "CPU0 modprobe", ... of the last run
 
     // Machine.
@@ -246,6 +248,8 @@ private:
     kernel::Workspace workspace_;
     std::unique_ptr<kernel::Region> region_;  ///< null: every run is made and destroyed piece by piece
     std::vector<kernel::RaceSight> races_;    ///< reported by earlier runs
+    std::size_t races_before_ = 0;            ///< of them, in what comes before the race
+    bool prepared_ = false;
     Observing observing_;
 
     std::unique_ptr<Run> own_run_;  ///< without a region

@@ -104,7 +104,7 @@ private:
     std::optional<bool> inevitable(const std::vector<TaskId>& choices, std::size_t length) {
         Dpor dpor(true, {choices.begin(), choices.begin() + static_cast<std::ptrdiff_t>(length)});
         std::uint64_t runs = 0;
-        while (dpor.next()) {
+        while (dpor.next() != Dpor::Next::closed) {
             if (++runs > kInevitableRuns) return std::nullopt;
             const RunView result = execution_.play(dpor);
             dpor.finished(result);

@@ -6,7 +6,6 @@
 #include <thread>
 #include <utility>
 
-#include "explore/dpor.hpp"
 #include "explore/sampling.hpp"
 
 namespace xlate::explore {
@@ -74,16 +73,12 @@ void in_parallel(unsigned jobs, std::size_t count, const std::function<void(std:
     });
 }
 
-namespace {
-
 ExecutionOptions plain_options(const ExploreOptions& options) {
     ExecutionOptions result;
     result.data_races = options.data_races;
     result.new_races_only = true;
     return result;
 }
-
-}  // namespace
 
 Limits::Limits(const ExploreOptions& options, const ProgressCallback& progress)
     : progress_(progress),
@@ -162,9 +157,11 @@ void Findings::add(const RunView& result, const Judge& judge, const std::vector<
     });
 }
 
-void Findings::merge(const Findings& other) {
+void Findings::merge(const Findings& other, std::uint64_t before) {
     outcomes_.insert(other.outcomes_.begin(), other.outcomes_.end());
-    for (const auto& [key, theirs] : other.bugs_) {
+    for (const auto& [key, entry] : other.bugs_) {
+        FoundBug theirs = entry;
+        theirs.found_at += before;
         auto [found, added] = bugs_.try_emplace(key, theirs);
         if (added) continue;
         const std::uint64_t seen = found->second.seen + theirs.seen;
@@ -279,39 +276,6 @@ SearchEnd search_samples(const SearchSetup& setup, Strategy strategy, std::uint6
         end.steps += steps[worker];
     }
     end.schedules = done;
-    return end;
-}
-
-SearchEnd search_traces(const SearchSetup& setup, bool reduce, std::uint64_t budget, std::uint64_t probe,
-                        Findings& findings) {
-    SearchEnd end;
-    Execution execution(setup.program, plain_options(setup.options));
-    Dpor dpor(reduce);
-    std::uint64_t runs = 0;
-    while (dpor.next()) {
-        if (budget != 0 && runs >= budget) return end;
-        const RunView result = execution.play(dpor);
-        dpor.finished(result);
-        ++runs;
-        end.steps += result.steps;
-        end.traces = dpor.traces();
-        end.schedules = dpor.traces();
-        end.estimate = dpor.estimate();
-        if (result.end != RunEnd::abandoned) {
-            findings.add(result, setup.judge, execution.choices(), setup.first + dpor.traces());
-        }
-        if (!setup.limits.tick("traces", setup.first + runs, static_cast<std::uint64_t>(end.estimate),
-                               findings.bug_count())) {
-            return end;
-        }
-        if (setup.options.stop_at_first && findings.has_serious_bug()) return end;
-        if (probe != 0 && runs >= probe && runs % probe == 0 && budget != 0 &&
-            end.estimate * (1.0 + static_cast<double>(dpor.abandoned()) / static_cast<double>(dpor.traces() + 1)) >
-                4.0 * static_cast<double>(budget)) {
-            return end;
-        }
-    }
-    end.closed = true;
     return end;
 }
 

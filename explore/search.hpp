@@ -75,7 +75,8 @@ class Findings {
 public:
     /// `at`: number of the schedule, from 1. Of a bug that was seen before, the earlier schedule is kept.
     void add(const RunView& result, const Judge& judge, const std::vector<TaskId>& choices, std::uint64_t at);
-    void merge(const Findings& other);
+    /// `before`: schedules that come before the other's first.
+    void merge(const Findings& other, std::uint64_t before = 0);
     /// In order of discovery.
     std::vector<FoundBug> bugs() const;
     std::size_t bug_count() const { return bugs_.size(); }
@@ -106,9 +107,14 @@ struct SearchSetup {
     std::uint64_t first = 0;  ///< schedules run before this search
 };
 
+/// Of the runs of every search.
+ExecutionOptions plain_options(const ExploreOptions& options);
+
 SearchEnd search_deviations(const SearchSetup& setup, std::uint64_t budget, Findings& findings);
 SearchEnd search_samples(const SearchSetup& setup, Strategy strategy, std::uint64_t budget, Findings& findings);
-/// `probe`: gives up after so many runs if the estimate says that it will not close within the budget (0: never).
+/// On all workers: who has nothing to do takes a part of another's tree, ahead of its turn (explore/dpor.hpp).
+/// `probe`: gives up after so many runs, twice or four times as many, if the estimate says that it will not close
+/// within the budget (0: never).
 SearchEnd search_traces(const SearchSetup& setup, bool reduce, std::uint64_t budget, std::uint64_t probe,
                         Findings& findings);
 

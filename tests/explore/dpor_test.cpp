@@ -2,7 +2,6 @@
 
 #include <set>
 
-#include "base/random.hpp"
 #include "explore/dpor.hpp"
 #include "tests/explore/litmus.hpp"
 
@@ -11,6 +10,7 @@ using namespace xlate::explore;
 using xlate::explore::tests::Body;
 using xlate::explore::tests::Litmus;
 using xlate::explore::tests::LitmusWorld;
+using xlate::explore::tests::random_program;
 
 namespace {
 
@@ -25,7 +25,7 @@ Found search(const Program& program, bool reduce) {
     Execution execution(program, {});
     Dpor dpor(reduce);
     Found found;
-    while (dpor.next()) {
+    while (dpor.next() != Dpor::Next::closed) {
         const RunResult result = execution.run(dpor);
         dpor.finished(result);
         if (result.end != RunEnd::complete) continue;
@@ -142,49 +142,7 @@ TEST_CASE("dpor: an inverted pair of locks deadlocks in one trace", "[explore][d
 // The same end states as plain depth-first search, on programs drawn by seed.
 TEST_CASE("dpor: reduced and plain search agree on random programs", "[explore][dpor]") {
     for (std::uint64_t seed = 1; seed <= 60; ++seed) {
-        Rng draw(seed, "tests.explore.dpor");
-        std::vector<Body> tasks;
-        const std::size_t count = 2 + draw.below(2);
-        for (std::size_t t = 0; t < count; ++t) {
-            std::vector<std::pair<std::uint64_t, std::size_t>> code;
-            const std::size_t length = count == 2 ? 2 + draw.below(4) : 2 + draw.below(2);
-            for (std::size_t i = 0; i < length; ++i) code.emplace_back(draw.below(6), draw.below(2));
-            tasks.emplace_back([code, t](LitmusWorld& w) {
-                int last = 0;
-                bool held[2] = {false, false};
-                for (const auto& [op, at] : code) {
-                    switch (op) {
-                        case 0:
-                        case 1:
-                            last = w.get(at);
-                            break;
-                        case 2:
-                            w.set(at, static_cast<int>(10 * t) + last + 1);
-                            break;
-                        case 3:
-                            w.x.all[at].update([](int n) { return n * 2 + 1; }, "U");
-                            break;
-                        case 4:
-                            if (!held[at]) w.lock[at]->lock("L");
-                            held[at] = true;
-                            break;
-                        default:
-                            if (w.lock[at]->held_by_current()) {
-                                w.lock[at]->unlock("UL");
-                                held[at] = false;
-                            } else if (w.lock[at]->try_lock("TL")) {
-                                held[at] = true;
-                                ++last;
-                            }
-                    }
-                }
-                for (std::size_t i = 0; i < 2; ++i) {
-                    if (w.lock[i]->held_by_current()) w.lock[i]->unlock("UL");
-                }
-                w.results[t] = std::to_string(last);
-            });
-        }
-        const Litmus program(2, 2, tasks);
+        const Litmus program = random_program(seed);
         INFO("seed " << seed);
         const Found reduced = search(program, true);
         const Found plain = search(program, false);

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/random.hpp"
 #include "explore/program.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
 
@@ -67,5 +68,52 @@ private:
     std::vector<Body> tasks_;
     kernel::Variant variant_;
 };
+
+/// Two or three tasks that read, write and lock what they share, drawn by seed.
+inline Litmus random_program(std::uint64_t seed) {
+    Rng draw(seed, "tests.explore.dpor");
+    std::vector<Body> tasks;
+    const std::size_t count = 2 + draw.below(2);
+    for (std::size_t t = 0; t < count; ++t) {
+        std::vector<std::pair<std::uint64_t, std::size_t>> code;
+        const std::size_t length = count == 2 ? 2 + draw.below(4) : 2 + draw.below(2);
+        for (std::size_t i = 0; i < length; ++i) code.emplace_back(draw.below(6), draw.below(2));
+        tasks.emplace_back([code, t](LitmusWorld& w) {
+            int last = 0;
+            bool held[2] = {false, false};
+            for (const auto& [op, at] : code) {
+                switch (op) {
+                    case 0:
+                    case 1:
+                        last = w.get(at);
+                        break;
+                    case 2:
+                        w.set(at, static_cast<int>(10 * t) + last + 1);
+                        break;
+                    case 3:
+                        w.x.all[at].update([](int n) { return n * 2 + 1; }, "U");
+                        break;
+                    case 4:
+                        if (!held[at]) w.lock[at]->lock("L");
+                        held[at] = true;
+                        break;
+                    default:
+                        if (w.lock[at]->held_by_current()) {
+                            w.lock[at]->unlock("UL");
+                            held[at] = false;
+                        } else if (w.lock[at]->try_lock("TL")) {
+                            held[at] = true;
+                            ++last;
+                        }
+                }
+            }
+            for (std::size_t i = 0; i < 2; ++i) {
+                if (w.lock[i]->held_by_current()) w.lock[i]->unlock("UL");
+            }
+            w.results[t] = std::to_string(last);
+        });
+    }
+    return Litmus(2, 2, std::move(tasks));
+}
 
 }  // namespace xlate::explore::tests

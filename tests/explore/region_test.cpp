@@ -83,7 +83,7 @@ TEST_CASE("region: a search has the same traces and outcomes with and without", 
             Execution execution(*program, in_region(region, true));
             Dpor dpor;
             Digest digest;
-            for (int runs = 0; runs < 100 && dpor.next(); ++runs) {
+            for (int runs = 0; runs < 100 && dpor.next() != Dpor::Next::closed; ++runs) {
                 const RunResult result = execution.run(dpor);
                 dpor.finished(result);
                 digest.add(result.outcome).add(std::uint64_t{result.steps});

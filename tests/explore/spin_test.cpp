@@ -74,7 +74,7 @@ Outcomes by_dpor(const std::string& variant) {
     Execution execution(*program, {});
     Dpor dpor;
     Outcomes found;
-    while (dpor.next()) {
+    while (dpor.next() != Dpor::Next::closed) {
         const RunResult result = execution.run(dpor);
         dpor.finished(result);
         if (result.end == RunEnd::complete) found.insert(outcome_of(result));
