@@ -10,5 +10,7 @@ namespace xlate::explore {
 std::vector<Scenario> make_scenarios();
 /// Of single drivers, architectures and buses.
 std::vector<Scenario> make_series_scenarios();
+/// Of what drivers remember of groups.
+std::vector<Scenario> make_group_scenarios();
 
 }  // namespace xlate::explore

@@ -11,6 +11,7 @@ const std::vector<Scenario>& scenarios() {
     static const std::vector<Scenario> all = [] {
         std::vector<Scenario> made = make_scenarios();
         for (Scenario& scenario : make_series_scenarios()) made.push_back(std::move(scenario));
+        for (Scenario& scenario : make_group_scenarios()) made.push_back(std::move(scenario));
         return made;
     }();
     return all;

@@ -50,15 +50,16 @@ public:
     }
     template <typename T, typename Read>
     void each(const char* key, std::vector<T>& field, Read read) {
-        const Value* value = map_.take(key);
-        if (value == nullptr) return;
-        if (value->kind != Kind::list) {
-            findings_.add(value->place, map_.path_of(key), "found " + value->describe(), "a list");
+        if (const Value* value = map_.take(key)) each_of(*value, map_.path_of(key), field, read);
+    }
+    template <typename T, typename Read>
+    void each_of(const Value& value, const std::string& path, std::vector<T>& field, Read read) {
+        if (value.kind != Kind::list) {
+            findings_.add(value.place, path, "found " + value.describe(), "a list");
             return;
         }
-        field.assign(value->items.size(), T{});
-        for (std::size_t i = 0; i < field.size(); ++i)
-            read(value->items[i], yaml::join_path(map_.path_of(key), i), field[i]);
+        field.assign(value.items.size(), T{});
+        for (std::size_t i = 0; i < field.size(); ++i) read(value.items[i], yaml::join_path(path, i), field[i]);
     }
     const Value* take(const char* key) { return map_.take(key); }
     std::string path_of(const char* key) const { return map_.path_of(key); }
@@ -137,9 +138,13 @@ private:
         Reader map(value, path, findings_);
         map.integer("entries", has.entries, 4096);
         map.boolean("stream_matching", has.stream_matching);
-        map.each("absent", has.absent, [&](const Value& one, const std::string& at, std::uint32_t& id) {
+        const auto word = [&](const Value& one, const std::string& at, std::uint32_t& id) {
             std::uint64_t wide = 0;
             if (yaml::read_integer(one, at, findings_, wide, 0, 0xFFFF'FFFF)) id = static_cast<std::uint32_t>(wide);
+        };
+        map.each("absent", has.absent, word);
+        map.each("groups", has.groups, [&](const Value& set, const std::string& at, std::vector<std::uint32_t>& ids) {
+            map.each_of(set, at, ids, word);
         });
         map.text("refusal", has.refusal);
         map.boolean("large_pages", has.large_pages);

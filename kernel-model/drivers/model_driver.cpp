@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "kernel-model/of/of_core.hpp"
-
 namespace xlate::kernel {
 
 namespace {
@@ -24,6 +22,7 @@ public:
     int attach_dev(Device& dev) override {
         Frame frame{ops_.core().k, "attach_dev"};
         IommuCore& core = ops_.core();
+        if (ops_.row.resets_domain) return attach_instance(dev);
         if (ops_.row.attach_reads_ids) {
             const Ptr<IommuFwspec> fwspec = core.dev_iommu_fwspec_get(dev, "AT1");
             const unsigned count = fwspec.deref("AT1")->num_ids("AT1");
@@ -48,6 +47,23 @@ public:
     std::optional<PhysAddr> iova_to_phys(Iova) override { return std::nullopt; }
 
 private:
+    /// rockchip: nothing to do if the instance has this domain already; else it leaves its domain's list of instances
+    /// and joins this one's. An instance without a domain (identity) is on none.
+    int attach_instance(Device& dev) {
+        IommuCore& core = ops_.core();
+        const Ptr<ModelMaster> data = ptr_cast<ModelMaster>(core.dev_iommu_priv_get(dev, "AT2"));
+        ModelIommu& instance = *data.deref("AT2")->instances.front().deref("AT2");
+        IommuDomain* const wanted = type == DomainType::identity ? nullptr : this;
+        IommuDomain* const old = instance.attached->read("AT3");
+        if (old == wanted) return 0;
+        if (old != nullptr) instance.listed = false;
+        instance.attached->write(wanted, "AT3");
+        if (wanted == nullptr) return 0;
+        if (instance.listed)
+            core.k.reports.warn("list_add double add: the instance is on a domain's list already", "AT4");
+        instance.listed = true;
+        return 0;
+    }
     ModelIommuOps& ops_;
 };
 
@@ -82,6 +98,8 @@ ModelIommuOps::ModelIommuOps(IommuCore& core, OfCore&, BusType& bus, Driver& dri
     }
     for (const firmware::Node& node : core.description.nodes)
         if (!node.mmu_masters.empty() && node.is_compatible(row.compatible)) legacy_binding_ = true;
+    if (row.group == ModelDriverRow::Group::streams)
+        groups_mutex_ = std::make_unique<Mutex>(core.k, "groups_lock", std::string(row.name));
 }
 
 void ModelIommuOps::check_loaded(const char* step) const {
@@ -98,136 +116,6 @@ bool ModelIommuOps::has_of_xlate() const {
     return row.has_of_xlate && !(row.converted && core_.variant.has(Cap::xlate_fwspec_op));
 }
 bool ModelIommuOps::has_of_xlate_fwspec() const { return row.converted && core_.variant.has(Cap::xlate_fwspec_op); }
-
-Ptr<ModelIommu> ModelIommuOps::instance_by_node(FwNode node, const char* step) {
-    Frame frame{core_.k, "instance_by_node"};
-    const Device* dev = properties.instance_lookup == InstanceLookup::bound
-                            ? core_.driver_core.driver_find_device_by_fwnode(driver_, node, step)
-                            : core_.driver_core.bus_find_device_by_fwnode(bus_, node, step);
-    return Ptr<ModelIommu>(dev != nullptr ? static_cast<ModelIommu*>(dev->driver_data) : nullptr);
-}
-
-int ModelIommuOps::xlate_priv(Device& dev, Ptr<ModelIommu> instance) {
-    using Priv = ModelDriverRow::Priv;
-    switch (row.xlate_priv) {
-        case Priv::none:
-        case Priv::first_master:
-            return 0;
-        case Priv::instance:
-            if (row.one_instance) {
-                const Ptr<HeapObject> old = core_.dev_iommu_priv_get(dev, "OX2");
-                if (old && old.get() != instance.get()) return -kEINVAL;
-            }
-            core_.dev_iommu_priv_set(dev, instance, "OX3");
-            return 0;
-        case Priv::instance_once:
-            if (!core_.dev_iommu_priv_get(dev, "OX2")) core_.dev_iommu_priv_set(dev, instance, "OX3");
-            return 0;
-        case Priv::data_once:
-        case Priv::data_each: {
-            Ptr<ModelMaster> data;
-            if (row.xlate_priv == Priv::data_once) data = ptr_cast<ModelMaster>(core_.dev_iommu_priv_get(dev, "OX2"));
-            if (!data) {
-                data = core_.k.heap.make<ModelMaster>("OX2");
-                if (!data) return -kENOMEM;
-                // devm memory of the platform device: freed with it, so the last one wins without a leak.
-                if (row.xlate_priv == Priv::data_each) core_.k.heap.set_immortal(*data);
-                core_.dev_iommu_priv_set(dev, data, "OX3");
-            }
-            auto& instances = data.deref("OX4")->instances;
-            if (std::find(instances.begin(), instances.end(), instance) != instances.end()) return 0;
-            if (const int err = check_alike(*data, *instance); err != 0) return err;
-            if (instances.size() >= row.max_instances) return -kEINVAL;
-            instances.push_back(instance);
-            return 0;
-        }
-    }
-    return 0;
-}
-
-int ModelIommuOps::of_xlate(Device& dev, const OfPhandleArgs& args) {
-    Frame frame{core_.k, "of_xlate"};
-    check_loaded("OX1");
-    if (row.xlate_priv != ModelDriverRow::Priv::none) {
-        const Ptr<ModelIommu> instance = instance_by_node(args.np, "OX1");
-        if (!instance) return row.missing_instance;
-        if (const int err = check_xlate(dev, args, *instance); err != 0) return err;
-        if (row.xlate_priv == ModelDriverRow::Priv::first_master)
-            return first_master(dev, instance, id_of_cells(row, args.args));
-        if (const int err = xlate_priv(dev, instance); err != 0) return err;
-    }
-    int err = 0;
-    if (row.xlate_ids && !args.args.empty()) err = core_.iommu_fwspec_add_ids(dev, {id_of_cells(row, args.args)});
-    check_loaded("OX5");  // back in the driver's code
-    return err;
-}
-
-int ModelIommuOps::of_xlate_fwspec(Ptr<IommuFwspec> fwspec, Device&, const OfPhandleArgs& args) {
-    Frame frame{core_.k, "of_xlate_fwspec"};
-    check_loaded("OX1");
-    if (args.args.empty()) return -kEINVAL;
-    const int err = core_.iommu_fwspec_append_ids(fwspec, {id_of_cells(row, args.args)});
-    check_loaded("OX5");
-    return err;
-}
-
-/// Drivers that walk `iommus` themselves, under L2: omap (phandles only), tegra and mtk-v1 (with fwspec and id).
-int ModelIommuOps::parse_in_probe(Device& dev) {
-    Frame frame{core_.k, "parse_in_probe"};
-    if (!dev.of_node) return -kENODEV;
-    const auto& entries = core_.description.node(*dev.of_node).iommus;
-    if (entries.empty()) return -kENODEV;
-    if (row.lookup == InstanceLookup::phandle) return collect_instances(dev, entries);
-    for (const firmware::IommuEntry& entry : entries) {
-        if (!entry.provider) return -kEINVAL;
-        const Ptr<ModelIommu> instance = instance_by_node(entry.provider, "PP1");
-        if (!instance) continue;
-        if (const int err = core_.iommu_fwspec_init(dev, entry.provider, this); err != 0) return err;
-        core_.dev_iommu_priv_set(dev, instance, "PP3");
-        if (const int err = core_.iommu_fwspec_add_ids(dev, {entry.args.empty() ? 0 : entry.args.front()}); err != 0) {
-            if (row.frees_fwspec_on_error && !core_.variant.has(Cap::no_driver_fwspec_free)) {
-                core_.iommu_fwspec_free(dev);
-            }
-            return err;
-        }
-    }
-    return 0;
-}
-
-/// The SMMU that lists the master, if it is bound, and the ids that stand there. From 6.8 on such an SMMU registers
-/// without a firmware node, and its masters' fwspecs have none.
-PtrOrErr<ModelIommu> ModelIommuOps::register_legacy_master(Device& dev) {
-    Frame frame{core_.k, "register_legacy_master"};
-    for (std::size_t i = 0; i < core_.description.nodes.size(); ++i) {
-        for (const firmware::LegacyMaster& master : core_.description.nodes[i].mmu_masters) {
-            if (!dev.of_node || master.master != dev.of_node) continue;
-            const auto node = static_cast<firmware::NodeIndex>(i);
-            const Ptr<ModelIommu> instance = instance_by_node(node, "LM1");
-            if (!instance) return {{}, -kENODEV};
-            const FwNode named = core_.variant.has(Cap::fwspec_resolves_ops) ? FwNode{} : FwNode{node};
-            if (const int err = core_.iommu_fwspec_init(dev, named, this); err != 0) return {{}, err};
-            const int err = core_.iommu_fwspec_add_ids(dev, master.stream_ids);
-            return {instance, err};
-        }
-    }
-    return {{}, -kENODEV};
-}
-
-/// omap: every phandle's instance, or nothing; one that is not probed yet aborts the whole walk with -EINVAL.
-int ModelIommuOps::collect_instances(Device& dev, const std::vector<firmware::IommuEntry>& entries) {
-    std::vector<Ptr<ModelIommu>> instances;
-    for (const firmware::IommuEntry& entry : entries) {
-        if (!entry.provider) return -kEINVAL;
-        const Ptr<ModelIommu> instance = instance_by_node(entry.provider, "PP1");
-        if (!instance) return -kEINVAL;
-        instances.push_back(instance);
-    }
-    const Ptr<ModelMaster> data = core_.k.heap.make<ModelMaster>("PP2");
-    if (!data) return -kENOMEM;
-    data->instances = std::move(instances);
-    core_.dev_iommu_priv_set(dev, data, "PP2");
-    return 0;
-}
 
 PtrOrErr<IommuDevice> ModelIommuOps::probe_device(Device& dev) {
     Frame frame{core_.k, "probe_device"};
@@ -353,23 +241,6 @@ void ModelIommuOps::probe_finalize(Device& dev) {
     core_.iommu_setup_dma_ops(dev, 0, ~std::uint64_t{0});
 }
 
-PtrOrErr<IommuGroup> ModelIommuOps::device_group(Device& dev) {
-    Frame frame{core_.k, "device_group"};
-    if (const ModelPolicy::OfDevice* wish = policy_.find(dev.name); wish != nullptr && !wish->shares_group_of.empty()) {
-        for (const Ptr<Device> other : bus_.devices) {
-            if (!other || other->name != wish->shares_group_of) continue;
-            const Ptr<IommuGroup> group = core_.iommu_group_get(*other, "ID6");
-            if (group) return {group, 0};
-        }
-        return core_.generic_device_group(dev);
-    }
-    if (row.stream_map) return stream_map_group(dev);
-    const bool single =
-        row.group == ModelDriverRow::Group::single || (row.group == ModelDriverRow::Group::single_with_dma &&
-                                                       (core_.parameters.arch != Arch::arm || core_.has_generic_dma()));
-    return single ? core_.generic_single_device_group(dev) : core_.generic_device_group(dev);
-}
-
 DomainType ModelIommuOps::def_domain_type(Device& dev) {
     if (const ModelPolicy::OfDevice* wish = policy_.find(dev.name)) {
         if (wish->wanted != DomainType::none) return wish->wanted;
@@ -409,6 +280,9 @@ int ModelIommuDriver::probe(Device& dev) {
     if (!instance) return -kENOMEM;
     for (const auto& one : ops_.policy().hardware) {
         if (one.first == dev.name) instance->hardware = one.second;
+    }
+    if (ops_.row.resets_domain) {
+        instance->attached = std::make_unique<Shared<IommuDomain*>>(*instance.get(), "iommu->domain");
     }
     if (ops_.row.stream_map) {
         const unsigned entries = instance->hardware.entries;

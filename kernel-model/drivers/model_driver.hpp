@@ -34,6 +34,9 @@ struct ModelDriverRow {
         generic,
         single,
         single_with_dma,  ///< single; a group each on ARM32 without the generic DMA layer
+        streams,          ///< who shares a stream of an instance shares a group (apple-dart)
+        swgroups,         ///< who shares the first id, or the SoC's set of ids that it is in (tegra)
+        regions,          ///< the same by sets only: the rest of the instance shares one (mtk)
     };
     /// What the cells of an entry name besides ids, and who tests that it is there.
     enum class Units : std::uint8_t {
@@ -66,6 +69,7 @@ struct ModelDriverRow {
     IommuOps::InstanceLookup lookup = IommuOps::InstanceLookup::bound;
     bool null_checks_instance = true;
     bool parses_in_probe = false;     ///< probe_device walks `iommus` itself
+    bool names_client = false;        ///< and makes the fwspec for the client's own node (until 6.11)
     bool allocates_in_probe = false;  ///< probe_device allocates the priv
     bool owns_streams = false;        ///< a stream id of another device: -EINVAL
     unsigned id_limit_bits = 32;      ///< an id above: -ERANGE
@@ -73,8 +77,9 @@ struct ModelDriverRow {
     bool release_reads_fwspec = false;
     bool converted = false;  ///< gets of_xlate_fwspec at series-v1@15
     bool sets_data_after_register = false;
-    bool stream_map = false;  ///< ids are matched by entries of an instance, which may cover each other
-    bool xlate_mask = false;  ///< the second cell is a mask, in the upper half of the id
+    bool resets_domain = false;  ///< of_xlate resets the instance's domain to identity, from 6.7 on (rockchip)
+    bool stream_map = false;     ///< ids are matched by entries of an instance, which may cover each other
+    bool xlate_mask = false;     ///< the second cell is a mask, in the upper half of the id
     Units units = Units::none;
     unsigned entries = 0;                ///< ModelHardware::entries where that says 0
     bool frees_fwspec_on_error = false;  ///< probe_device's error path frees the fwspec, until series-v1@14
@@ -111,6 +116,15 @@ public:
         unsigned users = 0;  ///< 0: free
         Ptr<IommuGroup> group;
     };
+    /// What device_group answered, by stream, id or set of ids.
+    struct KeptGroup {
+        std::uint32_t key = 0;
+        Ptr<IommuGroup> group;
+    };
+    std::vector<KeptGroup> kept_groups;
+    /// Rows with resets_domain: what is attached (null: identity), and whether a domain's list has the instance.
+    std::unique_ptr<Shared<IommuDomain*>> attached;
+    bool listed = false;
     std::vector<Stream> streams;    ///< under streams_mutex
     std::vector<MapEntry> entries;  ///< under streams_mutex
     Mutex streams_mutex;
@@ -122,7 +136,12 @@ public:
 class ModelMaster : public HeapObject {
 public:
     explicit ModelMaster(Kernel& kernel) : HeapObject(kernel, "master") {}
+    struct Stream {
+        Ptr<ModelIommu> instance;
+        std::uint32_t id = 0;
+    };
     std::vector<Ptr<ModelIommu>> instances;
+    std::vector<Stream> streams;     ///< Group::streams: in order, each once
     std::vector<unsigned> entries;   ///< of the instance's stream map, in the order of its ids
     std::vector<std::uint32_t> ids;  ///< Priv::first_master: the driver's own list
     void visit_pointers(PointerVisitor& visitor) const override;
@@ -171,7 +190,7 @@ public:
 private:
     void check_loaded(const char* step) const;
     Ptr<ModelIommu> instance_by_node(FwNode node, const char* step);
-    int xlate_priv(Device& dev, Ptr<ModelIommu> instance);
+    int xlate_priv(Device& dev, Ptr<ModelIommu> instance, const OfPhandleArgs& args);
     int parse_in_probe(Device& dev);
     int collect_instances(Device& dev, const std::vector<firmware::IommuEntry>& entries);
     Ptr<ModelIommu> instance_by_table(const Device& dev);
@@ -186,12 +205,15 @@ private:
     int map_streams(ModelIommu& instance, ModelMaster& master, const std::vector<std::uint32_t>& ids);
     void unmap_streams(ModelIommu& instance, ModelMaster& master, const char* step);
     PtrOrErr<IommuGroup> stream_map_group(Device& dev);
+    PtrOrErr<IommuGroup> streams_group(Device& dev);
+    PtrOrErr<IommuGroup> first_id_group(Device& dev);
 
     IommuCore& core_;
     BusType& bus_;
     Driver& driver_;
     const ModelPolicy& policy_;
     bool legacy_binding_ = false;
+    std::unique_ptr<Mutex> groups_mutex_;  ///< Group::streams
 };
 
 /// The platform driver of one row: probe makes an instance and registers it.

@@ -190,27 +190,4 @@ void ModelIommuOps::unmap_streams(ModelIommu& instance, ModelMaster& master, con
     instance.streams_mutex.unlock(step);
 }
 
-/// The group of its stream-map entries; two of them: -EINVAL; none: a new one, which the entries remember.
-PtrOrErr<IommuGroup> ModelIommuOps::stream_map_group(Device& dev) {
-    const Ptr<ModelMaster> master = ptr_cast<ModelMaster>(core_.dev_iommu_priv_get(dev, "ID6"));
-    ModelIommu& instance = *master.deref("ID6")->instances.front().deref("ID6");
-    PtrOrErr<IommuGroup> chosen;
-    instance.streams_mutex.lock("ID6");
-    for (const unsigned at : master->entries) {
-        const Ptr<IommuGroup> group = instance.entries[at].group;
-        if (group && chosen.value && group != chosen.value) chosen.err = -kEINVAL;
-        if (group) chosen.value = group;
-    }
-    if (chosen.err == 0) {
-        if (chosen.value) {
-            core_.iommu_group_ref_get(chosen.value, "ID6");
-        } else {
-            chosen = core_.generic_device_group(dev);
-        }
-        for (const unsigned at : master->entries) instance.entries[at].group = chosen.value;
-    }
-    instance.streams_mutex.unlock("ID6");
-    return chosen;
-}
-
 }  // namespace xlate::kernel

@@ -54,7 +54,7 @@ std::vector<Row> make_rows() {
         row.id_limit_bits = 4;
         row.mixes_alike_only = true;
         row.nulls_priv = true;
-        row.remark = "stream ids are not shared between groups";
+        row.group = Row::Group::streams;
     }
     {
         Row& row = add("omap-iommu", "ti,omap4-iommu", 0);
@@ -80,8 +80,8 @@ std::vector<Row> make_rows() {
         row.default_domain = "identity";
         row.frees_fwspec_on_error = true;
         row.unmanaged_only_6_1 = true;
-        row.remark =
-            "groups per swgroup are not modelled: a group each; its own fwspec names the controller in all releases";
+        row.names_client = true;
+        row.group = Row::Group::swgroups;
     }
     {
         Row& row = add("virtio-iommu", "virtio,pci-iommu", 1);
@@ -107,6 +107,7 @@ std::vector<Row> make_rows() {
     {
         Row& row = add("rockchip-iommu", "rockchip,iommu", 0);
         row.xlate_priv = Row::Priv::data_each;
+        row.resets_domain = true;
         row.xlate_ids = false;
         row.checks_fwspec = false;
         row.checks_priv = true;
@@ -119,7 +120,7 @@ std::vector<Row> make_rows() {
         row.uses_priv = true;
         row.lookup = Lookup::priv;
         row.attach_reads_ids = true;
-        row.group = Row::Group::single;
+        row.group = Row::Group::regions;
         row.units = Row::Units::larbs;
         row.entries = 8;
     }

@@ -14,8 +14,10 @@ struct ModelHardware {
     bool stream_matching = true;        ///< arm-smmu; false: the stream id is the entry
     std::vector<std::uint32_t> absent;  ///< mtk larbs, qcom banks, virtio endpoints that are not there
     std::string refusal = "NOENT";      ///< virtio: status of a request for an absent endpoint
-    bool large_pages = false;           ///< apple-dart: its page is larger than the CPU's
-    bool bypass = true;                 ///< apple-dart: can pass through
+    /// tegra: swgroups that share a group; mtk: ports of one region. An id may stand in one only.
+    std::vector<std::vector<std::uint32_t>> groups;
+    bool large_pages = false;  ///< apple-dart: its page is larger than the CPU's
+    bool bypass = true;        ///< apple-dart: can pass through
 };
 
 /// virtio-iommu's status as an error: "INVAL" -EINVAL, "NOENT" -ENOENT, ... ; anything else -EIO.

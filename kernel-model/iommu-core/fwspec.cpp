@@ -4,12 +4,15 @@
 
 namespace xlate::kernel {
 
+// Counted are the nodes of IOMMUs; tegra's fwspec names its client's (until 6.11).
 void IommuCore::of_node_get(FwNode node, const char* step) {
-    if (node) fwnodes_.at(*node)->refs.get(step);
+    if (!node) return;
+    if (const auto found = fwnodes_.find(*node); found != fwnodes_.end()) found->second->refs.get(step);
 }
 
 void IommuCore::of_node_put(FwNode node, const char* step) {
-    if (node) fwnodes_.at(*node)->refs.put(step);
+    if (!node) return;
+    if (const auto found = fwnodes_.find(*node); found != fwnodes_.end()) found->second->refs.put(step);
 }
 
 Ptr<DevIommu> IommuCore::dev_iommu_get(Device& dev, const char* step) {

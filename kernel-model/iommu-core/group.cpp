@@ -29,6 +29,7 @@ void IommuCore::iommu_group_ref_get(Ptr<IommuGroup> group, const char* step) { g
 void IommuCore::iommu_group_put(Ptr<IommuGroup> group, const char* step) {
     Frame frame{k, "iommu_group_put"};
     if (!group.deref(step)->refs.put(step)) return;
+    if (group->on_release) group->on_release();
     const Ptr<IommuDomain> domain = group->default_domain.peek();
     if (domain) domain_free(domain, step);
     group_ids_.erase(group->id);

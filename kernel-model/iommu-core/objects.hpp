@@ -254,8 +254,9 @@ public:
     Shared<Ptr<IommuDomain>> domain;  ///< current
     Shared<Ptr<IommuDomain>> blocking_domain;
     Shared<unsigned> owner_cnt;
-    Shared<bool> has_owner;         ///< exclusive owner (VFIO)
-    Shared<Ptr<WalkList>> on_list;  ///< linked to a walk's "needs a default domain" list
+    Shared<bool> has_owner;            ///< exclusive owner (VFIO)
+    std::function<void()> on_release;  ///< the driver's, if set: the last reference is gone, the group not yet
+    Shared<Ptr<WalkList>> on_list;     ///< linked to a walk's "needs a default domain" list
 
     void visit_pointers(PointerVisitor& visitor) const override;
 };

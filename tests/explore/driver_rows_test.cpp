@@ -180,6 +180,65 @@ TEST_CASE("drivers: apple-dart refuses unlike instances; page size and bypass de
     CHECK(has(run(s, "series-v1-fixed@17").outcomes.at(0), "dev0: bound no group"));
 }
 
+TEST_CASE(
+    "drivers: clients of one apple-dart stream share a group; streams of two groups, or of one and none, are refused",
+    "[explore][drivers]") {
+    const std::string shared = quiet(board("apple-dart", {{{1}, {2}}, {{2}, {1}}, {{3}}}));
+    CHECK(has(shared, "dev0: bound group{dev0,dev1}"));
+    CHECK(has(shared, "dev1: bound group{dev0,dev1}"));
+    CHECK(has(shared, "dev2: bound group{dev2}"));
+    CHECK(has(quiet(board("apple-dart", {{{1}}, {{2}}, {{1}, {2}}})), "dev2: bound no group"));
+    CHECK(has(quiet(board("apple-dart", {{{1}}, {{1}, {4}}})), "dev1: bound no group"));
+    // A stream that nobody has stands first: the group of the next one is taken.
+    CHECK(has(quiet(board("apple-dart", {{{1}}, {{4}, {1}}})), "dev1: bound group{dev0,dev1}"));
+    // The group's end frees its streams.
+    Scenario again = board("apple-dart", {{{1}}, {{2}}, {{1}, {2}}});
+    again.tasks[0].actions = {{ActionKind::bind, "dev0"},
+                              {ActionKind::bind, "dev1"},
+                              {ActionKind::remove, "dev0"},
+                              {ActionKind::remove, "dev1"},
+                              {ActionKind::bind, "dev2"}};
+    CHECK(has(quiet(again, "linux-6.12"), "dev2: bound group{dev2}"));
+}
+
+TEST_CASE("drivers: tegra's clients of one swgroup share a group, and those that the SoC puts together",
+          "[explore][drivers]") {
+    Scenario s = board("tegra-smmu", {{{1}}, {{2}}, {{1}}, {{3}, {1}}});
+    for (DeviceSpec& device : s.devices) device.ids_twice = true;
+    const std::string apart = quiet(s);
+    CHECK(has(apart, "dev0: bound group{dev0,dev2}"));
+    CHECK(has(apart, "dev1: bound group{dev1}"));
+    CHECK(has(apart, "dev3: bound group{dev3}"));  // the first id decides
+    s.iommus[0].hardware.groups = {{2, 3}, {1, 4}};
+    const std::string together = quiet(s);
+    CHECK(has(together, "dev0: bound group{dev0,dev2}"));
+    CHECK(has(together, "dev1: bound group{dev1,dev3}"));
+}
+
+TEST_CASE("drivers: an M4U has one group, or one a region", "[explore][drivers]") {
+    Scenario s = board("mtk-iommu", {{{1}}, {{33}}, {{64}}});
+    CHECK(has(quiet(s), "dev2: bound group{dev0,dev1,dev2}"));
+    s.iommus[0].hardware.groups = {{33}};
+    const std::string regions = quiet(s);
+    CHECK(has(regions, "dev0: bound group{dev0,dev2}"));
+    CHECK(has(regions, "dev1: bound group{dev1}"));
+}
+
+TEST_CASE("drivers: rockchip's of_xlate resets the instance's domain: a second client puts it on a list twice",
+          "[explore][drivers]") {
+    const Scenario two = board("rockchip-iommu", {{{}}, {{}}});
+    CHECK(has(quiet(board("rockchip-iommu", {{{}}})), "domain=DMA ops=iommu"));
+    for (const char* variant : {"linux-6.1", "linux-6.12"}) {
+        CHECK(has(quiet(two, variant), "dev1: bound group{dev0,dev1} domain=DMA ops=iommu"));
+    }
+    for (const char* variant : {"base", "series-v1-fixed@17", "mainline-6.8", "mainline-6.11"}) {
+        INFO(variant);
+        const ExploreResult twice = run(two, variant);
+        REQUIRE(twice.bugs.size() == 1);
+        CHECK(has(twice.bugs[0].what, "list_add double add"));
+    }
+}
+
 TEST_CASE("drivers: ipmmu takes only devices of its SoC's list", "[explore][drivers]") {
     Scenario s = board("ipmmu-vmsa", {{{1}}});
     CHECK(has(quiet(s), "dev0: bound group{dev0}"));
@@ -190,7 +249,7 @@ TEST_CASE("drivers: ipmmu takes only devices of its SoC's list", "[explore][driv
 TEST_CASE(
     "drivers: behind one instance, ARM32 lets only one device of a shared group bind; ipmmu makes a group each there",
     "[explore][drivers]") {
-    Scenario shared = board("rockchip-iommu", {{{}}, {{}}});
+    Scenario shared = board("sun50i-iommu", {{{1}}, {{1}}});
     CHECK(has(quiet(shared), "dev1: bound group{dev0,dev1} domain=DMA ops=iommu"));
     shared.arch = "arm";  // the first one's mapping is the group's domain when the second one asks for ownership
     for (const char* variant : {"base", "series-v1-fixed@17"}) {

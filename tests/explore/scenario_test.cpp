@@ -82,10 +82,20 @@ TEST_CASE("scenarios: R11a calls ops of an unloaded module until 6.8", "[explore
 }
 TEST_CASE("scenarios: R12 and R16 are there before and after the series", "[explore][scenario]") {
     check({"r12a", "base", {"null-dereference: NULL pointer at ID7 in iommu_init_device"}, {}, 78});
-    check({"r12c", "base", {"at BIP2 in bus_iommu_probe", "use-after-free: use of iommu_group at BIP2"}, {}, 127});
+    check({"r12c", "base", {"at BIP2 in bus_iommu_probe", "use-after-free: use of iommu_group at BIP2"}, {}, 139});
     check({"r16", "base", {"at ID6 in device_group"}, {}, 314});
     check({"r12a", "series-v1-fixed@17", {"null-dereference: NULL pointer at ID7 in iommu_init_device"}, {}});
     check({"r16", "series-v1-fixed@17", {"at ID6 in device_group"}, {}});
+}
+TEST_CASE("scenarios: what a driver remembers of a group may be gone: R16 in apple-dart, tegra and mtk",
+          "[explore][scenario]") {
+    const char* const revived = "refcount-underflow: addition on 0 of group->refs at ID6 in device_group";
+    for (const char* variant :
+         {"base", "series-v1-fixed@17", "murphy-6.7", "linux-6.1", "linux-6.12", "mainline-6.15.1"}) {
+        check({"dart-group", variant, {revived}, {}});
+        check({"tegra-group", variant, {revived}, {}});
+    }
+    check({"mtk-group", "base", {"use-after-free: use of iommu_group at ID6"}, {}, 2});
 }
 TEST_CASE("scenarios: R13 refuses a device whose second IOMMU is late, until 6.11", "[explore][scenario]") {
     check({"r13", "base", {"(lost)"}, {}, 7});
@@ -309,6 +319,8 @@ TEST_CASE("scenarios: the number of traces of each is known", "[explore][scenari
                      {"d-6", 2239},
                      {"d-8a-smmu", 14},
                      {"d-8a", 1},
+                     {"dart-group", 383},
+                     {"tegra-group", 313},
                      {"r14", 2239},
                      {"r22", 2239},
                      {"r24", 1541},
@@ -329,7 +341,7 @@ TEST_CASE("scenarios: the number of traces of each is known", "[explore][scenari
                                    {"d-8a", 1},
                                    {"r11a", 1},
                                    {"r12a", 79},
-                                   {"r12c", 130},
+                                   {"r12c", 142},
                                    {"r13", 1},
                                    {"r14", 153},
                                    {"r16", 314},
@@ -348,7 +360,7 @@ TEST_CASE("scenarios: the number of traces of each is known", "[explore][scenari
     all_are("mainline-6.15", {{"acpi", 194},
                               {"cover-letter", 164},
                               {"r12a", 137},
-                              {"r12c", 234},
+                              {"r12c", 252},
                               {"r16", 52},
                               {"r18", 614},
                               {"r19", 614},
