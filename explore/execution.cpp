@@ -244,8 +244,8 @@ void Execution::run_before() {
 [[gnu::always_inline]] inline Task* Execution::decide() {
     if (step_count_ >= options_.step_limit || run_->enabled.empty()) return no_choice();
     Task* chosen = nullptr;
-    if (director_->light) {
-        chosen = run_->enabled.size() == 1 ? run_->enabled.front() : director_->choose(*this);
+    if (director_->uniform != nullptr) {
+        chosen = uniform_choice(*director_->uniform);
     } else {
         const kernel::RegionPause outside;
         chosen = director_->choose(*this);

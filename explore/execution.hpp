@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/random.hpp"
 #include "explore/program.hpp"
 #include "kernel-model/core/kernel.hpp"
 #include "kernel-model/core/region.hpp"
@@ -65,8 +66,8 @@ public:
     /// All is quiet: nobody can go on. Some tasks may still wait.
     virtual void ended(Execution&) {}
     bool hears_steps = false;
-    /// It allocates nothing in choose(), and need not be asked where only one can go on.
-    bool light = false;
+    /// Not null: its choice is uniform among those that can go on, by these numbers; choose() is not asked.
+    Rng* uniform = nullptr;
 };
 
 enum class RunEnd : std::uint8_t { complete, abandoned, too_long };
@@ -126,6 +127,11 @@ public:
     Task* current() const { return current_; }
     /// The plain schedule's choice: the current task if it can go on, else the enabled one of the lowest id.
     Task* default_choice();
+    /// Each of those that can go on is as likely.
+    Task* uniform_choice(Rng& draw) const {
+        const std::vector<Task*>& all = run_->enabled;
+        return all.size() == 1 ? all.front() : all[draw.below(all.size())];
+    }
     std::size_t step_count() const { return step_count_; }
     std::size_t task_count() const;
     Task& task(TaskId id) const;

@@ -14,11 +14,6 @@ Access pending_access(const Task& task) {
 
 }  // namespace
 
-Task* RandomDirector::choose(Execution& execution) {
-    const auto& all = execution.enabled();
-    return all.size() == 1 ? all.front() : all[draw_.below(all.size())];
-}
-
 PctDirector::PctDirector(std::uint64_t seed, unsigned depth, std::size_t length) : draw_(seed, "explore.pct") {
     for (unsigned i = 1; i < depth; ++i) changes_.push_back(1 + draw_.below(std::max<std::size_t>(length, 1)));
     std::sort(changes_.begin(), changes_.end());

@@ -15,8 +15,9 @@ namespace xlate::explore {
 /// Uniform among those that can go on, at every step.
 class RandomDirector : public Director {
 public:
-    explicit RandomDirector(std::uint64_t seed) : draw_(seed, "explore.random") { light = true; }
-    Task* choose(Execution& execution) override;
+    explicit RandomDirector(std::uint64_t seed) : draw_(seed, "explore.random") { uniform = &draw_; }
+    /// The same choice, for whoever stands between.
+    Task* choose(Execution& execution) override { return execution.uniform_choice(draw_); }
 
 private:
     Rng draw_;

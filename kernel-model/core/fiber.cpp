@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernel-model/core/fiber_switch.hpp"
 #include "kernel-model/core/region.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -193,7 +194,8 @@ void Fiber::suspend() { impl_.suspend(); }
 void Fiber::switch_to(Fiber& other) {
     other.impl_.started = true;
     impl_.entered = &other.impl_;
-    jump(impl_, other.impl_);
+    start_switch(&impl_.save, other.impl_.bottom, other.impl_.size);
+    arrived(xlate_switch_fiber(other.impl_.context, static_cast<Place*>(&impl_)), impl_.save);
     if (impl_.unwinding) throw Unwind{};
 }
 

@@ -159,7 +159,7 @@ void Heap::check_leaks() {
             if (object->marked_ || object->freed_) continue;
             object->marked_ = true;
         }
-        for (const SharedBase* field = object->first_field_; field != nullptr; field = field->next_field())
+        for (const SharedBase* field = object->first_pointer_; field != nullptr; field = field->next_pointer())
             marker.visit(field->target());
         object->visit_pointers(marker);
     }

@@ -60,7 +60,7 @@ private:
     bool immortal_ = false;
     mutable bool marked_ = false;
     unsigned fields_ = 0;
-    SharedBase* first_field_ = nullptr;
+    SharedBase* first_pointer_ = nullptr;  ///< of its fields, for the leak check
     const Task* allocated_by_ = nullptr;
     const CallNode* allocated_at_ = nullptr;
     const char* allocated_step_ = "";

@@ -57,8 +57,15 @@ void LockBase::take(Task& task, bool shared, const char* step, unsigned subclass
         if (readers_.capacity() != 0) task.clock.join(released_shared_);  // somebody has read under it
     }
     task.clock.join(released_);
-    task.held.push_back({this, class_, instance_.c_str(), step, shared, spins, options_.validate_order,
-                         kernel_.lockdep.order_class(class_index_, subclass)});
+    HeldLock& held = task.held.emplace_back();
+    held.lock = this;
+    held.lock_class = class_;
+    held.instance = instance_.c_str();
+    held.step = step;
+    held.shared = shared;
+    held.spins = spins;
+    held.validated = options_.validate_order;
+    held.order_class = kernel_.lockdep.order_class(class_index_, subclass);
     task.waits_for = nullptr;
     kernel_.sched.changed(*this);
 }

@@ -15,16 +15,24 @@ bool unordered(const Task& task, const Task& other, std::uint32_t time) {
 
 }  // namespace
 
-SharedBase::SharedBase(HeapObject& owner, const char* field)
-    : owner_(&owner), field_(field), next_(owner.first_field_) {
+inline void SharedBase::Access::set(const Task& by, const char* at_step, bool is_marked) {
+    stack = by.stack;
+    step = at_step;
+    time = by.clock.at(by.slot);
+    who = ((by.id + 1) << 1) | (is_marked ? 1U : 0U);
+}
+
+SharedBase::SharedBase(HeapObject& owner, const char* field, bool points) : owner_(&owner), field_(field) {
     if (owner.fields_ < kLastField)
         ++owner.fields_;  // very large objects share the last number: more conflicts, never fewer
     resource_ = owner.resource_ + owner.fields_;
-    owner.first_field_ = this;
+    if (!points) return;
+    next_ = owner.first_pointer_;
+    owner.first_pointer_ = this;
 }
 
 SharedBase::~SharedBase() {
-    SharedBase** link = &owner_->first_field_;
+    SharedBase** link = &owner_->first_pointer_;
     while (*link != nullptr && *link != this) link = &(*link)->next_;
     if (*link == this) *link = next_;
 }
@@ -39,18 +47,25 @@ void SharedBase::use_after_free(const char* step, bool writes) const {
     kernel.reports.oops(std::move(report));
 }
 
+const Task& SharedBase::task_of(const Access& access) const { return *owner_->kernel().sched.tasks()[access.task()]; }
+
+SharedBase::More& SharedBase::more() const {
+    if (!more_) more_ = std::make_unique<More>();
+    return *more_;
+}
+
 /// The race, if it is news.
 const SharedBase::Race* SharedBase::noticed(const Access& other, bool other_writes, const char* step,
                                             const Task& task) const {
     Kernel& kernel = owner_->kernel();
     if (!kernel.reports.first_race(field_, step, other.step)) return nullptr;
     if (kernel.reports.race_filter != nullptr &&
-        kernel.reports.race_filter->known(
-            {field_, step, task.stack, task.id, other.step, other.stack, other.task->id})) {
+        kernel.reports.race_filter->known({field_, step, task.stack, task.id, other.step, other.stack, other.task()})) {
         return nullptr;
     }
-    race_ = std::make_unique<Race>(Race{other, other_writes});
-    return race_.get();
+    Race& race = more().race;
+    race = {other, other_writes};
+    return &race;
 }
 
 const SharedBase::Race* SharedBase::before_access(const char* step, PointKind kind, bool marked) const {
@@ -63,61 +78,57 @@ const SharedBase::Race* SharedBase::before_access(const char* step, PointKind ki
     if (task == nullptr || !kernel.check_data_races) return nullptr;
 
     // Most often nobody else is known to have touched it.
-    const Access mine{task, task->stack, step, task->clock.at(task->slot), marked};
-    const auto by_other = [task](const Access& one) { return one.task != nullptr && one.task != task; };
-    if (!by_other(last_write_) && !by_other(last_read_) && (!other_reads_ || other_reads_->empty())) {
+    if (!last_write_.by_other(task->id) && !last_read_.by_other(task->id) && (!more_ || more_->reads.empty())) {
         if (writes) {
-            last_write_ = mine;
-            last_read_.task = nullptr;
+            last_write_.set(*task, step, marked);
+            last_read_.who = 0;
         } else {
-            last_read_ = mine;
+            last_read_.set(*task, step, marked);
         }
         return nullptr;
     }
-    return after_others(mine, writes, *task);
+    return after_others(*task, step, writes, marked);
 }
 
 /// Somebody else is known to have touched it.
-[[gnu::noinline]] const SharedBase::Race* SharedBase::after_others(const Access& mine, bool writes,
-                                                                   const Task& task) const {
+[[gnu::noinline]] const SharedBase::Race* SharedBase::after_others(const Task& task, const char* step, bool writes,
+                                                                   bool marked) const {
     const auto races = [&](const Access& other) {
-        return other.task != nullptr && !(mine.marked && other.marked) && unordered(task, *other.task, other.time);
+        return other.there() && !(marked && other.marked()) && unordered(task, task_of(other), other.time);
     };
     const Race* race = nullptr;
     if (races(last_write_)) {
-        race = noticed(last_write_, true, mine.step, task);
+        race = noticed(last_write_, true, step, task);
     } else if (writes) {
         if (races(last_read_)) {
-            race = noticed(last_read_, false, mine.step, task);
-        } else if (other_reads_) {
-            for (const Access& read : *other_reads_) {
+            race = noticed(last_read_, false, step, task);
+        } else if (more_) {
+            for (const Access& read : more_->reads) {
                 if (!races(read)) continue;
-                race = noticed(read, false, mine.step, task);
+                race = noticed(read, false, step, task);
                 break;
             }
         }
     }
 
     if (writes) {
-        last_write_ = mine;
-        last_read_.task = nullptr;
-        if (other_reads_) other_reads_->clear();
+        last_write_.set(task, step, marked);
+        last_read_.who = 0;
+        if (more_) more_->reads.clear();
         return race;
     }
     // Keep the earlier readers only where this read does not come after them.
-    if (last_read_.task != nullptr && unordered(task, *last_read_.task, last_read_.time)) {
-        if (!other_reads_) {
-            other_reads_ = std::make_unique<std::vector<Access>>();
-            other_reads_->reserve(4);
-        }
+    if (last_read_.there() && unordered(task, task_of(last_read_), last_read_.time)) {
+        std::vector<Access>& reads = more().reads;
+        if (reads.capacity() == 0) reads.reserve(4);
         std::size_t kept = 0;
-        for (const Access& read : *other_reads_) {
-            if (read.task != last_read_.task) (*other_reads_)[kept++] = read;
+        for (const Access& read : reads) {
+            if (read.task() != last_read_.task()) reads[kept++] = read;
         }
-        other_reads_->resize(kept);
-        other_reads_->push_back(last_read_);
+        reads.resize(kept);
+        reads.push_back(last_read_);
     }
-    last_read_ = mine;
+    last_read_.set(task, step, marked);
     return race;
 }
 
@@ -128,7 +139,7 @@ void SharedBase::report_race(const Race& race, const char* step, bool is_write, 
     report.what = std::string(is_write ? "write of " : "read of ") + field_;
     report.detail = "value changed: " + change;
     report.place = place_of(kernel.sched.current_or_null(), step);
-    report.other = place_of(race.other.task, race.other.step, race.other.stack);
+    report.other = place_of(&task_of(race.other), race.other.step, race.other.stack);
     report.other->access = race.other_is_write ? "write" : "read";
     kernel.reports.add(std::move(report));
 }

@@ -42,7 +42,8 @@ std::string value_text(const std::optional<T>& value) {
 /// Identity and history of a shared location, without its value.
 class SharedBase {
 public:
-    SharedBase(HeapObject& owner, const char* field);
+    /// `points`: target() may answer something.
+    SharedBase(HeapObject& owner, const char* field, bool points = false);
     virtual ~SharedBase();
     SharedBase(const SharedBase&) = delete;
     SharedBase& operator=(const SharedBase&) = delete;
@@ -50,17 +51,23 @@ public:
     const char* field() const { return field_; }
     Resource resource() const { return resource_; }
     HeapObject& owner() const { return *owner_; }
-    SharedBase* next_field() const { return next_; }
+    SharedBase* next_pointer() const { return next_; }
     /// What it points to, if it is a Ptr: for the leak check.
     virtual const HeapObject* target() const { return nullptr; }
 
 protected:
     struct Access {
-        const Task* task = nullptr;
         const CallNode* stack = nullptr;
         const char* step = "";
         std::uint32_t time = 0;  ///< of the task's own clock
-        bool marked = false;
+        std::uint32_t who = 0;   ///< TaskId + 1, and in bit 0 whether it was marked; 0: nobody
+
+        bool there() const { return who != 0; }
+        bool marked() const { return (who & 1U) != 0; }
+        TaskId task() const { return (who >> 1) - 1; }
+        bool by_other(TaskId me) const { return who != 0 && (who >> 1) != me + 1; }
+        /// One by one: a copy of a temporary would wait for its parts.
+        void set(const Task& by, const char* at_step, bool is_marked);
     };
     /// The other side of a race, if this access is one.
     struct Race {
@@ -76,17 +83,22 @@ protected:
     void observe(const std::string& from, const std::string& to, const char* step) const;
 
 private:
+    struct More {
+        std::vector<Access> reads;  ///< concurrent ones
+        Race race;                  ///< the last one that is to be reported
+    };
     [[noreturn]] void use_after_free(const char* step, bool writes) const;
-    const Race* after_others(const Access& mine, bool writes, const Task& task) const;
+    const Task& task_of(const Access& access) const;
+    More& more() const;
+    const Race* after_others(const Task& task, const char* step, bool writes, bool marked) const;
     const Race* noticed(const Access& other, bool other_writes, const char* step, const Task& task) const;
     HeapObject* owner_;
     const char* field_;
     Resource resource_;
-    SharedBase* next_;
+    SharedBase* next_ = nullptr;  ///< the owner's next pointer
     mutable Access last_write_;
-    mutable Access last_read_;                                  ///< the latest reader
-    mutable std::unique_ptr<std::vector<Access>> other_reads_;  ///< concurrent ones
-    mutable std::unique_ptr<Race> race_;                        ///< the last one that is to be reported
+    mutable Access last_read_;  ///< the latest reader
+    mutable std::unique_ptr<More> more_;
 };
 
 /// T: copyable. Accesses outside of a task (host side, boot of the machine) are neither points nor checked for races.
@@ -94,7 +106,7 @@ template <class T>
 class Shared : public SharedBase {
 public:
     Shared(HeapObject& owner, const char* field, T initial = T{})
-        : SharedBase(owner, field), value_(std::move(initial)), previous_(value_) {}
+        : SharedBase(owner, field, is_ptr), value_(std::move(initial)), previous_(value_) {}
 
     T read(const char* step) const { return do_read(step, false); }
     void write(T value, const char* step) { do_write(std::move(value), step, PointKind::write, false); }

@@ -60,22 +60,35 @@ struct HeldLock {
 class Task {
 public:
     Task(Kernel& kernel, TaskId task_id, std::string task_name, unsigned task_cpu)
-        : id(task_id), name(std::move(task_name)), cpu(task_cpu), kernel_(&kernel) {}
+        : id(task_id), cpu(task_cpu), name(std::move(task_name)), kernel_(&kernel) {}
 
+    // What each step looks at comes first, in as few lines of the host's cache as it fits.
     const TaskId id;
-    const std::string name;  ///< "swapper/0", "insmod", "kworker/u8:0"
-    const unsigned cpu;
-
     TaskState state = TaskState::ready;
+    bool may_wait_forever = false;        ///< a service (irq thread): waiting at the end of the run is no hang
     Point pending;                        ///< the point it stands at, or passed last
     const Waitable* waits_for = nullptr;  ///< set while it stands at a lock or wait point, or is blocked there
-    const char* blocked_on = "";          ///< text given to block()
-    std::vector<HeldLock> held;
+    std::uint64_t machine_data = 0;       ///< free for the machine
+
+private:
+    friend class Scheduler;
+    std::unique_ptr<Fiber> fiber_;
+
+public:
     CallNode* stack = nullptr;
-    VectorClock clock;              ///< happens-before, for the data race check
-    bool may_wait_forever = false;  ///< a service (irq thread): waiting at the end of the run is no hang
-    std::size_t slot = 0;           ///< its place in vector clocks
+    std::size_t slot = 0;  ///< its place in vector clocks
+    VectorClock clock;     ///< happens-before, for the data race check
+    std::vector<HeldLock> held;
+    const unsigned cpu;
     std::uint32_t resources_made = 0;
+    const std::string name;       ///< "swapper/0", "insmod", "kworker/u8:0"
+    const char* blocked_on = "";  ///< text given to block()
+
+    /// Which spawn of which task made it (kNobody: the host side): a name that other tasks' doings do not change.
+    static constexpr TaskId kNobody = ~TaskId{0};
+    TaskId spawned_by = kNobody;
+    std::uint32_t spawn_number = 0;
+    std::uint32_t spawned = 0;
 
     /// Objects that this task looked into since its last point besides that point's own (see Scheduler::touch).
     static constexpr std::size_t kTouchLimit = 16;
@@ -87,18 +100,8 @@ public:
     bool alive() const { return state != TaskState::finished && state != TaskState::crashed; }
     const char* function() const { return stack != nullptr ? stack->function : ""; }
 
-    /// Which spawn of which task made it (kNobody: the host side): a name that other tasks' doings do not change.
-    static constexpr TaskId kNobody = ~TaskId{0};
-    TaskId spawned_by = kNobody;
-    std::uint32_t spawn_number = 0;
-    std::uint32_t spawned = 0;
-
-    std::uint64_t machine_data = 0;  ///< free for the machine
-
 private:
-    friend class Scheduler;
     Kernel* kernel_;
-    std::unique_ptr<Fiber> fiber_;
     std::function<void()> body_;
 };
 
