@@ -65,6 +65,11 @@ private:
             charge(line_level);
             return;
         }
+        print_formatted(line_level, prefix, format, std::forward<A>(args)...);
+    }
+    template <class... A>
+    [[gnu::cold, gnu::noinline]] void print_formatted(LogLevel line_level, std::string_view prefix,
+                                                      fmt::format_string<A...> format, A&&... args) {
         print(line_level, prefix, fmt::format(format, std::forward<A>(args)...));
     }
     void charge(LogLevel line_level);

@@ -101,9 +101,9 @@ public:
     /// Adds a report about the current task (or the host): fills in place, locks, time; prints it to the console.
     /// A data race, inversion or warning that was reported before in this run is not repeated. Returns the index
     /// of the report, or of the earlier one.
-    std::size_t add(Report report);
-    void warn(std::string what, const char* step);
-    void semantic(std::string what, std::string device = {});
+    [[gnu::cold]] std::size_t add(Report report);
+    [[gnu::cold]] void warn(std::string what, const char* step);
+    [[gnu::cold]] void semantic(std::string what, std::string device = {});
     /// add() and throw Oops. On the host side: adds only, then throws too.
     [[noreturn]] void oops(Report report);
 

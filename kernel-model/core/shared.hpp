@@ -77,10 +77,10 @@ protected:
     /// Point, use-after-free check, race check, history. Marked accesses (READ_ONCE, atomics) race only with plain
     /// ones. Returns the race, to be reported before the next access of this field, or null.
     const Race* before_access(const char* step, PointKind kind, bool marked) const;
-    void report_race(const Race& race, const char* step, bool is_write, const std::string& change) const;
+    [[gnu::cold]] void report_race(const Race& race, const char* step, bool is_write, const std::string& change) const;
     /// The change's observer (a timeline), if there is one: values become text only then.
     inline bool observed() const;  // kernel.hpp
-    void observe(const std::string& from, const std::string& to, const char* step) const;
+    [[gnu::cold]] void observe(const std::string& from, const std::string& to, const char* step) const;
 
 private:
     struct More {
