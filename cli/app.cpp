@@ -23,7 +23,7 @@ struct Parsed {
     ReplayArguments replay;
     std::string schema = "config";
     std::string report;
-    std::vector<std::string> sweep;
+    SweepArguments sweep;
     std::function<ExitStatus()> call;
 };
 
@@ -113,9 +113,44 @@ void add_studies(CLI::App& app, Parsed& p) {
     CLI::App* report = app.add_subcommand("report", "Make report.html of a run (not built yet)");
     report->add_option("DIR", p.report, "directory of a run")->required();
     report->callback([&p] { p.call = []() -> ExitStatus { not_built_yet("xlate report"); }; });
-    CLI::App* sweep = app.add_subcommand("sweep", "Run a study of many configs (not built yet)");
-    sweep->prefix_command();
-    sweep->callback([&p] { p.call = []() -> ExitStatus { not_built_yet("xlate sweep"); }; });
+}
+
+void add_sweep(CLI::App& app, Parsed& p) {
+    CLI::App* sweep = app.add_subcommand("sweep", "Run a study: one config at many points");
+    const auto sets = [&p](CLI::App* command) {
+        command->add_option("--set", p.sweep.sets, "PATH=VALUE: set one value at every point")->allow_extra_args(false);
+        command->add_option("--out", p.sweep.out, "directory of the results (default: out/NAME)");
+    };
+    const auto jobs = [&p](CLI::App* command, const char* what) {
+        command->add_option("-j", p.sweep.jobs, what)->check(CLI::Range(1, 1024));
+    };
+    sweep->add_option("STUDY", p.sweep.file, "CONFIG.yaml with a study");
+    sets(sweep);
+    jobs(sweep, "runs at once (slurm: jobs)");
+    sweep->add_option("--engine", p.sweep.engine, "who runs the points")->check(CLI::IsMember({"local", "slurm"}));
+    sweep->add_flag("--json", p.sweep.json, "print one JSON document");
+    sweep->require_subcommand(0, 1);
+    sweep->callback([&p, sweep] {
+        if (sweep->get_subcommands().empty()) p.call = [&p] { return sweep_command(p.sweep); };
+    });
+
+    CLI::App* plan = sweep->add_subcommand("plan", "Write down the points");
+    plan->add_option("STUDY", p.sweep.file, "CONFIG.yaml with a study")->required();
+    plan->add_option("-o", p.sweep.plan, "file to write (default: stdout)");
+    sets(plan);
+    plan->callback([&p] { p.call = [&p] { return sweep_plan_command(p.sweep); }; });
+    CLI::App* run = sweep->add_subcommand("run", "Run the points of a plan that have no result, or a part of them");
+    run->add_option("PLAN", p.sweep.file, "the plan")->required();
+    run->add_option("--shard", p.sweep.shard, "I/N: part I of N, from 1");
+    jobs(run, "runs at once");
+    run->callback([&p] { p.call = [&p] { return sweep_run_command(p.sweep); }; });
+    CLI::App* merge = sweep->add_subcommand("merge", "Put the results of a plan together");
+    merge->add_option("PLAN", p.sweep.file, "the plan")->required();
+    merge->add_flag("--json", p.sweep.json, "print one JSON document");
+    merge->callback([&p] { p.call = [&p] { return sweep_merge_command(p.sweep); }; });
+    CLI::App* status = sweep->add_subcommand("status", "How far a plan is");
+    status->add_option("PLAN", p.sweep.file, "the plan")->required();
+    status->callback([&p] { p.call = [&p] { return sweep_status_command(p.sweep); }; });
 }
 
 void print_problem(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
@@ -131,6 +166,7 @@ ExitStatus run_app(const std::vector<std::string>& arguments) {
     add_inspect(app, parsed);
     add_explore(app, parsed);
     add_studies(app, parsed);
+    add_sweep(app, parsed);
     add_config(app, parsed);
     try {
         std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());

@@ -79,6 +79,23 @@ struct ReplayArguments {
 };
 ExitStatus replay_command(const ReplayArguments& arguments);
 
+struct SweepArguments {
+    std::string file;  ///< the study, or the plan
+    std::vector<std::string> sets;
+    std::string engine = "local";
+    std::string out;    ///< directory; empty: out/<name>
+    std::string plan;   ///< of `plan`: file to write; empty: stdout
+    std::string shard;  ///< of `run`: "I/N"; empty: all
+    unsigned jobs = 0;  ///< 0: one a CPU
+    bool json = false;
+};
+ExitStatus sweep_command(const SweepArguments& arguments);
+ExitStatus sweep_plan_command(const SweepArguments& arguments);
+ExitStatus sweep_run_command(const SweepArguments& arguments);
+ExitStatus sweep_merge_command(const SweepArguments& arguments);
+/// 0 if every point has a result.
+ExitStatus sweep_status_command(const SweepArguments& arguments);
+
 /// For commands of the design that do not exist yet: InputError (status 2) that says so.
 [[noreturn]] void not_built_yet(const std::string& what);
 

@@ -14,6 +14,7 @@
 #include "base/error.hpp"
 #include "base/quantity.hpp"
 #include "study/expect.hpp"
+#include "study/json_file.hpp"
 
 namespace xlate::study {
 namespace {
@@ -21,7 +22,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kShownDifferences = 200;
-constexpr std::uintmax_t kMaxResultBytes = std::uintmax_t{1} << 30;
 
 struct Tolerance {
     std::string metric;
@@ -29,41 +29,7 @@ struct Tolerance {
 };
 
 Json read_result(const std::string& path) {
-    namespace fs = std::filesystem;
-    const std::string file = fs::is_directory(path) ? path + "/result.json" : path;
-    const auto fail = [&](const std::string& what) {
-        return InputError(Diagnostic{{file, {}, {}, {}}, "", what, "", ""});
-    };
-    std::error_code error;
-    const std::uintmax_t size = fs::file_size(file, error);
-    if (error) throw fail("cannot be read");
-    if (size > kMaxResultBytes) throw fail("is too large for a result");
-    std::ifstream stream(file, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-    // Depth is checked before the library recurses.
-    int depth = 0;
-    int deepest = 0;
-    bool in_string = false;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (in_string) {
-            if (c == '\\') ++i;
-            if (c == '"') in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '[' || c == '{') {
-            deepest = std::max(deepest, ++depth);
-        } else if (c == ']' || c == '}') {
-            --depth;
-        }
-    }
-    if (deepest > 64) throw fail("is nested too deeply for a result");
-    Json json = Json::parse(text, nullptr, false);
-    if (json.is_discarded()) throw fail("is not JSON");
-    if (!json.is_object() || !json.contains("schema") || json["schema"] != "xlate.result/1") {
-        throw fail("is no result: its schema is not xlate.result/1");
-    }
-    return json;
+    return read_json_file(std::filesystem::is_directory(path) ? path + "/result.json" : path, "xlate.result/1");
 }
 
 /// Every leaf by its path; elements of lists by their name where they have one.

@@ -229,6 +229,10 @@ bool is_device_tree(const std::string& file) {
 }
 
 Config read_config(Value root, const std::string& file, const std::vector<Override>& overrides) {
+    // What a study varies is not the run's business (study/sweep/study.hpp).
+    root.entries.erase(std::remove_if(root.entries.begin(), root.entries.end(),
+                                      [](const yaml::Entry& entry) { return entry.key == "study"; }),
+                       root.entries.end());
     for (const Override& override : overrides) {
         Value value = yaml::parse(override.value, "--set " + override.path);
         yaml::set_at(root, override.path, std::move(value));

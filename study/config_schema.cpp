@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "study/config.hpp"
+#include "study/sweep/study.hpp"
 
 namespace xlate::study {
 namespace {
@@ -133,7 +134,9 @@ std::string config_schema() {
     SchemaVisitor visitor;
     Config config;
     visit_config(visitor, config);
-    return visitor.take().dump(2) + "\n";
+    Json schema = visitor.take();
+    schema["properties"]["study"] = study_schema_json();
+    return schema.dump(2) + "\n";
 }
 
 }  // namespace xlate::study

@@ -28,7 +28,7 @@ TEST_CASE("config diff: what differs, and status 1 if something does", "[cli]") 
 
 TEST_CASE("schema: prints JSON", "[cli]") {
     const Scratch scratch;
-    for (const char* what : {"", "config", "result"}) {
+    for (const char* what : {"", "config", "study", "result"}) {
         const Said said = run_xlate(scratch, std::string("schema ") + what);
         CHECK(said.status == 0);
         CHECK(nlohmann::json::accept(said.out));

@@ -215,6 +215,7 @@ TEST_CASE("config: the schema is JSON and knows every key", "[study][config]") {
     CHECK(schema["properties"]["soc"]["properties"]["memory"]["properties"].contains("latency"));
     CHECK(schema["definitions"]["pci"]["properties"]["below"]["items"]["$ref"] == "#/definitions/pci");
     CHECK(schema["definitions"]["iommu"]["properties"]["tcu"]["properties"].contains("walk_slots"));
+    CHECK(schema["properties"]["study"]["properties"].contains("vary"));
     CHECK(schema["additionalProperties"] == false);
 }
 

@@ -1,0 +1,41 @@
+// Runs points of a plan, each as a process of its own (SystemC elaborates once a process), or hands them to Slurm.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "study/sweep/plan.hpp"
+
+namespace xlate::study {
+
+struct SweepProgress {
+    std::size_t done = 0;    ///< with what was there before
+    std::size_t broken = 0;  ///< of those
+    std::size_t all = 0;
+};
+
+struct PointRunner {
+    std::string program;                                 ///< path of xlate itself
+    unsigned jobs = 1;                                   ///< processes at once
+    std::function<void(const SweepProgress&)> progress;  ///< may be empty
+};
+
+/// Runs those of `points` that are missing or broken; the others are left as they are. A point's output goes to
+/// `run.log` beside its result. Returns false if it was interrupted (interrupt_sweep, or a point ended by a signal):
+/// what had ended stays. Errors: InputError if a directory cannot be written or no process started.
+bool run_points(const Plan& plan, const std::vector<std::size_t>& points, const PointRunner& runner);
+
+/// From a signal handler: no further point is begun.
+void interrupt_sweep();
+
+/// The points of part `shard` (from 1) of `shards`: every one is in one part, neighbours in different ones.
+std::vector<std::size_t> points_of_shard(const Plan& plan, std::size_t shard, std::size_t shards);
+
+/// Hands the plan's missing points to Slurm's sbatch, as an array of `shards` jobs that each run `xlate sweep run PLAN
+/// --shard I/N`, and waits. The job script and its logs lie in the plan's directory. Needs a file system that all nodes
+/// share. Returns false if sbatch says that a job failed. Errors: InputError if there is no sbatch.
+bool run_by_slurm(const Plan& plan, const std::string& plan_file, std::size_t shards, const std::string& program);
+
+}  // namespace xlate::study

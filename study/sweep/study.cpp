@@ -1,0 +1,157 @@
+#include "study/sweep/study.hpp"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "study/yaml/parse.hpp"
+#include "study/yaml/read.hpp"
+
+namespace xlate::study {
+namespace {
+
+using yaml::Findings;
+using yaml::Kind;
+using yaml::MapReader;
+using yaml::Value;
+
+/// A value as the text of one line that reads back to it.
+std::string flow(const Value& value) {
+    switch (value.kind) {
+        case Kind::null:
+            return "null";
+        case Kind::scalar: {
+            if (!value.quoted) return value.text;
+            std::string text = "'";
+            for (const char c : value.text) text += c == '\'' ? "''" : std::string(1, c);
+            return text + "'";
+        }
+        case Kind::list: {
+            std::string text = "[";
+            for (const Value& item : value.items) text += (text.size() > 1 ? ", " : "") + flow(item);
+            return text + "]";
+        }
+        case Kind::map: {
+            std::string text = "{";
+            for (const yaml::Entry& entry : value.entries) {
+                Value key;
+                key.kind = Kind::scalar;
+                key.quoted = true;
+                key.text = entry.key;
+                text += (text.size() > 1 ? ", " : "") + flow(key) + ": " + flow(entry.value);
+            }
+            return text + "}";
+        }
+    }
+    return "null";
+}
+
+class StudyReader {
+public:
+    explicit StudyReader(Findings& findings) : findings_(findings) {}
+
+    void read(const Value& value, Study& study) {
+        MapReader map(value, "study", findings_);
+        if (const Value* given = map.take("set")) sets(*given, map.path_of("set"), study.sets);
+        if (const Value* axes = list(map, "vary")) {
+            for (std::size_t i = 0; i < axes->items.size(); ++i)
+                axis(axes->items[i], yaml::join_path(map.path_of("vary"), i), study);
+        }
+        if (const Value* columns = list(map, "columns")) {
+            for (std::size_t i = 0; i < columns->items.size(); ++i)
+                column(columns->items[i], yaml::join_path(map.path_of("columns"), i), study);
+        }
+        map.finish();
+    }
+
+private:
+    const Value* list(MapReader& map, const char* key) {
+        const Value* value = map.take(key);
+        if (value == nullptr || value->kind == Kind::list) return value;
+        findings_.add(value->place, map.path_of(key), "found " + value->describe(), "a list");
+        return nullptr;
+    }
+    void sets(const Value& value, const std::string& path, std::vector<Override>& all) {
+        if (value.kind != Kind::map)
+            findings_.add(value.place, path, "found " + value.describe(), "a map of path: value");
+        for (const yaml::Entry& entry : value.entries) all.push_back({entry.key, flow(entry.value)});
+    }
+    std::string name(MapReader& map) {
+        std::string text;
+        if (const Value* value = map.require("name")) yaml::read(*value, map.path_of("name"), findings_, text);
+        return text;
+    }
+    void axis(const Value& value, const std::string& path, Study& study) {
+        MapReader map(value, path, findings_);
+        StudyAxis axis;
+        axis.name = name(map);
+        const Value* at = map.take("path");
+        const Value* values = list(map, "values");
+        const Value* points = list(map, "points");
+        map.finish();
+        if ((at != nullptr) != (values != nullptr) || (values != nullptr) == (points != nullptr)) {
+            findings_.add(value.place, path, "what varies is not clear", "either path and values, or points");
+            return;
+        }
+        const Value& all = values != nullptr ? *values : *points;
+        if (all.items.empty()) findings_.add(all.place, path, "an axis without a point", "at least one");
+        std::string target;
+        if (at != nullptr) yaml::read(*at, path + ".path", findings_, target);
+        for (std::size_t i = 0; i < all.items.size(); ++i) {
+            const Value& one = all.items[i];
+            if (values != nullptr) {
+                axis.alternatives.push_back({one.quoted ? one.text : flow(one), {{target, flow(one)}}});
+            } else {
+                axis.alternatives.push_back(alternative(one, yaml::join_path(path + ".points", i)));
+            }
+            for (std::size_t j = 0; j < i; ++j) {
+                if (axis.alternatives[j].label != axis.alternatives[i].label) continue;
+                findings_.add(one.place, path, fmt::format("'{}' stands there twice", axis.alternatives[i].label));
+            }
+        }
+        study.axes.push_back(std::move(axis));
+    }
+    StudyAxis::Alternative alternative(const Value& value, const std::string& path) {
+        MapReader map(value, path, findings_);
+        StudyAxis::Alternative made;
+        made.label = name(map);
+        if (const Value* given = map.require("set")) sets(*given, map.path_of("set"), made.sets);
+        map.finish();
+        return made;
+    }
+    void column(const Value& value, const std::string& path, Study& study) {
+        MapReader map(value, path, findings_);
+        StudyColumn column;
+        column.name = name(map);
+        std::string text;
+        if (const Value* given = map.require("value")) {
+            if (yaml::read(*given, map.path_of("value"), findings_, text)) {
+                try {
+                    column.value = Expectation::parse(text, given->place.position(), map.path_of("value"));
+                } catch (const InputError& error) {
+                    for (const Diagnostic& finding : error.findings()) findings_.add(finding);
+                }
+            }
+        }
+        map.finish();
+        study.columns.push_back(std::move(column));
+    }
+
+    Findings& findings_;
+};
+
+}  // namespace
+
+Study load_study(const std::string& file) {
+    const Value root = yaml::parse_file(file);
+    Study study;
+    study.file = file;
+    Findings findings;
+    if (const Value* name = root.find("name")) yaml::read(*name, "name", findings, study.name);
+    if (study.name.empty()) study.name = std::filesystem::path(file).stem().string();
+    if (const Value* value = root.find("study")) StudyReader(findings).read(*value, study);
+    findings.throw_if_any();
+    return study;
+}
+
+}  // namespace xlate::study

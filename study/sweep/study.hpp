@@ -1,0 +1,49 @@
+// A study: one config that is run at many points. The key `study` of a config; `xlate run` ignores it.
+//   study:
+//     set: { expect: [] }                     # at every point
+//     vary:                                   # every combination; the first axis changes slowest
+//       - { name: entries, path: soc.iommu.tbu.tlb.entries, values: [64, 128] }
+//       - { name: policy, points: [ { name: strict, set: { kernel.parameters.iommu.strict: 1 } } ] }
+//     columns:                                # expressions as in `expect:`
+//       - { name: p99 ns, value: 'masters[0].latency_ns.p99' }
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "study/config.hpp"
+#include "study/expect.hpp"
+
+namespace xlate::study {
+
+struct StudyAxis {
+    std::string name;
+    struct Alternative {
+        std::string label;
+        std::vector<Override> sets;
+    };
+    std::vector<Alternative> alternatives;
+};
+
+struct StudyColumn {
+    std::string name;
+    Expectation value;
+};
+
+struct Study {
+    std::string name;
+    std::string file;
+    std::vector<Override> sets;   ///< at every point
+    std::vector<StudyAxis> axes;  ///< none: one point
+    std::vector<StudyColumn> columns;
+};
+
+/// Errors: InputError with everything that is wrong with the key `study`. A config without one is a study of one point
+/// and no column.
+Study load_study(const std::string& file);
+
+/// JSON Schema (draft 7) of the key `study`, as a part of a config's and as a text of its own.
+nlohmann::ordered_json study_schema_json();
+std::string study_schema();
+
+}  // namespace xlate::study

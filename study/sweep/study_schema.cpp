@@ -1,0 +1,56 @@
+// The JSON Schema (draft 7) of the key `study`.
+#include <nlohmann/json.hpp>
+
+#include "study/sweep/study.hpp"
+
+namespace xlate::study {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json object(Json properties, Json required) {
+    return {{"type", "object"},
+            {"properties", std::move(properties)},
+            {"required", std::move(required)},
+            {"additionalProperties", false}};
+}
+
+Json list_of(const char* what, Json items) {
+    return {{"type", "array"}, {"description", what}, {"minItems", 1}, {"items", std::move(items)}};
+}
+
+}  // namespace
+
+Json study_schema_json() {
+    const Json name = {{"type", Json::array({"string", "number", "boolean"})}};
+    const Json sets = {{"type", "object"}, {"description", "Paths of the config and their values, as of `run --set`."}};
+    const Json by_path = object({{"name", name},
+                                 {"path", {{"type", "string"}, {"description", "What varies."}}},
+                                 {"values", list_of("What it is set to, one after the other.", Json::object())}},
+                                Json::array({"name", "path", "values"}));
+    const Json by_points = object(
+        {{"name", name},
+         {"points", list_of("Each sets some values.", object({{"name", name}, {"set", sets}}, {"name", "set"}))}},
+        Json::array({"name", "points"}));
+    const Json column =
+        object({{"name", name}, {"value", {{"type", "string"}, {"description", "An expression as in `expect`."}}}},
+               Json::array({"name", "value"}));
+    Json study = object({{"set", sets},
+                         {"vary",
+                          {{"type", "array"},
+                           {"description", "Every combination is run; the first axis changes slowest."},
+                           {"items", {{"anyOf", Json::array({by_path, by_points})}}}}},
+                         {"columns", {{"type", "array"}, {"description", "Of the table."}, {"items", column}}}},
+                        Json::array());
+    study["description"] = "What `xlate sweep` varies. A run does not look at it.";
+    return study;
+}
+
+std::string study_schema() {
+    Json all = {{"$schema", "http://json-schema.org/draft-07/schema#"}, {"title", "xlate study"}};
+    all.update(study_schema_json());
+    return all.dump(2) + "\n";
+}
+
+}  // namespace xlate::study

@@ -1,0 +1,219 @@
+// `xlate sweep` as a user calls it.
+#include <filesystem>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/program.hpp"
+
+using namespace xlate::tests;
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+/// 2 TLB sizes x 3 working sets of a run that takes some milliseconds.
+std::string study(const std::string& more = "") {
+    return "name: sizes\n"
+           "firmware: { devicetree: " +
+           board("quickstart") +
+           " }\n"
+           "soc: { pci: [] }\n"
+           "traffic:\n"
+           "  - { device: a000000.video, pattern: random, size: 64 B, working_set: 1 MiB, chunk: 4 KiB, transfers: 200 "
+           "}\n"
+           "expect: [ faults == 0 ]\n"
+           "study:\n"
+           "  vary:\n"
+           "    - { name: entries, path: soc.iommu.tbu.tlb.entries, values: [16, 64] }\n"
+           "    - name: pages\n"
+           "      points:\n"
+           "        - { name: few, set: { \"traffic[0].working_set\": 64 KiB } }\n"
+           "        - { name: some, set: { \"traffic[0].working_set\": 256 KiB } }\n"
+           "        - { name: many, set: { \"traffic[0].working_set\": 1 MiB, \"traffic[0].chunk\": 4 KiB } }\n"
+           "  columns:\n"
+           "    - { name: walks, value: 'iommus[0].walks' }\n"
+           "    - { name: hit rate, value: 'iommus[0].tlb.hits / iommus[0].tlb.lookups' }\n" +
+           more;
+}
+
+Json sweep_of(const Scratch& scratch, const std::string& directory) {
+    return Json::parse(read_text(scratch.path(directory + "/sweep.json")));
+}
+
+std::filesystem::file_time_type written(const Scratch& scratch, const std::string& name) {
+    return std::filesystem::last_write_time(scratch.path(name));
+}
+
+}  // namespace
+
+TEST_CASE("sweep: every combination is run, the table has a line for each, any number at once", "[cli][sweep]") {
+    const Scratch scratch;
+    scratch.file("sizes.yaml", study());
+    const Said one = run_xlate(scratch, "sweep sizes.yaml --out one -j 1");
+    INFO(one.err);
+    REQUIRE(one.status == 0);
+    CHECK(one.out.find("| entries | pages | walks | hit rate |\n|---|---|---:|---:|\n| 16 | few | ") == 0);
+    CHECK(one.out.find("| 64 | many | ") != std::string::npos);
+    CHECK(one.out.find(read_text(scratch.path("one/table.md"))) == 0);
+    const Json sweep = sweep_of(scratch, "one");
+    CHECK(sweep["schema"] == "xlate.sweep/1");
+    REQUIRE(sweep["points"].size() == 6);
+    CHECK(sweep["points"][5]["labels"] == Json({"64", "many"}));
+    CHECK(sweep["points"][5]["state"] == "done");
+    // What a point says is what a run of it says.
+    CHECK(run_xlate(scratch, "run sizes.yaml --quiet --out alone --set soc.iommu.tbu.tlb.entries=64").status == 0);
+    const Json alone = Json::parse(read_text(scratch.path("alone/result.json")));
+    CHECK(sweep["points"][5]["values"][0] == alone["iommus"][0]["walks"]);
+    CHECK(sweep["points"][5]["digest"] == alone["digest"]);
+    CHECK(sweep["points"][0]["values"][0] != sweep["points"][5]["values"][0]);
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out two -j 4").status == 0);
+    CHECK(read_text(scratch.path("two/sweep.json")) == read_text(scratch.path("one/sweep.json")));
+    const Said json = run_xlate(scratch, "sweep sizes.yaml --out two --json");
+    CHECK(Json::parse(json.out) == sweep);
+}
+
+TEST_CASE("sweep: what is there is kept; what something else made, is run again", "[cli][sweep]") {
+    const Scratch scratch;
+    scratch.file("sizes.yaml", study());
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out s").status == 0);
+    const auto before = written(scratch, "s/points/0001/result.json");
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out s").status == 0);
+    CHECK(written(scratch, "s/points/0001/result.json") == before);
+    // One is lost: only that one is run.
+    std::filesystem::remove(scratch.path("s/points/0002/result.json"));
+    CHECK(run_xlate(scratch, "sweep status s/plan.json").status == 1);
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out s").status == 0);
+    CHECK(std::filesystem::exists(scratch.path("s/points/0002/result.json")));
+    CHECK(written(scratch, "s/points/0001/result.json") == before);
+    // Another seed at every point.
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out s --set seed=7").status == 0);
+    CHECK(written(scratch, "s/points/0001/result.json") != before);
+    const auto seven = written(scratch, "s/points/0001/result.json");
+    // Another firmware under the same name.
+    scratch.file("board.dtb", read_text(board("quickstart")));
+    std::string local = study();
+    local.replace(local.find(board("quickstart")), board("quickstart").size(), "board.dtb");
+    scratch.file("sizes.yaml", local);
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out s --set seed=7").status == 0);
+    CHECK(written(scratch, "s/points/0001/result.json") != seven);
+    const auto first = written(scratch, "s/points/0001/result.json");
+    scratch.file("board.dtb", read_text(board("quickstart")) + std::string(8, '\0'));
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out s --set seed=7").status == 0);
+    CHECK(written(scratch, "s/points/0001/result.json") != first);
+}
+
+TEST_CASE("sweep: plan, parts, status and merge come to the same as all at once", "[cli][sweep]") {
+    const Scratch scratch;
+    scratch.file("sizes.yaml", study());
+    REQUIRE(run_xlate(scratch, "sweep plan sizes.yaml --out parts -o plan.json").status == 0);
+    CHECK(run_xlate(scratch, "sweep status plan.json").out ==
+          "sizes: 6 points, 0 done (0 with expectations that fail), 0 without a result, 6 missing\n");
+    REQUIRE(run_xlate(scratch, "sweep run plan.json --shard 2/4").status == 0);
+    const Said some = run_xlate(scratch, "sweep merge plan.json");
+    CHECK(some.status == 1);
+    CHECK(some.out.find("| missing |") != std::string::npos);
+    for (const char* shard : {"1/4", "3/4", "4/4"})
+        REQUIRE(run_xlate(scratch, std::string("sweep run plan.json --shard ") + shard).status == 0);
+    CHECK(run_xlate(scratch, "sweep status plan.json").status == 0);
+    REQUIRE(run_xlate(scratch, "sweep merge plan.json").status == 0);
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out whole").status == 0);
+    CHECK(read_text(scratch.path("parts/sweep.json")) == read_text(scratch.path("whole/sweep.json")));
+    for (const char* shard : {"0/4", "5/4", "x", "1", "-1/2"}) {
+        INFO(shard);
+        const Said wrong = run_xlate(scratch, std::string("sweep run plan.json --shard=") + shard);
+        CHECK(wrong.status == 2);
+        CHECK(wrong.err.find("--shard: found '") != std::string::npos);
+    }
+    const Said no_plan = run_xlate(scratch, "sweep run sizes.yaml");
+    CHECK(no_plan.status == 2);
+    CHECK(no_plan.err.find("sizes.yaml: is not JSON") != std::string::npos);
+}
+
+TEST_CASE("sweep: a point that fails or has no result says so, and the others are there", "[cli][sweep]") {
+    const Scratch scratch;
+    scratch.file("sizes.yaml", study());
+    const Said failed = run_xlate(scratch, "sweep sizes.yaml --out f --set 'expect=[\"iommus[0].walks < 50\"]'");
+    CHECK(failed.status == 1);
+    CHECK(failed.out.find("| fails: iommus[0].walks < 50 |") != std::string::npos);
+    CHECK(sweep_of(scratch, "f")["points"][0]["failed"].empty());
+    CHECK(sweep_of(scratch, "f")["points"][5]["failed"].size() == 1);
+    // A limit of host events: what was simulated is there, as status 4, but it is no result of the point.
+    const Said limited = run_xlate(scratch, "sweep sizes.yaml --out l --set limits.events=2000");
+    CHECK(limited.status == 4);
+    CHECK(limited.out.find("status 4, see points/0000/run.log") != std::string::npos);
+    CHECK(read_text(scratch.path("l/points/0000/run.log")).find("limit") != std::string::npos);
+    CHECK(sweep_of(scratch, "l")["points"][0]["values"] == Json({nullptr, nullptr}));
+    // They are tried again.
+    REQUIRE(run_xlate(scratch, "sweep run l/plan.json").status == 1);
+}
+
+TEST_CASE("sweep: what is wrong with a study is named with its place, before anything is run", "[cli][sweep]") {
+    const Scratch scratch;
+    const auto wrong = [&](const std::string& text, const std::string& message) {
+        scratch.file("w.yaml", "firmware: { devicetree: " + board("quickstart") + " }\n" + text);
+        const Said said = run_xlate(scratch, "sweep w.yaml --out w");
+        INFO(text << said.err);
+        CHECK(said.status == 2);
+        CHECK(said.err.find(message) != std::string::npos);
+        CHECK_FALSE(std::filesystem::exists(scratch.path("w")));
+    };
+    wrong("study: { varies: [] }\n", "w.yaml:2:10: study.varies: unknown key; expected one of set, vary, columns");
+    wrong("study: { vary: { a: 1 } }\n", "w.yaml:2:16: study.vary: found a map; expected a list");
+    wrong("study: { vary: [ { path: seed, values: [1] } ] }\n", "key 'name' is missing");
+    wrong("study: { vary: [ { name: s, path: seed } ] }\n", "expected either path and values, or points");
+    wrong("study: { vary: [ { name: s, path: seed, values: [] } ] }\n", "an axis without a point");
+    wrong("study: { vary: [ { name: s, path: seed, values: [1, 1] } ] }\n", "'1' stands there twice");
+    wrong("study: { vary: [ { name: s, path: sead, values: [1] } ] }\n",
+          "sead: unknown key (at the point s 1); did you mean 'seed'?");
+    wrong("study: { vary: [ { name: s, path: seed, values: [x] } ] }\n", "seed");
+    wrong("study: { columns: [ { name: c, value: 'masters[' } ] }\n", "w.yaml:2:");
+    wrong("study: { vary: [ { name: f, path: firmware.devicetree, values: [no.dtb] } ] }\n",
+          "there is no file 'no.dtb'");
+    std::string many = "study:\n  vary:\n";
+    for (int axis = 0; axis < 6; ++axis)
+        many += "    - { name: a" + std::to_string(axis) + ", path: seed, values: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] }\n";
+    scratch.file("m.yaml", "firmware: { devicetree: " + board("quickstart") + " }\n" + many);
+    const Said large = run_xlate(scratch, "sweep m.yaml");
+    CHECK(large.status == 4);
+    CHECK(large.err.find("more than 100000 points") != std::string::npos);
+}
+
+TEST_CASE("sweep: a column that no point has says why", "[cli][sweep]") {
+    const Scratch scratch;
+    scratch.file("sizes.yaml", study("    - { name: typo, value: 'iommus[0].walkss' }\n"));
+    const Said said = run_xlate(scratch, "sweep sizes.yaml --out s");
+    CHECK(said.status == 0);
+    CHECK(said.err.find("column 'typo': the result has no 'iommus[0].walkss'; did you mean 'walks'?") !=
+          std::string::npos);
+}
+
+TEST_CASE("sweep: an interrupt is status 130, and the same command goes on", "[cli][sweep]") {
+    const Scratch scratch;
+    scratch.file("sizes.yaml", study());
+    const Said first = run_xlate(scratch, "sweep sizes.yaml --out s -j 1 --set 'traffic[0].transfers=1000000000'",
+                                 "timeout --foreground --preserve-status --signal=INT 2");
+    CHECK(first.status == 130);
+    CHECK(first.err.find("interrupted; the same command goes on") != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(scratch.path("s/points/0001")));
+    CHECK(run_xlate(scratch, "sweep status s/plan.json").out.find("6 missing") != std::string::npos);
+}
+
+TEST_CASE("sweep: Slurm is given an array of jobs, each a part of the plan", "[cli][sweep]") {
+    const Scratch scratch;
+    scratch.file("sizes.yaml", study());
+    // An sbatch that runs the jobs of the array here, one after the other.
+    scratch.file("sbatch",
+                 "#!/bin/sh\n"
+                 "for word; do case $word in --array=1-*) last=${word#--array=1-};; *job.sh) job=$word;; esac; done\n"
+                 "echo \"$@\" > sbatch.txt\n"
+                 "for i in $(seq $last); do SLURM_ARRAY_TASK_ID=$i sh \"$job\" || exit 1; done\n");
+    std::filesystem::permissions(scratch.path("sbatch"), std::filesystem::perms::owner_all);
+    const Said said = run_xlate(scratch, "sweep sizes.yaml --out s --engine slurm -j 4", "env PATH=.:$PATH");
+    INFO(said.err);
+    CHECK(said.status == 0);
+    CHECK(read_text(scratch.path("sbatch.txt")).find("--wait --quiet --job-name=xlate-sizes --array=1-4") == 0);
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out here").status == 0);
+    CHECK(read_text(scratch.path("s/sweep.json")) == read_text(scratch.path("here/sweep.json")));
+    const Said none = run_xlate(scratch, "sweep sizes.yaml --out t --engine slurm", "env PATH=/nowhere");
+    CHECK(none.status == 2);
+    CHECK(none.err.find("there is no sbatch here") != std::string::npos);
+}
