@@ -110,9 +110,9 @@ void add_studies(CLI::App& app, Parsed& p) {
     compare->add_option("--junit", p.compare.junit, "write the comparison as JUnit XML");
     compare->callback([&p] { p.call = [&p] { return compare_command(p.compare); }; });
 
-    CLI::App* report = app.add_subcommand("report", "Make report.html of a run (not built yet)");
-    report->add_option("DIR", p.report, "directory of a run")->required();
-    report->callback([&p] { p.call = []() -> ExitStatus { not_built_yet("xlate report"); }; });
+    CLI::App* report = app.add_subcommand("report", "Make report.html of a run or a sweep");
+    report->add_option("DIR", p.report, "directory of a run or a sweep")->required();
+    report->callback([&p] { p.call = [&p] { return report_command(p.report); }; });
 }
 
 void add_sweep(CLI::App& app, Parsed& p) {

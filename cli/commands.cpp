@@ -16,6 +16,7 @@
 #include "study/firmware_input.hpp"
 #include "study/inspect.hpp"
 #include "study/kernel_parts.hpp"
+#include "study/report/report.hpp"
 #include "study/run.hpp"
 #include "study/summary.hpp"
 #include "study/sweep/study.hpp"
@@ -36,8 +37,6 @@ std::vector<study::Override> overrides(const std::vector<std::string>& sets) {
 InputError usage(const std::string& what) { return InputError(Diagnostic{{"xlate", {}, {}, {}}, "", what, "", ""}); }
 
 }  // namespace
-
-void not_built_yet(const std::string& what) { throw usage(fmt::format("'{}' is not built yet", what)); }
 
 ExitStatus run_command(const RunArguments& arguments) {
     if (arguments.variant == "help") {
@@ -105,6 +104,11 @@ ExitStatus compare_command(const CompareArguments& arguments) {
     print(comparison.text);
     if (!arguments.junit.empty()) study::write_file(arguments.junit, comparison.junit);
     return comparison.same ? ExitStatus::ok : ExitStatus::failed;
+}
+
+ExitStatus report_command(const std::string& directory) {
+    print(study::write_report(directory) + "\n");
+    return ExitStatus::ok;
 }
 
 }  // namespace xlate::cli

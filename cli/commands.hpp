@@ -55,6 +55,9 @@ struct CompareArguments {
 };
 ExitStatus compare_command(const CompareArguments& arguments);
 
+/// `directory`: of a run or a sweep.
+ExitStatus report_command(const std::string& directory);
+
 struct ExploreArguments {
     std::string config;
     bool list = false;  ///< print the race index instead
@@ -95,8 +98,5 @@ ExitStatus sweep_run_command(const SweepArguments& arguments);
 ExitStatus sweep_merge_command(const SweepArguments& arguments);
 /// 0 if every point has a result.
 ExitStatus sweep_status_command(const SweepArguments& arguments);
-
-/// For commands of the design that do not exist yet: InputError (status 2) that says so.
-[[noreturn]] void not_built_yet(const std::string& what);
 
 }  // namespace xlate::cli

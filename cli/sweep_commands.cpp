@@ -12,6 +12,7 @@
 #include "base/quantity.hpp"
 #include "cli/commands.hpp"
 #include "study/files.hpp"
+#include "study/report/report.hpp"
 #include "study/sweep/merge.hpp"
 #include "study/sweep/plan.hpp"
 #include "study/sweep/run_points.hpp"
@@ -53,7 +54,9 @@ std::vector<std::size_t> all_points(const study::Plan& plan) {
 ExitStatus merge(const study::Plan& plan, bool json) {
     const nlohmann::ordered_json sweep = study::merge_points(plan, study::load_study(plan.study));
     const std::string table = study::sweep_table(sweep);
-    study::write_files(plan.out, {{"sweep.json", sweep.dump(1) + "\n"}, {"table.md", table}});
+    study::write_files(
+        plan.out,
+        {{"sweep.json", sweep.dump(1) + "\n"}, {"table.md", table}, {"report.html", study::sweep_report(sweep)}});
     if (json) {
         print(sweep.dump(1) + "\n");
     } else {
@@ -64,7 +67,7 @@ ExitStatus merge(const study::Plan& plan, bool json) {
                          printable(column.at("name").get<std::string>()).c_str(),
                          printable(column.at("why").get<std::string>()).c_str());
         }
-        print(fmt::format("\nResults: {}/sweep.json, table.md, points/\n", plan.out));
+        print(fmt::format("\nResults: {}/report.html, table.md, sweep.json, points/\n", plan.out));
     }
     return static_cast<ExitStatus>(study::sweep_status(sweep));
 }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "study/numbers.hpp"
 
 namespace xlate::study {
 namespace {
@@ -19,25 +20,6 @@ constexpr std::size_t kShownWarnings = 6;
 
 std::string text(const Json& value) {
     return value.is_string() ? printable(value.get_ref<const std::string&>()) : value.dump();
-}
-
-/// "812 ns", "1.35 us", "2.41 ms".
-std::string span(double ns) {
-    if (ns < 1000) return fmt::format("{:.0f} ns", ns);
-    if (ns < 1e6) return fmt::format("{:.2f} us", ns / 1e3);
-    if (ns < 1e9) return fmt::format("{:.2f} ms", ns / 1e6);
-    return fmt::format("{:.2f} s", ns / 1e9);
-}
-std::string span(const Json& ns) { return ns.is_number() ? span(ns.get<double>()) : "-"; }
-
-std::string rate(double bytes_per_s) {
-    if (bytes_per_s >= 1e9) return fmt::format("{:.2f} GB/s", bytes_per_s / 1e9);
-    if (bytes_per_s >= 1e6) return fmt::format("{:.1f} MB/s", bytes_per_s / 1e6);
-    return fmt::format("{:.1f} kB/s", bytes_per_s / 1e3);
-}
-
-std::string percent(std::uint64_t part, std::uint64_t whole) {
-    return whole == 0 ? "-" : fmt::format("{:.1f} %", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
 }
 
 /// Columns as wide as their content; the first is flush left, the others right.
@@ -89,7 +71,7 @@ private:
         const Json& sim = result_["sim"];
         all_ += styled("1", text(result_["name"])) +
                 fmt::format(": kernel {}, seed {}", text(result_["variant"]), result_["seed"].dump());
-        all_ += fmt::format(", booted in {}, ended at {}", span(sim["boot_ns"]), span(sim["end_ns"]));
+        all_ += fmt::format(", booted in {}, ended at {}", span_text(sim["boot_ns"]), span_text(sim["end_ns"]));
         if (sim.value("fidelity", "exact") == "fast")
             all_ += styled("33", ", fidelity fast: latencies are approximate");
         if (sim["outcome"] != "finished") all_ += styled("33", fmt::format(" ({})", text(sim["outcome"])));
@@ -141,11 +123,12 @@ private:
         Table table({"", "translations", "TLB hits", "walks", "walk reads", "config reads", "commands", "events",
                      "mean", "p99"});
         for (const Json& iommu : result_["iommus"]) {
-            table.add({text(iommu["name"]), iommu["translations"].dump(),
-                       percent(iommu["tlb"]["hits"].get<std::uint64_t>(), iommu["tlb"]["lookups"].get<std::uint64_t>()),
-                       iommu["walks"].dump(), iommu["walk_reads"].dump(), iommu["config_reads"].dump(),
-                       iommu["commands"].dump(), iommu["events"].dump(), span(iommu["latency_ns"]["mean"]),
-                       span(iommu["latency_ns"]["p99"])});
+            table.add(
+                {text(iommu["name"]), iommu["translations"].dump(),
+                 percent_text(iommu["tlb"]["hits"].get<std::uint64_t>(), iommu["tlb"]["lookups"].get<std::uint64_t>()),
+                 iommu["walks"].dump(), iommu["walk_reads"].dump(), iommu["config_reads"].dump(),
+                 iommu["commands"].dump(), iommu["events"].dump(), span_text(iommu["latency_ns"]["mean"]),
+                 span_text(iommu["latency_ns"]["p99"])});
         }
         all_ += table.print();
     }
@@ -164,10 +147,11 @@ private:
             const Json& latency = master["latency_ns"];
             table.add({device,
                        std::to_string(master["reads"].get<std::uint64_t>() + master["writes"].get<std::uint64_t>()),
-                       master["faults"].dump(), rate(master["bandwidth_bytes_per_s"].get<double>()),
-                       span(latency["mean"]), span(latency["p50"]), span(latency["p99"]), span(latency["max"])});
+                       master["faults"].dump(), rate_text(master["bandwidth_bytes_per_s"].get<double>()),
+                       span_text(latency["mean"]), span_text(latency["p50"]), span_text(latency["p99"]),
+                       span_text(latency["max"])});
             std::vector<std::string> row{device};
-            for (const auto& [name, ns] : master["breakdown_ns"].items()) row.push_back(span(ns));
+            for (const auto& [name, ns] : master["breakdown_ns"].items()) row.push_back(span_text(ns));
             where.add(std::move(row));
             some = true;
         }
@@ -184,7 +168,7 @@ private:
                 "31",
                 fmt::format("  {} of {} (id {:#x}) at iova {:#x}, {} at {}\n", text(fault["reason"]),
                             text(fault["device"]), fault["id"].get<std::uint64_t>(), fault["iova"].get<std::uint64_t>(),
-                            fault["iommu"] == "" ? "the bus" : text(fault["iommu"]), span(fault["time_ns"])));
+                            fault["iommu"] == "" ? "the bus" : text(fault["iommu"]), span_text(fault["time_ns"])));
         }
         if (faults.size() > kShownFaults)
             all_ += fmt::format("  ... and {} more in result.json\n", faults.size() - kShownFaults);
@@ -218,7 +202,7 @@ private:
                 all_ += fmt::format("      written in {} by {} on CPU {} at {}\n",
                                     functions.empty() ? text(finding["written_by"]["step"]) : text(functions[0]),
                                     text(finding["written_by"]["task"]), finding["written_by"]["cpu"].dump(),
-                                    span(finding["written_ns"]));
+                                    span_text(finding["written_ns"]));
             }
             for (const char* key : {"cached_for", "used_by", "missing", "given"}) {
                 if (finding[key].is_null()) continue;

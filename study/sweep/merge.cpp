@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "study/json_file.hpp"
+#include "study/numbers.hpp"
 #include "study/run.hpp"
 
 namespace xlate::study {
@@ -23,15 +24,6 @@ const char* name(PointState state) {
             return "broken";
     }
     return "?";
-}
-
-std::string grouped(std::string digits) {
-    const std::size_t first = !digits.empty() && digits[0] == '-' ? 1 : 0;
-    for (std::size_t at = digits.size(); at > first + 3;) {
-        at -= 3;
-        digits.insert(at, ",");
-    }
-    return digits;
 }
 
 std::string row(const std::vector<std::string>& cells) {
@@ -85,22 +77,6 @@ nlohmann::ordered_json merge_points(const Plan& plan, const Study& study) {
     }
     return {{"schema", "xlate.sweep/1"}, {"name", plan.name},  {"study", plan.study}, {"model_version", kModelVersion},
             {"axes", plan.axes},         {"columns", columns}, {"points", points}};
-}
-
-std::string table_number(const nlohmann::ordered_json& value) {
-    if (value.is_null()) return "–";
-    if (value.is_boolean()) return value.get<bool>() ? "true" : "false";
-    if (value.is_string()) return value.get<std::string>();
-    if (value.is_number_unsigned()) return grouped(std::to_string(value.get<std::uint64_t>()));
-    if (value.is_number_integer()) return grouped(std::to_string(value.get<std::int64_t>()));
-    if (!value.is_number()) return value.dump();
-    const double number = value.get<double>();
-    const double size = std::abs(number);
-    if (size >= 1e15) return fmt::format("{:.3e}", number);
-    if (size >= 1000) return grouped(fmt::format("{:.0f}", number));
-    return size >= 100  ? fmt::format("{:.0f}", number)
-           : size >= 10 ? fmt::format("{:.1f}", number)
-                        : fmt::format("{:.2f}", number);
 }
 
 std::string sweep_table(const nlohmann::ordered_json& sweep) {

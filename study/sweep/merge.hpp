@@ -17,9 +17,6 @@ nlohmann::ordered_json merge_points(const Plan& plan, const Study& study);
 /// A Markdown table: axes, columns, and what went wrong.
 std::string sweep_table(const nlohmann::ordered_json& sweep);
 
-/// A number as tables print it: thousands grouped, as many digits as it is worth.
-std::string table_number(const nlohmann::ordered_json& value);
-
 /// 0: all points ended well; 1: an expectation does not hold, or points are missing; else the worst status of a point.
 int sweep_status(const nlohmann::ordered_json& sweep);
 

@@ -111,13 +111,3 @@ TEST_CASE("bad input: the command line", "[cli]") {
     CHECK(run_xlate(scratch, "run --help").out.find("--junit") != std::string::npos);
     CHECK(run_xlate(scratch, "--version").status == 0);
 }
-
-TEST_CASE("bad input: what is not built yet says so with status 2", "[cli]") {
-    const Scratch scratch;
-    for (const char* arguments : {"report out"}) {
-        INFO(arguments);
-        const Said said = run_xlate(scratch, arguments);
-        CHECK(said.status == 2);
-        CHECK(said.err.find("is not built yet") != std::string::npos);
-    }
-}

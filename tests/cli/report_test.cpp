@@ -1,0 +1,119 @@
+// `xlate report`: a page of a run, a page of a sweep.
+#include <filesystem>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/program.hpp"
+
+using namespace xlate::tests;
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+std::size_t count_of(const std::string& text, const std::string& part) {
+    std::size_t count = 0;
+    for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++count;
+    return count;
+}
+
+/// Every element that we use is closed, and nothing outside of the file is asked for.
+void check_page(const std::string& page) {
+    CHECK(page.find("<!doctype html>") == 0);
+    for (const std::string tag : {"html", "head", "body", "table", "tr", "td", "th", "div", "svg", "figure", "h2", "h3",
+                                  "ul", "li", "p", "text"}) {
+        INFO(tag);
+        CHECK(count_of(page, "<" + tag + ">") + count_of(page, "<" + tag + " ") == count_of(page, "</" + tag + ">"));
+    }
+    CHECK(page.find("<script") == std::string::npos);
+    CHECK(page.find("http") == std::string::npos);
+    CHECK(page.find("nan") == std::string::npos);
+}
+
+}  // namespace
+
+TEST_CASE("report: a run's page has its expectations, masters, breakdown, groups and boot", "[cli][report]") {
+    const Scratch scratch;
+    REQUIRE(run_xlate(scratch,
+                      "run " + quoted(std::string(XLATE_SOURCE_DIR) + "/configs/quickstart.yaml") + " --quiet --out r")
+                .status == 0);
+    const Said said = run_xlate(scratch, "report r");
+    REQUIRE(said.status == 0);
+    CHECK(said.out == "r/report.html\n");
+    const std::string page = read_text(scratch.path("r/report.html"));
+    check_page(page);
+    const Json result = Json::parse(read_text(scratch.path("r/result.json")));
+    for (const char* part :
+         {"<h1>quickstart</h1>", "<h2>Expectations</h2>", "holds", "Where the time of a transfer went",
+          "<h2>Groups (4)</h2>", "first DMA", "iommu_probe_device_lock"}) {
+        INFO(part);
+        CHECK(page.find(part) != std::string::npos);
+    }
+    CHECK(page.find(result["digest"].get<std::string>()) != std::string::npos);
+    CHECK(count_of(page, "<rect ") >= 4 * 3);  // parts of four masters
+    CHECK(page.find("FAILS") == std::string::npos);
+    // The same again.
+    REQUIRE(run_xlate(scratch, "report r").status == 0);
+    CHECK(read_text(scratch.path("r/report.html")) == page);
+}
+
+TEST_CASE("report: faults, crashes and expectations that fail stand out", "[cli][report]") {
+    const Scratch scratch;
+    const std::string config = quoted(std::string(XLATE_SOURCE_DIR) + "/configs/studies/race-window.yaml");
+    run_xlate(scratch, "run " + config + " --quiet --out crash");
+    REQUIRE(run_xlate(scratch, "report crash").status == 0);
+    const std::string crash = read_text(scratch.path("crash/report.html"));
+    check_page(crash);
+    CHECK(crash.find("<h3>Crashes (1)</h3>") != std::string::npos);
+    CHECK(crash.find("<h3>Data races") != std::string::npos);
+    run_xlate(scratch, "run " + config + " --quiet --out faults --set 'kernel.modules[1].at=56440 ns'");
+    REQUIRE(run_xlate(scratch, "report faults").status == 0);
+    const std::string faults = read_text(scratch.path("faults/report.html"));
+    check_page(faults);
+    CHECK(faults.find("<h2>Faults (1000)</h2>") != std::string::npos);
+    CHECK(faults.find("more in result.json") != std::string::npos);
+    CHECK(faults.find("<tr class=\"bad\"><td class=\"left\">kernel.oops == 1</td>") != std::string::npos);
+}
+
+TEST_CASE("report: names are text, whatever they contain", "[cli][report]") {
+    const Scratch scratch;
+    scratch.file("x.yaml", "name: '<script>alert(1)</script> & \"q\"'\nfirmware: { devicetree: " + board("quickstart") +
+                               " }\n" + "expect: [ '\"<b>\" == \"<b>\"' ]\n");
+    REQUIRE(run_xlate(scratch, "run x.yaml --quiet --out x").status == 0);
+    REQUIRE(run_xlate(scratch, "report x").status == 0);
+    const std::string page = read_text(scratch.path("x/report.html"));
+    check_page(page);
+    CHECK(page.find("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;q&quot;") != std::string::npos);
+}
+
+TEST_CASE("report: a sweep's page has a chart a column and every point", "[cli][report]") {
+    const Scratch scratch;
+    REQUIRE(run_xlate(scratch,
+                      "sweep " + quoted(std::string(XLATE_SOURCE_DIR) + "/configs/studies/ecmdq.yaml") + " --out s")
+                .status == 0);
+    const std::string page = read_text(scratch.path("s/report.html"));
+    check_page(page);
+    CHECK(count_of(page, "<figure>") == 5);
+    CHECK(count_of(page, "<polyline ") == 10);  // with and without ECMDQs
+    CHECK(count_of(page, "<circle ") == 40);
+    CHECK(count_of(page, "<tr>") == 9);
+    std::filesystem::remove(scratch.path("s/report.html"));
+    REQUIRE(run_xlate(scratch, "report s").status == 0);
+    CHECK(read_text(scratch.path("s/report.html")) == page);
+}
+
+TEST_CASE("report: what is no result, or half of one, is named", "[cli][report]") {
+    const Scratch scratch;
+    const Said nothing = run_xlate(scratch, "report nowhere");
+    CHECK(nothing.status == 2);
+    CHECK(nothing.err.find("nowhere/result.json: cannot be read") != std::string::npos);
+    std::filesystem::create_directory(scratch.path("half"));
+    scratch.file("half/result.json", R"({"schema": "xlate.result/1", "name": "half"})");
+    const Said half = run_xlate(scratch, "report half");
+    CHECK(half.status == 2);
+    CHECK(half.err.find("half/result.json: is incomplete") != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(scratch.path("half/report.html")));
+    scratch.file("half/result.json", R"({"schema": "xlate.result/1", "name": [1], "sim": 3, "masters": {"a": 1}})");
+    CHECK(run_xlate(scratch, "report half").status == 2);
+    scratch.file("half/sweep.json", R"({"schema": "xlate.sweep/1", "name": "x", "points": [{}]})");
+    CHECK(run_xlate(scratch, "report half").status == 2);
+}
