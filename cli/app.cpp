@@ -102,9 +102,9 @@ void add_config(CLI::App& app, Parsed& p) {
 }
 
 void add_studies(CLI::App& app, Parsed& p) {
-    CLI::App* compare = app.add_subcommand("compare", "Compare two results");
-    compare->add_option("A", p.compare.first, "result.json or the directory of a run")->required();
-    compare->add_option("B", p.compare.second, "result.json or the directory of a run")->required();
+    CLI::App* compare = app.add_subcommand("compare", "Compare two results or two sweeps");
+    compare->add_option("A", p.compare.first, "result.json or sweep.json, or the directory of one")->required();
+    compare->add_option("B", p.compare.second, "the same")->required();
     compare->add_option("--tolerance", p.compare.tolerances, "METRIC=PCT: how much a metric may differ")
         ->allow_extra_args(false);
     compare->add_option("--junit", p.compare.junit, "write the comparison as JUnit XML");

@@ -28,8 +28,16 @@ struct Tolerance {
     double share = 0;  ///< of the first value
 };
 
-Json read_result(const std::string& path) {
-    return read_json_file(std::filesystem::is_directory(path) ? path + "/result.json" : path, "xlate.result/1");
+constexpr const char* kSweepFile = "sweep.json";
+
+/// What a path means: the file, and whether it is a sweep's.
+std::pair<std::string, bool> file_of(const std::string& path) {
+    namespace fs = std::filesystem;
+    std::error_code ignored;
+    if (!fs::is_directory(path, ignored)) return {path, fs::path(path).filename() == kSweepFile};
+    const std::string sweep = path + "/" + kSweepFile;
+    if (fs::exists(sweep, ignored)) return {sweep, true};
+    return {path + "/result.json", false};
 }
 
 /// Every leaf by its path; elements of lists by their name where they have one.
@@ -64,6 +72,34 @@ std::map<std::string, Json> leaves_of(Json result) {
     return leaves;
 }
 
+/// `["64, few"].walks`: a point by its labels, a value by its column.
+std::map<std::string, Json> leaves_of_sweep(const Json& sweep) {
+    std::map<std::string, Json> leaves;
+    for (const Json& point : sweep.at("points")) {
+        std::string labels;
+        for (const Json& label : point.at("labels")) labels += (labels.empty() ? "" : ", ") + label.get<std::string>();
+        const std::string at = fmt::format("[\"{}\"]", labels);
+        leaves[at + ".state"] = point.at("state");
+        leaves[at + ".digest"] = point.at("digest");
+        leaves[at + ".failed"] = point.at("failed");
+        for (std::size_t i = 0; i < sweep.at("columns").size(); ++i)
+            leaves[at + "." + sweep.at("columns")[i].at("name").get<std::string>()] = point.at("values").at(i);
+    }
+    return leaves;
+}
+
+std::map<std::string, Json> read_leaves(const std::string& path) {
+    const auto [file, is_sweep] = file_of(path);
+    if (!is_sweep) return leaves_of(read_json_file(file, "xlate.result/1"));
+    const Json sweep = read_json_file(file, "xlate.sweep/1");
+    try {
+        return leaves_of_sweep(sweep);
+    } catch (const nlohmann::json::exception& error) {
+        throw InputError(
+            Diagnostic{{file, {}, {}, {}}, "", fmt::format("is incomplete: {}", printable(error.what())), "", ""});
+    }
+}
+
 std::vector<Tolerance> parse_tolerances(const std::vector<std::string>& texts) {
     std::vector<Tolerance> all;
     for (const std::string& text : texts) {
@@ -93,8 +129,12 @@ bool ends_with(const std::string& path, const std::string& metric) {
 Comparison compare_results(const std::string& first, const std::string& second,
                            const std::vector<std::string>& tolerances) {
     const std::vector<Tolerance> allowed = parse_tolerances(tolerances);
-    const std::map<std::string, Json> a = leaves_of(read_result(first));
-    const std::map<std::string, Json> b = leaves_of(read_result(second));
+    if (file_of(first).second != file_of(second).second) {
+        throw InputError(
+            Diagnostic{{second, {}, {}, {}}, "", "one of the two is a sweep, the other a run", "two of a kind", ""});
+    }
+    const std::map<std::string, Json> a = read_leaves(first);
+    const std::map<std::string, Json> b = read_leaves(second);
     std::vector<std::string> differences;
     for (const auto& [path, value] : a) {
         const auto other = b.find(path);
@@ -113,7 +153,7 @@ Comparison compare_results(const std::string& first, const std::string& second,
             };
             if (std::any_of(allowed.begin(), allowed.end(), fits)) continue;
             change = before != 0 ? fmt::format(" ({:+.2f} %)", share * 100) : "";
-        } else if (path == "digest" && !allowed.empty()) {
+        } else if ((path == "digest" || ends_with(path, "digest")) && !allowed.empty()) {
             continue;  // a digest cannot be nearly the same
         }
         differences.push_back(fmt::format("{}: {} -> {}{}", path, value.dump(), other->second.dump(), change));

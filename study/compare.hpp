@@ -12,8 +12,9 @@ struct Comparison {
     std::string junit;
 };
 
-/// `first`, `second`: result.json or a directory that has one. A tolerance is "METRIC=PCT": METRIC is the end of a
-/// path ("latency_ns.p99", "bandwidth_bytes_per_s"), PCT per cent of the first value. Without one, values are equal or
+/// `first`, `second`: result.json or sweep.json, or a directory that has one. Of sweeps, states, expectations and
+/// columns are compared, point by point. A tolerance is "METRIC=PCT": METRIC is the end of a path ("latency_ns.p99",
+/// "bandwidth_bytes_per_s", a column of a sweep), PCT per cent of the first value. Without one, values are equal or
 /// not. The timeline and the digest are compared as wholes. Errors: InputError.
 Comparison compare_results(const std::string& first, const std::string& second,
                            const std::vector<std::string>& tolerances);

@@ -217,3 +217,24 @@ TEST_CASE("sweep: Slurm is given an array of jobs, each a part of the plan", "[c
     CHECK(none.status == 2);
     CHECK(none.err.find("there is no sbatch here") != std::string::npos);
 }
+
+TEST_CASE("sweep: two sweeps are compared point by point, with tolerances by column", "[cli][sweep]") {
+    const Scratch scratch;
+    scratch.file("sizes.yaml", study());
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out a").status == 0);
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out b").status == 0);
+    CHECK(run_xlate(scratch, "compare a b").out == "the same\n");
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out c --set seed=2").status == 0);
+    const Said differs = run_xlate(scratch, "compare a c/sweep.json --junit c.xml");
+    CHECK(differs.status == 1);
+    CHECK(differs.out.find("[\"64, some\"].digest: ") != std::string::npos);
+    CHECK(read_text(scratch.path("c.xml")).find("<failure") != std::string::npos);
+    CHECK(run_xlate(scratch, "compare a c --tolerance walks=100 --tolerance 'hit rate=100'").status == 0);
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out d --set 'expect=[\"iommus[0].walks < 50\"]'").status == 1);
+    CHECK(run_xlate(scratch, "compare a d").out.find("[\"64, many\"].failed: ") != std::string::npos);
+    const Said mixed = run_xlate(scratch, "compare a a/points/0000");
+    CHECK(mixed.status == 2);
+    CHECK(mixed.err.find("two of a kind") != std::string::npos);
+    scratch.file("sweep.json", R"({"schema": "xlate.sweep/1", "points": [{}]})");
+    CHECK(run_xlate(scratch, "compare a sweep.json").status == 2);
+}
