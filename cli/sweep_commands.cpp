@@ -93,7 +93,11 @@ ExitStatus sweep_command(const SweepArguments& arguments) {
     study::write_files(plan.out, {{"plan.json", study::plan_text(plan)}});
     if (arguments.engine == "slurm") {
         const std::size_t shards = arguments.jobs != 0 ? arguments.jobs : 64;
-        study::run_by_slurm(plan, plan_file, std::min(shards, plan.points.size()), own_program());
+        if (!study::run_by_slurm(plan, plan_file, std::min(shards, plan.points.size()), own_program())) {
+            std::fprintf(stderr, "%s: interrupted; Slurm's jobs go on: xlate sweep status %s, then merge\n",
+                         plan.name.c_str(), plan_file.c_str());
+            return ExitStatus::interrupted;
+        }
     } else if (!run_locally(plan, all_points(plan), arguments.jobs, arguments.json)) {
         std::fprintf(stderr, "%s: interrupted; the same command goes on from here\n", plan.name.c_str());
         return ExitStatus::interrupted;

@@ -144,6 +144,8 @@ bool run_by_slurm(const Plan& plan, const std::string& plan_file, std::size_t sh
         "#!/bin/sh\nexec {} sweep run {} --shard \"$SLURM_ARRAY_TASK_ID/{}\" -j \"${{SLURM_CPUS_PER_TASK:-1}}\"\n",
         quoted(program), quoted(plan_file), shards);
     write_files(logs, {{"job.sh", script}});
+    std::error_code ignored;
+    fs::remove(logs + "/1.log", ignored);  // its coming says that a job has begun
     const std::vector<std::string> words{"sbatch",
                                          "--wait",
                                          "--quiet",
@@ -159,10 +161,29 @@ bool run_by_slurm(const Plan& plan, const std::string& plan_file, std::size_t sh
         throw InputError(Diagnostic{
             {"--engine slurm", {}, {}, {}}, "", "there is no sbatch here", "a machine of a Slurm cluster", ""});
     }
+    bool told = false;
     for (;;) {
         int status = 0;
-        if (::waitpid(process, &status, 0) == process) return exit_status(status) == 0;
-        if (errno != EINTR) throw failure("sbatch", errno);
+        const pid_t ended = ::waitpid(process, &status, WNOHANG);
+        if (ended < 0 && errno != EINTR) throw failure("sbatch", errno);
+        if (interrupted && !told) ::kill(process, SIGINT);
+        told = told || interrupted;
+        if (ended != process) {
+            std::this_thread::sleep_for(kLook);
+            continue;
+        }
+        if (interrupted) return false;
+        // Its status is the worst of its jobs' too: a point without a result is no refusal.
+        const bool refused = exit_status(status) != 0 && !fs::exists(logs + "/1.log");
+        if (refused) {
+            throw InputError(Diagnostic{{"--engine slurm", {}, {}, {}},
+                                        "",
+                                        fmt::format("sbatch ended with status {}", exit_status(status)),
+                                        "",
+                                        ""},
+                             ExitStatus::limit);
+        }
+        return true;
     }
 }
 

@@ -35,7 +35,8 @@ std::vector<std::size_t> points_of_shard(const Plan& plan, std::size_t shard, st
 
 /// Hands the plan's missing points to Slurm's sbatch, as an array of `shards` jobs that each run `xlate sweep run PLAN
 /// --shard I/N`, and waits. The job script and its logs lie in the plan's directory. Needs a file system that all nodes
-/// share. Returns false if sbatch says that a job failed. Errors: InputError if there is no sbatch.
+/// share. Returns false if it was interrupted: the jobs go on. How each point ended, status_of says.
+/// Errors: InputError if there is no sbatch, or it takes no job.
 bool run_by_slurm(const Plan& plan, const std::string& plan_file, std::size_t shards, const std::string& program);
 
 }  // namespace xlate::study

@@ -213,6 +213,15 @@ TEST_CASE("sweep: Slurm is given an array of jobs, each a part of the plan", "[c
     CHECK(read_text(scratch.path("sbatch.txt")).find("--wait --quiet --job-name=xlate-sizes --array=1-4") == 0);
     REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out here").status == 0);
     CHECK(read_text(scratch.path("s/sweep.json")) == read_text(scratch.path("here/sweep.json")));
+    scratch.file("sbatch", "#!/bin/sh\nexit 3\n");
+    const Said refused = run_xlate(scratch, "sweep sizes.yaml --out u --engine slurm", "env PATH=.:$PATH");
+    CHECK(refused.status == 4);
+    CHECK(refused.err.find("sbatch ended with status 3") != std::string::npos);
+    scratch.file("sbatch", "#!/bin/sh\nexec sleep 60\n");
+    const Said stopped = run_xlate(scratch, "sweep sizes.yaml --out v --engine slurm",
+                                   "env PATH=.:$PATH timeout --foreground --preserve-status --signal=INT 1");
+    CHECK(stopped.status == 130);
+    CHECK(stopped.err.find("Slurm's jobs go on") != std::string::npos);
     const Said none = run_xlate(scratch, "sweep sizes.yaml --out t --engine slurm", "env PATH=/nowhere");
     CHECK(none.status == 2);
     CHECK(none.err.find("there is no sbatch here") != std::string::npos);
