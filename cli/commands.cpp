@@ -66,11 +66,11 @@ ExitStatus run_command(const RunArguments& arguments) {
 }
 
 ExitStatus inspect_command(const InspectArguments& arguments) {
-    std::vector<std::string> files = arguments.inputs;
+    const std::vector<std::string>& files = arguments.inputs;
     const std::string extension = std::filesystem::path(files.front()).extension().string();
-    if (files.size() == 1 && (extension == ".yaml" || extension == ".yml"))
-        files = study::find_firmware(study::load_config(files.front()));
-    const firmware::Description description = study::read_firmware(files).description;
+    const bool is_config = files.size() == 1 && (extension == ".yaml" || extension == ".yml");
+    const firmware::Description description =
+        (is_config ? study::load_firmware(study::load_config(files.front())) : study::read_firmware(files)).description;
     print(arguments.json ? study::inspect_json(description) : study::inspect_text(description));
     return ExitStatus::ok;
 }

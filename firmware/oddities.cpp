@@ -7,12 +7,15 @@
 
 #include <fmt/format.h>
 
+#include "base/bits.hpp"
+
 #include "firmware/decode.hpp"
 
 namespace xlate::firmware {
 namespace {
 
-constexpr std::uint32_t kPciIds = 0x10000;  // a requester ID has 16 bits
+constexpr std::uint32_t kPciIds = 0x10000;
+constexpr std::uint64_t kPciIdsOfABus = 256;  // a requester ID has 16 bits
 
 bool is_arm_smmu_with_16_bit_ids(const Node& provider) {
     static constexpr std::string_view kFamily[] = {"arm,mmu-400", "arm,mmu-401", "arm,mmu-500", "arm,smmu-v1",
@@ -147,8 +150,11 @@ void note_map_coverage(Decoder& decoder, NodeIndex at, const IommuMap& map) {
     if (count != 0) {
         decoder.oddity(at, Known::iommu_map, fmt::format("gaps: ids {} are in no row and run untranslated", gaps));
     }
-    // With a mask, ids above it can't occur; how far the ids go otherwise depends on the bus.
-    const std::uint64_t last = map.mask ? std::min<std::uint64_t>(*map.mask, kPciIds - 1) : kPciIds - 1;
+    // Ids above the mask, or of buses that the host does not have, can't occur.
+    std::uint64_t last = map.mask ? std::min<std::uint64_t>(*map.mask, kPciIds - 1) : kPciIds - 1;
+    if (const Property* buses = decoder.node(at).property("bus-range"); buses != nullptr && buses->bytes.size() == 8) {
+        last = std::min(last, (load_be(&buses->bytes[4], 4) + 1) * kPciIdsOfABus - 1);
+    }
     if (!spans.empty() && covered <= last) {
         decoder.oddity(at, Known::iommu_map,
                        fmt::format("ids from {:#x} on are in no row and run untranslated", covered));

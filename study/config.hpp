@@ -10,6 +10,7 @@
 
 #include "base/quantity.hpp"
 #include "base/time.hpp"
+#include "firmware/generate_board.hpp"
 #include "kernel-model/boot.hpp"
 #include "soc/config.hpp"
 #include "study/parameters.hpp"
@@ -72,6 +73,7 @@ struct SocConfig {
     std::map<std::string, IommuConfig> iommus;  ///< by node path
     soc::PayloadMode payload = soc::PayloadMode::timing_only;
     std::vector<PciConfig> pci;
+    firmware::BoardSpec board;  ///< with firmware.generate; its memory is that of `memory_*`
 };
 
 struct KernelConfig {

@@ -210,6 +210,27 @@ void visit_traffic(ParameterVisitor& v, TrafficConfig& traffic) {
     v.text("requester_id", "PCI: requester ID that it sends instead of its own, such as 0x1f.", traffic.requester_id);
 }
 
+void visit_board(ParameterVisitor& v, firmware::BoardSpec& board) {
+    v.text("model", "Its name.", board.model);
+    integer(v, "cpus", "CPUs.", board.cpus, 1, firmware::kMaxBoardCpus);
+    list(v, "iommus", "Its SMMUv3s; not given: one, named smmu.", "board_iommu", board.iommus,
+         [](ParameterVisitor& in, firmware::BoardSpec::Iommu& iommu) {
+             in.text("name", "That masters and hosts refer to.", iommu.name);
+         });
+    list(v, "masters", "Platform devices that do DMA, at 0xa000000, 0xa010000, ...", "board_master", board.masters,
+         [](ParameterVisitor& in, firmware::BoardSpec::Master& master) {
+             in.text("name", "Of its node: gpu becomes a000000.gpu.", master.name);
+             integer(in, "count", "So many alike.", master.count, 1, firmware::kMaxBoardMasters);
+             in.text("iommu", "The IOMMU before it, or none; empty: the first.", master.iommu);
+             integer(in, "ids", "Stream IDs of each.", master.ids, 0, 1024);
+             in.boolean("coherent", "Whether its DMA is coherent.", master.coherent);
+         });
+    list(v, "pcie", "Its PCIe hosts; not given: one.", "board_host", board.pcie,
+         [](ParameterVisitor& in, firmware::BoardSpec::PcieHost& host) {
+             in.text("iommu", "The IOMMU before it, or none; empty: the first.", host.iommu);
+         });
+}
+
 void visit_costs(ParameterVisitor& v, kernel::CostTable& c) {
     v.time("lock", "Uncontended lock or unlock.", c.lock);
     v.time("mutex_sleep_wake", "A mutex that had to wait.", c.mutex_sleep_wake);
@@ -241,9 +262,13 @@ void visit_config(ParameterVisitor& v, Config& config) {
           [&] {
               v.text("devicetree", "A flattened device tree (*.dtb).", config.firmware.devicetree);
               v.texts("acpi", "ACPI tables, a file each.", config.firmware.acpi);
-              v.text("generate", "Makes firmware from soc: devicetree or acpi.", config.firmware.generate);
+              v.text("generate", "Makes firmware from soc.board: devicetree.", config.firmware.generate);
           });
     v.map("soc", "What firmware can't say: speeds, sizes, PCI endpoints.", [&] {
+        if (v.wants_all() || !config.firmware.generate.empty()) {
+            v.map("board", "What firmware.generate makes: CPUs, IOMMUs, masters, PCIe hosts.",
+                  [&] { visit_board(v, config.soc.board); });
+        }
         choice(v, "fidelity",
                "exact: resources are arbitrated as requests reach them; fast: a transaction reserves its whole way.",
                config.soc.fidelity, {"exact", "fast"});
@@ -275,8 +300,8 @@ void visit_config(ParameterVisitor& v, Config& config) {
             v.time("latency", "From the start of a bank's access to its data.", m.latency);
             v.bandwidth("bandwidth", "Of the whole channel.", m.bandwidth_bytes_per_s);
             integer(v, "banks", "Banks; a power of two.", m.banks, 1, 1024);
-            v.bytes("size", "Its size, where the firmware names no memory (ACPI).", config.soc.memory_size, 64 << 20,
-                    kTiB);
+            v.bytes("size", "Its size, where the firmware names no memory (ACPI) or is generated.",
+                    config.soc.memory_size, 64 << 20, kTiB);
             v.integer("base", "Its address, where the firmware names no memory; 0: the first place that is free.",
                       config.soc.memory_base, 0, std::uint64_t{1} << 44);
             bytes(v, "interleave", "Neighbouring bytes in one bank; a power of two.", m.interleave_bytes, 64, kGiB);

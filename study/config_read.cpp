@@ -193,6 +193,10 @@ void check(const Config& config, Findings& findings) {
         add("firmware", sources == 0 ? "no firmware is named" : "more than one kind of firmware",
             "one of devicetree, acpi, generate");
     }
+    if (!firmware.generate.empty() && firmware.generate != "devicetree")
+        add("firmware.generate", fmt::format("'{}' cannot be made", printable(firmware.generate)), "devicetree");
+    if (firmware.generate.empty() && config.given("soc.board"))
+        add("soc.board", "the firmware says what the board is", "this key only with firmware.generate");
     for (std::size_t i = 0; i < config.traffic.size(); ++i) {
         const std::string path = fmt::format("traffic[{}]", i);
         if (config.traffic[i].device.empty()) {

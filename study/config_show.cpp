@@ -33,6 +33,7 @@ public:
     explicit ShowVisitor(const Config& config) : config_(config) {}
     std::vector<Line> lines;
 
+    bool wants_all() const override { return false; }
     void map(const char* key, const char* sentence, const Inside& inside) override {
         open(key, sentence);
         inside();

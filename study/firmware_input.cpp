@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "firmware/acpi/describe.hpp"
+#include "firmware/generate_board.hpp"
 #include "study/pci_config.hpp"
 
 namespace xlate::study {
@@ -15,10 +16,6 @@ InputError usage(const std::string& file, std::string what, std::string expected
 }  // namespace
 
 std::vector<std::string> find_firmware(const Config& config) {
-    if (!config.firmware.generate.empty()) {
-        throw InputError(Diagnostic{config.where("firmware.generate"), "firmware.generate",
-                                    "generating firmware is not built yet", "", ""});
-    }
     if (!config.firmware.devicetree.empty())
         return {find_input(config, config.firmware.devicetree, "firmware.devicetree")};
     std::vector<std::string> files;
@@ -45,6 +42,26 @@ FirmwareInput read_firmware(const std::vector<std::string>& paths) {
         throw usage(path, "is no ACPI table", "one device tree, or ACPI tables alone");
     }
     input.description = firmware::acpi::read_acpi(input.files);
+    return input;
+}
+
+FirmwareInput load_firmware(const Config& config) {
+    if (config.firmware.generate.empty()) return read_firmware(find_firmware(config));
+    firmware::BoardSpec board = config.soc.board;
+    if (config.soc.memory_base != 0) board.memory_base = config.soc.memory_base;
+    board.memory_bytes = config.soc.memory_size;
+    FirmwareInput input;
+    try {
+        input.files.emplace_back(kGeneratedTree, firmware::generate_board(board));
+    } catch (const InputError& error) {
+        std::vector<Diagnostic> findings = error.findings();
+        for (Diagnostic& finding : findings) {
+            finding.path = finding.path == "memory" ? "soc.memory" : "soc.board." + finding.path;
+            finding.where = config.where(finding.path);
+        }
+        throw InputError(std::move(findings), error.status());
+    }
+    input.description = firmware::read_device_tree(input.files.front().second, kGeneratedTree);
     return input;
 }
 

@@ -15,11 +15,17 @@ struct FirmwareInput {
     firmware::Description description;
 };
 
-/// The files that a config's `firmware:` means. InputError where one is not found.
+/// Under this name stands what firmware.generate made, in messages and among a run's results.
+inline constexpr const char* kGeneratedTree = "generated.dtb";
+
+/// The files that a config's `firmware:` means; none if it is generated. InputError where one is not found.
 std::vector<std::string> find_firmware(const Config& config);
 /// Reads them. One device tree, or any number of tables. Errors: those of the readers; InputError (usage) for a
 /// mixture.
 FirmwareInput read_firmware(const std::vector<std::string>& paths);
+
+/// The firmware of a config: its files, or what firmware.generate makes. Errors: of these.
+FirmwareInput load_firmware(const Config& config);
 
 /// ACPI: names the host bridge of each entry of soc.pci that does not name one, and adds to `description` the root
 /// buses that only the config knows of. Device trees are left alone.

@@ -21,6 +21,8 @@ class ParameterVisitor {
 public:
     using Inside = std::function<void()>;
     virtual ~ParameterVisitor() = default;
+    /// False: what has no meaning with the values as they are is left out.
+    virtual bool wants_all() const { return true; }
 
     virtual void map(const char* key, const char* sentence, const Inside& inside) = 0;
     virtual void boolean(const char* key, const char* sentence, bool& field) = 0;

@@ -72,7 +72,7 @@ void refuse_unmodelled(const Config& config, const firmware::Description& descri
 
 /// The defaults are in every resolved config: only another value asks for something.
 void refuse_unused_memory(const Config& config, const firmware::Description& description) {
-    if (description.memory.empty()) return;
+    if (description.memory.empty() || !config.firmware.generate.empty()) return;
     const SocConfig defaults;
     const bool sized = config.soc.memory_size != defaults.memory_size;
     if (!sized && config.soc.memory_base == defaults.memory_base) return;
@@ -147,7 +147,7 @@ RunReport run(Config& config, const RunOptions& options) {
     HostFacts host;
     const std::vector<Expectation> expectations = parse_expectations(config);
     const kernel::Variant variant = find_variant_at(config);
-    FirmwareInput input = read_firmware(find_firmware(config));
+    FirmwareInput input = load_firmware(config);
     firmware::Description& description = input.description;
     refuse_unmodelled(config, description);
     settle_pci_roots(config, description);
@@ -209,6 +209,10 @@ RunReport run(Config& config, const RunOptions& options) {
         {"config.resolved.yaml", resolved_yaml(config)},
         {"manifest.json", host.manifest(config, report.result["digest"].get<std::string>())},
         {"host.json", host.facts(stats.events)}};
+    if (!config.firmware.generate.empty()) {
+        const std::vector<std::uint8_t>& tree = input.files.front().second;
+        files.push_back({kGeneratedTree, {tree.begin(), tree.end()}});
+    }
     if (options.trace) files.push_back({"trace.pftrace", {}, [&](const Put& put) { trace.finish(kernel, put); }});
     write_files(options.out, files);
     return report;

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "study/likely_masters.hpp"
+
 namespace xlate::study {
 namespace {
 
@@ -40,8 +42,8 @@ public:
         if (!config_.given("traffic")) assume_traffic();
         wire_soc();
         wire_kernel();
-        for (std::size_t i = 0; i < config_.traffic.size(); ++i)
-            wire_traffic(config_.traffic[i], fmt::format("traffic[{}]", i));
+        const std::vector<std::string> paths = expand_traffic();
+        for (std::size_t i = 0; i < config_.traffic.size(); ++i) wire_traffic(config_.traffic[i], paths[i]);
         check_atcs();
         findings_.throw_if_any();
         std::vector<Diagnostic> from_soc = soc::check(wiring_.soc, description_);
@@ -98,23 +100,43 @@ private:
         return std::nullopt;
     }
 
+    /// An entry for "*.gpu" becomes one for each master of such a name that has none of its own. Returns where each
+    /// entry was written.
+    std::vector<std::string> expand_traffic() {
+        std::vector<TrafficConfig> all;
+        std::vector<std::string> paths;
+        std::vector<std::string> named;
+        for (const TrafficConfig& traffic : config_.traffic) {
+            if (traffic.device.find('*') == std::string::npos) named.push_back(traffic.device);
+        }
+        for (std::size_t i = 0; i < config_.traffic.size(); ++i) {
+            const TrafficConfig& traffic = config_.traffic[i];
+            const std::string path = fmt::format("traffic[{}]", i);
+            if (traffic.device.find('*') == std::string::npos) {
+                all.push_back(traffic);
+                paths.push_back(path);
+                continue;
+            }
+            bool some = false;
+            for (const std::string& device : likely_masters(description_, seats_)) {
+                if (!matches_pattern(traffic.device, device)) continue;
+                some = true;
+                if (std::find(named.begin(), named.end(), device) != named.end()) continue;
+                named.push_back(device);
+                all.push_back(traffic);
+                all.back().device = device;
+                paths.push_back(path);
+            }
+            if (!some)
+                add(path + ".device",
+                    fmt::format("no master behind an IOMMU is called '{}'", printable(traffic.device)));
+        }
+        config_.traffic = std::move(all);
+        return paths;
+    }
     /// A little traffic of everything that has a driver and an IOMMU in front of it.
     void assume_traffic() {
-        std::vector<std::string> devices;
-        for (std::size_t i = 0; i < description_.nodes.size(); ++i) {
-            const auto at = static_cast<NodeIndex>(i);
-            const Node& node = description_.nodes[i];
-            if (node.reachable && node.has_iommus && !node.iommu_map && description_.effective_iommus(at).translated) {
-                devices.push_back(linux_device_name(description_, at));
-            }
-        }
-        for (const PciSeat& seat : seats_) {
-            const bool plain =
-                seat.function.kind == kernel::PciKind::endpoint || seat.function.kind == kernel::PciKind::conventional;
-            const bool drives =
-                !seat.function.driver.empty() || seat.function.vendor != 0 || seat.function.class_code != 0;
-            if (plain && drives && seat.function.driver != "none") devices.push_back(seat.name);
-        }
+        const std::vector<std::string> devices = likely_masters(description_, seats_);
         for (const std::string& device : devices) {
             TrafficConfig traffic;
             traffic.device = device;

@@ -9,6 +9,7 @@
 
 #include "base/digest.hpp"
 #include "study/files.hpp"
+#include "study/firmware_input.hpp"
 #include "study/json_file.hpp"
 #include "study/run.hpp"
 
@@ -35,6 +36,7 @@ std::string digest_of(const std::string& config_text, const std::string& file, c
     Digest digest;
     digest.add(kModelVersion).add(config_text);
     for (const std::string& set : sets) digest.add(set).add("\n");
+    if (!config.firmware.generate.empty()) load_firmware(config);  // is it possible?
     if (!config.firmware.devicetree.empty())
         digest.add(bytes_of(find_input(config, config.firmware.devicetree, "firmware.devicetree")));
     for (std::size_t i = 0; i < config.firmware.acpi.size(); ++i)

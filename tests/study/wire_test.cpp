@@ -4,6 +4,7 @@
 
 #include "study/firmware_input.hpp"
 #include "study/kernel_parts.hpp"
+#include "study/likely_masters.hpp"
 #include "study/wire.hpp"
 
 using namespace xlate;
@@ -138,9 +139,21 @@ TEST_CASE("wire: slots are read as lspci writes them", "[study][wire]") {
 TEST_CASE("wire: firmware is looked for beside the config and among the boards", "[study][wire]") {
     CHECK_NOTHROW(find_firmware(config_for("quickstart")));
     CHECK_THROWS_AS(find_firmware(parse_config("firmware: {devicetree: nowhere.dtb}", "x.yaml")), InputError);
-    CHECK_THROWS_AS(find_firmware(parse_config("firmware: {generate: devicetree}", "x.yaml")), InputError);
+    CHECK(find_firmware(parse_config("firmware: {generate: devicetree}", "x.yaml")).empty());
     CHECK(find_firmware(parse_config("firmware: {devicetree: quickstart.dtb}", "x.yaml")) ==
           std::vector<std::string>{board("quickstart")});
+}
+
+TEST_CASE("wire: a pattern is text in which a star is any text", "[study][wire]") {
+    CHECK(matches_pattern("*.gpu", "a010000.gpu"));
+    CHECK_FALSE(matches_pattern("*.gpu", "a010000.gpux"));
+    CHECK(matches_pattern("a0*.g*u", "a010000.gpu"));
+    CHECK(matches_pattern("*", ""));
+    CHECK(matches_pattern("*a*a*", "banana"));
+    CHECK_FALSE(matches_pattern("b*x*a", "banana"));
+    CHECK(matches_pattern("video", "video"));
+    CHECK_FALSE(matches_pattern("video", "video2"));
+    CHECK_FALSE(matches_pattern(std::string(2000, '*') + "b", std::string(100'000, 'a')));  // in no time
 }
 
 TEST_CASE("wire: a board without memory gets some where no register is", "[study][wire]") {

@@ -1,0 +1,47 @@
+// A board that nobody has built, as a flattened device tree: CPUs, a GICv3 with an ITS, memory, SMMUv3s, platform
+// masters and PCIe hosts behind them. It takes the same way as a real one's.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace xlate::firmware {
+
+struct BoardSpec {
+    struct Iommu {
+        std::string name = "smmu";  ///< that masters and hosts refer to; its node is "iommu@..."
+    };
+    struct Master {
+        std::string name = "master";  ///< of its node: "gpu@a000000", which Linux calls "a000000.gpu"
+        std::uint32_t count = 1;      ///< so many alike
+        std::string iommu;            ///< empty: the first one, if there is any
+        std::uint32_t ids = 1;        ///< stream IDs of each; 0: not behind an IOMMU
+        bool coherent = true;
+    };
+    struct PcieHost {
+        std::string iommu;  ///< as of a master; "none": not behind one
+    };
+    std::string model = "xlate generated board";
+    std::uint32_t cpus = 4;
+    std::uint64_t memory_base = 0x4000'0000;
+    std::uint64_t memory_bytes = std::uint64_t{1} << 30;
+    std::vector<Iommu> iommus{{}};
+    std::vector<Master> masters;
+    std::vector<PcieHost> pcie{{}};
+};
+
+// Bounds: what fits the address map below, and 16 bits of stream ID.
+inline constexpr std::size_t kMaxBoardCpus = 64;
+inline constexpr std::size_t kMaxBoardIommus = 64;
+inline constexpr std::size_t kMaxBoardMasters = 1024;
+inline constexpr std::size_t kMaxBoardHosts = 8;
+
+/// Address map: SMMU n at 0x9050000 + n * 0x20000, master n at 0xa000000 + n * 0x10000, memory where the board says,
+/// ECAM of host n at 0x4010000000 + n * 0x10000000. Stream IDs: the hosts of an SMMU share [0, 0x8000) evenly,
+/// requester IDs from 0 in each share; masters follow from 0x8000 in their order, or from 0 if the SMMU has no host.
+/// Errors: InputError (usage; `path` of each finding is relative: "masters[0].iommu") for names that are not there or
+/// twice, names that a node can't have, and what exceeds the bounds.
+std::vector<std::uint8_t> generate_board(const BoardSpec& board);
+
+}  // namespace xlate::firmware
