@@ -79,7 +79,8 @@ std::string charts(const Json& sweep) {
         if (some) html += svg_of(chart);
     }
     if (html.empty()) return "";
-    const std::string axis = sweep.at("axes").back().get<std::string>();
+    const Json& axes = sweep.at("axes");
+    const std::string axis = axes.empty() ? "" : axes.at(axes.size() - 1).get<std::string>();
     std::string note = "over " + axis;
     if (layout.series.size() > kMostSeries)
         note += fmt::format("; the first {} of {} lines", kMostSeries, layout.series.size());

@@ -114,6 +114,20 @@ TEST_CASE("report: what is no result, or half of one, is named", "[cli][report]"
     CHECK_FALSE(std::filesystem::exists(scratch.path("half/report.html")));
     scratch.file("half/result.json", R"({"schema": "xlate.result/1", "name": [1], "sim": 3, "masters": {"a": 1}})");
     CHECK(run_xlate(scratch, "report half").status == 2);
-    scratch.file("half/sweep.json", R"({"schema": "xlate.sweep/1", "name": "x", "points": [{}]})");
-    CHECK(run_xlate(scratch, "report half").status == 2);
+    const std::string start = R"({"schema": "xlate.sweep/1", "name": "x", "study": "y", )";
+    const std::string points =
+        R"("points": [{"labels": ["a"], "state": "done", "status": 0, "failed": [], "values": [1]},
+                      {"labels": ["b"], "state": "done", "status": 0, "failed": [], "values": [2]}])";
+    for (const std::string rest :
+         {R"("points": [{}])", R"("points": 3)", R"("axes": "a", "columns": [{"name": "c"}], )",
+          R"("axes": [], "columns": [{"name": "c"}, {"name": "d"}], )",
+          R"("axes": [1], "columns": [{"name": "c"}], )"}) {
+        INFO(rest);
+        scratch.file("half/sweep.json", start + rest + (rest.back() == ' ' ? points : "") + "}");
+        const Said said = run_xlate(scratch, "report half");
+        CHECK(said.status == 2);
+        CHECK(said.err.find("half/sweep.json: is incomplete") != std::string::npos);
+    }
+    scratch.file("half/sweep.json", start + R"("axes": [], "columns": [{"name": "c"}], )" + points + "}");
+    CHECK(run_xlate(scratch, "report half").status == 0);
 }
