@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "study/kernel_parameters.hpp"
 #include "study/likely_masters.hpp"
 
 namespace xlate::study {
@@ -189,7 +190,10 @@ private:
                     fmt::format("0 to {}", boot.cpus - 1));
             }
         }
-        for (const auto& [name, text] : config_.kernel.parameters) wire_parameter(name, text);
+        for (const auto& [name, text] : config_.kernel.parameters) {
+            if (const auto wrong = read_kernel_parameter(name, text, boot.parameters))
+                add(yaml::join_path("kernel.parameters", name), wrong->what, wrong->expected, wrong->nearest);
+        }
         const std::vector<std::string> known = kernel::mistake_names();
         for (std::size_t i = 0; i < config_.kernel.mistakes.size(); ++i) {
             const std::string& name = config_.kernel.mistakes[i];
@@ -199,58 +203,6 @@ private:
                 add(fmt::format("kernel.mistakes[{}]", i), fmt::format("there is no mistake '{}'", name),
                     fmt::format("one of {}", fmt::join(known, ", ")), nearest_name(name, known).value_or(""));
             }
-        }
-    }
-
-    void wire_parameter(const std::string& name, const std::string& text) {
-        kernel::KernelParameters& parameters = wiring_.boot.parameters;
-        static const std::vector<std::string> kKnown{"iommu.passthrough",        "iommu.strict",
-                                                     "deferred_probe_timeout",   "arm-smmu-v3.disable_bypass",
-                                                     "arm-smmu-v3.invalidation", "arm-smmu-v3.all_from_pages"};
-        std::string plain = name;
-        std::replace(plain.begin(), plain.end(), '_', '-');
-        const std::string path = yaml::join_path("kernel.parameters", name);
-        const auto flag = [&](auto& field) {
-            if (text == "1" || text == "y" || text == "on" || text == "true") {
-                field = true;
-            } else if (text == "0" || text == "n" || text == "off" || text == "false") {
-                field = false;
-            } else {
-                add(path, fmt::format("found '{}'", text), "0 or 1");
-            }
-        };
-        if (plain == "iommu.passthrough") {
-            flag(parameters.iommu_passthrough);
-        } else if (plain == "iommu.strict") {
-            flag(parameters.iommu_strict);
-        } else if (plain == "arm-smmu-v3.disable-bypass") {
-            flag(parameters.smmu_v3_disable_bypass);
-        } else if (plain == "arm-smmu-v3.invalidation") {
-            using Invalidation = kernel::KernelParameters::Invalidation;
-            if (text == "linux" || text == "single" || text == "all") {
-                parameters.smmu_v3_invalidation = text == "linux"    ? Invalidation::linux_choice
-                                                  : text == "single" ? Invalidation::single
-                                                                     : Invalidation::all;
-            } else {
-                add(path, fmt::format("found '{}'", text), "linux, single or all");
-            }
-        } else if (plain == "arm-smmu-v3.all-from-pages") {
-            const Parsed<std::uint64_t> pages = parse_integer(text);
-            if (!pages) {
-                add(path, fmt::format("found '{}'", text), "pages; 0: never");
-            } else {
-                parameters.smmu_v3_all_from_pages = pages.value();
-            }
-        } else if (plain == "deferred-probe-timeout") {
-            const Parsed<std::uint64_t> seconds = parse_integer(text);
-            if (!seconds || seconds.value() > 1'000'000) {
-                add(path, fmt::format("found '{}'", text), "seconds");
-            } else {
-                parameters.deferred_probe_timeout_s = static_cast<unsigned>(seconds.value());
-            }
-        } else {
-            add(path, "this kernel parameter has no meaning here", fmt::format("one of {}", fmt::join(kKnown, ", ")),
-                nearest_name(name, kKnown).value_or(""));
         }
     }
 
