@@ -71,7 +71,8 @@ TEST_CASE("generate: what is wrong is named with its place", "[cli][generate]") 
           "w.yaml:2:37: soc.board.masters[0].iommu: there is no IOMMU 'smmuu'; expected one of smmu; did you mean "
           "'smmu'?");
     wrong("firmware: { generate: devicetree }\nsoc: { board: { mastres: [] } }\n", "did you mean 'masters'?");
-    wrong("firmware: { generate: devicetree }\nsoc: { memory: { size: 1 TiB } }\n", "w.yaml:2:16: soc.memory: 0x40000000 to 0x10040000000 collides with devices");
+    wrong("firmware: { generate: devicetree }\nsoc: { memory: { size: 1 TiB } }\n",
+          "w.yaml:2:16: soc.memory: 0x40000000 to 0x10040000000 collides with devices");
     wrong("firmware: { generate: devicetree }\ntraffic: [ { device: '*.gpu' } ]\n",
           "w.yaml:2:22: traffic[0].device: no master behind an IOMMU is called '*.gpu'");
 }
