@@ -13,6 +13,10 @@ unsigned lowest_bit(std::uint64_t word) {
 #endif
 }
 
+bool covers_stream(const Invalidation& invalidation, std::uint64_t stream) {
+    return invalidation.covers_stream(stream_of(stream), static_cast<std::uint32_t>((stream >> 32) & low_mask(20)));
+}
+
 }  // namespace
 
 Tlb::Tlb(const TlbParams& params, std::uint64_t seed, std::string_view name)
@@ -80,6 +84,7 @@ void Tlb::fill(const CachedTranslation& translation) {
     if (place == end) place = ways_.victim(first);
     if (keys_[place] != kFree) drop(place);
     ++counters_.fills;
+    note_owner(translation);
     ++in_use_;
     memo_ = {};
     use(place);
@@ -87,6 +92,17 @@ void Tlb::fill(const CachedTranslation& translation) {
     entries_[place] = translation;
     if (translation.leaf_log2_bytes > translation.log2_bytes) ++fragments_;
     if (sizes_[translation.log2_bytes]++ == 0) sizes_present_ |= std::uint64_t{1} << translation.log2_bytes;
+}
+
+/// Before an entry comes.
+void Tlb::note_owner(const CachedTranslation& translation) {
+    if (in_use_ == 0) {
+        space_ = translation.space;
+        stream_ = translation.stream;
+        one_space_ = one_stream_ = true;
+    }
+    one_space_ = one_space_ && !translation.global && space_ == translation.space;
+    one_stream_ = one_stream_ && stream_ == translation.stream;
 }
 
 /// True if looking for the entries of an invalidation by address is less work than visiting all of them.
@@ -102,6 +118,7 @@ bool Tlb::few_probes(const Invalidation& invalidation) const {
 }
 
 unsigned Tlb::invalidate(const Invalidation& invalidation) {
+    if (in_use_ == 0) return 0;  // of a thousand TBUs, few have seen the address space
     unsigned dropped = 0;
     const bool to_endpoints = invalidation.kind == Invalidation::Kind::atc;
     if (to_endpoints != (tagging_ == TlbTagging::endpoint)) return 0;
@@ -114,15 +131,15 @@ unsigned Tlb::invalidate(const Invalidation& invalidation) {
         }
     } else if (invalidation.is_config()) {
         if (tagging_ != TlbTagging::stream) return 0;
+        if (one_stream_ && !covers_stream(invalidation, stream_)) return 0;
         for (std::uint32_t i = 0; i < keys_.size(); ++i) {
-            const std::uint64_t stream = entries_[i].stream;
-            if (keys_[i] != kFree &&
-                invalidation.covers_stream(stream_of(stream),
-                                           static_cast<std::uint32_t>((stream >> 32) & low_mask(20)))) {
+            if (keys_[i] != kFree && covers_stream(invalidation, entries_[i].stream)) {
                 drop(i);
                 ++dropped;
             }
         }
+    } else if (one_space_ && !invalidation.covers_space(space_, false)) {
+        return 0;
     } else if (few_probes(invalidation)) {
         for (std::uint64_t left = sizes_present_; left != 0; left &= left - 1) {
             const unsigned log2_bytes = lowest_bit(left);

@@ -115,6 +115,7 @@ private:
         ways_.used(index);
     }
     void drop(std::uint32_t index);
+    void note_owner(const CachedTranslation& translation);
     bool few_probes(const Invalidation& invalidation) const;
     /// The top byte has no part in the index: it may be ignored.
     std::uint32_t set_of(std::uint64_t va, unsigned log2_bytes) const {
@@ -132,6 +133,11 @@ private:
     std::vector<CachedTranslation> entries_;
     CacheWays ways_;
     std::uint32_t in_use_ = 0;
+    // Of all entries, if it is so: what is another's is known without a look at them. A TBU mostly serves one master.
+    bool one_space_ = false;
+    bool one_stream_ = false;
+    std::uint64_t space_ = 0;
+    std::uint64_t stream_ = 0;
     std::uint32_t fragments_ = 0;            ///< entries smaller than the leaf that they come from
     std::array<std::uint32_t, 65> sizes_{};  ///< valid entries of each log2 size
 };

@@ -340,3 +340,52 @@ TEST_CASE("smmuv3 caches: sinks hear of every invalidation", "[iommu][smmuv3]") 
     bench.command(command::atc_inv(StreamId{0x10}, std::nullopt, 0, 52));
     CHECK(listener.heard.size() == 4);
 }
+
+TEST_CASE("smmuv3 TLB: whatever it knows of its entries as a whole, an invalidation drops what it covers",
+          "[iommu][smmuv3]") {
+    using Kind = Invalidation::Kind;
+    std::uint64_t dropped_in_all = 0;
+    for (std::uint64_t seed = 0; seed < 200; ++seed) {
+        Rng draw(seed, "tests.tlb.invalidate");
+        const TlbTagging tagging = draw.chance(1, 2) ? TlbTagging::address_space : TlbTagging::stream;
+        Tlb tlb({{true, 16, 4, Replacement::lru}, tagging}, 1, "test");
+        const std::uint16_t asids = static_cast<std::uint16_t>(1 + draw.below(3));  // often a single one
+        for (int step = 0; step < 60; ++step) {
+            if (!draw.chance(1, 3)) {
+                CachedTranslation one =
+                    entry(Regime::ns_el1, static_cast<std::uint16_t>(1 + draw.below(asids) / 2),
+                          static_cast<std::uint16_t>(1 + draw.below(asids)), draw.below(24) << 12, draw.chance(1, 8));
+                one.stream = stream_tag(StreamId{static_cast<std::uint32_t>(1 + draw.below(asids))}, std::nullopt);
+                tlb.fill(one);
+                continue;
+            }
+            constexpr Kind kKinds[] = {Kind::everything, Kind::ste,      Kind::cd,       Kind::cd_all,
+                                       Kind::s1_all,     Kind::s1_asid,  Kind::s1_va,    Kind::s1_vaa,
+                                       Kind::s12_vmall,  Kind::nsnh_all, Kind::ste_range};
+            Invalidation invalidation;
+            invalidation.kind = kKinds[draw.below(std::size(kKinds))];
+            invalidation.asid = static_cast<std::uint16_t>(1 + draw.below(4));
+            invalidation.vmid = static_cast<std::uint16_t>(1 + draw.below(2));
+            invalidation.sid = StreamId{static_cast<std::uint32_t>(1 + draw.below(4))};
+            invalidation.sid_shift = static_cast<std::uint8_t>(draw.below(3));
+            invalidation.first = draw.below(24) << 12;
+            invalidation.last = invalidation.first + 0xFFF + (draw.below(4) << 12);
+            unsigned covered = 0;
+            tlb.for_each([&](const CachedTranslation& kept) {
+                if (!invalidation.is_config()) {
+                    covered += invalidation.covers(kept) ? 1 : 0;
+                } else if (tagging == TlbTagging::stream) {
+                    covered +=
+                        invalidation.covers_stream(stream_of(kept.stream),
+                                                   static_cast<std::uint32_t>((kept.stream >> 32) & low_mask(20)))
+                            ? 1
+                            : 0;
+                }
+            });
+            INFO("seed " << seed << ", step " << step);
+            REQUIRE(tlb.invalidate(invalidation) == covered);
+            dropped_in_all += covered;
+        }
+    }
+    CHECK(dropped_in_all > 1'000);
+}
