@@ -38,7 +38,7 @@ constexpr std::uintptr_t kNowhere = ~std::uintptr_t{0} - kAllBytes;  // no point
 // Of all regions, so that operator delete knows theirs by one comparison.
 std::atomic<std::uintptr_t> all_begin{kNowhere};
 
-bool in_any_region(const void* memory) {
+[[maybe_unused]] bool in_any_region(const void* memory) {
     return reinterpret_cast<std::uintptr_t>(memory) - all_begin.load(std::memory_order_relaxed) < kAllBytes;
 }
 
