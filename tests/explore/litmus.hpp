@@ -77,7 +77,11 @@ inline Litmus random_program(std::uint64_t seed) {
     for (std::size_t t = 0; t < count; ++t) {
         std::vector<std::pair<std::uint64_t, std::size_t>> code;
         const std::size_t length = count == 2 ? 2 + draw.below(4) : 2 + draw.below(2);
-        for (std::size_t i = 0; i < length; ++i) code.emplace_back(draw.below(6), draw.below(2));
+        for (std::size_t i = 0; i < length; ++i) {
+            // One after the other: the order of arguments is the compiler's.
+            const std::size_t at = draw.below(2);
+            code.emplace_back(draw.below(6), at);
+        }
         tasks.emplace_back([code, t](LitmusWorld& w) {
             int last = 0;
             bool held[2] = {false, false};
