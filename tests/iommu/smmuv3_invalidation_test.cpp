@@ -352,9 +352,10 @@ TEST_CASE("smmuv3 TLB: whatever it knows of its entries as a whole, an invalidat
         const std::uint16_t asids = static_cast<std::uint16_t>(1 + draw.below(3));  // often a single one
         for (int step = 0; step < 60; ++step) {
             if (!draw.chance(1, 3)) {
-                CachedTranslation one =
-                    entry(Regime::ns_el1, static_cast<std::uint16_t>(1 + draw.below(asids) / 2),
-                          static_cast<std::uint16_t>(1 + draw.below(asids)), draw.below(24) << 12, draw.chance(1, 8));
+                const auto vmid = static_cast<std::uint16_t>(1 + draw.below(asids) / 2);
+                const auto asid = static_cast<std::uint16_t>(1 + draw.below(asids));
+                const std::uint64_t va = draw.below(24) << 12;
+                CachedTranslation one = entry(Regime::ns_el1, vmid, asid, va, draw.chance(1, 8));
                 one.stream = stream_tag(StreamId{static_cast<std::uint32_t>(1 + draw.below(asids))}, std::nullopt);
                 tlb.fill(one);
                 continue;
