@@ -1,8 +1,25 @@
 #include "study/likely_masters.hpp"
 
-#include "study/wire.hpp"
+#include <optional>
+
+#include <fmt/format.h>
 
 namespace xlate::study {
+
+std::string linux_device_name(const firmware::Description& description, firmware::NodeIndex node) {
+    if (!description.node(node).linux_name.empty()) return description.node(node).linux_name;
+    std::string name;
+    for (std::optional<firmware::NodeIndex> at = node; at && firmware::index(*at) != 0;
+         at = description.node(*at).parent) {
+        const firmware::Node& n = description.node(*at);
+        const std::string base = n.name.substr(0, n.name.find('@'));
+        if (!n.regs.empty() && n.regs[0].cpu_address) {
+            return fmt::format("{:x}.{}{}{}", *n.regs[0].cpu_address, base, name.empty() ? "" : ":", name);
+        }
+        name = n.name + (name.empty() ? "" : ":") + name;
+    }
+    return name;
+}
 
 std::vector<std::string> likely_masters(const firmware::Description& description, const std::vector<PciSeat>& seats) {
     std::vector<std::string> devices;

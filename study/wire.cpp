@@ -318,20 +318,6 @@ private:
 
 }  // namespace
 
-std::string linux_device_name(const Description& description, NodeIndex node) {
-    if (!description.node(node).linux_name.empty()) return description.node(node).linux_name;
-    std::string name;
-    for (std::optional<NodeIndex> at = node; at && firmware::index(*at) != 0; at = description.node(*at).parent) {
-        const Node& n = description.node(*at);
-        const std::string base = n.name.substr(0, n.name.find('@'));
-        if (!n.regs.empty() && n.regs[0].cpu_address) {
-            return fmt::format("{:x}.{}{}{}", *n.regs[0].cpu_address, base, name.empty() ? "" : ":", name);
-        }
-        name = n.name + (name.empty() ? "" : ":") + name;
-    }
-    return name;
-}
-
 std::vector<NodeIndex> pci_hosts(const Description& description) {
     std::vector<NodeIndex> hosts;
     for (std::size_t i = 0; i < description.nodes.size(); ++i) {

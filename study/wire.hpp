@@ -28,8 +28,6 @@ Wiring wire(Config& config, const firmware::Description& description);
 /// names memory.
 std::optional<std::string> assume_memory(firmware::Description& description,
                                          std::uint64_t size = std::uint64_t{1} << 30, std::uint64_t base = 0);
-/// Linux's name of the device of a node: "9050000.smmuv3", "soc:timer". Linux drivers/of/platform.c.
-std::string linux_device_name(const firmware::Description& description, firmware::NodeIndex node);
 /// Reachable PCI host bridges, in firmware order.
 std::vector<firmware::NodeIndex> pci_hosts(const firmware::Description& description);
 
