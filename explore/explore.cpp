@@ -70,8 +70,9 @@ struct Search {
         bool closed = false;
         std::uint64_t sampled = 0;
         if (!enough()) {
+            // What has not closed by then most often will not, whatever the estimate says: the rest is for samples.
             const std::uint64_t room = budget > result.schedules ? budget - result.schedules : 0;
-            const SearchEnd end = add(search_traces(setup(), true, room, kProbeRuns, findings));
+            const SearchEnd end = add(search_traces(setup(), true, room - room / 4, kProbeRuns, findings));
             result.traces = end.traces;
             closed = end.closed;
         }

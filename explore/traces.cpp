@@ -202,7 +202,7 @@ private:
 
     /// Of the whole search, after each run of its own: false if it is given up.
     bool goes_on(Job& job) {
-        if (setup_.options.stop_at_first) return !job.findings.has_serious_bug();
+        if (setup_.options.stop_at_first && job.findings.has_serious_bug()) return false;
         if (job.shares) return true;
         const std::uint64_t runs = dpor_.runs();
         const bool asks = probe_ != 0 && (runs == probe_ || runs == 2 * probe_ || runs == kLastProbe * probe_);
@@ -211,7 +211,8 @@ private:
                         4.0 * static_cast<double>(budget_)) {
             return false;
         }
-        if (setup_.options.jobs > 1 && threads_.empty() && runs >= std::max(kAloneRuns, kLastProbe * probe_)) {
+        if (setup_.options.jobs > 1 && !setup_.options.stop_at_first && threads_.empty() &&
+            runs >= std::max(kAloneRuns, kLastProbe * probe_)) {
             job.shares = true;
             for (unsigned i = 1; i < setup_.options.jobs; ++i) threads_.emplace_back([this] { work(); });
         }

@@ -54,6 +54,18 @@ pid_t start(const std::vector<std::string>& words, const std::string& log) {
     return process;
 }
 
+/// Processes and their points. Whatever is still under way when it goes (an error) is told to end, and waited for.
+struct Running {
+    std::map<pid_t, std::size_t> processes;
+    Running() = default;
+    ~Running() {
+        for (const auto& [process, point] : processes) ::kill(process, SIGINT);
+        for (const auto& [process, point] : processes) ::waitpid(process, nullptr, 0);
+    }
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+};
+
 /// Exit status as a shell has it: 128 and more for a signal.
 int exit_status(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
 
@@ -88,7 +100,8 @@ bool run_points(const Plan& plan, const std::vector<std::size_t>& points, const 
             left.push_back(point);
         }
     }
-    std::map<pid_t, std::size_t> running;
+    Running children;
+    std::map<pid_t, std::size_t>& running = children.processes;
     std::size_t next = 0;
     bool stopped = false;
     bool told = false;

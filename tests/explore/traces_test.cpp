@@ -132,3 +132,24 @@ TEST_CASE("traces: an interruption reaches every worker", "[explore][dpor]") {
     CHECK(result.scope.find("interrupted") != std::string::npos);
     CHECK(result.traces < 26'000);
 }
+
+TEST_CASE(
+    "traces: a portfolio leaves a quarter to samples where its traces do not close, also where it stops at the first "
+    "bug",
+    "[explore][dpor]") {
+    ExploreOptions options;
+    options.budget = 3'000;
+    options.deviations = 0;
+    options.data_races = false;
+    options.minimise = false;
+    const ExploreResult whole = explore::explore(find_scenario("r18"), "base", options);
+    REQUIRE(whole.bugs.empty());
+    CHECK(whole.schedules == 3'000);
+    CHECK(whole.traces == 2'250);  // of 2,999
+    CHECK(whole.confidence_p);
+    options.stop_at_first = true;
+    options.jobs = 3;
+    const ExploreResult stopping = explore::explore(find_scenario("r18"), "base", options);
+    CHECK(stopping.traces == whole.traces);
+    CHECK(stopping.scope == whole.scope);
+}
