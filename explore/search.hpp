@@ -96,7 +96,6 @@ struct SearchEnd {
     std::uint64_t traces = 0;          ///< dpor
     unsigned complete_deviations = 0;  ///< deviations: every schedule with up to so many was run
     bool any_complete = false;
-    double estimate = 0;  ///< dpor: traces in all
 };
 
 struct SearchSetup {

@@ -23,11 +23,10 @@ constexpr std::chrono::milliseconds kLook{20};
 
 /// On its way from who gives it away to who joins it.
 struct Part {
-    enum class State : std::uint8_t { waiting, taken, over };
     Subtree subtree;
     std::uint64_t most_runs = kNoLimit;  ///< more would not fit into the budget, whatever comes before
     std::atomic<bool> unwanted{false};   ///< nobody will join it
-    State state = State::waiting;        ///< of the pool
+    bool over = false;                   ///< of the pool
     // Once it is over:
     SubtreeEnd end;
     std::uint64_t steps = 0;
@@ -60,11 +59,11 @@ public:
         return true;
     }
     void over(Part& part) {
-        change([&] { part.state = Part::State::over; });
+        change([&] { part.over = true; });
     }
     bool is_over(const Part& part) {
         const std::lock_guard<std::mutex> guard(mutex_);
-        return part.state == Part::State::over;
+        return part.over;
     }
     /// Everybody stops.
     void close() {
@@ -73,7 +72,7 @@ public:
     /// Waits for something to do. Null: `wanted` is over, or the pool is closed, or (`looks`) some time has passed.
     PartPtr take(const Part* wanted, bool helps, bool looks) {
         std::unique_lock<std::mutex> guard(mutex_);
-        const auto stops = [&] { return closed_ || (wanted != nullptr && wanted->state == Part::State::over); };
+        const auto stops = [&] { return closed_ || (wanted != nullptr && wanted->over); };
         const auto settled = [&] { return stops() || (helps && !queue_.empty()); };
         if (!settled()) {
             if (helps) ++idle_;
@@ -88,7 +87,6 @@ public:
         PartPtr part = std::move(queue_.front());
         queue_.pop_front();
         --lying_;
-        part->state = Part::State::taken;
         return part;
     }
 

@@ -110,6 +110,8 @@ private:
         for (const TrafficConfig& traffic : config_.traffic) {
             if (traffic.device.find('*') == std::string::npos) named.push_back(traffic.device);
         }
+        const bool patterns = named.size() != config_.traffic.size();
+        const auto masters = patterns ? likely_masters(description_, seats_) : std::vector<std::string>{};
         for (std::size_t i = 0; i < config_.traffic.size(); ++i) {
             const TrafficConfig& traffic = config_.traffic[i];
             const std::string path = fmt::format("traffic[{}]", i);
@@ -119,7 +121,7 @@ private:
                 continue;
             }
             bool some = false;
-            for (const std::string& device : likely_masters(description_, seats_)) {
+            for (const std::string& device : masters) {
                 if (!matches_pattern(traffic.device, device)) continue;
                 some = true;
                 if (std::find(named.begin(), named.end(), device) != named.end()) continue;
@@ -135,6 +137,7 @@ private:
         config_.traffic = std::move(all);
         return paths;
     }
+
     /// A little traffic of everything that has a driver and an IOMMU in front of it.
     void assume_traffic() {
         const std::vector<std::string> devices = likely_masters(description_, seats_);

@@ -123,8 +123,8 @@ PtrOrErr<IommuGroup> ModelIommuOps::first_id_group(Device& dev) {
     const auto set = std::find_if(sets.begin(), sets.end(), [&](const std::vector<std::uint32_t>& ids) {
         return std::find(ids.begin(), ids.end(), id) != ids.end();
     });
-    constexpr std::uint32_t kSet = std::uint32_t{1}
-                                   << 31;  // keys of sets lie above those of ids, this one is of the rest
+    // Keys of sets lie above those of ids; this one is of the rest.
+    constexpr std::uint32_t kSet = 0x80000000U;
     const std::uint32_t outside = by_region ? kSet : id;
     const std::uint32_t key = set != sets.end() ? kSet + 1 + static_cast<std::uint32_t>(set - sets.begin()) : outside;
 

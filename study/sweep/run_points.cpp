@@ -127,14 +127,10 @@ bool run_points(const Plan& plan, const std::vector<std::size_t>& points, const 
         const auto [process, status] = *ended;
         const auto found = running.find(process);
         if (found == running.end()) continue;
-        if (status >= 128 && status != kInterrupted) {
-            // Killed: by the machine (memory) or by somebody. The others go on.
-            note_status(plan, found->second, status);
-            ++progress.broken;
-            ++progress.done;
-        } else if (status == kInterrupted) {
+        if (status == kInterrupted) {
             stopped = true;  // not noted: it is to be run again
         } else {
+            // Refused, or killed by the machine (memory) or by somebody: the others go on.
             note_status(plan, found->second, status);
             ++progress.done;
             if (status != 0 && status != 1) ++progress.broken;
