@@ -6,7 +6,7 @@
 
 #include "base/random.hpp"
 #include "bench/row.hpp"
-#include "soc/agenda.hpp"
+#include "soc/time/agenda.hpp"
 
 namespace xlate::bench {
 namespace {

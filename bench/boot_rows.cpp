@@ -11,7 +11,7 @@
 
 #include "bench/row.hpp"
 #include "bench/trees.hpp"
-#include "study/run.hpp"
+#include "study/run/run.hpp"
 
 namespace xlate::bench {
 namespace {

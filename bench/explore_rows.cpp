@@ -5,8 +5,8 @@
 #include <string>
 
 #include "bench/row.hpp"
-#include "explore/explore.hpp"
-#include "explore/scenarios.hpp"
+#include "explore/scenario/scenarios.hpp"
+#include "explore/search/explore.hpp"
 #include "kernel-model/core/fiber.hpp"
 
 namespace xlate::bench {

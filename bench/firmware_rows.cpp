@@ -1,7 +1,7 @@
 #include "bench/row.hpp"
 #include "bench/trees.hpp"
 #include "firmware/description.hpp"
-#include "study/inspect.hpp"
+#include "study/inspect/inspect.hpp"
 
 namespace xlate::bench {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "bench/row.hpp"
-#include "study/run.hpp"
+#include "study/run/run.hpp"
 
 namespace xlate::bench {
 namespace {

@@ -7,7 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.hpp"
-#include "study/run.hpp"
+#include "study/run/run.hpp"
 
 namespace xlate::cli {
 namespace {

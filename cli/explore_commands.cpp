@@ -7,13 +7,13 @@
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
-#include "explore/explore.hpp"
-#include "explore/race_index.hpp"
-#include "explore/series_rows.hpp"
-#include "study/explore_config.hpp"
-#include "study/explore_report.hpp"
-#include "study/files.hpp"
-#include "study/replay_trace.hpp"
+#include "explore/catalogue/race_index.hpp"
+#include "explore/catalogue/series_rows.hpp"
+#include "explore/search/explore.hpp"
+#include "study/config/explore_config.hpp"
+#include "study/results/explore_report.hpp"
+#include "study/results/files.hpp"
+#include "study/trace/replay_trace.hpp"
 
 namespace xlate::cli {
 namespace {

@@ -7,9 +7,9 @@
 
 #include "cli/commands.hpp"
 #include "firmware/description.hpp"
-#include "study/files.hpp"
-#include "study/firmware_input.hpp"
-#include "study/init_qemu.hpp"
+#include "study/init/init_qemu.hpp"
+#include "study/results/files.hpp"
+#include "study/run/firmware_input.hpp"
 
 namespace xlate::cli {
 namespace {

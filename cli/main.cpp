@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "cli/app.hpp"
-#include "study/run.hpp"
+#include "study/run/run.hpp"
 #include "study/sweep/run_points.hpp"
 
 int main(int argc, char* argv[]) {

@@ -11,8 +11,8 @@
 
 #include "base/quantity.hpp"
 #include "cli/commands.hpp"
-#include "study/files.hpp"
-#include "study/report/report.hpp"
+#include "study/results/files.hpp"
+#include "study/results/report/report.hpp"
 #include "study/sweep/merge.hpp"
 #include "study/sweep/plan.hpp"
 #include "study/sweep/run_points.hpp"

@@ -1,5 +1,5 @@
 // Who is behind which IOMMU, with which IDs: `iommus`, `iommu-map`, and the legacy `mmu-masters`.
-// Source: the generic IOMMU and PCI IOMMU bindings; Linux's reading of broken ones: shared/spec/linux-findings.md 4.
+// Source: the generic IOMMU and PCI IOMMU bindings; Linux's reading of broken ones: docs/spec/linux-findings.md 4.
 #include <algorithm>
 
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
 // What the firmware says, neutral of its format: the one thing that the kernel model and the SoC builder read.
-// Source: shared design section 1; shared/spec/iommu-hardware.md section 11 (device tree).
+// Source: shared design section 1; docs/spec/iommu-hardware.md section 11 (device tree).
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,7 @@ struct Interrupt {
 };
 
 /// How one `iommus` entry reads. Anything but ok and provider_disabled ends the list (Linux's rule,
-/// shared/spec/linux-findings.md 4).
+/// docs/spec/linux-findings.md 4).
 enum class EntryResult { ok, provider_disabled, hole, missing_node, no_cells_property, truncated };
 std::string_view name(EntryResult result);
 
@@ -68,7 +68,7 @@ struct IommuMap {
     const IommuMapRow* find(std::uint32_t id) const;
 };
 
-/// Answer of a look-up in an iommu-map. Source: shared/spec/kernel-probe.md section 2.3, OMAP.
+/// Answer of a look-up in an iommu-map. Source: docs/spec/kernel-probe.md section 2.3, OMAP.
 enum class MapResult { ok, provider_disabled, bypass, missing_node, error_base_outside_mask, error_malformed };
 std::string_view name(MapResult result);
 struct MapLookup {

@@ -1,7 +1,7 @@
 // The vocabulary of every translation engine: what a master asks, what the engine wants from its owner at
 // each step, and what comes out. An engine has no clock, socket, thread or heap use while it runs: its owner
 // serves each step (by timed transactions, or at once from a plain memory) and steps again.
-// Source: design.md section 2; shared/spec/iommu-hardware.md section 12.
+// Source: design.md section 2; docs/spec/iommu-hardware.md section 12.
 #pragma once
 
 #include <array>

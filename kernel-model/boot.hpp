@@ -1,5 +1,5 @@
 // Linux boots: firmware in, probed devices out. The one door to this room for soc, explore and study.
-// Source: shared/spec/kernel-probe.md (all of it, section 11.5 for the order).
+// Source: docs/spec/kernel-probe.md (all of it, section 11.5 for the order).
 #pragma once
 
 #include <cstdint>

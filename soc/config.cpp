@@ -4,7 +4,7 @@
 #include <set>
 
 #include "base/bits.hpp"
-#include "soc/wiring.hpp"
+#include "soc/topology.hpp"
 
 namespace xlate::soc {
 
@@ -114,10 +114,10 @@ void check_tbu_names(Findings& findings, const SocConfig& config, const firmware
     const bool any = speaks(config.iommu) || std::any_of(config.iommus.begin(), config.iommus.end(),
                                                          [&](const auto& own) { return speaks(own.second); });
     if (!any) return;
-    const Wiring wiring = wire(description, config.masters);
+    const Topology topology = make_topology(description, config.masters);
     const auto check_names = [&](const IommuParams& params, const std::string& path, const auto& is_meant) {
         std::vector<std::string> there;
-        for (const IommuSite& site : wiring.iommus) {
+        for (const IommuSite& site : topology.iommus) {
             if (is_meant(site)) there.insert(there.end(), site.tbus.begin(), site.tbus.end());
         }
         for (const auto& [name, tbu] : params.tbus) {
@@ -140,7 +140,7 @@ void check_register_windows(Findings& findings, const SocConfig& config, const f
         config.iommu.features.ecmdq != 0 || std::any_of(config.iommus.begin(), config.iommus.end(),
                                                         [](const auto& own) { return own.second.features.ecmdq != 0; });
     if (!any) return;
-    for (const IommuSite& site : wire(description, {}).iommus) {
+    for (const IommuSite& site : make_topology(description, {}).iommus) {
         const auto own = config.iommus.find(site.path);
         const IommuParams& params = own == config.iommus.end() ? config.iommu : own->second;
         if (params.features.ecmdq == 0) continue;
@@ -155,10 +155,10 @@ void check_register_windows(Findings& findings, const SocConfig& config, const f
 }  // namespace
 
 std::optional<IommuParams> iommu_preset(std::string_view name) {
-    IommuParams params;  // mmu-600-like: the defaults. Source: shared/spec/iommu-anchors.md section E
+    IommuParams params;  // mmu-600-like: the defaults. Source: docs/spec/iommu-anchors.md section E
     if (name == "mmu-600-like") return params;
     if (name == "gem5-default") {
-        // Source: shared/spec/iommu-anchors.md section B1.
+        // Source: docs/spec/iommu-anchors.md section B1.
         params.tbu.micro_tlb = {{true, 32, 0, Replacement::round_robin}, Cycles{1}, 1};
         params.tbu.main_tlb = {{true, 2048, 4, Replacement::round_robin}, Cycles{3}, 3};
         params.tbu.link_to_tcu = Cycles{8};

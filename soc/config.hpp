@@ -168,7 +168,7 @@ struct TrafficParams {
     std::optional<std::uint32_t> substream;
 };
 
-/// A DMA master and where it sits. The wiring is the hardware's, whatever the kernel makes of it.
+/// A DMA master and where it sits. The topology is the hardware's, whatever the kernel makes of it.
 struct MasterConfig {
     std::string device;          ///< Linux's name: "0000:00:01.0", "a000000.dma"
     firmware::NodeIndex node{};  ///< of a platform device, or of the PCI host bridge

@@ -22,10 +22,10 @@ const char* prepare_systemc() {
 }
 
 /// About as much as the modules of a SoC will take on the host: with many masters most of it is theirs.
-std::size_t expected_bytes(const SocConfig& config, const Wiring& wiring) {
+std::size_t expected_bytes(const SocConfig& config, const Topology& topology) {
     constexpr std::size_t kBytesOfMaster = 24 << 10, kBytesOfEntry = 128;
     std::size_t bytes = config.masters.size() * kBytesOfMaster;
-    for (const IommuSite& site : wiring.iommus) {
+    for (const IommuSite& site : topology.iommus) {
         const auto own = config.iommus.find(site.path);
         const IommuParams& params = own == config.iommus.end() ? config.iommu : own->second;
         for (const std::string& name : site.tbus) {
@@ -53,11 +53,11 @@ public:
 Soc::Parts::Parts(const firmware::Description& from, const SocConfig& with)
     : description(from),
       config(with),
-      wiring(wire(from, with.masters)),
-      warnings(wiring.warnings),
+      topology(make_topology(from, with.masters)),
+      warnings(topology.warnings),
       bytes(from.memory),
       agenda(prepare_systemc()) {
-    expect_heap(expected_bytes(config, wiring));
+    expect_heap(expected_bytes(config, topology));
     build();
     agenda.rank_components();
     if (config.sanitizer) watch();
@@ -73,7 +73,7 @@ const IommuParams& Soc::Parts::params_of(const IommuSite& site) const {
 }
 
 bool Soc::Parts::in_registers(std::uint64_t address) const {
-    return std::any_of(wiring.iommus.begin(), wiring.iommus.end(), [&](const IommuSite& site) {
+    return std::any_of(topology.iommus.begin(), topology.iommus.end(), [&](const IommuSite& site) {
         return address >= site.base && address - site.base < register_bytes(params_of(site).features);
     });
 }
@@ -89,7 +89,7 @@ void Soc::Parts::build() {
     for (std::size_t i = 0; i < cpus.size(); ++i) initiators.add(cpus[i], machine->port(i));
 
     const SmmuDevice::Context iommu_context{agenda, pool, stream, *machine, trace};
-    for (const IommuSite& site : wiring.iommus) {
+    for (const IommuSite& site : topology.iommus) {
         const IommuParams& params = params_of(site);
         iommus.push_back(
             std::make_unique<SmmuDevice>(systemc_name(site.name).c_str(), iommu_context, site, params, config.seed));
@@ -101,12 +101,13 @@ void Soc::Parts::build() {
     }
     // Behind all others, since the place of a target is its number.
     for (std::size_t i = 0; i < iommus.size(); ++i) {
-        if (iommus[i]->counters() != nullptr) targets.push_back(wiring.iommus[i].name + "_counters");
+        if (iommus[i]->counters() != nullptr) targets.push_back(topology.iommus[i].name + "_counters");
     }
 
-    if (!wiring.msi_frames.empty()) {
+    if (!topology.msi_frames.empty()) {
         targets.push_back("msi");
-        msi = std::make_unique<MsiTarget>("msi", agenda, stream, *machine, config.cpu.msi_delivery, wiring.msi_frames);
+        msi =
+            std::make_unique<MsiTarget>("msi", agenda, stream, *machine, config.cpu.msi_delivery, topology.msi_frames);
     }
 
     const DmaMaster::Context master_context{agenda, pool, stream, *this, trace};
@@ -115,11 +116,11 @@ void Soc::Parts::build() {
         const std::string name = "master." + master.device;
         masters.push_back(std::make_unique<DmaMaster>(systemc_name(name).c_str(), name, master_context, master,
                                                       config.seed, config.payload));
-        const Attachment& attachment = wiring.masters[i];
+        const Attachment& attachment = topology.masters[i];
         masters.back()->set_stream(attachment.stream);
-        if (wiring.pcie_of[i]) continue;
+        if (topology.pcie_of[i]) continue;
         if (attachment.iommu) {
-            Tbu& tbu = iommus[*attachment.iommu]->tbu(wiring.tbu_of[i]);
+            Tbu& tbu = iommus[*attachment.iommu]->tbu(topology.tbu_of[i]);
             masters.back()->port.socket.bind(tbu.port.socket);
             masters.back()->stands_before(tbu);
         } else {
@@ -127,7 +128,7 @@ void Soc::Parts::build() {
         }
     }
 
-    for (const PcieSite& site : wiring.pcie) {
+    for (const PcieSite& site : topology.pcie) {
         std::vector<std::string> endpoints;
         for (const std::size_t master : site.masters) endpoints.push_back(config.masters[master].device);
         const std::string name = "pcie." + site.name;
@@ -140,7 +141,7 @@ void Soc::Parts::build() {
             if (!master.atc) continue;
             root.add_atc(i, pool, name + "." + master.device, *master.atc, config.seed);
             atcs[site.masters[i]] = root.atc(i);
-            const Attachment& attachment = wiring.masters[site.masters[i]];
+            const Attachment& attachment = topology.masters[site.masters[i]];
             if (!attachment.iommu) continue;
             iommus[*attachment.iommu]->connect_atc(
                 attachment.stream, site.exits[site.exit_of[i]].tbu,
@@ -171,14 +172,14 @@ void Soc::Parts::build() {
     crossbar->target(0).socket.bind(memory->port.socket);
     for (std::size_t i = 0; i < iommus.size(); ++i) {
         crossbar->target(i + 1).socket.bind(iommus[i]->registers.socket);
-        crossbar->map(wiring.iommus[i].base, register_bytes(params_of(wiring.iommus[i]).features),
+        crossbar->map(topology.iommus[i].base, register_bytes(params_of(topology.iommus[i]).features),
                       static_cast<unsigned>(i + 1));
     }
     std::size_t next_target = iommus.size() + 1;
     for (std::size_t i = 0; i < iommus.size(); ++i) {
         if (iommus[i]->counters() == nullptr) continue;
         crossbar->target(next_target).socket.bind(iommus[i]->counters()->socket);
-        for (const CounterSite& site : wiring.iommus[i].counters) {
+        for (const CounterSite& site : topology.iommus[i].counters) {
             for (const auto& page : {std::optional(site.page0), site.page1}) {
                 if (page && !in_registers(*page)) {
                     crossbar->map(*page, CounterSite::kPageBytes, static_cast<unsigned>(next_target));
@@ -189,7 +190,7 @@ void Soc::Parts::build() {
     }
     if (msi) {
         crossbar->target(next_target).socket.bind(msi->port.socket);
-        for (const MsiFrame& frame : wiring.msi_frames) {
+        for (const MsiFrame& frame : topology.msi_frames) {
             crossbar->map(frame.base, frame.size, static_cast<unsigned>(next_target));
         }
     }
@@ -222,27 +223,27 @@ void Soc::Parts::plan_ahead(const std::vector<InitiatorPort*>& initiators) {
         iommu->plan_ahead(ways, bytes);
     }
     for (std::size_t i = 0; i < masters.size(); ++i) {
-        if (wiring.pcie_of[i]) continue;
-        const Attachment& attachment = wiring.masters[i];
+        if (topology.pcie_of[i]) continue;
+        const Attachment& attachment = topology.masters[i];
         if (!attachment.iommu) {
             masters[i]->plan_ahead(*way_of(masters[i]->port));
             continue;
         }
-        Tbu& tbu = iommus[*attachment.iommu]->tbu(wiring.tbu_of[i]);
+        Tbu& tbu = iommus[*attachment.iommu]->tbu(topology.tbu_of[i]);
         masters[i]->plan_ahead(tbu);
         tbu.serve(*masters[i]);
     }
 }
 
 void Soc::Parts::watch() {
-    sanitizer = std::make_unique<Sanitizer>(agenda, bytes, wiring, [this](std::uint32_t rank) {
+    sanitizer = std::make_unique<Sanitizer>(agenda, bytes, topology, [this](std::uint32_t rank) {
         for (const auto& master : masters) {
             if (master->rank() == rank) return master->device();
         }
         return std::string("?");
     });
     for (std::size_t i = 0; i < iommus.size(); ++i) {
-        iommus[i]->set_watch(&sanitizer->watch(i, params_of(wiring.iommus[i]).features));
+        iommus[i]->set_watch(&sanitizer->watch(i, params_of(topology.iommus[i]).features));
     }
     machine->set_watch(sanitizer.get());
     trace = &sanitizer->ledger();

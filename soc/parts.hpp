@@ -7,19 +7,19 @@
 #include <string>
 #include <vector>
 
-#include "soc/agenda.hpp"
-#include "soc/crossbar.hpp"
-#include "soc/dma_master.hpp"
-#include "soc/event_stream.hpp"
-#include "soc/memory.hpp"
-#include "soc/msi_target.hpp"
-#include "soc/pcie_root.hpp"
-#include "soc/physical_memory.hpp"
-#include "soc/sanitizer.hpp"
-#include "soc/smmu_device.hpp"
+#include "soc/bus/crossbar.hpp"
+#include "soc/bus/memory.hpp"
+#include "soc/bus/msi_target.hpp"
+#include "soc/bus/physical_memory.hpp"
+#include "soc/cpu/timed_machine.hpp"
+#include "soc/iommu/sanitizer.hpp"
+#include "soc/iommu/smmu_device.hpp"
+#include "soc/masters/dma_master.hpp"
+#include "soc/measure/event_stream.hpp"
+#include "soc/pcie/pcie_root.hpp"
 #include "soc/soc.hpp"
-#include "soc/timed_machine.hpp"
-#include "soc/wiring.hpp"
+#include "soc/time/agenda.hpp"
+#include "soc/topology.hpp"
 
 namespace xlate::soc {
 
@@ -38,7 +38,7 @@ struct Soc::Parts : FaultListener {
 
     const firmware::Description& description;
     const SocConfig config;
-    const Wiring wiring;
+    const Topology topology;
     std::vector<std::string> warnings;
     TraceSink* trace = nullptr;
     std::vector<FaultRecord> faults;
@@ -51,8 +51,8 @@ struct Soc::Parts : FaultListener {
     Agenda agenda;
     std::unique_ptr<Sanitizer> sanitizer;  ///< nullptr: off
     std::unique_ptr<TimedMachine> machine;
-    std::vector<std::unique_ptr<SmmuDevice>> iommus;  ///< as Wiring::iommus
-    std::vector<std::unique_ptr<PcieRoot>> pcie;      ///< as Wiring::pcie
+    std::vector<std::unique_ptr<SmmuDevice>> iommus;  ///< as Topology::iommus
+    std::vector<std::unique_ptr<PcieRoot>> pcie;      ///< as Topology::pcie
     std::map<std::size_t, Atc*> atcs;                 ///< of each master that has one
     std::vector<std::unique_ptr<DmaMaster>> masters;  ///< in the order of the config
     std::unique_ptr<MsiTarget> msi;                   ///< if firmware has a controller

@@ -12,9 +12,9 @@
 #include "base/time.hpp"
 #include "firmware/description.hpp"
 #include "soc/config.hpp"
-#include "soc/sanitizer.hpp"
-#include "soc/stats.hpp"
-#include "soc/trace.hpp"
+#include "soc/iommu/sanitizer.hpp"
+#include "soc/measure/stats.hpp"
+#include "soc/measure/trace.hpp"
 
 namespace xlate::kernel {
 class Kernel;

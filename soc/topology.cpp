@@ -1,4 +1,4 @@
-#include "soc/wiring.hpp"
+#include "soc/topology.hpp"
 
 #include <fmt/format.h>
 
@@ -16,11 +16,11 @@ public:
     Builder(const firmware::Description& description, const std::vector<MasterConfig>& masters)
         : description_(description), masters_(masters) {}
 
-    Wiring build() {
+    Topology build() {
         find_iommus();
         for (std::size_t i = 0; i < masters_.size(); ++i) {
-            wiring_.pcie_of.emplace_back();
-            wiring_.tbu_of.push_back(0);
+            topology_.pcie_of.emplace_back();
+            topology_.tbu_of.push_back(0);
             if (masters_[i].requester_id) {
                 attach_pci(i);
             } else {
@@ -29,12 +29,12 @@ public:
         }
         find_counters();
         find_msi_frames();
-        return std::move(wiring_);
+        return std::move(topology_);
     }
 
 private:
     void warn(std::string text) {
-        auto& all = wiring_.warnings;
+        auto& all = topology_.warnings;
         if (std::find(all.begin(), all.end(), text) == all.end()) all.push_back(std::move(text));
     }
 
@@ -61,7 +61,7 @@ private:
             site.name = device_name(node);
             site.base = *node.regs.front().cpu_address;
             site.size = node.regs.front().size;
-            wiring_.iommus.push_back(std::move(site));
+            topology_.iommus.push_back(std::move(site));
         }
     }
 
@@ -96,13 +96,13 @@ private:
             if (!v2m && !node.is_compatible("arm,gic-v3-its")) continue;
             MsiFrame frame{static_cast<firmware::NodeIndex>(i), *node.regs.front().cpu_address, node.regs.front().size,
                            v2m ? std::uint64_t{0x40} : std::uint64_t{0x10040}};
-            if (frame.size >= frame.doorbell + 4) wiring_.msi_frames.push_back(frame);
+            if (frame.size >= frame.doorbell + 4) topology_.msi_frames.push_back(frame);
         }
     }
 
     IommuSite* closest(std::uint64_t address) {
         IommuSite* best = nullptr;
-        for (IommuSite& site : wiring_.iommus) {
+        for (IommuSite& site : topology_.iommus) {
             const bool below = site.base <= address;
             if (best == nullptr || (below && (best->base > address || site.base > best->base))) best = &site;
         }
@@ -110,8 +110,8 @@ private:
     }
 
     std::optional<std::size_t> iommu_at(firmware::NodeIndex node) const {
-        for (std::size_t i = 0; i < wiring_.iommus.size(); ++i) {
-            if (wiring_.iommus[i].node == node) return i;
+        for (std::size_t i = 0; i < topology_.iommus.size(); ++i) {
+            if (topology_.iommus[i].node == node) return i;
         }
         return std::nullopt;
     }
@@ -139,11 +139,11 @@ private:
             }
         }
         if (result.iommu) {
-            std::vector<std::string>& tbus = wiring_.iommus[*result.iommu].tbus;
-            wiring_.tbu_of[number] = tbus.size();
+            std::vector<std::string>& tbus = topology_.iommus[*result.iommu].tbus;
+            topology_.tbu_of[number] = tbus.size();
             tbus.push_back(master.device);
         }
-        wiring_.masters.push_back(result);
+        topology_.masters.push_back(result);
     }
 
     void attach_pci(std::size_t number) {
@@ -158,15 +158,15 @@ private:
         PcieSite& site = pcie_site(master.node);
         site.masters.push_back(number);
         site.exit_of.push_back(exit_to(site, result.iommu));
-        wiring_.pcie_of.back() = static_cast<std::size_t>(&site - wiring_.pcie.data());
-        wiring_.masters.push_back(result);
+        topology_.pcie_of.back() = static_cast<std::size_t>(&site - topology_.pcie.data());
+        topology_.masters.push_back(result);
     }
 
     PcieSite& pcie_site(firmware::NodeIndex host) {
-        for (PcieSite& site : wiring_.pcie) {
+        for (PcieSite& site : topology_.pcie) {
             if (site.node == host) return site;
         }
-        PcieSite& site = wiring_.pcie.emplace_back();
+        PcieSite& site = topology_.pcie.emplace_back();
         site.node = host;
         site.name = device_name(description_.node(host));
         return site;
@@ -179,7 +179,7 @@ private:
         PcieSite::Exit exit;
         exit.iommu = iommu;
         if (iommu) {
-            std::vector<std::string>& tbus = wiring_.iommus[*iommu].tbus;
+            std::vector<std::string>& tbus = topology_.iommus[*iommu].tbus;
             exit.tbu = tbus.size();
             tbus.push_back(site.name);
         }
@@ -189,7 +189,7 @@ private:
 
     const firmware::Description& description_;
     const std::vector<MasterConfig>& masters_;
-    Wiring wiring_;
+    Topology topology_;
 };
 
 }  // namespace
@@ -202,7 +202,7 @@ std::string device_name(const firmware::Node& node) {
     return fmt::format("{:x}.{}", reg.cpu_address.value_or(reg.address), base);
 }
 
-Wiring wire(const firmware::Description& description, const std::vector<MasterConfig>& masters) {
+Topology make_topology(const firmware::Description& description, const std::vector<MasterConfig>& masters) {
     return Builder(description, masters).build();
 }
 

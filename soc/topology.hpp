@@ -1,5 +1,5 @@
 // Who is connected to what, decided from firmware and the masters' places alone. No SystemC, no time.
-// The hardware's wiring, not the kernel's opinion: an IOMMU whose node is disabled is not there.
+// The hardware's topology, not the kernel's opinion: an IOMMU whose node is disabled is not there.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ std::string device_name(const firmware::Node& node);
 
 /// Where a master's transactions go, and what they carry.
 struct Attachment {
-    std::optional<std::size_t> iommu;  ///< index in Wiring::iommus; none: straight to the interconnect
+    std::optional<std::size_t> iommu;  ///< index in Topology::iommus; none: straight to the interconnect
     StreamId stream{};
 };
 
@@ -63,7 +63,7 @@ struct PcieSite {
     std::vector<std::size_t> exit_of;  ///< of each of those
 };
 
-struct Wiring {
+struct Topology {
     std::vector<IommuSite> iommus;                    ///< every SMMUv3 that firmware enables, in its order
     std::vector<MsiFrame> msi_frames;                 ///< in the order of firmware
     std::vector<PcieSite> pcie;                       ///< in the order of firmware
@@ -73,6 +73,6 @@ struct Wiring {
     std::vector<std::string> warnings;
 };
 
-Wiring wire(const firmware::Description& description, const std::vector<MasterConfig>& masters);
+Topology make_topology(const firmware::Description& description, const std::vector<MasterConfig>& masters);
 
 }  // namespace xlate::soc

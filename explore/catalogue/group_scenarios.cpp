@@ -1,8 +1,8 @@
-// What drivers remember of groups and domains beyond the core's own books: shared/spec/kernel-probe.md section 5,
+// What drivers remember of groups and domains beyond the core's own books: docs/spec/kernel-probe.md section 5,
 // column "group", and rockchip's of_xlate.
 #include <utility>
 
-#include "explore/scenario_table.hpp"
+#include "explore/scenario/scenario_table.hpp"
 
 namespace xlate::explore {
 

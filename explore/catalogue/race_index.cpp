@@ -1,4 +1,4 @@
-#include "explore/race_index.hpp"
+#include "explore/catalogue/race_index.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-// Which scenario shows which race R* and defect D-* of shared/spec/kernel-probe.md (3.1, 4.4): the schedules that show
+// Which scenario shows which race R* and defect D-* of docs/spec/kernel-probe.md (3.1, 4.4): the schedules that show
 // it, and the variants in which no schedule does. configs/explore/README.md is printed from this; a test holds both to
 // it.
 #pragma once

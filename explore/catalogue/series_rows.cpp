@@ -1,4 +1,4 @@
-#include "explore/series_rows.hpp"
+#include "explore/catalogue/series_rows.hpp"
 
 #include <fmt/format.h>
 

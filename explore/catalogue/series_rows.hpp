@@ -1,7 +1,7 @@
 // What the series changes, row by row of its cover letter's list: each driver, firmware parser, bus and architecture,
 // with the scenario that runs it before, at and after the patch, and what comes out. docs/series-rows.md is printed
 // from this; a test runs every row and holds both to it.
-// Source: shared/spec/kernel-probe.md sections 2.8, 4.2, 4.4, 5.1.
+// Source: docs/spec/kernel-probe.md sections 2.8, 4.2, 4.4, 5.1.
 #pragma once
 
 #include <string>

@@ -1,8 +1,8 @@
 // What the series changes for single drivers, architectures and buses, where no race of scenario_table.cpp shows it.
-// Source: shared/spec/kernel-probe.md sections 2.8, 4.2 (@1), 4.4 (D-1), 5.1.
+// Source: docs/spec/kernel-probe.md sections 2.8, 4.2 (@1), 4.4 (D-1), 5.1.
 #include <utility>
 
-#include "explore/scenario_table.hpp"
+#include "explore/scenario/scenario_table.hpp"
 #include "kernel-model/arch/arch.hpp"
 
 namespace xlate::explore {

@@ -1,4 +1,4 @@
-#include "explore/execution.hpp"
+#include "explore/machine/execution.hpp"
 
 #include <algorithm>
 #include <cstring>

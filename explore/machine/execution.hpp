@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/random.hpp"
-#include "explore/program.hpp"
+#include "explore/machine/program.hpp"
 #include "kernel-model/core/kernel.hpp"
 #include "kernel-model/core/region.hpp"
 

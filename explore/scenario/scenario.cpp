@@ -1,4 +1,4 @@
-#include "explore/scenario.hpp"
+#include "explore/scenario/scenario.hpp"
 
 #include <algorithm>
 #include <map>
@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "explore/scenario_world.hpp"
+#include "explore/scenario/scenario_world.hpp"
 #include "kernel-model/arch/arch.hpp"
-#include "kernel-model/drivers/model_driver.hpp"
+#include "kernel-model/drivers/model/model_driver.hpp"
 
 namespace xlate::explore {
 

@@ -1,5 +1,6 @@
 // A race to be explored, in the field's words: devices, IOMMUs, who does what at the same time.
-// Plain values: study/ fills it from YAML (format: explore/README.md), explore/scenarios.hpp has the built-in ones.
+// Plain values: study/ fills it from YAML (format: explore/README.md), explore/scenario/scenarios.hpp has the built-in
+// ones.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "explore/program.hpp"
-#include "kernel-model/drivers/model_hardware.hpp"
+#include "explore/machine/program.hpp"
+#include "kernel-model/drivers/model/model_hardware.hpp"
 
 namespace xlate::explore {
 
@@ -17,7 +18,7 @@ enum class Firmware : std::uint8_t { device_tree, acpi };
 /// One IOMMU instance: a platform device that its driver's probe registers with the core.
 struct IommuSpec {
     std::string name;                    ///< "smmu0": also its device's name
-    std::string driver = "arm-smmu-v3";  ///< a row of kernel-model/drivers/model_driver.hpp
+    std::string driver = "arm-smmu-v3";  ///< a row of kernel-model/drivers/model/model_driver.hpp
     bool registered = false;             ///< bound before the race starts
     bool available = true;               ///< status = "okay"
     bool driver_built = true;            ///< false: this kernel lacks its driver, and ACPI knows that

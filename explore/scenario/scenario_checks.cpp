@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "explore/scenario_world.hpp"
+#include "explore/scenario/scenario_world.hpp"
 
 namespace xlate::explore {
 

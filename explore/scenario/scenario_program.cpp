@@ -1,10 +1,10 @@
-#include "explore/scenario_program.hpp"
+#include "explore/scenario/scenario_program.hpp"
 
 #include <algorithm>
 #include <utility>
 
 #include "base/error.hpp"
-#include "explore/scenario_world.hpp"
+#include "explore/scenario/scenario_world.hpp"
 
 namespace xlate::explore {
 

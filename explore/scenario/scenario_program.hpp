@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "explore/scenario.hpp"
+#include "explore/scenario/scenario.hpp"
 #include "firmware/description.hpp"
 #include "kernel-model/iommu-core/iommu_core.hpp"
 

@@ -1,5 +1,5 @@
-// The races R* of shared/spec/kernel-probe.md section 3 and the defects D-* of section 4.4.
-#include "explore/scenario_table.hpp"
+// The races R* of docs/spec/kernel-probe.md section 3 and the defects D-* of section 4.4.
+#include "explore/scenario/scenario_table.hpp"
 
 #include <utility>
 

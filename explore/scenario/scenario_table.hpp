@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "explore/scenario.hpp"
+#include "explore/scenario/scenario.hpp"
 
 namespace xlate::explore {
 

@@ -1,4 +1,4 @@
-#include "explore/scenario_world.hpp"
+#include "explore/scenario/scenario_world.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "explore/scenario_program.hpp"
+#include "explore/scenario/scenario_program.hpp"
 #include "kernel-model/arch/vmbus.hpp"
 #include "kernel-model/driver-core/driver_core.hpp"
 #include "kernel-model/driver-core/platform_bus.hpp"
-#include "kernel-model/drivers/model_driver.hpp"
+#include "kernel-model/drivers/model/model_driver.hpp"
 #include "kernel-model/iommu-core/iommu_core.hpp"
 #include "kernel-model/of/id_bus.hpp"
 #include "kernel-model/of/of_core.hpp"

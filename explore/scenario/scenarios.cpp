@@ -1,9 +1,9 @@
-#include "explore/scenarios.hpp"
+#include "explore/scenario/scenarios.hpp"
 
 #include <utility>
 
 #include "base/error.hpp"
-#include "explore/scenario_table.hpp"
+#include "explore/scenario/scenario_table.hpp"
 
 namespace xlate::explore {
 

@@ -1,4 +1,4 @@
-// The built-in scenarios: one per race R* and defect D-* of shared/spec/kernel-probe.md sections 3 and 4.4.
+// The built-in scenarios: one per race R* and defect D-* of docs/spec/kernel-probe.md sections 3 and 4.4.
 // A YAML file under configs/explore/ names one and overrides what it likes.
 #pragma once
 
@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "explore/scenario.hpp"
+#include "explore/scenario/scenario.hpp"
 
 namespace xlate::explore {
 

@@ -1,4 +1,4 @@
-#include "explore/dpor.hpp"
+#include "explore/search/dpor.hpp"
 
 #include <algorithm>
 

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "explore/execution.hpp"
+#include "explore/machine/execution.hpp"
 
 namespace xlate::explore {
 

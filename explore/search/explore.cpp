@@ -1,4 +1,4 @@
-#include "explore/explore.hpp"
+#include "explore/search/explore.hpp"
 
 #include <fmt/format.h>
 
@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "explore/reduce.hpp"
-#include "explore/search.hpp"
+#include "explore/search/reduce.hpp"
+#include "explore/search/search.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
 
 namespace xlate::explore {

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "explore/program.hpp"
-#include "explore/scenario.hpp"
+#include "explore/machine/program.hpp"
+#include "explore/scenario/scenario.hpp"
 #include "kernel-model/core/report.hpp"
 
 namespace xlate::explore {

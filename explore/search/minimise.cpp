@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "base/error.hpp"
-#include "explore/dpor.hpp"
-#include "explore/search.hpp"
+#include "explore/search/dpor.hpp"
+#include "explore/search/search.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
 
 namespace xlate::explore {

@@ -1,11 +1,11 @@
-#include "explore/reduce.hpp"
+#include "explore/search/reduce.hpp"
 
 #include <algorithm>
 #include <utility>
 
 #include "base/error.hpp"
-#include "explore/scenarios.hpp"
-#include "explore/search.hpp"
+#include "explore/scenario/scenarios.hpp"
+#include "explore/search/search.hpp"
 
 namespace xlate::explore {
 

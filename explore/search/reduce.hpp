@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "explore/explore.hpp"
+#include "explore/search/explore.hpp"
 
 namespace xlate::explore {
 

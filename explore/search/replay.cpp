@@ -4,10 +4,10 @@
 
 #include "base/digest.hpp"
 #include "base/error.hpp"
-#include "explore/explore.hpp"
-#include "explore/reduce.hpp"
-#include "explore/scenarios.hpp"
-#include "explore/search.hpp"
+#include "explore/scenario/scenarios.hpp"
+#include "explore/search/explore.hpp"
+#include "explore/search/reduce.hpp"
+#include "explore/search/search.hpp"
 
 namespace xlate::explore {
 

@@ -1,4 +1,4 @@
-#include "explore/sampling.hpp"
+#include "explore/search/sampling.hpp"
 
 #include <algorithm>
 

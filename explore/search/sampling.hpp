@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/random.hpp"
-#include "explore/execution.hpp"
-#include "explore/explore.hpp"
+#include "explore/machine/execution.hpp"
+#include "explore/search/explore.hpp"
 
 namespace xlate::explore {
 

@@ -1,4 +1,4 @@
-#include "explore/schedule.hpp"
+#include "explore/search/schedule.hpp"
 
 #include <algorithm>
 

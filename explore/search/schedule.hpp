@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "explore/execution.hpp"
+#include "explore/machine/execution.hpp"
 
 namespace xlate::explore {
 

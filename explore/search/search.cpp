@@ -1,4 +1,4 @@
-#include "explore/search.hpp"
+#include "explore/search/search.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -6,7 +6,7 @@
 #include <thread>
 #include <utility>
 
-#include "explore/sampling.hpp"
+#include "explore/search/sampling.hpp"
 
 namespace xlate::explore {
 

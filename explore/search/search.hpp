@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "explore/execution.hpp"
-#include "explore/explore.hpp"
-#include "explore/schedule.hpp"
+#include "explore/machine/execution.hpp"
+#include "explore/search/explore.hpp"
+#include "explore/search/schedule.hpp"
 
 namespace xlate::explore {
 
@@ -111,7 +111,7 @@ ExecutionOptions plain_options(const ExploreOptions& options);
 
 SearchEnd search_deviations(const SearchSetup& setup, std::uint64_t budget, Findings& findings);
 SearchEnd search_samples(const SearchSetup& setup, Strategy strategy, std::uint64_t budget, Findings& findings);
-/// On all workers: who has nothing to do takes a part of another's tree, ahead of its turn (explore/dpor.hpp).
+/// On all workers: who has nothing to do takes a part of another's tree, ahead of its turn (explore/search/dpor.hpp).
 /// `probe`: gives up after so many runs, twice or four times as many, if the estimate says that it will not close
 /// within the budget (0: never).
 SearchEnd search_traces(const SearchSetup& setup, bool reduce, std::uint64_t budget, std::uint64_t probe,

@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "explore/reduce.hpp"
+#include "explore/search/reduce.hpp"
 
 namespace xlate::explore {
 

@@ -8,8 +8,8 @@
 #include <thread>
 #include <utility>
 
-#include "explore/dpor.hpp"
-#include "explore/search.hpp"
+#include "explore/search/dpor.hpp"
+#include "explore/search/search.hpp"
 
 namespace xlate::explore {
 

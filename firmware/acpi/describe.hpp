@@ -1,5 +1,5 @@
 // ACPI tables -> Description, with the names that Linux gives to the devices that it makes of them.
-// Source: shared/spec/kernel-probe.md 2.9, 10.4, 11.3, 11.5; shared/spec/iommu-hardware.md 10.
+// Source: docs/spec/kernel-probe.md 2.9, 10.4, 11.3, 11.5; docs/spec/iommu-hardware.md 10.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
 // DMAR: the remapping units of Intel VT-d and which devices are behind which.
-// Source: Intel VT-d specification 4.1, chapter 8; shared/spec/iommu-hardware.md 10.2.
+// Source: Intel VT-d specification 4.1, chapter 8; docs/spec/iommu-hardware.md 10.2.
 #pragma once
 
 #include <cstdint>

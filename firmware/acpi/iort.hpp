@@ -1,5 +1,5 @@
 // IORT: which devices are behind which SMMU and which interrupt translation service, and with which ids.
-// Source: Arm DEN 0049 "IO Remapping Table", issue E.e; how Linux reads it: shared/spec/iommu-hardware.md 10.1,
+// Source: Arm DEN 0049 "IO Remapping Table", issue E.e; how Linux reads it: docs/spec/iommu-hardware.md 10.1,
 // kernel-probe.md 2.9.
 #pragma once
 

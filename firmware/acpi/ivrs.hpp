@@ -1,5 +1,5 @@
 // IVRS: the AMD-Vi units and which devices are behind which.
-// Source: AMD I/O Virtualization Technology (IOMMU) specification 3.08, chapter 5; shared/spec/iommu-hardware.md 10.3.
+// Source: AMD I/O Virtualization Technology (IOMMU) specification 3.08, chapter 5; docs/spec/iommu-hardware.md 10.3.
 #pragma once
 
 #include <cstdint>

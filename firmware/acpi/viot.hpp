@@ -1,5 +1,5 @@
 // VIOT: which endpoints are behind which virtio-iommu.
-// Source: ACPI specification 6.5, section 5.2.32; shared/spec/iommu-hardware.md 10.4.
+// Source: ACPI specification 6.5, section 5.2.32; docs/spec/iommu-hardware.md 10.4.
 #pragma once
 
 #include <cstdint>

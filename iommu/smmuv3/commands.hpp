@@ -2,7 +2,7 @@
 // protocol.
 // A fetch may bring several commands. What it brought is forgotten at an error or when the queue goes off: software
 // may then write other ones.
-// Source: shared/spec/iommu-hardware.md sections 1.7 and 14; IHI 0070 3.5.6 for the enhanced ones.
+// Source: docs/spec/iommu-hardware.md sections 1.7 and 14; IHI 0070 3.5.6 for the enhanced ones.
 #pragma once
 
 #include <array>

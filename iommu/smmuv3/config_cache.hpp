@@ -1,5 +1,5 @@
 // The configuration cache: decoded STE and CD together, per (SID, SSID).
-// Faulty configurations are not kept. Source: shared/spec/iommu-hardware.md section 1.12.
+// Faulty configurations are not kept. Source: docs/spec/iommu-hardware.md section 1.12.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // The configuration of one stream and substream, decoded from its STE and CD, with the rules for ILLEGAL ones.
-// Source: shared/spec/iommu-hardware.md sections 1.5 and 1.6.
+// Source: docs/spec/iommu-hardware.md sections 1.5 and 1.6.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The 32 bytes that tell software of a fault. Source: shared/spec/iommu-hardware.md section 1.8.
+// The 32 bytes that tell software of a fault. Source: docs/spec/iommu-hardware.md section 1.8.
 #pragma once
 
 #include <cstdint>

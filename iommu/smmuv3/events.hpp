@@ -1,5 +1,5 @@
 // The event queue and the page request queue, seen from the hardware: records waiting to be written, overflow,
-// merging, and the interrupts that follow. Source: shared/spec/iommu-hardware.md sections 1.3, 1.8, 1.13, 14.
+// merging, and the interrupts that follow. Source: docs/spec/iommu-hardware.md sections 1.3, 1.8, 1.13, 14.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
 // What an invalidation command covers, and the tags it is compared with.
-// Source: shared/spec/iommu-hardware.md sections 1.7 and 1.12.
+// Source: docs/spec/iommu-hardware.md sections 1.7 and 1.12.
 #pragma once
 
 #include <cstdint>

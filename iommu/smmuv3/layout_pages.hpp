@@ -1,5 +1,5 @@
 // VMSAv8-64 descriptors and the arithmetic of their tables, stage 1 and stage 2.
-// Source: shared/spec/iommu-hardware.md section 1.10.
+// Source: docs/spec/iommu-hardware.md section 1.10.
 #pragma once
 
 #include <cstdint>

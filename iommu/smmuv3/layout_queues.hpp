@@ -1,5 +1,5 @@
 // Command, event and page-request queue entries, and builders of each command.
-// Source: shared/spec/iommu-hardware.md sections 1.3, 1.7, 1.8, 1.13.
+// Source: docs/spec/iommu-hardware.md sections 1.3, 1.7, 1.8, 1.13.
 #pragma once
 
 #include <array>

@@ -1,7 +1,7 @@
 // SMMUv3 registers as data: one row a register, and the fields of each.
 // Two 64 KiB pages: offsets below 0x10000 are page 0, those above page 1.
 // `reset` of ID registers is 0 here: their value is the configured feature set (registers.hpp).
-// Source: shared/spec/iommu-hardware.md section 1.1.
+// Source: docs/spec/iommu-hardware.md section 1.1.
 #pragma once
 
 #include <array>

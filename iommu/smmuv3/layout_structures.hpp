@@ -1,5 +1,5 @@
 // Stream table entries and context descriptors as fields over eight 64-bit words, little-endian in memory.
-// Source: shared/spec/iommu-hardware.md sections 1.4 to 1.6.
+// Source: docs/spec/iommu-hardware.md sections 1.4 to 1.6.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
 // What an SMMU instance has: the contents of its ID registers as plain values, and the shape of its caches.
-// Source: shared/spec/iommu-hardware.md section 1.1; presets as noted.
+// Source: docs/spec/iommu-hardware.md section 1.1; presets as noted.
 #pragma once
 
 #include <cstdint>

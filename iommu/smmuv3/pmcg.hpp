@@ -1,6 +1,6 @@
 // A performance monitor counter group: architected counters that the SMMU (or a TBU's shell) feeds.
 // Counter values come from the same places as the statistics, so the two must agree.
-// Not modelled: SCR and secure counting; filters by security state. Source: shared/spec/iommu-hardware.md section 1.14.
+// Not modelled: SCR and secure counting; filters by security state. Source: docs/spec/iommu-hardware.md section 1.14.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
 // The register file: values, what a write may change and when. Effects that take time are the Smmu's.
-// Source: shared/spec/iommu-hardware.md section 1.1.
+// Source: docs/spec/iommu-hardware.md section 1.1.
 #pragma once
 
 #include <array>

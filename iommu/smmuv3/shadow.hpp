@@ -10,7 +10,7 @@
 //              A stale entry that a claim speaks of breaks a rule.
 // No clock: times are parameters, and only kept. Knows nothing of tasks or masters: `ShadowOrigin` is the owner's own
 // number for a step of software, 0 is nobody. Not modelled: reading ahead of CDs, of stage 2 tables; ATC.
-// Source: shared/spec/iommu-hardware.md sections 1.7, 1.12; Arm's break-before-make rules.
+// Source: docs/spec/iommu-hardware.md sections 1.7, 1.12; Arm's break-before-make rules.
 #pragma once
 
 #include <array>

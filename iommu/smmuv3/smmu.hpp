@@ -7,7 +7,7 @@
 //   address ops    step_gatos while gatos_pending()
 //   wires          take_interrupt: pulses
 // Copyable: a copy is a snapshot (registered sinks are shared, and must be set again by who needs others).
-// Source: shared/spec/iommu-hardware.md section 1 and 14.
+// Source: docs/spec/iommu-hardware.md section 1 and 14.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Stalled accesses: their tags, and software's answers. Source: shared/spec/iommu-hardware.md section 1.13.
+// Stalled accesses: their tags, and software's answers. Source: docs/spec/iommu-hardware.md section 1.13.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Where an STE is: linear and two-level stream tables. Pure address arithmetic, no memory.
-// Source: shared/spec/iommu-hardware.md section 1.4.
+// Source: docs/spec/iommu-hardware.md section 1.4.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // A TLB of SMMUv3: any mixture of translation sizes, set-associative, flat arrays.
 // Tagged by address space (regime, VMID, ASID: the TCU's) or by stream (SID, SSID: a TBU's, which sits before the
 // configuration is known; such an entry also goes with its STE or CD). A look-up probes once for each size present.
-// Not modelled: parity, pseudo-LRU. Source: shared/spec/iommu-hardware.md section 1.12.
+// Not modelled: parity, pseudo-LRU. Source: docs/spec/iommu-hardware.md section 1.12.
 #pragma once
 
 #include <array>

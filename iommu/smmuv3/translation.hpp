@@ -1,7 +1,7 @@
 // One translation on its way through the SMMU: the algorithm of section 1.9, a step at a time.
 // A Translation is reused by its owner (a translation slot): start, then step until done, fault or stalled.
 // It keeps no reference: the Smmu is given to each step and must be the same one.
-// Source: shared/spec/iommu-hardware.md sections 1.4 to 1.6 and 1.8 to 1.13.
+// Source: docs/spec/iommu-hardware.md sections 1.4 to 1.6 and 1.8 to 1.13.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Page-table walks: stage 2 of one IPA, and stage 1 of one VA whose table addresses go through stage 2 if nested.
-// Resumable parts of a Translation. Source: shared/spec/iommu-hardware.md sections 1.8 to 1.11.
+// Resumable parts of a Translation. Source: docs/spec/iommu-hardware.md sections 1.8 to 1.11.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // A walk cache of one stage and level: where the next table is, so that a walk need not start at the root.
 // It keeps table descriptors only, never leaves: a stage 1 entry holds the table's address as the descriptor
 // gives it (an IPA if nested), so that stage 2 changes cannot make it stale.
-// Source: ours; the architecture leaves walk caches open (shared/spec/iommu-hardware.md section 1.12).
+// Source: ours; the architecture leaves walk caches open (docs/spec/iommu-hardware.md section 1.12).
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // What the architectures do when a device's DMA is configured, one row each; nothing else of an architecture.
-// Source: shared/spec/kernel-probe.md sections 2.7 (SDD1), 2.8, 4.2 (@1), 10.1.
+// Source: docs/spec/kernel-probe.md sections 2.7 (SDD1), 2.8, 4.2 (@1), 10.1.
 #pragma once
 
 #include <array>

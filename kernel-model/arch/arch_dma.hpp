@@ -1,5 +1,5 @@
 // arch_setup_dma_ops and arch_teardown_dma_ops of the architecture that the kernel was built for.
-// Source: shared/spec/kernel-probe.md sections 2.1 (DD12), 2.8, 4.2 (@1), 4.4 (D-1).
+// Source: docs/spec/kernel-probe.md sections 2.1 (DD12), 2.8, 4.2 (@1), 4.4 (D-1).
 #pragma once
 
 #include <cstdint>

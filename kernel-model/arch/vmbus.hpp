@@ -1,5 +1,5 @@
 // The VMBus of Hyper-V: its devices' DMA is set up by the architecture alone, firmware is not asked.
-// Source: shared/spec/kernel-probe.md 2.8 (hv_common), 4.2 (@1). Not in the IOMMU core's list of buses (1.1).
+// Source: docs/spec/kernel-probe.md 2.8 (hv_common), 4.2 (@1). Not in the IOMMU core's list of buses (1.1).
 #pragma once
 
 #include <string>

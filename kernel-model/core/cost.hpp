@@ -1,5 +1,5 @@
 // What kernel steps cost in simulated time. Assumptions to be swept, not measurements.
-// Source: shared/spec/kernel-probe.md section 7 (the second table; ranges are there).
+// Source: docs/spec/kernel-probe.md section 7 (the second table; ranges are there).
 #pragma once
 
 #include "base/time.hpp"

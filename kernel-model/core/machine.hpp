@@ -27,7 +27,7 @@ enum class TimerId : std::uint64_t {};
 
 /// What a driver holds to be true from here on: nothing acts on it, a machine that watches over translations may check
 /// it. `iommu`: its registers.
-struct Claim {
+struct Annotation {
     enum class Kind : std::uint8_t {
         ste_installed,  ///< of `stream`: what was there before is in no cache
         cd_installed,   ///< the same of `stream` and substream `context`
@@ -58,7 +58,7 @@ public:
     virtual void memory_write(PhysAddr address, const std::uint8_t* bytes, std::size_t size) = 0;
 
     /// Takes no time and never gives way.
-    virtual void claim(const Claim& /*claim*/) {}
+    virtual void annotate(const Annotation& /*annotation*/) {}
 
     virtual void pass(SimTime time) = 0;   ///< CPU busy: modelled instruction cost
     virtual void sleep(SimTime time) = 0;  ///< the task sleeps, its CPU is free

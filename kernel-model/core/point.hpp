@@ -34,7 +34,7 @@ using Resource = std::uint64_t;
 inline constexpr unsigned kFieldBits = 6;
 constexpr Resource object_of(Resource resource) { return resource >> kFieldBits; }
 
-/// One point. `step`: the step name of shared/spec/kernel-probe.md ("OIX1"); `what`: "dev->iommu",
+/// One point. `step`: the step name of docs/spec/kernel-probe.md ("OIX1"); `what`: "dev->iommu",
 /// "iommu_probe_device_lock". Both are string literals, or live as long as the Kernel.
 struct Point {
     PointKind kind = PointKind::start;

@@ -1,5 +1,5 @@
 // What went wrong in the simulated kernel: a result of the run, worded as the kernel would word it.
-// Source: the checks of shared/spec/kernel-probe.md section 3; wording in the manner of KASAN, KCSAN, lockdep,
+// Source: the checks of docs/spec/kernel-probe.md section 3; wording in the manner of KASAN, KCSAN, lockdep,
 // kmemleak.
 #pragma once
 

@@ -27,13 +27,13 @@ bool may_read(DmaDirection direction) { return direction != DmaDirection::from_d
 void claim_unmapped(Kernel& kernel, const IommuDomain& domain, std::uint64_t first, std::uint64_t bytes, bool queued) {
     const auto space = domain.address_space();
     if (!space) return;
-    Claim claim;
-    claim.kind = queued ? Claim::Kind::unmap_queued : Claim::Kind::unmapped;
-    claim.iommu = space->iommu;
-    claim.context = space->asid;
-    claim.first = first;
-    claim.bytes = bytes;
-    kernel.machine.claim(claim);
+    Annotation annotation;
+    annotation.kind = queued ? Annotation::Kind::unmap_queued : Annotation::Kind::unmapped;
+    annotation.iommu = space->iommu;
+    annotation.context = space->asid;
+    annotation.first = first;
+    annotation.bytes = bytes;
+    kernel.machine.annotate(annotation);
 }
 
 /// `flush` of all translations of a domain, and the claim that it did.
@@ -42,12 +42,12 @@ void flush_all(Kernel& kernel, IommuDomain& domain) {
     domain.flush_iotlb_all();
     const auto space = domain.address_space();
     if (!space) return;
-    Claim claim;
-    claim.kind = Claim::Kind::flushed;
-    claim.iommu = space->iommu;
-    claim.context = space->asid;
-    claim.since = since;
-    kernel.machine.claim(claim);
+    Annotation annotation;
+    annotation.kind = Annotation::Kind::flushed;
+    annotation.iommu = space->iommu;
+    annotation.context = space->asid;
+    annotation.since = since;
+    kernel.machine.annotate(annotation);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Lazy invalidation: freed ranges wait until the whole TLB has been flushed, then go back to the allocator.
-// Source: shared/spec/kernel-probe.md section 11.4 (Linux drivers/iommu/dma-iommu.c, flush queues).
+// Source: docs/spec/kernel-probe.md section 11.4 (Linux drivers/iommu/dma-iommu.c, flush queues).
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // Linux's allocator of I/O virtual addresses: a tree of taken ranges, searched from the top down, with magazines of
 // recently freed ranges for each CPU in front of it.
 // Pure bookkeeping: no time, no memory of the simulated machine. Locks and costs are the caller's, by IovaHooks.
-// Source: shared/spec/kernel-probe.md section 11.4 (Linux drivers/iommu/iova.c).
+// Source: docs/spec/kernel-probe.md section 11.4 (Linux drivers/iommu/iova.c).
 #pragma once
 
 #include <array>

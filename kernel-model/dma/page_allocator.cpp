@@ -112,11 +112,11 @@ void PageAllocator::free(PhysAddr address, std::uint64_t bytes) {
     const std::uint64_t size = rounded(bytes);
     XLATE_CHECK(in_use_ >= size, fmt::format("{:#x}", address.value));
     in_use_ -= size;
-    Claim claim;
-    claim.kind = Claim::Kind::freed;
-    claim.first = address.value;
-    claim.bytes = size;
-    kernel_.machine.claim(claim);
+    Annotation annotation;
+    annotation.kind = Annotation::Kind::freed;
+    annotation.first = address.value;
+    annotation.bytes = size;
+    kernel_.machine.annotate(annotation);
     returned_[size].push_back(address.value);
 }
 

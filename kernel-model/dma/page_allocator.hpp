@@ -1,7 +1,7 @@
 // Physical pages of the simulated machine for tables, queues and buffers, and access to them from the CPU.
 // Deterministic: the lowest free address first, except that what was freed last comes back first.
 // Not modelled: zones, movable pages, fragmentation, NUMA. The beginning of memory is left to the kernel image.
-// Source: ours; costs are assumptions (shared/spec/kernel-probe.md section 7).
+// Source: ours; costs are assumptions (docs/spec/kernel-probe.md section 7).
 #pragma once
 
 #include <cstdint>

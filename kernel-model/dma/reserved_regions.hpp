@@ -1,5 +1,5 @@
 // Which bus addresses a DMA domain must never give out, from the firmware's description of the device's bus.
-// Source: shared/spec/kernel-probe.md section 11.4: host bridge memory windows, holes between inbound ranges.
+// Source: docs/spec/kernel-probe.md section 11.4: host bridge memory windows, holes between inbound ranges.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // What the driver of a DMA master does with its device once it is bound: how much it maps, when, and from where.
 // The shape of the transfers themselves (addresses, mix, pacing) is the master's own business when it is mapped once.
-// Source: shared/spec/kernel-probe.md section 11.4; design.md section 5 (`traffic`).
+// Source: docs/spec/kernel-probe.md section 11.4; design.md section 5 (`traffic`).
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The driver core's objects: device, bus, driver. Source: shared/spec/kernel-probe.md sections 1.1 and 2.1.
+// The driver core's objects: device, bus, driver. Source: docs/spec/kernel-probe.md sections 1.1 and 2.1.
 #pragma once
 
 #include <cstdint>

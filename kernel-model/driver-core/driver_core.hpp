@@ -1,5 +1,5 @@
 // The driver core: devices meet drivers, and what cannot be bound yet waits. Linux drivers/base/dd.c.
-// Source: shared/spec/kernel-probe.md sections 2.1 (DD0..DD13), 2.10 and 11.5.
+// Source: docs/spec/kernel-probe.md sections 2.1 (DD0..DD13), 2.10 and 11.5.
 #pragma once
 
 #include <functional>

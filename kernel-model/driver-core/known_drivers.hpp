@@ -1,5 +1,5 @@
 // Drivers whose behaviour is of no interest beyond binding, as data; and generic ones for everything else.
-// Source: shared/spec/kernel-probe.md 10.4 and 11.5; corpus/linux-boot (names and module order of Debian's kernels).
+// Source: docs/spec/kernel-probe.md 10.4 and 11.5; corpus/linux-boot (names and module order of Debian's kernels).
 #pragma once
 
 #include <functional>

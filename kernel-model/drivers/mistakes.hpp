@@ -1,5 +1,5 @@
 // Mistakes that real IOMMU drivers have made, each a switch: to show what a sanitizer finds, and to test that it does.
-// None is on unless asked for. Source: ours; shared/spec/iommu-hardware.md 1.12 says what each breaks.
+// None is on unless asked for. Source: ours; docs/spec/iommu-hardware.md 1.12 says what each breaks.
 #pragma once
 
 #include <bitset>

@@ -1,5 +1,5 @@
 // The IOMMU core: registration, fwspecs, probe, groups, default domains, release, ownership.
-// Linux drivers/iommu/iommu.c. Source: shared/spec/kernel-probe.md sections 2.4..2.8 and 4.1, 6, 10.
+// Linux drivers/iommu/iommu.c. Source: docs/spec/kernel-probe.md sections 2.4..2.8 and 4.1, 6, 10.
 #pragma once
 
 #include <cstdint>

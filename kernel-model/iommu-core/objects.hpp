@@ -1,5 +1,5 @@
 // The IOMMU core's objects, as drivers, the OF parser and the DMA layer see them.
-// Source: shared/spec/kernel-probe.md sections 1.1, 1.4 and 5. Errors are negative errno ints (core/errno.hpp).
+// Source: docs/spec/kernel-probe.md sections 1.1, 1.4 and 5. Errors are negative errno ints (core/errno.hpp).
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // Variants of the kernel model: which patches a simulated kernel has, as data.
 // The code asks `variant.has(Cap::x)` at the one place where the patch matters.
-// Source: shared/spec/kernel-probe.md sections 0, 3.7, 4, 6, 10 (`cap:` and `defect:` names).
+// Source: docs/spec/kernel-probe.md sections 0, 3.7, 4, 6, 10 (`cap:` and `defect:` names).
 #pragma once
 
 #include <bitset>

@@ -1,5 +1,5 @@
 // Buses whose devices have no node of their own: the controller's node and the device's id say what is behind which
-// IOMMU (through `iommu-map`). Source: shared/spec/kernel-probe.md 2.2 (fsl-mc, cdx, host1x context).
+// IOMMU (through `iommu-map`). Source: docs/spec/kernel-probe.md 2.2 (fsl-mc, cdx, host1x context).
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
 // PCI: enumeration, DMA aliases, isolation, groups. Linux drivers/pci/probe.c, search.c, pci.c; drivers/iommu/iommu.c.
-// Source: shared/spec/kernel-probe.md sections 10.4, 11.1, 11.2, 11.3.
+// Source: docs/spec/kernel-probe.md sections 10.4, 11.1, 11.2, 11.3.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // PCIe port services: the port driver makes a device for each service of a port, and their drivers bind to those.
-// Linux drivers/pci/pcie/portdrv.c. Source: shared/spec/kernel-probe.md section 10.4 (timelines).
+// Linux drivers/pci/pcie/portdrv.c. Source: docs/spec/kernel-probe.md section 10.4 (timelines).
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
 // PCI as it is plugged together: what enumeration finds. Firmware does not say this; the configuration does.
-// Source: shared/spec/kernel-probe.md sections 10.4 and 11.1..11.3.
+// Source: docs/spec/kernel-probe.md sections 10.4 and 11.1..11.3.
 #pragma once
 
 #include <cstdint>

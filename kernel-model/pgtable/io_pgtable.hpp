@@ -1,7 +1,7 @@
 // VMSAv8-64 stage 1 page tables in simulated memory, as Linux's io-pgtable builds them.
 // Stores go to memory through TableMemory; reads come from a copy that stands for the CPU's caches.
 // Not modelled: stage 2, non-coherent walks (cache maintenance), the contiguous hint.
-// Source: shared/spec/iommu-hardware.md section 1.10 and 13; Linux drivers/iommu/io-pgtable-arm.c.
+// Source: docs/spec/iommu-hardware.md section 1.10 and 13; Linux drivers/iommu/io-pgtable-arm.c.
 #pragma once
 
 #include <cstdint>

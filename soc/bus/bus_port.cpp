@@ -1,4 +1,4 @@
-#include "soc/bus_port.hpp"
+#include "soc/bus/bus_port.hpp"
 
 #include <algorithm>
 

@@ -6,11 +6,11 @@
 #include <string>
 
 #include "iommu/engine.hpp"
+#include "soc/bus/physical_memory.hpp"
+#include "soc/bus/ports.hpp"
 #include "soc/config.hpp"
-#include "soc/fast.hpp"
-#include "soc/physical_memory.hpp"
-#include "soc/ports.hpp"
-#include "soc/station.hpp"
+#include "soc/time/fast.hpp"
+#include "soc/time/station.hpp"
 
 namespace xlate::soc {
 

@@ -1,4 +1,4 @@
-#include "soc/crossbar.hpp"
+#include "soc/bus/crossbar.hpp"
 
 #include <algorithm>
 

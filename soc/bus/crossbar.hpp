@@ -10,13 +10,13 @@
 #include <memory>
 #include <vector>
 
-#include "soc/agenda.hpp"
-#include "soc/calendar.hpp"
+#include "soc/bus/memory.hpp"
+#include "soc/bus/ports.hpp"
 #include "soc/config.hpp"
-#include "soc/fast.hpp"
-#include "soc/host_cache.hpp"
-#include "soc/memory.hpp"
-#include "soc/ports.hpp"
+#include "soc/time/agenda.hpp"
+#include "soc/time/calendar.hpp"
+#include "soc/time/fast.hpp"
+#include "soc/time/host_cache.hpp"
 
 namespace xlate::soc {
 

@@ -1,4 +1,4 @@
-#include "soc/memory.hpp"
+#include "soc/bus/memory.hpp"
 
 #include <algorithm>
 

@@ -8,11 +8,11 @@
 
 #include <vector>
 
-#include "soc/agenda.hpp"
-#include "soc/calendar.hpp"
+#include "soc/bus/physical_memory.hpp"
+#include "soc/bus/ports.hpp"
 #include "soc/config.hpp"
-#include "soc/physical_memory.hpp"
-#include "soc/ports.hpp"
+#include "soc/time/agenda.hpp"
+#include "soc/time/calendar.hpp"
 
 namespace xlate::soc {
 

@@ -1,4 +1,4 @@
-#include "soc/msi_target.hpp"
+#include "soc/bus/msi_target.hpp"
 
 #include <algorithm>
 

@@ -11,11 +11,11 @@
 #include <string>
 #include <vector>
 
-#include "soc/agenda.hpp"
-#include "soc/event_stream.hpp"
-#include "soc/ports.hpp"
-#include "soc/smmu_device.hpp"
-#include "soc/wiring.hpp"
+#include "soc/bus/ports.hpp"
+#include "soc/iommu/smmu_device.hpp"
+#include "soc/measure/event_stream.hpp"
+#include "soc/time/agenda.hpp"
+#include "soc/topology.hpp"
 
 namespace xlate::soc {
 

@@ -1,4 +1,4 @@
-#include "soc/ports.hpp"
+#include "soc/bus/ports.hpp"
 
 #include "base/error.hpp"
 

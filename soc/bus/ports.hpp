@@ -9,7 +9,7 @@
 
 #include <string>
 
-#include "soc/transaction.hpp"
+#include "soc/bus/transaction.hpp"
 
 namespace xlate::soc {
 

@@ -1,4 +1,4 @@
-#include "soc/transaction.hpp"
+#include "soc/bus/transaction.hpp"
 
 #include "base/error.hpp"
 

@@ -13,9 +13,9 @@
 
 #include "base/ids.hpp"
 #include "iommu/engine.hpp"
-#include "soc/agenda.hpp"
-#include "soc/component.hpp"
-#include "soc/ledger.hpp"
+#include "soc/measure/ledger.hpp"
+#include "soc/time/agenda.hpp"
+#include "soc/time/component.hpp"
 
 namespace xlate::soc {
 

@@ -1,4 +1,4 @@
-#include "soc/timed_machine.hpp"
+#include "soc/cpu/timed_machine.hpp"
 
 #include <algorithm>
 

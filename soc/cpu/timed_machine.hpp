@@ -20,11 +20,11 @@
 #include <vector>
 
 #include "kernel-model/core/machine.hpp"
-#include "soc/dma_master.hpp"
-#include "soc/physical_memory.hpp"
-#include "soc/ports.hpp"
-#include "soc/smmu_device.hpp"
-#include "soc/watch.hpp"
+#include "soc/bus/physical_memory.hpp"
+#include "soc/bus/ports.hpp"
+#include "soc/iommu/smmu_device.hpp"
+#include "soc/iommu/watch.hpp"
+#include "soc/masters/dma_master.hpp"
 
 namespace xlate::soc {
 
@@ -57,8 +57,8 @@ public:
     void mmio_write(PhysAddr address, unsigned size, std::uint64_t value) override;
     void memory_read(PhysAddr address, std::uint8_t* bytes, std::size_t size) override;
     void memory_write(PhysAddr address, const std::uint8_t* bytes, std::size_t size) override;
-    void claim(const kernel::Claim& claim) override {
-        if (watch_ != nullptr) watch_->on_claim(claim);
+    void annotate(const kernel::Annotation& annotation) override {
+        if (watch_ != nullptr) watch_->on_annotation(annotation);
     }
     void pass(SimTime time) override;
     void sleep(SimTime time) override;

@@ -1,7 +1,7 @@
-#include "soc/counter_groups.hpp"
+#include "soc/iommu/counter_groups.hpp"
 
 #include "base/bits.hpp"
-#include "soc/smmu_device.hpp"
+#include "soc/iommu/smmu_device.hpp"
 
 namespace xlate::soc {
 

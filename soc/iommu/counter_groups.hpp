@@ -5,16 +5,16 @@
 // Registers the pages that firmware's nodes name ("arm,smmu-v3-pmcg"); a group without a node counts nothing.
 // Overflow  by wire, and by a message if the group's registers say so. A cycle counter's overflow is noticed at the
 //           group's next event or register access: nothing wakes up for it.
-// Source: shared/spec/iommu-hardware.md section 1.14.
+// Source: docs/spec/iommu-hardware.md section 1.14.
 #pragma once
 
 #include <deque>
 #include <string>
 
 #include "iommu/smmuv3/pmcg.hpp"
-#include "soc/bus_port.hpp"
-#include "soc/event_stream.hpp"
-#include "soc/wiring.hpp"
+#include "soc/bus/bus_port.hpp"
+#include "soc/measure/event_stream.hpp"
+#include "soc/topology.hpp"
 
 namespace xlate::soc {
 

@@ -1,4 +1,4 @@
-#include "soc/sanitizer.hpp"
+#include "soc/iommu/sanitizer.hpp"
 
 #include <algorithm>
 
@@ -6,8 +6,8 @@
 
 #include "kernel-model/core/machine.hpp"
 #include "kernel-model/core/scheduler.hpp"
-#include "soc/tbu.hpp"
-#include "soc/transaction.hpp"
+#include "soc/bus/transaction.hpp"
+#include "soc/iommu/tbu.hpp"
 
 namespace xlate::soc {
 
@@ -225,14 +225,14 @@ struct Sanitizer::Unit final : TranslationWatch {
     Shadow shadow;
 };
 
-Sanitizer::Sanitizer(const Agenda& agenda, PhysicalMemory& bytes, const Wiring& wiring,
+Sanitizer::Sanitizer(const Agenda& agenda, PhysicalMemory& bytes, const Topology& topology,
                      std::function<std::string(std::uint32_t rank)> master_name)
-    : agenda_(agenda), bytes_(bytes), wiring_(wiring), master_name_(std::move(master_name)), origins_(1) {}
+    : agenda_(agenda), bytes_(bytes), topology_(topology), master_name_(std::move(master_name)), origins_(1) {}
 
 Sanitizer::~Sanitizer() = default;
 
 TranslationWatch& Sanitizer::watch(std::size_t index, const iommu::smmuv3::Features& features) {
-    units_.push_back(std::make_unique<Unit>(*this, wiring_.iommus[index], features));
+    units_.push_back(std::make_unique<Unit>(*this, topology_.iommus[index], features));
     return *units_.back();
 }
 
@@ -274,31 +274,31 @@ void Sanitizer::on_register_write(PhysAddr address, unsigned size, std::uint64_t
                                   agenda_.now());
 }
 
-void Sanitizer::on_claim(const kernel::Claim& claim) {
-    using Kind = kernel::Claim::Kind;
+void Sanitizer::on_annotation(const kernel::Annotation& annotation) {
+    using Kind = kernel::Annotation::Kind;
     const ShadowOrigin by = here();
     const SimTime now = agenda_.now();
-    if (claim.kind == Kind::freed) {
-        for (const auto& unit : units_) unit->shadow.freed(PhysAddr{claim.first}, claim.bytes, by, now);
+    if (annotation.kind == Kind::freed) {
+        for (const auto& unit : units_) unit->shadow.freed(PhysAddr{annotation.first}, annotation.bytes, by, now);
         return;
     }
-    Unit* unit = find(claim.iommu);
+    Unit* unit = find(annotation.iommu);
     if (unit == nullptr) return;
     Shadow& shadow = unit->shadow;
-    const auto asid = static_cast<std::uint16_t>(claim.context);
-    switch (claim.kind) {
+    const auto asid = static_cast<std::uint16_t>(annotation.context);
+    switch (annotation.kind) {
         case Kind::ste_installed:
-            shadow.ste_installed(StreamId{claim.stream}, by, now);
+            shadow.ste_installed(StreamId{annotation.stream}, by, now);
             return;
         case Kind::cd_installed:
-            shadow.cd_installed(StreamId{claim.stream}, claim.context, by, now);
+            shadow.cd_installed(StreamId{annotation.stream}, annotation.context, by, now);
             return;
         case Kind::unmapped:
         case Kind::unmap_queued:
-            shadow.unmapped(asid, claim.first, claim.bytes, claim.kind == Kind::unmap_queued, by, now);
+            shadow.unmapped(asid, annotation.first, annotation.bytes, annotation.kind == Kind::unmap_queued, by, now);
             return;
         case Kind::flushed:
-            shadow.flushed(asid, claim.since, by, now);
+            shadow.flushed(asid, annotation.since, by, now);
             return;
         case Kind::freed:
             return;

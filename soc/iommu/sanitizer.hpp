@@ -14,11 +14,11 @@
 #include "base/time.hpp"
 #include "iommu/smmuv3/shadow.hpp"
 #include "kernel-model/core/report.hpp"
-#include "soc/agenda.hpp"
-#include "soc/ledger_check.hpp"
-#include "soc/physical_memory.hpp"
-#include "soc/watch.hpp"
-#include "soc/wiring.hpp"
+#include "soc/bus/physical_memory.hpp"
+#include "soc/iommu/watch.hpp"
+#include "soc/measure/ledger_check.hpp"
+#include "soc/time/agenda.hpp"
+#include "soc/topology.hpp"
 
 namespace xlate::kernel {
 class Scheduler;
@@ -51,20 +51,20 @@ struct SanitizerReport {
 class Sanitizer final : public SoftwareWatch {
 public:
     /// `master_name`: of a component's rank.
-    Sanitizer(const Agenda& agenda, PhysicalMemory& bytes, const Wiring& wiring,
+    Sanitizer(const Agenda& agenda, PhysicalMemory& bytes, const Topology& topology,
               std::function<std::string(std::uint32_t rank)> master_name);
     ~Sanitizer() override;
 
     /// Whose tasks store.
     void attach(const kernel::Scheduler& scheduler) { scheduler_ = &scheduler; }
-    /// For the SMMU at `index` of Wiring::iommus, whose ID registers are these.
+    /// For the SMMU at `index` of Topology::iommus, whose ID registers are these.
     TranslationWatch& watch(std::size_t index, const iommu::smmuv3::Features& features);
     LedgerCheck& ledger() { return ledger_; }
 
     void before_store(PhysAddr address, std::uint64_t bytes) override;
     void after_store(PhysAddr address, std::uint64_t bytes) override;
     void on_register_write(PhysAddr address, unsigned size, std::uint64_t value) override;
-    void on_claim(const kernel::Claim& claim) override;
+    void on_annotation(const kernel::Annotation& annotation) override;
 
     /// Once, at the end. `ended_well`: nothing was cut off, so that what is stale now stays so.
     SanitizerReport finish(bool ended_well);
@@ -84,7 +84,7 @@ private:
 
     const Agenda& agenda_;
     PhysicalMemory& bytes_;
-    const Wiring& wiring_;
+    const Topology& topology_;
     std::function<std::string(std::uint32_t)> master_name_;
     const kernel::Scheduler* scheduler_ = nullptr;
     std::vector<std::unique_ptr<Unit>> units_;

@@ -1,7 +1,7 @@
 // The SMMU's own machines: commands and their invalidations, outputs, address operations, interrupts, acknowledgements.
 #include <algorithm>
 
-#include "soc/smmu_device.hpp"
+#include "soc/iommu/smmu_device.hpp"
 
 namespace xlate::soc {
 

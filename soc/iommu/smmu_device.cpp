@@ -1,4 +1,4 @@
-#include "soc/smmu_device.hpp"
+#include "soc/iommu/smmu_device.hpp"
 
 #include <algorithm>
 

@@ -5,7 +5,7 @@
 //               applied all earlier invalidations and all older translations have come back from memory
 //   outputs     event records and messages are bus writes; wires reach the CPU after a delay
 // Not modelled: DVM.
-// Source: shared/spec/iommu-anchors.md section B1 (structure and order), shared/spec/iommu-hardware.md section 1.
+// Source: docs/spec/iommu-anchors.md section B1 (structure and order), docs/spec/iommu-hardware.md section 1.
 #pragma once
 
 #include <systemc>
@@ -19,12 +19,12 @@
 
 #include "firmware/description.hpp"
 #include "iommu/smmuv3/smmu.hpp"
-#include "soc/counter_groups.hpp"
-#include "soc/event_stream.hpp"
-#include "soc/tbu.hpp"
-#include "soc/trace.hpp"
-#include "soc/watch.hpp"
-#include "soc/wiring.hpp"
+#include "soc/iommu/counter_groups.hpp"
+#include "soc/iommu/tbu.hpp"
+#include "soc/iommu/watch.hpp"
+#include "soc/measure/event_stream.hpp"
+#include "soc/measure/trace.hpp"
+#include "soc/topology.hpp"
 
 namespace xlate::soc {
 

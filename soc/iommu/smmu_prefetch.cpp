@@ -1,6 +1,6 @@
 // CMD_PREFETCH_CONFIG and CMD_PREFETCH_ADDR: a translation of nobody's, which fills the TCU's caches. One at a time; it
 // holds a translation slot, and a walk slot while it walks, and uses the caches' ports as others do.
-#include "soc/smmu_device.hpp"
+#include "soc/iommu/smmu_device.hpp"
 
 namespace xlate::soc {
 

@@ -3,7 +3,7 @@
 #include <iterator>
 
 #include "base/error.hpp"
-#include "soc/smmu_device.hpp"
+#include "soc/iommu/smmu_device.hpp"
 
 namespace xlate::soc {
 

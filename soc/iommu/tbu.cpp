@@ -1,9 +1,9 @@
-#include "soc/tbu.hpp"
+#include "soc/iommu/tbu.hpp"
 
 #include <algorithm>
 
 #include "base/error.hpp"
-#include "soc/smmu_device.hpp"
+#include "soc/iommu/smmu_device.hpp"
 
 namespace xlate::soc {
 

@@ -1,6 +1,6 @@
 // One TBU of an SMMUv3: a master's port, micro-TLB and main TLB, and the link to the TCU.
 // A hit passes misses (unless the configuration keeps order); misses on one page wait for the first of them.
-// Not modelled: partitions. Source: shared/spec/iommu-anchors.md sections B1 and E.
+// Not modelled: partitions. Source: docs/spec/iommu-anchors.md sections B1 and E.
 #pragma once
 
 #include <memory>
@@ -10,13 +10,13 @@
 #include "iommu/smmuv3/pmcg.hpp"
 #include "iommu/smmuv3/tlb.hpp"
 #include "iommu/smmuv3/translation.hpp"
-#include "soc/bus_port.hpp"
-#include "soc/calendar.hpp"
+#include "soc/bus/bus_port.hpp"
+#include "soc/bus/ports.hpp"
 #include "soc/config.hpp"
-#include "soc/fast.hpp"
-#include "soc/ports.hpp"
-#include "soc/station.hpp"
-#include "soc/stats.hpp"
+#include "soc/measure/stats.hpp"
+#include "soc/time/calendar.hpp"
+#include "soc/time/fast.hpp"
+#include "soc/time/station.hpp"
 
 namespace xlate::soc {
 

@@ -1,10 +1,10 @@
 // A TBU in `fast`: what is planned ahead, and how it meets what goes step by step (tbu.cpp). Source: fast.hpp.
-#include "soc/tbu.hpp"
+#include "soc/iommu/tbu.hpp"
 
 #include <algorithm>
 
 #include "base/error.hpp"
-#include "soc/smmu_device.hpp"
+#include "soc/iommu/smmu_device.hpp"
 
 namespace xlate::soc {
 

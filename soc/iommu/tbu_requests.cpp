@@ -1,11 +1,11 @@
 // What a TBU's TLBs and the TCU do for somebody else than an access: answers to an endpoint that translates itself,
 // and pages fetched ahead.
-#include "soc/tbu.hpp"
+#include "soc/iommu/tbu.hpp"
 
 #include <algorithm>
 
 #include "base/error.hpp"
-#include "soc/smmu_device.hpp"
+#include "soc/iommu/smmu_device.hpp"
 
 namespace xlate::soc {
 

@@ -8,7 +8,7 @@
 #include "iommu/smmuv3/invalidation.hpp"
 
 namespace xlate::kernel {
-struct Claim;
+struct Annotation;
 }
 
 namespace xlate::soc {
@@ -39,7 +39,7 @@ public:
     virtual void before_store(PhysAddr address, std::uint64_t bytes) = 0;
     virtual void after_store(PhysAddr address, std::uint64_t bytes) = 0;
     virtual void on_register_write(PhysAddr address, unsigned size, std::uint64_t value) = 0;
-    virtual void on_claim(const kernel::Claim& claim) = 0;
+    virtual void on_annotation(const kernel::Annotation& annotation) = 0;
 };
 
 }  // namespace xlate::soc

@@ -1,4 +1,4 @@
-#include "soc/address_pattern.hpp"
+#include "soc/masters/address_pattern.hpp"
 
 #include <algorithm>
 #include <string>

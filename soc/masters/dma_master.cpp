@@ -1,4 +1,4 @@
-#include "soc/dma_master.hpp"
+#include "soc/masters/dma_master.hpp"
 
 #include <algorithm>
 

@@ -12,15 +12,15 @@
 #include <vector>
 
 #include "base/random.hpp"
-#include "soc/address_pattern.hpp"
-#include "soc/agenda.hpp"
-#include "soc/calendar.hpp"
+#include "soc/bus/ports.hpp"
 #include "soc/config.hpp"
-#include "soc/event_stream.hpp"
-#include "soc/fast.hpp"
-#include "soc/ports.hpp"
-#include "soc/stats.hpp"
-#include "soc/trace.hpp"
+#include "soc/masters/address_pattern.hpp"
+#include "soc/measure/event_stream.hpp"
+#include "soc/measure/stats.hpp"
+#include "soc/measure/trace.hpp"
+#include "soc/time/agenda.hpp"
+#include "soc/time/calendar.hpp"
+#include "soc/time/fast.hpp"
 
 namespace xlate::soc {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "base/time.hpp"
-#include "soc/component.hpp"
+#include "soc/time/component.hpp"
 
 namespace xlate::soc {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/time.hpp"
-#include "soc/host_cache.hpp"
+#include "soc/time/host_cache.hpp"
 
 namespace xlate::soc {
 

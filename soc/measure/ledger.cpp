@@ -1,4 +1,4 @@
-#include "soc/ledger.hpp"
+#include "soc/measure/ledger.hpp"
 
 namespace xlate::soc {
 

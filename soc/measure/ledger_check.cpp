@@ -1,6 +1,6 @@
-#include "soc/ledger_check.hpp"
+#include "soc/measure/ledger_check.hpp"
 
-#include "soc/ledger.hpp"
+#include "soc/measure/ledger.hpp"
 
 namespace xlate::soc {
 

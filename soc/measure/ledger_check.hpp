@@ -6,7 +6,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "soc/trace.hpp"
+#include "soc/measure/trace.hpp"
 
 namespace xlate::soc {
 

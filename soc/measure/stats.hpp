@@ -9,8 +9,8 @@
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
-#include "soc/histogram.hpp"
-#include "soc/ledger.hpp"
+#include "soc/measure/histogram.hpp"
+#include "soc/measure/ledger.hpp"
 
 namespace xlate::soc {
 

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/time.hpp"
-#include "soc/ledger.hpp"
+#include "soc/measure/ledger.hpp"
 
 namespace xlate::soc {
 

@@ -1,4 +1,4 @@
-#include "soc/atc.hpp"
+#include "soc/pcie/atc.hpp"
 
 #include <algorithm>
 
@@ -41,53 +41,53 @@ void Atc::enable(bool on) {
 }
 
 void Atc::accept(Transaction& transaction) {
-    if (free_passengers_.empty()) free_passengers_.push_back(&passengers_.emplace_back());
-    Passenger& passenger = *free_passengers_.back();
-    free_passengers_.pop_back();
-    passenger.atc = this;
-    passenger.transaction = &transaction;
-    passenger.tag = iommu::stream_tag(transaction.stream, transaction.substream);
-    passenger.asked = false;
-    look_up_.enter(passenger, params_.latency, &Atc::looked_up_step);
+    if (free_pending_.empty()) free_pending_.push_back(&pending_.emplace_back());
+    PendingAccess& access = *free_pending_.back();
+    free_pending_.pop_back();
+    access.atc = this;
+    access.transaction = &transaction;
+    access.tag = iommu::stream_tag(transaction.stream, transaction.substream);
+    access.asked = false;
+    look_up_.enter(access, params_.latency, &Atc::looked_up_step);
 }
 
 void Atc::looked_up_step(Visitor& visitor) {
-    auto& passenger = static_cast<Passenger&>(visitor);
-    passenger.atc->looked_up(passenger);
+    auto& access = static_cast<PendingAccess&>(visitor);
+    access.atc->looked_up(access);
 }
 
-void Atc::looked_up(Passenger& passenger) {
-    passenger.transaction->ledger.charge(Part::ats, agenda_.now());
-    const CachedTranslation* entry = cache_.lookup(passenger.tag, passenger.transaction->address());
-    if (entry != nullptr && allows(*entry, *passenger.transaction)) {
-        go_translated(passenger, *entry);
+void Atc::looked_up(PendingAccess& access) {
+    access.transaction->ledger.charge(Part::ats, agenda_.now());
+    const CachedTranslation* entry = cache_.lookup(access.tag, access.transaction->address());
+    if (entry != nullptr && allows(*entry, *access.transaction)) {
+        go_translated(access, *entry);
     } else {
-        ask(passenger);
+        ask(access);
     }
 }
 
-void Atc::ask(Passenger& passenger) {
-    const std::uint64_t page = passenger.transaction->address() >> 12;
-    const bool write = passenger.transaction->write();
+void Atc::ask(PendingAccess& access) {
+    const std::uint64_t page = access.transaction->address() >> 12;
+    const bool write = access.transaction->write();
     // A request that asks for writing serves readers as well.
-    const auto same = std::find_if(asks_.begin(), asks_.end(), [&](const Ask& other) {
-        return other.page == page && other.tag == passenger.tag && (other.write || !write) && !other.waiting.empty();
+    const auto same = std::find_if(asks_.begin(), asks_.end(), [&](const PendingRequest& other) {
+        return other.page == page && other.tag == access.tag && (other.write || !write) && !other.waiting.empty();
     });
     if (same != asks_.end()) {
-        same->waiting.push_back(&passenger);
+        same->waiting.push_back(&access);
         return;
     }
-    Ask& made = asks_.emplace_back();
+    PendingRequest& made = asks_.emplace_back();
     made.atc = this;
     made.page = page;
-    made.tag = passenger.tag;
+    made.tag = access.tag;
     made.write = write;
-    made.waiting.push_back(&passenger);
+    made.waiting.push_back(&access);
     send_asks();
 }
 
 void Atc::send_asks() {
-    for (Ask& ask : asks_) {
+    for (PendingRequest& ask : asks_) {
         if (under_way_ >= params_.requests) return;
         if (ask.sent || ask.waiting.empty()) continue;
         const Transaction& first = *ask.waiting.front()->transaction;
@@ -118,7 +118,7 @@ bool Atc::returned(Transaction& transaction) {
         return false;
     }
     if (transaction.ats.type != AtsType::translation_request) return false;
-    Ask& ask = *static_cast<Ask*>(transaction.holder_data);
+    PendingRequest& ask = *static_cast<PendingRequest*>(transaction.holder_data);
     const bool ok = transaction.ok();
     pool_.give_back(transaction);
     --under_way_;
@@ -128,7 +128,7 @@ bool Atc::returned(Transaction& transaction) {
     return true;
 }
 
-void Atc::answered(Ask& ask, bool ok) {
+void Atc::answered(PendingRequest& ask, bool ok) {
     if (ask.epoch != epoch_) {
         ask.sent = false;  // overtaken by an invalidation: asks again
         return;
@@ -137,30 +137,30 @@ void Atc::answered(Ask& ask, bool ok) {
         ask.answer.stream = ask.tag;
         cache_.fill(ask.answer);
     }
-    std::vector<Passenger*> waiting;
+    std::vector<PendingAccess*> waiting;
     waiting.swap(ask.waiting);
-    for (Passenger* passenger : waiting) {
-        passenger->transaction->ledger.charge(Part::ats, agenda_.now());
+    for (PendingAccess* access : waiting) {
+        access->transaction->ledger.charge(Part::ats, agenda_.now());
         if (!ok) {
-            go_plain(*passenger);
-        } else if (allows(ask.answer, *passenger->transaction)) {
-            go_translated(*passenger, ask.answer);
+            go_plain(*access);
+        } else if (allows(ask.answer, *access->transaction)) {
+            go_translated(*access, ask.answer);
         } else if (params_.pri) {
-            wait_for_page(*passenger);
+            wait_for_page(*access);
         } else {
-            deny(*passenger);
+            deny(*access);
         }
     }
 }
 
-Transaction& Atc::leave(Passenger& passenger) {
-    Transaction& transaction = *passenger.transaction;
-    free_passengers_.push_back(&passenger);
+Transaction& Atc::leave(PendingAccess& access) {
+    Transaction& transaction = *access.transaction;
+    free_pending_.push_back(&access);
     return transaction;
 }
 
-void Atc::go_translated(Passenger& passenger, const CachedTranslation& entry) {
-    Transaction& transaction = leave(passenger);
+void Atc::go_translated(PendingAccess& access, const CachedTranslation& entry) {
+    Transaction& transaction = leave(access);
     transaction.payload().set_address(entry.pa + (transaction.iova & low_mask(entry.log2_bytes)));
     transaction.ats.type = AtsType::translated;
     transaction.ats.generation = generation_;
@@ -169,13 +169,13 @@ void Atc::go_translated(Passenger& passenger, const CachedTranslation& entry) {
     up_(transaction);
 }
 
-void Atc::go_plain(Passenger& passenger) {
+void Atc::go_plain(PendingAccess& access) {
     ++counts_.refused;
-    up_(leave(passenger));
+    up_(leave(access));
 }
 
-void Atc::deny(Passenger& passenger) {
-    Transaction& transaction = leave(passenger);
+void Atc::deny(PendingAccess& access) {
+    Transaction& transaction = leave(access);
     ++counts_.denied;
     transaction.refused_by = &component_.component_name();
     transaction.set_response(tlm::TLM_ADDRESS_ERROR_RESPONSE);
@@ -184,29 +184,29 @@ void Atc::deny(Passenger& passenger) {
 
 // Page requests: each is the last and only one of its group.
 
-void Atc::wait_for_page(Passenger& passenger) {
-    const std::uint64_t page = passenger.transaction->address() >> 12;
-    const bool write = passenger.transaction->write();
-    const auto same = std::find_if(page_asks_.begin(), page_asks_.end(), [&](const PageAsk& other) {
-        return other.page == page && other.tag == passenger.tag && other.write == write;
+void Atc::wait_for_page(PendingAccess& access) {
+    const std::uint64_t page = access.transaction->address() >> 12;
+    const bool write = access.transaction->write();
+    const auto same = std::find_if(page_asks_.begin(), page_asks_.end(), [&](const PendingPageRequest& other) {
+        return other.page == page && other.tag == access.tag && other.write == write;
     });
-    PageAsk& ask = same != page_asks_.end() ? *same : page_asks_.emplace_back();
+    PendingPageRequest& ask = same != page_asks_.end() ? *same : page_asks_.emplace_back();
     ask.page = page;
-    ask.tag = passenger.tag;
+    ask.tag = access.tag;
     ask.write = write;
-    ask.waiting.push_back(&passenger);
+    ask.waiting.push_back(&access);
     send_page_asks();
 }
 
 void Atc::send_page_asks() {
     constexpr std::uint16_t kPageGroups = 512;
-    for (PageAsk& ask : page_asks_) {
+    for (PendingPageRequest& ask : page_asks_) {
         if (pages_under_way_ >= params_.page_requests) return;
         if (ask.group) continue;
         // Fewer are under way than there are: a free one comes.
         const auto taken = [&] {
             return std::any_of(page_asks_.begin(), page_asks_.end(),
-                               [&](const PageAsk& other) { return other.group == next_group_; });
+                               [&](const PendingPageRequest& other) { return other.group == next_group_; });
         };
         while (taken()) next_group_ = static_cast<std::uint16_t>((next_group_ + 1) % kPageGroups);
         ask.group = next_group_;
@@ -229,20 +229,20 @@ void Atc::send_page_asks() {
 
 void Atc::answer_page(const iommu::smmuv3::PageResponse& response) {
     const auto at = std::find_if(page_asks_.begin(), page_asks_.end(),
-                                 [&](const PageAsk& ask) { return ask.group == response.prg_index; });
+                                 [&](const PendingPageRequest& ask) { return ask.group == response.prg_index; });
     if (at == page_asks_.end()) return;  // an answer to nothing
-    std::vector<Passenger*> waiting;
+    std::vector<PendingAccess*> waiting;
     waiting.swap(at->waiting);
     page_asks_.erase(at);
     --pages_under_way_;
     const bool granted = response.code == 0;
     ++(granted ? counts_.pages_granted : counts_.pages_refused);
-    for (Passenger* passenger : waiting) {
-        passenger->transaction->ledger.charge(Part::stall, agenda_.now());
+    for (PendingAccess* access : waiting) {
+        access->transaction->ledger.charge(Part::stall, agenda_.now());
         if (granted) {
-            ask(*passenger);
+            ask(*access);
         } else {
-            deny(*passenger);
+            deny(*access);
         }
     }
     send_page_asks();

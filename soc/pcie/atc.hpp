@@ -8,7 +8,7 @@
 //                 under way has come back; only then it is complete
 // A transaction's time in here and in the request that it waits for is charged to Part::ats, that in which it waits for
 // software to answer a page request to Part::stall.
-// Source: shared/spec/iommu-hardware.md section 1.13.
+// Source: docs/spec/iommu-hardware.md section 1.13.
 #pragma once
 
 #include <deque>
@@ -19,10 +19,10 @@
 
 #include "iommu/smmuv3/events.hpp"
 #include "iommu/smmuv3/tlb.hpp"
+#include "soc/bus/transaction.hpp"
 #include "soc/config.hpp"
-#include "soc/station.hpp"
-#include "soc/stats.hpp"
-#include "soc/transaction.hpp"
+#include "soc/measure/stats.hpp"
+#include "soc/time/station.hpp"
 
 namespace xlate::soc {
 
@@ -51,13 +51,13 @@ public:
     AtcStats stats() const;
 
 private:
-    struct Passenger : Visitor {  ///< an access that is looked up, or waits for a translation
+    struct PendingAccess : Visitor {  ///< an access that is looked up, or waits for a translation
         Atc* atc = nullptr;
         Transaction* transaction = nullptr;
         std::uint64_t tag = 0;
         bool asked = false;  ///< a translation was fetched for it
     };
-    struct Ask {  ///< a translation request, under way or waiting for its turn
+    struct PendingRequest {  ///< a translation request, under way or waiting for its turn
         Atc* atc = nullptr;
         std::uint64_t page = 0;
         std::uint64_t tag = 0;
@@ -65,28 +65,28 @@ private:
         bool sent = false;
         std::uint64_t epoch = 0;
         iommu::CachedTranslation answer;
-        std::vector<Passenger*> waiting;
+        std::vector<PendingAccess*> waiting;
     };
 
-    struct PageAsk {  ///< a page request, under way or waiting for its turn
+    struct PendingPageRequest {  ///< a page request, under way or waiting for its turn
         std::uint64_t page = 0;
         std::uint64_t tag = 0;
         bool write = false;
         std::optional<std::uint16_t> group;  ///< sent
-        std::vector<Passenger*> waiting;
+        std::vector<PendingAccess*> waiting;
     };
 
     static void looked_up_step(Visitor& visitor);
-    void looked_up(Passenger& passenger);
-    void ask(Passenger& passenger);
+    void looked_up(PendingAccess& access);
+    void ask(PendingAccess& access);
     void send_asks();
-    void answered(Ask& ask, bool ok);
-    void go_translated(Passenger& passenger, const iommu::CachedTranslation& entry);
-    void go_plain(Passenger& passenger);
-    void deny(Passenger& passenger);
-    void wait_for_page(Passenger& passenger);
+    void answered(PendingRequest& ask, bool ok);
+    void go_translated(PendingAccess& access, const iommu::CachedTranslation& entry);
+    void go_plain(PendingAccess& access);
+    void deny(PendingAccess& access);
+    void wait_for_page(PendingAccess& access);
     void send_page_asks();
-    Transaction& leave(Passenger& passenger);
+    Transaction& leave(PendingAccess& access);
     void drain();
 
     Agenda& agenda_;
@@ -99,11 +99,11 @@ private:
     iommu::smmuv3::Tlb cache_;
     Station look_up_;
     bool enabled_ = false;
-    std::deque<Passenger> passengers_;
-    std::vector<Passenger*> free_passengers_;
-    std::deque<Ask> asks_;  ///< oldest first; addresses are stable
+    std::deque<PendingAccess> pending_;
+    std::vector<PendingAccess*> free_pending_;
+    std::deque<PendingRequest> asks_;  ///< oldest first; addresses are stable
     std::uint32_t under_way_ = 0;
-    std::deque<PageAsk> page_asks_;  ///< oldest first
+    std::deque<PendingPageRequest> page_asks_;  ///< oldest first
     std::uint32_t pages_under_way_ = 0;
     std::uint16_t next_group_ = 0;
     std::uint64_t epoch_ = 0;  ///< counts invalidations: what was asked for before one may not be kept

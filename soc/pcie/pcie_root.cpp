@@ -1,4 +1,4 @@
-#include "soc/pcie_root.hpp"
+#include "soc/pcie/pcie_root.hpp"
 
 #include <algorithm>
 

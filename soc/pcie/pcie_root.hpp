@@ -1,5 +1,5 @@
 // A PCIe link and its root complex: many endpoints, one way up and one way back, each with a bandwidth and a latency.
-// Hardware turns requester IDs into stream IDs here; the translation is fixed (wiring.hpp).
+// Hardware turns requester IDs into stream IDs here; the translation is fixed (topology.hpp).
 // An endpoint may have an ATC (atc.hpp), which stands before the link; invalidations of it and their completions are
 // packets on the link.
 // Upwards, what waits goes by priority, then age, then name. Not modelled: lanes of switches, flow control credits,
@@ -13,10 +13,10 @@
 #include <string>
 #include <vector>
 
-#include "soc/agenda.hpp"
-#include "soc/atc.hpp"
+#include "soc/bus/ports.hpp"
 #include "soc/config.hpp"
-#include "soc/ports.hpp"
+#include "soc/pcie/atc.hpp"
+#include "soc/time/agenda.hpp"
 
 namespace xlate::soc {
 

@@ -1,9 +1,9 @@
-#include "soc/agenda.hpp"
+#include "soc/time/agenda.hpp"
 
 #include <algorithm>
 
 #include "base/error.hpp"
-#include "soc/host_cache.hpp"
+#include "soc/time/host_cache.hpp"
 
 namespace xlate::soc {
 

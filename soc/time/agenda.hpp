@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/time.hpp"
-#include "soc/component.hpp"
+#include "soc/time/component.hpp"
 
 namespace xlate::soc {
 

@@ -15,7 +15,7 @@
 #include <optional>
 
 #include "base/ids.hpp"
-#include "soc/ledger.hpp"
+#include "soc/measure/ledger.hpp"
 
 namespace xlate::soc {
 

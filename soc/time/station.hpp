@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "soc/agenda.hpp"
-#include "soc/calendar.hpp"
-#include "soc/host_cache.hpp"
+#include "soc/time/agenda.hpp"
+#include "soc/time/calendar.hpp"
+#include "soc/time/host_cache.hpp"
 
 namespace xlate::soc {
 

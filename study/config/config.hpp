@@ -13,9 +13,9 @@
 #include "firmware/generate_board.hpp"
 #include "kernel-model/boot.hpp"
 #include "soc/config.hpp"
-#include "study/parameters.hpp"
-#include "study/yaml/read.hpp"
-#include "study/yaml/value.hpp"
+#include "study/config/parameters.hpp"
+#include "study/config/yaml/read.hpp"
+#include "study/config/yaml/value.hpp"
 
 namespace xlate::study {
 

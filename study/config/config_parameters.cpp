@@ -1,5 +1,5 @@
 // The one description of what can be configured. Order here is the order of `config show` and of config.resolved.yaml.
-#include "study/config.hpp"
+#include "study/config/config.hpp"
 
 namespace xlate::study {
 namespace {

@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 
-#include "study/config.hpp"
-#include "study/yaml/parse.hpp"
+#include "study/config/config.hpp"
+#include "study/config/yaml/parse.hpp"
 
 namespace xlate::study {
 namespace {

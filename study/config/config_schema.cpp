@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "study/config.hpp"
+#include "study/config/config.hpp"
 #include "study/sweep/study.hpp"
 
 namespace xlate::study {

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "study/config.hpp"
+#include "study/config/config.hpp"
 
 namespace xlate::study {
 namespace {

@@ -1,4 +1,4 @@
-#include "study/explore_config.hpp"
+#include "study/config/explore_config.hpp"
 
 #include <filesystem>
 #include <limits>
@@ -6,9 +6,9 @@
 
 #include <fmt/format.h>
 
-#include "explore/scenarios.hpp"
-#include "study/yaml/parse.hpp"
-#include "study/yaml/read.hpp"
+#include "explore/scenario/scenarios.hpp"
+#include "study/config/yaml/parse.hpp"
+#include "study/config/yaml/read.hpp"
 
 namespace xlate::study {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "explore/explore.hpp"
-#include "study/config.hpp"
+#include "explore/search/explore.hpp"
+#include "study/config/config.hpp"
 
 namespace xlate::study {
 

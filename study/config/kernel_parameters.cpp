@@ -1,4 +1,4 @@
-#include "study/kernel_parameters.hpp"
+#include "study/config/kernel_parameters.hpp"
 
 #include <algorithm>
 #include <vector>

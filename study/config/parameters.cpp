@@ -1,4 +1,4 @@
-#include "study/parameters.hpp"
+#include "study/config/parameters.hpp"
 
 #include <fmt/format.h>
 

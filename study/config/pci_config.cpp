@@ -1,4 +1,4 @@
-#include "study/pci_config.hpp"
+#include "study/config/pci_config.hpp"
 
 #include <algorithm>
 #include <map>

@@ -1,5 +1,5 @@
 // The PCI functions of a config: from slots and kinds to what the kernel enumerates and what the wires carry.
-// Source: shared/spec/kernel-probe.md sections 11.1 (aliases) and 11.5 (order of a scan).
+// Source: docs/spec/kernel-probe.md sections 11.1 (aliases) and 11.5 (order of a scan).
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "kernel-model/pci/topology.hpp"
-#include "study/config.hpp"
+#include "study/config/config.hpp"
 
 namespace xlate::study {
 

@@ -1,4 +1,4 @@
-#include "study/init_qemu.hpp"
+#include "study/init/init_qemu.hpp"
 
 #include <algorithm>
 #include <array>
@@ -8,9 +8,9 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "study/inspect_groups.hpp"
-#include "study/qemu_command.hpp"
-#include "study/qemu_pci.hpp"
+#include "study/init/qemu_command.hpp"
+#include "study/init/qemu_pci.hpp"
+#include "study/inspect/inspect_groups.hpp"
 
 namespace xlate::study {
 namespace {

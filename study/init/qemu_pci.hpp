@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "study/qemu_command.hpp"
+#include "study/init/qemu_command.hpp"
 
 namespace xlate::study {
 

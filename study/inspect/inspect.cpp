@@ -1,4 +1,4 @@
-#include "study/inspect.hpp"
+#include "study/inspect/inspect.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "study/inspect_groups.hpp"
-#include "study/inspect_tables.hpp"
+#include "study/inspect/inspect_groups.hpp"
+#include "study/inspect/inspect_tables.hpp"
 
 namespace xlate::study {
 namespace {

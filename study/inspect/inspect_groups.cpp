@@ -1,4 +1,4 @@
-#include "study/inspect_groups.hpp"
+#include "study/inspect/inspect_groups.hpp"
 
 #include <algorithm>
 #include <array>

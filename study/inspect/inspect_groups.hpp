@@ -1,6 +1,6 @@
 // Which IOMMU groups Linux will make of a description, as far as firmware alone decides: devices with a node.
 // PCI functions group by topology and probe order, which no device tree holds.
-// Source: shared/spec/kernel-probe.md section 5 (column "group"), shared/spec/linux-findings.md 6 and 7.
+// Source: docs/spec/kernel-probe.md section 5 (column "group"), docs/spec/linux-findings.md 6 and 7.
 #pragma once
 
 #include <cstdint>

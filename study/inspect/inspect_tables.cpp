@@ -1,4 +1,4 @@
-#include "study/inspect_tables.hpp"
+#include "study/inspect/inspect_tables.hpp"
 
 #include <algorithm>
 

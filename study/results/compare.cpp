@@ -1,4 +1,4 @@
-#include "study/compare.hpp"
+#include "study/results/compare.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -13,8 +13,8 @@
 
 #include "base/error.hpp"
 #include "base/quantity.hpp"
-#include "study/expect.hpp"
-#include "study/json_file.hpp"
+#include "study/results/expect.hpp"
+#include "study/results/json_file.hpp"
 
 namespace xlate::study {
 namespace {

@@ -1,4 +1,4 @@
-#include "study/expect.hpp"
+#include "study/results/expect.hpp"
 
 #include <cctype>
 #include <cstdlib>

@@ -1,4 +1,4 @@
-#include "study/explore_report.hpp"
+#include "study/results/explore_report.hpp"
 
 #include <utility>
 

@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "explore/explore.hpp"
+#include "explore/search/explore.hpp"
 
 namespace xlate::study {
 

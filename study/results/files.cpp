@@ -1,4 +1,4 @@
-#include "study/files.hpp"
+#include "study/results/files.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "study/host_facts.hpp"
+#include "study/results/host_facts.hpp"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "study/run.hpp"
+#include "study/run/run.hpp"
 
 namespace xlate::study {
 namespace {

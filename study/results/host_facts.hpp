@@ -10,7 +10,7 @@
 
 #include "base/digest.hpp"
 #include "soc/soc.hpp"
-#include "study/config.hpp"
+#include "study/config/config.hpp"
 
 namespace xlate::study {
 

@@ -1,4 +1,4 @@
-#include "study/json_file.hpp"
+#include "study/results/json_file.hpp"
 
 #include <algorithm>
 #include <filesystem>

@@ -1,4 +1,4 @@
-#include "study/numbers.hpp"
+#include "study/results/numbers.hpp"
 
 #include <cmath>
 

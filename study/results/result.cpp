@@ -1,4 +1,4 @@
-#include "study/result.hpp"
+#include "study/results/result.hpp"
 
 #include <algorithm>
 #include <utility>

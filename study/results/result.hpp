@@ -10,7 +10,7 @@
 
 #include "kernel-model/boot.hpp"
 #include "soc/soc.hpp"
-#include "study/config.hpp"
+#include "study/config/config.hpp"
 
 namespace xlate::study {
 

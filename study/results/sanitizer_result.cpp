@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "study/result.hpp"
+#include "study/results/result.hpp"
 
 namespace xlate::study {
 namespace {

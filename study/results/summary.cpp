@@ -1,4 +1,4 @@
-#include "study/summary.hpp"
+#include "study/results/summary.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "study/numbers.hpp"
+#include "study/results/numbers.hpp"
 
 namespace xlate::study {
 namespace {

@@ -1,4 +1,4 @@
-#include "study/wire.hpp"
+#include "study/run/assemble.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "study/kernel_parameters.hpp"
-#include "study/likely_masters.hpp"
+#include "study/config/kernel_parameters.hpp"
+#include "study/run/likely_masters.hpp"
 
 namespace xlate::study {
 namespace {
@@ -31,11 +31,11 @@ std::uint32_t count_cpus(const Description& description) {
     return count;
 }
 
-class Wirer {
+class Assembler {
 public:
-    Wirer(Config& config, const Description& description) : config_(config), description_(description) {}
+    Assembler(Config& config, const Description& description) : config_(config), description_(description) {}
 
-    Wiring wire() {
+    Assembly assemble() {
         assume_pci();
         wiring_.boot.pci = make_pci_roots(config_, findings_, &pci_origins_);
         seats_ = seat_pci_functions(wiring_.boot.pci);
@@ -313,7 +313,7 @@ private:
 
     Config& config_;
     const Description& description_;
-    Wiring wiring_;
+    Assembly wiring_;
     std::vector<PciOrigin> pci_origins_;
     std::vector<PciSeat> seats_;
     yaml::Findings findings_;
@@ -332,7 +332,7 @@ std::vector<NodeIndex> pci_hosts(const Description& description) {
     return hosts;
 }
 
-Wiring wire(Config& config, const Description& description) { return Wirer(config, description).wire(); }
+Assembly assemble(Config& config, const Description& description) { return Assembler(config, description).assemble(); }
 
 std::optional<std::string> assume_memory(firmware::Description& description, std::uint64_t size, std::uint64_t wanted) {
     if (!description.memory.empty()) return std::nullopt;

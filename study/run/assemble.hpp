@@ -8,12 +8,12 @@
 #include "firmware/description.hpp"
 #include "kernel-model/boot.hpp"
 #include "soc/config.hpp"
-#include "study/config.hpp"
-#include "study/pci_config.hpp"
+#include "study/config/config.hpp"
+#include "study/config/pci_config.hpp"
 
 namespace xlate::study {
 
-struct Wiring {
+struct Assembly {
     soc::SocConfig soc;
     kernel::BootConfig boot;               ///< without drivers, client and DMA layer: those are made with the kernel
     std::vector<std::string> assumptions;  ///< what nobody wrote and was filled in, a sentence each
@@ -21,7 +21,7 @@ struct Wiring {
 
 /// Fills in what `config` leaves to us (PCI functions, traffic) and resolves names against `description`.
 /// Errors: InputError (status 2) with places in the config for everything that does not fit the firmware.
-Wiring wire(Config& config, const firmware::Description& description);
+Assembly assemble(Config& config, const firmware::Description& description);
 
 /// A board whose boot loader fills memory in has none in its device tree, and no ACPI table names it. Puts `size` bytes
 /// at `base`; 0: at the lowest multiple of 1 GiB from 1 GiB up where no register is. Says so; nothing if the firmware

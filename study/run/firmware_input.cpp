@@ -1,10 +1,10 @@
-#include "study/firmware_input.hpp"
+#include "study/run/firmware_input.hpp"
 
 #include <fmt/format.h>
 
 #include "firmware/acpi/describe.hpp"
 #include "firmware/generate_board.hpp"
-#include "study/pci_config.hpp"
+#include "study/config/pci_config.hpp"
 
 namespace xlate::study {
 namespace {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "firmware/description.hpp"
-#include "study/config.hpp"
+#include "study/config/config.hpp"
 
 namespace xlate::study {
 

@@ -1,10 +1,10 @@
-#include "study/kernel_parts.hpp"
+#include "study/run/kernel_parts.hpp"
 
 #include <utility>
 
 #include "kernel-model/dma/dma_iommu.hpp"
 #include "kernel-model/dma/page_allocator.hpp"
-#include "kernel-model/drivers/arm_smmu_v3.hpp"
+#include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
 #include "kernel-model/drivers/client_dma.hpp"
 
 namespace xlate::study {

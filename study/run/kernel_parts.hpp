@@ -6,7 +6,7 @@
 
 #include "firmware/description.hpp"
 #include "kernel-model/boot.hpp"
-#include "study/config.hpp"
+#include "study/config/config.hpp"
 
 namespace xlate::study {
 

@@ -1,4 +1,4 @@
-#include "study/likely_masters.hpp"
+#include "study/run/likely_masters.hpp"
 
 #include <optional>
 

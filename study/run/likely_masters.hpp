@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "firmware/description.hpp"
-#include "study/pci_config.hpp"
+#include "study/config/pci_config.hpp"
 
 namespace xlate::study {
 

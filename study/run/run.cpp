@@ -1,4 +1,4 @@
-#include "study/run.hpp"
+#include "study/run/run.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -9,14 +9,14 @@
 
 #include "firmware/description.hpp"
 #include "soc/soc.hpp"
-#include "study/expect.hpp"
-#include "study/files.hpp"
-#include "study/firmware_input.hpp"
-#include "study/host_facts.hpp"
-#include "study/kernel_parts.hpp"
-#include "study/result.hpp"
-#include "study/trace_recorder.hpp"
-#include "study/wire.hpp"
+#include "study/results/expect.hpp"
+#include "study/results/files.hpp"
+#include "study/results/host_facts.hpp"
+#include "study/results/result.hpp"
+#include "study/run/assemble.hpp"
+#include "study/run/firmware_input.hpp"
+#include "study/run/kernel_parts.hpp"
+#include "study/trace/trace_recorder.hpp"
 
 namespace xlate::study {
 namespace {
@@ -156,16 +156,16 @@ RunReport run(Config& config, const RunOptions& options) {
         assume_memory(description, config.soc.memory_size, config.soc.memory_base);
     host.add_input(config.source);
     for (const auto& [path, bytes] : input.files) host.add_input(path, bytes);
-    Wiring wiring = wire(config, description);
-    if (memory) wiring.assumptions.push_back(*memory);
+    Assembly assembly = assemble(config, description);
+    if (memory) assembly.assumptions.push_back(*memory);
 
     TraceRecorder trace;
-    soc::Soc soc(description, wiring.soc);
+    soc::Soc soc(description, assembly.soc);
     if (options.trace) soc.set_trace(&trace);
     kernel::Kernel kernel(soc.machine(), variant);
     soc.attach(kernel);
     kernel.costs = config.kernel.costs;
-    KernelParts parts(kernel, description, wiring.boot);
+    KernelParts parts(kernel, description, assembly.boot);
     kernel::LinuxBoot boot(kernel, description, parts.boot_config());
     const Unwound unwound(kernel);
     boot.start();
@@ -188,8 +188,8 @@ RunReport run(Config& config, const RunOptions& options) {
 
     RunReport report;
     report.console = console_text(kernel.console, sanitizer);
-    report.result = make_result(
-        {config, boot, kernel, stats, outcome, wiring.assumptions, soc.warnings(), sanitizer ? &*sanitizer : nullptr});
+    report.result = make_result({config, boot, kernel, stats, outcome, assembly.assumptions, soc.warnings(),
+                                 sanitizer ? &*sanitizer : nullptr});
     std::vector<JunitCase> cases = check_expectations(expectations, report.result);
     judge(report, outcome, cases);
     if (!options.junit.empty()) {

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
-#include "study/config.hpp"
+#include "study/config/config.hpp"
 
 namespace xlate::study {
 

@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
-#include "study/json_file.hpp"
-#include "study/numbers.hpp"
-#include "study/run.hpp"
+#include "study/results/json_file.hpp"
+#include "study/results/numbers.hpp"
+#include "study/run/run.hpp"
 
 namespace xlate::study {
 namespace {

@@ -8,10 +8,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/digest.hpp"
-#include "study/files.hpp"
-#include "study/firmware_input.hpp"
-#include "study/json_file.hpp"
-#include "study/run.hpp"
+#include "study/results/files.hpp"
+#include "study/results/json_file.hpp"
+#include "study/run/firmware_input.hpp"
+#include "study/run/run.hpp"
 
 namespace xlate::study {
 namespace {

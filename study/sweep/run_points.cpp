@@ -18,7 +18,7 @@
 
 #include <fmt/format.h>
 
-#include "study/files.hpp"
+#include "study/results/files.hpp"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX leaves it to us
 

@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 
-#include "study/yaml/parse.hpp"
-#include "study/yaml/read.hpp"
+#include "study/config/yaml/parse.hpp"
+#include "study/config/yaml/read.hpp"
 
 namespace xlate::study {
 namespace {

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "study/config.hpp"
-#include "study/expect.hpp"
+#include "study/config/config.hpp"
+#include "study/results/expect.hpp"
 
 namespace xlate::study {
 

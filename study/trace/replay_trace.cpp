@@ -1,6 +1,6 @@
-#include "study/replay_trace.hpp"
+#include "study/trace/replay_trace.hpp"
 
-#include "study/trace_recorder.hpp"
+#include "study/trace/trace_recorder.hpp"
 
 namespace xlate::study {
 

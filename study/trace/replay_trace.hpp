@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "explore/explore.hpp"
+#include "explore/search/explore.hpp"
 
 namespace xlate::study {
 

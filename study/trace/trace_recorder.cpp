@@ -1,4 +1,4 @@
-#include "study/trace_recorder.hpp"
+#include "study/trace/trace_recorder.hpp"
 
 #include <algorithm>
 #include <array>

@@ -10,8 +10,8 @@
 
 #include "base/huge_pages.hpp"
 #include "kernel-model/core/kernel.hpp"
-#include "soc/trace.hpp"
-#include "study/files.hpp"
+#include "soc/measure/trace.hpp"
+#include "study/results/files.hpp"
 
 namespace xlate::study {
 

@@ -1,12 +1,12 @@
-// arch_setup_dma_ops of each architecture, D-1 and Hyper-V: shared/spec/kernel-probe.md 2.7 (SDD1), 2.8, 4.2 (@1), 4.4.
+// arch_setup_dma_ops of each architecture, D-1 and Hyper-V: docs/spec/kernel-probe.md 2.7 (SDD1), 2.8, 4.2 (@1), 4.4.
 #include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <string>
 #include <vector>
 
-#include "explore/explore.hpp"
-#include "explore/scenarios.hpp"
+#include "explore/scenario/scenarios.hpp"
+#include "explore/search/explore.hpp"
 
 using namespace xlate;
 using namespace xlate::explore;

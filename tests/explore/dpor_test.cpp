@@ -2,7 +2,7 @@
 
 #include <set>
 
-#include "explore/dpor.hpp"
+#include "explore/search/dpor.hpp"
 #include "tests/explore/litmus.hpp"
 
 using namespace xlate;

@@ -1,4 +1,4 @@
-// What IOMMU drivers store, ask of their hardware and refuse: shared/spec/kernel-probe.md section 5.
+// What IOMMU drivers store, ask of their hardware and refuse: docs/spec/kernel-probe.md section 5.
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "explore/explore.hpp"
-#include "explore/scenarios.hpp"
+#include "explore/scenario/scenarios.hpp"
+#include "explore/search/explore.hpp"
 
 using namespace xlate;
 using namespace xlate::explore;

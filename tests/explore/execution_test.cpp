@@ -2,8 +2,8 @@
 
 #include <vector>
 
-#include "explore/sampling.hpp"
-#include "explore/scenarios.hpp"
+#include "explore/scenario/scenarios.hpp"
+#include "explore/search/sampling.hpp"
 
 using namespace xlate;
 using namespace xlate::explore;

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "explore/explore.hpp"
-#include "explore/scenarios.hpp"
+#include "explore/scenario/scenarios.hpp"
+#include "explore/search/explore.hpp"
 
 namespace xlate::explore {
 

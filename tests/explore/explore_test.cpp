@@ -6,11 +6,11 @@
 
 #include "base/digest.hpp"
 #include "base/error.hpp"
-#include "explore/explore.hpp"
-#include "explore/reduce.hpp"
-#include "explore/sampling.hpp"
-#include "explore/scenarios.hpp"
-#include "explore/schedule.hpp"
+#include "explore/scenario/scenarios.hpp"
+#include "explore/search/explore.hpp"
+#include "explore/search/reduce.hpp"
+#include "explore/search/sampling.hpp"
+#include "explore/search/schedule.hpp"
 
 using namespace xlate;
 using namespace xlate::explore;

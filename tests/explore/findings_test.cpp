@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "explore/explore.hpp"
+#include "explore/search/explore.hpp"
 
 using namespace xlate::explore;
 

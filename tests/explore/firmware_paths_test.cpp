@@ -1,5 +1,5 @@
 // Ways to an IOMMU beside a platform device's `iommus` and an IORT: VIOT, buses without nodes of their own, the old
-// `mmu-masters`; and drivers whose module goes. shared/spec/kernel-probe.md 2.2, 2.9, 4.4, 5.1.
+// `mmu-masters`; and drivers whose module goes. docs/spec/kernel-probe.md 2.2, 2.9, 4.4, 5.1.
 #include <catch2/catch.hpp>
 
 #include <string>

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/random.hpp"
-#include "explore/program.hpp"
+#include "explore/machine/program.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
 
 namespace xlate::explore::tests {

@@ -9,9 +9,9 @@
 #include <sstream>
 #include <string>
 
-#include "explore/explore.hpp"
-#include "explore/race_index.hpp"
-#include "explore/scenarios.hpp"
+#include "explore/catalogue/race_index.hpp"
+#include "explore/scenario/scenarios.hpp"
+#include "explore/search/explore.hpp"
 
 using namespace xlate::explore;
 

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "base/digest.hpp"
-#include "explore/dpor.hpp"
-#include "explore/sampling.hpp"
-#include "explore/scenarios.hpp"
+#include "explore/scenario/scenarios.hpp"
+#include "explore/search/dpor.hpp"
+#include "explore/search/sampling.hpp"
 #include "kernel-model/core/region.hpp"
 
 using namespace xlate;

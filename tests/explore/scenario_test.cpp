@@ -1,4 +1,4 @@
-// The races and defects of shared/spec/kernel-probe.md, found where the specification says they exist and absent,
+// The races and defects of docs/spec/kernel-probe.md, found where the specification says they exist and absent,
 // exhaustively, where it says they are gone. Section 8 of it is what this file asserts.
 #include <catch2/catch.hpp>
 

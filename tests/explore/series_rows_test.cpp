@@ -7,9 +7,9 @@
 #include <sstream>
 #include <string>
 
-#include "explore/explore.hpp"
-#include "explore/scenarios.hpp"
-#include "explore/series_rows.hpp"
+#include "explore/catalogue/series_rows.hpp"
+#include "explore/scenario/scenarios.hpp"
+#include "explore/search/explore.hpp"
 
 using namespace xlate::explore;
 

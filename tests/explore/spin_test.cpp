@@ -11,8 +11,8 @@
 #include <set>
 #include <string>
 
-#include "explore/dpor.hpp"
-#include "explore/scenarios.hpp"
+#include "explore/scenario/scenarios.hpp"
+#include "explore/search/dpor.hpp"
 
 using namespace xlate;
 using namespace xlate::explore;

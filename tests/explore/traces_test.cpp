@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "base/random.hpp"
-#include "explore/dpor.hpp"
-#include "explore/explore.hpp"
-#include "explore/scenario.hpp"
-#include "explore/scenarios.hpp"
+#include "explore/scenario/scenario.hpp"
+#include "explore/scenario/scenarios.hpp"
+#include "explore/search/dpor.hpp"
+#include "explore/search/explore.hpp"
 #include "tests/explore/litmus.hpp"
 
 using namespace xlate;

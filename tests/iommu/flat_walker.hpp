@@ -1,5 +1,5 @@
 // A second reading of the architecture: translates one access by reading STE, CD and tables straight from memory.
-// No caches, no resumption, none of the engine's headers: written from shared/spec/iommu-hardware.md sections 1.5 to
+// No caches, no resumption, none of the engine's headers: written from docs/spec/iommu-hardware.md sections 1.5 to
 // 1.11 alone, to disagree with the engine where one of the two is wrong.
 #pragma once
 

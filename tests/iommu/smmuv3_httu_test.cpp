@@ -1,4 +1,4 @@
-// Hardware update of the access flag and dirty state: section 1.11 of shared/spec/iommu-hardware.md.
+// Hardware update of the access flag and dirty state: section 1.11 of docs/spec/iommu-hardware.md.
 #include <catch2/catch.hpp>
 
 #include "tests/iommu/smmuv3_bench.hpp"

@@ -1,4 +1,4 @@
-// Section 13 of shared/spec/iommu-hardware.md: words computed from the layouts.
+// Section 13 of docs/spec/iommu-hardware.md: words computed from the layouts.
 #include <catch2/catch.hpp>
 
 #include "iommu/smmuv3/layout.hpp"

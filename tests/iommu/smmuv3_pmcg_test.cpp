@@ -1,4 +1,4 @@
-// The performance monitor counter group: section 1.14 of shared/spec/iommu-hardware.md.
+// The performance monitor counter group: section 1.14 of docs/spec/iommu-hardware.md.
 #include <catch2/catch.hpp>
 
 #include "iommu/smmuv3/pmcg.hpp"

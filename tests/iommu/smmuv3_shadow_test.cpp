@@ -519,7 +519,7 @@ TEST_CASE("smmuv3 shadow: the hardware's own access flag makes nothing stale", "
 }
 
 // A cache may keep both stages as one entry, which goes with stage 1's invalidations; TLBI_S2_IPA need not find it
-// (shared/spec/iommu-hardware.md 1.7).
+// (docs/spec/iommu-hardware.md 1.7).
 TEST_CASE("smmuv3 shadow: of nested translations, a stage 2 leaf is let go by TLBI_S2_IPA and stage 1's TLBI together",
           "[iommu][smmuv3][shadow]") {
     constexpr std::uint64_t kS2Root = 0x80310000, kS2Table2 = 0x80312000, kS2Table3 = 0x80313000, kIpa = 0xC0000000;

@@ -1,4 +1,4 @@
-// The stall model: section 1.13 of shared/spec/iommu-hardware.md.
+// The stall model: section 1.13 of docs/spec/iommu-hardware.md.
 #include <catch2/catch.hpp>
 
 #include "tests/iommu/smmuv3_bench.hpp"

@@ -1,4 +1,4 @@
-// Stream tables, substreams and context descriptors: section 13.1 of shared/spec/iommu-hardware.md.
+// Stream tables, substreams and context descriptors: section 13.1 of docs/spec/iommu-hardware.md.
 #include <catch2/catch.hpp>
 
 #include "tests/iommu/smmuv3_bench.hpp"

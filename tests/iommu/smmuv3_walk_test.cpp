@@ -1,4 +1,4 @@
-// Walks of both stages against sections 13.1 and 1.10 of shared/spec/iommu-hardware.md.
+// Walks of both stages against sections 13.1 and 1.10 of docs/spec/iommu-hardware.md.
 #include <catch2/catch.hpp>
 
 #include "tests/iommu/smmuv3_bench.hpp"

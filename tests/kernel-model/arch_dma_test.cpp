@@ -1,4 +1,4 @@
-// arch_setup_dma_ops in whole boots, and DMA through ARM32's own mappings: shared/spec/kernel-probe.md 2.7, 2.8, 4.2.
+// arch_setup_dma_ops in whole boots, and DMA through ARM32's own mappings: docs/spec/kernel-probe.md 2.7, 2.8, 4.2.
 #include <catch2/catch.hpp>
 
 #include <string>

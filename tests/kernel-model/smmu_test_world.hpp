@@ -16,7 +16,7 @@
 #include "kernel-model/core/kernel.hpp"
 #include "kernel-model/dma/dma_iommu.hpp"
 #include "kernel-model/driver-core/driver_core.hpp"
-#include "kernel-model/drivers/arm_smmu_v3.hpp"
+#include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
 #include "kernel-model/iommu-core/iommu_core.hpp"
 #include "tests/kernel-model/immediate_machine.hpp"
 

@@ -1,4 +1,4 @@
-// A page-table walker for tests, written from the text of shared/spec/iommu-hardware.md 1.10 alone: it shares no code
+// A page-table walker for tests, written from the text of docs/spec/iommu-hardware.md 1.10 alone: it shares no code
 // with pgtable/, so that the two check each other. Stage 1, TTB0, 48-bit addresses.
 #pragma once
 

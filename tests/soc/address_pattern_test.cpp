@@ -1,7 +1,7 @@
 // Which address a master accesses next.
 #include <catch2/catch.hpp>
 
-#include "soc/address_pattern.hpp"
+#include "soc/masters/address_pattern.hpp"
 
 using namespace xlate;
 

@@ -1,4 +1,4 @@
-#include "soc/agenda.hpp"
+#include "soc/time/agenda.hpp"
 
 #include <functional>
 #include <string>

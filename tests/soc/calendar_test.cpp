@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "soc/calendar.hpp"
+#include "soc/time/calendar.hpp"
 
 using namespace xlate;
 using soc::Calendar;

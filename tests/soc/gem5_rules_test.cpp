@@ -1,4 +1,4 @@
-// What single parameters of gem5's SMMUv3 do to one read, by hand from the rules of shared/spec/iommu-anchors.md B1:
+// What single parameters of gem5's SMMUv3 do to one read, by hand from the rules of docs/spec/iommu-anchors.md B1:
 // other parameter sets than those of the reference follow from these. One master, one page, one outstanding read.
 #include <catch2/catch.hpp>
 

@@ -1,4 +1,4 @@
-#include "soc/histogram.hpp"
+#include "soc/measure/histogram.hpp"
 
 #include <algorithm>
 #include <vector>

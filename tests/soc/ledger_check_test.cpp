@@ -1,7 +1,7 @@
 // The check of ledgers must be able to fail.
 #include <catch2/catch.hpp>
 
-#include "soc/ledger_check.hpp"
+#include "soc/measure/ledger_check.hpp"
 
 using namespace xlate;
 using namespace xlate::soc;

@@ -1,4 +1,4 @@
-#include "soc/physical_memory.hpp"
+#include "soc/bus/physical_memory.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "soc/wiring.hpp"
+#include "soc/topology.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -25,25 +25,25 @@ soc::MasterConfig function(const std::string& name, std::uint32_t requester_id) 
 
 }  // namespace
 
-TEST_CASE("wiring: requester IDs become stream IDs by iommu-map, each host bridge has one TBU", "[soc]") {
+TEST_CASE("topology: requester IDs become stream IDs by iommu-map, each host bridge has one TBU", "[soc]") {
     const firmware::Description board = board_with_pci();
-    const soc::Wiring wiring =
-        soc::wire(board, {function("0000:00:01.0", 8), SmmuBench::master("dma", 2), function("0000:00:02.0", 0x10)});
-    REQUIRE(wiring.iommus.size() == 1);
-    CHECK(wiring.iommus[0].name == "9050000.smmuv3");
-    CHECK(wiring.iommus[0].tbus == std::vector<std::string>{"10000000.pcie", "dma"});
-    CHECK(wiring.masters[0].iommu == std::size_t{0});
-    CHECK(value(wiring.masters[0].stream) == 0x108);
-    CHECK(value(wiring.masters[1].stream) == SmmuBench::kStream);
-    CHECK(wiring.tbu_of[1] == 1);
+    const soc::Topology topology = soc::make_topology(
+        board, {function("0000:00:01.0", 8), SmmuBench::master("dma", 2), function("0000:00:02.0", 0x10)});
+    REQUIRE(topology.iommus.size() == 1);
+    CHECK(topology.iommus[0].name == "9050000.smmuv3");
+    CHECK(topology.iommus[0].tbus == std::vector<std::string>{"10000000.pcie", "dma"});
+    CHECK(topology.masters[0].iommu == std::size_t{0});
+    CHECK(value(topology.masters[0].stream) == 0x108);
+    CHECK(value(topology.masters[1].stream) == SmmuBench::kStream);
+    CHECK(topology.tbu_of[1] == 1);
     // Outside of the map: past the IOMMU.
-    CHECK_FALSE(wiring.masters[2].iommu);
-    REQUIRE(wiring.pcie.size() == 1);
-    CHECK(wiring.pcie[0].exits.size() == 2);
-    CHECK(wiring.warnings.empty());
+    CHECK_FALSE(topology.masters[2].iommu);
+    REQUIRE(topology.pcie.size() == 1);
+    CHECK(topology.pcie[0].exits.size() == 2);
+    CHECK(topology.warnings.empty());
 }
 
-TEST_CASE("wiring: a disabled SMMU is not there, another IOMMU is said to be absent once", "[soc]") {
+TEST_CASE("topology: a disabled SMMU is not there, another IOMMU is said to be absent once", "[soc]") {
     firmware::Description board = board_with_pci();
     board.nodes[1].reachable = false;
     board.nodes[1].available = false;
@@ -54,13 +54,14 @@ TEST_CASE("wiring: a disabled SMMU is not there, another IOMMU is said to be abs
     other.iommu_cells = 1;
     board.nodes.push_back(other);
     board.nodes[2].iommus[0].provider = firmware::NodeIndex{4};
-    const soc::Wiring wiring = soc::wire(board, {SmmuBench::master("dma", 2), function("0000:00:01.0", 8)});
-    CHECK(wiring.iommus.empty());
-    CHECK_FALSE(wiring.masters[0].iommu);
-    CHECK_FALSE(wiring.masters[1].iommu);
-    REQUIRE(wiring.warnings.size() == 2);
-    CHECK(wiring.warnings[0].find("arm,mmu-500") != std::string::npos);
-    CHECK(wiring.warnings[1].find("not translated") != std::string::npos);
+    const soc::Topology topology =
+        soc::make_topology(board, {SmmuBench::master("dma", 2), function("0000:00:01.0", 8)});
+    CHECK(topology.iommus.empty());
+    CHECK_FALSE(topology.masters[0].iommu);
+    CHECK_FALSE(topology.masters[1].iommu);
+    REQUIRE(topology.warnings.size() == 2);
+    CHECK(topology.warnings[0].find("arm,mmu-500") != std::string::npos);
+    CHECK(topology.warnings[1].find("not translated") != std::string::npos);
 }
 
 TEST_CASE("soc: endpoints behind one PCIe link share it, and reach memory through their own streams", "[soc]") {

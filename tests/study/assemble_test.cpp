@@ -2,10 +2,10 @@
 
 #include <catch2/catch.hpp>
 
-#include "study/firmware_input.hpp"
-#include "study/kernel_parts.hpp"
-#include "study/likely_masters.hpp"
-#include "study/wire.hpp"
+#include "study/run/assemble.hpp"
+#include "study/run/firmware_input.hpp"
+#include "study/run/kernel_parts.hpp"
+#include "study/run/likely_masters.hpp"
 
 using namespace xlate;
 using namespace xlate::study;
@@ -25,7 +25,7 @@ Config config_for(const std::string& name, const std::string& rest = "") {
 std::string refusal(const std::string& name, const std::string& rest) {
     try {
         Config config = config_for(name, rest);
-        wire(config, describe(name));
+        assemble(config, describe(name));
     } catch (const InputError& error) {
         return error.what();
     }
@@ -34,7 +34,8 @@ std::string refusal(const std::string& name, const std::string& rest) {
 
 }  // namespace
 
-TEST_CASE("wire: buses are numbered depth first and bridges to PCI speak for what is behind them", "[study][wire]") {
+TEST_CASE("assemble: buses are numbered depth first and bridges to PCI speak for what is behind them",
+          "[study][assemble]") {
     const Config config = config_for("quickstart", R"(
 soc:
   pci:
@@ -66,24 +67,25 @@ soc:
     CHECK(ids == expected);
 }
 
-TEST_CASE("wire: a board without a config gets endpoints, and traffic for all that is translated", "[study][wire]") {
+TEST_CASE("assemble: a board without a config gets endpoints, and traffic for all that is translated",
+          "[study][assemble]") {
     Config config = config_for("quickstart");
-    const Wiring wiring = wire(config, describe("quickstart"));
-    CHECK(wiring.assumptions.size() == 2);
-    REQUIRE(wiring.soc.masters.size() == 4);
-    CHECK(wiring.soc.masters[0].device == "a000000.video");
-    CHECK(wiring.soc.masters[2].device == "0000:00:01.0");
-    CHECK(wiring.soc.masters[2].requester_id == 8U);
-    CHECK(wiring.soc.cpu.count == 4);
-    CHECK(wiring.boot.traffic.size() == 4);
+    const Assembly assembly = assemble(config, describe("quickstart"));
+    CHECK(assembly.assumptions.size() == 2);
+    REQUIRE(assembly.soc.masters.size() == 4);
+    CHECK(assembly.soc.masters[0].device == "a000000.video");
+    CHECK(assembly.soc.masters[2].device == "0000:00:01.0");
+    CHECK(assembly.soc.masters[2].requester_id == 8U);
+    CHECK(assembly.soc.cpu.count == 4);
+    CHECK(assembly.boot.traffic.size() == 4);
     Config silent = config_for("quickstart", "soc: {pci: []}\ntraffic: []\n");
-    const Wiring none = wire(silent, describe("quickstart"));
+    const Assembly none = assemble(silent, describe("quickstart"));
     CHECK(none.assumptions.empty());
     CHECK(none.soc.masters.empty());
     CHECK(none.boot.pci.empty());
 }
 
-TEST_CASE("wire: names that nobody has are refused with the nearest", "[study][wire]") {
+TEST_CASE("assemble: names that nobody has are refused with the nearest", "[study][assemble]") {
     CHECK(refusal("quickstart", "traffic: [{device: a010000.dna}]").find("did you mean 'a010000.dma'?") !=
           std::string::npos);
     CHECK(refusal("quickstart", "soc: {pci: [{slot: \"00:01.0\", host: /pcie}]}").find("no PCI host bridge '/pcie'") !=
@@ -104,7 +106,7 @@ TEST_CASE("wire: names that nobody has are refused with the nearest", "[study][w
           std::string::npos);
 }
 
-TEST_CASE("wire: an ATC belongs to a PCIe endpoint that is a master", "[study][wire]") {
+TEST_CASE("assemble: an ATC belongs to a PCIe endpoint that is a master", "[study][assemble]") {
     const std::string atc = "atc: {entries: 8}";
     CHECK(refusal("ats", "soc: {pci: [{slot: \"00:01.0\", driver: nvme, " + atc + "}]}").empty());
     CHECK(refusal("ats", "soc: {pci: [{slot: \"00:01.0\", driver: none, " + atc + "}]}")
@@ -115,15 +117,15 @@ TEST_CASE("wire: an ATC belongs to a PCIe endpoint that is a master", "[study][w
     Config config = config_for("ats", "soc: {pci: [{slot: \"00:01.0\", driver: nvme, " + atc +
                                           "}, {slot: \"00:02.0\", driver: nvme}]}\n"
                                           "traffic: [{device: \"0000:00:02.0\"}, {device: \"0000:00:01.0\"}]");
-    const Wiring wiring = wire(config, describe("ats"));
-    CHECK_FALSE(wiring.soc.masters.at(0).atc);
-    REQUIRE(wiring.soc.masters.at(1).atc);
-    CHECK(wiring.soc.masters.at(1).atc->shape.entries == 8);
-    CHECK(wiring.boot.pci.at(0).functions.at(0).ats);
-    CHECK_FALSE(wiring.boot.pci.at(0).functions.at(1).ats);
+    const Assembly assembly = assemble(config, describe("ats"));
+    CHECK_FALSE(assembly.soc.masters.at(0).atc);
+    REQUIRE(assembly.soc.masters.at(1).atc);
+    CHECK(assembly.soc.masters.at(1).atc->shape.entries == 8);
+    CHECK(assembly.boot.pci.at(0).functions.at(0).ats);
+    CHECK_FALSE(assembly.boot.pci.at(0).functions.at(1).ats);
 }
 
-TEST_CASE("wire: slots are read as lspci writes them", "[study][wire]") {
+TEST_CASE("assemble: slots are read as lspci writes them", "[study][assemble]") {
     CHECK(parse_pci_address("0001:80:1f.7").value().domain == 1);
     CHECK(parse_pci_address("0001:80:1f.7").value().bus == 0x80);
     CHECK(parse_pci_address("0001:80:1f.7").value().device == 31);
@@ -136,7 +138,7 @@ TEST_CASE("wire: slots are read as lspci writes them", "[study][wire]") {
     }
 }
 
-TEST_CASE("wire: firmware is looked for beside the config and among the boards", "[study][wire]") {
+TEST_CASE("assemble: firmware is looked for beside the config and among the boards", "[study][assemble]") {
     CHECK_NOTHROW(find_firmware(config_for("quickstart")));
     CHECK_THROWS_AS(find_firmware(parse_config("firmware: {devicetree: nowhere.dtb}", "x.yaml")), InputError);
     CHECK(find_firmware(parse_config("firmware: {generate: devicetree}", "x.yaml")).empty());
@@ -144,7 +146,7 @@ TEST_CASE("wire: firmware is looked for beside the config and among the boards",
           std::vector<std::string>{board("quickstart")});
 }
 
-TEST_CASE("wire: a pattern is text in which a star is any text", "[study][wire]") {
+TEST_CASE("assemble: a pattern is text in which a star is any text", "[study][assemble]") {
     CHECK(matches_pattern("*.gpu", "a010000.gpu"));
     CHECK_FALSE(matches_pattern("*.gpu", "a010000.gpux"));
     CHECK(matches_pattern("a0*.g*u", "a010000.gpu"));
@@ -156,7 +158,7 @@ TEST_CASE("wire: a pattern is text in which a star is any text", "[study][wire]"
     CHECK_FALSE(matches_pattern(std::string(2000, '*') + "b", std::string(100'000, 'a')));  // in no time
 }
 
-TEST_CASE("wire: a board without memory gets some where no register is", "[study][wire]") {
+TEST_CASE("assemble: a board without memory gets some where no register is", "[study][assemble]") {
     firmware::Description description = describe("quickstart");
     CHECK_FALSE(assume_memory(description));
     const std::size_t ranges = description.memory.size();

@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "study/config.hpp"
+#include "study/config/config.hpp"
 
 using namespace xlate;
 using namespace xlate::study;

@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "study/expect.hpp"
+#include "study/results/expect.hpp"
 
 using namespace xlate;
 using namespace xlate::study;

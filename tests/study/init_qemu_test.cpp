@@ -13,11 +13,11 @@
 
 #include "base/random.hpp"
 #include "firmware/description.hpp"
-#include "study/config.hpp"
-#include "study/init_qemu.hpp"
-#include "study/pci_config.hpp"
-#include "study/qemu_command.hpp"
-#include "study/qemu_pci.hpp"
+#include "study/config/config.hpp"
+#include "study/config/pci_config.hpp"
+#include "study/init/init_qemu.hpp"
+#include "study/init/qemu_command.hpp"
+#include "study/init/qemu_pci.hpp"
 #include "tests/corpus.hpp"
 
 using namespace xlate;

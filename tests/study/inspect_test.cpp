@@ -13,9 +13,9 @@
 #include "firmware/acpi/describe.hpp"
 #include "firmware/acpi/table_writer.hpp"
 #include "firmware/description.hpp"
-#include "study/firmware_input.hpp"
-#include "study/inspect.hpp"
-#include "study/inspect_groups.hpp"
+#include "study/inspect/inspect.hpp"
+#include "study/inspect/inspect_groups.hpp"
+#include "study/run/firmware_input.hpp"
 #include "tests/corpus.hpp"
 
 using namespace xlate;

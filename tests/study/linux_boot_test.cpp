@@ -1,5 +1,5 @@
 // The real kernel's boots, again: groups, stream IDs and each device's events must be what the corpus recorded.
-// What is compared and what is left out: shared/spec/kernel-probe.md section 10.4.
+// What is compared and what is left out: docs/spec/kernel-probe.md section 10.4.
 #include <algorithm>
 #include <fstream>
 #include <iterator>
@@ -12,9 +12,9 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "study/firmware_input.hpp"
-#include "study/init_qemu.hpp"
-#include "study/run.hpp"
+#include "study/init/init_qemu.hpp"
+#include "study/run/firmware_input.hpp"
+#include "study/run/run.hpp"
 #include "tests/corpus.hpp"
 
 using namespace xlate;

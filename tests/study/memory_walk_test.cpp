@@ -1,6 +1,6 @@
 // What the driver left in memory, read by somebody who shares no code with the driver, its page tables or iommu/:
 // stream table, context descriptor, page table, from nothing but the registers and the bytes in DRAM.
-// Layouts: shared/spec/iommu-hardware.md 1.1, 1.4, 1.5, 1.6, 1.10.
+// Layouts: docs/spec/iommu-hardware.md 1.1, 1.4, 1.5, 1.6, 1.10.
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -11,9 +11,9 @@
 
 #include "kernel-model/dma/dma_iommu.hpp"
 #include "kernel-model/dma/page_allocator.hpp"
-#include "kernel-model/drivers/arm_smmu_v3.hpp"
+#include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
 #include "soc/soc.hpp"
-#include "study/wire.hpp"
+#include "study/run/assemble.hpp"
 
 using namespace xlate;
 
@@ -138,18 +138,18 @@ void check_board(const std::string& board, const std::string& variant, const std
     const std::string blob = std::string(XLATE_BINARY_DIR) + "/boards/" + board + ".dtb";
     const firmware::Description description = firmware::read_device_tree(firmware::read_file(blob), board);
     study::Config config = study::parse_config("firmware: {devicetree: \"" + blob + "\"}\n" + rest, "x.yaml");
-    const study::Wiring wiring = study::wire(config, description);
+    const study::Assembly assembly = study::assemble(config, description);
 
-    soc::Soc soc(description, wiring.soc);
+    soc::Soc soc(description, assembly.soc);
     const kernel::Variant known = kernel::find_variant(variant);
     kernel::Kernel kernel(soc.machine(), known);
     soc.attach(kernel);
     kernel::PageAllocator pages(kernel, description);
     kernel::DmaParams params;
-    params.cpus = wiring.boot.cpus;
+    params.cpus = assembly.boot.cpus;
     kernel::DmaIommu dma(kernel, pages, description, params);
     Mapper mapper(pages, dma);
-    kernel::BootConfig boot_config = wiring.boot;
+    kernel::BootConfig boot_config = assembly.boot;
     boot_config.dma = &dma;
     boot_config.client = &mapper;
     boot_config.drivers = {kernel::arm_smmu_v3_driver(pages)};

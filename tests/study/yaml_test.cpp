@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 
-#include "study/yaml/parse.hpp"
-#include "study/yaml/read.hpp"
+#include "study/config/yaml/parse.hpp"
+#include "study/config/yaml/read.hpp"
 
 using namespace xlate;
 using namespace xlate::study::yaml;

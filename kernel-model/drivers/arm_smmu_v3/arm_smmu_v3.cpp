@@ -1,4 +1,4 @@
-#include "kernel-model/drivers/arm_smmu_v3.hpp"
+#include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 // The Linux driver of Arm SMMUv3: binds to "arm,smmu-v3", and is the IOMMU core's driver for the masters behind.
-// Source: shared/spec/kernel-probe.md section 5.1, row arm-smmu-v3; iommu-hardware.md 1.2.
+// Source: docs/spec/kernel-probe.md section 5.1, row arm-smmu-v3; iommu-hardware.md 1.2.
 #pragma once
 
 #include <functional>
@@ -8,8 +8,8 @@
 
 #include "kernel-model/boot.hpp"
 #include "kernel-model/driver-core/device.hpp"
-#include "kernel-model/drivers/arm_smmu_v3_device.hpp"
-#include "kernel-model/drivers/arm_smmu_v3_domain.hpp"
+#include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3_device.hpp"
+#include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3_domain.hpp"
 #include "kernel-model/iommu-core/iommu_core.hpp"
 
 namespace xlate::kernel {

@@ -1,9 +1,9 @@
 // Address translation services: which masters may cache translations themselves, and how they are made to forget.
-// Source: Linux drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c; shared/spec/iommu-hardware.md sections 1.7, 1.13, 13.1.
+// Source: Linux drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c; docs/spec/iommu-hardware.md sections 1.7, 1.13, 13.1.
 #include <algorithm>
 
 #include "base/bits.hpp"
-#include "kernel-model/drivers/arm_smmu_v3_domain.hpp"
+#include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3_domain.hpp"
 #include "kernel-model/pci/ats.hpp"
 
 namespace xlate::kernel {

@@ -1,4 +1,4 @@
-#include "kernel-model/drivers/arm_smmu_v3_cmdq.hpp"
+#include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3_cmdq.hpp"
 
 #include <fmt/format.h>
 

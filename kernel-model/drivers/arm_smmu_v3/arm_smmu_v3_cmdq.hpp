@@ -1,7 +1,7 @@
 // A command queue of an SMMUv3: reserve slots, fill them, publish PROD, wait for a SYNC. The SMMU's own is shared by
 // all CPUs; an enhanced one (ECMDQ) serves the CPUs that were given it. Linux reserves without a lock; here a lock
 // stands for the compare-and-swap, and concurrent SYNCs pay the contention of the cost table. Source:
-// shared/spec/iommu-hardware.md sections 1.2, 1.3, 1.7; kernel-probe.md section 7.
+// docs/spec/iommu-hardware.md sections 1.2, 1.3, 1.7; kernel-probe.md section 7.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "kernel-model/drivers/arm_smmu_v3_contexts.hpp"
+#include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3_contexts.hpp"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 // Context descriptors in simulated memory, and the ASIDs that they carry.
-// Source: shared/spec/iommu-hardware.md sections 1.2 (step 9) and 1.6.
+// Source: docs/spec/iommu-hardware.md sections 1.2 (step 9) and 1.6.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "kernel-model/drivers/arm_smmu_v3_device.hpp"
+#include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3_device.hpp"
 
 #include <fmt/format.h>
 
@@ -114,7 +114,7 @@ int ArmSmmuDevice::disable() {
     return err;
 }
 
-// The order of shared/spec/iommu-hardware.md 1.2; each CR0 bit is acknowledged before the next step.
+// The order of docs/spec/iommu-hardware.md 1.2; each CR0 bit is acknowledged before the next step.
 int ArmSmmuDevice::reset(const firmware::Node& node, bool bypass, PlatformMsi& msi) {
     Frame frame{kernel(), "arm_smmu_device_reset"};
     Console& console = kernel().console;

@@ -1,5 +1,5 @@
 // One SMMUv3 as its driver sees it: what the hardware can do, its registers, queues and tables.
-// Source: shared/spec/iommu-hardware.md sections 1.1..1.3 (Linux drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c).
+// Source: docs/spec/iommu-hardware.md sections 1.1..1.3 (Linux drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c).
 // Not modelled: stage 2, SVA, PMCG, secure state, errata.
 #pragma once
 
@@ -12,9 +12,9 @@
 
 #include "base/ids.hpp"
 #include "kernel-model/core/kernel.hpp"
-#include "kernel-model/drivers/arm_smmu_v3_cmdq.hpp"
-#include "kernel-model/drivers/arm_smmu_v3_contexts.hpp"
-#include "kernel-model/drivers/arm_smmu_v3_stream_table.hpp"
+#include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3_cmdq.hpp"
+#include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3_contexts.hpp"
+#include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3_stream_table.hpp"
 #include "kernel-model/drivers/irq_thread.hpp"
 #include "kernel-model/drivers/mistakes.hpp"
 #include "kernel-model/drivers/platform_msi.hpp"

@@ -1,4 +1,4 @@
-#include "kernel-model/drivers/arm_smmu_v3_domain.hpp"
+#include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3_domain.hpp"
 
 #include <fmt/format.h>
 
@@ -204,11 +204,11 @@ void ArmSmmuDomain::change_asid(bool invalidate_cd) {
     asid_ = *asid;
     for (const ArmSmmuMaster* master : masters_) {
         for (const std::uint32_t sid : master->sids) {
-            Claim claim;
-            claim.kind = Claim::Kind::cd_installed;
-            claim.iommu = smmu_->base();
-            claim.stream = sid;
-            kernel().machine.claim(claim);
+            Annotation annotation;
+            annotation.kind = Annotation::Kind::cd_installed;
+            annotation.iommu = smmu_->base();
+            annotation.stream = sid;
+            kernel().machine.annotate(annotation);
         }
     }
     const smmu::Opcode opcode = regime(*smmu_, smmu::Opcode::TLBI_NH_ASID, smmu::Opcode::TLBI_EL2_ASID);

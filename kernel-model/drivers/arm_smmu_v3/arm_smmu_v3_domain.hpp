@@ -1,5 +1,5 @@
 // Domains of SMMUv3: stage 1 page tables with a context descriptor, or identity; and the masters attached to them.
-// Source: shared/spec/iommu-hardware.md sections 1.2 (step 9), 1.7, 1.10; kernel-probe.md 5.1.
+// Source: docs/spec/iommu-hardware.md sections 1.2 (step 9), 1.7, 1.10; kernel-probe.md 5.1.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 #include <optional>
 #include <vector>
 
-#include "kernel-model/drivers/arm_smmu_v3_contexts.hpp"
-#include "kernel-model/drivers/arm_smmu_v3_device.hpp"
+#include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3_contexts.hpp"
+#include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3_device.hpp"
 #include "kernel-model/pgtable/io_pgtable.hpp"
 
 namespace xlate::kernel {

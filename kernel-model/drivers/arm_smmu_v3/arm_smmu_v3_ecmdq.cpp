@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/bits.hpp"
-#include "kernel-model/drivers/arm_smmu_v3_device.hpp"
+#include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3_device.hpp"
 
 namespace xlate::kernel {
 

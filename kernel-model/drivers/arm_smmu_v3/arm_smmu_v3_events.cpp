@@ -1,12 +1,12 @@
 // What an SMMUv3 tells its driver: fault records, page requests, global errors.
-// Source: shared/spec/iommu-hardware.md sections 1.2 (step 9), 1.3, 1.8.
+// Source: docs/spec/iommu-hardware.md sections 1.2 (step 9), 1.3, 1.8.
 #include <fmt/format.h>
 
 #include <array>
 #include <vector>
 
 #include "base/bits.hpp"
-#include "kernel-model/drivers/arm_smmu_v3_domain.hpp"
+#include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3_domain.hpp"
 
 namespace xlate::kernel {
 

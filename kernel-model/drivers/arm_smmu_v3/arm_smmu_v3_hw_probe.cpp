@@ -1,8 +1,8 @@
-// What the hardware can do, from its ID registers: step 1 of shared/spec/iommu-hardware.md 1.2.
+// What the hardware can do, from its ID registers: step 1 of docs/spec/iommu-hardware.md 1.2.
 #include <algorithm>
 
 #include "base/bits.hpp"
-#include "kernel-model/drivers/arm_smmu_v3_device.hpp"
+#include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3_device.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
 
 namespace xlate::kernel {

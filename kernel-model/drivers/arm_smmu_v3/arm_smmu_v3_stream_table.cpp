@@ -1,4 +1,4 @@
-#include "kernel-model/drivers/arm_smmu_v3_stream_table.hpp"
+#include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3_stream_table.hpp"
 
 #include <fmt/format.h>
 
@@ -129,11 +129,11 @@ void ArmSmmuStreamTable::sync_ste_for_sid(std::uint32_t sid) {
 }
 
 void ArmSmmuStreamTable::claim_installed(std::uint32_t sid) {
-    Claim claim;
-    claim.kind = Claim::Kind::ste_installed;
-    claim.iommu = cmdq_.registers();
-    claim.stream = sid;
-    kernel_.machine.claim(claim);
+    Annotation annotation;
+    annotation.kind = Annotation::Kind::ste_installed;
+    annotation.iommu = cmdq_.registers();
+    annotation.stream = sid;
+    kernel_.machine.annotate(annotation);
 }
 
 void ArmSmmuStreamTable::write_strtab_ent(std::uint32_t sid, const smmu::SteWords& entry) {

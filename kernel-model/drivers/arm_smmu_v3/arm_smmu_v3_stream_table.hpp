@@ -1,5 +1,5 @@
 // The stream table of one SMMUv3 in simulated memory: linear, or two levels with second-level tables on demand.
-// Source: shared/spec/iommu-hardware.md sections 1.2 (step 9), 1.4, 1.5.
+// Source: docs/spec/iommu-hardware.md sections 1.2 (step 9), 1.4, 1.5.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 #include "iommu/smmuv3/layout.hpp"
 #include "kernel-model/core/kernel.hpp"
 #include "kernel-model/dma/page_allocator.hpp"
-#include "kernel-model/drivers/arm_smmu_v3_cmdq.hpp"
+#include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3_cmdq.hpp"
 #include "kernel-model/drivers/mistakes.hpp"
 
 namespace xlate::kernel {

@@ -1,4 +1,4 @@
-#include "kernel-model/drivers/model_driver.hpp"
+#include "kernel-model/drivers/model/model_driver.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,6 +1,6 @@
 // IOMMU drivers as data: what each does with firmware and devices, in which order, and nothing of its hardware.
 // Good enough to explore probe races; not for DMA: a domain of these translates nothing.
-// Source: shared/spec/kernel-probe.md section 5 (one row a driver) and its "Rules for drivers".
+// Source: docs/spec/kernel-probe.md section 5 (one row a driver) and its "Rules for drivers".
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 #include "kernel-model/core/errno.hpp"
 #include "kernel-model/driver-core/driver_core.hpp"
-#include "kernel-model/drivers/model_hardware.hpp"
+#include "kernel-model/drivers/model/model_hardware.hpp"
 #include "kernel-model/iommu-core/iommu_core.hpp"
 
 namespace xlate::kernel {

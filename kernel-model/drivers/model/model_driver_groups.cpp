@@ -1,8 +1,8 @@
 // Who shares a group: what a driver's device_group answers, and what it remembers of its answers.
-// Source: shared/spec/kernel-probe.md section 5, columns "group".
+// Source: docs/spec/kernel-probe.md section 5, columns "group".
 #include <algorithm>
 
-#include "kernel-model/drivers/model_driver.hpp"
+#include "kernel-model/drivers/model/model_driver.hpp"
 
 namespace xlate::kernel {
 

@@ -1,8 +1,8 @@
 // What model drivers ask of their instance's hardware: stream ids, stream-map entries, larbs, banks, endpoints.
-// Source: shared/spec/kernel-probe.md section 5.
+// Source: docs/spec/kernel-probe.md section 5.
 #include <algorithm>
 
-#include "kernel-model/drivers/model_driver.hpp"
+#include "kernel-model/drivers/model/model_driver.hpp"
 
 namespace xlate::kernel {
 

@@ -1,5 +1,5 @@
-// The rows of shared/spec/kernel-probe.md sections 5.1 and 5.2.
-#include "kernel-model/drivers/model_driver.hpp"
+// The rows of docs/spec/kernel-probe.md sections 5.1 and 5.2.
+#include "kernel-model/drivers/model/model_driver.hpp"
 
 namespace xlate::kernel {
 

@@ -1,9 +1,9 @@
 // What model drivers make of firmware: of_xlate, and the drivers that parse by themselves.
-// Source: shared/spec/kernel-probe.md section 5.
+// Source: docs/spec/kernel-probe.md section 5.
 #include <algorithm>
 #include <utility>
 
-#include "kernel-model/drivers/model_driver.hpp"
+#include "kernel-model/drivers/model/model_driver.hpp"
 #include "kernel-model/of/of_core.hpp"
 
 namespace xlate::kernel {

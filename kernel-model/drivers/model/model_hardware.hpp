@@ -1,5 +1,5 @@
 // What the hardware behind a model driver has and refuses, as data; it does nothing else.
-// Source: shared/spec/kernel-probe.md section 5 (probe checks, ID limits).
+// Source: docs/spec/kernel-probe.md section 5 (probe checks, ID limits).
 #pragma once
 
 #include <cstdint>

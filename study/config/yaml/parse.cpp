@@ -1,4 +1,4 @@
-#include "study/yaml/parse.hpp"
+#include "study/config/yaml/parse.hpp"
 
 #include <array>
 #include <fstream>

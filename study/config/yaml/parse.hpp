@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "study/yaml/value.hpp"
+#include "study/config/yaml/value.hpp"
 
 namespace xlate::study::yaml {
 

@@ -1,4 +1,4 @@
-#include "study/yaml/read.hpp"
+#include "study/config/yaml/read.hpp"
 
 #include <algorithm>
 #include <utility>

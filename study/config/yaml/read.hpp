@@ -9,7 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/quantity.hpp"
-#include "study/yaml/value.hpp"
+#include "study/config/yaml/value.hpp"
 
 namespace xlate::study::yaml {
 

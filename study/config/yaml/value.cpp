@@ -1,4 +1,4 @@
-#include "study/yaml/value.hpp"
+#include "study/config/yaml/value.hpp"
 
 #include <optional>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "study/report/html.hpp"
+#include "study/results/report/html.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "study/numbers.hpp"
+#include "study/results/numbers.hpp"
 
 namespace xlate::study {
 namespace {

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
-#include "study/numbers.hpp"
-#include "study/report/html.hpp"
-#include "study/report/report.hpp"
+#include "study/results/numbers.hpp"
+#include "study/results/report/html.hpp"
+#include "study/results/report/report.hpp"
 
 namespace xlate::study {
 namespace {

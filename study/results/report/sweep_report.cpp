@@ -5,11 +5,11 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "study/files.hpp"
-#include "study/json_file.hpp"
-#include "study/numbers.hpp"
-#include "study/report/html.hpp"
-#include "study/report/report.hpp"
+#include "study/results/files.hpp"
+#include "study/results/json_file.hpp"
+#include "study/results/numbers.hpp"
+#include "study/results/report/html.hpp"
+#include "study/results/report/report.hpp"
 
 namespace xlate::study {
 namespace {

@@ -1,4 +1,4 @@
-/* The cover letter's scenario, a second time: written from shared/spec/kernel-probe.md sections 2 to 4 alone (its step
+/* The cover letter's scenario, a second time: written from docs/spec/kernel-probe.md sections 2 to 4 alone (its step
  * names are the labels here), not from the C++ model. A client with two ids of smmu0, which is there, is bound (Client)
  * while smmu1 registers and its walk visits the client (Walk). Driver: arm-smmu-v3.
  * Variant: base; with -DSERIES_17 the end of the series with its defects repaired; with -DMURPHY the one-lock fix of
