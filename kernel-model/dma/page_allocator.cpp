@@ -120,9 +120,9 @@ void PageAllocator::free(PhysAddr address, std::uint64_t bytes) {
     returned_[size].push_back(address.value);
 }
 
-void PageAllocator::write_words(PhysAddr at, const std::uint64_t* words, std::size_t count) {
-    std::vector<std::uint8_t> bytes(count * 8);
-    for (std::size_t i = 0; i < count; ++i) store_le(&bytes[8 * i], 8, words[i]);
+void PageAllocator::store(PhysAddr at, const std::uint64_t* words, std::size_t count, unsigned word_bytes) {
+    std::vector<std::uint8_t> bytes(count * word_bytes);
+    for (std::size_t i = 0; i < count; ++i) store_le(&bytes[word_bytes * i], word_bytes, words[i]);
     kernel_.machine.memory_write(at, bytes.data(), bytes.size());
 }
 

@@ -38,7 +38,7 @@ public:
 
     std::optional<PhysAddr> alloc_table(std::uint64_t bytes) override { return alloc_zeroed(bytes); }
     void free_table(PhysAddr table, std::uint64_t bytes) override { free(table, bytes); }
-    void write_words(PhysAddr at, const std::uint64_t* words, std::size_t count) override;
+    void store(PhysAddr at, const std::uint64_t* words, std::size_t count, unsigned word_bytes) override;
     void relax() override;
 
     std::uint64_t read_u64(PhysAddr at);

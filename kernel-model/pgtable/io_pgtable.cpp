@@ -10,26 +10,6 @@
 
 namespace xlate::kernel {
 
-namespace smmu = iommu::smmuv3;
-namespace pte = iommu::smmuv3::pte;
-
-namespace {
-
-constexpr unsigned kLastLevel = 3;
-// Indices into the MAIR that registers() reports.
-constexpr std::uint64_t kAttrNonCacheable = 0, kAttrWriteBack = 1, kAttrDevice = 2;
-// 0x44 non-cacheable, 0xff write-back, 0x04 device nGnRE, 0xf4 inner non-cacheable outer write-back.
-constexpr std::uint64_t kMair = 0xF404FF44;
-
-std::uint64_t oas_code(unsigned bits) {
-    for (std::uint64_t code = 0; code < 6; ++code) {
-        if (smmu::address_bits(code) >= bits) return code;
-    }
-    return 6;
-}
-
-}  // namespace
-
 PageRun iommu_pgsize(std::uint64_t pgsize_bitmap, std::uint64_t iova, std::uint64_t paddr, std::uint64_t size) {
     const std::uint64_t merged = iova | paddr;
     std::uint64_t fitting = 0;
@@ -50,92 +30,47 @@ PageRun iommu_pgsize(std::uint64_t pgsize_bitmap, std::uint64_t iova, std::uint6
     return {fitting, size / fitting};
 }
 
-std::uint64_t restrict_pgsizes(std::uint64_t bitmap, std::uint64_t cpu_page_bytes) {
-    std::uint64_t granule = 0;
-    if ((bitmap & cpu_page_bytes) != 0) {
-        granule = cpu_page_bytes;
-    } else if (const std::uint64_t smaller = bitmap & (cpu_page_bytes - 1); smaller != 0) {
-        granule = std::uint64_t{1} << log2_floor(smaller);
-    } else if (const std::uint64_t larger = bitmap & ~(cpu_page_bytes - 1); larger != 0) {
-        granule = larger & (~larger + 1);
-    }
-    constexpr std::uint64_t k1 = 1;
-    switch (granule) {
-        case 4096:
-            return bitmap & (k1 << 12 | k1 << 21 | k1 << 30);
-        case 16384:
-            return bitmap & (k1 << 14 | k1 << 25);
-        case 65536:
-            return bitmap & (k1 << 16 | k1 << 29);
-        default:
-            return 0;
-    }
-}
-
-IoPgtable::IoPgtable(const IoPgtableConfig& config, TableMemory& memory, TlbFlush& flush)
-    : config_(config), memory_(memory), flush_(flush) {
-    config_.pgsize_bitmap = restrict_pgsizes(config.pgsize_bitmap, config.cpu_page_bytes);
-}
-
-int IoPgtable::init() {
-    if (config_.pgsize_bitmap == 0 || config_.ias > 52 || config_.oas > 52) return -kEINVAL;
-    const std::uint64_t smallest = config_.pgsize_bitmap & (~config_.pgsize_bitmap + 1);
-    granule_ = static_cast<smmu::Granule>(log2_floor(smallest));
-    if (config_.ias > 48 && granule_ != smmu::Granule::k64) config_.ias = 48;
-    start_level_ = smmu::start_level(granule_, config_.ias);
-    const std::uint64_t bytes = std::max<std::uint64_t>(entries_of(start_level_) * smmu::kDescriptorBytes, 64);
-    const auto root = memory_.alloc_table(bytes);
-    if (!root) return -kENOMEM;
-    root_ = root->value;
-    tables_[root_] = Table(entries_of(start_level_), 0);
+std::uint64_t PgtableFormat::part(std::uint64_t /*word*/, unsigned level, std::uint64_t /*offset*/,
+                                  unsigned /*part_level*/) const {
+    XLATE_CHECK(false, fmt::format("a leaf of level {} has no parts", level));
     return 0;
 }
 
+IoPgtable::IoPgtable(std::unique_ptr<const PgtableFormat> format, TableMemory& memory, TlbFlush& flush)
+    : format_(std::move(format)), memory_(memory), flush_(flush) {}
+
+int IoPgtable::init() {
+    if (row().pgsize_bitmap == 0) return -kEINVAL;
+    const auto root = memory_.alloc_table(allocated_bytes(row().first_level));
+    if (!root) return -kENOMEM;
+    root_ = root->value;
+    tables_[root_] = Table(format_->entries(row().first_level), 0);
+    return 0;
+}
+
+std::uint64_t IoPgtable::allocated_bytes(unsigned level) const {
+    const std::uint64_t bytes = format_->table_bytes(level);
+    return level == row().first_level ? std::max(bytes, row().root_alignment) : bytes;
+}
+
 unsigned IoPgtable::index_of(std::uint64_t iova, unsigned level) const {
-    return static_cast<unsigned>((iova >> smmu::level_shift(granule_, level)) & (entries_of(level) - 1));
+    return static_cast<unsigned>((iova >> format_->shift(level)) & (format_->entries(level) - 1));
 }
 
-std::uint64_t IoPgtable::entries_of(unsigned level) const {
-    if (level == start_level_) return smmu::root_entries(granule_, config_.ias, level);
-    return std::uint64_t{1} << smmu::stride(granule_);
-}
-
-std::uint64_t IoPgtable::block_bytes(unsigned level) const {
-    return std::uint64_t{1} << smmu::level_shift(granule_, level);
-}
-
-bool IoPgtable::is_leaf(std::uint64_t descriptor, unsigned level) const {
-    return level == kLastLevel || pte::TYPE.get(descriptor) == pte::TYPE_BLOCK;
-}
-
-// Access flag set and not global always; unprivileged unless asked otherwise. A cacheable page is inner shareable.
-std::uint64_t IoPgtable::leaf(PhysAddr paddr, const PageProt& prot, unsigned level) const {
-    std::uint64_t word = paddr.value;
-    if (granule_ == smmu::Granule::k64) word = keep(paddr.value, 47, 16) | ((paddr.value >> 48) & 0xF) << 12;
-    word |= pte::TYPE.of(level == kLastLevel ? pte::TYPE_PAGE : pte::TYPE_BLOCK);
-    word |= pte::nG.of(1) | pte::AF.of(1);
-    if (!prot.write) word |= pte::AP2.of(1);
-    if (!prot.privileged) word |= pte::AP1.of(1);
-    if (prot.device_memory) {
-        word |= pte::AttrIndx.of(kAttrDevice);
-    } else {
-        word |= pte::AttrIndx.of(prot.cacheable ? kAttrWriteBack : kAttrNonCacheable);
-    }
-    word |= pte::SH.of(prot.cacheable ? pte::SH_ISH : pte::SH_OSH);
-    if (prot.no_execute) word |= pte::PXN.of(1) | pte::UXN.of(1);
-    return word;
+void IoPgtable::store(std::uint64_t at, const std::vector<std::uint64_t>& words) {
+    memory_.store(PhysAddr{at}, words.data(), words.size(), row().descriptor_bytes);
 }
 
 int IoPgtable::map(Iova iova, PhysAddr paddr, std::uint64_t size, const PageProt& prot) {
-    const std::uint64_t smallest = smmu::page_bytes(granule_);
+    const std::uint64_t smallest = format_->smallest_page();
     if (((iova.value | paddr.value | size) & (smallest - 1)) != 0 || size == 0) return -kEINVAL;
-    if ((iova.value + size - 1) >> config_.ias != 0 || (paddr.value + size - 1) >> config_.oas != 0) return -kERANGE;
+    if ((iova.value + size - 1) >> row().ias != 0 || (paddr.value + size - 1) >> row().oas != 0) return -kERANGE;
     if (iova.value + size < size) return -kERANGE;
     if (!prot.read && !prot.write) return 0;
     std::uint64_t done = 0;
     int err = 0;
     while (done < size && err == 0) {
-        const PageRun run = iommu_pgsize(config_.pgsize_bitmap, iova.value + done, paddr.value + done, size - done);
+        const PageRun run = iommu_pgsize(row().pgsize_bitmap, iova.value + done, paddr.value + done, size - done);
         std::uint64_t mapped = 0;
         err = map_pages(iova.value + done, paddr.value + done, run.pgsize, run.count, prot, mapped);
         done += mapped;
@@ -148,103 +83,101 @@ int IoPgtable::map(Iova iova, PhysAddr paddr, std::uint64_t size, const PageProt
     return err;
 }
 
-// Fills the entries of one table at a time; each fill is one store to memory.
+// Fills the entries of one table at a time; each fill is one store to memory. Pages larger than the entries of the
+// level where they stand are groups of equal entries, which never leave their table.
 int IoPgtable::map_pages(std::uint64_t iova, std::uint64_t paddr, std::uint64_t pgsize, std::uint64_t count,
                          const PageProt& prot, std::uint64_t& mapped) {
     while (count > 0) {
-        unsigned level = start_level_;
-        std::uint64_t table = root_;
-        while (block_bytes(level) != pgsize) {
-            XLATE_CHECK(level < kLastLevel, fmt::format("page size {:#x}", pgsize));
-            if (const int err = next_table(table, index_of(iova, level), level, table); err != 0) return err;
-            ++level;
+        Place place{root_, index_of(iova, row().first_level), row().first_level};
+        while (entry_bytes(place.level) > pgsize) {
+            XLATE_CHECK(place.level != row().last_level, fmt::format("page size {:#x}", pgsize));
+            if (const int err = next_table(place, place.table); err != 0) return err;
+            place.index = index_of(iova, ++place.level);
         }
-        const unsigned first = index_of(iova, level);
-        const auto number = static_cast<unsigned>(std::min<std::uint64_t>(count, entries_of(level) - first));
+        const std::uint64_t bytes = entry_bytes(place.level);
+        const auto group = static_cast<unsigned>(pgsize / bytes);
+        const std::uint64_t left = format_->entries(place.level) - place.index;
+        const auto pages = static_cast<unsigned>(std::min<std::uint64_t>(count, left / group));
+        XLATE_CHECK(pages > 0, fmt::format("page of {:#x} at {:#x}", pgsize, iova));
         std::vector<std::uint64_t> words;
-        words.reserve(number);
+        words.reserve(std::size_t{pages} * group);
         int err = 0;
-        for (unsigned i = 0; i < number && err == 0; ++i) {
-            err = make_room(table, first + i, level, iova + i * pgsize);
+        for (unsigned page = 0; page < pages && err == 0; ++page) {
+            // All of a group, or nothing of it.
+            for (unsigned i = page * group; i < (page + 1) * group && err == 0; ++i) {
+                err = make_room({place.table, place.index + i, place.level}, iova + i * bytes);
+            }
             if (err != 0) break;
-            words.push_back(leaf(PhysAddr{paddr + i * pgsize}, prot, level));
-            tables_.at(table)[first + i] = words.back();
+            words.resize(words.size() + group,
+                         format_->leaf(PhysAddr{paddr + page * pgsize}, prot, place.level, pgsize));
+            Table& entries = tables_.at(place.table);
+            std::fill_n(entries.begin() + place.index + page * group, group, words.back());
         }
-        if (!words.empty()) {
-            memory_.write_words(PhysAddr{table + std::uint64_t{first} * smmu::kDescriptorBytes}, words.data(),
-                                words.size());
-        }
-        mapped += words.size() * pgsize;
+        if (!words.empty()) store(address(place), words);
+        mapped += words.size() * bytes;
         if (err != 0) return err;
-        iova += number * pgsize;
-        paddr += number * pgsize;
-        count -= number;
+        iova += pages * pgsize;
+        paddr += pages * pgsize;
+        count -= pages;
     }
     return 0;
 }
 
 // An entry that is to become a leaf. A table that smaller pages have left behind, empty, is freed first.
-int IoPgtable::make_room(std::uint64_t table, unsigned index, unsigned level, std::uint64_t iova) {
-    const std::uint64_t descriptor = tables_.at(table)[index];
-    if (descriptor == 0) return 0;
-    if (is_leaf(descriptor, level)) return -kEEXIST;
-    const std::uint64_t below =
-        smmu::descriptor_address(descriptor, smmu::page_bits(granule_), granule_ == smmu::Granule::k64);
-    if (!is_empty(below, level + 1)) return -kEEXIST;
-    clear(table, index, 1);
-    flush_.tlb_flush_walk(iova, block_bytes(level), smmu::page_bytes(granule_));
-    free_subtree(below, level + 1);
+int IoPgtable::make_room(const Place& place, std::uint64_t iova) {
+    const std::uint64_t descriptor = word(place);
+    if (!format_->present(descriptor)) return 0;
+    if (format_->is_leaf(descriptor, place.level)) return row().already_mapped;
+    const std::uint64_t below = format_->table_address(descriptor).value;
+    if (!is_empty(below, place.level + 1)) return row().already_mapped;
+    clear(place, 1);
+    flush_.tlb_flush_walk(iova, entry_bytes(place.level), format_->smallest_page());
+    free_subtree(below, place.level + 1);
     return 0;
 }
 
 bool IoPgtable::is_empty(std::uint64_t table, unsigned level) const {
     for (const std::uint64_t descriptor : tables_.at(table)) {
-        if (descriptor == 0) continue;
-        if (is_leaf(descriptor, level)) return false;
-        const std::uint64_t below =
-            smmu::descriptor_address(descriptor, smmu::page_bits(granule_), granule_ == smmu::Granule::k64);
-        if (!is_empty(below, level + 1)) return false;
+        if (!format_->present(descriptor)) continue;
+        if (format_->is_leaf(descriptor, level)) return false;
+        if (!is_empty(format_->table_address(descriptor).value, level + 1)) return false;
     }
     return true;
 }
 
 // The table below an entry, made if there is none. Two CPUs may find the entry empty at once: Linux settles it by a
 // compare-and-swap, and the loser frees its page.
-int IoPgtable::next_table(std::uint64_t table, unsigned index, unsigned level, std::uint64_t& next) {
-    const std::uint64_t slot = table + std::uint64_t{index} * smmu::kDescriptorBytes;
-    std::uint64_t descriptor = tables_.at(table)[index];
-    if (descriptor == 0) {
-        const std::uint64_t bytes = smmu::page_bytes(granule_);
+int IoPgtable::next_table(const Place& place, std::uint64_t& next) {
+    const std::uint64_t slot = address(place);
+    std::uint64_t descriptor = word(place);
+    if (!format_->present(descriptor)) {
+        const std::uint64_t bytes = allocated_bytes(place.level + 1);
         const auto page = memory_.alloc_table(bytes);
         if (!page) return -kENOMEM;
-        descriptor = tables_.at(table)[index];
-        if (descriptor != 0) {
+        descriptor = word(place);
+        if (format_->present(descriptor)) {
             memory_.free_table(*page, bytes);
         } else {
-            descriptor = page->value;
-            if (granule_ == smmu::Granule::k64) {
-                descriptor = keep(page->value, 47, 16) | ((page->value >> 48) & 0xF) << 12;
-            }
-            descriptor |= pte::TYPE.of(pte::TYPE_TABLE);
-            tables_[page->value] = Table(entries_of(level + 1), 0);
-            tables_.at(table)[index] = descriptor;
+            descriptor = format_->table(*page, place.level);
+            tables_[page->value] = Table(format_->entries(place.level + 1), 0);
+            tables_.at(place.table)[place.index] = descriptor;
             publishing_.insert(slot);
-            memory_.write_words(PhysAddr{slot}, &descriptor, 1);
+            store(slot, {descriptor});
             publishing_.erase(slot);
         }
     }
     while (publishing_.count(slot) != 0) memory_.relax();
-    if (is_leaf(descriptor, level)) return -kEEXIST;
-    next = smmu::descriptor_address(descriptor, smmu::page_bits(granule_), granule_ == smmu::Granule::k64);
+    if (format_->is_leaf(descriptor, place.level)) return row().already_mapped;
+    next = format_->table_address(descriptor).value;
     return 0;
 }
 
 std::uint64_t IoPgtable::unmap(Iova iova, std::uint64_t size, IotlbGather& gather) {
-    const std::uint64_t smallest = smmu::page_bytes(granule_);
-    if (((iova.value | size) & (smallest - 1)) != 0 || (iova.value + size - 1) >> config_.ias != 0) return 0;
+    const std::uint64_t smallest = format_->smallest_page();
+    if (((iova.value | size) & (smallest - 1)) != 0 || (iova.value + size - 1) >> row().ias != 0) return 0;
     std::uint64_t done = 0;
     while (done < size) {
-        const PageRun run = iommu_pgsize(config_.pgsize_bitmap, iova.value + done, iova.value + done, size - done);
+        const PageRun run = iommu_pgsize(row().pgsize_bitmap, iova.value + done, iova.value + done, size - done);
         const std::uint64_t unmapped = unmap_pages(iova.value + done, run.pgsize, run.count, gather);
         if (unmapped == 0) break;
         done += unmapped;
@@ -252,75 +185,96 @@ std::uint64_t IoPgtable::unmap(Iova iova, std::uint64_t size, IotlbGather& gathe
     return done;
 }
 
-// Entries of one table; the caller comes again for the next. A whole table under an entry of this size goes with its
-// entry, after its walk cache entries are gone.
+// Entries of one table; the caller comes again for the next.
 std::uint64_t IoPgtable::unmap_pages(std::uint64_t iova, std::uint64_t pgsize, std::uint64_t count,
                                      IotlbGather& gather) {
-    unsigned level = start_level_;
-    std::uint64_t table = root_;
-    while (block_bytes(level) != pgsize) {
-        const std::uint64_t descriptor = tables_.at(table)[index_of(iova, level)];
-        if (descriptor == 0) return 0;
-        if (is_leaf(descriptor, level)) return split_block(table, level, iova, pgsize, count, gather);
-        table = smmu::descriptor_address(descriptor, smmu::page_bits(granule_), granule_ == smmu::Granule::k64);
-        ++level;
+    Place place{root_, index_of(iova, row().first_level), row().first_level};
+    while (entry_bytes(place.level) > pgsize) {
+        const std::uint64_t descriptor = word(place);
+        if (!format_->present(descriptor)) return 0;
+        if (format_->is_leaf(descriptor, place.level)) return split_block(place, iova, pgsize, count, gather);
+        place.table = format_->table_address(descriptor).value;
+        place.index = index_of(iova, ++place.level);
     }
-    const unsigned first = index_of(iova, level);
-    const auto limit = static_cast<unsigned>(std::min<std::uint64_t>(count, entries_of(level) - first));
-    // Runs of leaves are cleared by one store; a table in between ends the run.
+    const std::uint64_t wanted = count * (pgsize / entry_bytes(place.level));
+    const auto limit =
+        static_cast<unsigned>(std::min<std::uint64_t>(wanted, format_->entries(place.level) - place.index));
+    return unmap_entries(place, limit, iova, gather);
+}
+
+// Runs of leaves are cleared by one store; a table in between ends the run. A whole table under an entry of this size
+// goes with its entry, after its walk cache entries are gone.
+std::uint64_t IoPgtable::unmap_entries(const Place& first, unsigned limit, std::uint64_t iova, IotlbGather& gather) {
+    const std::uint64_t bytes = entry_bytes(first.level);
+    const auto entry = [&](unsigned at) { return Place{first.table, first.index + at, first.level}; };
+    const auto leaf_at = [&](unsigned at) {
+        return format_->present(word(entry(at))) && format_->is_leaf(word(entry(at)), first.level);
+    };
     unsigned at = 0;
     while (at < limit) {
-        const Table& entries = tables_.at(table);
-        const std::uint64_t descriptor = entries[first + at];
-        if (descriptor == 0) break;
-        if (!is_leaf(descriptor, level)) {
-            const std::uint64_t below =
-                smmu::descriptor_address(descriptor, smmu::page_bits(granule_), granule_ == smmu::Granule::k64);
-            clear(table, first + at, 1);
-            flush_.tlb_flush_walk(iova + at * pgsize, pgsize, smmu::page_bytes(granule_));
-            free_subtree(below, level + 1);
+        const std::uint64_t descriptor = word(entry(at));
+        if (!format_->present(descriptor)) break;
+        if (!format_->is_leaf(descriptor, first.level)) {
+            clear(entry(at), 1);
+            flush_.tlb_flush_walk(iova + at * bytes, bytes, format_->smallest_page());
+            free_subtree(format_->table_address(descriptor).value, first.level + 1);
             ++at;
             continue;
         }
+        // A group of which only a part goes becomes single entries first.
+        const auto group = static_cast<unsigned>(format_->leaf_bytes(descriptor, first.level) / bytes);
+        if (group > 1 && ((first.index + at) % group != 0 || at + group > limit)) split_group(entry(at));
         unsigned run = 0;
-        while (at + run < limit && entries[first + at + run] != 0 && is_leaf(entries[first + at + run], level)) ++run;
-        clear(table, first + at, run);
-        for (unsigned i = 0; i < run; ++i) gather_page(gather, iova + (at + i) * pgsize, pgsize);
+        while (at + run < limit && leaf_at(at + run)) {
+            const auto next = static_cast<unsigned>(format_->leaf_bytes(word(entry(at + run)), first.level) / bytes);
+            if (at + run + next > limit) break;
+            run += next;
+        }
+        clear(entry(at), run);
+        for (unsigned i = 0; i < run; ++i) gather_page(gather, iova + (at + i) * bytes, bytes);
         at += run;
     }
-    return std::uint64_t{at} * pgsize;
+    return std::uint64_t{at} * bytes;
+}
+
+// The group that an entry belongs to, in one store.
+void IoPgtable::split_group(const Place& place) {
+    const std::uint64_t descriptor = word(place);
+    const std::uint64_t bytes = entry_bytes(place.level);
+    const auto group = static_cast<unsigned>(format_->leaf_bytes(descriptor, place.level) / bytes);
+    const Place first{place.table, place.index / group * group, place.level};
+    std::vector<std::uint64_t> words;
+    for (unsigned i = 0; i < group; ++i) {
+        words.push_back(format_->part(descriptor, place.level, i * bytes, place.level));
+        tables_.at(first.table)[first.index + i] = words.back();
+    }
+    store(address(first), words);
 }
 
 // A part of a block goes: the block is replaced by a table of smaller pages that lacks that part.
-std::uint64_t IoPgtable::split_block(std::uint64_t table, unsigned level, std::uint64_t iova, std::uint64_t pgsize,
-                                     std::uint64_t count, IotlbGather& gather) {
-    const unsigned index = index_of(iova, level);
-    const std::uint64_t block = tables_.at(table)[index];
-    const unsigned below = level + 1;
-    const std::uint64_t step = block_bytes(below);
-    const auto page = memory_.alloc_table(smmu::page_bytes(granule_));
+std::uint64_t IoPgtable::split_block(const Place& place, std::uint64_t iova, std::uint64_t pgsize, std::uint64_t count,
+                                     IotlbGather& gather) {
+    const std::uint64_t block = word(place);
+    const unsigned below = place.level + 1;
+    const std::uint64_t step = entry_bytes(below);
+    const auto page = memory_.alloc_table(allocated_bytes(below));
     if (!page) return 0;
     const bool whole_steps = step == pgsize;
-    const std::uint64_t base =
-        smmu::descriptor_address(block, smmu::level_shift(granule_, level), granule_ == smmu::Granule::k64);
-    const std::uint64_t attributes = block & ~(keep(~std::uint64_t{0}, 47, 12) | pte::TYPE.mask());
     const unsigned first = whole_steps ? index_of(iova, below) : 0;
     const auto number =
-        whole_steps ? static_cast<unsigned>(std::min<std::uint64_t>(count, entries_of(below) - first)) : 0;
-    Table entries(entries_of(below), 0);
+        whole_steps ? static_cast<unsigned>(std::min<std::uint64_t>(count, format_->entries(below) - first)) : 0;
+    const std::uint64_t offset_mask = format_->leaf_bytes(block, place.level) - 1;
+    const std::uint64_t start = align_down(iova, entry_bytes(place.level)) & offset_mask;
+    Table entries(format_->entries(below), 0);
     for (unsigned i = 0; i < entries.size(); ++i) {
         if (whole_steps && i >= first && i < first + number) continue;
-        std::uint64_t address = base + i * step;
-        if (granule_ == smmu::Granule::k64) address = keep(address, 47, 16) | ((address >> 48) & 0xF) << 12;
-        entries[i] = address | attributes | pte::TYPE.of(below == kLastLevel ? pte::TYPE_PAGE : pte::TYPE_BLOCK);
+        entries[i] = format_->part(block, place.level, start + i * step, below);
     }
-    memory_.write_words(*page, entries.data(), entries.size());
+    store(page->value, entries);
     tables_[page->value] = std::move(entries);
-    std::uint64_t descriptor = page->value;
-    if (granule_ == smmu::Granule::k64) descriptor = keep(page->value, 47, 16) | ((page->value >> 48) & 0xF) << 12;
-    descriptor |= pte::TYPE.of(pte::TYPE_TABLE);
-    tables_.at(table)[index] = descriptor;
-    memory_.write_words(PhysAddr{table + std::uint64_t{index} * smmu::kDescriptorBytes}, &descriptor, 1);
+    const std::uint64_t descriptor = format_->table(*page, place.level);
+    tables_.at(place.table)[place.index] = descriptor;
+    store(address(place), {descriptor});
     if (!whole_steps) return unmap_pages(iova, pgsize, count, gather);
     for (unsigned i = 0; i < number; ++i) gather_page(gather, iova + i * pgsize, pgsize);
     return std::uint64_t{number} * pgsize;
@@ -342,11 +296,15 @@ void IoPgtable::gather_page(IotlbGather& gather, std::uint64_t iova, std::uint64
     gather.end = std::max(gather.end, last);
 }
 
-void IoPgtable::clear(std::uint64_t table, unsigned index, unsigned count) {
-    Table& entries = tables_.at(table);
-    std::fill_n(entries.begin() + index, count, 0);
-    const std::vector<std::uint64_t> zeros(count, 0);
-    memory_.write_words(PhysAddr{table + std::uint64_t{index} * smmu::kDescriptorBytes}, zeros.data(), count);
+void IoPgtable::clear(const Place& first, unsigned count) {
+    Table& entries = tables_.at(first.table);
+    std::vector<std::uint64_t> words;
+    words.reserve(count);
+    for (unsigned i = 0; i < count; ++i) {
+        words.push_back(format_->cleared(entries[first.index + i]));
+        entries[first.index + i] = words.back();
+    }
+    store(address(first), words);
 }
 
 void IoPgtable::free_subtree(std::uint64_t table, unsigned level) {
@@ -355,48 +313,31 @@ void IoPgtable::free_subtree(std::uint64_t table, unsigned level) {
     const Table entries = std::move(node->second);
     tables_.erase(node);
     for (const std::uint64_t descriptor : entries) {
-        if (descriptor == 0 || is_leaf(descriptor, level)) continue;
-        free_subtree(smmu::descriptor_address(descriptor, smmu::page_bits(granule_), granule_ == smmu::Granule::k64),
-                     level + 1);
+        if (!format_->present(descriptor) || format_->is_leaf(descriptor, level)) continue;
+        free_subtree(format_->table_address(descriptor).value, level + 1);
     }
-    const std::uint64_t bytes = entries.size() * smmu::kDescriptorBytes;
-    memory_.free_table(PhysAddr{table}, std::max<std::uint64_t>(bytes, 64));
+    memory_.free_table(PhysAddr{table}, allocated_bytes(level));
 }
 
 void IoPgtable::free_tables() {
     if (root_ == 0) return;
-    free_subtree(root_, start_level_);
+    free_subtree(root_, row().first_level);
     root_ = 0;
 }
 
 std::optional<PhysAddr> IoPgtable::iova_to_phys(Iova iova) const {
-    if (root_ == 0 || iova.value >> config_.ias != 0) return std::nullopt;
-    std::uint64_t table = root_;
-    for (unsigned level = start_level_; level <= kLastLevel; ++level) {
-        const std::uint64_t descriptor = tables_.at(table)[index_of(iova.value, level)];
-        if (descriptor == 0) return std::nullopt;
-        const unsigned low =
-            is_leaf(descriptor, level) ? smmu::level_shift(granule_, level) : smmu::page_bits(granule_);
-        const std::uint64_t address = smmu::descriptor_address(descriptor, low, granule_ == smmu::Granule::k64);
-        if (is_leaf(descriptor, level)) return PhysAddr{address | (iova.value & low_mask(low))};
-        table = address;
+    if (root_ == 0 || iova.value >> row().ias != 0) return std::nullopt;
+    Place place{root_, 0, row().first_level};
+    for (;; ++place.level) {
+        place.index = index_of(iova.value, place.level);
+        const std::uint64_t descriptor = word(place);
+        if (!format_->present(descriptor)) return std::nullopt;
+        if (format_->is_leaf(descriptor, place.level)) {
+            const std::uint64_t offset = iova.value & (format_->leaf_bytes(descriptor, place.level) - 1);
+            return PhysAddr{format_->leaf_address(descriptor, place.level).value | offset};
+        }
+        place.table = format_->table_address(descriptor).value;
     }
-    return std::nullopt;
-}
-
-Stage1Registers IoPgtable::registers() const {
-    Stage1Registers regs;
-    regs.ttbr = root_;
-    regs.mair = kMair;
-    regs.t0sz = 64 - config_.ias;
-    regs.tg0 = granule_ == smmu::Granule::k4    ? smmu::cd::TG0_4K
-               : granule_ == smmu::Granule::k16 ? smmu::cd::TG0_16K
-                                                : smmu::cd::TG0_64K;
-    regs.ips = oas_code(config_.oas);
-    regs.sh0 = config_.coherent_walk ? pte::SH_ISH : pte::SH_OSH;
-    regs.ir0 = config_.coherent_walk ? 1 : 0;
-    regs.or0 = config_.coherent_walk ? 1 : 0;
-    return regs;
 }
 
 }  // namespace xlate::kernel

@@ -70,7 +70,7 @@ TEST_CASE("arm-smmu-v3: attaching writes STE and CD as the worked vectors say", 
     CHECK(world.machine.word(ste + 8) == 0xD6);  // S1DSS 2, CIR 1, COR 1, CSH 3; this hardware has no stall
     // 48-bit input, 4K, write-back inner shareable, EPD1, valid, 44-bit output, AA64, R, A, ASET, ASID 1.
     CHECK(world.machine.word(cd) == 0x0001E204C0003510);
-    CHECK(world.machine.word(cd + 8) == domain->pgtable()->registers().ttbr);
+    CHECK(world.machine.word(cd + 8) == domain->pgtable()->root());
     CHECK(world.machine.word(cd + 24) == 0xF404FF44);
     // Its neighbours in the fresh table abort.
     CHECK(world.machine.word(ste + 64) == 0x1);

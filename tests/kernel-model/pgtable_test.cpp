@@ -6,7 +6,7 @@
 #include "base/bits.hpp"
 #include "base/random.hpp"
 #include "kernel-model/core/errno.hpp"
-#include "kernel-model/pgtable/io_pgtable.hpp"
+#include "kernel-model/pgtable/vmsav8_stage1.hpp"
 #include "tests/kernel-model/table_walker.hpp"
 
 using namespace xlate;
@@ -36,7 +36,8 @@ public:
         out.erase(table.value);
         for (std::uint64_t at = table.value; at < table.value + bytes; at += 8) words[at] = 0xDEADDEADDEADDEAD;
     }
-    void write_words(PhysAddr at, const std::uint64_t* data, std::size_t count) override {
+    void store(PhysAddr at, const std::uint64_t* data, std::size_t count, unsigned word_bytes) override {
+        REQUIRE(word_bytes == 8);
         ++writes;
         for (std::size_t i = 0; i < count; ++i) words[at.value + 8 * i] = data[i];
     }
@@ -66,17 +67,18 @@ public:
 
 struct Tables {
     explicit Tables(std::uint64_t cpu_page = 4096, unsigned ias = 48)
-        : pgtable(IoPgtableConfig{kAllSizes, ias, 48, true, cpu_page}, memory, flush) {
+        : pgtable(memory, flush, IoPgtableConfig{kAllSizes, ias, 48, true, cpu_page}) {
         REQUIRE(pgtable.init() == 0);
     }
+    Stage1Registers registers() const { return pgtable.format().registers(pgtable.root()); }
     std::optional<test::Walk> walk(std::uint64_t va) const {
-        const Stage1Registers regs = pgtable.registers();
+        const Stage1Registers regs = registers();
         return test::walk([this](std::uint64_t at) { return memory.read(at); }, regs.ttbr, regs.t0sz,
-                          iommu::smmuv3::page_bits(pgtable.granule()), va);
+                          iommu::smmuv3::page_bits(pgtable.format().granule()), va);
     }
     PlainTables memory;
     LoggedFlush flush;
-    IoPgtable pgtable;
+    Stage1Pgtable pgtable;
 };
 
 }  // namespace
@@ -96,14 +98,14 @@ TEST_CASE("pgtable: descriptors are those of the worked vectors", "[kernel-model
     CHECK(t.walk(0x3000)->descriptor == 0x0060000456789F47);
     CHECK(t.walk(0x200000)->descriptor == 0x0000000400000F45);
     CHECK(t.walk(0x200000)->level == 2);
-    CHECK(t.memory.read(t.pgtable.registers().ttbr) == 0x83001003);  // a table descriptor
+    CHECK(t.memory.read(t.registers().ttbr) == 0x83001003);  // a table descriptor
 }
 
 TEST_CASE("pgtable: the registers follow granule and size", "[kernel-model][pgtable]") {
     SECTION("4K") {
         Tables t{4096};
         CHECK(t.pgtable.pgsize_bitmap() == ((1ull << 12) | (1ull << 21) | (1ull << 30)));
-        const Stage1Registers regs = t.pgtable.registers();
+        const Stage1Registers regs = t.registers();
         CHECK(regs.t0sz == 16);
         CHECK(regs.tg0 == 0);
         CHECK(regs.ips == 5);
@@ -113,13 +115,13 @@ TEST_CASE("pgtable: the registers follow granule and size", "[kernel-model][pgta
     }
     SECTION("16K, a root of two entries") {
         Tables t{16384};
-        CHECK(t.pgtable.registers().tg0 == 2);
-        CHECK(t.memory.out.at(t.pgtable.registers().ttbr) == 64);  // the smallest alignment of a root
+        CHECK(t.registers().tg0 == 2);
+        CHECK(t.memory.out.at(t.registers().ttbr) == 64);  // the smallest alignment of a root
     }
     SECTION("64K") {
         Tables t{65536};
-        CHECK(t.pgtable.registers().tg0 == 1);
-        CHECK(t.memory.out.at(t.pgtable.registers().ttbr) == 512);
+        CHECK(t.registers().tg0 == 1);
+        CHECK(t.memory.out.at(t.registers().ttbr) == 512);
     }
     SECTION("hardware without the kernel's page size uses a smaller one, else a larger one") {
         CHECK(restrict_pgsizes((1ull << 12) | (1ull << 21), 65536) == ((1ull << 12) | (1ull << 21)));
@@ -277,6 +279,6 @@ TEST_CASE("pgtable: bad requests are refused, and without memory nothing stays b
     IotlbGather gather;
     CHECK(t.pgtable.unmap(Iova{0x7000}, 0x1000, gather) == 0);
     t.memory.left = 0;
-    IoPgtable none{IoPgtableConfig{kAllSizes, 48, 48, true, 4096}, t.memory, t.flush};
+    Stage1Pgtable none{t.memory, t.flush, IoPgtableConfig{kAllSizes, 48, 48, true, 4096}};
     CHECK(none.init() == -kENOMEM);
 }

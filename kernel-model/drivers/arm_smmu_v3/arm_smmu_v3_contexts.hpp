@@ -12,7 +12,7 @@
 #include "iommu/smmuv3/layout.hpp"
 #include "kernel-model/core/kernel.hpp"
 #include "kernel-model/dma/page_allocator.hpp"
-#include "kernel-model/pgtable/io_pgtable.hpp"
+#include "kernel-model/pgtable/vmsav8_stage1.hpp"
 
 namespace xlate::kernel {
 

@@ -152,14 +152,14 @@ int ArmSmmuDomain::finalise(const ArmSmmuMaster& master) {
     config.oas = device.ias;
     config.coherent_walk = device.has(smmu_feature::kCoherency);
     config.cpu_page_bytes = device.pages.page_bytes();
-    auto tables = std::make_unique<IoPgtable>(config, device.pages, *this);
+    auto tables = std::make_unique<Stage1Pgtable>(device.pages, *this, config);
     if (const int err = tables->init(); err != 0) return err;
 
     const auto asid = asids_.alloc(device.asid_bits);
     auto contexts = std::make_unique<ArmSmmuCdTable>(kernel(), device.pages);
     int err = asid ? contexts->init(master.ssid_bits, device.has(smmu_feature::kTwoLevelCdtab)) : -kENOSPC;
     if (err == 0) {
-        const smmu::CdWords words = make_cd(tables->registers(), *asid, master.stall_enabled);
+        const smmu::CdWords words = make_cd(tables->format().registers(tables->root()), *asid, master.stall_enabled);
         err = contexts->write_ctx_desc(0, words, [this] { sync_cd(0, true); });
         if (err != 0) contexts->free();
     }
