@@ -15,47 +15,15 @@ namespace xlate::iommu::smmuv2 {
 
 /// Offsets in GR0. Stream mapping registers follow: SMR(n), S2CR(n).
 namespace gr0 {
-inline constexpr std::uint32_t sCR0 = 0x00,
-    SCR1 = 0x04,
-    sCR2 = 0x08,
-    sACR = 0x10,
-    IDR0 = 0x20,
-    IDR1 = 0x24,
-    IDR2 = 0x28,
-    IDR3 = 0x2C,
-    IDR4 = 0x30,
-    IDR5 = 0x34,
-    IDR6 = 0x38,
-    IDR7 = 0x3C,
-    sGFAR = 0x40,
-    sGFSR = 0x48,
-    sGFSRRESTORE = 0x4C,
-    sGFSYNR0 = 0x50,
-    sGFSYNR1 = 0x54,
-    sGFSYNR2 = 0x58,
-    STLBIALL = 0x60,
-    TLBIVMID = 0x64,
-    TLBIALLNSNH = 0x68,
-    TLBIALLH = 0x6C,
-    sTLBGSYNC = 0x70,
-    sTLBGSTATUS = 0x74,
-    TLBIVAH = 0x78,
-    STLBIVALM = 0xA0,
-    STLBIVAM = 0xA8,
-    TLBIVALH64 = 0xB0,
-    TLBIVMIDS1 = 0xB8,
-    STLBIALLM = 0xBC,
-    TLBIVAH64 = 0xC0,
-    sGATS1UR = 0x100,
-    sGATS1UW = 0x108,
-    sGATS1PR = 0x110,
-    sGATS1PW = 0x118,
-    sGATS12UR = 0x120,
-    sGATS12UW = 0x128,
-    sGATS12PR = 0x130,
-    sGATS12PW = 0x138,
-    sGPAR = 0x180,
-    sGATSR = 0x188;
+inline constexpr std::uint32_t sCR0 = 0x00, SCR1 = 0x04, sCR2 = 0x08, sACR = 0x10, IDR0 = 0x20, IDR1 = 0x24,
+                               IDR2 = 0x28, IDR3 = 0x2C, IDR4 = 0x30, IDR5 = 0x34, IDR6 = 0x38, IDR7 = 0x3C,
+                               sGFAR = 0x40, sGFSR = 0x48, sGFSRRESTORE = 0x4C, sGFSYNR0 = 0x50, sGFSYNR1 = 0x54,
+                               sGFSYNR2 = 0x58, STLBIALL = 0x60, TLBIVMID = 0x64, TLBIALLNSNH = 0x68, TLBIALLH = 0x6C,
+                               sTLBGSYNC = 0x70, sTLBGSTATUS = 0x74, TLBIVAH = 0x78, STLBIVALM = 0xA0, STLBIVAM = 0xA8,
+                               TLBIVALH64 = 0xB0, TLBIVMIDS1 = 0xB8, STLBIALLM = 0xBC, TLBIVAH64 = 0xC0,
+                               sGATS1UR = 0x100, sGATS1UW = 0x108, sGATS1PR = 0x110, sGATS1PW = 0x118,
+                               sGATS12UR = 0x120, sGATS12UW = 0x128, sGATS12PR = 0x130, sGATS12PW = 0x138,
+                               sGPAR = 0x180, sGATSR = 0x188;
 /// The non-secure copy of a register below 0x200 as secure software sees it; a driver of Calxeda's SMMU uses these.
 inline constexpr std::uint32_t kNonSecureAlias = 0x400;
 constexpr std::uint32_t SMR(unsigned n) { return 0x800 + 4 * n; }
@@ -163,15 +131,16 @@ inline constexpr Field NUMCB{0, 8}, NUMSSDNDXB{8, 4}, SSDTP{12, 1}, SMCD{15, 1},
     PAGESIZE{31, 1};
 }
 namespace idr2 {
-inline constexpr Field IAS{0, 4}, OAS{4, 4}, UBS{8, 4}, PTFS_4K{12, 1}, PTFS_16K{13, 1}, PTFS_64K{14, 1}, VMID16S{15, 1};
+inline constexpr Field IAS{0, 4}, OAS{4, 4}, UBS{8, 4}, PTFS_4K{12, 1}, PTFS_16K{13, 1}, PTFS_64K{14, 1},
+    VMID16S{15, 1};
 }
 namespace idr7 {
 inline constexpr Field MINOR{0, 4}, MAJOR{4, 4};
 }
 /// sGFSR: why a transaction failed before it had a context, or by itself.
 namespace gfsr {
-inline constexpr Field ICF{0, 1}, USF{1, 1}, SMCF{2, 1}, UCBF{3, 1}, UCIF{4, 1}, CAF{5, 1}, EF{6, 1}, PF{7, 1}, UUT{8, 1},
-    MULTI{31, 1};
+inline constexpr Field ICF{0, 1}, USF{1, 1}, SMCF{2, 1}, UCBF{3, 1}, UCIF{4, 1}, CAF{5, 1}, EF{6, 1}, PF{7, 1},
+    UUT{8, 1}, MULTI{31, 1};
 inline constexpr std::uint64_t kFaults = 0x1FF;
 }  // namespace gfsr
 namespace gfsynr0 {
@@ -188,16 +157,16 @@ namespace smr {
 inline constexpr Field ID{0, 15}, MASK{16, 15}, VALID{31, 1}, EXID{0, 16}, EXMASK{16, 16};
 }
 namespace s2cr {
-inline constexpr Field CBNDX{0, 8}, SHCFG{8, 2}, EXIDVALID{10, 1}, MTCFG{11, 1}, MemAttr{12, 4}, TYPE{16, 2}, NSCFG{18, 2},
-    RACFG{20, 2}, WACFG{22, 2}, PRIVCFG{24, 2}, INSTCFG{26, 2}, TRANSIENTCFG{28, 2};
+inline constexpr Field CBNDX{0, 8}, SHCFG{8, 2}, EXIDVALID{10, 1}, MTCFG{11, 1}, MemAttr{12, 4}, TYPE{16, 2},
+    NSCFG{18, 2}, RACFG{20, 2}, WACFG{22, 2}, PRIVCFG{24, 2}, INSTCFG{26, 2}, TRANSIENTCFG{28, 2};
 inline constexpr std::uint64_t TYPE_TRANS = 0, TYPE_BYPASS = 1, TYPE_FAULT = 2, PRIVCFG_DEFAULT = 0, PRIVCFG_DIPAN = 1,
                                PRIVCFG_UNPRIV = 2, PRIVCFG_PRIV = 3, INSTCFG_DEFAULT = 0, INSTCFG_DATA = 2,
                                INSTCFG_INSTRUCTION = 3, SHCFG_INCOMING = 0, SHCFG_OUTER = 1, SHCFG_INNER = 2,
                                SHCFG_NONE = 3;
 }  // namespace s2cr
 namespace cbar {
-inline constexpr Field VMID{0, 8}, S1_BPSHCFG{8, 2}, S1_FB{11, 1}, S1_MEMATTR{12, 4}, CBNDX{8, 8}, TYPE{16, 2}, BSU{18, 2},
-    RACFG{20, 2}, WACFG{22, 2}, IRPTNDX{24, 8};
+inline constexpr Field VMID{0, 8}, S1_BPSHCFG{8, 2}, S1_FB{11, 1}, S1_MEMATTR{12, 4}, CBNDX{8, 8}, TYPE{16, 2},
+    BSU{18, 2}, RACFG{20, 2}, WACFG{22, 2}, IRPTNDX{24, 8};
 inline constexpr std::uint64_t TYPE_S2_TRANS = 0, TYPE_S1_TRANS_S2_BYPASS = 1, TYPE_S1_TRANS_S2_FAULT = 2,
                                TYPE_S1_TRANS_S2_TRANS = 3, S1_BPSHCFG_NSH = 3, S1_MEMATTR_WB = 0xF;
 }  // namespace cbar

@@ -20,9 +20,7 @@ std::uint64_t oas_code(unsigned bits) {
     return 6;
 }
 
-std::uint64_t leaf_type(unsigned level) {
-    return pte::TYPE.of(level == kLastLevel ? pte::TYPE_PAGE : pte::TYPE_BLOCK);
-}
+std::uint64_t leaf_type(unsigned level) { return pte::TYPE.of(level == kLastLevel ? pte::TYPE_PAGE : pte::TYPE_BLOCK); }
 
 }  // namespace
 
