@@ -11,6 +11,7 @@
 
 #include "base/bits.hpp"
 #include "base/error.hpp"
+#include "firmware/iommu_families.hpp"
 
 namespace xlate::firmware {
 namespace {
@@ -266,7 +267,7 @@ private:
         const std::uint64_t address = kSmmuBase + i * kSmmuStep;
         const auto spi = static_cast<std::uint32_t>(kFirstSmmuSpi + 4 * i);
         tree_.open(fmt::format("iommu@{:x}", address));
-        tree_.texts("compatible", {"arm,smmu-v3"});
+        tree_.texts("compatible", {std::string(iommu_kind_of_table("IORT SMMUv3")->compatible)});
         reg(address, kSmmuStep);
         tree_.cells("interrupts", {0, spi, 1, 0, spi + 1, 1, 0, spi + 2, 1, 0, spi + 3, 1});
         tree_.texts("interrupt-names", {"eventq", "priq", "cmdq-sync", "gerror"});

@@ -10,19 +10,13 @@
 #include "base/bits.hpp"
 
 #include "firmware/decode.hpp"
+#include "firmware/iommu_families.hpp"
 
 namespace xlate::firmware {
 namespace {
 
 constexpr std::uint32_t kPciIds = 0x10000;
 constexpr std::uint64_t kPciIdsOfABus = 256;  // a requester ID has 16 bits
-
-bool is_arm_smmu_with_16_bit_ids(const Node& provider) {
-    static constexpr std::string_view kFamily[] = {"arm,mmu-400", "arm,mmu-401", "arm,mmu-500", "arm,smmu-v1",
-                                                   "arm,smmu-v2"};
-    return std::any_of(std::begin(kFamily), std::end(kFamily),
-                       [&](std::string_view one) { return provider.is_compatible(one); });
-}
 
 /// What one `iommus` entry that does not count means, in words.
 std::string explain(Decoder& decoder, const IommuEntry& entry, std::size_t position) {
@@ -66,7 +60,7 @@ void note_consumer(Decoder& decoder, NodeIndex at) {
         if (!entry.provider) continue;
         several = several || (i != 0 && entry.provider != node.iommus[0].provider);
         if (entry.args.size() == 1 && entry.args[0] > 0xffff &&
-            is_arm_smmu_with_16_bit_ids(decoder.node(*entry.provider))) {
+            iommu_kind(decoder.node(*entry.provider)).cells == IdCells::id_and_mask) {
             decoder.oddity(at, Known::iommus,
                            fmt::format("id {:#x} is wider than 16 bits; this SMMU keeps {:#x}", entry.args[0],
                                        entry.args[0] & 0xffff));

@@ -4,11 +4,14 @@
 
 #include <algorithm>
 
+#include "firmware/device_name.hpp"
+#include "firmware/iommu_families.hpp"
+
 namespace xlate::soc {
 
 namespace {
 
-constexpr std::string_view kSmmuV3 = "arm,smmu-v3";
+constexpr std::string_view kSmmuV3 = "smmuv3";
 constexpr std::string_view kPmcg = "arm,smmu-v3-pmcg";
 
 class Builder {
@@ -43,7 +46,7 @@ private:
             const firmware::Node& node = description_.nodes[i];
             const auto index = static_cast<firmware::NodeIndex>(i);
             if (!node.reachable) continue;
-            if (!node.is_compatible(kSmmuV3)) {
+            if (firmware::iommu_kind(node).family != kSmmuV3) {
                 if (node.iommu_cells) {
                     const std::string kind = node.compatible.empty() ? "" : " (" + node.compatible.front() + ")";
                     warn(node.path + kind +
@@ -58,7 +61,7 @@ private:
             IommuSite site;
             site.node = index;
             site.path = node.path;
-            site.name = device_name(node);
+            site.name = firmware::linux_device_name(description_, index);
             site.base = *node.regs.front().cpu_address;
             site.size = node.regs.front().size;
             topology_.iommus.push_back(std::move(site));
@@ -168,7 +171,7 @@ private:
         }
         PcieSite& site = topology_.pcie.emplace_back();
         site.node = host;
-        site.name = device_name(description_.node(host));
+        site.name = firmware::linux_device_name(description_, host);
         return site;
     }
 
@@ -193,14 +196,6 @@ private:
 };
 
 }  // namespace
-
-std::string device_name(const firmware::Node& node) {
-    if (!node.linux_name.empty()) return node.linux_name;
-    const std::string base = node.name.substr(0, node.name.find('@'));
-    if (node.regs.empty()) return base;
-    const firmware::Reg& reg = node.regs.front();
-    return fmt::format("{:x}.{}", reg.cpu_address.value_or(reg.address), base);
-}
 
 Topology make_topology(const firmware::Description& description, const std::vector<MasterConfig>& masters) {
     return Builder(description, masters).build();

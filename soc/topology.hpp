@@ -13,9 +13,6 @@
 
 namespace xlate::soc {
 
-/// Linux's name of a platform device: "9050000.smmuv3"; the node's own name if it has no address.
-std::string device_name(const firmware::Node& node);
-
 /// Where a master's transactions go, and what they carry.
 struct Attachment {
     std::optional<std::size_t> iommu;  ///< index in Topology::iommus; none: straight to the interconnect

@@ -11,13 +11,12 @@
 #include "base/bits.hpp"
 #include "firmware/acpi/madt.hpp"
 #include "firmware/acpi/node_writer.hpp"
+#include "firmware/iommu_families.hpp"
 #include "firmware/limits.hpp"
 
 namespace xlate::firmware::acpi {
 namespace {
 
-constexpr std::array<const char*, 6> kSmmuCompatibles{"arm,smmu-v1", "arm,smmu-v2", "arm,mmu-400",
-                                                      "arm,mmu-500", "arm,mmu-401", "cavium,smmu-v2"};
 constexpr std::uint32_t kAllIds = 0x10000;
 constexpr std::uint64_t kPageBytes = 0x1000;
 
@@ -60,10 +59,11 @@ private:
     NodeIndex add(Node node) { return nodes_.add(std::move(node)); }
     Node& at(NodeIndex node) { return out_.nodes[index(node)]; }
 
-    static Node at_address(const std::string& name, std::uint64_t base, std::uint64_t size, const char* compatible) {
+    static Node at_address(const std::string& name, std::uint64_t base, std::uint64_t size,
+                           std::string_view compatible) {
         Node node;
         node.name = fmt::format("{}@{:x}", name, base);
-        node.compatible = {compatible};
+        node.compatible = {std::string(compatible)};
         node.regs.push_back({base, size, base, "", 0});
         return node;
     }
@@ -101,8 +101,9 @@ private:
         for (std::size_t i = 0; i < iort.nodes.size(); ++i) {
             const IortNode& node = iort.nodes[i];
             if (const auto* v3 = std::get_if<SmmuV3>(&node.body)) {
-                Node one = at_address("smmuv3", v3->base, v3->span(), "arm,smmu-v3");
-                one.linux_name = fmt::format("arm-smmu-v3.{}.auto", automatic++);
+                const IommuKind& kind = *iommu_kind_of_table("IORT SMMUv3");
+                Node one = at_address("smmuv3", v3->base, v3->span(), kind.compatible);
+                one.linux_name = fmt::format("{}.{}.auto", kind.acpi_name, automatic++);
                 one.iommu_cells = 1;
                 one.dma_coherent = v3->coherent();
                 interrupt(one, "eventq", v3->event_gsiv);
@@ -111,14 +112,14 @@ private:
                 interrupt(one, "cmdq-sync", v3->sync_gsiv);
                 of_iort_[i] = add(std::move(one));
             } else if (const auto* v2 = std::get_if<Smmu>(&node.body)) {
-                const char* const compatible = v2->model < kSmmuCompatibles.size() ? kSmmuCompatibles[v2->model] : "";
-                Node one = at_address("smmu", v2->base, v2->span, compatible);
+                const IommuKind* const kind = iommu_kind_of_table(fmt::format("IORT SMMU {}", v2->model));
+                Node one = at_address("smmu", v2->base, v2->span, kind == nullptr ? "" : kind->compatible);
                 one.linux_name = fmt::format("arm-smmu.{}.auto", automatic++);
                 one.iommu_cells = 1;
                 one.dma_coherent = v2->coherent();
                 for (const IortInterrupt& line : v2->global_interrupts) interrupt(one, "global", line.gsiv);
                 for (const IortInterrupt& line : v2->context_interrupts) interrupt(one, "context", line.gsiv);
-                if (v2->model >= kSmmuCompatibles.size()) {
+                if (kind == nullptr) {
                     note(fmt::format("/{}", one.name), fmt::format("SMMU of model {}: not known", v2->model));
                 }
                 of_iort_[i] = add(std::move(one));
@@ -203,8 +204,9 @@ private:
         for (const DmarStructure& one : tables_->dmar->structures) {
             const auto* const unit = std::get_if<Drhd>(&one.body);
             if (unit == nullptr) continue;
-            Node node = at_address("dmar", unit->base, kPageBytes << (unit->size & 0xF), "intel,vt-d");
-            node.linux_name = fmt::format("dmar{}", number++);
+            const IommuKind& kind = *iommu_kind_of_table("DMAR DRHD");
+            Node node = at_address("dmar", unit->base, kPageBytes << (unit->size & 0xF), kind.compatible);
+            node.linux_name = fmt::format("{}{}", kind.acpi_name, number++);
             node.iommu_cells = 1;
             const NodeIndex added = add(std::move(node));
             segments_.insert(unit->segment);
@@ -253,8 +255,9 @@ private:
         for (const IvrsBlock& block : tables_->ivrs->blocks) {
             const auto* const unit = std::get_if<Ivhd>(&block.body);
             if (unit == nullptr || unit->type != used) continue;
-            Node node = at_address("ivhd", unit->base, 0x80000, "amd,iommu");
-            node.linux_name = fmt::format("ivhd{}", number++);
+            const IommuKind& kind = *iommu_kind_of_table("IVRS IVHD");
+            Node node = at_address("ivhd", unit->base, 0x80000, kind.compatible);
+            node.linux_name = fmt::format("{}{}", kind.acpi_name, number++);
             node.iommu_cells = 1;
             const NodeIndex added = add(std::move(node));
             segments_.insert(unit->segment);
@@ -363,12 +366,12 @@ private:
                 node.name = fmt::format("virtio-iommu@{:x},{:x}", pci->bdf >> 3 & 31, pci->bdf & 7);
                 node.linux_name = fmt::format("{:04x}:{:02x}:{:02x}.{:x}", pci->segment, pci->bdf >> 8,
                                               pci->bdf >> 3 & 31, pci->bdf & 7);
-                node.compatible = {"virtio,pci-iommu"};
+                node.compatible = {std::string(iommu_kind_of_table("VIOT PCI")->compatible)};
                 node.iommu_cells = 1;
                 node.parent = root_above(pci->segment, pci->bdf >> 8);
                 iommus[i] = add(std::move(node));
             } else if (const auto* mmio = std::get_if<ViotVirtioMmio>(&viot.nodes[i].body)) {
-                Node node = at_address("virtio-iommu", mmio->base, 0x200, "virtio,mmio");
+                Node node = at_address("virtio-iommu", mmio->base, 0x200, iommu_kind_of_table("VIOT MMIO")->compatible);
                 node.iommu_cells = 1;
                 node.linux_name = fmt::format("{:x}.virtio_mmio", mmio->base);
                 if (const auto found = of_address_.find(mmio->base); found != of_address_.end())

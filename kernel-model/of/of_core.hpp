@@ -45,8 +45,6 @@ public:
     /// of_platform_populate of one node's children (glue drivers do that when they probe). `through_plain_nodes`: also
     /// of the children of children without `compatible`, which in Linux some other bus would make.
     void of_platform_populate(Device& parent, bool through_plain_nodes = false);
-    /// Linux's name of the device that `node` would get: "9050000.smmuv3", "platform-bus@c000000".
-    std::string of_device_make_bus_id(firmware::NodeIndex node) const;
 
     const firmware::Description& description() const { return description_; }
     ArchDma& arch() { return arch_; }

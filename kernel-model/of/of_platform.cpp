@@ -2,8 +2,7 @@
 #include <algorithm>
 #include <array>
 
-#include <fmt/format.h>
-
+#include "firmware/device_name.hpp"
 #include "kernel-model/of/of_core.hpp"
 
 namespace xlate::kernel {
@@ -21,25 +20,7 @@ bool is_any(const Node& node, const char* const* first, const char* const* last)
     return std::any_of(first, last, [&](const char* what) { return node.is_compatible(what); });
 }
 
-std::string without_unit(const std::string& name) { return name.substr(0, name.find('@')); }
-
 }  // namespace
-
-std::string OfCore::of_device_make_bus_id(NodeIndex at) const {
-    if (!description_.node(at).linux_name.empty()) return description_.node(at).linux_name;
-    std::string name;
-    std::optional<NodeIndex> here = at;
-    while (here && description_.node(*here).parent) {
-        const Node& node = description_.node(*here);
-        if (!node.regs.empty() && node.regs.front().cpu_address) {
-            const std::string base = fmt::format("{:x}.{}", *node.regs.front().cpu_address, without_unit(node.name));
-            return name.empty() ? base : base + ":" + name;
-        }
-        name = name.empty() ? node.name : node.name + ":" + name;
-        here = node.parent;
-    }
-    return name;
-}
 
 void OfCore::of_platform_default_populate(BusType& platform, BusType& amba) {
     Frame frame{k_, "of_platform_default_populate"};
@@ -77,8 +58,8 @@ void OfCore::create(NodeIndex at, Ptr<Device> parent, bool recurse, bool through
     populated_[firmware::index(at)] = true;
     const bool primecell = node.is_compatible("arm,primecell");
     BusType* const bus = primecell ? amba_ : platform_;
-    const Ptr<Device> dev =
-        k_.heap.make<Device>("of_platform", of_device_make_bus_id(at), bus, parent, std::optional<NodeIndex>(at));
+    const Ptr<Device> dev = k_.heap.make<Device>("of_platform", firmware::linux_device_name(description_, at), bus,
+                                                 parent, std::optional<NodeIndex>(at));
     if (!dev) return;
     drivers_.device_add(dev);
     if (primecell || !recurse) return;

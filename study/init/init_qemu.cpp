@@ -8,9 +8,9 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "firmware/iommu_families.hpp"
 #include "study/init/qemu_command.hpp"
 #include "study/init/qemu_pci.hpp"
-#include "study/inspect/inspect_groups.hpp"
 
 namespace xlate::study {
 namespace {
@@ -98,7 +98,7 @@ private:
             if (!any) line("  # iommus:       # speeds and sizes of the IOMMUs that the firmware has");
             any = true;
             line(fmt::format("  #   {}: {{ tcu: {{ tlb: {{ entries: 2048, ways: 4 }} }} }}   # {}",
-                             in_quotes(remark(node.path)), architecture_of(node).name));
+                             in_quotes(remark(node.path)), firmware::iommu_kind(node).family));
         }
     }
 

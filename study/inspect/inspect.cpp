@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "firmware/iommu_families.hpp"
 #include "study/inspect/inspect_groups.hpp"
 #include "study/inspect/inspect_tables.hpp"
 
@@ -59,7 +60,7 @@ ordered_json iommu_json(const Node& node) {
     }
     return {{"path", safe(node.path)},
             {"compatible", compatible},
-            {"arch", architecture_of(node).name},
+            {"arch", firmware::iommu_kind(node).family},
             {"cells", *node.iommu_cells},
             {"status", status_of(node)},
             {"reachable", node.reachable},
@@ -178,7 +179,7 @@ void write_iommus(const Description& description, std::string& out) {
     if (providers.empty()) out += "  none\n";
     for (const NodeIndex at : providers) {
         const Node& node = description.node(at);
-        out += fmt::format("  {}  {} ({})", safe(node.path), architecture_of(node).name,
+        out += fmt::format("  {}  {} ({})", safe(node.path), firmware::iommu_kind(node).family,
                            node.compatible.empty() ? "no compatible" : safe(node.compatible.front()));
         if (!node.regs.empty() && node.regs.front().cpu_address) {
             out += fmt::format(", registers {} at {:#x}", size_text(node.regs.front().size),

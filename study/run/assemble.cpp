@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "firmware/device_name.hpp"
+#include "firmware/iommu_families.hpp"
 #include "study/config/kernel_parameters.hpp"
 #include "study/run/likely_masters.hpp"
 
@@ -17,6 +19,7 @@ using firmware::Node;
 using firmware::NodeIndex;
 
 constexpr std::uint64_t kAssumedTransfers = 1000;
+constexpr std::string_view kModelled = "smmuv3";
 
 bool text_property_is(const Node& node, std::string_view name, std::string_view text) {
     const firmware::Property* property = node.property(name);
@@ -95,7 +98,8 @@ private:
     }
     std::optional<NodeIndex> find_host(const std::string& host) const {
         for (const NodeIndex at : pci_hosts(description_)) {
-            if (host.empty() || description_.node(at).path == host || linux_device_name(description_, at) == host)
+            if (host.empty() || description_.node(at).path == host ||
+                firmware::linux_device_name(description_, at) == host)
                 return at;
         }
         return std::nullopt;
@@ -183,7 +187,8 @@ private:
         boot.cpus = wiring_.soc.cpu.count;
         boot.arch = config_.kernel.arch;
         for (const NodeIndex provider : description_.providers()) {
-            if (!description_.node(provider).is_compatible("arm,smmu-v3")) boot.not_built.push_back(provider);
+            if (firmware::iommu_kind(description_.node(provider)).family != kModelled)
+                boot.not_built.push_back(provider);
         }
         if (config_.given("kernel.modules")) boot.modules = config_.kernel.modules;
         for (std::size_t i = 0; i < config_.kernel.modules.size(); ++i) {
@@ -286,7 +291,7 @@ private:
             const Node& node = description_.nodes[i];
             if (node.regs.empty() && !node.has_iommus) continue;
             const auto at = static_cast<NodeIndex>(i);
-            std::string name = linux_device_name(description_, at);
+            std::string name = firmware::linux_device_name(description_, at);
             if (name == traffic.device || node.path == traffic.device) {
                 master.node = at;
                 master.device = name;

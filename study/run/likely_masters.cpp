@@ -1,25 +1,8 @@
 #include "study/run/likely_masters.hpp"
 
-#include <optional>
-
-#include <fmt/format.h>
+#include "firmware/device_name.hpp"
 
 namespace xlate::study {
-
-std::string linux_device_name(const firmware::Description& description, firmware::NodeIndex node) {
-    if (!description.node(node).linux_name.empty()) return description.node(node).linux_name;
-    std::string name;
-    for (std::optional<firmware::NodeIndex> at = node; at && firmware::index(*at) != 0;
-         at = description.node(*at).parent) {
-        const firmware::Node& n = description.node(*at);
-        const std::string base = n.name.substr(0, n.name.find('@'));
-        if (!n.regs.empty() && n.regs[0].cpu_address) {
-            return fmt::format("{:x}.{}{}{}", *n.regs[0].cpu_address, base, name.empty() ? "" : ":", name);
-        }
-        name = n.name + (name.empty() ? "" : ":") + name;
-    }
-    return name;
-}
 
 std::vector<std::string> likely_masters(const firmware::Description& description, const std::vector<PciSeat>& seats) {
     std::vector<std::string> devices;
@@ -27,7 +10,7 @@ std::vector<std::string> likely_masters(const firmware::Description& description
         const auto at = static_cast<firmware::NodeIndex>(i);
         const firmware::Node& node = description.nodes[i];
         if (node.reachable && node.has_iommus && !node.iommu_map && description.effective_iommus(at).translated) {
-            devices.push_back(linux_device_name(description, at));
+            devices.push_back(firmware::linux_device_name(description, at));
         }
     }
     for (const PciSeat& seat : seats) {

@@ -10,9 +10,6 @@
 
 namespace xlate::study {
 
-/// Linux's name of the device of a node: "9050000.smmuv3", "soc:timer". Linux drivers/of/platform.c.
-std::string linux_device_name(const firmware::Description& description, firmware::NodeIndex node);
-
 /// Everything that has a driver and an IOMMU in front of it, by Linux's names: platform devices in firmware order, then
 /// PCI functions.
 std::vector<std::string> likely_masters(const firmware::Description& description, const std::vector<PciSeat>& seats);

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "firmware/description.hpp"
+#include "firmware/iommu_families.hpp"
 #include "soc/soc.hpp"
 #include "study/results/expect.hpp"
 #include "study/results/files.hpp"
@@ -59,13 +60,13 @@ std::vector<Expectation> parse_expectations(const Config& config) {
 void refuse_unmodelled(const Config& config, const firmware::Description& description) {
     for (const firmware::NodeIndex at : description.providers()) {
         const firmware::Node& node = description.node(at);
-        const bool intel = node.is_compatible("intel,vt-d");
-        if (!intel && !node.is_compatible("amd,iommu")) continue;
+        const firmware::IommuKind& kind = firmware::iommu_kind(node);
+        if (kind.family != "vt-d" && kind.family != "amd-vi") continue;
         throw InputError(
             Diagnostic{config.where("firmware.acpi"), "firmware.acpi",
                        fmt::format("the {} names a unit of {} ({}), whose hardware is not modelled: it can "
                                    "be inspected, not run",
-                                   intel ? "DMAR" : "IVRS", intel ? "Intel VT-d" : "AMD-Vi", node.path),
+                                   kind.table.substr(0, 4), kind.title, node.path),
                        "tables whose IOMMUs are SMMUv3 (IORT)", ""});
     }
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "firmware/iommu_families.hpp"
 #include "kernel-model/driver-core/driver_core.hpp"
 #include "kernel-model/pci/pci_core.hpp"
 
@@ -170,7 +171,7 @@ ArmSmmuDriver::ArmSmmuDriver(IommuCore& core, BusType& platform, PageAllocator& 
       ops_(core, *this, std::move(pci_device_group)) {}
 
 bool ArmSmmuDriver::match(const Device& device) const {
-    return device.of_node && core_.description.node(*device.of_node).is_compatible("arm,smmu-v3");
+    return device.of_node && firmware::binds_to("arm-smmu-v3", core_.description.node(*device.of_node));
 }
 
 int ArmSmmuDriver::probe(Device& dev) {
