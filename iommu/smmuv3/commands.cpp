@@ -33,13 +33,19 @@ unsigned range_scale(const CommandWords& words, const Features& f) {
     return f.ds == 0 ? scale & 31 : scale > 39 ? 39 : scale;
 }
 
+/// TTL of a command with a granule. A 16K table has no block at level 1 without DS: that says as much as 0.
+std::uint8_t range_level(const CommandWords& words, const Features& f) {
+    const auto level = static_cast<std::uint8_t>(cmd::TTL.get(words));
+    return granule_bits(cmd::TG.get(words)) == 14 && level == 1 && f.ds == 0 ? std::uint8_t{0} : level;
+}
+
 }  // namespace
 
 bool illegal_command(const CommandWords& words, const Features& f) {
     const Opcode opcode = opcode_of(words);
     if (cmd::SSec.test(words)) return true;
     if (has_range(opcode) && f.ril != 0 && cmd::TG.test(words) && !cmd::NUM.test(words) && range_scale(words, f) == 0 &&
-        !cmd::TTL.test(words)) {
+        range_level(words, f) == 0) {
         return true;
     }
     switch (opcode) {
@@ -112,8 +118,7 @@ std::optional<Invalidation> decode_invalidation(const CommandWords& words, const
         result.last = result.first;
         if (f.ril != 0 && cmd::TG.test(words)) {
             result.granule = granule_bits(cmd::TG.get(words));
-            result.level = static_cast<std::uint8_t>(cmd::TTL.get(words));
-            if (result.granule == 14 && result.level == 1 && f.ds == 0) result.level = 0;
+            result.level = range_level(words, f);
             const unsigned shift = range_scale(words, f) + result.granule;
             // 32 << 55 is 2^60 at most.
             const std::uint64_t bytes = (cmd::NUM.get(words) + 1) << shift;
@@ -205,7 +210,23 @@ bool Commands::runnable(const Smmu& smmu) const {
     return enhanced.en && enhanced.enack && !enhanced.error_active();
 }
 
-bool Commands::pending(const Smmu& smmu) const { return busy() || runnable(smmu); }
+bool Commands::pending(const Smmu& smmu) const {
+    return state_ == State::held ? !must_wait(smmu) : busy() || runnable(smmu);
+}
+
+/// What the command in hand fills has no room: it stays at the head of its queue, as hardware holds it there.
+bool Commands::must_wait(const Smmu& smmu) const {
+    if (!smmu.registers.enabled(cr0::SMMUEN)) return false;
+    switch (opcode_of(words_)) {
+        case Opcode::PREFETCH_CONFIG:
+        case Opcode::PREFETCH_ADDR:
+            return smmu.params_.prefetch_commands && smmu.prefetches_.size() >= Smmu::kPrefetches;
+        case Opcode::PRI_RESP:
+            return !smmu.events.room_for_response();
+        default:
+            return false;
+    }
+}
 
 void Commands::error(Smmu& smmu, std::uint64_t code) {
     Registers& r = smmu.registers;
@@ -246,6 +267,11 @@ bool Commands::begin(Smmu& smmu, Step& step) {
     if (opcode_of(words_) == Opcode::SYNC) {
         state_ = State::sync;
         step.kind = StepKind::sync;
+        return true;
+    }
+    if (must_wait(smmu)) {
+        state_ = State::held;
+        step.kind = StepKind::idle;
         return true;
     }
     execute(smmu);
@@ -289,7 +315,7 @@ void Commands::execute(Smmu& smmu) {
         case Opcode::PREFETCH_CONFIG:
         case Opcode::PREFETCH_ADDR: {
             const bool wanted = smmu.params_.prefetch_commands && r.enabled(cr0::SMMUEN);
-            if (!wanted || smmu.prefetches_.size() == Smmu::kPrefetches) return;
+            if (!wanted) return;
             Smmu::Prefetch prefetch;
             prefetch.sid = sid;
             if (cmd::SSV.test(words_)) prefetch.ssid = SubstreamId{static_cast<std::uint32_t>(cmd::SSID.get(words_))};
@@ -328,6 +354,9 @@ void Commands::step(Smmu& smmu, const Reply& reply, Step& step) {
                 buffer_[i] = words_from_bytes<2>(reply.data.data() + std::size_t{i + 1} * kCommandBytes);
             }
             if (!begin(smmu, step)) break;
+            return;
+        case State::held:
+            begin(smmu, step);
             return;
         case State::consume:
             consume(smmu);

@@ -45,13 +45,14 @@ public:
     std::array<std::uint64_t, 256> executed{};  ///< by opcode
 
 private:
-    enum class State : std::uint8_t { idle, fetch, consume, sync, sync_msi };
+    enum class State : std::uint8_t { idle, fetch, held, consume, sync, sync_msi };
     bool runnable(const Smmu& smmu) const;
     QueueRegisters& queue(Smmu& smmu) const;
     const QueueRegisters& queue(const Smmu& smmu) const;
     void error(Smmu& smmu, std::uint64_t code);
     void execute(Smmu& smmu);
     void consume(Smmu& smmu);
+    bool must_wait(const Smmu& smmu) const;
     bool begin(Smmu& smmu, Step& step);
     unsigned fetchable(const Smmu& smmu) const;
 

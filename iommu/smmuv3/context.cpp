@@ -80,6 +80,13 @@ unsigned capped(unsigned bits, Granule granule, bool ds, const Features& f) {
 unsigned s2_output_bits(const SteWords& w, const Features& f) {
     return capped(address_bits(ste::S2PS.get(w)), s2_granule(w), s2_ds(w, f), f);
 }
+/// S2SL0 2 is for physical addresses that need so large a table (AArch64.S2InvalidSL): 4 KiB and 64 KiB from 44 bits
+/// on, 16 KiB from 42 bits on.
+bool s2_start_needs_more_bits(const SteWords& w, const Features& f) {
+    const bool second = s2_ds(w, f) && s2_granule(w) == Granule::k4 && ste::S2SL0_2.test(w);
+    if (second || ste::S2SL0.get(w) != 2) return false;
+    return output_address_bits(f) < (s2_granule(w) == Granule::k16 ? 42U : 44U);
+}
 unsigned s2_start(const SteWords& w, const Features& f) {
     const bool ds = s2_ds(w, f);
     const uint64_t above = ds ? ste::S2SL0_2.get(w) << 2 : 0;
@@ -128,6 +135,8 @@ constexpr std::array kSteRules{
             }},
     SteRule{"S2SL0 is reserved",
             [](const SteWords& w, const Features& f) { return stage2_on(w) && s2_start(w, f) == 4; }},
+    SteRule{"S2SL0 starts at a level that IDR5.OAS does not reach",
+            [](const SteWords& w, const Features& f) { return stage2_on(w) && s2_start_needs_more_bits(w, f); }},
     SteRule{"S2SL0 does not fit S2T0SZ (more than 16 concatenated tables, or less than two entries)",
             [](const SteWords& w, const Features& f) {
                 if (!stage2_on(w)) return false;

@@ -40,30 +40,45 @@ bool Events::writable(const Registers& registers) {
            !registers.eventq.full() && !registers.eventq.inconsistent();
 }
 
-bool Events::report(const EventWords& words, bool stall, bool mergeable, Registers& registers) {
+Events::Reported Events::report(const EventWords& words, bool stall, bool mergeable, std::uint64_t request_id,
+                                Registers& registers) {
     if (stall) {
         stalls_.push_back(words);
-        return true;
+        return Reported::recorded;
     }
     if (!registers.enabled(cr0::EVENTQEN)) {
         ++lost;
-        return false;
+        return Reported::lost;
     }
     if (mergeable) {
         for (std::uint32_t i = state_ == State::event ? 1 : 0; i < events_.count; ++i) {
             if (same_but_offset(events_.items[(events_.first + i) % kCapacity], words)) {
                 ++merged;
-                return true;
+                return Reported::recorded;
             }
         }
     }
     if (events_.full()) {
-        ++lost;
-        overflow(registers.eventq);
-        return false;
+        waiting_.push_back(request_id);
+        return Reported::no_room;
     }
     events_.push(words);
-    return true;
+    return Reported::recorded;
+}
+
+/// A record has left; the oldest of the accesses that wait for its place goes on.
+void Events::pop_event() {
+    events_.pop();
+    if (waiting_.empty()) return;
+    resumed_.push_back(waiting_.front());
+    waiting_.pop_front();
+}
+
+std::optional<std::uint64_t> Events::take_resumed() {
+    if (resumed_.empty()) return std::nullopt;
+    const std::uint64_t id = resumed_.front();
+    resumed_.pop_front();
+    return id;
 }
 
 bool Events::page_request(const PageRequest& request, bool response_has_pasid, Registers& registers,
@@ -76,7 +91,7 @@ bool Events::page_request(const PageRequest& request, bool response_has_pasid, R
     }
     QueueRegisters& queue = registers.priq;
     const std::uint32_t used = (queue.prod - queue.cons) & queue.mask();
-    const bool room = used + pages_.count < (std::uint32_t{1} << queue.log2_size()) && !pages_.full();
+    const bool room = used + pages_.size() < (std::size_t{1} << queue.log2_size());
     if (overflow_active(queue) || !room) {
         if (!overflow_active(queue)) overflow(queue);
         if (request.last) {
@@ -100,14 +115,11 @@ bool Events::page_request(const PageRequest& request, bool response_has_pasid, R
     page_request::LAST.set(words, request.last ? 1 : 0);
     page_request::PRGINDEX.set(words, request.prg_index);
     page_request::ADDR.set_address(words, request.address);
-    pages_.push(words);
+    pages_.push_back(words);
     return true;
 }
 
-void Events::respond(const PageResponse& response) {
-    if (responses_.size() == kResponses) responses_.erase(responses_.begin());
-    responses_.push_back(response);
-}
+void Events::respond(const PageResponse& response) { responses_.push_back(response); }
 
 std::optional<PageResponse> Events::take_page_response() {
     if (responses_.empty()) return std::nullopt;
@@ -117,7 +129,7 @@ std::optional<PageResponse> Events::take_page_response() {
 }
 
 bool Events::pending(const Registers& registers, const Interrupts& interrupts) const {
-    return state_ != State::idle || interrupts.msi_pending() || events_.count != 0 || pages_.count != 0 ||
+    return state_ != State::idle || interrupts.msi_pending() || events_.count != 0 || !pages_.empty() ||
            (!stalls_.empty() && writable(registers));
 }
 
@@ -125,7 +137,7 @@ void Events::drop(Registers& registers) {
     // Full is the only reason that software is told of.
     if (registers.enabled(cr0::EVENTQEN) && registers.eventq.full()) overflow(registers.eventq);
     ++lost;
-    events_.pop();
+    pop_event();
 }
 
 void Events::step(const Reply& reply, Registers& registers, Interrupts& interrupts, Step& step) {
@@ -146,13 +158,13 @@ void Events::step(const Reply& reply, Registers& registers, Interrupts& interrup
                 ++written;
                 if (was_empty) interrupts.raise(Interrupt::eventq, registers);
             }
-            if (!stall) events_.pop();
+            if (!stall) pop_event();
             if (stall && !reply.abort) stalls_.erase(stalls_.begin());
             break;
         }
         case State::page: {
             const PageRequestWords words = pages_.front();
-            pages_.pop();
+            pages_.pop_front();
             QueueRegisters& priq = registers.priq;
             if (reply.abort) {
                 raise_error(gerror::PRIQ_ABT, registers, interrupts);
@@ -207,7 +219,7 @@ void Events::step(const Reply& reply, Registers& registers, Interrupts& interrup
         state_ = State::stall_event;
         return write_record(step, stalls_.front(), eventq.address(eventq.prod, kEventBytes), AccessPurpose::event);
     }
-    if (pages_.count != 0) {
+    if (!pages_.empty()) {
         state_ = State::page;
         return write_record(step, pages_.front(), registers.priq.address(registers.priq.prod, kPageRequestBytes),
                             AccessPurpose::page_request);
@@ -217,9 +229,12 @@ void Events::step(const Reply& reply, Registers& registers, Interrupts& interrup
 
 void Events::clear() {
     state_ = State::idle;
-    events_.count = pages_.count = 0;
+    events_.count = 0;
+    pages_.clear();
     stalls_.clear();
     responses_.clear();
+    resumed_.insert(resumed_.end(), waiting_.begin(), waiting_.end());
+    waiting_.clear();
 }
 
 }  // namespace xlate::iommu::smmuv3

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <vector>
 
@@ -33,18 +34,30 @@ struct PageResponse {
 
 class Events {
 public:
-    /// Records inside the SMMU that are not written yet. A record that finds no room is lost as in a full queue.
+    /// Records of faults inside the SMMU that are not written yet. A fault that finds no room waits: nothing is lost
+    /// for want of room in here.
     static constexpr std::uint32_t kCapacity = 64;
+    /// Answers to page requests that their owner has not taken yet. PRI_RESP waits while there are as many; what is
+    /// answered automatically comes on top of them.
     static constexpr std::uint32_t kResponses = 1024;
 
-    /// A record to write. `stall`: never lost. `mergeable`: may join an equal one that still waits here.
-    /// Returns true if it will be written or was merged.
-    bool report(const EventWords& words, bool stall, bool mergeable, Registers& registers);
-    /// PRI: true if it will be written; false if it was answered or dropped.
+    enum class Reported : std::uint8_t {
+        recorded,  ///< will be written, or was merged
+        lost,      ///< the queue is off
+        no_room,   ///< nothing happened: report it again after take_resumed() has named `request_id`
+    };
+    /// A record to write. `stall`: always has room. `mergeable`: may join an equal one that still waits here.
+    Reported report(const EventWords& words, bool stall, bool mergeable, std::uint64_t request_id,
+                    Registers& registers);
+    /// An access that has waited for room here: Request::id of it.
+    std::optional<std::uint64_t> take_resumed();
+    /// PRI: true if it will be written; false if it was answered or dropped. Those that wait to be written have their
+    /// places in the queue already: its size is their only bound.
     bool page_request(const PageRequest& request, bool response_has_pasid, Registers& registers,
                       Interrupts& interrupts);
-    /// PRI_RESP, or an automatic answer. An owner that takes none loses the oldest.
+    /// PRI_RESP, or an automatic answer.
     void respond(const PageResponse& response);
+    bool room_for_response() const { return responses_.size() < kResponses; }
     std::optional<PageResponse> take_page_response();
 
     bool pending(const Registers& registers, const Interrupts& interrupts) const;
@@ -63,6 +76,7 @@ private:
     enum class State : std::uint8_t { idle, event, stall_event, page, msi };
     static bool writable(const Registers& registers);
     void drop(Registers& registers);
+    void pop_event();
 
     template <typename T>
     struct Ring {
@@ -80,9 +94,11 @@ private:
     State state_ = State::idle;
     Interrupt sending_ = Interrupt::gerror;
     Ring<EventWords> events_;
-    Ring<PageRequestWords> pages_;
+    std::deque<PageRequestWords> pages_;
     std::vector<EventWords> stalls_;  ///< at most IDR5.STALL_MAX
     std::vector<PageResponse> responses_;
+    std::deque<std::uint64_t> waiting_;  ///< accesses whose record has no room, oldest first
+    std::deque<std::uint64_t> resumed_;
 };
 
 }  // namespace xlate::iommu::smmuv3

@@ -6,14 +6,22 @@
 
 namespace xlate::iommu::smmuv3 {
 
-/// Translates `request` to its end (or until it stalls).
-inline const Result& translate(Translation& translation, Smmu& smmu, MemoryPort& memory, const Request& request) {
-    translation.start(smmu, request);
-    return run([&](const Reply& reply) -> const Step& { return translation.step(smmu, reply); }, memory).result;
-}
 /// Writes out records and messages.
 inline void run_outputs(Smmu& smmu, MemoryPort& memory) {
     run([&](const Reply& reply) -> const Step& { return smmu.step_outputs(reply); }, memory);
+}
+/// Translates `request` to its end (or until it stalls). Records are written out only if there is no room for its own.
+inline const Result& translate(Translation& translation, Smmu& smmu, MemoryPort& memory, const Request& request) {
+    translation.start(smmu, request);
+    const auto go_on = [&]() -> const Step& {
+        return run([&](const Reply& reply) -> const Step& { return translation.step(smmu, reply); }, memory);
+    };
+    const Step* step = &go_on();
+    while (translation.waits_for_record()) {
+        run_outputs(smmu, memory);
+        step = &go_on();
+    }
+    return step->result;
 }
 /// Executes every command that can be executed now. A SYNC waits for the outputs.
 inline void run_commands(Smmu& smmu, MemoryPort& memory, std::uint32_t queue = 0) {

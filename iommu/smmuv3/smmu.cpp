@@ -182,7 +182,10 @@ const Step& Smmu::step_gatos(const Reply& reply) {
 
 std::optional<Interrupt> Smmu::take_interrupt() { return interrupts.take(); }
 
-std::optional<std::uint64_t> Smmu::take_resumed() { return stalls.take_resumed(); }
+std::optional<std::uint64_t> Smmu::take_resumed() {
+    const auto answered = stalls.take_resumed();
+    return answered ? answered : events.take_resumed();
+}
 
 bool Smmu::page_request(const PageRequest& request) {
     return events.page_request(request, params_.features.pps != 0, registers, interrupts);

@@ -55,7 +55,8 @@ public:
     const Step& step_commands(const Reply& reply, std::uint32_t queue = 0);
 
     /// What CMD_PREFETCH_* have asked for, oldest first: for Translation::start_prefetch. Only with
-    /// SmmuParams::prefetch_commands; at most kPrefetches wait, more are left.
+    /// SmmuParams::prefetch_commands. At most kPrefetches wait; the command that would be one more waits in its queue
+    /// (commands_pending is false for it until one has been taken).
     struct Prefetch {
         StreamId sid{};
         std::optional<SubstreamId> ssid;
@@ -74,7 +75,8 @@ public:
     /// The next pulse on a wire, if any.
     std::optional<Interrupt> take_interrupt();
 
-    /// A stalled access that software has answered: Request::id of it; its Translation can be stepped on.
+    /// A stalled access that software has answered, or one that has waited for room for its record: Request::id of it;
+    /// its Translation can be stepped on.
     std::optional<std::uint64_t> take_resumed();
 
     /// An endpoint's page request (PRI). Returns false if it was answered at once (see take_page_response).

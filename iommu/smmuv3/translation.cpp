@@ -202,6 +202,8 @@ bool Translation::advance(Smmu& smmu, const Reply& reply) {
             state_ = State::finished;
             return true;
         }
+        case State::unrecorded:
+            return record_fault(smmu);
         case State::finished:
             return true;
     }

@@ -45,10 +45,13 @@ public:
     /// Begins what CMD_PREFETCH_* asks for: speculative, no transaction. Without `address` the configuration alone.
     void start_prefetch(StreamId sid, std::optional<SubstreamId> ssid, std::optional<std::uint64_t> address);
     /// The next step; `reply` answers the access of the previous one. The reference stays good until the next call.
-    /// After done or fault the same step comes again. A stalled one steps `stalled` until software has answered.
+    /// After done or fault the same step comes again. A stalled one steps `stalled` until software has answered; one
+    /// whose record has no room (waits_for_record) until Smmu::take_resumed has named it.
     const Step& step(Smmu& smmu, const Reply& reply);
     const Step& last_step() const { return step_; }
     const Request& request() const { return request_; }
+    /// It steps `stalled` because the SMMU has no room for the record of its fault yet: not for software to answer.
+    bool waits_for_record() const { return state_ == State::unrecorded; }
     /// The address space whose tables the client's own address is walked in, while it is.
     std::optional<std::uint64_t> walked_space() const {
         const bool walks = state_ == State::walk || state_ == State::walk_stage1 || state_ == State::walk_stage2;
@@ -80,6 +83,7 @@ private:
         walk_stage1,
         walk_stage2,
         stalled,
+        unrecorded,
         finished,
     };
     // Each returns true if `step_` is to be given to the owner.
@@ -96,6 +100,8 @@ private:
     bool bad_substream(Smmu& smmu);
     bool fail(Smmu& smmu, EventCode code, std::uint64_t fetch_address = 0);
     bool fail(Smmu& smmu, const Fault& fault);
+    bool record_fault(Smmu& smmu);
+    bool end_fault(Smmu& smmu);
     bool read(std::uint64_t address, std::uint32_t size, AccessPurpose purpose);
     void make_space(const Smmu& smmu);
     void keep_config(Smmu& smmu);
@@ -114,6 +120,7 @@ private:
     Request effective_;  ///< after PRIVCFG and INSTCFG
     StreamConfig config_;
     SteWords ste_words_{};
+    EventWords record_{};  ///< of a fault, while it waits for room
     std::uint64_t pointer_ = 0;
     Stage1Walk stage1_;
     Stage2Walk stage2_;

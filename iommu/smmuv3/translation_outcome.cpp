@@ -111,13 +111,30 @@ bool Translation::fail(Smmu& smmu, const Fault& fault) {
         have_stall_tag_ = tag.has_value();
         if (!tag) return true;
         stall_tag_ = result.stall_tag = *tag;
-        result.recorded = smmu.events.report(encode_event(fault, request_, effective_, tag), true, false, r);
+        smmu.events.report(encode_event(fault, request_, effective_, tag), true, false, request_.id, r);
+        result.recorded = true;
         return true;
     }
-    if (record)
-        result.recorded =
-            smmu.events.report(encode_event(fault, request_, effective_), false, ste_config.merge_events, r);
+    if (!record) return end_fault(smmu);
+    record_ = encode_event(fault, request_, effective_);
+    return record_fault(smmu);
+}
+
+/// The client gets its answer when the record is on its way: without room for it, both wait.
+bool Translation::record_fault(Smmu& smmu) {
+    const auto reported = smmu.events.report(record_, false, config_.ste.merge_events, request_.id, smmu.registers);
+    if (reported == Events::Reported::no_room) {
+        state_ = State::unrecorded;
+        step_.kind = StepKind::stalled;
+        return true;
+    }
+    step_.result.recorded = reported == Events::Reported::recorded;
+    return end_fault(smmu);
+}
+
+bool Translation::end_fault(Smmu& smmu) {
     step_.kind = StepKind::fault;
+    state_ = State::finished;
     if (!request_.debug) ++smmu.counters.faults;
     return true;
 }

@@ -10,14 +10,18 @@ using iommu::Step;
 using iommu::StepKind;
 using iommu::smmuv3::Invalidation;
 
-/// Something may have come to be done: looks at all machines that stand still.
-void SmmuDevice::kick() {
+void SmmuDevice::start_commands() {
     for (CommandQueue& queue : commands_) {
         if (queue.running || !smmu_.commands_pending(queue.number)) continue;
         queue.running = true;
         ++commands_running_;
         step_commands(queue);
     }
+}
+
+/// Something may have come to be done: looks at all machines that stand still.
+void SmmuDevice::kick() {
+    start_commands();
     if (!prefetch_.running) start_prefetch();
     if (!gatos_.running && smmu_.gatos_pending()) {
         gatos_.running = true;

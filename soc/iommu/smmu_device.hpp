@@ -204,6 +204,7 @@ private:
     void send_back(TranslationJob& job);
     void arrived_back(TranslationJob& job);
 
+    void start_commands();
     void kick();
     void step_commands(CommandQueue& queue);
     void command_fetched(CommandQueue& queue);

@@ -16,6 +16,8 @@ void SmmuDevice::start_prefetch() {
     prefetch_.walking = false;
     prefetch_.engine.start_prefetch(wanted->sid, wanted->ssid, wanted->address);
     xlate_slots_.take(prefetch_, &on<&SmmuDevice::step_prefetch>);
+    // A command may have waited for the place.
+    start_commands();
 }
 
 void SmmuDevice::step_prefetch() {

@@ -173,6 +173,15 @@ TEST_CASE("smmuv3 commands: legality by feature", "[iommu][smmuv3]") {
     no_stall.stall_model = 1;
     CHECK(illegal_command({0x1044, 0}, no_stall));
     CHECK(illegal_command({0x45, 0}, no_stall));
+    // TG 2 (16K) with TTL 1 and NUM = SCALE = 0: without DS there is no such block, so TTL counts as 0.
+    const CommandWords block_of_16k{0x0012000000000012, 0x0000000010000900};
+    Features no_ds = full_features();
+    no_ds.ds = 0;
+    CHECK(illegal_command(block_of_16k, no_ds));
+    CHECK_FALSE(illegal_command(block_of_16k, full_features()));
+    CHECK_FALSE(illegal_command({0x0012000000001012, 0x0000000010000900}, no_ds));  // NUM 1
+    CHECK_FALSE(illegal_command({0x0012000000000012, 0x0000000010000A00}, no_ds));  // TTL 2
+    CHECK_FALSE(illegal_command({0x0012000000000012, 0x0000000010000500}, no_ds));  // 4K: TTL 1 is a level
     Features no_range = full_features();
     no_range.ril = 0;
     CHECK_FALSE(illegal_command({0x0012000000000012, 0x0000000010000400}, no_range));
@@ -271,9 +280,9 @@ TEST_CASE("smmuv3 events: MEV lets equal records merge while they wait", "[iommu
     second[2] = 0x5FF0;
     EventWords third = first;
     third[2] = 0x6000;
-    CHECK(events.report(first, false, true, r));
-    CHECK(events.report(second, false, true, r));
-    CHECK(events.report(third, false, true, r));
+    CHECK(events.report(first, false, true, 0, r) == Events::Reported::recorded);
+    CHECK(events.report(second, false, true, 0, r) == Events::Reported::recorded);
+    CHECK(events.report(third, false, true, 0, r) == Events::Reported::recorded);
     bench.settle();
     CHECK(bench.read(reg::EVENTQ_PROD) == 2);
     CHECK(events.merged == 1);

@@ -59,6 +59,26 @@ const SteRow kSteRows[] = {
          f.stt = 0;
          ste::S2SL0.set(w, 3);
      }},
+    {"S2SL0 starts at a level that IDR5.OAS does not reach",
+     [](SteWords& w, Features& f) {
+         f.oas = 3;  // 42 bits; a level 0 of 4K needs 44
+         ste::S2T0SZ.set(w, 22);
+         ste::S2SL0.set(w, 2);
+     }},
+    {"S2SL0 starts at a level that IDR5.OAS does not reach",
+     [](SteWords& w, Features& f) {
+         f.oas = 2;  // 40 bits; a level 1 of 16K needs 42
+         ste::S2TG.set(w, 2);
+         ste::S2T0SZ.set(w, 24);
+         ste::S2SL0.set(w, 2);
+     }},
+    {"S2SL0 starts at a level that IDR5.OAS does not reach",
+     [](SteWords& w, Features& f) {
+         f.oas = 3;  // 42 bits; a level 1 of 64K needs 44
+         ste::S2TG.set(w, 1);
+         ste::S2T0SZ.set(w, 22);
+         ste::S2SL0.set(w, 2);
+     }},
     {"S2SL0 does not fit S2T0SZ (more than 16 concatenated tables, or less than two entries)",
      [](SteWords& w, Features&) {
          ste::S2T0SZ.set(w, 20);  // 44 bits from level 1 would be 32 tables
