@@ -40,8 +40,8 @@ struct IommuKind {
     IdCells cells = IdCells::id;
     GroupRule group = GroupRule::per_device;
     bool last_provider_wins = false;  ///< of several providers in one list; otherwise the first one does
-    std::string_view table{};           ///< ACPI: the entry that such a node is made of: "IORT SMMUv3"
-    std::string_view acpi_name{};       ///< Linux's device of that entry, without its number: "arm-smmu-v3"
+    std::string_view table{};         ///< ACPI: the entry that such a node is made of: "IORT SMMUv3"
+    std::string_view acpi_name{};     ///< Linux's device of that entry, without its number: "arm-smmu-v3"
 };
 
 /// By the first of the node's compatibles that has a row (also of a node that is no provider, such as an SMMU without

@@ -72,6 +72,7 @@ struct CachedTranslation {
     std::uint8_t leaf_log2_bytes = 0;  ///< of its first stage's leaf, if larger: a fragment goes with all of it
     bool global = false;               ///< any ASID
     bool ignore_top_byte = false;
+    bool bypass = false;  ///< the address as it was: no table says so
     Permissions permissions;
     MemoryAttributes attributes;
 
@@ -87,6 +88,13 @@ constexpr std::uint64_t stream_tag(StreamId sid, std::optional<SubstreamId> ssid
            (ssid ? (std::uint64_t{1} << 52) | (std::uint64_t{value(*ssid)} << 32) : std::uint64_t{0});
 }
 constexpr StreamId stream_of(std::uint64_t tag) { return StreamId{static_cast<std::uint32_t>(tag)}; }
+
+/// What software asks to fetch ahead of its use. Without `address` the configuration alone.
+struct Prefetch {
+    StreamId sid{};
+    std::optional<SubstreamId> ssid;
+    std::optional<std::uint64_t> address;
+};
 
 /// What the client gets if the access does not go on.
 enum class Response : std::uint8_t { ok, abort, read_zero_write_ignored };
@@ -106,40 +114,8 @@ struct Result {
     std::uint16_t stall_tag = 0;   ///< stalled
 };
 
-/// Why memory is accessed: for accounting, and for the attributes of the access.
-enum class AccessPurpose : std::uint8_t {
-    ste_l1,
-    ste,
-    cd_l1,
-    cd,
-    s1_level0,
-    s1_level1,
-    s1_level2,
-    s1_level3,
-    s2_level0,
-    s2_level1,
-    s2_level2,
-    s2_level3,
-    httu,
-    command,
-    event,
-    page_request,
-    msi,
-};
-inline constexpr unsigned kAccessPurposes = 17;
-constexpr const char* name(AccessPurpose purpose) {
-    constexpr const char* kNames[kAccessPurposes] = {"ste_l1",       "ste",       "cd_l1",     "cd",        "s1_level0",
-                                                     "s1_level1",    "s1_level2", "s1_level3", "s2_level0", "s2_level1",
-                                                     "s2_level2",    "s2_level3", "httu",      "command",   "event",
-                                                     "page_request", "msi"};
-    return kNames[static_cast<unsigned>(purpose)];
-}
-/// Descriptor read of stage 1 or 2 at `level` 0..3; a level above 0 counts as 0.
-constexpr AccessPurpose walk_purpose(unsigned stage, unsigned level) {
-    return static_cast<AccessPurpose>(
-        static_cast<unsigned>(stage == 1 ? AccessPurpose::s1_level0 : AccessPurpose::s2_level0) +
-        (level > 3 ? 0 : level));
-}
+/// Why memory is accessed: an index into the family's list (InstanceSpec::purposes), for accounting.
+enum class AccessPurpose : std::uint8_t {};
 
 enum class AccessKind : std::uint8_t { read, write, compare_and_swap };
 
@@ -149,7 +125,7 @@ struct MemoryAccess {
     PhysAddr address;
     std::uint32_t size = 0;  ///< 4, 8, 16, 32 or 64 bytes
     AccessKind kind = AccessKind::read;
-    AccessPurpose purpose = AccessPurpose::ste;
+    AccessPurpose purpose{};
     std::uint64_t input = 0;  ///< descriptor reads: the address that is translated (stage 1: VA; stage 2: IPA)
     std::uint64_t expected = 0;
     std::array<std::uint8_t, 64> data{};
@@ -176,8 +152,8 @@ enum class StepKind : std::uint8_t {
     done,      ///< `result`: go to memory
     fault,     ///< `result`: answer the client with its response
     stalled,   ///< `result`: the access waits; stepping again says `stalled` until software answers
-    executed,  ///< command queue: `opcode` took effect in the engine; charge it, step again
-    sync,      ///< command queue: step again when all earlier invalidations are complete, all older translations
+    executed,  ///< commands: `opcode` took effect in the engine; charge it, step again
+    sync,      ///< commands: step again when all earlier invalidations are complete, all older translations
                ///< have reached memory and outputs are written; reply.abort: an ATC invalidation timed out
 };
 

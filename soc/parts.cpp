@@ -145,11 +145,11 @@ void Soc::Parts::build() {
             if (!attachment.iommu) continue;
             iommus[*attachment.iommu]->connect_atc(
                 attachment.stream, site.exits[site.exit_of[i]].tbu,
-                [&root, i](const iommu::smmuv3::Invalidation& invalidation, std::function<void()> done) {
+                [&root, i](const iommu::Invalidation& invalidation, std::function<void()> done) {
                     root.invalidate_atc(i, invalidation, std::move(done));
                 },
-                [&root, i](const iommu::smmuv3::PageResponse& response) { root.answer_page(i, response); });
-            root.set_page_requests(i, [&iommu = *iommus[*attachment.iommu]](const iommu::smmuv3::PageRequest& request) {
+                [&root, i](const iommu::PageResponse& response) { root.answer_page(i, response); });
+            root.set_page_requests(i, [&iommu = *iommus[*attachment.iommu]](const iommu::PageRequest& request) {
                 iommu.page_request(request);
             });
         }

@@ -1,5 +1,6 @@
 #include "iommu/smmuv3/commands.hpp"
 
+#include "iommu/smmuv3/purpose.hpp"
 #include "iommu/smmuv3/smmu.hpp"
 
 namespace xlate::iommu::smmuv3 {
@@ -7,37 +8,6 @@ namespace xlate::iommu::smmuv3 {
 namespace {
 
 Opcode opcode_of(const CommandWords& words) { return static_cast<Opcode>(cmd::OPCODE.get(words)); }
-
-bool has_range(Opcode opcode) {
-    switch (opcode) {
-        case Opcode::TLBI_NH_VA:
-        case Opcode::TLBI_NH_VAA:
-        case Opcode::TLBI_EL2_VA:
-        case Opcode::TLBI_EL2_VAA:
-        case Opcode::TLBI_S2_IPA:
-            return true;
-        default:
-            return false;
-    }
-}
-
-/// TG of a command as log2 bytes; 0: any.
-std::uint8_t granule_bits(std::uint64_t tg) {
-    constexpr std::uint8_t kBits[4] = {0, 12, 14, 16};
-    return kBits[tg & 3];
-}
-
-/// Five bits; with DS six, of which values above 39 act as 39.
-unsigned range_scale(const CommandWords& words, const Features& f) {
-    const auto scale = static_cast<unsigned>(cmd::SCALE.get(words));
-    return f.ds == 0 ? scale & 31 : scale > 39 ? 39 : scale;
-}
-
-/// TTL of a command with a granule. A 16K table has no block at level 1 without DS: that says as much as 0.
-std::uint8_t range_level(const CommandWords& words, const Features& f) {
-    const auto level = static_cast<std::uint8_t>(cmd::TTL.get(words));
-    return granule_bits(cmd::TG.get(words)) == 14 && level == 1 && f.ds == 0 ? std::uint8_t{0} : level;
-}
 
 }  // namespace
 
@@ -95,103 +65,6 @@ bool illegal_command(const CommandWords& words, const Features& f) {
             return true;
     }
     return true;
-}
-
-std::optional<Invalidation> decode_invalidation(const CommandWords& words, const Features& f, std::uint32_t cr0,
-                                                std::uint32_t cr2) {
-    using Kind = Invalidation::Kind;
-    Invalidation result;
-    const Opcode opcode = opcode_of(words);
-    result.sid = StreamId{static_cast<std::uint32_t>(cmd::SID.get(words))};
-    result.ssid = static_cast<std::uint32_t>(cmd::SSID.get(words));
-    if (opcode >= Opcode::TLBI_NH_ALL && opcode <= Opcode::TLBI_NSNH_ALL) {
-        // Without stage 2 there are no VMIDs: every entry has 0.
-        result.vmid = f.s2p != 0 ? static_cast<std::uint16_t>(cmd::VMID.get(words)) : std::uint16_t{0};
-        const auto ignored = static_cast<unsigned>(cr0::VMW.get(cr0));
-        result.vmid_mask = static_cast<std::uint16_t>(0xFFFFU << (ignored > 4 ? 0 : ignored));
-        result.asid = static_cast<std::uint16_t>(cmd::ASID.get(words));
-        result.leaf = cmd::TLBI_LEAF.test(words);
-        result.e2h = cr2::E2H.test(cr2);
-    }
-    if (has_range(opcode)) {
-        result.first = opcode == Opcode::TLBI_S2_IPA ? cmd::IPA.address(words) : cmd::ADDR.address(words);
-        result.last = result.first;
-        if (f.ril != 0 && cmd::TG.test(words)) {
-            result.granule = granule_bits(cmd::TG.get(words));
-            result.level = range_level(words, f);
-            const unsigned shift = range_scale(words, f) + result.granule;
-            // 32 << 55 is 2^60 at most.
-            const std::uint64_t bytes = (cmd::NUM.get(words) + 1) << shift;
-            result.first = align_down(result.first, std::uint64_t{1} << result.granule);
-            const std::uint64_t end = result.first + bytes - 1;
-            result.last = end < result.first ? ~std::uint64_t{0} : end;
-        }
-    }
-    switch (opcode) {
-        case Opcode::CFGI_STE:
-            result.kind = Kind::ste;
-            result.leaf = cmd::CFGI_LEAF.test(words);
-            return result;
-        case Opcode::CFGI_STE_RANGE:
-            result.kind = Kind::ste_range;
-            result.sid_shift = static_cast<std::uint8_t>(cmd::CFGI_RANGE.get(words) + 1);
-            return result;
-        case Opcode::CFGI_CD:
-            result.kind = Kind::cd;
-            result.leaf = cmd::CFGI_LEAF.test(words);
-            return result;
-        case Opcode::CFGI_CD_ALL:
-            result.kind = Kind::cd_all;
-            return result;
-        case Opcode::TLBI_NH_ALL:
-            result.kind = Kind::s1_all;
-            return result;
-        case Opcode::TLBI_NH_ASID:
-            result.kind = Kind::s1_asid;
-            return result;
-        case Opcode::TLBI_NH_VA:
-            result.kind = Kind::s1_va;
-            return result;
-        case Opcode::TLBI_NH_VAA:
-            result.kind = Kind::s1_vaa;
-            return result;
-        case Opcode::TLBI_EL2_ALL:
-            result.kind = Kind::el2_all;
-            return result;
-        case Opcode::TLBI_EL2_ASID:
-            result.kind = Kind::el2_asid;
-            return result;
-        case Opcode::TLBI_EL2_VA:
-            result.kind = Kind::el2_va;
-            return result;
-        case Opcode::TLBI_EL2_VAA:
-            result.kind = Kind::el2_vaa;
-            return result;
-        case Opcode::TLBI_S12_VMALL:
-            result.kind = Kind::s12_vmall;
-            return result;
-        case Opcode::TLBI_S2_IPA:
-            result.kind = Kind::s2_ipa;
-            return result;
-        case Opcode::TLBI_NSNH_ALL:
-            result.kind = Kind::nsnh_all;
-            return result;
-        case Opcode::ATC_INV: {
-            result.kind = Kind::atc;
-            result.ssid_valid = cmd::SSV.test(words);
-            result.global = cmd::GLOBAL.test(words);
-            const auto pages = static_cast<unsigned>(cmd::ATC_SIZE.get(words));
-            if (pages >= cmd::ATC_SIZE_ALL) {
-                result.last = ~std::uint64_t{0};
-            } else {
-                result.first = align_down(cmd::ADDR.address(words), std::uint64_t{4096} << pages);
-                result.last = result.first + (std::uint64_t{4096} << pages) - 1;
-            }
-            return result;
-        }
-        default:
-            return std::nullopt;
-    }
 }
 
 QueueRegisters& Commands::queue(Smmu& smmu) const {
@@ -316,7 +189,7 @@ void Commands::execute(Smmu& smmu) {
         case Opcode::PREFETCH_ADDR: {
             const bool wanted = smmu.params_.prefetch_commands && r.enabled(cr0::SMMUEN);
             if (!wanted) return;
-            Smmu::Prefetch prefetch;
+            Prefetch prefetch;
             prefetch.sid = sid;
             if (cmd::SSV.test(words_)) prefetch.ssid = SubstreamId{static_cast<std::uint32_t>(cmd::SSID.get(words_))};
             if (opcode == Opcode::PREFETCH_ADDR) prefetch.address = cmd::ADDR.address(words_);
@@ -378,7 +251,7 @@ void Commands::step(Smmu& smmu, const Reply& reply, Step& step) {
             step.access.address = PhysAddr{address};
             step.access.size = 4;
             step.access.kind = AccessKind::write;
-            step.access.purpose = AccessPurpose::msi;
+            step.access.purpose = Purpose::msi;
             store_le(step.access.data.data(), 4, cmd::MSIDATA.get(words_));
             return;
         }
@@ -407,7 +280,7 @@ void Commands::step(Smmu& smmu, const Reply& reply, Step& step) {
     step.access.address = PhysAddr{q.address(q.cons, kCommandBytes)};
     step.access.size = commands * kCommandBytes;
     step.access.kind = AccessKind::read;
-    step.access.purpose = AccessPurpose::command;
+    step.access.purpose = Purpose::command;
 }
 
 }  // namespace xlate::iommu::smmuv3

@@ -21,11 +21,6 @@ class Smmu;
 
 /// True if a command of these words is CERROR_ILL on the non-secure queue of an SMMU with `features`.
 bool illegal_command(const CommandWords& words, const Features& features);
-/// The invalidation that a CFGI, TLBI or ATC_INV command asks for; nothing for other commands.
-/// `cr0`: VMW; `cr2`: E2H.
-std::optional<Invalidation> decode_invalidation(const CommandWords& words, const Features& features, std::uint32_t cr0,
-                                                std::uint32_t cr2);
-
 class Commands {
 public:
     /// `ecmdq`: which of the enhanced ones it serves; nothing: the one of CMDQ_BASE.

@@ -46,7 +46,7 @@ void ConfigCache::fill(const StreamConfig& config) {
 unsigned ConfigCache::invalidate(const Invalidation& invalidation) {
     unsigned dropped = 0;
     for (std::uint32_t i = 0; i < tags_.size(); ++i) {
-        if (tags_[i] != kFree && invalidation.covers_stream(stream_of(tags_[i]), entries_[i].cd_index)) {
+        if (tags_[i] != kFree && invalidation.covers_stream(config_tag(stream_of(tags_[i]), entries_[i].cd_index))) {
             tags_[i] = kFree;
             ++dropped;
         }

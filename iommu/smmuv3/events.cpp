@@ -1,4 +1,5 @@
 #include "iommu/smmuv3/events.hpp"
+#include "iommu/smmuv3/purpose.hpp"
 
 #include <algorithm>
 
@@ -206,23 +207,23 @@ void Events::step(const Reply& reply, Registers& registers, Interrupts& interrup
         step.access.address = PhysAddr{config.address};
         step.access.size = 4;
         step.access.kind = AccessKind::write;
-        step.access.purpose = AccessPurpose::msi;
+        step.access.purpose = Purpose::msi;
         store_le(step.access.data.data(), 4, config.data);
         return;
     }
     while (events_.count != 0 && !writable(registers)) drop(registers);
     if (events_.count != 0) {
         state_ = State::event;
-        return write_record(step, events_.front(), eventq.address(eventq.prod, kEventBytes), AccessPurpose::event);
+        return write_record(step, events_.front(), eventq.address(eventq.prod, kEventBytes), Purpose::event);
     }
     if (!stalls_.empty() && writable(registers)) {
         state_ = State::stall_event;
-        return write_record(step, stalls_.front(), eventq.address(eventq.prod, kEventBytes), AccessPurpose::event);
+        return write_record(step, stalls_.front(), eventq.address(eventq.prod, kEventBytes), Purpose::event);
     }
     if (!pages_.empty()) {
         state_ = State::page;
         return write_record(step, pages_.front(), registers.priq.address(registers.priq.prod, kPageRequestBytes),
-                            AccessPurpose::page_request);
+                            Purpose::page_request);
     }
     step.kind = StepKind::idle;
 }

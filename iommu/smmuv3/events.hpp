@@ -9,28 +9,12 @@
 #include <vector>
 
 #include "iommu/engine.hpp"
+#include "iommu/page_request.hpp"
 #include "iommu/smmuv3/interrupts.hpp"
 #include "iommu/smmuv3/layout.hpp"
 #include "iommu/smmuv3/registers.hpp"
 
 namespace xlate::iommu::smmuv3 {
-
-/// An endpoint's request for a page.
-struct PageRequest {
-    StreamId sid{};
-    std::optional<SubstreamId> ssid;
-    std::uint64_t address = 0;
-    bool read = false, write = false, execute = false, privileged = false, last = false;
-    std::uint16_t prg_index = 0;
-};
-
-/// The answer to a page request group, in PCIe coding: 0 success, 1 invalid request, 15 failure.
-struct PageResponse {
-    StreamId sid{};
-    std::optional<SubstreamId> ssid;
-    std::uint16_t prg_index = 0;
-    std::uint8_t code = 0;
-};
 
 class Events {
 public:

@@ -1,85 +1,48 @@
-// What an invalidation command covers, and the tags it is compared with.
+// SMMUv3's invalidation commands as matches, and back into words.
+//   configuration  CFGI_*: stream[31:0] the SID, stream[51:32] the SSID of a CD
+//   translations   TLBI_*: space tags (address_space.hpp)
+//   endpoint       ATC_INV: stream_tag() of what the endpoint sends
 // Source: docs/spec/iommu-hardware.md sections 1.7 and 1.12.
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 
-#include "base/bits.hpp"
-#include "iommu/engine.hpp"
+#include "iommu/invalidation.hpp"
+#include "iommu/smmuv3/address_space.hpp"
+#include "iommu/smmuv3/layout.hpp"
+#include "iommu/smmuv3/parameters.hpp"
 
 namespace xlate::iommu::smmuv3 {
 
-/// Whose tables made an entry. Nested and stage-1-only entries of one VMID and ASID are kept apart.
-enum class Regime : std::uint8_t { ns_el1 = 0, ns_el1_nested = 1, ns_stage2 = 2, el2 = 3, el2_e2h = 4, bypass = 7 };
+/// True if the command may name a range (RIL).
+bool has_range(Opcode opcode);
+/// SCALE: five bits; with DS six, of which values above 39 act as 39.
+unsigned range_scale(const CommandWords& words, const Features& features);
+/// TTL of a command with a granule. A 16K table has no block at level 1 without DS: that says as much as 0.
+std::uint8_t range_level(const CommandWords& words, const Features& features);
 
-/// Address-space tag: ASID[15:0] VMID[31:16] regime[34:32] ASET[35].
-namespace space_tag {
-inline constexpr Field ASID{0, 16}, VMID{16, 16}, REGIME{32, 3}, ASET{35, 1};
-constexpr std::uint64_t make(Regime regime, std::uint16_t vmid, std::uint16_t asid, bool aset) {
-    return ASID.of(asid) | VMID.of(vmid) | REGIME.of(static_cast<std::uint64_t>(regime)) | ASET.of(aset ? 1 : 0);
+/// The invalidation that a CFGI, TLBI or ATC_INV command asks for; nothing for other commands.
+/// `cr0`: VMW; `cr2`: E2H.
+std::optional<Invalidation> decode_invalidation(const CommandWords& words, const Features& features, std::uint32_t cr0,
+                                                std::uint32_t cr2);
+
+inline bool is(const Invalidation& invalidation, Opcode opcode) {
+    return invalidation.code == static_cast<std::uint16_t>(opcode);
 }
-constexpr Regime regime(std::uint64_t tag) { return static_cast<Regime>(REGIME.get(tag)); }
-}  // namespace space_tag
+/// Whose configuration, or which endpoint's.
+inline StreamId sid_of(const Invalidation& invalidation) { return stream_of(invalidation.stream); }
+/// CFGI_CD.
+inline std::uint32_t ssid_of(const Invalidation& invalidation) {
+    return static_cast<std::uint32_t>((invalidation.stream >> 32) & low_mask(20));
+}
+/// What a configuration invalidation compares for the CD `cd_index` of `sid`, and for its STE.
+inline std::uint64_t config_tag(StreamId sid, std::uint32_t cd_index) {
+    return std::uint64_t{value(sid)} | (std::uint64_t{cd_index} << 32);
+}
 
-/// One invalidation, broadcast to every cache of the SMMU and of its TBUs.
-struct Invalidation {
-    enum class Kind : std::uint8_t {
-        everything,  ///< all caches: reset
-        ste,         ///< STE of `sid`, and the CDs reached through it
-        ste_range,   ///< SIDs with the same sid >> sid_shift; 32: all
-        cd,          ///< CD of `sid` and `ssid`
-        cd_all,      ///< all CDs of `sid`
-        s1_all,      ///< NH_ALL: stage 1 and combined entries of the VMID
-        s1_asid,     ///< NH_ASID: its non-global entries
-        s1_va,       ///< NH_VA: address, ASID (global entries match any)
-        s1_vaa,      ///< NH_VAA: address, every ASID
-        el2_all,
-        el2_asid,
-        el2_va,
-        el2_vaa,
-        s12_vmall,  ///< everything of the VMID, both stages
-        s2_ipa,     ///< stage 2 entries by IPA
-        nsnh_all,   ///< every non-secure EL1 entry, both stages
-        atc,        ///< ATC_INV: to endpoints' translation caches only
-    };
-    Kind kind = Kind::everything;
-    bool leaf = false;  ///< only last-level entries need go
-    bool e2h = false;   ///< el2_*: CR2.E2H at the time
-    std::uint8_t sid_shift = 0;
-    std::uint8_t granule = 0;  ///< log2 bytes; 0: entries of any granule
-    std::uint8_t level = 0;    ///< of the leaf (TTL) if granule is not 0; 0: any
-    std::uint16_t vmid = 0;
-    std::uint16_t vmid_mask = 0xFFFF;  ///< CR0.VMW widens the match
-    std::uint16_t asid = 0;
-    StreamId sid{};
-    std::uint32_t ssid = 0;
-    bool ssid_valid = false;  ///< atc
-    bool global = false;      ///< atc: across all substreams
-    std::uint64_t first = 0;  ///< *_va, *_vaa, s2_ipa, atc: first byte
-    std::uint64_t last = 0;   ///< and last byte
-
-    bool is_config() const { return kind >= Kind::ste && kind <= Kind::cd_all; }
-    bool is_tlb() const { return kind >= Kind::s1_all && kind <= Kind::nsnh_all; }
-    /// By address: a structure may look for the entry instead of visiting all.
-    bool by_address() const {
-        return kind == Kind::s1_va || kind == Kind::s1_vaa || kind == Kind::el2_va || kind == Kind::el2_vaa ||
-               kind == Kind::s2_ipa;
-    }
-    /// True if the entry's address space is one that this TLB invalidation covers. Addresses apart.
-    bool covers_space(std::uint64_t space, bool entry_is_global) const;
-    /// True if a TLB must drop `entry`.
-    bool covers(const CachedTranslation& entry) const;
-    /// True if an endpoint must drop `entry` of its ATC: ATC_INV for its stream, its substream or all, and its address.
-    bool covers_endpoint(const CachedTranslation& entry) const;
-    /// True if this configuration invalidation covers the stream (and its substream, with `cd`).
-    bool covers_stream(StreamId stream, std::uint32_t cd_index) const;
-};
-
-/// Told of every invalidation when the command takes effect. A TBU registers itself for its own TLBs.
-class InvalidationSink {
-public:
-    virtual ~InvalidationSink() = default;
-    virtual void invalidate(const Invalidation& invalidation) = 0;
-};
+/// "TLBI_NH_VA ASID 1 0x1000 leaf".
+std::string describe(const Invalidation& invalidation);
 
 }  // namespace xlate::iommu::smmuv3

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "iommu/smmuv3/commands.hpp"
+#include "iommu/smmuv3/purpose.hpp"
 #include "iommu/smmuv3/stream_table.hpp"
 #include "iommu/smmuv3/walk.hpp"
 
@@ -50,7 +51,7 @@ void Shadow::read(const MemoryAccess& access, const Reply& reply, const StreamCo
     entry.epoch = epoch;
     entry.reader = reader;
     switch (access.purpose) {
-        case AccessPurpose::ste_l1: {
+        case Purpose::ste_l1: {
             entry.kind = ShadowKind::ste_l1;
             const auto span = static_cast<unsigned>(l1std::SPAN.get(entry.words[0]));
             if (span != 0) {
@@ -59,14 +60,14 @@ void Shadow::read(const MemoryAccess& access, const Reply& reply, const StreamCo
             }
             break;
         }
-        case AccessPurpose::ste:
+        case Purpose::ste:
             entry.kind = ShadowKind::ste;
             if (ste::V.test(entry.words) && (ste::Config.get(entry.words) & 5U) == 5U) {
                 entry.target = ste::S1ContextPtr.address(entry.words);
                 entry.target_bytes = kCdBytes;
             }
             break;
-        case AccessPurpose::cd_l1:
+        case Purpose::cd_l1:
             entry.kind = ShadowKind::cd_l1;
             entry.ssid_shift = config.ste.s1_format == ste::S1FMT_4K_L2 ? 6 : 10;
             if (l1cd::V.test(entry.words[0])) {
@@ -74,7 +75,7 @@ void Shadow::read(const MemoryAccess& access, const Reply& reply, const StreamCo
                 entry.target_bytes = std::uint64_t{kCdBytes} << entry.ssid_shift;
             }
             break;
-        case AccessPurpose::cd:
+        case Purpose::cd:
             entry.kind = ShadowKind::cd;
             if (cd::V.test(entry.words) && !cd::EPD0.test(entry.words)) {
                 entry.target = cd::TTB0.address(entry.words);
@@ -82,13 +83,13 @@ void Shadow::read(const MemoryAccess& access, const Reply& reply, const StreamCo
             }
             break;
         default: {
-            if (access.purpose < AccessPurpose::s1_level0 || access.purpose > AccessPurpose::s2_level3) return;
+            if (access.purpose < Purpose::s1_level0 || access.purpose > Purpose::s2_level3) return;
             // A descriptor that faults is not cached.
             if (!pte::VALID.test(entry.words[0])) return;
-            const bool first = access.purpose <= AccessPurpose::s1_level3;
+            const bool first = access.purpose <= Purpose::s1_level3;
             CachedTranslation& tag = entry.translation;
             entry.stage = first ? 1 : 2;
-            const auto base = first ? AccessPurpose::s1_level0 : AccessPurpose::s2_level0;
+            const auto base = first ? Purpose::s1_level0 : Purpose::s2_level0;
             tag.level = static_cast<std::uint8_t>(static_cast<unsigned>(access.purpose) - static_cast<unsigned>(base));
             if (first) {
                 space_of_[config.stream] = config.space;
@@ -213,37 +214,36 @@ bool Shadow::differs(const ShadowEntry& entry, std::array<std::uint64_t, 8>& now
 // Invalidations.
 
 bool Shadow::covers(const Invalidation& invalidation, const ShadowEntry& entry) const {
-    using Kind = Invalidation::Kind;
-    if (entry.endpoint) return invalidation.kind == Kind::atc && invalidation.covers_endpoint(entry.translation);
-    if (invalidation.kind == Kind::everything) return true;
+    if (entry.endpoint) return invalidation.covers_endpoint(entry.translation);
+    if (invalidation.target == Invalidation::Target::everything) return true;
     if (entry.config()) {
         if (!invalidation.is_config()) return false;
         switch (entry.kind) {
             case ShadowKind::ste_l1:
-                if (invalidation.kind == Kind::ste) {
+                if (is(invalidation, Opcode::CFGI_STE)) {
                     // One descriptor leads to the STEs of many streams; LEAF leaves it.
                     const unsigned split = effective_split(strtab_cfg_);
-                    return !invalidation.leaf && (value(invalidation.sid) >> split) == (value(entry.sid) >> split);
+                    return !invalidation.leaf && (value(sid_of(invalidation)) >> split) == (value(entry.sid) >> split);
                 }
-                return invalidation.kind == Kind::ste_range && invalidation.covers_stream(entry.sid, 0);
+                return is(invalidation, Opcode::CFGI_STE_RANGE) && invalidation.covers_stream(config_tag(entry.sid, 0));
             case ShadowKind::ste:
-                return (invalidation.kind == Kind::ste || invalidation.kind == Kind::ste_range) &&
-                       invalidation.covers_stream(entry.sid, 0);
+                return (is(invalidation, Opcode::CFGI_STE) || is(invalidation, Opcode::CFGI_STE_RANGE)) &&
+                       invalidation.covers_stream(config_tag(entry.sid, 0));
             case ShadowKind::cd_l1:
-                if (invalidation.kind == Kind::cd) {
-                    return !invalidation.leaf && invalidation.sid == entry.sid &&
-                           (invalidation.ssid >> entry.ssid_shift) == (entry.ssid >> entry.ssid_shift);
+                if (is(invalidation, Opcode::CFGI_CD)) {
+                    return !invalidation.leaf && sid_of(invalidation) == entry.sid &&
+                           (ssid_of(invalidation) >> entry.ssid_shift) == (entry.ssid >> entry.ssid_shift);
                 }
-                return invalidation.covers_stream(entry.sid, entry.ssid);
+                return invalidation.covers_stream(config_tag(entry.sid, entry.ssid));
             default:
-                return invalidation.covers_stream(entry.sid, entry.ssid);
+                return invalidation.covers_stream(config_tag(entry.sid, entry.ssid));
         }
     }
     if (!invalidation.is_tlb()) return false;
     if (entry.kind == ShadowKind::leaf) return invalidation.covers(entry.translation);
     // A table: not by LEAF; with a level hint, only above that level.
     if (!invalidation.covers_space(entry.translation.space, false)) return false;
-    if (!invalidation.by_address()) return true;
+    if (!invalidation.by_address) return true;
     if (invalidation.leaf) return false;
     if (invalidation.granule != 0) {
         if (invalidation.granule != entry.translation.granule) return false;
@@ -256,7 +256,7 @@ bool Shadow::covers(const Invalidation& invalidation, const ShadowEntry& entry) 
 }
 
 void Shadow::invalidate(const Invalidation& invalidation, std::uint32_t epoch, SimTime now, std::uint32_t queue) {
-    if (invalidation.kind != Invalidation::Kind::atc) ++counters_.commands;
+    if (!invalidation.is_endpoint()) ++counters_.commands;
     epoch_ = epoch;
     pending_.push_back({invalidation, epoch, now, true, false, queue});
     // What was published first is executed first; of enhanced queues it is not looked at what software publishes.
@@ -280,7 +280,7 @@ void Shadow::published(std::uint32_t prod, SimTime now) {
         const auto invalidation = decode_invalidation(words, features_, cr0_, cr2_);
         if (!invalidation) continue;
         // While the SMMU is off these are consumed without effect.
-        if (invalidation->kind == Invalidation::Kind::atc && !cr0::SMMUEN.test(cr0_)) continue;
+        if (invalidation->is_endpoint() && !cr0::SMMUEN.test(cr0_)) continue;
         given_.push_back({*invalidation, 0, now, false, false, 0});
         if (given_.size() > kMaxGiven) given_.pop_front();
     }
@@ -323,12 +323,11 @@ void Shadow::answered(std::uint64_t space, std::uint32_t epoch, const ShadowAcce
 void Shadow::apply(const Given& given) {
     const Invalidation& invalidation = given.invalidation;
     std::vector<Id> found;
-    if (invalidation.is_config() || invalidation.kind == Invalidation::Kind::everything) {
-        const bool single = invalidation.kind == Invalidation::Kind::cd ||
-                            invalidation.kind == Invalidation::Kind::cd_all ||
-                            (invalidation.kind == Invalidation::Kind::ste && invalidation.leaf);
+    if (invalidation.is_config() || invalidation.target == Invalidation::Target::everything) {
+        const bool single = is(invalidation, Opcode::CFGI_CD) || is(invalidation, Opcode::CFGI_CD_ALL) ||
+                            (is(invalidation, Opcode::CFGI_STE) && invalidation.leaf);
         if (single) {
-            const auto at = by_stream_.find(value(invalidation.sid));
+            const auto at = by_stream_.find(value(sid_of(invalidation)));
             if (at != by_stream_.end()) found = at->second;
         } else {
             for (const auto& [sid, ids] : by_stream_) found.insert(found.end(), ids.begin(), ids.end());
@@ -336,11 +335,11 @@ void Shadow::apply(const Given& given) {
     }
     if (!invalidation.is_config()) {
         for (const auto& [space, index] : by_input_) {
-            const bool endpoints = invalidation.kind == Invalidation::Kind::atc;
+            const bool endpoints = invalidation.is_endpoint();
             // Global entries match any ASID: covers() decides.
             if (!endpoints && !invalidation.covers_space(space, true) && !invalidation.covers_space(space, false))
                 continue;
-            if (invalidation.by_address() || endpoints) {
+            if (invalidation.by_address || endpoints) {
                 const std::uint64_t first = invalidation.first & low_mask(56);
                 index.overlapping(first, first + (invalidation.last - invalidation.first), found);
             } else {

@@ -99,14 +99,14 @@ ShadowMiss Shadow::why(const ShadowEntry& entry, std::optional<Invalidation>& ne
             continue;
         }
         if (!since || given.is_config() != entry.config()) continue;
-        if (entry.endpoint || given.kind == Invalidation::Kind::atc) {
-            if (entry.endpoint && given.kind == Invalidation::Kind::atc) {
-                consider(given.sid == entry.sid ? ShadowMiss::other_range : ShadowMiss::other_stream, 4, given);
+        if (entry.endpoint || given.is_endpoint()) {
+            if (entry.endpoint && given.is_endpoint()) {
+                consider(sid_of(given) == entry.sid ? ShadowMiss::other_range : ShadowMiss::other_stream, 4, given);
             }
             continue;
         }
         if (entry.config()) {
-            if (given.sid == entry.sid) {
+            if (sid_of(given) == entry.sid) {
                 consider(given.leaf ? ShadowMiss::leaf_only : ShadowMiss::other_range, 4, given);
             } else {
                 consider(ShadowMiss::other_stream, 3, given);
@@ -114,7 +114,7 @@ ShadowMiss Shadow::why(const ShadowEntry& entry, std::optional<Invalidation>& ne
             continue;
         }
         Invalidation other = given;
-        other.asid = static_cast<std::uint16_t>(space_tag::ASID.get(entry.translation.space));
+        other.space = space_tag::ASID.set(other.space, space_tag::ASID.get(entry.translation.space));
         if (covers(other, entry)) {
             consider(ShadowMiss::other_asid, 6, given);
             continue;

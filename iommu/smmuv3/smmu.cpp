@@ -21,8 +21,9 @@ std::vector<WalkCache> make_walk_caches(const CacheParams (&shapes)[4], const Sm
 Smmu::Smmu(const SmmuParams& params)
     : registers(params),
       config_cache(params.caches.config, params.seed, params.name + ".config_cache"),
-      tlb({params.caches.tlb, TlbTagging::address_space}, params.seed, params.name + ".tlb"),
-      ipa_cache({params.caches.ipa, TlbTagging::address_space}, params.seed, params.name + ".ipa_cache"),
+      tlb({params.caches.tlb, TlbTagging::address_space, space_tag::ASID.mask()}, params.seed, params.name + ".tlb"),
+      ipa_cache({params.caches.ipa, TlbTagging::address_space, space_tag::ASID.mask()}, params.seed,
+                params.name + ".ipa_cache"),
       walk_s1(make_walk_caches(params.caches.walk_s1, params, "s1")),
       walk_s2(make_walk_caches(params.caches.walk_s2, params, "s2")),
       stalls(params.features.stall_max),
@@ -40,15 +41,18 @@ void Smmu::reset() {
     events.clear();
     interrupts.clear();
     gatos_running_ = false;
-    Invalidation everything;
-    everything.kind = Invalidation::Kind::everything;
-    invalidate(everything);
+    translates_ = false;
+    invalidate(Invalidation{});
 }
 
-std::uint64_t Smmu::read_register(std::uint32_t offset, unsigned size) const { return registers.read(offset, size); }
+std::uint64_t Smmu::register_bytes(unsigned) const { return smmuv3::register_bytes(params_.features); }
 
-void Smmu::write_register(std::uint32_t offset, unsigned size, std::uint64_t value) {
-    registers.write(offset, size, value);
+std::uint64_t Smmu::read_register(std::uint64_t offset, unsigned size, unsigned) const {
+    return registers.read(static_cast<std::uint32_t>(offset), size);
+}
+
+void Smmu::write_register(std::uint64_t offset, unsigned size, std::uint64_t value, unsigned) {
+    registers.write(static_cast<std::uint32_t>(offset), size, value);
 }
 
 bool Smmu::ack_pending() const {
@@ -87,13 +91,12 @@ void Smmu::apply_acks() {
     if (!events.quiet()) next |= r.cr0ack & static_cast<std::uint32_t>(cr0::EVENTQEN.mask() | cr0::PRIQEN.mask());
     const bool was_on = cr0::SMMUEN.test(r.cr0ack);
     r.cr0ack = next;
+    translates_ = cr0::SMMUEN.test(next);
     if (was_on && !cr0::SMMUEN.test(next)) {
         stalls.terminate_all();
         // The TCU's caches may keep what they have; TBUs must not go on by theirs.
         ++epoch_;
-        Invalidation everything;
-        everything.kind = Invalidation::Kind::everything;
-        for (InvalidationSink* sink : sinks_) sink->invalidate(everything);
+        tell(Invalidation{});
     }
 }
 
@@ -102,7 +105,7 @@ const Step& Smmu::step_commands(const Reply& reply, std::uint32_t queue) {
     return command_steps_[queue];
 }
 
-std::optional<Smmu::Prefetch> Smmu::take_prefetch() {
+std::optional<Prefetch> Smmu::take_prefetch() {
     if (prefetches_.empty()) return std::nullopt;
     const Prefetch first = prefetches_.front();
     prefetches_.erase(prefetches_.begin());
@@ -193,8 +196,6 @@ bool Smmu::page_request(const PageRequest& request) {
 
 std::optional<PageResponse> Smmu::take_page_response() { return events.take_page_response(); }
 
-void Smmu::add_sink(InvalidationSink& sink) { sinks_.push_back(&sink); }
-
 void Smmu::invalidate(const Invalidation& invalidation) {
     ++epoch_;
     config_cache.invalidate(invalidation);
@@ -204,7 +205,7 @@ void Smmu::invalidate(const Invalidation& invalidation) {
         for (WalkCache& cache : walk_s1) cache.invalidate(invalidation);
         for (WalkCache& cache : walk_s2) cache.invalidate(invalidation);
     }
-    for (InvalidationSink* sink : sinks_) sink->invalidate(invalidation);
+    tell(invalidation);
 }
 
 }  // namespace xlate::iommu::smmuv3

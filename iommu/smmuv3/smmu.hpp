@@ -11,35 +11,53 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
-#include "iommu/engine.hpp"
+#include "iommu/instance.hpp"
 #include "iommu/smmuv3/commands.hpp"
 #include "iommu/smmuv3/config_cache.hpp"
 #include "iommu/smmuv3/events.hpp"
 #include "iommu/smmuv3/interrupts.hpp"
-#include "iommu/smmuv3/invalidation.hpp"
 #include "iommu/smmuv3/parameters.hpp"
 #include "iommu/smmuv3/pmcg.hpp"
 #include "iommu/smmuv3/registers.hpp"
+#include "iommu/smmuv3/sheet.hpp"
 #include "iommu/smmuv3/stall.hpp"
-#include "iommu/smmuv3/tlb.hpp"
 #include "iommu/smmuv3/translation.hpp"
-#include "iommu/smmuv3/walk_cache.hpp"
+#include "iommu/tlb.hpp"
+#include "iommu/walk_cache.hpp"
 
 namespace xlate::iommu::smmuv3 {
 
-class Smmu {
+class Smmu final : public Instance, public PageRequests, public Endpoints {
 public:
     explicit Smmu(const SmmuParams& params);
 
     /// Power-on: registers to reset, caches empty, queues off, stalled accesses to be answered with abort.
-    void reset();
+    void reset() override;
 
-    // Registers. `offset` within register_bytes(); `size` 4 or 8. Accesses outside of a register read 0.
-    std::uint64_t read_register(std::uint32_t offset, unsigned size) const;
-    void write_register(std::uint32_t offset, unsigned size, std::uint64_t value);
+    const InstanceSpec& spec() const override { return sheet(); }
+    std::uint64_t register_bytes(unsigned bank = 0) const override;
+    std::uint64_t read_register(std::uint64_t offset, unsigned size, unsigned bank = 0) const override;
+    void write_register(std::uint64_t offset, unsigned size, std::uint64_t value, unsigned bank = 0) override;
+    bool settling() const override { return ack_pending(); }
+    void settle() override { apply_acks(); }
+    std::unique_ptr<TranslationSlot> make_translation() override;
+
+    // Machines: the command queues, then outputs, then address operations.
+    unsigned machines() const override { return command_queues() + 2; }
+    const MachineSpec& machine(unsigned index) const override;
+    bool machine_pending(unsigned index) const override;
+    const Step& step_machine(unsigned index, const Reply& reply) override;
+    bool command_prefetched(unsigned queue) const override { return commands_[queue].prefetched(); }
+    std::optional<unsigned> take_wire() override;
+    std::vector<std::uint64_t> counter_values() const override;
+    CacheCounters structure_counters(std::size_t row) const override;
+    PageRequests* page_requests() override { return features().pri != 0 ? this : nullptr; }
+    Endpoints* endpoints() override { return this; }
+    bool checks_translated() const override { return registers.enabled(cr0::ATSCHK); }
 
     /// A written CR0, IRQ_CTRL or GBPA has not taken effect yet.
     bool ack_pending() const;
@@ -49,21 +67,14 @@ public:
 
     std::uint32_t command_queues() const { return static_cast<std::uint32_t>(commands_.size()); }
     bool commands_pending(std::uint32_t queue = 0) const { return commands_[queue].pending(*this); }
-    /// The next command has been fetched already: it costs its decoding alone.
-    bool command_prefetched(std::uint32_t queue = 0) const { return commands_[queue].prefetched(); }
     /// Steps: access (fetch, MSI), executed, sync, idle.
     const Step& step_commands(const Reply& reply, std::uint32_t queue = 0);
 
     /// What CMD_PREFETCH_* have asked for, oldest first: for Translation::start_prefetch. Only with
     /// SmmuParams::prefetch_commands. At most kPrefetches wait; the command that would be one more waits in its queue
     /// (commands_pending is false for it until one has been taken).
-    struct Prefetch {
-        StreamId sid{};
-        std::optional<SubstreamId> ssid;
-        std::optional<std::uint64_t> address;
-    };
     static constexpr std::size_t kPrefetches = 16;
-    std::optional<Prefetch> take_prefetch();
+    std::optional<Prefetch> take_prefetch() override;
 
     bool outputs_pending() const;
     /// Writes event and page-request records and MSIs. Steps: access, idle.
@@ -77,16 +88,12 @@ public:
 
     /// A stalled access that software has answered, or one that has waited for room for its record: Request::id of it;
     /// its Translation can be stepped on.
-    std::optional<std::uint64_t> take_resumed();
+    std::optional<std::uint64_t> take_resumed() override;
 
     /// An endpoint's page request (PRI). Returns false if it was answered at once (see take_page_response).
-    bool page_request(const PageRequest& request);
+    bool page_request(const PageRequest& request) override;
     /// Answers to page requests, by PRI_RESP or automatic.
-    std::optional<PageResponse> take_page_response();
-
-    /// `sink` is told of each invalidation, ATC_INV (Kind::atc) included; it must outlive the Smmu.
-    void add_sink(InvalidationSink& sink);
-    void clear_sinks() { sinks_.clear(); }
+    std::optional<PageResponse> take_page_response() override;
 
     /// `group` counts what happens in here; it must outlive the Smmu. TBU events are for its shell to count.
     void add_pmcg(Pmcg& group) { pmcgs_.push_back(&group); }
@@ -95,9 +102,6 @@ public:
         ++(counters.*counter);
         for (Pmcg* group : pmcgs_) group->count(event, sid);
     }
-
-    /// Counts invalidations that may concern TLBs: a Result may be kept only if its epoch is still this one.
-    std::uint32_t epoch() const { return epoch_; }
 
     const SmmuParams& params() const { return params_; }
     const Features& features() const { return params_.features; }
@@ -124,9 +128,7 @@ private:
     std::vector<Step> command_steps_;  ///< the last step of each
     Translation gatos_;
     bool gatos_running_ = false;
-    std::uint32_t epoch_ = 0;
     std::vector<Prefetch> prefetches_;
-    std::vector<InvalidationSink*> sinks_;
     std::vector<Pmcg*> pmcgs_;
     Step output_step_;
     Step gatos_step_;

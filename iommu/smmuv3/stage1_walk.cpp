@@ -1,3 +1,4 @@
+#include "iommu/smmuv3/purpose.hpp"
 #include "iommu/smmuv3/smmu.hpp"
 #include "iommu/smmuv3/walk.hpp"
 
@@ -187,7 +188,7 @@ Progress Stage1Walk::advance(Smmu& smmu, const Request& request, const StreamCon
                 step.access.address = PhysAddr{descriptor_address_};
                 step.access.size = kDescriptorBytes;
                 step.access.kind = AccessKind::compare_and_swap;
-                step.access.purpose = AccessPurpose::httu;
+                step.access.purpose = Purpose::httu;
                 step.access.expected = descriptor_;
                 store_le(step.access.data.data(), kDescriptorBytes, updated_);
                 return Progress::step;

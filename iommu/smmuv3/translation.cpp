@@ -1,5 +1,6 @@
 #include "iommu/smmuv3/translation.hpp"
 
+#include "iommu/smmuv3/purpose.hpp"
 #include "iommu/smmuv3/smmu.hpp"
 #include "iommu/smmuv3/stream_table.hpp"
 
@@ -65,9 +66,14 @@ const Step& Translation::step(Smmu& smmu, const Reply& reply) {
     return step_;
 }
 
-bool Translation::read(std::uint64_t address, std::uint32_t size, AccessPurpose purpose) {
+bool Translation::read_config(Smmu& smmu, std::uint32_t size, AccessPurpose purpose) {
+    if (!request_.debug) {
+        smmu.count(&SmmuCounters::config_reads, PmcgEvent::config_access, request_.sid);
+        if (purpose == Purpose::ste) ++smmu.counters.ste_fetches;
+        if (purpose == Purpose::cd) ++smmu.counters.cd_fetches;
+    }
     step_.kind = StepKind::access;
-    step_.access.address = PhysAddr{address};
+    step_.access.address = PhysAddr{pointer_};
     step_.access.size = size;
     step_.access.kind = AccessKind::read;
     step_.access.purpose = purpose;
@@ -95,19 +101,17 @@ bool Translation::advance(Smmu& smmu, const Reply& reply) {
             const auto where = locate_ste(request_.sid, r.strtab_base, r.strtab_base_cfg, f);
             if (!where) return fail(smmu, EventCode::C_BAD_STREAMID);
             pointer_ = where->address;
-            if (!request_.debug) smmu.count(&SmmuCounters::config_reads, PmcgEvent::config_access, request_.sid);
             state_ = where->is_l1 ? State::ste_l1_read : State::ste_read;
-            return where->is_l1 ? read(pointer_, l1std::kBytes, AccessPurpose::ste_l1)
-                                : read(pointer_, kSteBytes, AccessPurpose::ste);
+            return where->is_l1 ? read_config(smmu, l1std::kBytes, Purpose::ste_l1)
+                                : read_config(smmu, kSteBytes, Purpose::ste);
         }
         case State::ste_l1_read: {
             if (reply.abort) return fail(smmu, EventCode::F_STE_FETCH, pointer_);
             const auto address = locate_ste_l2(request_.sid, load_le(reply.data.data(), 8), r.strtab_base_cfg);
             if (!address) return fail(smmu, EventCode::C_BAD_STREAMID);
             pointer_ = *address;
-            if (!request_.debug) smmu.count(&SmmuCounters::config_reads, PmcgEvent::config_access, request_.sid);
             state_ = State::ste_read;
-            return read(pointer_, kSteBytes, AccessPurpose::ste);
+            return read_config(smmu, kSteBytes, Purpose::ste);
         }
         case State::ste_read:
             if (reply.abort) return fail(smmu, EventCode::F_STE_FETCH, pointer_);
@@ -123,9 +127,8 @@ bool Translation::advance(Smmu& smmu, const Reply& reply) {
             return false;
         }
         case State::cd_l1:
-            if (!request_.debug) smmu.count(&SmmuCounters::config_reads, PmcgEvent::config_access, request_.sid);
             state_ = State::cd_l1_read;
-            return read(pointer_, l1cd::kBytes, AccessPurpose::cd_l1);
+            return read_config(smmu, l1cd::kBytes, Purpose::cd_l1);
         case State::cd_l1_read: {
             if (reply.abort) return fail(smmu, EventCode::F_CD_FETCH, pointer_);
             const std::uint64_t descriptor = load_le(reply.data.data(), 8);
@@ -137,9 +140,8 @@ bool Translation::advance(Smmu& smmu, const Reply& reply) {
                              State::cd);
         }
         case State::cd:
-            if (!request_.debug) smmu.count(&SmmuCounters::config_reads, PmcgEvent::config_access, request_.sid);
             state_ = State::cd_read;
-            return read(pointer_, kCdBytes, AccessPurpose::cd);
+            return read_config(smmu, kCdBytes, Purpose::cd);
         case State::cd_read:
             return cd_done(smmu, reply);
         case State::configured:

@@ -22,6 +22,8 @@ struct SmmuCounters {
     std::uint64_t faults = 0;        ///< ended with a fault, recorded or not
     std::uint64_t stalls = 0;        ///< times an access stalled
     std::uint64_t config_reads = 0;  ///< STE and CD fetches, both levels
+    std::uint64_t ste_fetches = 0;   ///< of those: STEs
+    std::uint64_t cd_fetches = 0;    ///< of those: CDs
     std::uint64_t walk_reads = 0;    ///< descriptor fetches, both stages
     std::uint64_t httu_updates = 0;
     std::uint64_t config_misses = 0;  ///< look-ups of the configuration cache without a hit
@@ -102,7 +104,7 @@ private:
     bool fail(Smmu& smmu, const Fault& fault);
     bool record_fault(Smmu& smmu);
     bool end_fault(Smmu& smmu);
-    bool read(std::uint64_t address, std::uint32_t size, AccessPurpose purpose);
+    bool read_config(Smmu& smmu, std::uint32_t size, AccessPurpose purpose);  ///< at pointer_
     void make_space(const Smmu& smmu);
     void keep_config(Smmu& smmu);
     void apply_overrides();

@@ -45,6 +45,7 @@ bool Translation::bypass(MemoryAttributes attributes, bool cacheable) {
     CachedTranslation entry;
     entry.va = entry.pa = align_down(request_.address, 4096);
     entry.space = space_tag::make(Regime::bypass, 0, 0, false);
+    entry.bypass = true;
     entry.permissions = {Permissions::kAll};
     entry.attributes = attributes;
     return complete(entry, cacheable && !request_.debug);

@@ -7,7 +7,7 @@
 #include "iommu/engine.hpp"
 #include "iommu/smmuv3/context.hpp"
 #include "iommu/smmuv3/layout.hpp"
-#include "iommu/smmuv3/walk_cache.hpp"
+#include "iommu/walk_cache.hpp"
 
 namespace xlate::iommu::smmuv3 {
 

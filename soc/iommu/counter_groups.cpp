@@ -1,6 +1,7 @@
 #include "soc/iommu/counter_groups.hpp"
 
 #include "base/bits.hpp"
+#include "iommu/smmuv3/purpose.hpp"
 #include "soc/iommu/smmu_device.hpp"
 
 namespace xlate::soc {
@@ -73,7 +74,7 @@ void CounterGroups::tell(Group& group) {
         group.message.address = PhysAddr{message->address};
         group.message.size = 4;
         group.message.kind = iommu::AccessKind::write;
-        group.message.purpose = iommu::AccessPurpose::msi;
+        group.message.purpose = iommu::smmuv3::Purpose::msi;
         store_le(group.message.data.data(), 4, message->data);
         out_.access(group, group.message, &CounterGroups::message_sent);
     }

@@ -11,7 +11,7 @@
 
 namespace xlate::soc {
 
-using iommu::smmuv3::Invalidation;
+using iommu::Invalidation;
 using iommu::smmuv3::Regime;
 using iommu::smmuv3::Shadow;
 using iommu::smmuv3::ShadowAccess;
@@ -51,58 +51,6 @@ ShadowAccess access_of(const Transaction& transaction, SimTime now) {
     access.time = now;
     access.translated = transaction.ats.type == iommu::AtsType::translated;
     return access;
-}
-
-std::string command_text(const Invalidation& given) {
-    using Kind = Invalidation::Kind;
-    const auto va = [&](const char* name, bool with_asid) {
-        std::string text = name;
-        if (with_asid) text += fmt::format(" ASID {}", given.asid);
-        text += given.last > given.first + 1 ? fmt::format(" {:#x}..{:#x}", given.first, given.last)
-                                             : fmt::format(" {:#x}", given.first);
-        if (given.granule != 0 && given.level != 0) text += fmt::format(" level {}", given.level);
-        return text + (given.leaf ? " leaf" : "");
-    };
-    const char* leaf = given.leaf ? " leaf" : "";
-    switch (given.kind) {
-        case Kind::everything:
-            return "reset";
-        case Kind::ste:
-            return fmt::format("CFGI_STE of stream {:#x}{}", value(given.sid), leaf);
-        case Kind::ste_range:
-            return given.sid_shift >= 32
-                       ? std::string("CFGI_ALL")
-                       : fmt::format("CFGI_STE_RANGE of stream {:#x}, 2^{}", value(given.sid), given.sid_shift);
-        case Kind::cd:
-            return fmt::format("CFGI_CD of stream {:#x}, substream {}{}", value(given.sid), given.ssid, leaf);
-        case Kind::cd_all:
-            return fmt::format("CFGI_CD_ALL of stream {:#x}", value(given.sid));
-        case Kind::s1_all:
-            return "TLBI_NH_ALL";
-        case Kind::s1_asid:
-            return fmt::format("TLBI_NH_ASID {}", given.asid);
-        case Kind::s1_va:
-            return va("TLBI_NH_VA", true);
-        case Kind::s1_vaa:
-            return va("TLBI_NH_VAA", false);
-        case Kind::el2_all:
-            return "TLBI_EL2_ALL";
-        case Kind::el2_asid:
-            return fmt::format("TLBI_EL2_ASID {}", given.asid);
-        case Kind::el2_va:
-            return va("TLBI_EL2_VA", true);
-        case Kind::el2_vaa:
-            return va("TLBI_EL2_VAA", false);
-        case Kind::s12_vmall:
-            return fmt::format("TLBI_S12_VMALL VMID {}", given.vmid);
-        case Kind::s2_ipa:
-            return va("TLBI_S2_IPA", false);
-        case Kind::nsnh_all:
-            return "TLBI_NSNH_ALL";
-        case Kind::atc:
-            return fmt::format("ATC_INV of stream {:#x} {:#x}..{:#x}", value(given.sid), given.first, given.last);
-    }
-    return "";
 }
 
 const char* miss_text(ShadowMiss miss) {
@@ -354,7 +302,7 @@ SanitizerFinding Sanitizer::explain(const Unit& unit, const ShadowViolation& vio
         finding.missing = sync_only ? std::string("SYNC") : wanted(*violation.entry) + ", then SYNC";
     }
     if (violation.nearest) {
-        finding.given = fmt::format("{}: {}", command_text(*violation.nearest), miss_text(violation.miss));
+        finding.given = fmt::format("{}: {}", iommu::smmuv3::describe(*violation.nearest), miss_text(violation.miss));
     }
     return finding;
 }

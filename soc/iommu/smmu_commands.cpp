@@ -1,14 +1,15 @@
 // The SMMU's own machines: commands and their invalidations, outputs, address operations, interrupts, acknowledgements.
 #include <algorithm>
 
+#include "iommu/smmuv3/purpose.hpp"
 #include "soc/iommu/smmu_device.hpp"
 
 namespace xlate::soc {
 
-using iommu::AccessPurpose;
+using iommu::Invalidation;
 using iommu::Step;
 using iommu::StepKind;
-using iommu::smmuv3::Invalidation;
+using iommu::smmuv3::Purpose;
 
 void SmmuDevice::start_commands() {
     for (CommandQueue& queue : commands_) {
@@ -84,7 +85,7 @@ void SmmuDevice::step_commands(CommandQueue& queue) {
     };
     switch (step.kind) {
         case StepKind::access:
-            if (step.access.purpose == AccessPurpose::command) {
+            if (step.access.purpose == Purpose::command) {
                 ports_[0]->access(queue, step.access, &on_queue<&SmmuDevice::command_fetched>);
             } else {
                 ports_[0]->access(queue, step.access, &on_queue<&SmmuDevice::step_commands>);
@@ -196,7 +197,7 @@ void SmmuDevice::step_gatos() {
 void SmmuDevice::invalidate(const Invalidation& invalidation) {
     CommandQueue& queue = executing_ != nullptr ? *executing_ : commands_.front();
     if (watch_ != nullptr) watch_->on_invalidation(invalidation, smmu_.epoch(), queue.number);
-    if (invalidation.kind == Invalidation::Kind::atc) {
+    if (invalidation.is_endpoint()) {
         send_atc(invalidation, queue);
         return;
     }
@@ -265,7 +266,8 @@ void SmmuDevice::send_atc(const Invalidation& invalidation, CommandQueue& queue)
     ++message.queue->atc_out;
     ++counts_.atc_invalidations;
     agenda().schedule_after(message.patience, params_.tcu.atc_timeout, Phase::arrive, *this);
-    agenda().schedule_after(message, clock_ * tbu_before(invalidation.sid).link_from_tcu, Phase::arrive, *this);
+    agenda().schedule_after(message, clock_ * tbu_before(iommu::stream_of(invalidation.stream)).link_from_tcu,
+                            Phase::arrive, *this);
 }
 
 const TbuParams& SmmuDevice::tbu_before(StreamId stream) const {
@@ -275,12 +277,13 @@ const TbuParams& SmmuDevice::tbu_before(StreamId stream) const {
 
 void SmmuDevice::atc_step(AtcMessage& message) {
     if (!message.complete) {
-        const auto endpoint = atcs_.find(message.invalidation.sid);
+        const auto endpoint = atcs_.find(iommu::stream_of(message.invalidation.stream));
         if (endpoint == atcs_.end()) return;
         endpoint->second.invalidate(message.invalidation, [this, &message] {
             message.complete = true;
-            agenda().schedule_after(message, clock_ * tbu_before(message.invalidation.sid).link_to_tcu, Phase::arrive,
-                                    *this);
+            agenda().schedule_after(message,
+                                    clock_ * tbu_before(iommu::stream_of(message.invalidation.stream)).link_to_tcu,
+                                    Phase::arrive, *this);
         });
         return;
     }
@@ -312,7 +315,7 @@ SmmuDevice::PageMessage& SmmuDevice::new_page_message() {
     return message;
 }
 
-void SmmuDevice::page_request(const iommu::smmuv3::PageRequest& request) {
+void SmmuDevice::page_request(const iommu::PageRequest& request) {
     PageMessage& message = new_page_message();
     message.request = request;
     agenda().schedule_after(message, clock_ * tbu_before(request.sid).link_to_tcu, Phase::arrive, *this);

@@ -39,7 +39,7 @@ class SmmuDevice final : public sc_core::sc_module,
                          public Component,
                          public Target,
                          public TrafficOwner,
-                         public iommu::smmuv3::InvalidationSink {
+                         public iommu::InvalidationSink {
 public:
     struct Context {
         Agenda& agenda;
@@ -63,14 +63,14 @@ public:
     static std::vector<std::string> bus_port_names(const IommuParams& params, const std::vector<std::string>& tbus);
 
     /// Takes an ATC_INV from TBU `tbu` to an endpoint; calls back when it is complete.
-    using InvalidateAtc = std::function<void(const iommu::smmuv3::Invalidation&, std::function<void()> done)>;
+    using InvalidateAtc = std::function<void(const iommu::Invalidation&, std::function<void()> done)>;
     /// Takes the answer to a page request to the endpoint.
-    using AnswerPage = std::function<void(const iommu::smmuv3::PageResponse&)>;
+    using AnswerPage = std::function<void(const iommu::PageResponse&)>;
     void connect_atc(StreamId stream, std::size_t tbu, InvalidateAtc invalidate, AnswerPage answer) {
         atcs_[stream] = {tbu, std::move(invalidate), std::move(answer)};
     }
     /// A page request of an endpoint has come to its TBU.
-    void page_request(const iommu::smmuv3::PageRequest& request);
+    void page_request(const iommu::PageRequest& request);
 
     IommuStats stats() const;
     /// Whether `address` is in its register space or in one of its counter groups.
@@ -147,27 +147,28 @@ private:
     }
     struct Prefetch : Engine {  ///< what a CMD_PREFETCH_* asks for, one at a time
         iommu::smmuv3::Translation engine;
+        const iommu::Step* step = nullptr;  ///< its last one
         bool walking = false;
     };
     struct Message : AgendaEntry {  ///< an invalidation on its way to a TBU and back
         SmmuDevice* device = nullptr;
         Tbu* tbu = nullptr;
         CommandQueue* queue = nullptr;
-        iommu::smmuv3::Invalidation invalidation;
+        iommu::Invalidation invalidation;
         bool applied = false;
     };
     struct AtcMessage : AgendaEntry {  ///< an ATC_INV: to the TBU, and its completion back
         SmmuDevice* device = nullptr;
         CommandQueue* queue = nullptr;
-        iommu::smmuv3::Invalidation invalidation;
+        iommu::Invalidation invalidation;
         bool complete = false;
         bool expired = false;
         AgendaEntry patience;
     };
     struct PageMessage : AgendaEntry {  ///< a page request on its way from a TBU, or an answer on its way to one
         SmmuDevice* device = nullptr;
-        std::optional<iommu::smmuv3::PageRequest> request;
-        iommu::smmuv3::PageResponse response;
+        std::optional<iommu::PageRequest> request;
+        iommu::PageResponse response;
     };
     struct Wire : AgendaEntry {
         SmmuDevice* device = nullptr;
@@ -177,7 +178,7 @@ private:
     bool on_request(unsigned port, Transaction& transaction) override;
     unsigned on_debug(unsigned, tlm::tlm_generic_payload& payload) override;
     void returned(std::uint16_t tag, Transaction& transaction) override;
-    void invalidate(const iommu::smmuv3::Invalidation& invalidation) override;
+    void invalidate(const iommu::Invalidation& invalidation) override;
 
     static void register_step(void* owner, AgendaEntry& entry);
     static void counter_step(void* owner, AgendaEntry& entry);
@@ -222,7 +223,7 @@ private:
     void ack();
     void after_engine();
     void message_step(Message& message);
-    void send_atc(const iommu::smmuv3::Invalidation& invalidation, CommandQueue& queue);
+    void send_atc(const iommu::Invalidation& invalidation, CommandQueue& queue);
     void atc_step(AtcMessage& message);
     void atc_ended(CommandQueue& queue);
     PageMessage& new_page_message();

@@ -1,13 +1,14 @@
 // CMD_PREFETCH_CONFIG and CMD_PREFETCH_ADDR: a translation of nobody's, which fills the TCU's caches. One at a time; it
 // holds a translation slot, and a walk slot while it walks, and uses the caches' ports as others do.
+#include "iommu/smmuv3/purpose.hpp"
 #include "soc/iommu/smmu_device.hpp"
 
 namespace xlate::soc {
 
-using iommu::AccessPurpose;
 using iommu::Step;
 using iommu::StepKind;
 using iommu::Structure;
+using iommu::smmuv3::Purpose;
 
 void SmmuDevice::start_prefetch() {
     const auto wanted = smmu_.take_prefetch();
@@ -22,6 +23,7 @@ void SmmuDevice::start_prefetch() {
 
 void SmmuDevice::step_prefetch() {
     const Step& step = prefetch_.engine.step(smmu_, prefetch_.reply);
+    prefetch_.step = &step;
     const TcuParams& tcu = params_.tcu;
     switch (step.kind) {
         case StepKind::lookup:
@@ -41,7 +43,7 @@ void SmmuDevice::step_prefetch() {
             }
             return;
         case StepKind::access:
-            if (step.access.purpose >= AccessPurpose::s1_level0 && step.access.purpose <= AccessPurpose::httu) {
+            if (step.access.purpose >= Purpose::s1_level0 && step.access.purpose <= Purpose::httu) {
                 if (!prefetch_.walking) {
                     prefetch_.walking = true;
                     walk_slots_.take(prefetch_, &on<&SmmuDevice::walk_prefetch>);
@@ -67,7 +69,7 @@ void SmmuDevice::walk_prefetch() { cycle_.enter(prefetch_, clock_ * Cycles{1}, &
 
 void SmmuDevice::access_prefetch() {
     // The step for which the walker was asked is still the engine's last one.
-    ports_[0]->access(prefetch_, prefetch_.engine.last_step().access, &on<&SmmuDevice::step_prefetch>);
+    ports_[0]->access(prefetch_, prefetch_.step->access, &on<&SmmuDevice::step_prefetch>);
 }
 
 }  // namespace xlate::soc

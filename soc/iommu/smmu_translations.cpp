@@ -3,14 +3,15 @@
 #include <iterator>
 
 #include "base/error.hpp"
+#include "iommu/smmuv3/purpose.hpp"
 #include "soc/iommu/smmu_device.hpp"
 
 namespace xlate::soc {
 
-using iommu::AccessPurpose;
 using iommu::Step;
 using iommu::StepKind;
 using iommu::Structure;
+using iommu::smmuv3::Purpose;
 
 void SmmuDevice::enter_flight(TranslationJob& job) {
     job.generation = generation_;
@@ -95,16 +96,16 @@ void SmmuDevice::run(TranslationJob& job) {
             return;
         case StepKind::access:
             switch (step.access.purpose) {
-                case AccessPurpose::ste_l1:
-                case AccessPurpose::ste:
-                case AccessPurpose::cd_l1:
-                case AccessPurpose::cd:
+                case Purpose::ste_l1:
+                case Purpose::ste:
+                case Purpose::cd_l1:
+                case Purpose::cd:
                     // Stage 2 has found the CD: that was a walk of its own.
                     if (job.walking) end_walk(job);
                     ++counts_.config_reads;
-                    if (step.access.purpose == AccessPurpose::ste) ++counts_.ste_fetches;
-                    if (step.access.purpose == AccessPurpose::cd) ++counts_.cd_fetches;
-                    job.part = step.access.purpose <= AccessPurpose::ste ? Part::ste : Part::cd;
+                    if (step.access.purpose == Purpose::ste) ++counts_.ste_fetches;
+                    if (step.access.purpose == Purpose::cd) ++counts_.cd_fetches;
+                    job.part = step.access.purpose <= Purpose::ste ? Part::ste : Part::cd;
                     ports_[0]->access(job, step.access, &go<&SmmuDevice::fetched>);
                     return;
                 default:
@@ -236,10 +237,10 @@ void SmmuDevice::first_fetch(TranslationJob& job) {
 void SmmuDevice::fetch(TranslationJob& job) {
     charge(job, Part::walk_other);
     const iommu::MemoryAccess& access = job.step->access;
-    if (access.purpose == AccessPurpose::httu) {
+    if (access.purpose == Purpose::httu) {
         job.part = Part::httu;
     } else {
-        const auto distance = static_cast<unsigned>(access.purpose) - static_cast<unsigned>(AccessPurpose::s1_level0);
+        const auto distance = static_cast<unsigned>(access.purpose) - static_cast<unsigned>(Purpose::s1_level0);
         job.part = static_cast<Part>(static_cast<unsigned>(Part::s1_level0) + distance);
         ++counts_.walk_reads;
     }

@@ -11,7 +11,7 @@ using iommu::AtsType;
 using iommu::CachedTranslation;
 using iommu::Permissions;
 using iommu::Request;
-using iommu::smmuv3::TlbTagging;
+using iommu::TlbTagging;
 
 namespace {
 
@@ -216,7 +216,7 @@ void Tbu::hit(TranslationJob& job, const CachedTranslation& entry) {
 
 /// Traffic with a translated address is not counted: it was translated before.
 void Tbu::note_bypass(const CachedTranslation& entry) {
-    if (iommu::smmuv3::space_tag::regime(entry.space) == iommu::smmuv3::Regime::bypass) ++bypassed_;
+    if (entry.bypass) ++bypassed_;
 }
 
 bool Tbu::may_keep(const TranslationJob& job) const {
@@ -294,7 +294,7 @@ void Tbu::answered(TranslationJob& job) {
     }
     if ((job.stream & kTranslatedTag) == 0) {
         if (result.response == iommu::Response::ok) note_bypass(result.entry);
-    } else if (iommu::smmuv3::space_tag::regime(result.entry.space) == iommu::smmuv3::Regime::bypass) {
+    } else if (result.entry.bypass) {
         result.cacheable = true;
         result.entry.va = result.entry.pa = 0;
         result.entry.log2_bytes = 52;
@@ -424,7 +424,7 @@ void Tbu::returned(Transaction& transaction) {
     port.respond(transaction);
 }
 
-void Tbu::invalidate(const iommu::smmuv3::Invalidation& invalidation) {
+void Tbu::invalidate(const iommu::Invalidation& invalidation) {
     micro_tlb_.invalidate(invalidation);
     main_tlb_.invalidate(invalidation);
 }

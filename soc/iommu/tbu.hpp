@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "iommu/smmuv3/pmcg.hpp"
-#include "iommu/smmuv3/tlb.hpp"
 #include "iommu/smmuv3/translation.hpp"
+#include "iommu/tlb.hpp"
 #include "soc/bus/bus_port.hpp"
 #include "soc/bus/ports.hpp"
 #include "soc/config.hpp"
@@ -56,7 +56,7 @@ public:
     void answered(TranslationJob& job);
     /// The TCU has stalled it: who waits for its page asks for himself, or a SYNC would wait for software's answer.
     void stalled(TranslationJob& job);
-    void invalidate(const iommu::smmuv3::Invalidation& invalidation);
+    void invalidate(const iommu::Invalidation& invalidation);
     /// A translated transaction comes back from memory.
     void returned(Transaction& transaction);
 
@@ -145,7 +145,7 @@ private:
     // From here to latency_: what each transaction reads and writes, see fetch().
     Station wire_;
     Station micro_;
-    iommu::smmuv3::Tlb micro_tlb_;
+    iommu::Tlb micro_tlb_;
     SmmuDevice& device_;
     BusPort& out_;
     const ClockPeriod clock_;
@@ -164,7 +164,7 @@ private:
     Histogram latency_;
 
     Station main_;
-    iommu::smmuv3::Tlb main_tlb_;
+    iommu::Tlb main_tlb_;
     Station link_to_tcu_;
     Station link_from_tcu_;
     const std::string name_;

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "base/ids.hpp"
-#include "iommu/smmuv3/invalidation.hpp"
+#include "iommu/invalidation.hpp"
 
 namespace xlate::kernel {
 struct Annotation;
@@ -27,8 +27,7 @@ public:
     /// `job`, a translation request of an endpoint, is answered with a translation.
     virtual void on_answer(const TranslationJob& job) = 0;
     /// `queue`: which command queue it came by, as the SMMU counts them.
-    virtual void on_invalidation(const iommu::smmuv3::Invalidation& invalidation, std::uint32_t epoch,
-                                 std::uint32_t queue) = 0;
+    virtual void on_invalidation(const iommu::Invalidation& invalidation, std::uint32_t epoch, std::uint32_t queue) = 0;
     virtual void on_sync(std::uint32_t queue) = 0;
 };
 

@@ -29,7 +29,7 @@ Atc::Atc(Agenda& agenda, const Component& component, TransactionPool& pool, cons
       up_(std::move(up)),
       back_(std::move(back)),
       ask_page_(std::move(ask_page)),
-      cache_({params.shape, iommu::smmuv3::TlbTagging::endpoint}, seed, name + ".atc"),
+      cache_({params.shape, iommu::TlbTagging::endpoint}, seed, name + ".atc"),
       look_up_(agenda, component, params.slots) {}
 
 void Atc::enable(bool on) {
@@ -212,7 +212,7 @@ void Atc::send_page_asks() {
         ask.group = next_group_;
         next_group_ = static_cast<std::uint16_t>((next_group_ + 1) % kPageGroups);
         const Transaction& first = *ask.waiting.front()->transaction;
-        iommu::smmuv3::PageRequest request;
+        iommu::PageRequest request;
         request.sid = first.stream;
         request.ssid = first.substream;
         request.address = ask.page << 12;
@@ -227,7 +227,7 @@ void Atc::send_page_asks() {
     }
 }
 
-void Atc::answer_page(const iommu::smmuv3::PageResponse& response) {
+void Atc::answer_page(const iommu::PageResponse& response) {
     const auto at = std::find_if(page_asks_.begin(), page_asks_.end(),
                                  [&](const PendingPageRequest& ask) { return ask.group == response.prg_index; });
     if (at == page_asks_.end()) return;  // an answer to nothing
@@ -248,7 +248,7 @@ void Atc::answer_page(const iommu::smmuv3::PageResponse& response) {
     send_page_asks();
 }
 
-void Atc::invalidate(const iommu::smmuv3::Invalidation& invalidation, std::function<void()> done) {
+void Atc::invalidate(const iommu::Invalidation& invalidation, std::function<void()> done) {
     ++counts_.invalidations;
     ++epoch_;
     cache_.invalidate(invalidation);

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "iommu/smmuv3/events.hpp"
-#include "iommu/smmuv3/tlb.hpp"
+#include "iommu/tlb.hpp"
 #include "soc/bus/transaction.hpp"
 #include "soc/config.hpp"
 #include "soc/measure/stats.hpp"
@@ -29,7 +29,7 @@ namespace xlate::soc {
 class Atc {
 public:
     using Send = std::function<void(Transaction&)>;
-    using AskPage = std::function<void(const iommu::smmuv3::PageRequest&)>;
+    using AskPage = std::function<void(const iommu::PageRequest&)>;
     /// `up`: a transaction goes to the link. `back`: one that is refused goes back to the endpoint. `ask_page`: a page
     /// request goes to the link.
     Atc(Agenda& agenda, const Component& component, TransactionPool& pool, const std::string& name,
@@ -44,9 +44,9 @@ public:
     /// Something comes back over the link. True if it was a request of the ATC, which is then dealt with.
     bool returned(Transaction& transaction);
     /// `done` is called when the invalidation is complete.
-    void invalidate(const iommu::smmuv3::Invalidation& invalidation, std::function<void()> done);
+    void invalidate(const iommu::Invalidation& invalidation, std::function<void()> done);
     /// The answer to a page request has arrived.
-    void answer_page(const iommu::smmuv3::PageResponse& response);
+    void answer_page(const iommu::PageResponse& response);
 
     AtcStats stats() const;
 
@@ -96,7 +96,7 @@ private:
     const Send up_;
     const Send back_;
     const AskPage ask_page_;
-    iommu::smmuv3::Tlb cache_;
+    iommu::Tlb cache_;
     Station look_up_;
     bool enabled_ = false;
     std::deque<PendingAccess> pending_;

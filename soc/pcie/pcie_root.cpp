@@ -34,9 +34,7 @@ void PcieRoot::add_atc(std::size_t endpoint, TransactionPool& pool, const std::s
         go_up(transaction);
     };
     const auto back = [this](Transaction& transaction) { endpoints_[transaction.pop_route()]->respond(transaction); };
-    const auto ask_page = [this, endpoint](const iommu::smmuv3::PageRequest& request) {
-        this->ask_page(endpoint, request);
-    };
+    const auto ask_page = [this, endpoint](const iommu::PageRequest& request) { this->ask_page(endpoint, request); };
     atcs_[endpoint] = std::make_unique<Atc>(agenda_, *this, pool, name, params, seed, up, back, ask_page);
     atc_apply_[endpoint] = params.invalidate;
 }
@@ -143,7 +141,7 @@ void PcieRoot::send(Message& message, SimTime& link_free, std::uint64_t payload_
 }
 
 /// An invalidation and its completion are packets of a header and 8 bytes, in turn with everything else on the link.
-void PcieRoot::invalidate_atc(std::size_t endpoint, const iommu::smmuv3::Invalidation& invalidation,
+void PcieRoot::invalidate_atc(std::size_t endpoint, const iommu::Invalidation& invalidation,
                               std::function<void()> done) {
     Message& message = new_message(endpoint);
     message.invalidation = invalidation;
@@ -153,14 +151,14 @@ void PcieRoot::invalidate_atc(std::size_t endpoint, const iommu::smmuv3::Invalid
 }
 
 /// A page request and its answer are packets of a header.
-void PcieRoot::ask_page(std::size_t endpoint, const iommu::smmuv3::PageRequest& request) {
+void PcieRoot::ask_page(std::size_t endpoint, const iommu::PageRequest& request) {
     Message& message = new_message(endpoint);
     message.page = request;
     message.at = Message::At::page_up;
     send(message, up_free_, 0);
 }
 
-void PcieRoot::answer_page(std::size_t endpoint, const iommu::smmuv3::PageResponse& response) {
+void PcieRoot::answer_page(std::size_t endpoint, const iommu::PageResponse& response) {
     Message& message = new_message(endpoint);
     message.answer = response;
     message.at = Message::At::page_down;
@@ -170,7 +168,7 @@ void PcieRoot::answer_page(std::size_t endpoint, const iommu::smmuv3::PageRespon
 void PcieRoot::message_step(Message& message) {
     switch (message.at) {
         case Message::At::page_up: {
-            const iommu::smmuv3::PageRequest request = message.page;
+            const iommu::PageRequest request = message.page;
             free_messages_.push_back(&message);
             if (page_requests_[message.endpoint]) {
                 page_requests_[message.endpoint](request);
@@ -181,7 +179,7 @@ void PcieRoot::message_step(Message& message) {
             return;
         }
         case Message::At::page_down: {
-            const iommu::smmuv3::PageResponse answer = message.answer;
+            const iommu::PageResponse answer = message.answer;
             const std::size_t endpoint = message.endpoint;
             free_messages_.push_back(&message);
             atcs_[endpoint]->answer_page(answer);

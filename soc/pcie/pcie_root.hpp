@@ -37,10 +37,9 @@ public:
     /// Who takes page requests of an endpoint when they have come up the link.
     void set_page_requests(std::size_t endpoint, Atc::AskPage take) { page_requests_[endpoint] = std::move(take); }
     /// The answer to one starts down the link.
-    void answer_page(std::size_t endpoint, const iommu::smmuv3::PageResponse& response);
+    void answer_page(std::size_t endpoint, const iommu::PageResponse& response);
     /// An invalidation starts down the link; `done` is called when its completion has come up.
-    void invalidate_atc(std::size_t endpoint, const iommu::smmuv3::Invalidation& invalidation,
-                        std::function<void()> done);
+    void invalidate_atc(std::size_t endpoint, const iommu::Invalidation& invalidation, std::function<void()> done);
 
 private:
     struct Exit {
@@ -53,13 +52,13 @@ private:
         PcieRoot* root = nullptr;
         std::size_t endpoint = 0;
         enum class At : std::uint8_t { down, apply, up, page_up, page_down } at = At::down;
-        iommu::smmuv3::Invalidation invalidation;
-        iommu::smmuv3::PageRequest page;
-        iommu::smmuv3::PageResponse answer;
+        iommu::Invalidation invalidation;
+        iommu::PageRequest page;
+        iommu::PageResponse answer;
         std::function<void()> done;
     };
     Message& new_message(std::size_t endpoint);
-    void ask_page(std::size_t endpoint, const iommu::smmuv3::PageRequest& request);
+    void ask_page(std::size_t endpoint, const iommu::PageRequest& request);
     void message_step(Message& message);
     void complete(Message& message);
     SimTime packet(std::uint64_t bytes) const;

@@ -5,15 +5,15 @@
 #include <algorithm>
 #include <vector>
 
-#include "iommu/smmuv3/tlb.hpp"
+#include "iommu/tlb.hpp"
 
 using namespace xlate;
 using iommu::CachedTranslation;
 using iommu::CacheParams;
 using iommu::CacheWays;
 using iommu::Replacement;
-using iommu::smmuv3::Tlb;
-using iommu::smmuv3::TlbTagging;
+using iommu::Tlb;
+using iommu::TlbTagging;
 
 TEST_CASE("cache ways: the victim of LRU is what was used longest ago, in small sets and in one large set", "[iommu]") {
     for (const std::uint32_t ways : {4U, 8U, 0U}) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "iommu/memory_port.hpp"
+#include "iommu/smmuv3/purpose.hpp"
 #include "iommu/smmuv3/runner.hpp"
 
 namespace xlate::tests {

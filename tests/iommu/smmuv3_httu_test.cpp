@@ -40,7 +40,7 @@ TEST_CASE("smmuv3 HTTU: HA sets the access flag by compare-and-swap", "[iommu][s
     CHECK(bench.step(Bench::read_of(0x5000)).kind == StepKind::done);
     CHECK(bench.page() == kPage);
     REQUIRE(bench.accesses.back().kind == AccessKind::compare_and_swap);
-    CHECK(bench.accesses.back().purpose == AccessPurpose::httu);
+    CHECK(bench.accesses.back().purpose == Purpose::httu);
     CHECK(bench.smmu.counters.httu_updates == 1);
 }
 
@@ -52,7 +52,7 @@ TEST_CASE("smmuv3 HTTU: a mismatch reads the descriptor again", "[iommu][smmuv3]
     const Step& step =
         run([&](const Reply& reply) -> const Step& { return bench.translation.step(bench.smmu, reply); }, bench.memory,
             [&](const MemoryAccess& access) {
-                if (access.purpose == AccessPurpose::httu && !changed) {
+                if (access.purpose == Purpose::httu && !changed) {
                     bench.page((kPage & ~kAf) ^ 0x1000);  // software moves the page meanwhile
                     changed = true;
                 }

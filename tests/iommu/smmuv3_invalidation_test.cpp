@@ -79,7 +79,7 @@ TEST_CASE("smmuv3 TLBI: which entries each command covers", "[iommu][smmuv3]") {
         const Invalidation invalidation = decoded(row.words, row.cr0, row.cr2);
         unsigned covered = 0;
         for (unsigned i = 0; i < 12; ++i) {
-            Tlb tlb({{true, 16, 0, Replacement::lru}, TlbTagging::address_space}, 1, "test");
+            Tlb tlb({{true, 16, 0, Replacement::lru}, TlbTagging::address_space, space_tag::ASID.mask()}, 1, "test");
             tlb.fill(entries[i].entry);
             if (tlb.invalidate(invalidation) == 1) covered |= 1U << i;
         }
@@ -100,8 +100,8 @@ TEST_CASE("smmuv3 TLBI: ranges", "[iommu][smmuv3][vector]") {
     CHECK(block.level == 2);
     CHECK(block.last - block.first + 1 == 32ULL << 20);
     const Invalidation ipa = decoded({0x000000070090302A, 0x0000000040000601});
-    CHECK(ipa.kind == Invalidation::Kind::s2_ipa);
-    CHECK(ipa.vmid == 7);
+    CHECK(is(ipa, Opcode::TLBI_S2_IPA));
+    CHECK(space_tag::VMID.get(ipa.space) == 7);
     CHECK(ipa.level == 2);
     CHECK(ipa.last - ipa.first + 1 == 8ULL << 20);
     const Invalidation linux33 = decoded({0x0012000000500012, 0x0000000010001701});
@@ -126,7 +126,7 @@ TEST_CASE("smmuv3 TLBI: ranges", "[iommu][smmuv3][vector]") {
 }
 
 TEST_CASE("smmuv3 TLB: entries of all sizes, tags and ways", "[iommu][smmuv3]") {
-    Tlb tlb({{true, 16, 4, Replacement::lru}, TlbTagging::address_space}, 1, "test");
+    Tlb tlb({{true, 16, 4, Replacement::lru}, TlbTagging::address_space, space_tag::ASID.mask()}, 1, "test");
     const std::uint64_t tag = space_tag::make(Regime::ns_el1, 7, 0x12, false);
     tlb.fill(entry(Regime::ns_el1, 7, 0x12, 0x1000));
     tlb.fill(entry(Regime::ns_el1, 7, 0x12, 0x200000, false, 21, 12, 2));
@@ -152,7 +152,7 @@ TEST_CASE("smmuv3 TLB: entries of all sizes, tags and ways", "[iommu][smmuv3]") 
 }
 
 TEST_CASE("smmuv3 TLB: a page that was just found is looked for anew once an entry comes or goes", "[iommu][smmuv3]") {
-    Tlb tlb({{true, 4, 0, Replacement::lru}, TlbTagging::address_space}, 1, "test");
+    Tlb tlb({{true, 4, 0, Replacement::lru}, TlbTagging::address_space, space_tag::ASID.mask()}, 1, "test");
     const std::uint64_t tag = space_tag::make(Regime::ns_el1, 7, 0x12, false);
     tlb.fill(entry(Regime::ns_el1, 7, 0x12, 0x1000));
     tlb.fill(entry(Regime::ns_el1, 7, 0x12, 0x2000));
@@ -177,7 +177,7 @@ TEST_CASE("smmuv3 TLB: a page that was just found is looked for anew once an ent
 
 TEST_CASE("smmuv3 TLB: replacement policies choose their victims", "[iommu][smmuv3]") {
     const auto survivors = [](Replacement policy, bool touch_first) {
-        Tlb tlb({{true, 4, 0, policy}, TlbTagging::address_space}, 1, "test");
+        Tlb tlb({{true, 4, 0, policy}, TlbTagging::address_space, space_tag::ASID.mask()}, 1, "test");
         const std::uint64_t tag = space_tag::make(Regime::ns_el1, 0, 0, false);
         for (std::uint64_t page = 0; page < 4; ++page) tlb.fill(entry(Regime::ns_el1, 0, 0, page << 12));
         if (touch_first) tlb.lookup(tag, 0);
@@ -327,15 +327,16 @@ TEST_CASE("smmuv3 caches: sinks hear of every invalidation", "[iommu][smmuv3]") 
     bench.command(command::atc_inv(StreamId{0x10}, std::nullopt, 0x7000, 4));
     bench.command(command::sync(cmd::CS_NONE));
     REQUIRE(listener.heard.size() == 3);
-    CHECK(listener.heard[0].kind == Invalidation::Kind::ste);
-    CHECK(listener.heard[1].vmid == 7);
-    CHECK(listener.heard[2].kind == Invalidation::Kind::atc);
+    CHECK(is(listener.heard[0], Opcode::CFGI_STE));
+    CHECK(listener.heard[0].is_config());
+    CHECK(space_tag::VMID.get(listener.heard[1].space) == 7);
+    CHECK(listener.heard[2].is_endpoint());
     CHECK(listener.heard[2].first == 0);
     CHECK(listener.heard[2].last == 0xFFFF);
     // Switching translation off empties TBUs.
     bench.write(reg::CR0, cr0::CMDQEN.mask());
     REQUIRE(listener.heard.size() == 4);
-    CHECK(listener.heard[3].kind == Invalidation::Kind::everything);
+    CHECK(listener.heard[3].target == Invalidation::Target::everything);
     // ATC_INV is nothing while it is off.
     bench.command(command::atc_inv(StreamId{0x10}, std::nullopt, 0, 52));
     CHECK(listener.heard.size() == 4);
@@ -343,7 +344,6 @@ TEST_CASE("smmuv3 caches: sinks hear of every invalidation", "[iommu][smmuv3]") 
 
 TEST_CASE("smmuv3 TLB: whatever it knows of its entries as a whole, an invalidation drops what it covers",
           "[iommu][smmuv3]") {
-    using Kind = Invalidation::Kind;
     std::uint64_t dropped_in_all = 0;
     for (std::uint64_t seed = 0; seed < 200; ++seed) {
         Rng draw(seed, "tests.tlb.invalidate");
@@ -360,27 +360,34 @@ TEST_CASE("smmuv3 TLB: whatever it knows of its entries as a whole, an invalidat
                 tlb.fill(one);
                 continue;
             }
-            constexpr Kind kKinds[] = {Kind::everything, Kind::ste,      Kind::cd,       Kind::cd_all,
-                                       Kind::s1_all,     Kind::s1_asid,  Kind::s1_va,    Kind::s1_vaa,
-                                       Kind::s12_vmall,  Kind::nsnh_all, Kind::ste_range};
-            Invalidation invalidation;
-            invalidation.kind = kKinds[draw.below(std::size(kKinds))];
-            invalidation.asid = static_cast<std::uint16_t>(1 + draw.below(4));
-            invalidation.vmid = static_cast<std::uint16_t>(1 + draw.below(2));
-            invalidation.sid = StreamId{static_cast<std::uint32_t>(1 + draw.below(4))};
-            invalidation.sid_shift = static_cast<std::uint8_t>(draw.below(3));
-            invalidation.first = draw.below(24) << 12;
-            invalidation.last = invalidation.first + 0xFFF + (draw.below(4) << 12);
+            using O = Opcode;
+            constexpr O kCommands[] = {O::CFGI_STE,       O::CFGI_STE_RANGE, O::CFGI_CD,    O::CFGI_CD_ALL,
+                                       O::TLBI_NH_ALL,    O::TLBI_NH_ASID,   O::TLBI_NH_VA, O::TLBI_NH_VAA,
+                                       O::TLBI_S12_VMALL, O::TLBI_NSNH_ALL};
+            CommandWords words{};
+            cmd::OPCODE.set(words, static_cast<std::uint64_t>(kCommands[draw.below(std::size(kCommands))]));
+            Invalidation invalidation;  // everything
+            if (!draw.chance(1, 11)) {
+                const bool config = cmd::OPCODE.get(words) <= static_cast<std::uint64_t>(O::CFGI_CD_ALL);
+                if (config) {
+                    cmd::SID.set(words, 1 + draw.below(4));
+                    cmd::CFGI_RANGE.set(words, draw.below(3));
+                } else {
+                    cmd::ASID.set(words, 1 + draw.below(4));
+                    cmd::VMID.set(words, 1 + draw.below(2));
+                }
+                invalidation = decoded(words);
+            }
+            if (invalidation.by_address) {
+                invalidation.first = draw.below(24) << 12;
+                invalidation.last = invalidation.first + 0xFFF + (draw.below(4) << 12);
+            }
             unsigned covered = 0;
             tlb.for_each([&](const CachedTranslation& kept) {
                 if (!invalidation.is_config()) {
                     covered += invalidation.covers(kept) ? 1 : 0;
                 } else if (tagging == TlbTagging::stream) {
-                    covered +=
-                        invalidation.covers_stream(stream_of(kept.stream),
-                                                   static_cast<std::uint32_t>((kept.stream >> 32) & low_mask(20)))
-                            ? 1
-                            : 0;
+                    covered += invalidation.covers_stream(kept.stream) ? 1 : 0;
                 }
             });
             INFO("seed " << seed << ", step " << step);

@@ -87,7 +87,7 @@ TEST_CASE("smmuv3 commands: SYNC is signalled after CONS has passed it", "[iommu
     reply.abort = false;
     step = &bench.smmu.step_commands(reply);
     REQUIRE(step->kind == StepKind::access);
-    CHECK(step->access.purpose == AccessPurpose::msi);
+    CHECK(step->access.purpose == Purpose::msi);
     CHECK(bench.read(reg::CMDQ_CONS) == 1);
 }
 

@@ -195,7 +195,7 @@ TEST_CASE("smmuv3 shadow: an unmap that returns too early, by every way of missi
         w.unmapped(3);
         REQUIRE(w.broken() == Names{"missing-tlbi"});
         CHECK(w.last().miss == ShadowMiss::other_asid);
-        CHECK(w.last().nearest->asid == kAsid + 1);
+        CHECK(space_tag::ASID.get(w.last().nearest->space) == kAsid + 1);
     }
     SECTION("a range of seven pages for eight") {
         w.store(World::leaf_at(0), std::vector<std::uint64_t>(8, 0));

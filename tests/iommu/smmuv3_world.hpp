@@ -468,7 +468,7 @@ private:
             const CachedTranslation hit = got.entry;
             std::string trail;
             for (const MemoryAccess& a : bench_.accesses) {
-                trail += std::string(iommu::name(a.purpose)) + " " + std::to_string(a.address.value) + " ";
+                trail += std::string(sheet().purpose(a.purpose).name) + " " + std::to_string(a.address.value) + " ";
             }
             CAPTURE(hit.va, hit.pa, int{hit.log2_bytes}, int{hit.level}, int{hit.granule}, trail);
             FAIL("the engine and the flat walker disagree");

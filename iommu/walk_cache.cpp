@@ -1,6 +1,6 @@
-#include "iommu/smmuv3/walk_cache.hpp"
+#include "iommu/walk_cache.hpp"
 
-namespace xlate::iommu::smmuv3 {
+namespace xlate::iommu {
 
 WalkCache::WalkCache(const CacheParams& params, std::uint64_t seed, std::string_view name)
     : enabled_(params.enabled), ways_(params, Rng(seed, name)) {
@@ -44,20 +44,11 @@ void WalkCache::fill(const WalkCacheEntry& entry) {
 }
 
 unsigned WalkCache::invalidate(const Invalidation& invalidation) {
-    // LEAF=1 leaves tables alone.
-    if (invalidation.by_address() && invalidation.leaf) return 0;
+    if (invalidation.by_address && invalidation.leaf) return 0;
     unsigned dropped = 0;
     for (std::uint32_t i = 0; i < valid_.size(); ++i) {
-        if (valid_[i] == 0) continue;
         const WalkCacheEntry& entry = entries_[i];
-        // Tables are never global: a global leaf may be below one that an ASID form need not touch.
-        if (!invalidation.covers_space(entry.space, false)) continue;
-        if (invalidation.by_address()) {
-            if (invalidation.granule != 0 && entry.granule != invalidation.granule) continue;
-            const std::uint64_t from = invalidation.first & low_mask(56);
-            const std::uint64_t to = from + (invalidation.last - invalidation.first);
-            if (entry.base > to || entry.base + low_mask(entry.shift) < from) continue;
-        }
+        if (valid_[i] == 0 || !invalidation.covers_table(entry.space, entry.base, entry.shift, entry.granule)) continue;
         valid_[i] = 0;
         ++dropped;
     }
@@ -67,4 +58,4 @@ unsigned WalkCache::invalidate(const Invalidation& invalidation) {
 
 void WalkCache::clear() { valid_.assign(valid_.size(), 0); }
 
-}  // namespace xlate::iommu::smmuv3
+}  // namespace xlate::iommu

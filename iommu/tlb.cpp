@@ -1,6 +1,6 @@
-#include "iommu/smmuv3/tlb.hpp"
+#include "iommu/tlb.hpp"
 
-namespace xlate::iommu::smmuv3 {
+namespace xlate::iommu {
 
 namespace {
 
@@ -13,14 +13,13 @@ unsigned lowest_bit(std::uint64_t word) {
 #endif
 }
 
-bool covers_stream(const Invalidation& invalidation, std::uint64_t stream) {
-    return invalidation.covers_stream(stream_of(stream), static_cast<std::uint32_t>((stream >> 32) & low_mask(20)));
-}
-
 }  // namespace
 
 Tlb::Tlb(const TlbParams& params, std::uint64_t seed, std::string_view name)
-    : enabled_(params.cache.enabled), tagging_(params.tagging), ways_(params.cache, Rng(seed, name)) {
+    : enabled_(params.cache.enabled),
+      tagging_(params.tagging),
+      ways_(params.cache, Rng(seed, name)),
+      global_mask_(params.tagging == TlbTagging::address_space ? ~params.global_ignores : ~std::uint64_t{0}) {
     const std::uint32_t n = ways_.entries();
     keys_.assign(n, kFree);
     entries_.resize(n);
@@ -107,7 +106,7 @@ void Tlb::note_owner(const CachedTranslation& translation) {
 
 /// True if looking for the entries of an invalidation by address is less work than visiting all of them.
 bool Tlb::few_probes(const Invalidation& invalidation) const {
-    if (!invalidation.by_address() || fragments_ != 0 || ways_.ways() == ways_.entries()) return false;
+    if (!invalidation.by_address || fragments_ != 0 || ways_.ways() == ways_.entries()) return false;
     std::uint64_t probes = 0;
     for (std::uint64_t left = sizes_present_; left != 0; left &= left - 1) {
         const unsigned log2_bytes = lowest_bit(left);
@@ -118,9 +117,9 @@ bool Tlb::few_probes(const Invalidation& invalidation) const {
 }
 
 unsigned Tlb::invalidate(const Invalidation& invalidation) {
-    if (in_use_ == 0) return 0;  // of a thousand TBUs, few have seen the address space
+    if (in_use_ == 0) return 0;  // of a thousand ports, few have seen the address space
     unsigned dropped = 0;
-    const bool to_endpoints = invalidation.kind == Invalidation::Kind::atc;
+    const bool to_endpoints = invalidation.is_endpoint();
     if (to_endpoints != (tagging_ == TlbTagging::endpoint)) return 0;
     if (to_endpoints) {
         for (std::uint32_t i = 0; i < keys_.size(); ++i) {
@@ -131,9 +130,9 @@ unsigned Tlb::invalidate(const Invalidation& invalidation) {
         }
     } else if (invalidation.is_config()) {
         if (tagging_ != TlbTagging::stream) return 0;
-        if (one_stream_ && !covers_stream(invalidation, stream_)) return 0;
+        if (one_stream_ && !invalidation.covers_stream(stream_)) return 0;
         for (std::uint32_t i = 0; i < keys_.size(); ++i) {
-            if (keys_[i] != kFree && covers_stream(invalidation, entries_[i].stream)) {
+            if (keys_[i] != kFree && invalidation.covers_stream(entries_[i].stream)) {
                 drop(i);
                 ++dropped;
             }
@@ -175,4 +174,4 @@ void Tlb::clear() {
     fragments_ = 0;
 }
 
-}  // namespace xlate::iommu::smmuv3
+}  // namespace xlate::iommu

@@ -1,6 +1,6 @@
-// A TLB of SMMUv3: any mixture of translation sizes, set-associative, flat arrays.
-// Tagged by address space (regime, VMID, ASID: the TCU's) or by stream (SID, SSID: a TBU's, which sits before the
-// configuration is known; such an entry also goes with its STE or CD). A look-up probes once for each size present.
+// A TLB of any family: any mixture of translation sizes, set-associative, flat arrays.
+// Tagged by address space (the engine's own) or by stream (a port's, which sits before the configuration is known; such
+// an entry also goes with its configuration). A look-up probes once for each size present.
 // Not modelled: parity, pseudo-LRU. Source: docs/spec/iommu-hardware.md section 1.12.
 #pragma once
 
@@ -10,16 +10,18 @@
 
 #include "iommu/cache.hpp"
 #include "iommu/engine.hpp"
-#include "iommu/smmuv3/invalidation.hpp"
+#include "iommu/invalidation.hpp"
 
-namespace xlate::iommu::smmuv3 {
+namespace xlate::iommu {
 
-/// endpoint: by stream, in an endpoint's ATC: only ATC_INV reaches it.
+/// endpoint: by stream, in an endpoint's ATC: only Invalidation::Target::endpoint reaches it.
 enum class TlbTagging : std::uint8_t { address_space, stream, endpoint };
 
 struct TlbParams {
     CacheParams cache;
     TlbTagging tagging = TlbTagging::address_space;
+    /// address_space: bits of the space tag that a look-up does not compare for global entries (an ASID).
+    std::uint64_t global_ignores = 0;
 };
 
 /// What a look-up reads of it fits two lines of the host.
@@ -34,7 +36,8 @@ public:
     const CachedTranslation* lookup(std::uint64_t tag, std::uint64_t va);
     /// As lookup, but counts nothing and ages nothing.
     const CachedTranslation* peek(std::uint64_t tag, std::uint64_t va) const;
-    /// A look-up in two halves, for who must know before it counts: peek(), then one of these, with nothing in between.
+    /// A look-up in two halves, for a caller that must know before it counts: peek(), then one of these, with nothing
+    /// in between.
     void note_hit(const CachedTranslation& entry) {
         ++counters_.lookups;
         ++counters_.hits;
@@ -69,8 +72,8 @@ private:
     static constexpr Key kFree = 0;
     static constexpr std::uint32_t kNone = ~std::uint32_t{0};
     static constexpr unsigned kMemoBits = 12;  ///< no entry is smaller
-    /// Where the last look-up ended, for as long as no entry comes or goes: who streams through a page asks for it
-    /// again and again, and finds it without touching the arrays.
+    /// Where the last look-up ended, for as long as no entry comes or goes: a master that streams through a page
+    /// asks for it again and again, and finds it without touching the arrays.
     struct Memo {
         std::uint64_t tag = 0;
         std::uint64_t page = ~std::uint64_t{0};  ///< no page: nothing is known
@@ -90,10 +93,8 @@ private:
     std::uint64_t tag_of(const CachedTranslation& entry) const {
         return tagging_ != TlbTagging::address_space ? entry.stream : entry.space;
     }
-    /// A global entry matches whatever the ASID, within the same ASET.
     bool matches(const CachedTranslation& entry, std::uint64_t tag, std::uint64_t va) const {
-        const std::uint64_t tag_mask =
-            tagging_ == TlbTagging::address_space && entry.global ? ~space_tag::ASID.mask() : ~std::uint64_t{0};
+        const std::uint64_t tag_mask = entry.global ? global_mask_ : ~std::uint64_t{0};
         return (((va ^ entry.va) & entry.address_mask()) | ((tag ^ tag_of(entry)) & tag_mask)) == 0;
     }
     /// The first place in [from, end) whose key is `key`, or `end`.
@@ -132,6 +133,7 @@ private:
     std::vector<Key> keys_;            ///< kFree: nothing is in this place
     std::vector<CachedTranslation> entries_;
     CacheWays ways_;
+    std::uint64_t global_mask_;  ///< of the tag: what is compared for a global entry
     std::uint32_t in_use_ = 0;
     // Of all entries, if it is so: what is another's is known without a look at them. A TBU mostly serves one master.
     bool one_space_ = false;
@@ -142,4 +144,4 @@ private:
     std::array<std::uint32_t, 65> sizes_{};  ///< valid entries of each log2 size
 };
 
-}  // namespace xlate::iommu::smmuv3
+}  // namespace xlate::iommu

@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "iommu/cache.hpp"
-#include "iommu/smmuv3/invalidation.hpp"
+#include "iommu/invalidation.hpp"
 
-namespace xlate::iommu::smmuv3 {
+namespace xlate::iommu {
 
-/// The restrictions that table descriptors have put on everything below them (HADx off).
+/// The restrictions that table descriptors have put on everything below them.
 struct TableLimits {
     bool no_write = false, no_user = false, user_xn = false, privileged_xn = false;
 };
@@ -46,4 +46,4 @@ private:
     std::vector<WalkCacheEntry> entries_;
 };
 
-}  // namespace xlate::iommu::smmuv3
+}  // namespace xlate::iommu
