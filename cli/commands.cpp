@@ -10,14 +10,12 @@
 
 #include "firmware/description.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
-#include "study/config/config.hpp"
 #include "study/inspect/inspect.hpp"
 #include "study/results/compare.hpp"
 #include "study/results/files.hpp"
 #include "study/results/report/report.hpp"
 #include "study/results/summary.hpp"
 #include "study/run/firmware_input.hpp"
-#include "study/run/kernel_parts.hpp"
 #include "study/run/run.hpp"
 #include "study/sweep/study.hpp"
 
