@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
+#include "kernel-model/drivers/rockchip/rockchip_iommu.hpp"
 
 namespace xlate::kernel {
 namespace {
@@ -14,9 +15,11 @@ constexpr Span<std::string_view> names(const std::string_view (&list)[N]) {
 }
 
 constexpr std::string_view kSmmuV3[] = {"arm,smmu-v3"};
+constexpr std::string_view kRockchip[] = {"rockchip,iommu", "rockchip,rk3568-iommu"};
 
 constexpr IommuDriver kDrivers[] = {
     {"arm-smmu-v3", "arm-smmu-v3", DriverHome::platform, names(kSmmuV3), make_arm_smmu_v3},
+    {"rockchip-iommu", "rockchip-iommu", DriverHome::platform, names(kRockchip), make_rockchip_iommu},
 };
 
 }  // namespace
