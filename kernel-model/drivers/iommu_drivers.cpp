@@ -45,8 +45,8 @@ std::vector<DriverSource> iommu_driver_sources(const firmware::Description& desc
         const bool used = std::any_of(description.nodes.begin(), description.nodes.end(),
                                       [&](const firmware::Node& node) { return driver.binds_to(node); });
         if (!used) continue;
-        sources.push_back({std::string(driver.module),
-                           [&driver, parts](LinuxBoot& boot) { return driver.make(boot, parts); }});
+        sources.push_back(
+            {std::string(driver.module), [&driver, parts](LinuxBoot& boot) { return driver.make(boot, parts); }});
     }
     return sources;
 }

@@ -25,7 +25,9 @@ PgtableFormat::Row make_row(rk::Version version) {
 
 RockchipFormat::RockchipFormat(rk::Version version) : PgtableFormat(make_row(version)), version_(version) {}
 
-unsigned RockchipFormat::shift(unsigned level) const { return level == kDirectory ? rk::kDirectoryShift : rk::kPageBits; }
+unsigned RockchipFormat::shift(unsigned level) const {
+    return level == kDirectory ? rk::kDirectoryShift : rk::kPageBits;
+}
 std::uint64_t RockchipFormat::entries(unsigned /*level*/) const { return rk::kEntries; }
 bool RockchipFormat::is_leaf(std::uint64_t /*word*/, unsigned level) const { return level == kTable; }
 

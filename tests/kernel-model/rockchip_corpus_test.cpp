@@ -66,8 +66,8 @@ void emulate_commands(RegisterMachine& machine, const std::set<std::uint64_t>& f
 
 /// A case's boot. The boots of linux-boot have an SMMUv3 in real registers beside; these are not its subject.
 std::unique_ptr<FamilyBoot> boot_of(const std::filesystem::path& folder) {
-    const auto files = files_of(
-        firmware::read_device_tree(firmware::read_file((folder / "board.dtb").string()), "board.dtb"));
+    const auto files =
+        files_of(firmware::read_device_tree(firmware::read_file((folder / "board.dtb").string()), "board.dtb"));
     return std::make_unique<FamilyBoot>(folder,
                                         [files](RegisterMachine& machine) { emulate_commands(machine, files); });
 }
@@ -152,7 +152,8 @@ TEST_CASE("rockchip: a boot's events, groups and IOMMUs are the real kernel's", 
     });
 }
 
-TEST_CASE("rockchip: the same addresses are mapped and unmapped, in the same order", "[kernel-model][rockchip][corpus]") {
+TEST_CASE("rockchip: the same addresses are mapped and unmapped, in the same order",
+          "[kernel-model][rockchip][corpus]") {
     for_each_case([](FamilyBoot& run) {
         if (has_dma(run.truth)) CHECK(pages_of(run.rng.mappings()) == pages_of(run.truth["dma_trace"]));
     });
@@ -206,7 +207,8 @@ TEST_CASE("rockchip: the same mappings make the same words", "[kernel-model][roc
         }
         const auto files = files_of(run.description);
         for (const auto& [base, root] : tables.items()) {
-            if (files.count(std::stoull(base, nullptr, 0)) == 0 || !root.contains("dt") || root["dt"].is_null()) continue;
+            if (files.count(std::stoull(base, nullptr, 0)) == 0 || !root.contains("dt") || root["dt"].is_null())
+                continue;
             INFO(base);
             const auto dte_addr = static_cast<std::uint32_t>(run.machine.word(std::stoull(base, nullptr, 0)));
             if (!rk::dte::VALID.test(hex(root["DTE_ADDR"]))) continue;  // a reset that never ended

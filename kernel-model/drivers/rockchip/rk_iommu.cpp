@@ -39,7 +39,8 @@ void RkIommu::request_irqs(const firmware::Node& node) {
     irqs_.reserve(node.interrupts.size());
     for (const firmware::Interrupt& interrupt : node.interrupts) {
         irqs_.emplace_back(kernel(), "irq/" + dev.name, 0);
-        kernel().machine.connect_interrupt(*dev.of_node, interrupt.name, irqs_.back().entry([this] { rk_iommu_irq(); }));
+        kernel().machine.connect_interrupt(*dev.of_node, interrupt.name,
+                                           irqs_.back().entry([this] { rk_iommu_irq(); }));
     }
 }
 

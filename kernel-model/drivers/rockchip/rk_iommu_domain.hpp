@@ -1,6 +1,5 @@
-// A domain of the Rockchip IOMMU: two-level tables for any number of IOMMUs, whose translations are dropped page by page
-// as it changes, on those of them that are powered. Identity: no tables, paging is off.
-// Source: as rk_iommu.hpp.
+// A domain of the Rockchip IOMMU: two-level tables for any number of IOMMUs, whose translations are dropped page by
+// page as it changes, on those of them that are powered. Identity: no tables, paging is off. Source: as rk_iommu.hpp.
 #pragma once
 
 #include <cstdint>
