@@ -22,7 +22,8 @@ DartParams t8110_dart() {
 }
 
 Dart::Dart(const DartParams& params)
-    : registers(params), tlb({params.tlb, TlbTagging::address_space, 0}, params.seed, params.name + ".tlb"),
+    : registers(params),
+      tlb({params.tlb, TlbTagging::address_space, 0}, params.seed, params.name + ".tlb"),
       params_(params) {
     const bool sized = params.generation == Generation::t8020 ? params.streams == t8020::kStreams
                                                               : params.streams >= 1 && params.streams <= kMaxStreams;
@@ -107,7 +108,8 @@ void Dart::write_t8020(std::uint32_t offset, std::uint32_t value) {
             return;
         case t8020::CONFIG:
             // A lock stays until reset.
-            registers.set(offset, value | (registers.get(offset) & static_cast<std::uint32_t>(t8020::config::LOCK.mask())));
+            registers.set(offset,
+                          value | (registers.get(offset) & static_cast<std::uint32_t>(t8020::config::LOCK.mask())));
             return;
         default:
             registers.set(offset, value);

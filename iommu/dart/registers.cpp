@@ -70,9 +70,9 @@ void Registers::reset() {
         set(t8020::CONFIG, static_cast<std::uint32_t>(t8020::config::LOCK.of(params_.locked ? 1 : 0)));
         return;
     }
-    set(t8110::PARAMS3, static_cast<std::uint32_t>(t8110::params3::VA_WIDTH.of(params_.va_width) |
-                                                   t8110::params3::PA_WIDTH.of(params_.pa_width) |
-                                                   t8110::params3::VER_MAJ.of(1)));
+    set(t8110::PARAMS3,
+        static_cast<std::uint32_t>(t8110::params3::VA_WIDTH.of(params_.va_width) |
+                                   t8110::params3::PA_WIDTH.of(params_.pa_width) | t8110::params3::VER_MAJ.of(1)));
     set(t8110::PARAMS4, static_cast<std::uint32_t>(t8110::params4::NUM_SIDS.of(params_.streams)));
     set(t8110::PROTECT, static_cast<std::uint32_t>(t8110::protect::TTBR_TCR.of(params_.locked ? 1 : 0)));
 }

@@ -167,8 +167,8 @@ bool Translation::leaf(std::uint64_t word) {
     entry.pa = dart_table::address(word, params.words);
     entry.space = stream_;
     entry.stream = stream_tag(request_.sid, request_.ssid);
-    constexpr std::uint8_t kReads = Permissions::kUserRead | Permissions::kPrivilegedRead |
-                                    Permissions::kUserExecute | Permissions::kPrivilegedExecute;
+    constexpr std::uint8_t kReads = Permissions::kUserRead | Permissions::kPrivilegedRead | Permissions::kUserExecute |
+                                    Permissions::kPrivilegedExecute;
     constexpr std::uint8_t kWrites = Permissions::kUserWrite | Permissions::kPrivilegedWrite;
     entry.permissions.bits = static_cast<std::uint8_t>((no_read ? 0 : kReads) | (no_write ? 0 : kWrites));
     if (!dart1 && pte::DART2_NO_CACHE.test(word)) entry.attributes = {0x44, 2};

@@ -38,9 +38,9 @@ private:
     Dart& dart_;
     State state_ = State::finished;
     bool counted_ = false;
-    std::uint8_t above_ = 0;       ///< levels between this table and the leaves
-    std::uint8_t top_ = 0;         ///< of the root
-    std::uint8_t probe_ = 0;       ///< walk cache that is asked: levels above of the word
+    std::uint8_t above_ = 0;  ///< levels between this table and the leaves
+    std::uint8_t top_ = 0;    ///< of the root
+    std::uint8_t probe_ = 0;  ///< walk cache that is asked: levels above of the word
     std::uint32_t stream_ = 0;
     std::uint32_t epoch_ = 0;
     std::uint64_t table_ = 0;

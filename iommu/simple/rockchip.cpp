@@ -121,7 +121,8 @@ void Rockchip::settle() {
     }
 }
 
-// What ports have kept goes with every change of what they may do by themselves.
+// What ports have kept goes with every change of what they may do by themselves. The MMU's own TLB keeps what it has
+// but for a reset: a driver that comes back with other tables has to zap.
 void Rockchip::take_effect(Bank& bank, Command command) {
     switch (command) {
         case Command::enable_paging:
@@ -139,13 +140,15 @@ void Rockchip::take_effect(Bank& bank, Command command) {
             bank.dte_addr = bank.fault_address = bank.rawstat = bank.mask = 0;
             bank.paging = bank.stall = bank.fault_active = bank.fault_is_write = false;
             update_line(bank, false);
+            bank.tlb.clear();
+            bank.directory.clear();
             break;
         default:
             break;
     }
     update_translates();
-    zap(bank, false, 0);
-    --counters_.zaps;  // not software's
+    ++epoch_;
+    tell(match(bank));
     release(bank);
 }
 
@@ -153,15 +156,21 @@ void Rockchip::update_translates() {
     translates_ = std::any_of(banks_.begin(), banks_.end(), [](const Bank& bank) { return bank.paging; });
 }
 
-// A line is a directory word and a table word: both go.
-void Rockchip::zap(Bank& bank, bool by_address, std::uint32_t address) {
-    ++counters_.zaps;
-    ++epoch_;
+// All translations of an MMU.
+Invalidation Rockchip::match(const Bank& bank) const {
     Invalidation invalidation;
     invalidation.target = Invalidation::Target::translations;
     invalidation.space = index_of(bank);
     invalidation.space_mask = ~std::uint64_t{0};
     invalidation.global_mask = ~std::uint64_t{0};
+    return invalidation;
+}
+
+// A line is a directory word and a table word: both go.
+void Rockchip::zap(Bank& bank, bool by_address, std::uint32_t address) {
+    ++counters_.zaps;
+    ++epoch_;
+    Invalidation invalidation = match(bank);
     invalidation.by_address = by_address;
     if (by_address) {
         invalidation.first = keep(address, 31, kPageBits);

@@ -1,10 +1,11 @@
-// The Rockchip IOMMU, versions 1 and 2: one or more MMUs, each with its registers ("bank", one `reg` entry of firmware),
-// its TLB and its directory of tables, which software programs alike. Registers and commands; no queue.
+// The Rockchip IOMMU, versions 1 and 2: one or more MMUs, each with its registers ("bank", one `reg` entry of
+// firmware), its TLB and its directory of tables, which software programs alike. Registers and commands; no queue.
 //   of several   the last serves writes, the others reads, by stream (ours: which master port has which MMU is not
 //                documented)
 //   paging off   everything passes untranslated
 //   stall        accesses wait at the bank until it ends; only while paging is on
-//   page fault   the access waits, and with it all that its bank is asked to translate, until PAGE_FAULT_DONE; then it is
+//   page fault   the access waits, and with it all that its bank is asked to translate, until PAGE_FAULT_DONE; then it
+//   is
 //                tried again, and if it faults again, aborted (ours: hardware would raise the fault for ever)
 //   bus error    a table that memory refuses: reported, and the access aborted
 // ZAP takes effect with the register write; paging, stall and reset when the owner lets them (settle).
@@ -26,10 +27,10 @@ namespace xlate::iommu::rockchip {
 
 struct Parameters {
     Version version = Version::v1;
-    unsigned banks = 1;  ///< MMUs
-    unsigned wires = 1;  ///< interrupts; banks beyond the last share it
-    CacheParams tlb{true, 64, 0, Replacement::lru};         ///< of each bank; estimate
-    CacheParams directory{true, 8, 0, Replacement::lru};    ///< of each bank: directory words; estimate
+    unsigned banks = 1;                                   ///< MMUs
+    unsigned wires = 1;                                   ///< interrupts; banks beyond the last share it
+    CacheParams tlb{true, 64, 0, Replacement::lru};       ///< of each bank; estimate
+    CacheParams directory{true, 8, 0, Replacement::lru};  ///< of each bank: directory words; estimate
     std::uint64_t seed = 1;
 };
 
@@ -89,9 +90,9 @@ private:
         bool fault_is_write = false;
         std::vector<Command> pending;  ///< written, not in effect
         // Inside.
-        unsigned active = 0;          ///< translations under way
-        std::vector<Slot*> waiting;   ///< accesses, oldest first
-        bool line = false;            ///< the interrupt's level
+        unsigned active = 0;         ///< translations under way
+        std::vector<Slot*> waiting;  ///< accesses, oldest first
+        bool line = false;           ///< the interrupt's level
         Tlb tlb;
         WalkCache directory;
 
@@ -103,6 +104,7 @@ private:
 
     void command(Bank& bank, Command command);
     void take_effect(Bank& bank, Command command);
+    Invalidation match(const Bank& bank) const;
     void zap(Bank& bank, bool by_address, std::uint32_t address);
     void release(Bank& bank);
     void update_line(Bank& bank, bool causes_changed);

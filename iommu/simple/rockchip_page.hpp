@@ -1,5 +1,5 @@
-// The page docs/rockchip.md: what this Rockchip IOMMU does with each register, command, interrupt and word, made from the
-// tables here and from the data sheet.
+// The page docs/rockchip.md: what this Rockchip IOMMU does with each register, command, interrupt and word, made from
+// the tables here and from the data sheet.
 #pragma once
 
 #include <string>

@@ -72,8 +72,8 @@ const Step& Slot::step(const Reply& reply) {
             if (request_.address >> kInputBits != 0) return fault(Fault::out_of_range);
             return lookup(Structure::tlb, State::tlb);
         case State::tlb: {
-            const CachedTranslation* entry = request_.debug ? at.tlb.peek(bank_, request_.address)
-                                                            : at.tlb.lookup(bank_, request_.address);
+            const CachedTranslation* entry =
+                request_.debug ? at.tlb.peek(bank_, request_.address) : at.tlb.lookup(bank_, request_.address);
             if (entry == nullptr) return lookup(Structure::walk_cache, State::directory_cache);
             ++mmu_.counters_.tlb_hits;
             std::uint32_t word = 0;

@@ -59,7 +59,7 @@ constexpr Span<Row> rows(const Row (&table)[N]) {
 
 }  // namespace
 
-const InstanceSpec kSpec{"rockchip",        "Rockchip IOMMU",  kPageBits,       Ports::one, rows(kWires), {},
-                         rows(kStructures), rows(kCounters),   rows(kPurposes), fault_name, nullptr,      describe};
+const InstanceSpec kSpec{"rockchip",        "Rockchip IOMMU", kPageBits,       Ports::one, rows(kWires), {},
+                         rows(kStructures), rows(kCounters),  rows(kPurposes), fault_name, nullptr,      describe};
 
 }  // namespace xlate::iommu::rockchip

@@ -1,5 +1,5 @@
-// A DART against a walker that is written from docs/spec/iommu-hardware.md section 5 alone: random tables, registers and
-// accesses, caches on and off, invalidations in between.
+// A DART against a walker that is written from docs/spec/iommu-hardware.md section 5 alone: random tables, registers
+// and accesses, caches on and off, invalidations in between.
 #include <catch2/catch.hpp>
 
 #include "base/random.hpp"
@@ -21,9 +21,7 @@ struct Oracle {
     bool t8110 = false, dart2 = false, four_level = false;
     unsigned page = 14;
 
-    std::uint64_t address(std::uint64_t word) const {
-        return dart2 ? (word & 0x3FFFFFFC00) << 4 : word & 0xFFFFFF000;
-    }
+    std::uint64_t address(std::uint64_t word) const { return dart2 ? (word & 0x3FFFFFFC00) << 4 : word & 0xFFFFFF000; }
     Outcome walk(WordMemory& memory, std::uint32_t tcr, const std::uint32_t* ttbr, std::uint64_t iova, bool write,
                  unsigned length) const {
         const unsigned bypass = t8110 ? 1 : 8, translate = t8110 ? 0 : 7;
@@ -35,7 +33,8 @@ struct Oracle {
         if (base >= (t8110 ? 1U : 4U)) return {FaultCode::no_ttbr};
         const std::uint32_t root = ttbr[base];
         if (!(t8110 ? root & 1 : root >> 31)) return {FaultCode::no_ttbr};
-        std::uint64_t table = t8110 ? std::uint64_t{root >> 2 & 0x0FFFFFFF} << 14 : std::uint64_t{root & 0x0FFFFFFF} << 12;
+        std::uint64_t table =
+            t8110 ? std::uint64_t{root >> 2 & 0x0FFFFFFF} << 14 : std::uint64_t{root & 0x0FFFFFFF} << 12;
         const FaultCode missing[] = {FaultCode::no_pte, FaultCode::no_pmd, FaultCode::no_pgd};
         for (unsigned above = levels - 1;; --above) {
             const std::uint64_t index = iova >> (page + above * bits) & ((std::uint64_t{1} << bits) - 1);
@@ -98,8 +97,8 @@ TEST_CASE("dart: a million accesses go as a walker from the specification says",
     std::uint32_t tcr[kStreams] = {}, ttbr[kStreams][4] = {};
     const auto change = [&] {
         const std::uint64_t at = table_at(rng.below(kTables)) + rng.below(8) * 8;
-        world.memory.words[at] =
-            rng.below(2) == 0 ? field(table_at(rng.below(kTables))) | (rng.below(8) != 0 ? 1 : 0) : random_leaf(rng, dart2);
+        world.memory.words[at] = rng.below(2) == 0 ? field(table_at(rng.below(kTables))) | (rng.below(8) != 0 ? 1 : 0)
+                                                   : random_leaf(rng, dart2);
         const auto stream = static_cast<unsigned>(rng.below(kStreams));
         const std::uint32_t choices[] = {0, shape.t8110 ? 2U : 0x1100U, shape.t8110 ? 1U : 0x80U,
                                          shape.t8110 ? 9U : 0x80U};

@@ -212,8 +212,7 @@ TEST_CASE("dart: what is cached goes with its stream's invalidation, and only th
     }
     CHECK(world.fault(3, kIova) == FaultCode::no_pte);
     CHECK(world.fault(4, kIova) == FaultCode::none);
-    CHECK(world.dart.counters.translations ==
-          world.dart.counters.faults + world.dart.counters.bypassed + 4);
+    CHECK(world.dart.counters.translations == world.dart.counters.faults + world.dart.counters.bypassed + 4);
 }
 
 TEST_CASE("dart: BUSY stays until older translations are done", "[iommu][dart]") {

@@ -23,8 +23,8 @@ unsigned worlds() {
 #endif
 }
 
-/// "IOVA [31:22] DT index, [21:12] PT index; 1024-word tables. v1: DTE PT[31:12] V0; PTE PA[31:12] V0 R1 W2. v2: PA[31:12]
-/// in place, PA[35:32] at [11:8], PA[39:36] at [7:4]."
+/// "IOVA [31:22] DT index, [21:12] PT index; 1024-word tables. v1: DTE PT[31:12] V0; PTE PA[31:12] V0 R1 W2. v2:
+/// PA[31:12] in place, PA[35:32] at [11:8], PA[39:36] at [7:4]."
 std::uint64_t flat_address(std::uint64_t word, bool v2) {
     std::uint64_t address = word / 4096 % 0x100000 * 4096;
     if (v2) address += (word / 256 % 16) * 0x1'00000000 + (word / 16 % 16) * 0x10'00000000;
@@ -69,13 +69,15 @@ Outcomes run_world(std::uint64_t seed) {
     const auto random_iova = [&] { return rng.below(8) << 22 | rng.below(6) << 12 | rng.below(4096); };
     const auto change_word = [&](std::uint64_t iova) {
         // Any rights; one in eight is invalid.
-        const std::uint64_t word = rk::address_field(frame(), parameters.version) | rng.below(4) << 1 | (rng.below(8) != 0 ? 1 : 0);
+        const std::uint64_t word =
+            rk::address_field(frame(), parameters.version) | rng.below(4) << 1 | (rng.below(8) != 0 ? 1 : 0);
         const std::uint64_t table = tables[iova / 0x400000 % tables.size()];
         bench.memory.store(table + iova / 0x1000 % 1024 * 4, word, 4);
     };
     for (unsigned i = 0; i < 8; ++i) {
         const std::uint64_t valid = rng.below(6) != 0 ? 1 : 0;
-        bench.memory.store(root + i * 4ull, rk::address_field(tables[i % tables.size()], parameters.version) | valid, 4);
+        bench.memory.store(root + i * 4ull, rk::address_field(tables[i % tables.size()], parameters.version) | valid,
+                           4);
     }
     for (unsigned i = 0; i < 60; ++i) change_word(random_iova());
     bench.enable(root);

@@ -33,9 +33,9 @@ TEST_CASE("rockchip: words of both versions hold their addresses as the specific
 TEST_CASE("rockchip: after power-on nothing is translated and STATUS says idle", "[iommu][rockchip]") {
     RockchipBench bench;
     CHECK(bench.read(reg::STATUS) == (kIdle | kReplayEmpty | kNoStall));
-    for (const std::uint32_t offset : {reg::DTE_ADDR, reg::COMMAND, reg::PAGE_FAULT_ADDR, reg::ZAP_ONE_LINE,
-                                       reg::INT_RAWSTAT, reg::INT_CLEAR, reg::INT_MASK, reg::INT_STATUS,
-                                       reg::AUTO_GATING}) {
+    for (const std::uint32_t offset :
+         {reg::DTE_ADDR, reg::COMMAND, reg::PAGE_FAULT_ADDR, reg::ZAP_ONE_LINE, reg::INT_RAWSTAT, reg::INT_CLEAR,
+          reg::INT_MASK, reg::INT_STATUS, reg::AUTO_GATING}) {
         CAPTURE(offset);
         CHECK(bench.read(offset) == 0);
     }
