@@ -104,8 +104,8 @@ inline constexpr std::uint64_t kFaults = 0x1FE;         ///< TF to UUT
 inline constexpr std::uint64_t kClearAll = 0xC00001FE;  ///< what a driver writes at reset
 }  // namespace fsr
 namespace fsynr0 {
-inline constexpr Field PLVL{0, 2}, WNR{4, 1}, PNU{5, 1}, IND{6, 1}, NSSTATE{7, 1}, NSATTR{8, 1}, ATOF{9, 1},
-    PTWF{10, 1}, AFR{11, 1}, S1CBNDX{16, 8};
+inline constexpr Field PLVL{0, 2}, S1PTWF{3, 1}, WNR{4, 1}, PNU{5, 1}, IND{6, 1}, NSSTATE{7, 1}, NSATTR{8, 1},
+    ATOF{9, 1}, PTWF{10, 1}, AFR{11, 1}, S1CBNDX{16, 8};
 }
 /// TLBIVA, TLBIVAL (A: of any ASID): VMSAv8-64 in 64 bits, VMSAv7 in 32. TLBIIPAS2, TLBIIPAS2L: IPA in pages of 4 KiB.
 namespace tlbiva {

@@ -165,8 +165,8 @@ inline constexpr std::uint64_t TYPE_TRANS = 0, TYPE_BYPASS = 1, TYPE_FAULT = 2, 
                                SHCFG_NONE = 3;
 }  // namespace s2cr
 namespace cbar {
-inline constexpr Field VMID{0, 8}, S1_BPSHCFG{8, 2}, S1_FB{11, 1}, S1_MEMATTR{12, 4}, CBNDX{8, 8}, TYPE{16, 2},
-    BSU{18, 2}, RACFG{20, 2}, WACFG{22, 2}, IRPTNDX{24, 8};
+inline constexpr Field VMID{0, 8}, S1_BPSHCFG{8, 2}, HYPC{10, 1}, S1_FB{11, 1}, S1_MEMATTR{12, 4}, CBNDX{8, 8},
+    TYPE{16, 2}, BSU{18, 2}, RACFG{20, 2}, WACFG{22, 2}, IRPTNDX{24, 8};
 inline constexpr std::uint64_t TYPE_S2_TRANS = 0, TYPE_S1_TRANS_S2_BYPASS = 1, TYPE_S1_TRANS_S2_FAULT = 2,
                                TYPE_S1_TRANS_S2_TRANS = 3, S1_BPSHCFG_NSH = 3, S1_MEMATTR_WB = 0xF;
 }  // namespace cbar

@@ -6,7 +6,7 @@
 namespace xlate::kernel {
 
 std::string_view errno_name(int error) {
-    static constexpr std::array<std::pair<int, std::string_view>, 18> kNames{{
+    static constexpr std::array<std::pair<int, std::string_view>, 19> kNames{{
         {0, "0"},
         {kEPERM, "EPERM"},
         {kENOENT, "ENOENT"},
@@ -23,6 +23,7 @@ std::string_view errno_name(int error) {
         {kERANGE, "ERANGE"},
         {kENOSYS, "ENOSYS"},
         {kEOPNOTSUPP, "EOPNOTSUPP"},
+        {kEADDRINUSE, "EADDRINUSE"},
         {kETIMEDOUT, "ETIMEDOUT"},
         {kEPROBE_DEFER, "EPROBE_DEFER"},
     }};

@@ -21,6 +21,7 @@ inline constexpr int kENOSPC = 28;
 inline constexpr int kERANGE = 34;
 inline constexpr int kENOSYS = 38;
 inline constexpr int kEOPNOTSUPP = 95;
+inline constexpr int kEADDRINUSE = 98;
 inline constexpr int kETIMEDOUT = 110;
 inline constexpr int kEPROBE_DEFER = 517;
 

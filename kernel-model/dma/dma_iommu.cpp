@@ -140,6 +140,11 @@ int DmaIommu::init_domain(Ptr<IommuDomain> domain, std::uint64_t base, std::uint
         params.cpus = params_.cpus;
         params.bounded_depot = kernel_.variant.release <= kRelease61;
         cookie->iovas = std::make_unique<IovaDomain>(params, cookie.get());
+        // From 6.4 on a driver says whether its flushes may wait; in 6.1 it refuses to make such a domain.
+        const Ptr<DevIommu> param = dev.iommu.peek();
+        const Ptr<IommuDevice> instance = param ? param->iommu_dev.peek() : Ptr<IommuDevice>{};
+        const bool deferred = !instance || instance->ops.peek()->capable_deferred_flush();
+        if (domain->type == DomainType::dma_fq && !deferred) domain->type = DomainType::dma;
         if (domain->type == DomainType::dma_fq) {
             FlushQueueParams queue;
             queue.cpus = params_.cpus;

@@ -27,8 +27,11 @@ enum class Mistake : unsigned char {
     flush_without_tlbi,
     page_freed_while_mapped,
     unmap_without_atc_inv,
+    attach_without_zap,
+    zap_first_file_only,
+    zap_before_clear,
 };
-inline constexpr std::size_t kMistakes = 16;
+inline constexpr std::size_t kMistakes = 19;
 
 /// "unmap-without-tlbi": as configs have it.
 std::string_view name(Mistake mistake);

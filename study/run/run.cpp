@@ -10,6 +10,7 @@
 
 #include "firmware/description.hpp"
 #include "firmware/iommu_families.hpp"
+#include "kernel-model/system.hpp"
 #include "soc/soc.hpp"
 #include "study/results/expect.hpp"
 #include "study/results/files.hpp"
@@ -18,7 +19,6 @@
 #include "study/results/run_directory.hpp"
 #include "study/run/assemble.hpp"
 #include "study/run/firmware_input.hpp"
-#include "study/run/kernel_parts.hpp"
 #include "study/trace/trace_recorder.hpp"
 
 namespace xlate::study {
@@ -48,6 +48,20 @@ public:
 private:
     kernel::Kernel& kernel_;
 };
+
+/// The config's variant. Errors: InputError with its place.
+kernel::Variant find_variant_at(const Config& config) {
+    try {
+        return kernel::find_variant(config.kernel.variant);
+    } catch (const InputError& error) {
+        std::vector<Diagnostic> findings = error.findings();
+        for (Diagnostic& finding : findings) {
+            finding.where = config.where("kernel.variant");
+            finding.path = "kernel.variant";
+        }
+        throw InputError(std::move(findings), error.status());
+    }
+}
 
 std::vector<Expectation> parse_expectations(const Config& config) {
     std::vector<Expectation> all;
@@ -182,8 +196,8 @@ RunReport run(Config& config, const RunOptions& options) {
     kernel::Kernel kernel(soc.machine(), variant);
     soc.attach(kernel);
     kernel.costs = config.kernel.costs;
-    KernelParts parts(kernel, description, assembly.boot);
-    kernel::LinuxBoot boot(kernel, description, parts.boot_config());
+    const kernel::KernelSystem system(kernel, description, assembly.boot);
+    kernel::LinuxBoot boot(kernel, description, system.boot_config());
     const Unwound unwound(kernel);
     boot.start();
     for (const RogueConfig& rogue : config.rogues) {

@@ -1,4 +1,4 @@
-#include "kernel-model/drivers/client_dma.hpp"
+#include "kernel-model/clients/client_dma.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -4,7 +4,6 @@
 
 #include "study/run/assemble.hpp"
 #include "study/run/firmware_input.hpp"
-#include "study/run/kernel_parts.hpp"
 #include "study/run/likely_masters.hpp"
 
 using namespace xlate;

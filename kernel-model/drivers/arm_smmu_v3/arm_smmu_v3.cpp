@@ -226,20 +226,32 @@ void ArmSmmuDriver::remove(Device& dev) {
     instances_.erase(std::remove(instances_.begin(), instances_.end(), Ptr<ArmSmmuDevice>(smmu)), instances_.end());
 }
 
+namespace {
+
+std::unique_ptr<Driver> make(LinuxBoot& boot, PageAllocator& pages, ArmSmmuParams chosen) {
+    const KernelParameters& parameters = boot.config().parameters;
+    chosen.disable_bypass = chosen.disable_bypass && parameters.smmu_v3_disable_bypass;
+    using Invalidation = KernelParameters::Invalidation;
+    chosen.range_invalidation = parameters.smmu_v3_invalidation == Invalidation::linux_choice;
+    if (parameters.smmu_v3_all_from_pages != 0) chosen.all_from_pages = parameters.smmu_v3_all_from_pages;
+    if (parameters.smmu_v3_invalidation == Invalidation::all) chosen.all_from_pages = 1;
+    chosen.cpus = boot.config().cpus;
+    PciCore& pci = boot.pci();
+    return std::make_unique<ArmSmmuDriver>(boot.iommu(), *boot.drivers().buses().front(), pages, chosen,
+                                           [&pci](Device& dev) { return pci.pci_device_group(dev); });
+}
+
+}  // namespace
+
+std::unique_ptr<Driver> make_arm_smmu_v3(LinuxBoot& boot, const IommuDriverParts& parts) {
+    ArmSmmuParams params;
+    params.mistakes = parts.mistakes;
+    params.on_page_request = parts.on_page_request;
+    return make(boot, parts.pages, params);
+}
+
 DriverSource arm_smmu_v3_driver(PageAllocator& pages, ArmSmmuParams params) {
-    return {"arm-smmu-v3", [&pages, params](LinuxBoot& boot) {
-                ArmSmmuParams chosen = params;
-                const KernelParameters& parameters = boot.config().parameters;
-                chosen.disable_bypass = chosen.disable_bypass && parameters.smmu_v3_disable_bypass;
-                using Invalidation = KernelParameters::Invalidation;
-                chosen.range_invalidation = parameters.smmu_v3_invalidation == Invalidation::linux_choice;
-                if (parameters.smmu_v3_all_from_pages != 0) chosen.all_from_pages = parameters.smmu_v3_all_from_pages;
-                if (parameters.smmu_v3_invalidation == Invalidation::all) chosen.all_from_pages = 1;
-                chosen.cpus = boot.config().cpus;
-                PciCore& pci = boot.pci();
-                return std::make_unique<ArmSmmuDriver>(boot.iommu(), *boot.drivers().buses().front(), pages, chosen,
-                                                       [&pci](Device& dev) { return pci.pci_device_group(dev); });
-            }};
+    return {"arm-smmu-v3", [&pages, params](LinuxBoot& boot) { return make(boot, pages, params); }};
 }
 
 }  // namespace xlate::kernel

@@ -10,6 +10,7 @@
 #include "kernel-model/driver-core/device.hpp"
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3_device.hpp"
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3_domain.hpp"
+#include "kernel-model/drivers/iommu_drivers.hpp"
 #include "kernel-model/iommu-core/iommu_core.hpp"
 
 namespace xlate::kernel {
@@ -66,7 +67,9 @@ private:
     std::vector<Ptr<ArmSmmuDevice>> instances_;
 };
 
-/// For BootConfig::drivers. `pages` outlives the boot.
+/// Its row of iommu_drivers().
+std::unique_ptr<Driver> make_arm_smmu_v3(LinuxBoot& boot, const IommuDriverParts& parts);
+/// For BootConfig::drivers, with parameters of its own. `pages` outlives the boot.
 DriverSource arm_smmu_v3_driver(PageAllocator& pages, ArmSmmuParams params = {});
 
 }  // namespace xlate::kernel

@@ -14,6 +14,7 @@
 #include "kernel-model/boot.hpp"
 #include "kernel-model/dma/dma_iommu.hpp"
 #include "kernel-model/dma/traffic_plan.hpp"
+#include "kernel-model/driver-core/runtime_pm.hpp"
 #include "kernel-model/drivers/mistakes.hpp"
 
 namespace xlate::kernel {
@@ -32,7 +33,9 @@ struct ClientStats {
 /// One for a kernel. Outlives the boot.
 class ClientDma final : public ClientDriver {
 public:
-    ClientDma(Kernel& kernel, DmaIommu& dma, const Mistakes& mistakes = {});
+    /// `power`: a client is in use, and its IOMMU powered, from its start to its removal; nullptr: everything is
+    /// powered.
+    ClientDma(Kernel& kernel, DmaIommu& dma, const Mistakes& mistakes = {}, RuntimePm* power = nullptr);
     ~ClientDma() override;
 
     /// 0; -ENOMEM if a buffer cannot be had, -EIO if it cannot be mapped. A plan with a start delay cannot fail here.
@@ -52,6 +55,7 @@ private:
     struct Worker;
 
     int start(const std::shared_ptr<Client>& client);
+    int power_on(Client& client);
     int reserve_working_set(Client& client);
     bool provide_page(Client& client, Iova address);
     int map_working_set(Client& client);
@@ -66,6 +70,7 @@ private:
     Kernel& kernel_;
     DmaIommu& dma_;
     const Mistakes mistakes_;
+    RuntimePm* const power_;
     std::map<std::string, std::shared_ptr<Client>> clients_;
 };
 

@@ -1,0 +1,15 @@
+// Rows of the Rockchip IOMMU's data sheet, by index.
+#pragma once
+
+#include <cstddef>
+
+#include "iommu/engine.hpp"
+
+namespace xlate::iommu::rockchip {
+
+struct Purpose {
+    static constexpr AccessPurpose directory{0}, table{1};
+};
+inline constexpr std::size_t kStructureTlb = 0, kStructureDirectory = 1;
+
+}  // namespace xlate::iommu::rockchip

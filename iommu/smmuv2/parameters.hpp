@@ -1,0 +1,100 @@
+// What an SMMUv1 or SMMUv2 instance has: the contents of its ID registers as plain values, the shape of its caches, and
+// what firmware did before the kernel came.
+// Source: docs/spec/iommu-hardware.md section 2; docs/spec/linux-findings.md (SMMUv2 sections); presets as noted.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "iommu/cache.hpp"
+#include "iommu/smmuv2/layout.hpp"
+
+namespace xlate::iommu::smmuv2 {
+
+/// Each value is the ID register field of that name (lower case), in the register's own coding.
+struct Features {
+    bool v2 = true;  ///< false: SMMUv1: no CBA2R, TCR2 or IDR7; CBAR names the interrupt
+    // IDR0
+    std::uint8_t numsmrg = 128, exids = 0, numsidb = 15, cttw = 1, numirpt = 128, no_aarch32s = 0, no_aarch32 = 0,
+                 atosns = 0, sms = 1, nts = 1, s2ts = 1, s1ts = 1;
+    // IDR1. smcd: conflicts of stream matching may stay undetected; this model finds them all
+    std::uint8_t numcb = 128, nums2cb = 0, numpagendxb = 7, pagesize = 0, smcd = 0;
+    // IDR2
+    std::uint8_t ias = 5, oas = 5, ubs = 5, ptfs_4k = 1, ptfs_16k = 1, ptfs_64k = 1, vmid16s = 1;
+    // IDR7
+    std::uint8_t major = 2, minor = 1;
+
+    bool aarch64() const { return v2 && (ptfs_4k | ptfs_16k | ptfs_64k) != 0; }
+    /// Stream mapping register groups; without matching, one a stream.
+    unsigned groups() const { return sms != 0 ? numsmrg : 1U << (numsidb < 7 ? numsidb : 7); }
+    SpaceLayout space() const {
+        return SpaceLayout::of(idr1::PAGESIZE.of(pagesize) | idr1::NUMPAGENDXB.of(numpagendxb));
+    }
+};
+
+/// Everything that this model implements.
+Features full_features();
+/// MMU-400: SMMUv1, stage 2 alone, 32 groups, 8 banks. Source: Arm DDI 0472.
+Features mmu400_like();
+/// MMU-401: SMMUv1, one stage, 32 groups, 8 banks, 40-bit. Source: Arm DDI 0521.
+Features mmu401_like();
+/// MMU-500 r2: both stages, 128 groups, 128 banks at most, 48-bit. Source: Arm DDI 0517.
+Features mmu500_like();
+/// QCOM's: 4 KiB register pages. Source: docs/spec/linux-findings.md, `dt-qcom-*`.
+Features qcom_smmu500_like();
+/// NVIDIA's (Tegra194): an MMU-500 in two or three register files. Source: docs/spec/linux-findings.md, `dt-nvidia-*`.
+Features nvidia_smmu500_like();
+/// Marvell's (AP806): 64-bit formats are not to be used, since registers are written in halves.
+/// Source: docs/spec/linux-findings.md, fact 18 of the second part.
+Features marvell_smmu500_like();
+/// Cavium's (ThunderX): SMMUv2 with 128 banks, 64 KiB register pages, 48-bit. Source: Linux `cavium,smmu-v2`.
+Features cavium_like();
+/// By name: "full", "smmu-v1", "smmu-v2", "mmu-400-like", "mmu-401-like", "mmu-500-like", "qcom-smmu-500-like",
+/// "nvidia-smmu-500-like", "marvell-smmu-500-like", "cavium-smmu-v2-like". Throws InputError for another.
+Features features_by_name(const std::string& preset);
+/// Chooses PAGESIZE, NUMPAGENDXB for `bytes` of register space, and as many banks as it holds. Throws InputError if no
+/// SMMU is of that size.
+void fit_space(Features& features, std::uint64_t bytes);
+
+/// Caches of the core (TCU).
+struct CacheShapes {
+    CacheParams tlb{true, 512, 4, Replacement::lru};
+    CacheParams ipa{true, 128, 4, Replacement::lru};
+    bool walk_enabled = true;
+    /// Levels 0..3 of stage 1 and 2. Level 3 holds no tables: it keeps nothing, but may be looked up.
+    CacheParams walk_s1[4] = {{true, 4, 4, Replacement::lru},
+                              {true, 16, 4, Replacement::lru},
+                              {true, 64, 4, Replacement::lru},
+                              {false, 4, 4, Replacement::lru}};
+    CacheParams walk_s2[4] = {{true, 4, 4, Replacement::lru},
+                              {true, 16, 4, Replacement::lru},
+                              {true, 64, 4, Replacement::lru},
+                              {false, 4, 4, Replacement::lru}};
+};
+
+/// A stream mapping register group as firmware left it.
+struct InheritedMapping {
+    std::uint8_t group = 0;
+    std::uint32_t smr = 0, s2cr = 0;
+};
+
+/// Everything about one instance. Plain values, already validated.
+struct SmmuParams {
+    Features features;
+    CacheShapes caches;
+    std::uint64_t seed = 1;
+    std::string name = "smmuv2";             ///< names its streams of random numbers
+    std::uint8_t global_interrupts = 1;      ///< faults of no context raise the first
+    std::uint16_t context_interrupts = 128;  ///< v2: bank n raises n; v1: the one that CBAR names
+    /// Software runs in the secure world's view: registers below 0x400 are the secure copy, non-secure ones are at
+    /// gr0::kNonSecureAlias (Calxeda).
+    bool secure_access = false;
+    /// A hypervisor below the kernel drops S2CR writes of type fault, and turns those of type bypass into fault (QCOM).
+    bool firmware_rewrites_s2cr = false;
+    /// Streams that a boot loader mapped (a screen that is on): they pass as written until a driver changes them.
+    std::vector<InheritedMapping> inherited;
+    std::uint32_t reset_cr0 = 1;  ///< CLIENTPD; with inherited mappings 0
+};
+
+}  // namespace xlate::iommu::smmuv2

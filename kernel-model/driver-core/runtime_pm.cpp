@@ -1,0 +1,72 @@
+#include "kernel-model/driver-core/runtime_pm.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "kernel-model/driver-core/device.hpp"
+
+namespace xlate::kernel {
+
+void RuntimePm::enable(const Device& dev, Callbacks callbacks) {
+    State& state = devices_[dev.name];
+    state.callbacks = std::move(callbacks);
+    state.enabled = true;
+}
+
+void RuntimePm::disable(const Device& dev) {
+    State& state = devices_[dev.name];
+    state.callbacks = {};
+    state.enabled = false;
+}
+
+void RuntimePm::link(const Device& consumer, const Device& supplier) {
+    State& state = devices_[consumer.name];
+    state.suppliers.push_back(supplier.name);
+    // A consumer that is in use already wants it at once.
+    for (unsigned use = 0; use < state.uses; ++use) get(supplier.name);
+}
+
+void RuntimePm::unlink(const Device& consumer, const Device& supplier) {
+    State& state = devices_[consumer.name];
+    const auto found = std::find(state.suppliers.begin(), state.suppliers.end(), supplier.name);
+    if (found == state.suppliers.end()) return;
+    state.suppliers.erase(found);
+    for (unsigned use = 0; use < state.uses; ++use) put(supplier.name);
+}
+
+int RuntimePm::get(const std::string& name) {
+    State& state = devices_[name];
+    ++state.uses;
+    int err = 0;
+    const std::vector<std::string> suppliers = state.suppliers;
+    for (const std::string& supplier : suppliers) {
+        const int result = get(supplier);
+        if (err == 0) err = result;
+    }
+    if (err != 0 || state.active) return err;
+    state.active = true;
+    if (state.enabled && state.callbacks.resume) err = state.callbacks.resume();
+    if (err != 0) state.active = false;
+    return err;
+}
+
+void RuntimePm::put(const std::string& name) {
+    State& state = devices_[name];
+    XLATE_CHECK(state.uses > 0, name);
+    if (--state.uses == 0 && state.active) {
+        state.active = false;
+        if (state.enabled && state.callbacks.suspend) state.callbacks.suspend();
+    }
+    const std::vector<std::string> suppliers = state.suppliers;
+    for (const std::string& supplier : suppliers) put(supplier);
+}
+
+int RuntimePm::get_sync(const Device& dev) { return get(dev.name); }
+void RuntimePm::put(const Device& dev) { put(dev.name); }
+
+bool RuntimePm::in_use(const Device& dev) const {
+    const auto state = devices_.find(dev.name);
+    return state != devices_.end() && state->second.active && state->second.uses > 0;
+}
+
+}  // namespace xlate::kernel

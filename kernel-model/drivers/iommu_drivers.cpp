@@ -1,0 +1,54 @@
+#include "kernel-model/drivers/iommu_drivers.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+#include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
+#include "kernel-model/drivers/rockchip/rockchip_iommu.hpp"
+
+namespace xlate::kernel {
+namespace {
+
+template <std::size_t N>
+constexpr Span<std::string_view> names(const std::string_view (&list)[N]) {
+    return {list, N};
+}
+
+constexpr std::string_view kSmmuV3[] = {"arm,smmu-v3"};
+constexpr std::string_view kRockchip[] = {"rockchip,iommu", "rockchip,rk3568-iommu"};
+
+constexpr IommuDriver kDrivers[] = {
+    {"arm-smmu-v3", "arm-smmu-v3", DriverHome::platform, names(kSmmuV3), make_arm_smmu_v3},
+    {"rockchip-iommu", "rockchip-iommu", DriverHome::platform, names(kRockchip), make_rockchip_iommu},
+};
+
+}  // namespace
+
+bool IommuDriver::binds_to(const firmware::Node& node) const {
+    return std::any_of(compatibles.begin(), compatibles.end(),
+                       [&](std::string_view one) { return node.is_compatible(one); });
+}
+
+Span<IommuDriver> iommu_drivers() { return {kDrivers, std::size(kDrivers)}; }
+
+const IommuDriver* iommu_driver_of(const firmware::Node& node) {
+    for (const IommuDriver& driver : kDrivers) {
+        if (driver.binds_to(node)) return &driver;
+    }
+    return nullptr;
+}
+
+std::vector<DriverSource> iommu_driver_sources(const firmware::Description& description,
+                                               const IommuDriverParts& parts) {
+    std::vector<DriverSource> sources;
+    for (const IommuDriver& driver : kDrivers) {
+        const bool used = std::any_of(description.nodes.begin(), description.nodes.end(),
+                                      [&](const firmware::Node& node) { return driver.binds_to(node); });
+        if (!used) continue;
+        sources.push_back(
+            {std::string(driver.module), [&driver, parts](LinuxBoot& boot) { return driver.make(boot, parts); }});
+    }
+    return sources;
+}
+
+}  // namespace xlate::kernel

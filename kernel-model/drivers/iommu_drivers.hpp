@@ -1,0 +1,54 @@
+// The IOMMU drivers that this kernel has: one list. A driver needs registers (Machine), page tables, pages, interrupts
+// and runtime power management; nothing of soc/ or explore/.
+// Source: families.md section 4; docs/spec/kernel-probe.md section 5.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "base/span.hpp"
+#include "firmware/description.hpp"
+#include "kernel-model/boot.hpp"
+
+namespace xlate::kernel {
+
+class PageAllocator;
+class RuntimePm;
+
+/// What a driver is made of besides the boot. All of it outlives the boot.
+struct IommuDriverParts {
+    PageAllocator& pages;
+    RuntimePm& power;
+    Mistakes mistakes;
+    /// A device asks for a page (PRI) and its client may provide it. Empty: refused.
+    std::function<bool(Device& dev, Iova address, bool write)> on_page_request;
+};
+
+/// Who makes the driver's devices.
+enum class DriverHome : std::uint8_t {
+    platform,  ///< the firmware's nodes
+    virtio,    ///< the virtio bus, behind a transport
+    initcall   ///< no device: an initcall finds the units in a table of firmware
+};
+
+struct IommuDriver {
+    std::string_view name;    ///< as iommu_ops and logs have it: "arm-smmu-v3"
+    std::string_view module;  ///< as modprobe takes it; '-' and '_' are the same
+    DriverHome home = DriverHome::platform;
+    Span<std::string_view> compatibles;  ///< its match table; initcall: none
+    std::unique_ptr<Driver> (*make)(LinuxBoot& boot, const IommuDriverParts& parts) = nullptr;
+
+    bool binds_to(const firmware::Node& node) const;
+};
+
+/// In Linux's link order.
+Span<IommuDriver> iommu_drivers();
+/// The driver that binds to this node; nullptr: this kernel has none.
+const IommuDriver* iommu_driver_of(const firmware::Node& node);
+
+/// For BootConfig::drivers: those that the firmware has a use for. A driver that matches nothing is left out, as a
+/// kernel's module that nothing loads.
+std::vector<DriverSource> iommu_driver_sources(const firmware::Description& description, const IommuDriverParts& parts);
+
+}  // namespace xlate::kernel
