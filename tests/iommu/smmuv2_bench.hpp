@@ -94,7 +94,8 @@ struct Bench {
         std::uint64_t table = root;
         for (unsigned at = root_level;; ++at) {
             const unsigned shift = 12 + 9 * (3 - at);
-            const std::uint64_t mask = at == root_level ? 0x1FFF : 0x1FF;
+            // Stage 2 may begin with up to 16 tables in a row.
+            const std::uint64_t mask = at == root_level && root_level != 0 ? 0x1FFF : 0x1FF;
             const std::uint64_t where = table + 8 * ((va >> shift) & mask);
             if (at == level) {
                 memory.store(where, descriptor);

@@ -72,7 +72,6 @@ TEST_CASE("smmuv2 faults: the level is that of the descriptor", "[iommu][smmuv2]
     for (unsigned level = 0; level < 4; ++level) {
         CAPTURE(level);
         Ready bench;
-        bench.map(Bench::kRoot, 0x7000000000000, 0, 0);
         const std::uint64_t va = 0x5000 | (level == 0   ? 1ULL << 39
                                            : level == 1 ? 1ULL << 30
                                            : level == 2 ? 1ULL << 21
