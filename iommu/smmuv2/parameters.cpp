@@ -115,14 +115,19 @@ Features cavium_like() {
     return f;
 }
 
-Features features_by_name(const std::string& preset) {
+std::vector<std::string> preset_names() {
     std::vector<std::string> names;
-    std::string list;
+    for (const Preset& row : kPresets) names.emplace_back(row.name);
+    return names;
+}
+
+Features features_by_name(const std::string& preset) {
     for (const Preset& row : kPresets) {
         if (preset == row.name) return row.make();
-        names.emplace_back(row.name);
-        list += (list.empty() ? "" : ", ") + names.back();
     }
+    const std::vector<std::string> names = preset_names();
+    std::string list;
+    for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
     Diagnostic finding;
     finding.what = "no SMMUv2 features are called '" + printable(preset) + "'";
     finding.expected = "expected one of " + list;

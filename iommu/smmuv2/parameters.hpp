@@ -53,6 +53,7 @@ Features cavium_like();
 /// By name: "full", "smmu-v1", "smmu-v2", "mmu-400-like", "mmu-401-like", "mmu-500-like", "qcom-smmu-500-like",
 /// "nvidia-smmu-500-like", "marvell-smmu-500-like", "cavium-smmu-v2-like". Throws InputError for another.
 Features features_by_name(const std::string& preset);
+std::vector<std::string> preset_names();
 /// Chooses PAGESIZE, NUMPAGENDXB for `bytes` of register space, and as many banks as it holds. Throws InputError if no
 /// SMMU is of that size.
 void fit_space(Features& features, std::uint64_t bytes);
