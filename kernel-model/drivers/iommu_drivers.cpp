@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "kernel-model/drivers/apple_dart/apple_dart.hpp"
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
 #include "kernel-model/drivers/rockchip/rockchip_iommu.hpp"
 
@@ -15,9 +16,12 @@ constexpr Span<std::string_view> names(const std::string_view (&list)[N]) {
 }
 
 constexpr std::string_view kSmmuV3[] = {"arm,smmu-v3"};
+constexpr std::string_view kDart[] = {"apple,t8103-dart", "apple,t8103-usb4-dart", "apple,t6000-dart",
+                                      "apple,t8110-dart"};
 constexpr std::string_view kRockchip[] = {"rockchip,iommu", "rockchip,rk3568-iommu"};
 
 constexpr IommuDriver kDrivers[] = {
+    {"apple-dart", "apple-dart", DriverHome::platform, names(kDart), make_apple_dart},
     {"arm-smmu-v3", "arm-smmu-v3", DriverHome::platform, names(kSmmuV3), make_arm_smmu_v3},
     {"rockchip-iommu", "rockchip-iommu", DriverHome::platform, names(kRockchip), make_rockchip_iommu},
 };

@@ -124,11 +124,31 @@ private:
         }
         config.modules.emplace();
         const auto load = [&](const std::string& name) { config.modules->push_back({name, {}, true, 0}); };
-        if (!words_of(truth, "initcall_blacklist").empty()) {
-            for (const IommuDriver& driver : iommu_drivers()) load(std::string(driver.module));
+        // A driver that the kernel does not have, or that its command line switches off, comes as a module.
+        const std::string kind = truth["kernel"].value("package", "");
+        const bool as_module =
+            !words_of(truth, "initcall_blacklist").empty() || kind.find("built as a module") != std::string::npos;
+        // predelay=MODULE:SECONDS: the init script waits before it loads that one, which is then the last.
+        SimTime delay{};
+        for (const std::string& one : words_of(truth, "predelay")) {
+            const std::size_t colon = one.find(':');
+            const bool client = one.rfind("virtio", 0) == 0;
+            if (colon != std::string::npos && !client) delay = us(1'000'000 * std::stoull(one.substr(colon + 1)));
         }
+        const auto load_drivers = [&] {
+            for (const IommuDriver& driver : iommu_drivers()) load(std::string(driver.module));
+        };
+        if (as_module && delay == SimTime{}) load_drivers();
         load("virtio_mmio");
         if (!slots.empty()) load("virtio_rng");
+        if (as_module && delay != SimTime{}) {
+            const std::size_t before = config.modules->size();
+            load_drivers();
+            for (std::size_t i = before; i < config.modules->size(); ++i) {
+                (*config.modules)[i].at = delay;
+                (*config.modules)[i].after_previous = i > before;
+            }
+        }
     }
     void after_boot() {
         k.spawn("init", 0, [this] {
