@@ -79,18 +79,4 @@ std::optional<std::string> nearest_name(std::string_view name, const std::vector
     return best;
 }
 
-std::string printable(std::string_view text) {
-    std::string safe;
-    safe.reserve(text.size());
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f) {
-            safe += fmt::format("\\x{:02x}", byte);
-        } else {
-            safe += c;
-        }
-    }
-    return safe;
-}
-
 }  // namespace xlate

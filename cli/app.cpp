@@ -3,11 +3,13 @@
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <new>
 
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.hpp"
-#include "study/run/run.hpp"
+#include "cli/print.hpp"
+#include "study/run/model_version.hpp"
 
 namespace xlate::cli {
 namespace {
@@ -98,6 +100,7 @@ void add_config(CLI::App& app, Parsed& p) {
     init->add_option("OUT", p.init.out, "file to write (default: stdout)");
     init->add_option("--firmware", p.init.firmware, "BOARD.dtb or ACPI tables");
     init->add_option("--qemu-command", p.init.qemu_command, "file with a QEMU command line");
+    init->add_flag("--force", p.init.force, "write over a file that holds something else");
     init->callback([&p] { p.call = [&p] { return init_command(p.init); }; });
 }
 
@@ -160,7 +163,8 @@ void print_problem(const std::string& text) { std::fprintf(stderr, "%s\n", text.
 ExitStatus run_app(const std::vector<std::string>& arguments) {
     Parsed parsed;
     CLI::App app{"xlate: a system-on-chip simulator, seen from its IOMMUs", "xlate"};
-    app.set_version_flag("--version", std::string("xlate ") + study::kModelVersion);
+    app.set_version_flag(
+        "--version", std::string("xlate ") + study::kModelVersion + " (model sources " + study::model_sources() + ")");
     app.require_subcommand(1);
     add_run(app, parsed);
     add_inspect(app, parsed);
@@ -171,19 +175,23 @@ ExitStatus run_app(const std::vector<std::string>& arguments) {
     try {
         std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
         app.parse(reversed);
-        return parsed.call();
+        return finish_output(parsed.call());
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0) {
             app.exit(error);
-            return ExitStatus::ok;
+            return finish_output(ExitStatus::ok);
         }
-        print_problem(std::string("xlate: ") + error.what() + "\nRun with --help for the options.");
+        print_problem("xlate: " + printable(error.what()) + "\nRun with --help for the options.");
         return ExitStatus::usage;
     } catch (const InputError& error) {
+        finish_output(error.status());  // what was printed before stands before
         print_problem(error.what());
         return error.status();
+    } catch (const std::bad_alloc&) {
+        print_problem("xlate: out of memory");
+        return ExitStatus::limit;
     } catch (const std::exception& error) {
-        print_problem(std::string("xlate: a bug in xlate, please report it: ") + error.what());
+        print_problem(std::string("xlate: a bug in xlate, please report it: ") + printable(error.what()));
         return ExitStatus::internal;
     }
 }

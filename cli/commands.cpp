@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "base/text.hpp"
+#include "cli/print.hpp"
 #include "firmware/description.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
 #include "study/inspect/inspect.hpp"
@@ -21,8 +23,6 @@
 
 namespace xlate::cli {
 namespace {
-
-void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
 bool color() { return ::isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr; }
 
@@ -48,18 +48,18 @@ ExitStatus run_command(const RunArguments& arguments) {
     if (arguments.seed) sets.push_back({"seed", std::to_string(*arguments.seed)});
     study::Config config = study::load_config(arguments.config, sets);
     study::RunOptions options;
-    options.out = arguments.out.empty() ? "out/" + config.name : arguments.out;
+    options.out = arguments.out.empty() ? "out/" + file_name_of(config.name) : arguments.out;
     options.junit = arguments.junit;
     options.trace = arguments.trace;
     options.progress = !arguments.quiet;
     const study::RunReport report = study::run(config, options);
     if (!arguments.quiet) {
         print(study::summarize(report.result, color()));
-        print(fmt::format("\nResults: {}/result.json, console.log, config.resolved.yaml\n", options.out));
+        print(fmt::format("\nResults: {}/result.json, console.log, config.resolved.yaml\n", printable(options.out)));
         std::fflush(stdout);
     }
     if (report.status != ExitStatus::ok)
-        std::fprintf(stderr, "%s: %s\n", config.name.c_str(), printable(report.why).c_str());
+        std::fprintf(stderr, "%s: %s\n", printable(config.name).c_str(), printable(report.why).c_str());
     return report.status;
 }
 

@@ -33,6 +33,7 @@ struct InitArguments {
     std::string out;  ///< empty: stdout
     std::vector<std::string> firmware;
     std::string qemu_command;  ///< file
+    bool force = false;        ///< also over a file that holds something else
 };
 ExitStatus init_command(const InitArguments& arguments);
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
+#include "cli/print.hpp"
 #include "explore/catalogue/race_index.hpp"
 #include "explore/catalogue/series_rows.hpp"
 #include "explore/search/explore.hpp"
@@ -46,8 +47,6 @@ explore::ProgressCallback progress(bool quiet) {
 void end_progress() {
     if (::isatty(STDERR_FILENO) != 0) std::fputs("\r\x1b[K", stderr);
 }
-
-void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
 std::string dump(const nlohmann::ordered_json& json) {
     return json.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";

@@ -1,11 +1,11 @@
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <optional>
 
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
+#include "cli/print.hpp"
 #include "firmware/description.hpp"
 #include "study/init/init_qemu.hpp"
 #include "study/results/files.hpp"
@@ -25,11 +25,36 @@ std::string relative_to(const std::string& path, const std::string& config) {
 
 std::string read_command(const std::string& path) {
     std::ifstream stream(path, std::ios::binary);
-    std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-    if (!stream.is_open() || text.size() > kMaxCommandBytes) {
-        throw InputError(Diagnostic{{path, {}, {}, {}}, "", "cannot be read", "a file with a QEMU command line", ""});
+    std::string text(kMaxCommandBytes + 1, '\0');  // devices and pipes have no size
+    stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(stream.gcount()));
+    if (!stream.is_open() || stream.bad() || text.size() > kMaxCommandBytes) {
+        throw InputError(
+            Diagnostic{{path, {}, {}, {}},
+                       "",
+                       text.size() > kMaxCommandBytes ? "is longer than a command line of 1 MiB" : "cannot be read",
+                       "a file with a QEMU command line",
+                       ""});
     }
     return text;
+}
+
+/// A config that was edited is not to be had again from its firmware.
+void write_config(const InitArguments& arguments, const std::string& config) {
+    std::error_code ignored;
+    if (!arguments.force && std::filesystem::is_regular_file(arguments.out, ignored)) {
+        std::string there;
+        study::read_pieces(arguments.out, [&there](std::string_view piece) { there += piece; });
+        if (there == config) return;
+        if (!there.empty()) {
+            throw InputError(Diagnostic{{arguments.out, {}, {}, {}},
+                                        "",
+                                        "is there already and holds something else: nothing is written",
+                                        "another name, or --force",
+                                        ""});
+        }
+    }
+    study::write_file(arguments.out, config);
 }
 
 }  // namespace
@@ -46,9 +71,9 @@ ExitStatus init_command(const InitArguments& arguments) {
     if (!arguments.qemu_command.empty()) command = read_command(arguments.qemu_command);
     const std::string config = study::init_config(description, paths, command, arguments.qemu_command);
     if (arguments.out.empty()) {
-        std::fwrite(config.data(), 1, config.size(), stdout);
+        print(config);
     } else {
-        study::write_file(arguments.out, config);
+        write_config(arguments, config);
     }
     return ExitStatus::ok;
 }

@@ -1,19 +1,46 @@
+#include <unistd.h>
+
+#include <array>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <new>
 #include <string>
 #include <vector>
 
+#include "base/error.hpp"
 #include "cli/app.hpp"
 #include "study/run/run.hpp"
 #include "study/sweep/run_points.hpp"
 
+namespace {
+
+/// What is under way ends soon and keeps what it has; where nothing is (reading, planning, writing), the program ends.
+void stop(int signal_number) {
+    const bool run = xlate::study::interrupt_run();
+    const bool sweep = xlate::study::interrupt_sweep();
+    if (!run && !sweep) ::_exit(static_cast<int>(xlate::ExitStatus::interrupted));
+    std::signal(signal_number, SIG_DFL);  // a second one ends the program at once
+}
+
+/// There is no memory left for an exception's way up through fibers and SystemC: the limit is said here. Results are
+/// renamed when they are whole, so nothing is left half-written.
+[[noreturn]] void out_of_memory() {
+    std::array<char, 96> reached{};
+    std::array<char, 160> text{};
+    xlate::study::describe_progress(reached.data(), reached.size());
+    std::snprintf(text.data(), text.size(), "xlate: out of memory%s\n", reached.data());
+    const ssize_t ignored = ::write(STDERR_FILENO, text.data(), std::strlen(text.data()));
+    static_cast<void>(ignored);
+    ::_exit(static_cast<int>(xlate::ExitStatus::limit));
+}
+
+}  // namespace
+
 int main(int argc, char* argv[]) {
     setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
-    const auto stop = [](int signal_number) {
-        xlate::study::interrupt_run();
-        xlate::study::interrupt_sweep();
-        std::signal(signal_number, SIG_DFL);  // a second one ends the program at once
-    };
+    std::set_new_handler(out_of_memory);
     std::signal(SIGINT, stop);
     std::signal(SIGTERM, stop);
     const std::vector<std::string> arguments(argv + 1, argv + argc);

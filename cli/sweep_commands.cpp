@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <numeric>
@@ -11,16 +12,19 @@
 
 #include "base/quantity.hpp"
 #include "cli/commands.hpp"
+#include "cli/print.hpp"
+#include "study/config/yaml/parse.hpp"
 #include "study/results/files.hpp"
 #include "study/results/report/report.hpp"
+#include "study/results/run_directory.hpp"
 #include "study/sweep/merge.hpp"
 #include "study/sweep/plan.hpp"
+#include "study/sweep/points.hpp"
 #include "study/sweep/run_points.hpp"
+#include "study/sweep/table.hpp"
 
 namespace xlate::cli {
 namespace {
-
-void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
 InputError wrong(const std::string& where, const std::string& what, const std::string& expected = {}) {
     return InputError(Diagnostic{{where, {}, {}, {}}, "", what, expected, ""});
@@ -34,10 +38,47 @@ void show_progress(const study::SweepProgress& progress) {
     std::fputs("\x1b[K", stderr);
 }
 
+/// A line on a terminal, ten times a second at most.
+class PlanningLine {
+public:
+    explicit PlanningLine(bool wanted) : shows_(wanted && ::isatty(STDERR_FILENO) != 0) {}
+    ~PlanningLine() {
+        if (shown_) std::fputs("\r\x1b[K", stderr);
+    }
+    PlanningLine(const PlanningLine&) = delete;
+    PlanningLine& operator=(const PlanningLine&) = delete;
+
+    void show(std::size_t done, std::size_t all) {
+        constexpr auto kEvery = std::chrono::milliseconds(100);
+        const auto now = std::chrono::steady_clock::now();
+        if (!shows_ || now - last_ < kEvery) return;
+        last_ = now;
+        shown_ = true;
+        std::fprintf(stderr, "\rplanned %zu of %zu points\x1b[K", done, all);
+        std::fflush(stderr);
+    }
+
+private:
+    bool shows_;
+    bool shown_ = false;
+    std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+study::Plan plan_of(const SweepArguments& arguments, bool quiet) {
+    PlanningLine line(!quiet);
+    return study::make_plan(study::parse_study(study::yaml::read_text(arguments.file), arguments.file), arguments.sets,
+                            arguments.out, [&line](std::size_t done, std::size_t all) { line.show(done, all); });
+}
+
+/// All that a sweep leaves beside its points.
+std::vector<std::string> owned_files() { return {"plan.json", "sweep.json", "table.md", "table.csv", "report.html"}; }
+
 bool run_locally(const study::Plan& plan, const std::vector<std::size_t>& points, unsigned jobs, bool quiet) {
     study::PointRunner runner;
-    runner.program = own_program();
     runner.jobs = jobs != 0 ? jobs : std::max(1U, std::thread::hardware_concurrency());
+    runner.say = [&plan](const std::string& line) {
+        std::fprintf(stderr, "%s: %s\n", printable(plan.name).c_str(), printable(line).c_str());
+    };
     const bool shows = !quiet && ::isatty(STDERR_FILENO) != 0;
     if (shows) runner.progress = show_progress;
     const bool whole = study::run_points(plan, points, runner);
@@ -52,23 +93,25 @@ std::vector<std::size_t> all_points(const study::Plan& plan) {
 }
 
 ExitStatus merge(const study::Plan& plan, bool json) {
-    const nlohmann::ordered_json sweep = study::merge_points(plan, study::load_study(plan.study));
+    const nlohmann::ordered_json sweep = study::merge_points(plan);
     const std::string table = study::sweep_table(sweep);
-    study::write_files(
-        plan.out,
-        {{"sweep.json", sweep.dump(1) + "\n"}, {"table.md", table}, {"report.html", study::sweep_report(sweep)}});
-    if (json) {
-        print(sweep.dump(1) + "\n");
-    } else {
-        print(table);
-        for (const auto& column : sweep.at("columns")) {
-            if (!column.contains("why")) continue;
-            std::fprintf(stderr, "%s: column '%s': %s\n", plan.name.c_str(),
-                         printable(column.at("name").get<std::string>()).c_str(),
-                         printable(column.at("why").get<std::string>()).c_str());
-        }
-        print(fmt::format("\nResults: {}/report.html, table.md, sweep.json, points/\n", plan.out));
+    const std::string text = sweep.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+    study::write_files(plan.out, {{"sweep.json", text},
+                                  {"table.md", table},
+                                  {"table.csv", study::sweep_csv(sweep)},
+                                  {"report.html", study::sweep_report(sweep)}});
+    const std::string name = printable(plan.name);
+    for (const auto& column : sweep.at("columns")) {
+        if (!column.contains("why")) continue;
+        std::fprintf(stderr, "%s: column '%s': %s; no point has a value\n", name.c_str(),
+                     printable(column.at("name").get<std::string>()).c_str(),
+                     printable(column.at("why").get<std::string>()).c_str());
     }
+    for (const auto& note : sweep.at("notes"))
+        std::fprintf(stderr, "%s: %s\n", name.c_str(), printable(note.get<std::string>()).c_str());
+    print(json ? text
+               : table + fmt::format("\nResults: {}/report.html, table.md, table.csv, sweep.json, points/\n",
+                                     printable(plan.out)));
     return static_cast<ExitStatus>(study::sweep_status(sweep));
 }
 
@@ -88,25 +131,28 @@ std::pair<std::size_t, std::size_t> shard_of(const std::string& text) {
 
 ExitStatus sweep_command(const SweepArguments& arguments) {
     if (arguments.file.empty()) throw wrong("xlate", "sweep: STUDY is missing");
-    const study::Plan plan = study::make_plan(study::load_study(arguments.file), arguments.sets, arguments.out);
+    const study::Plan plan = plan_of(arguments, arguments.json);
+    study::RunDirectory directory(plan.out, owned_files());
+    study::arrange_points(plan);
+    directory.write({{"plan.json", study::plan_text(plan)}});
     const std::string plan_file = plan.out + "/plan.json";
-    study::write_files(plan.out, {{"plan.json", study::plan_text(plan)}});
     if (arguments.engine == "slurm") {
+        directory.hold_together();
         const std::size_t shards = arguments.jobs != 0 ? arguments.jobs : 64;
         if (!study::run_by_slurm(plan, plan_file, std::min(shards, plan.points.size()), own_program())) {
             std::fprintf(stderr, "%s: interrupted; Slurm's jobs go on: xlate sweep status %s, then merge\n",
-                         plan.name.c_str(), plan_file.c_str());
+                         printable(plan.name).c_str(), printable(plan_file).c_str());
             return ExitStatus::interrupted;
         }
     } else if (!run_locally(plan, all_points(plan), arguments.jobs, arguments.json)) {
-        std::fprintf(stderr, "%s: interrupted; the same command goes on from here\n", plan.name.c_str());
+        std::fprintf(stderr, "%s: interrupted; the same command goes on from here\n", printable(plan.name).c_str());
         return ExitStatus::interrupted;
     }
     return merge(plan, arguments.json);
 }
 
 ExitStatus sweep_plan_command(const SweepArguments& arguments) {
-    const study::Plan plan = study::make_plan(study::load_study(arguments.file), arguments.sets, arguments.out);
+    const study::Plan plan = plan_of(arguments, false);
     if (arguments.plan.empty()) {
         print(study::plan_text(plan));
     } else {
@@ -119,6 +165,9 @@ ExitStatus sweep_run_command(const SweepArguments& arguments) {
     const study::Plan plan = study::read_plan(arguments.file);
     const auto [shard, shards] = shard_of(arguments.shard.empty() ? "1/1" : arguments.shard);
     const std::vector<std::size_t> points = study::points_of_shard(plan, shard, shards);
+    study::RunDirectory directory(plan.out, owned_files(), study::RunDirectory::Hold::together);
+    if (directory.try_alone()) study::arrange_points(plan);
+    directory.hold_together();
     if (!run_locally(plan, points, arguments.jobs, false)) return ExitStatus::interrupted;
     const bool broken = std::any_of(points.begin(), points.end(), [&](std::size_t point) {
         return study::status_of(plan, point).state == study::PointState::broken;
@@ -142,7 +191,8 @@ ExitStatus sweep_status_command(const SweepArguments& arguments) {
         if (status.state == study::PointState::broken) ++broken;
     }
     print(fmt::format("{}: {} points, {} done ({} with expectations that fail), {} without a result, {} missing\n",
-                      plan.name, plan.points.size(), done, failed, broken, plan.points.size() - done - broken));
+                      printable(plan.name), plan.points.size(), done, failed, broken,
+                      plan.points.size() - done - broken));
     return done == plan.points.size() ? ExitStatus::ok : ExitStatus::failed;
 }
 

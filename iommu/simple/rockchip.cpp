@@ -227,6 +227,18 @@ std::vector<std::uint64_t> Rockchip::counter_values() const {
             counters_.bus_errors,   counters_.given_up, counters_.zaps};
 }
 
+bool Rockchip::decode(AccessPurpose purpose, std::uint64_t word, TableWord& out) const {
+    const auto bits = static_cast<std::uint32_t>(word);
+    const bool directory = purpose == Purpose::directory;
+    out.present = dte::VALID.test(bits);
+    out.leaf = !directory;
+    out.log2_bytes = static_cast<std::uint8_t>(directory ? kDirectoryShift : kPageBits);
+    out.target = address(bits, parameters_.version);
+    out.target_bytes = kTableBytes;
+    out.next = Purpose::table;
+    return directory || purpose == Purpose::table;
+}
+
 CacheCounters Rockchip::structure_counters(std::size_t row) const {
     CacheCounters sum;
     for (const Bank& bank : banks_) {

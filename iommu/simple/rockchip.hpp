@@ -19,6 +19,8 @@
 #include <vector>
 
 #include "iommu/instance.hpp"
+
+#include "iommu/shadow/table_words.hpp"
 #include "iommu/simple/layout_rockchip.hpp"
 #include "iommu/tlb.hpp"
 #include "iommu/walk_cache.hpp"
@@ -50,7 +52,7 @@ extern const InstanceSpec kSpec;
 
 class Slot;
 
-class Rockchip final : public Instance {
+class Rockchip final : public Instance, public TableWords {
 public:
     explicit Rockchip(const Parameters& parameters);
 
@@ -69,6 +71,10 @@ public:
     std::optional<std::uint64_t> take_resumed() override;
     std::vector<std::uint64_t> counter_values() const override;
     CacheCounters structure_counters(std::size_t row) const override;
+
+    // What a sanitizer wants to know.
+    unsigned word_bytes() const override { return kWordBytes; }
+    bool decode(AccessPurpose purpose, std::uint64_t word, TableWord& out) const override;
 
     /// Which bank serves it.
     unsigned bank_of(const Request& request) const;

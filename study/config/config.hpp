@@ -156,6 +156,8 @@ void visit_config(ParameterVisitor& visitor, Config& config);
 Config load_config(const std::string& file, const std::vector<Override>& overrides = {});
 /// The same from a text; `file` names it.
 Config parse_config(const std::string& text, const std::string& file, const std::vector<Override>& overrides = {});
+/// The same from a text that was parsed already.
+Config parse_config(const yaml::Value& root, const std::string& file, const std::vector<Override>& overrides = {});
 
 /// The file that a config's `name` means: as it stands if absolute; beside the config file; in each directory of
 /// XLATE_BOARDS (separated by ':'); where this build puts its boards. InputError with all that was tried.

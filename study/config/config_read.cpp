@@ -197,24 +197,21 @@ void check(const Config& config, Findings& findings) {
         add("firmware.generate", fmt::format("'{}' cannot be made", printable(firmware.generate)), "devicetree");
     if (firmware.generate.empty() && config.given("soc.board"))
         add("soc.board", "the firmware says what the board is", "this key only with firmware.generate");
+    std::map<std::string, std::size_t> with_traffic;
     for (std::size_t i = 0; i < config.traffic.size(); ++i) {
         const std::string path = fmt::format("traffic[{}]", i);
         if (config.traffic[i].device.empty()) {
             add(path, "key 'device' is missing");
             continue;
         }
-        for (std::size_t j = 0; j < i; ++j) {
-            if (config.traffic[j].device == config.traffic[i].device) {
-                add(path + ".device",
-                    fmt::format("'{}' has traffic already, at traffic[{}]", config.traffic[i].device, j));
-            }
+        const auto [first, is_new] = with_traffic.emplace(config.traffic[i].device, i);
+        if (!is_new) {
+            add(path + ".device",
+                fmt::format("'{}' has traffic already, at traffic[{}]", config.traffic[i].device, first->second));
         }
     }
     for (std::size_t i = 0; i < config.rogues.size(); ++i) {
-        const auto has_traffic = [&](const TrafficConfig& traffic) {
-            return traffic.device == config.rogues[i].device;
-        };
-        if (std::none_of(config.traffic.begin(), config.traffic.end(), has_traffic)) {
+        if (with_traffic.count(config.rogues[i].device) == 0) {
             add(fmt::format("rogues[{}].device", i), fmt::format("'{}' has no traffic", config.rogues[i].device),
                 "a device of the list 'traffic', which says what it sends");
         }
@@ -283,11 +280,15 @@ Override parse_override(const std::string& text) {
 }
 
 Config parse_config(const std::string& text, const std::string& file, const std::vector<Override>& overrides) {
-    return read_config(yaml::parse(text, file), file, overrides);
+    return read_config(yaml::parse(text, file, yaml::kConfigBudget), file, overrides);
+}
+
+Config parse_config(const Value& root, const std::string& file, const std::vector<Override>& overrides) {
+    return read_config(root, file, overrides);
 }
 
 Config load_config(const std::string& file, const std::vector<Override>& overrides) {
-    if (!is_device_tree(file)) return read_config(yaml::parse_file(file), file, overrides);
+    if (!is_device_tree(file)) return read_config(yaml::parse_file(file, yaml::kConfigBudget), file, overrides);
     Value root;
     Value path;
     path.kind = Kind::scalar;

@@ -265,12 +265,12 @@ ExploreConfig read_config(Value root, const std::string& file, const std::vector
 }  // namespace
 
 ExploreConfig load_explore_config(const std::string& file, const std::vector<Override>& overrides) {
-    return read_config(yaml::parse_file(file), file, overrides);
+    return read_config(yaml::parse_file(file, yaml::kConfigBudget), file, overrides);
 }
 
 ExploreConfig parse_explore_config(const std::string& text, const std::string& file,
                                    const std::vector<Override>& overrides) {
-    return read_config(yaml::parse(text, file), file, overrides);
+    return read_config(yaml::parse(text, file, yaml::kConfigBudget), file, overrides);
 }
 
 std::uint64_t parse_time_limit_ms(const std::string& text, const std::string& option) {

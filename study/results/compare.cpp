@@ -62,7 +62,9 @@ void flatten(const Json& value, const std::string& path, std::map<std::string, J
     }
 }
 
+/// Which build made it is no outcome.
 std::map<std::string, Json> leaves_of(Json result) {
+    result.erase("model");
     if (result.contains("kernel") && result["kernel"].contains("timeline")) {
         Json& timeline = result["kernel"]["timeline"];
         timeline = fmt::format("{} events", timeline.size());
@@ -181,11 +183,16 @@ std::string result_schema() {
         return Json{{"type", "array"}, {"items", {{"type", "object"}, {"required", keys}}}};
     };
     const Json text = {{"type", "string"}};
+    const Json model = {
+        {"type", "object"},
+        {"required", {"version", "sources"}},
+        {"properties", {{"version", text}, {"sources", {{"type", "string"}, {"pattern", "^[0-9a-f]{64}$"}}}}}};
     Json properties = {{"schema", {{"const", "xlate.result/1"}}},
                        {"name", text},
                        {"digest", {{"type", "string"}, {"pattern", "^[0-9a-f]{16}$"}}},
                        {"seed", {{"type", "integer"}}},
                        {"variant", text},
+                       {"model", model},
                        {"sim", {{"type", "object"}, {"required", {"end_ns", "boot_ns", "events", "outcome"}}}}};
     properties["devices"] =
         list({"name", "path", "driver", "state", "iommu", "ids", "group", "domain", "probe_ns", "first_dma_ns"});

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/quantity.hpp"
+#include "base/text.hpp"
 
 namespace xlate::study {
 
@@ -36,6 +37,10 @@ public:
     Parser(const std::string& text, const SourcePosition& where, const std::string& path)
         : text_(text), where_(where), path_(path) {}
     Node parse() {
+        if (const auto bad = first_bad_utf8(text_)) {
+            at_ = *bad;
+            fail("this byte is not UTF-8");
+        }
         if (text_.size() > kMaxLength) fail(fmt::format("{} characters, more than {}", text_.size(), kMaxLength));
         Node node = binary(0);
         skip();
@@ -258,11 +263,14 @@ Json follow(const ExpectNode& node, const Json& result) {
     return *at;
 }
 
+/// For messages: firmware's names may hold any byte.
+std::string dump(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
 /// A list stands for the number of its elements where a number is asked for.
 Json as_number(const Json& value) {
     if (value.is_array() || value.is_object()) return value.size();
     if (value.is_number()) return value;
-    throw Failure{fmt::format("{} is not a number", value.dump())};
+    throw Failure{fmt::format("{} is not a number", dump(value))};
 }
 
 int compare_numbers(const Json& a, const Json& b) {
@@ -295,7 +303,7 @@ bool equal(const Json& a, const Json& b) {
 
 bool truth(const Json& value) {
     if (value.is_boolean()) return value.get<bool>();
-    throw Failure{fmt::format("{} is neither true nor false", value.dump())};
+    throw Failure{fmt::format("{} is neither true nor false", dump(value))};
 }
 
 Json evaluate_node(const ExpectNode& node, const Json& result);
@@ -396,7 +404,7 @@ Expectation::Outcome Expectation::evaluate(const Json& result) const {
             outcome.ok = truth(compare(root_->op, left, right));
             if (!outcome.ok)
                 outcome.why =
-                    fmt::format("found {}, expected {} {}", outcome.value.dump(), root_->op, shown(right).dump());
+                    fmt::format("found {}, expected {} {}", dump(outcome.value), root_->op, dump(shown(right)));
         } else {
             outcome.value = shown(evaluate_node(*root_, result));
             outcome.ok = truth(outcome.value);

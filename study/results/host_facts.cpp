@@ -6,13 +6,12 @@
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "study/run/run.hpp"
+#include "base/sha256.hpp"
+#include "study/run/model_version.hpp"
 
 namespace xlate::study {
 namespace {
@@ -30,31 +29,37 @@ double seconds(const timeval& time) {
 HostFacts::HostFacts() : start_(std::chrono::steady_clock::now()), started_at_(std::chrono::system_clock::now()) {}
 
 void HostFacts::add_input(const std::string& path) {
-    std::ifstream stream(path, std::ios::binary);
-    const std::vector<char> bytes{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-    add_input(path, std::vector<std::uint8_t>(bytes.begin(), bytes.end()));
+    std::string content;
+    read_pieces(path, [&](std::string_view piece) { content += piece; });
+    add_input(path, content);
 }
 
-void HostFacts::add_input(const std::string& path, const std::vector<std::uint8_t>& content) {
+void HostFacts::add_input(const std::string& path, std::string_view content) {
     for (const Input& input : inputs_) {
         if (input.path == std::filesystem::path(path).filename()) return;
     }
-    Digest digest;
-    for (const std::uint8_t byte : content) digest.add(std::string_view(reinterpret_cast<const char*>(&byte), 1));
-    inputs_.push_back({std::filesystem::path(path).filename().string(), content.size(), digest.text()});
+    inputs_.push_back({std::filesystem::path(path).filename().string(), content.size(), sha256_text(content)});
 }
 
-std::string HostFacts::manifest(const Config& config, const std::string& result_digest) const {
+std::string HostFacts::manifest(const Config& config, const std::string& result_digest,
+                                const std::vector<WrittenFile>& written) const {
     Json inputs = Json::array();
     for (const Input& input : inputs_)
-        inputs.push_back({{"file", input.path}, {"bytes", input.bytes}, {"fnv1a64", input.digest}});
+        inputs.push_back({{"file", input.path}, {"bytes", input.bytes}, {"sha256", input.sha256}});
+    Json outputs = Json::array();
+    for (const WrittenFile& output : written) {
+        if (output.name == kHostFile) continue;
+        outputs.push_back({{"file", output.name}, {"bytes", output.bytes}, {"sha256", output.sha256}});
+    }
     return dump({{"schema", "xlate.manifest/1"},
                  {"model_version", kModelVersion},
+                 {"model_sources", model_sources()},
                  {"name", config.name},
                  {"inputs", std::move(inputs)},
                  {"seed", config.seed},
                  {"variant", config.kernel.variant},
-                 {"result_digest", result_digest}});
+                 {"result_digest", result_digest},
+                 {"outputs", std::move(outputs)}});
 }
 
 std::string HostFacts::facts(std::uint64_t events) const {
@@ -74,7 +79,8 @@ std::string HostFacts::facts(std::uint64_t events) const {
                  {"peak_rss_kib", usage.ru_maxrss},
                  {"events_per_wall_s", wall > 0 ? static_cast<double>(events) / wall : 0.0},
                  {"compiler", __VERSION__},
-                 {"model_version", kModelVersion}});
+                 {"model_version", kModelVersion},
+                 {"model_sources", model_sources()}});
 }
 
 ProgressLine::ProgressLine(bool wanted, const soc::Soc& soc) {

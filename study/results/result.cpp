@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/digest.hpp"
+#include "study/run/model_version.hpp"
 
 namespace xlate::study {
 namespace {
@@ -299,6 +300,7 @@ Json make_result(const RunFacts& facts) {
     result["digest"] = digest.text();
     result["seed"] = facts.config.seed;
     result["variant"] = facts.kernel.variant.name;
+    result["model"] = {{"version", kModelVersion}, {"sources", model_sources()}};
     const auto boot_end = facts.boot.boot_end();
     result["sim"] = {{"fidelity", facts.config.soc.fidelity == soc::Fidelity::fast ? "fast" : "exact"},
                      {"end_ns", ns_json(facts.soc.end)},

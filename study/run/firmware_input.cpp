@@ -1,5 +1,7 @@
 #include "study/run/firmware_input.hpp"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "firmware/acpi/describe.hpp"
@@ -26,15 +28,19 @@ std::vector<std::string> find_firmware(const Config& config) {
 }
 
 FirmwareInput read_firmware(const std::vector<std::string>& paths) {
+    PlannedFiles files;
+    for (const std::string& path : paths) files.emplace_back(path, firmware::read_file(path));
+    return read_firmware(std::move(files));
+}
+
+FirmwareInput read_firmware(PlannedFiles files) {
+    if (files.empty()) throw usage("xlate", "no firmware is named", "a device tree or ACPI tables");
     FirmwareInput input;
+    input.files = std::move(files);
     std::size_t tables = 0;
-    for (const std::string& path : paths) {
-        input.files.emplace_back(path, firmware::read_file(path));
-        tables += firmware::acpi::looks_like_table(input.files.back().second) ? 1 : 0;
-    }
-    if (paths.empty()) throw usage("xlate", "no firmware is named", "a device tree or ACPI tables");
-    if (tables == 0 && paths.size() == 1) {
-        input.description = firmware::read_device_tree(input.files.front().second, paths.front());
+    for (const auto& [path, bytes] : input.files) tables += firmware::acpi::looks_like_table(bytes) ? 1 : 0;
+    if (tables == 0 && input.files.size() == 1) {
+        input.description = firmware::read_device_tree(input.files.front().second, input.files.front().first);
         return input;
     }
     for (const auto& [path, bytes] : input.files) {
@@ -45,8 +51,9 @@ FirmwareInput read_firmware(const std::vector<std::string>& paths) {
     return input;
 }
 
-FirmwareInput load_firmware(const Config& config) {
-    if (config.firmware.generate.empty()) return read_firmware(find_firmware(config));
+FirmwareInput load_firmware(const Config& config, const PlannedFiles* planned) {
+    if (config.firmware.generate.empty())
+        return planned != nullptr ? read_firmware(*planned) : read_firmware(find_firmware(config));
     firmware::BoardSpec board = config.soc.board;
     if (config.soc.memory_base != 0) board.memory_base = config.soc.memory_base;
     board.memory_bytes = config.soc.memory_size;

@@ -10,8 +10,11 @@
 
 namespace xlate::study {
 
+/// Paths and what stood there when they were read.
+using PlannedFiles = std::vector<std::pair<std::string, std::vector<std::uint8_t>>>;
+
 struct FirmwareInput {
-    std::vector<std::pair<std::string, std::vector<std::uint8_t>>> files;  ///< path and content
+    PlannedFiles files;
     firmware::Description description;
 };
 
@@ -23,9 +26,12 @@ std::vector<std::string> find_firmware(const Config& config);
 /// Reads them. One device tree, or any number of tables. Errors: those of the readers; InputError (usage) for a
 /// mixture.
 FirmwareInput read_firmware(const std::vector<std::string>& paths);
+/// The same of files that were read already.
+FirmwareInput read_firmware(PlannedFiles files);
 
-/// The firmware of a config: its files, or what firmware.generate makes. Errors: of these.
-FirmwareInput load_firmware(const Config& config);
+/// The firmware of a config: its files, or what firmware.generate makes. `planned`: its files, read before (a sweep);
+/// nullptr: they are found and read. Errors: of these.
+FirmwareInput load_firmware(const Config& config, const PlannedFiles* planned = nullptr);
 
 /// ACPI: names the host bridge of each entry of soc.pci that does not name one, and adds to `description` the root
 /// buses that only the config knows of. Device trees are left alone.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <memory>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "study/results/files.hpp"
 #include "study/results/host_facts.hpp"
 #include "study/results/result.hpp"
+#include "study/results/run_directory.hpp"
 #include "study/run/assemble.hpp"
 #include "study/run/firmware_input.hpp"
 #include "study/trace/trace_recorder.hpp"
@@ -123,6 +125,15 @@ std::string console_text(const kernel::Console& console, const std::optional<soc
     return text;
 }
 
+constexpr const char* kManifestFile = "manifest.json";
+constexpr const char* kTraceFile = "trace.pftrace";
+
+/// All that a run, or `xlate report` on it, may leave in its directory.
+std::vector<std::string> owned_files() {
+    return {"result.json",  "console.log", "config.resolved.yaml", kHostFile, kManifestFile,
+            kGeneratedTree, kTraceFile,    "report.html"};
+}
+
 /// What the run as a whole came to. `expectations`: those of the config, with their outcomes.
 void judge(RunReport& report, soc::Outcome outcome, const std::vector<JunitCase>& expectations) {
     const Json& oops = report.result["kernel"]["oops"];
@@ -162,15 +173,20 @@ RunReport run(Config& config, const RunOptions& options) {
     HostFacts host;
     const std::vector<Expectation> expectations = parse_expectations(config);
     const kernel::Variant variant = find_variant_at(config);
-    FirmwareInput input = load_firmware(config);
+    FirmwareInput input = load_firmware(config, options.firmware);
     firmware::Description& description = input.description;
     refuse_unmodelled(config, description);
     settle_pci_roots(config, description);
     refuse_unused_memory(config, description);
     const std::optional<std::string> memory =
         assume_memory(description, config.soc.memory_size, config.soc.memory_base);
-    host.add_input(config.source);
-    for (const auto& [path, bytes] : input.files) host.add_input(path, bytes);
+    if (options.config_text != nullptr) {
+        host.add_input(config.source, *options.config_text);
+    } else {
+        host.add_input(config.source);
+    }
+    for (const auto& [path, bytes] : input.files)
+        host.add_input(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     Assembly assembly = assemble(config, description);
     if (memory) assembly.assumptions.push_back(*memory);
 
@@ -188,6 +204,10 @@ RunReport run(Config& config, const RunOptions& options) {
         soc.machine().set_timer(rogue.at,
                                 [&soc, rogue] { soc.start_master(rogue.device, Iova{rogue.iova}, rogue.size_bytes); });
     }
+
+    // Nothing is wrong any more that could be known before; from here on the directory is ours.
+    std::optional<RunDirectory> directory;
+    if (!options.out.empty()) directory.emplace(options.out, owned_files());
 
     soc::Outcome outcome = soc::Outcome::finished;
     {
@@ -207,6 +227,22 @@ RunReport run(Config& config, const RunOptions& options) {
                                  sanitizer ? &*sanitizer : nullptr});
     std::vector<JunitCase> cases = check_expectations(expectations, report.result);
     judge(report, outcome, cases);
+    if (directory) {
+        std::vector<OutputFile> files{
+            {"result.json", report.result.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"},
+            {"console.log", report.console},
+            {"config.resolved.yaml", resolved_yaml(config)}};
+        if (!config.firmware.generate.empty()) {
+            const std::vector<std::uint8_t>& tree = input.files.front().second;
+            files.push_back({kGeneratedTree, {tree.begin(), tree.end()}});
+        }
+        if (options.trace) files.push_back({kTraceFile, {}, [&](const Put& put) { trace.finish(kernel, put); }});
+        files.push_back({kHostFile, host.facts(stats.events)});
+        directory->write(files, [&](const std::vector<WrittenFile>& written) {
+            return OutputFile{kManifestFile,
+                              host.manifest(config, report.result["digest"].get<std::string>(), written)};
+        });
+    }
     if (!options.junit.empty()) {
         cases.insert(
             cases.begin(),
@@ -217,24 +253,20 @@ RunReport run(Config& config, const RunOptions& options) {
         }
         write_file(options.junit, junit_xml(config.name, cases));
     }
-    if (options.out.empty()) return report;
-    std::vector<OutputFile> files{
-        {"result.json", report.result.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"},
-        {"console.log", report.console},
-        {"config.resolved.yaml", resolved_yaml(config)},
-        {"manifest.json", host.manifest(config, report.result["digest"].get<std::string>())},
-        {"host.json", host.facts(stats.events)}};
-    if (!config.firmware.generate.empty()) {
-        const std::vector<std::uint8_t>& tree = input.files.front().second;
-        files.push_back({kGeneratedTree, {tree.begin(), tree.end()}});
-    }
-    if (options.trace) files.push_back({"trace.pftrace", {}, [&](const Put& put) { trace.finish(kernel, put); }});
-    write_files(options.out, files);
     return report;
 }
 
-void interrupt_run() {
-    if (soc::Soc* soc = running_soc.load()) soc->request_stop();
+bool interrupt_run() {
+    soc::Soc* const soc = running_soc.load();
+    if (soc != nullptr) soc->request_stop();
+    return soc != nullptr;
+}
+
+void describe_progress(char* text, std::size_t size) {
+    text[0] = '\0';
+    if (const soc::Soc* const soc = running_soc.load())
+        std::snprintf(text, size, "; simulated up to %llu ns",
+                      static_cast<unsigned long long>(soc->now().fs / kFsPerNs));
 }
 
 }  // namespace xlate::study

@@ -8,16 +8,18 @@
 
 #include "base/error.hpp"
 #include "study/config/config.hpp"
+#include "study/run/firmware_input.hpp"
 
 namespace xlate::study {
-
-inline constexpr const char* kModelVersion = "0.1.0";
 
 struct RunOptions {
     std::string out;        ///< directory of the results; empty: no files
     std::string junit;      ///< file; empty: none
     bool trace = false;     ///< also trace.pftrace in `out`
     bool progress = false;  ///< a line on stderr while it runs
+    const std::string* config_text =
+        nullptr;                             ///< what was read of the config's file; nullptr: it is read for its digest
+    const PlannedFiles* firmware = nullptr;  ///< its firmware, read before; nullptr: found and read
 };
 
 struct RunReport {
@@ -33,7 +35,11 @@ struct RunReport {
 /// Errors: InputError for config and firmware.
 RunReport run(Config& config, const RunOptions& options);
 
-/// From a signal handler: the run under way ends soon, as interrupted.
-void interrupt_run();
+/// From a signal handler: the run under way ends soon, as interrupted. False if none is being simulated.
+bool interrupt_run();
+
+/// How far the run under way is, for a handler that may not allocate: at most `size` bytes into `text`. Nothing if
+/// none is being simulated.
+void describe_progress(char* text, std::size_t size);
 
 }  // namespace xlate::study

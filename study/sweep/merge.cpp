@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <optional>
 
 #include <fmt/format.h>
 
+#include "base/sha256.hpp"
 #include "study/results/json_file.hpp"
-#include "study/results/numbers.hpp"
-#include "study/run/run.hpp"
+#include "study/run/model_version.hpp"
+#include "study/sweep/points.hpp"
 
 namespace xlate::study {
 namespace {
@@ -26,18 +29,40 @@ const char* name(PointState state) {
     return "?";
 }
 
-std::string row(const std::vector<std::string>& cells) {
-    std::string text = "|";
-    for (const std::string& cell : cells) text += " " + cell + " |";
-    return text + "\n";
+/// What a run came to, without what only says which run it was.
+std::string outcome_digest(Json result) {
+    for (const char* key : {"name", "seed", "variant", "model", "expect"}) result.erase(key);
+    return sha256_text(result.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+/// Axes along which no two results differ, whatever the others' values: what they set reaches nothing.
+std::vector<std::string> idle_axes(const Plan& plan, const std::vector<std::optional<std::string>>& outcomes) {
+    std::vector<std::string> idle;
+    for (std::size_t axis = 0; axis < plan.axes.size(); ++axis) {
+        std::map<std::vector<std::string>, std::string> seen;
+        bool compared = false;
+        bool differs = false;
+        for (std::size_t i = 0; i < outcomes.size() && !differs; ++i) {
+            if (!outcomes[i]) continue;
+            std::vector<std::string> others = plan.points[i].labels;
+            others[axis].clear();
+            const auto [first, is_new] = seen.emplace(std::move(others), *outcomes[i]);
+            compared = compared || !is_new;
+            differs = first->second != *outcomes[i];
+        }
+        if (compared && !differs) idle.push_back(plan.axes[axis]);
+    }
+    return idle;
 }
 
 }  // namespace
 
-nlohmann::ordered_json merge_points(const Plan& plan, const Study& study) {
+nlohmann::ordered_json merge_points(const Plan& plan) {
+    const Study study = parse_study(plan.text, plan.study);
     Json points = Json::array();
     std::vector<std::string> why(study.columns.size());
     std::vector<bool> seen(study.columns.size(), false);
+    std::vector<std::optional<std::string>> outcomes(plan.points.size());
     for (std::size_t i = 0; i < plan.points.size(); ++i) {
         const PlanPoint& point = plan.points[i];
         const PointStatus status = status_of(plan, i);
@@ -52,6 +77,7 @@ nlohmann::ordered_json merge_points(const Plan& plan, const Study& study) {
         Json result;
         if (status.state == PointState::done) {
             result = read_json_file(plan.directory(i) + "/result.json", "xlate.result/1");
+            outcomes[i] = outcome_digest(result);
             one["digest"] = result.value("digest", Json());
             for (const Json& expectation : result.value("expect", Json::array())) {
                 if (!expectation.value("ok", true)) one["failed"].push_back(expectation.value("expr", std::string{}));
@@ -62,7 +88,7 @@ nlohmann::ordered_json merge_points(const Plan& plan, const Study& study) {
             if (!result.is_null()) {
                 const Expectation::Outcome outcome = study.columns[c].value.evaluate(result);
                 value = outcome.value;
-                if (value.is_null()) why[c] = outcome.why;
+                if (value.is_null()) why[c] = outcome.why.empty() ? "it is null in every result" : outcome.why;
                 if (!value.is_null()) seen[c] = true;
             }
             if (value.is_number_float() && !std::isfinite(value.get<double>())) value = nullptr;
@@ -75,51 +101,18 @@ nlohmann::ordered_json merge_points(const Plan& plan, const Study& study) {
         columns.push_back({{"name", study.columns[c].name}, {"value", study.columns[c].value.text()}});
         if (!seen[c] && !why[c].empty()) columns.back()["why"] = why[c];
     }
-    return {{"schema", "xlate.sweep/1"}, {"name", plan.name},  {"study", plan.study}, {"model_version", kModelVersion},
-            {"axes", plan.axes},         {"columns", columns}, {"points", points}};
-}
-
-std::string sweep_table(const nlohmann::ordered_json& sweep) {
-    std::vector<std::string> titles;
-    std::vector<std::string> rules;
-    for (const Json& axis : sweep.at("axes")) {
-        titles.push_back(axis.get<std::string>());
-        rules.emplace_back("---");
-    }
-    for (const Json& column : sweep.at("columns")) {
-        titles.push_back(column.at("name").get<std::string>());
-        rules.emplace_back("---:");
-    }
-    const auto odd = [](const Json& point) { return point.at("state") != "done" || !point.at("failed").empty(); };
-    const auto& points = sweep.at("points");
-    const bool notes = std::any_of(points.begin(), points.end(), odd);
-    if (titles.empty() || notes) {
-        titles.emplace_back(titles.empty() ? "state" : "");
-        rules.emplace_back("---");
-    }
-    std::string text = row(titles) + "|";
-    for (const std::string& rule : rules) text += rule + "|";
-    text += "\n";
-    for (const Json& point : points) {
-        std::vector<std::string> cells;
-        for (const Json& label : point.at("labels")) cells.push_back(label.get<std::string>());
-        for (const Json& value : point.at("values")) cells.push_back(table_number(value));
-        if (cells.size() < titles.size()) {
-            std::string note = point.at("state").get<std::string>();
-            if (note == "broken") {
-                note = fmt::format("status {}, see {}/run.log", point.at("status").get<int>(),
-                                   point.at("directory").get<std::string>());
-            } else if (!point.at("failed").empty()) {
-                note = fmt::format("fails: {}", point.at("failed")[0].get<std::string>());
-                if (point.at("failed").size() > 1) note += fmt::format(" and {} more", point.at("failed").size() - 1);
-            } else if (note == "done" && !cells.empty()) {
-                note.clear();
-            }
-            cells.push_back(note);
-        }
-        text += row(cells);
-    }
-    return text;
+    Json notes = Json::array();
+    for (const std::string& axis : idle_axes(plan, outcomes))
+        notes.push_back(fmt::format("axis '{}' changes nothing in any result: what it sets has no effect here", axis));
+    return {{"schema", "xlate.sweep/1"},
+            {"name", plan.name},
+            {"study", plan.study},
+            {"model_version", kModelVersion},
+            {"model_sources", model_sources()},
+            {"axes", plan.axes},
+            {"columns", columns},
+            {"points", points},
+            {"notes", notes}};
 }
 
 int sweep_status(const nlohmann::ordered_json& sweep) {
@@ -128,7 +121,9 @@ int sweep_status(const nlohmann::ordered_json& sweep) {
         const int status = point.at("state") == "missing" ? 1 : point.at("status").get<int>();
         worst = std::max(worst, status >= 128 ? 70 : status);
     }
-    return worst;
+    const Json& columns = sweep.at("columns");
+    const bool empty = std::any_of(columns.begin(), columns.end(), [](const Json& c) { return c.contains("why"); });
+    return empty ? std::max(worst, static_cast<int>(ExitStatus::usage)) : worst;
 }
 
 }  // namespace xlate::study

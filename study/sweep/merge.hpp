@@ -1,7 +1,5 @@
-// The results of a study's points as one: sweep.json (schema "xlate.sweep/1") and a table.
+// The results of a study's points as one: sweep.json (schema "xlate.sweep/1").
 #pragma once
-
-#include <string>
 
 #include <nlohmann/json.hpp>
 
@@ -9,15 +7,14 @@
 
 namespace xlate::study {
 
-/// { schema, name, study, model_version, axes, columns, points: [ { labels, set, directory, state, status, digest,
-/// values, failed } ] }. `values`: one a column, null where a point has no result or no such value; `failed`:
-/// expectations that do not hold. A column that has a value at no point says `why`.
-nlohmann::ordered_json merge_points(const Plan& plan, const Study& study);
-
-/// A Markdown table: axes, columns, and what went wrong.
-std::string sweep_table(const nlohmann::ordered_json& sweep);
+/// { schema, name, study, model_version, model_sources, axes, columns, points: [ { labels, set, directory, state,
+/// status, digest, values, failed } ], notes }. `values`: one a column, null where a point has no result or no such
+/// value; `failed`: expectations that do not hold. A column that has a value at no point says `why`. `notes`: what a
+/// reader of the table should know, such as an axis that changes no result.
+nlohmann::ordered_json merge_points(const Plan& plan);
 
 /// 0: all points ended well; 1: an expectation does not hold, or points are missing; else the worst status of a point.
+/// 2 at least if a column has no value at any point that has a result.
 int sweep_status(const nlohmann::ordered_json& sweep);
 
 }  // namespace xlate::study

@@ -1,17 +1,19 @@
 #include "study/sweep/plan.hpp"
 
 #include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <map>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "base/digest.hpp"
-#include "study/results/files.hpp"
+#include "base/base64.hpp"
+#include "base/sha256.hpp"
+#include "base/text.hpp"
+#include "study/config/yaml/parse.hpp"
+#include "study/results/expect.hpp"
 #include "study/results/json_file.hpp"
-#include "study/run/firmware_input.hpp"
-#include "study/run/run.hpp"
+#include "study/run/model_version.hpp"
 
 namespace xlate::study {
 namespace {
@@ -19,30 +21,66 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kPlanSchema = "xlate.plan/1";
-constexpr const char* kPointSchema = "xlate.point/1";
-constexpr const char* kPointFile = "point.json";
+constexpr const char* kPlanSchema = "xlate.plan/2";
 
-std::string bytes_of(const std::string& file) {
-    std::ifstream stream(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+InputError wrong(const std::string& file, const std::string& path, const std::string& what,
+                 ExitStatus status = ExitStatus::usage) {
+    return InputError(Diagnostic{{file, {}, {}, {}}, path, what, "", ""}, status);
 }
 
-/// Everything that a run of these sets reads.
-std::string digest_of(const std::string& config_text, const std::string& file, const std::vector<std::string>& sets) {
-    std::vector<Override> overrides;
-    for (const std::string& set : sets) overrides.push_back(parse_override(set));
-    const Config config = parse_config(config_text, file, overrides);
-    Digest digest;
-    digest.add(kModelVersion).add(config_text);
-    for (const std::string& set : sets) digest.add(set).add("\n");
-    if (!config.firmware.generate.empty()) load_firmware(config);  // is it possible?
-    if (!config.firmware.devicetree.empty())
-        digest.add(bytes_of(find_input(config, config.firmware.devicetree, "firmware.devicetree")));
-    for (std::size_t i = 0; i < config.firmware.acpi.size(); ++i)
-        digest.add(bytes_of(find_input(config, config.firmware.acpi[i], fmt::format("firmware.acpi[{}]", i))));
-    return digest.text();
+std::string_view view(const std::vector<std::uint8_t>& bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
+
+/// Reads what points have in common once.
+class Planner {
+public:
+    Planner(const Study& study, Plan& plan)
+        : study_(study), plan_(plan), root_(yaml::parse(study.text, study.file, yaml::kConfigBudget)) {
+        model_ = Sha256().add_field(kModelVersion).add_field(model_sources()).text();
+    }
+    /// Fills in what follows from its sets.
+    void complete(PlanPoint& point) {
+        std::vector<Override> overrides;
+        for (const std::string& set : point.sets) overrides.push_back(parse_override(set));
+        Config config = parse_config(root_, study_.file, overrides);
+        check_expectations(config);
+        Sha256 key;
+        key.add_field("xlate.point/2").add_field(model_);
+        for (const ParameterRow& row : list_parameters(config)) key.add_field(row.path).add_field(row.value);
+        if (!config.firmware.generate.empty()) load_firmware(config);  // is it possible?
+        for (const std::string& path :
+             config.firmware.generate.empty() ? find_firmware(config) : std::vector<std::string>{}) {
+            const std::size_t input = input_at(path);
+            point.inputs.push_back(input);
+            key.add_field(fs::path(path).filename().string()).add_field(digests_[input]);
+        }
+        point.key = key.text();
+    }
+
+private:
+    std::size_t input_at(const std::string& path) {
+        const auto [known, is_new] = inputs_.emplace(path, plan_.inputs.size());
+        if (is_new) {
+            plan_.inputs.emplace_back(path, firmware::read_file(path));
+            digests_.push_back(sha256_text(view(plan_.inputs.back().second)));
+        }
+        return known->second;
+    }
+    static void check_expectations(const Config& config) {
+        for (std::size_t i = 0; i < config.expect.size(); ++i) {
+            const std::string path = fmt::format("expect[{}]", i);
+            Expectation::parse(config.expect[i], config.where(path), path);
+        }
+    }
+
+    const Study& study_;
+    Plan& plan_;
+    yaml::Value root_;
+    std::string model_;
+    std::map<std::string, std::size_t> inputs_;
+    std::vector<std::string> digests_;
+};
 
 /// " (at the point entries 64, pages few)".
 std::string at_point(const Study& study, const PlanPoint& point) {
@@ -52,25 +90,49 @@ std::string at_point(const Study& study, const PlanPoint& point) {
     return text.empty() ? text : text + ")";
 }
 
+/// What an axis varies is not to be had by `--set` at the same time: the axis would win without a word.
+void check_sets(const Study& study, const std::vector<std::string>& sets) {
+    for (const std::string& set : sets) {
+        const std::string path = parse_override(set).path;
+        for (const StudyAxis& axis : study.axes) {
+            for (const StudyAxis::Alternative& one : axis.alternatives) {
+                for (const Override& own : one.sets) {
+                    if (is_within(path, own.path))
+                        throw wrong("--set " + path, "", fmt::format("the study's axis '{}' varies it", axis.name));
+                }
+            }
+        }
+    }
+}
+
+void check_paths(const Plan& plan) {
+    for (const std::string& path : {plan.study, plan.out}) {
+        if (first_bad_utf8(path)) throw wrong(path, "", "a path that is not UTF-8 cannot stand in a plan");
+    }
+}
+
 }  // namespace
 
 std::string Plan::directory(std::size_t i) const { return fmt::format("{}/points/{:04}", out, i); }
 
-Plan make_plan(const Study& study, const std::vector<std::string>& sets, const std::string& out) {
+PlannedFiles Plan::inputs_of(std::size_t i) const {
+    PlannedFiles files;
+    for (const std::size_t input : points[i].inputs) files.push_back(inputs[input]);
+    return files;
+}
+
+Plan make_plan(const Study& study, const std::vector<std::string>& sets, const std::string& out,
+               const PlanProgress& progress) {
     Plan plan;
     plan.name = study.name;
+    plan.text = study.text;
     plan.study = fs::absolute(study.file).lexically_normal().string();
-    plan.out = fs::absolute(out.empty() ? "out/" + study.name : out).lexically_normal().string();
-    std::size_t count = 1;
-    for (const StudyAxis& axis : study.axes) {
-        plan.axes.push_back(axis.name);
-        count *= axis.alternatives.size();
-        if (count <= kMaxPoints) continue;
-        throw InputError(
-            Diagnostic{{study.file, {}, {}, {}}, "study.vary", fmt::format("more than {} points", kMaxPoints), "", ""},
-            ExitStatus::limit);
-    }
-    const std::string text = bytes_of(study.file);
+    plan.out = fs::absolute(out.empty() ? "out/" + file_name_of(study.name) : out).lexically_normal().string();
+    check_paths(plan);
+    check_sets(study, sets);
+    const std::size_t count = count_points(study);
+    for (const StudyAxis& axis : study.axes) plan.axes.push_back(axis.name);
+    Planner planner(study, plan);
     for (std::size_t i = 0; i < count; ++i) {
         PlanPoint point;
         for (const Override& set : study.sets) point.sets.push_back(set.path + "=" + set.value);
@@ -85,62 +147,72 @@ Plan make_plan(const Study& study, const std::vector<std::string>& sets, const s
             for (const Override& set : chosen.sets) point.sets.push_back(set.path + "=" + set.value);
         }
         try {
-            point.digest = digest_of(text, study.file, point.sets);
+            planner.complete(point);
         } catch (const InputError& error) {
             std::vector<Diagnostic> findings = error.findings();
             for (Diagnostic& finding : findings) finding.what += at_point(study, point);
             throw InputError(std::move(findings), error.status());
         }
         plan.points.push_back(std::move(point));
+        if (progress) progress(i + 1, count);
     }
     return plan;
 }
 
 std::string plan_text(const Plan& plan) {
+    Json inputs = Json::array();
+    for (const auto& [path, bytes] : plan.inputs)
+        inputs.push_back({{"file", path}, {"sha256", sha256_text(view(bytes))}, {"base64", to_base64(bytes)}});
     Json points = Json::array();
     for (const PlanPoint& point : plan.points)
-        points.push_back({{"labels", point.labels}, {"set", point.sets}, {"digest", point.digest}});
-    const Json all = {{"schema", kPlanSchema},          {"name", plan.name}, {"study", plan.study}, {"out", plan.out},
-                      {"model_version", kModelVersion}, {"axes", plan.axes}, {"points", points}};
-    return all.dump(1) + "\n";
+        points.push_back({{"labels", point.labels}, {"set", point.sets}, {"key", point.key}, {"inputs", point.inputs}});
+    const Json all = {{"schema", kPlanSchema},
+                      {"name", plan.name},
+                      {"study", plan.study},
+                      {"out", plan.out},
+                      {"model_version", kModelVersion},
+                      {"model_sources", model_sources()},
+                      {"axes", plan.axes},
+                      {"points", points},
+                      {"config", plan.text},
+                      {"inputs", inputs}};
+    return all.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 Plan read_plan(const std::string& file) {
     const Json json = read_json_file(file, kPlanSchema);
     try {
         Plan plan;
+        if (json.at("model_sources") != model_sources())
+            throw wrong(file, "", "was made by another build of xlate, whose model differs; plan again with this one");
         json.at("name").get_to(plan.name);
         json.at("study").get_to(plan.study);
         json.at("out").get_to(plan.out);
         json.at("axes").get_to(plan.axes);
+        json.at("config").get_to(plan.text);
+        for (const Json& one : json.at("inputs")) {
+            std::optional<std::vector<std::uint8_t>> bytes = from_base64(one.at("base64").get<std::string>());
+            if (!bytes || sha256_text(view(*bytes)) != one.at("sha256").get<std::string>())
+                throw wrong(file, "inputs", "what it holds of a firmware is damaged");
+            plan.inputs.emplace_back(one.at("file").get<std::string>(), std::move(*bytes));
+        }
         for (const Json& one : json.at("points")) {
             PlanPoint point;
             one.at("labels").get_to(point.labels);
             one.at("set").get_to(point.sets);
-            one.at("digest").get_to(point.digest);
+            one.at("key").get_to(point.key);
+            one.at("inputs").get_to(point.inputs);
+            for (const std::size_t input : point.inputs) {
+                if (input >= plan.inputs.size()) throw wrong(file, "points", "a point has an input that is not there");
+            }
+            if (point.labels.size() != plan.axes.size())
+                throw wrong(file, "points", "a point has not one label an axis");
             plan.points.push_back(std::move(point));
         }
         return plan;
     } catch (const nlohmann::json::exception& error) {
-        throw InputError(Diagnostic{{file, {}, {}, {}}, "", fmt::format("is no plan: {}", error.what()), "", ""});
+        throw wrong(file, "", fmt::format("is no plan: {}", printable(error.what())));
     }
-}
-
-PointStatus status_of(const Plan& plan, std::size_t point) {
-    const std::string file = plan.directory(point) + "/" + kPointFile;
-    std::error_code ignored;
-    if (!fs::exists(file, ignored)) return {};
-    const Json json = read_json_file(file, kPointSchema);
-    if (json.value("digest", std::string{}) != plan.points[point].digest) return {};
-    const int status = json.value("status", 0);
-    if (status != 0 && status != 1) return {PointState::broken, status};
-    if (!fs::exists(plan.directory(point) + "/result.json", ignored)) return {};
-    return {PointState::done, status};
-}
-
-void note_status(const Plan& plan, std::size_t point, int status) {
-    const Json json = {{"schema", kPointSchema}, {"digest", plan.points[point].digest}, {"status", status}};
-    write_file(plan.directory(point) + "/" + kPointFile, json.dump(1) + "\n");
 }
 
 }  // namespace xlate::study

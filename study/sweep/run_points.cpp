@@ -1,7 +1,7 @@
 #include "study/sweep/run_points.hpp"
 
 #include <fcntl.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,8 +10,8 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <map>
 #include <optional>
 #include <thread>
@@ -19,39 +19,80 @@
 #include <fmt/format.h>
 
 #include "study/results/files.hpp"
-
-extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX leaves it to us
+#include "study/run/run.hpp"
+#include "study/sweep/interrupt.hpp"
+#include "study/sweep/points.hpp"
 
 namespace xlate::study {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr int kInterrupted = 130;
+constexpr int kInterrupted = static_cast<int>(ExitStatus::interrupted);
 constexpr std::chrono::milliseconds kLook{1};
 
 std::atomic<bool> interrupted{false};
+std::atomic<int> under_way{0};
 
 InputError failure(const std::string& what, int error) {
     return InputError(Diagnostic{{what, {}, {}, {}}, "", std::strerror(error), "", ""}, ExitStatus::limit);
 }
 
-/// Output of both kinds goes to `log` (empty: ours). Returns the process.
-pid_t start(const std::vector<std::string>& words, const std::string& log) {
-    std::vector<char*> arguments;
-    for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
-    arguments.push_back(nullptr);
-    posix_spawn_file_actions_t files;
-    posix_spawn_file_actions_init(&files);
-    if (!log.empty()) {
-        posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
-        posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
+void print_problem(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
+
+/// In the process of a point: what `xlate run --quiet` does, on what was planned.
+ExitStatus run_point(const Plan& plan, std::size_t point) {
+    try {
+        std::vector<Override> sets;
+        for (const std::string& set : plan.points[point].sets) sets.push_back(parse_override(set));
+        Config config = parse_config(plan.text, plan.study, sets);
+        const PlannedFiles firmware = plan.inputs_of(point);
+        RunOptions options;
+        options.out = plan.directory(point);
+        options.config_text = &plan.text;
+        options.firmware = &firmware;
+        const RunReport report = run(config, options);
+        if (report.status != ExitStatus::ok) print_problem(printable(config.name) + ": " + printable(report.why));
+        return report.status;
+    } catch (const InputError& error) {
+        print_problem(error.what());
+        return error.status();
+    } catch (const std::bad_alloc&) {
+        print_problem("xlate: out of memory");
+        return ExitStatus::limit;
+    } catch (const std::exception& error) {
+        print_problem(std::string("xlate: a bug in xlate, please report it: ") + printable(error.what()));
+        return ExitStatus::internal;
     }
-    pid_t process = 0;
-    const int error = ::posix_spawnp(&process, arguments[0], &files, nullptr, arguments.data(), environ);
-    posix_spawn_file_actions_destroy(&files);
-    if (error != 0) throw failure(words[0], error);
-    return process;
+}
+
+/// Standard output and error go to `log`.
+void redirect(const std::string& log) {
+    ::unlink(log.c_str());
+    const int file = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    const int input = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (file < 0 || input < 0) ::_exit(static_cast<int>(ExitStatus::limit));
+    ::dup2(input, STDIN_FILENO);
+    ::dup2(file, STDOUT_FILENO);
+    ::dup2(file, STDERR_FILENO);
+}
+
+pid_t start(const Plan& plan, std::size_t point) {
+    const pid_t parent = ::getpid();
+    std::fflush(stdout);
+    std::fflush(stderr);
+    const pid_t process = ::fork();
+    if (process < 0) throw failure("starting a run", errno);
+    if (process > 0) return process;
+    // However the sweep ends, no point goes on behind the back of the next one.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(kInterrupted);
+    // Locks of the sweep's directory are the parent's alone.
+    for (int file = STDERR_FILENO + 1; file < 64; ++file) ::close(file);
+    under_way = 0;
+    redirect(plan.directory(point) + "/run.log");
+    const ExitStatus status = run_point(plan, point);
+    std::fflush(stdout);
+    std::fflush(stderr);
+    ::_exit(static_cast<int>(status));
 }
 
 /// Processes and their points. Whatever is still under way when it goes (an error) is told to end, and waited for.
@@ -79,26 +120,31 @@ std::optional<std::pair<pid_t, int>> one_that_ended() {
     return std::nullopt;
 }
 
-std::string quoted(const std::string& word) {
-    std::string text = "'";
-    for (const char c : word) text += c == '\'' ? "'\\''" : std::string(1, c);
-    return text + "'";
-}
-
 }  // namespace
 
-void interrupt_sweep() { interrupted = true; }
+SweepUnderWay::SweepUnderWay() { ++under_way; }
+SweepUnderWay::~SweepUnderWay() { --under_way; }
+bool sweep_interrupted() { return interrupted; }
+
+bool interrupt_sweep() {
+    interrupted = true;
+    return under_way != 0;
+}
 
 bool run_points(const Plan& plan, const std::vector<std::size_t>& points, const PointRunner& runner) {
+    const SweepUnderWay guard;
     SweepProgress progress;
     progress.all = points.size();
     std::vector<std::size_t> left;
     for (const std::size_t point : points) {
-        if (status_of(plan, point).state == PointState::done) {
+        const PointStatus status = status_of(plan, point);
+        if (status.state == PointState::done) {
             ++progress.done;
-        } else {
-            left.push_back(point);
+            continue;
         }
+        left.push_back(point);
+        if (!status.damage.empty() && runner.say)
+            runner.say(fmt::format("points/{:04}: {}: run again", point, status.damage));
     }
     Running children;
     std::map<pid_t, std::size_t>& running = children.processes;
@@ -106,13 +152,9 @@ bool run_points(const Plan& plan, const std::vector<std::size_t>& points, const 
     bool stopped = false;
     bool told = false;
     const auto begin = [&](std::size_t point) {
-        const std::string directory = plan.directory(point);
-        std::error_code error;
-        fs::create_directories(directory, error);
-        if (error) throw failure(directory, error.value());
-        std::vector<std::string> words{runner.program, "run", plan.study, "--quiet", "--out", directory};
-        for (const std::string& set : plan.points[point].sets) words.insert(words.end(), {"--set", set});
-        running[start(words, directory + "/run.log")] = point;
+        make_directory(plan.directory(point));
+        ::unlink((plan.directory(point) + "/point.json").c_str());  // until it has ended, nothing is said about it
+        running[start(plan, point)] = point;
     };
     for (;;) {
         while (!interrupted && !stopped && next < left.size() && running.size() < std::max(1U, runner.jobs))
@@ -130,8 +172,8 @@ bool run_points(const Plan& plan, const std::vector<std::size_t>& points, const 
         if (status == kInterrupted) {
             stopped = true;  // not noted: it is to be run again
         } else {
-            // Refused, or killed by the machine (memory) or by somebody: the others go on.
-            note_status(plan, found->second, status);
+            // Refused, or killed by the machine (memory) or by a user: the others go on.
+            note_status(plan, found->second, std::min(status, 255));
             ++progress.done;
             if (status != 0 && status != 1) ++progress.broken;
         }
@@ -145,55 +187,6 @@ std::vector<std::size_t> points_of_shard(const Plan& plan, std::size_t shard, st
     std::vector<std::size_t> points;
     for (std::size_t i = shard - 1; i < plan.points.size(); i += shards) points.push_back(i);
     return points;
-}
-
-bool run_by_slurm(const Plan& plan, const std::string& plan_file, std::size_t shards, const std::string& program) {
-    const std::string logs = plan.out + "/slurm";
-    const std::string script = fmt::format(
-        "#!/bin/sh\nexec {} sweep run {} --shard \"$SLURM_ARRAY_TASK_ID/{}\" -j \"${{SLURM_CPUS_PER_TASK:-1}}\"\n",
-        quoted(program), quoted(plan_file), shards);
-    write_files(logs, {{"job.sh", script}});
-    std::error_code ignored;
-    fs::remove(logs + "/1.log", ignored);  // its coming says that a job has begun
-    const std::vector<std::string> words{"sbatch",
-                                         "--wait",
-                                         "--quiet",
-                                         "--job-name=xlate-" + plan.name,
-                                         fmt::format("--array=1-{}", shards),
-                                         "--output=" + logs + "/%a.log",
-                                         "--chdir=" + plan.out,
-                                         logs + "/job.sh"};
-    pid_t process = 0;
-    try {
-        process = start(words, "");
-    } catch (const InputError&) {
-        throw InputError(Diagnostic{
-            {"--engine slurm", {}, {}, {}}, "", "there is no sbatch here", "a machine of a Slurm cluster", ""});
-    }
-    bool told = false;
-    for (;;) {
-        int status = 0;
-        const pid_t ended = ::waitpid(process, &status, WNOHANG);
-        if (ended < 0 && errno != EINTR) throw failure("sbatch", errno);
-        if (interrupted && !told) ::kill(process, SIGINT);
-        told = told || interrupted;
-        if (ended != process) {
-            std::this_thread::sleep_for(kLook);
-            continue;
-        }
-        if (interrupted) return false;
-        // Its status is the worst of its jobs' too: a point without a result is no refusal.
-        const bool refused = exit_status(status) != 0 && !fs::exists(logs + "/1.log");
-        if (refused) {
-            throw InputError(Diagnostic{{"--engine slurm", {}, {}, {}},
-                                        "",
-                                        fmt::format("sbatch ended with status {}", exit_status(status)),
-                                        "",
-                                        ""},
-                             ExitStatus::limit);
-        }
-        return true;
-    }
 }
 
 }  // namespace xlate::study

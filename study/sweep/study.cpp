@@ -1,8 +1,11 @@
 #include "study/sweep/study.hpp"
 
 #include <filesystem>
+#include <set>
+#include <utility>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "study/config/yaml/parse.hpp"
 #include "study/config/yaml/read.hpp"
@@ -15,16 +18,18 @@ using yaml::Kind;
 using yaml::MapReader;
 using yaml::Value;
 
+/// In double quotes, with JSON's escapes: one line, whatever it holds.
+std::string quote(const std::string& text) { return nlohmann::json(text).dump(); }
+
 /// A value as the text of one line that reads back to it.
 std::string flow(const Value& value) {
     switch (value.kind) {
         case Kind::null:
             return "null";
         case Kind::scalar: {
-            if (!value.quoted) return value.text;
-            std::string text = "'";
-            for (const char c : value.text) text += c == '\'' ? "''" : std::string(1, c);
-            return text + "'";
+            const bool plain = !value.quoted && value.text.find_first_of(",[]{}\n\t") == std::string::npos &&
+                               value.text.find(": ") == std::string::npos && value.text.find(" #") == std::string::npos;
+            return plain ? value.text : quote(value.text);
         }
         case Kind::list: {
             std::string text = "[";
@@ -33,13 +38,8 @@ std::string flow(const Value& value) {
         }
         case Kind::map: {
             std::string text = "{";
-            for (const yaml::Entry& entry : value.entries) {
-                Value key;
-                key.kind = Kind::scalar;
-                key.quoted = true;
-                key.text = entry.key;
-                text += (text.size() > 1 ? ", " : "") + flow(key) + ": " + flow(entry.value);
-            }
+            for (const yaml::Entry& entry : value.entries)
+                text += (text.size() > 1 ? ", " : "") + quote(entry.key) + ": " + flow(entry.value);
             return text + "}";
         }
     }
@@ -95,6 +95,7 @@ private:
         }
         const Value& all = values != nullptr ? *values : *points;
         if (all.items.empty()) findings_.add(all.place, path, "an axis without a point", "at least one");
+        std::set<std::string> labels;
         std::string target;
         if (at != nullptr) yaml::read(*at, path + ".path", findings_, target);
         for (std::size_t i = 0; i < all.items.size(); ++i) {
@@ -104,12 +105,31 @@ private:
             } else {
                 axis.alternatives.push_back(alternative(one, yaml::join_path(path + ".points", i)));
             }
-            for (std::size_t j = 0; j < i; ++j) {
-                if (axis.alternatives[j].label != axis.alternatives[i].label) continue;
-                findings_.add(one.place, path, fmt::format("'{}' stands there twice", axis.alternatives[i].label));
+            if (!labels.insert(axis.alternatives.back().label).second)
+                findings_.add(one.place, path, fmt::format("'{}' stands there twice", axis.alternatives.back().label));
+        }
+        if (!axis_names_.insert(axis.name).second)
+            findings_.add(value.place, path, fmt::format("there are two axes '{}'", axis.name));
+        set_once(axis, value, path);
+        study.axes.push_back(std::move(axis));
+    }
+    /// A later axis would take back what an earlier one set, at every point.
+    void set_once(const StudyAxis& axis, const Value& value, const std::string& path) {
+        std::set<std::string> paths;
+        for (const StudyAxis::Alternative& one : axis.alternatives) {
+            for (const Override& set : one.sets) paths.insert(set.path);
+        }
+        for (const std::string& own : paths) {
+            for (const auto& [earlier, name] : varied_) {
+                if (!is_within(earlier, own)) continue;
+                findings_.add(value.place, path,
+                              fmt::format("axis '{}' sets '{}', which axis '{}' varies{}", axis.name, own, name,
+                                          earlier == own ? "" : " with '" + earlier + "'"),
+                              "one axis for one value");
+                break;
             }
         }
-        study.axes.push_back(std::move(axis));
+        for (const std::string& own : paths) varied_.emplace_back(own, axis.name);
     }
     StudyAxis::Alternative alternative(const Value& value, const std::string& path) {
         MapReader map(value, path, findings_);
@@ -134,22 +154,50 @@ private:
             }
         }
         map.finish();
+        if (!column_names_.insert(column.name).second)
+            findings_.add(value.place, path, fmt::format("there are two columns '{}'", column.name));
         study.columns.push_back(std::move(column));
     }
 
     Findings& findings_;
+    std::set<std::string> axis_names_;
+    std::set<std::string> column_names_;
+    std::vector<std::pair<std::string, std::string>> varied_;  ///< path, name of its axis
 };
 
 }  // namespace
 
-Study load_study(const std::string& file) {
-    const Value root = yaml::parse_file(file);
+bool is_within(const std::string& path, const std::string& whole) {
+    const std::string inner = yaml::normal_path(path);
+    const std::string outer = yaml::normal_path(whole);
+    if (inner.compare(0, outer.size(), outer) != 0) return false;
+    return inner.size() == outer.size() || inner[outer.size()] == '.' || inner[outer.size()] == '[';
+}
+
+std::size_t count_points(const Study& study) {
+    std::size_t count = 1;
+    for (const StudyAxis& axis : study.axes) {
+        count *= axis.alternatives.size();
+        if (count > kMaxPoints) {
+            throw InputError(
+                Diagnostic{
+                    {study.file, {}, {}, {}}, "study.vary", fmt::format("more than {} points", kMaxPoints), "", ""},
+                ExitStatus::limit);
+        }
+    }
+    return count;
+}
+
+Study parse_study(const std::string& text, const std::string& file) {
+    const Value root = yaml::parse(text, file, yaml::kConfigBudget);
     Study study;
     study.file = file;
+    study.text = text;
     Findings findings;
     if (const Value* name = root.find("name")) yaml::read(*name, "name", findings, study.name);
     if (study.name.empty()) study.name = std::filesystem::path(file).stem().string();
     if (const Value* value = root.find("study")) StudyReader(findings).read(*value, study);
+    count_points(study);
     findings.throw_if_any();
     return study;
 }

@@ -8,6 +8,7 @@
 //       - { name: p99 ns, value: 'masters[0].latency_ns.p99' }
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -33,14 +34,22 @@ struct StudyColumn {
 struct Study {
     std::string name;
     std::string file;
-    std::vector<Override> sets;   ///< at every point
+    std::string text;            ///< of the file: what is planned, merged and run is this, whatever becomes of the file
+    std::vector<Override> sets;  ///< at every point
     std::vector<StudyAxis> axes;  ///< none: one point
     std::vector<StudyColumn> columns;
 };
 
-/// Errors: InputError with everything that is wrong with the key `study`. A config without one is a study of one point
-/// and no column.
-Study load_study(const std::string& file);
+/// Reads the study from a config's text; `file` names it. Errors: InputError with everything that is wrong with the key
+/// `study`, two axes that set one value among it. A config without one is a study of one point and no column.
+Study parse_study(const std::string& text, const std::string& file);
+
+inline constexpr std::size_t kMaxPoints = 100'000;
+/// Errors: InputError (status 4) if there are more than that.
+std::size_t count_points(const Study& study);
+
+/// Whether what is set at `path` is a part of what is set at `whole`, or the same.
+bool is_within(const std::string& path, const std::string& whole);
 
 /// JSON Schema (draft 7) of the key `study`, as a part of a config's and as a text of its own.
 nlohmann::ordered_json study_schema_json();

@@ -1,9 +1,11 @@
 // `xlate sweep` as a user calls it.
 #include <filesystem>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/program.hpp"
+#include "tests/corpus.hpp"
 
 using namespace xlate::tests;
 using Json = nlohmann::ordered_json;
@@ -37,6 +39,20 @@ std::string study(const std::string& more = "") {
 
 Json sweep_of(const Scratch& scratch, const std::string& directory) {
     return Json::parse(read_text(scratch.path(directory + "/sweep.json")));
+}
+
+std::string point(const std::string& directory, int number) {
+    return directory + "/points/000" + std::to_string(number) + "/result.json";
+}
+
+std::vector<std::string> results(const Scratch& scratch, const std::string& directory, int count) {
+    std::vector<std::string> all;
+    for (int i = 0; i < count; ++i) {
+        const std::string number = i < 10 ? "000" + std::to_string(i) : "00" + std::to_string(i);
+        all.push_back(read_text(scratch.path(directory + "/points/" + number + "/result.json")));
+        CHECK_FALSE(all.back().empty());
+    }
+    return all;
 }
 
 std::filesystem::file_time_type written(const Scratch& scratch, const std::string& name) {
@@ -181,9 +197,263 @@ TEST_CASE("sweep: a column that no point has says why", "[cli][sweep]") {
     const Scratch scratch;
     scratch.file("sizes.yaml", study("    - { name: typo, value: 'iommus[0].walkss' }\n"));
     const Said said = run_xlate(scratch, "sweep sizes.yaml --out s");
-    CHECK(said.status == 0);
+    CHECK(said.status == 2);
     CHECK(said.err.find("column 'typo': the result has no 'iommus[0].walkss'; did you mean 'walks'?") !=
           std::string::npos);
+    CHECK(std::filesystem::exists(scratch.path("s/table.md")));  // the others are worth having
+}
+
+TEST_CASE("sweep: only what decides about a result is in its key", "[cli][sweep]") {
+    const Scratch scratch;
+    scratch.file("sizes.yaml", study());
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out s").status == 0);
+    const std::vector<std::string> before = results(scratch, "s", 6);
+    std::vector<std::filesystem::file_time_type> times;
+    for (int i = 0; i < 6; ++i) times.push_back(written(scratch, point("s", i)));
+    // A comment, another order of keys, and a new column.
+    scratch.file("sizes.yaml", "# What was found out meanwhile.\n" +
+                                   study("    - { name: faults, value: 'iommus[0].faults' }  # none\n"));
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out s").status == 0);
+    for (int i = 0; i < 6; ++i) CHECK(written(scratch, point("s", i)) == times[static_cast<std::size_t>(i)]);
+    CHECK(sweep_of(scratch, "s")["points"][5]["values"].size() == 3);
+    // One more value of the axis that changes slowest, in front: every number moves, one pair is run.
+    std::string more = study();
+    more.replace(more.find("values: [16, 64]"), 16, "values: [8, 16, 64]");
+    scratch.file("sizes.yaml", more);
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out s").status == 0);
+    CHECK(results(scratch, "s", 9) == [&] {
+        std::vector<std::string> all = results(scratch, "s", 3);
+        all.insert(all.end(), before.begin(), before.end());
+        return all;
+    }());
+    for (int i = 0; i < 6; ++i) CHECK(written(scratch, point("s", i + 3)) == times[static_cast<std::size_t>(i)]);
+    // And back: what is not planned lies apart, and is found again.
+    scratch.file("sizes.yaml", study());
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out s").status == 0);
+    for (int i = 0; i < 6; ++i) CHECK(written(scratch, point("s", i)) == times[static_cast<std::size_t>(i)]);
+    CHECK_FALSE(std::filesystem::exists(scratch.path("s/points/0006")));
+    scratch.file("sizes.yaml", more);
+    const auto now = written(scratch, point("s", 0));
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out s").status == 0);
+    CHECK(written(scratch, point("s", 3)) == now);
+    CHECK_FALSE(std::filesystem::exists(scratch.path("s/earlier")));
+    // What decides: any value, also one of the model's defaults.
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out s --set soc.memory.latency='61 ns'").status == 0);
+    CHECK(written(scratch, point("s", 3)) != now);
+}
+
+TEST_CASE("sweep: a point that is not as it was written is run again, and that is said", "[cli][sweep]") {
+    const Scratch scratch;
+    scratch.file("sizes.yaml", study());
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out s").status == 0);
+    const std::vector<std::string> before = results(scratch, "s", 6);
+    const std::string table = read_text(scratch.path("s/sweep.json"));
+    const auto kept = written(scratch, point("s", 5));
+    std::string changed = before[0];
+    changed.replace(changed.find("\"walks\": "), 9, "\"walks\": 1");
+    scratch.file(point("s", 0), changed);                                                  // another number
+    scratch.file("s/points/0001/result.json", before[1].substr(0, before[1].size() / 2));  // cut
+    scratch.file("s/points/0002/console.log", "");
+    std::filesystem::remove(scratch.path("s/points/0003/manifest.json"));
+    scratch.file("s/points/0004/point.json", "{");
+    CHECK(run_xlate(scratch, "sweep status s/plan.json").status == 1);
+    const Said again = run_xlate(scratch, "sweep sizes.yaml --out s");
+    CHECK(again.status == 0);
+    CHECK(again.err.find("points/0000: result.json is not what was written: run again") != std::string::npos);
+    CHECK(again.err.find("points/0001: result.json is not what was written: run again") != std::string::npos);
+    CHECK(again.err.find("points/0002: console.log is not what was written: run again") != std::string::npos);
+    CHECK(again.err.find("points/0003: manifest.json is gone: run again") != std::string::npos);
+    CHECK(again.err.find("points/0004: ") != std::string::npos);
+    CHECK(again.err.find("points/0005") == std::string::npos);
+    CHECK(results(scratch, "s", 6) == before);
+    CHECK(read_text(scratch.path("s/sweep.json")) == table);
+    CHECK(written(scratch, point("s", 5)) == kept);
+}
+
+TEST_CASE("sweep: point.json of any kind is no bug of ours", "[cli][sweep]") {
+    const Scratch scratch;
+    scratch.file("sizes.yaml", study());
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out s").status == 0);
+    const std::string table = read_text(scratch.path("s/sweep.json"));
+    std::vector<std::string> texts{"",
+                                   "[]",
+                                   "null",
+                                   R"({"schema": "xlate.point/2"})",
+                                   R"({"schema": "xlate.point/2", "key": 7, "status": 0, "manifest": ""})",
+                                   R"({"schema": "xlate.point/2", "key": "", "status": "../x", "manifest": ""})",
+                                   R"({"schema": "xlate.point/2", "key": "", "status": 1e99, "manifest": ""})",
+                                   R"({"schema": 3, "key": "", "status": -1, "manifest": [[]]})",
+                                   "\xff\xfe"};
+    if (!skip_without_corpus()) {
+        for (const auto& entry : std::filesystem::directory_iterator(*corpus() / "hostile")) {
+            if (entry.path().filename().string().rfind("points_0000_point.json", 0) == 0)
+                texts.push_back(read_text(entry.path().string()));
+        }
+    }
+    for (const std::string& text : texts) {
+        INFO(text);
+        scratch.file("s/points/0000/point.json", text);
+        CHECK(run_xlate(scratch, "sweep status s/plan.json").status == 1);
+        CHECK(run_xlate(scratch, "sweep merge s/plan.json").status == 1);
+        scratch.file("s/points/0000/point.json", text);
+        const Said said = run_xlate(scratch, "sweep sizes.yaml --out s");
+        CHECK(said.status == 0);
+        CHECK(said.err.find("points/0000: ") != std::string::npos);
+        CHECK(read_text(scratch.path("s/sweep.json")) == table);
+    }
+}
+
+TEST_CASE("sweep: what is run is what was planned, whatever becomes of config and firmware", "[cli][sweep]") {
+    const Scratch scratch;
+    scratch.file("board.dtb", read_text(board("quickstart")));
+    std::string local = study();
+    local.replace(local.find(board("quickstart")), board("quickstart").size(), "board.dtb");
+    scratch.file("sizes.yaml", local);
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out whole").status == 0);
+    REQUIRE(run_xlate(scratch, "sweep plan sizes.yaml --out parts -o plan.json").status == 0);
+    std::string other = local;
+    other.replace(other.find("transfers: 200"), 14, "transfers: 300");
+    scratch.file("sizes.yaml", other);
+    scratch.file("board.dtb", "no device tree any more");
+    REQUIRE(run_xlate(scratch, "sweep run plan.json").status == 0);
+    REQUIRE(run_xlate(scratch, "sweep merge plan.json").status == 0);
+    CHECK(results(scratch, "parts", 6) == results(scratch, "whole", 6));
+    CHECK(read_text(scratch.path("parts/sweep.json")) == read_text(scratch.path("whole/sweep.json")));
+    // A plan whose firmware was damaged on its way, and one of another build.
+    std::string plan = read_text(scratch.path("plan.json"));
+    const std::size_t at = plan.find("\"base64\": \"") + 50;
+    plan[at] = plan[at] == 'A' ? 'B' : 'A';
+    scratch.file("damaged.json", plan);
+    CHECK(run_xlate(scratch, "sweep run damaged.json").err.find("is damaged") != std::string::npos);
+    plan = read_text(scratch.path("plan.json"));
+    const std::size_t digest = plan.find("\"model_sources\": \"") + 20;
+    plan[digest] = plan[digest] == 'a' ? 'b' : 'a';
+    scratch.file("foreign.json", plan);
+    const Said foreign = run_xlate(scratch, "sweep run foreign.json");
+    CHECK(foreign.status == 2);
+    CHECK(foreign.err.find("was made by another build of xlate") != std::string::npos);
+}
+
+TEST_CASE("sweep: kills and a file that was cut end in the same bytes", "[cli][sweep]") {
+    const Scratch scratch;
+    std::string many = study();
+    many.replace(many.find("values: [16, 64]"), 16, "values: [4, 8, 16, 32, 64, 128, 256]");
+    scratch.file("sizes.yaml", many);
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out whole").status == 0);
+    for (const char* seconds : {"0.15", "0.3", "0.45"}) {
+        // The driver alone is killed: its points must end with it.
+        const Said said =
+            run_xlate(scratch, "sweep sizes.yaml --out s -j 2", std::string("timeout --foreground -s KILL ") + seconds);
+        CHECK((said.status == 137 || said.status == 0));
+    }
+    std::error_code ignored;
+    if (std::filesystem::exists(scratch.path(point("s", 0)), ignored))
+        std::filesystem::resize_file(scratch.path(point("s", 0)), 100);
+    REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out s").status == 0);
+    CHECK(results(scratch, "s", 21) == results(scratch, "whole", 21));
+    CHECK(read_text(scratch.path("s/sweep.json")) == read_text(scratch.path("whole/sweep.json")));
+}
+
+TEST_CASE("sweep: an axis that changes no result is said, in every output", "[cli][sweep]") {
+    const Scratch scratch;
+    std::string idle = study();
+    idle.replace(idle.find("path: soc.iommu.tbu.tlb.entries, values: [16, 64]"), 49,
+                 "path: soc.pcie.latency, values: [1 ns, 2 ns]");
+    scratch.file("idle.yaml", idle);
+    const Said said = run_xlate(scratch, "sweep idle.yaml --out s");
+    INFO(said.err);
+    CHECK(said.status == 0);
+    const std::string note = "axis 'entries' changes nothing in any result";
+    CHECK(said.err.find(note) != std::string::npos);
+    CHECK(said.err.find("axis 'pages'") == std::string::npos);
+    CHECK(read_text(scratch.path("s/table.md")).find(note) != std::string::npos);
+    CHECK(read_text(scratch.path("s/report.html")).find("changes nothing in any result") != std::string::npos);
+    CHECK(sweep_of(scratch, "s")["notes"].size() == 1);
+}
+
+TEST_CASE("sweep: names and labels are text in every medium", "[cli][sweep]") {
+    if (skip_without_corpus()) return;
+    const Scratch scratch;
+    scratch.file("escapes.yaml", read_text((*corpus() / "hostile/sweep_escapes.yaml").string()));
+    const Said said = run_xlate(scratch, "sweep escapes.yaml --out s",
+                                "env XLATE_BOARDS=" + quoted(std::string(XLATE_BINARY_DIR) + "/boards"));
+    CHECK(said.status == 0);
+    const std::string table = read_text(scratch.path("s/table.md"));
+    const std::string csv = read_text(scratch.path("s/table.csv"));
+    for (const std::string& text : {said.out, said.err, table, read_text(scratch.path("s/report.html"))}) {
+        for (const char c : text) REQUIRE((c == '\n' || static_cast<unsigned char>(c) >= 0x20));
+    }
+    std::size_t rows = 0;
+    for (std::size_t at = 0; at < table.size() && table[at] == '|'; at = table.find('\n', at) + 1, ++rows) {
+        std::size_t borders = 0;
+        for (std::size_t i = at; table[i] != '\n'; ++i)
+            borders += table[i] == '|' && (i == 0 || table[i - 1] != '\\') ? 1 : 0;
+        CHECK(borders == 3);
+    }
+    CHECK(rows == 5);
+    for (const std::string part : {"<script", "<b>", "[l](javascript", " `x`"})
+        CHECK(table.find(part) == std::string::npos);
+    CHECK(csv.find("\"'=cmd|' /C calc'!A0\"") != std::string::npos);
+    CHECK(csv.find("\r\n=") == std::string::npos);
+    CHECK(read_text(scratch.path("s/report.html")).find("<script") == std::string::npos);
+}
+
+TEST_CASE("sweep: what two things would set at once is refused", "[cli][sweep]") {
+    const Scratch scratch;
+    const auto refused = [&](const std::string& axes, const std::string& message) {
+        scratch.file("w.yaml",
+                     "firmware: { devicetree: " + board("quickstart") + " }\nstudy: { vary: [ " + axes + " ] }\n");
+        const Said said = run_xlate(scratch, "sweep w.yaml --out w");
+        INFO(said.err);
+        CHECK(said.status == 2);
+        CHECK(said.err.find(message) != std::string::npos);
+        CHECK_FALSE(std::filesystem::exists(scratch.path("w")));
+    };
+    const std::string a = "{ name: a, path: soc.memory.latency, values: [60 ns, 61 ns] }, ";
+    refused(a + "{ name: b, path: soc.memory.latency, values: [1 ns] }",
+            "w.yaml:2:81: study.vary[1]: axis 'b' sets 'soc.memory.latency', which axis 'a' varies");
+    refused(a + "{ name: b, path: 'soc[\"memory\"].latency', values: [1 ns] }", "which axis 'a' varies");
+    refused(a + "{ name: b, points: [ { name: x, set: { soc.memory.latency: 1 ns } } ] }", "which axis 'a' varies");
+    refused(a + "{ name: b, path: soc.memory, values: [ { banks: 8 } ] }",
+            "axis 'b' sets 'soc.memory', which axis 'a' varies with 'soc.memory.latency'");
+    refused(a + "{ name: a, path: seed, values: [1] }", "there are two axes 'a'");
+    scratch.file("ok.yaml",
+                 "firmware: { devicetree: " + board("quickstart") +
+                     " }\nsoc: { pci: [] }\nstudy: { vary: [ { name: a, path: soc.memory, values: [ {banks: 8} ] }, "
+                     "{ name: b, path: soc.memory.latency, values: [1 ns] }, { name: c, path: soc.memory_size, values: "
+                     "[x] } ] }\n");
+    CHECK(run_xlate(scratch, "sweep plan ok.yaml").err.find("soc.memory_size: unknown key") != std::string::npos);
+    scratch.file("sizes.yaml", study());
+    const Said set = run_xlate(scratch, "sweep sizes.yaml --out w --set soc.iommu.tbu.tlb.entries=4");
+    CHECK(set.status == 2);
+    CHECK(set.err.find("--set soc.iommu.tbu.tlb.entries: the study's axis 'entries' varies it") != std::string::npos);
+}
+
+TEST_CASE("sweep: a build's digest of its sources is of their contents and places alone", "[cli][sweep]") {
+    const Scratch scratch;
+    const auto digest = [&](const std::string& root) {
+        const std::string command = "cmake -DSOURCE_DIR=" + quoted(scratch.path(root)) +
+                                    " -DROOMS=a,b -DOUTPUT=" + quoted(scratch.path("out.cpp")) + " -P " +
+                                    quoted(std::string(XLATE_SOURCE_DIR) + "/scripts/model_sources.cmake");
+        REQUIRE(std::system(command.c_str()) == 0);
+        return read_text(scratch.path("out.cpp"));
+    };
+    for (const char* directory : {"one/a", "one/b", "two/a", "two/b"})
+        std::filesystem::create_directories(scratch.path(directory));
+    for (const std::string root : {"one", "two"}) {
+        scratch.file(root + "/a/x.cpp", "int x;\n");
+        scratch.file(root + "/b/y.hpp", "int y; // [a;b]\n");
+    }
+    const std::string first = digest("one");
+    CHECK(first.find("model_sources()") != std::string::npos);
+    CHECK(digest("two") == first);
+    scratch.file("two/README.md", "no source");
+    CHECK(digest("two") == first);
+    scratch.file("two/b/y.hpp", "int z; // [a;b]\n");
+    CHECK(digest("two") != first);
+    scratch.file("two/b/y.hpp", "int y; // [a;b]\n");
+    std::filesystem::rename(scratch.path("two/a/x.cpp"), scratch.path("two/b/x.cpp"));
+    CHECK(digest("two") != first);
 }
 
 TEST_CASE("sweep: an interrupt is status 130, and the same command goes on", "[cli][sweep]") {
@@ -213,6 +483,11 @@ TEST_CASE("sweep: Slurm is given an array of jobs, each a part of the plan", "[c
     CHECK(read_text(scratch.path("sbatch.txt")).find("--wait --quiet --job-name=xlate-sizes --array=1-4") == 0);
     REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out here").status == 0);
     CHECK(read_text(scratch.path("s/sweep.json")) == read_text(scratch.path("here/sweep.json")));
+    // Patterns of Slurm's stay what they are in a directory's name; a job's name is one word.
+    scratch.file("odd.yaml", "name: \"100 %j\\n/x\"\n" + study().substr(study().find('\n') + 1));
+    CHECK(run_xlate(scratch, "sweep odd.yaml --engine slurm -j 2 --out '100%j'", "env PATH=.:$PATH").status == 0);
+    CHECK(read_text(scratch.path("sbatch.txt")).find("--job-name=xlate-100 %j__x ") != std::string::npos);
+    CHECK(read_text(scratch.path("sbatch.txt")).find("/100%%j/slurm/%a.log") != std::string::npos);
     scratch.file("sbatch", "#!/bin/sh\nexit 3\n");
     const Said refused = run_xlate(scratch, "sweep sizes.yaml --out u --engine slurm", "env PATH=.:$PATH");
     CHECK(refused.status == 4);

@@ -137,8 +137,11 @@ firmware::Description board() {
 
 struct Boot {
     explicit Boot(Mistakes mistakes = {}, bool traffic = true, const std::string& variant_name = "linux-6.12")
-        : description(board()), variant(find_variant(variant_name)), k(machine, variant),
-          system(k, description, config(mistakes, traffic)), boot(k, description, system.boot_config()) {
+        : description(board()),
+          variant(find_variant(variant_name)),
+          k(machine, variant),
+          system(k, description, config(mistakes, traffic)),
+          boot(k, description, system.boot_config()) {
         for (RockchipMachine::Unit* unit : {&machine.first, &machine.second}) {
             unit->untimed.on_wire = [this, unit](const iommu::WireSpec&) {
                 const unsigned node = unit == &machine.first ? 1 : 2;

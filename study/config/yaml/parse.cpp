@@ -1,5 +1,6 @@
 #include "study/config/yaml/parse.hpp"
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <map>
@@ -13,6 +14,8 @@
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
+#include "base/text.hpp"
+
 namespace xlate::study::yaml {
 namespace {
 
@@ -21,7 +24,8 @@ constexpr std::size_t kMaxFindings = 100;
 /// Builds the tree from the parser's events, in which aliases are still aliases.
 class Builder : public YAML::EventHandler {
 public:
-    explicit Builder(std::shared_ptr<const std::string> file) : file_(std::move(file)) {}
+    Builder(std::shared_ptr<const std::string> file, std::size_t max_nodes)
+        : file_(std::move(file)), max_nodes_(max_nodes) {}
 
     void OnDocumentStart(const YAML::Mark&) override {}
     void OnDocumentEnd() override {}
@@ -54,7 +58,7 @@ public:
         const auto found = anchors_.find(anchor);
         if (found == anchors_.end()) throw refusal(place(mark), "this alias refers to the value that it stands in");
         if (frames_.size() + found->second.depth > kMaxDepth) throw too_deep(place(mark));
-        count(found->second.nodes, place(mark));
+        count_copy(found->second.nodes, place(mark));
         Value copy = found->second.value;
         copy.place = place(mark);  // messages point at the use; what is below keeps its own place
         put(std::move(copy));
@@ -99,8 +103,16 @@ private:
     }
     void count(std::size_t nodes, const Place& where) {
         nodes_ += nodes;
-        if (nodes_ > kMaxNodes) {
-            throw refusal(where, fmt::format("more than {} values once its aliases are expanded", kMaxNodes),
+        if (nodes_ > max_nodes_)
+            throw refusal(where, fmt::format("more than {} keys and values", max_nodes_), ExitStatus::limit);
+    }
+    /// Before it is made.
+    void count_copy(std::size_t nodes, const Place& where) {
+        copies_ += nodes;
+        if (copies_ > kMaxCopies) {
+            throw refusal(where,
+                          fmt::format("its anchors and aliases add more than {} values once its aliases are expanded",
+                                      kMaxCopies),
                           ExitStatus::limit);
         }
     }
@@ -112,19 +124,25 @@ private:
         frame.value.kind = kind;
         frame.value.place = place(mark);
         frame.anchor = anchor;
-        frame.nodes_before = nodes_ - 1;
+        frame.nodes_before = nodes_ + copies_ - 1;
         frames_.push_back(std::move(frame));
     }
     void close() {
         Frame frame = std::move(frames_.back());
         frames_.pop_back();
-        if (frame.anchor != 0)
-            anchors_[frame.anchor] = {frame.value, nodes_ - frame.nodes_before, depth_of(frame.value)};
+        if (frame.anchor != 0) {
+            const std::size_t nodes = nodes_ + copies_ - frame.nodes_before;
+            count_copy(nodes, frame.value.place);
+            anchors_[frame.anchor] = {frame.value, nodes, depth_of(frame.value)};
+        }
         put(std::move(frame.value));
     }
     void add(Value value, YAML::anchor_t anchor) {
         count(1, value.place);
-        if (anchor != 0) anchors_[anchor] = {value, 1, 0};
+        if (anchor != 0) {
+            count_copy(1, value.place);
+            anchors_[anchor] = {value, 1, 0};
+        }
         put(std::move(value));
     }
     static std::size_t depth_of(const Value& value) {
@@ -175,30 +193,41 @@ private:
     std::shared_ptr<const std::string> file_;
     std::vector<Frame> frames_;
     std::map<YAML::anchor_t, Anchored> anchors_;
-    std::size_t nodes_ = 0;
+    std::size_t max_nodes_;
+    std::size_t nodes_ = 0;   ///< as written
+    std::size_t copies_ = 0;  ///< made of anchored ones
 };
 
 }  // namespace
 
-Value parse(std::string_view text, const std::string& file) {
+Value parse(std::string_view text, const std::string& file, const Budget& budget) {
     const auto name = std::make_shared<const std::string>(file);
     const auto fail = [&](SourcePosition where, std::string what, ExitStatus status) -> InputError {
         return InputError(Diagnostic{std::move(where), "", std::move(what), "", ""}, status);
     };
-    if (text.size() > kMaxBytes) {
-        throw fail({file, {}, {}, {}}, fmt::format("{} bytes of YAML, more than {}", text.size(), kMaxBytes),
+    if (text.size() > budget.bytes) {
+        throw fail({file, {}, {}, {}}, fmt::format("{} bytes of YAML, more than {}", text.size(), budget.bytes),
                    ExitStatus::limit);
     }
     if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
         throw fail({file, {}, {}, nul}, "a zero byte: this is not a YAML text", ExitStatus::usage);
     }
-    Builder builder(name);
+    if (const auto bad = first_bad_utf8(text)) {
+        const std::string_view before = text.substr(0, *bad);
+        const std::size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
+        throw fail({file,
+                    static_cast<unsigned>(std::count(before.begin(), before.end(), '\n') + 1),
+                    static_cast<unsigned>(*bad - line_start + 1),
+                    {}},
+                   fmt::format("byte {:#04x} is not UTF-8", static_cast<unsigned char>(text[*bad])), ExitStatus::usage);
+    }
+    Builder builder(name, budget.nodes);
     builder.root.place = {name, 1, 1};
     try {
         std::istringstream stream{std::string(text)};
         YAML::Parser parser(stream);
         parser.HandleNextDocument(builder);
-        Builder rest(name);
+        Builder rest(name, budget.nodes);
         if (parser.HandleNextDocument(rest)) {
             throw InputError(
                 Diagnostic{rest.root.place.position(), "", "a second document starts", "one document a file", ""});
@@ -217,7 +246,7 @@ Value parse(std::string_view text, const std::string& file) {
     return std::move(builder.root);
 }
 
-Value parse_file(const std::string& file) {
+std::string read_text(const std::string& file) {
     std::ifstream stream(file, std::ios::binary);
     // Piece by piece: room for the largest file that is allowed would cost more than the rest of a short run.
     std::string text;
@@ -229,7 +258,9 @@ Value parse_file(const std::string& file) {
     if (!stream.is_open() || stream.bad()) {
         throw InputError(Diagnostic{{file, {}, {}, {}}, "", "cannot be read", "a YAML file", ""});
     }
-    return parse(text, file);
+    return text;
 }
+
+Value parse_file(const std::string& file, const Budget& budget) { return parse(read_text(file), file, budget); }
 
 }  // namespace xlate::study::yaml

@@ -1,6 +1,7 @@
 #include "study/config/yaml/read.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -30,11 +31,22 @@ bool read_parsed(const Value& value, const std::string& path, Findings& findings
 }  // namespace
 
 void Findings::add(const Place& where, std::string path, std::string what, std::string expected, std::string nearest) {
-    all_.push_back({where.position(), std::move(path), std::move(what), std::move(expected), std::move(nearest)});
+    add({where.position(), std::move(path), std::move(what), std::move(expected), std::move(nearest)});
+}
+
+void Findings::add(Diagnostic finding) {
+    if (full()) {
+        ++more_;
+    } else {
+        all_.push_back(std::move(finding));
+    }
 }
 
 void Findings::throw_if_any(ExitStatus status) const {
-    if (!all_.empty()) throw InputError(all_, status);
+    if (all_.empty()) return;
+    std::vector<Diagnostic> all = all_;
+    if (more_ != 0) all.push_back({{}, "", fmt::format("... and {} more", more_), "", ""});
+    throw InputError(std::move(all), status);
 }
 
 bool read(const Value& value, const std::string& path, Findings& findings, bool& out) {
@@ -122,11 +134,20 @@ MapReader::MapReader(const Value& value, std::string path, Findings& findings)
     if (value.kind != Kind::map && value.kind != Kind::null) {
         findings.add(value.place, path_, "found " + value.describe(), "a map of keys and values");
     }
+    constexpr std::size_t kLarge = 16;
+    if (value.entries.size() <= kLarge) return;
+    for (const Entry& entry : value.entries) index_.emplace(entry.key, &entry.value);
+}
+
+const Value* MapReader::find(const std::string& key) const {
+    if (index_.empty()) return value_.find(key);
+    const auto found = index_.find(key);
+    return found == index_.end() ? nullptr : found->second;
 }
 
 const Value* MapReader::take(const std::string& key) {
     known_.push_back(key);
-    return value_.find(key);
+    return find(key);
 }
 
 const Value* MapReader::require(const std::string& key) {
@@ -136,8 +157,13 @@ const Value* MapReader::require(const std::string& key) {
 }
 
 void MapReader::finish() {
+    const std::set<std::string_view> known(known_.begin(), known_.end());
     for (const Entry& entry : value_.entries) {
-        if (std::find(known_.begin(), known_.end(), entry.key) != known_.end()) continue;
+        if (known.count(entry.key) != 0) continue;
+        if (findings_.full()) {
+            findings_.add(entry.place, "", "unknown key");
+            continue;
+        }
         const auto nearest = nearest_name(entry.key, known_);
         findings_.add(entry.place, path_of(entry.key), "unknown key",
                       nearest || known_.size() > 12 ? "" : fmt::format("one of {}", fmt::join(known_, ", ")),

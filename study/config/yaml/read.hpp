@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,18 +14,23 @@
 
 namespace xlate::study::yaml {
 
-/// What is wrong with a document, in the order in which it was found.
+/// What is wrong with a document, in the order in which it was found: the first few, and how many more.
 class Findings {
 public:
+    static constexpr std::size_t kKept = 49;  ///< with the line that counts the rest: what an InputError prints
+
     void add(const Place& where, std::string path, std::string what, std::string expected = {},
              std::string nearest = {});
-    void add(Diagnostic finding) { all_.push_back(std::move(finding)); }
+    void add(Diagnostic finding);
     bool empty() const { return all_.empty(); }
+    /// A further finding is only counted: what it would say need not be made.
+    bool full() const { return all_.size() >= kKept; }
     /// One InputError with all findings, if there are any.
     void throw_if_any(ExitStatus status = ExitStatus::usage) const;
 
 private:
     std::vector<Diagnostic> all_;
+    std::size_t more_ = 0;
 };
 
 // Each returns true and sets `out`, or leaves it alone and adds one finding.
@@ -62,10 +68,13 @@ public:
     void finish();
 
 private:
+    const Value* find(const std::string& key) const;
+
     const Value& value_;
     std::string path_;
     Findings& findings_;
     std::vector<std::string> known_;
+    std::map<std::string_view, const Value*> index_;  ///< of a large map
 };
 
 }  // namespace xlate::study::yaml

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/quantity.hpp"
+#include "study/config/yaml/read.hpp"
 
 namespace xlate::study::yaml {
 namespace {
@@ -92,6 +93,17 @@ std::size_t count_nodes(const Value& value) {
     for (const Value& item : value.items) count += count_nodes(item);
     for (const Entry& entry : value.entries) count += 1 + count_nodes(entry.value);
     return count;
+}
+
+std::string normal_path(std::string_view path) {
+    std::string text;
+    try {
+        for (const Step& step : cut(path, {}))
+            text = step.index ? join_path(text, *step.index) : join_path(text, step.key);
+    } catch (const InputError&) {
+        return std::string(path);
+    }
+    return text;
 }
 
 void set_at(Value& root, std::string_view path, Value value) {

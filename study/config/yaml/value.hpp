@@ -49,6 +49,9 @@ struct Entry {
 /// The number of nodes of a tree.
 std::size_t count_nodes(const Value& value);
 
+/// `path` in one spelling: a["b"].c is a.b.c. As it is if it is none.
+std::string normal_path(std::string_view path);
+
 /// Puts `value` at `path` ("soc.memory.latency", "traffic[0].size", "kernel.parameters["iommu.strict"]"), making maps
 /// on the way. Below kernel.parameters the rest of the path is one key, dots and all.
 /// Throws InputError (place: that of `value`) if the path cannot be followed.

@@ -74,6 +74,8 @@ std::string escape_html(const std::string& text) {
             safe += "&amp;";
         } else if (c == '"') {
             safe += "&quot;";
+        } else if (c == '\'') {
+            safe += "&#39;";
         } else {
             safe += c;
         }

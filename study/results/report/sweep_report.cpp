@@ -126,6 +126,8 @@ std::string sweep_report(const Json& sweep) {
         escape_html(fmt::format("{} points of {}", sweep.at("points").size(), sweep.at("study").get<std::string>())) +
         "<br><a href=\"sweep.json\">sweep.json</a> · <a href=\"table.md\">table.md</a></p>\n";
     if (odd != 0) body += fmt::format("<p class=\"bad\">{} of them failed or have no result</p>\n", odd);
+    for (const Json& note : sweep.value("notes", Json::array()))
+        body += "<p>" + escape_html(note.get<std::string>()) + "</p>\n";
     return html_page(name, body + charts(sweep) + "<h2>Points</h2>\n" + table(sweep));
 }
 

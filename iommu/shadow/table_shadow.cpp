@@ -1,0 +1,243 @@
+#include "iommu/shadow/table_shadow.hpp"
+
+#include <algorithm>
+
+namespace xlate::iommu {
+
+namespace {
+
+constexpr std::size_t kMaxGiven = 256;
+
+constexpr std::uint16_t bit_of(ShadowRule rule) {
+    return static_cast<std::uint16_t>(1U << static_cast<unsigned>(rule));
+}
+
+bool covers(const Invalidation& invalidation, const TableEntry& entry) {
+    if (entry.says.leaf) return invalidation.covers(entry.tag);
+    return invalidation.covers_table(entry.tag.space, entry.tag.va, entry.tag.log2_bytes, entry.tag.granule);
+}
+
+bool meets(std::uint64_t a, std::uint64_t a_bytes, std::uint64_t b, std::uint64_t b_bytes) {
+    return a < b + b_bytes && b < a + a_bytes;
+}
+
+}  // namespace
+
+std::uint64_t TableShadow::load(std::uint64_t address) {
+    std::uint8_t bytes[8] = {};
+    memory_.read(PhysAddr{address}, bytes, words_.word_bytes());
+    return load_le(bytes, words_.word_bytes());
+}
+
+void TableShadow::add(std::uint64_t address, std::uint64_t word, AccessPurpose purpose, std::uint64_t input,
+                      std::uint64_t space, std::uint32_t epoch, const ShadowAccess& reader) {
+    TableEntry entry;
+    if (!words_.decode(purpose, word, entry.says)) return;
+    // The table that it stands in: what software overwrites there may have been read ahead.
+    const std::uint64_t shift = entry.says.log2_bytes;
+    const std::uint64_t table_bytes = 4096;  // tables are pages in every family of this kind
+    const std::uint64_t base = align_down(address, table_bytes);
+    const std::uint64_t index = (address - base) / words_.word_bytes();
+    tables_[{base, space}] = {table_bytes, (input & ~low_mask(static_cast<unsigned>(shift))) - (index << shift), purpose,
+                              {}};
+    if (!entry.says.present) return;
+    entry.address = address;
+    entry.word = word;
+    entry.purpose = purpose;
+    entry.tag.space = space;
+    entry.tag.va = input & ~low_mask(static_cast<unsigned>(shift));
+    entry.tag.log2_bytes = entry.says.log2_bytes;
+    entry.tag.leaf_log2_bytes = entry.says.log2_bytes;
+    entry.epoch = epoch;
+    entry.reader = reader;
+    TableEntry& held = entries_[{address, space}];
+    // What may be cached already stays what it is.
+    if (held.says.present && (held.stale || held.word == word)) {
+        held.epoch = std::max(held.epoch, epoch);
+        if (reader.length != 0 && !held.stale) held.reader = reader;
+        return;
+    }
+    held = entry;
+    ++counters_.entries;
+    ++counters_.held;
+    counters_.held_most = std::max(counters_.held_most, counters_.held);
+}
+
+void TableShadow::read(const MemoryAccess& access, const Reply& reply, std::uint64_t space, std::uint32_t epoch,
+                       const ShadowAccess& reader) {
+    if (reply.abort || access.kind != AccessKind::read || access.size != words_.word_bytes()) return;
+    ++counters_.reads;
+    add(access.address.value, load_le(reply.data.data(), words_.word_bytes()), access.purpose, access.input, space,
+        epoch, reader);
+}
+
+void TableShadow::invalidate(const Invalidation& invalidation, std::uint32_t epoch, SimTime now) {
+    epoch_ = epoch;
+    if (!invalidation.is_tlb() && invalidation.target != Invalidation::Target::everything) return;
+    ++counters_.commands;
+    if (given_.size() >= kMaxGiven) given_.erase(given_.begin());
+    given_.push_back({invalidation, now});
+    for (auto at = entries_.begin(); at != entries_.end();) {
+        TableEntry& entry = at->second;
+        if (entry.epoch >= epoch || !covers(invalidation, entry)) {
+            ++at;
+            continue;
+        }
+        if (entry.condemned) --condemned_;
+        --counters_.held;
+        at = entries_.erase(at);
+    }
+}
+
+void TableShadow::transaction(const ShadowAccess& access) {
+    if (condemned_ == 0) return;
+    for (auto& [key, entry] : entries_) {
+        const bool here = entry.condemned && entry.says.leaf &&
+                          meets(access.address, access.length, entry.tag.va, std::uint64_t{1} << entry.tag.log2_bytes);
+        if (!here || (entry.reported & bit_of(ShadowRule::use_after_unmap)) != 0) continue;
+        if (TableViolation* violation = report(entry, ShadowRule::use_after_unmap, 0, access.time)) {
+            violation->use = access;
+        }
+    }
+}
+
+void TableShadow::memory_changes(PhysAddr at, std::uint64_t bytes, SimTime now) {
+    const std::uint64_t size = words_.word_bytes();
+    for (auto table = tables_.begin(); table != tables_.end(); ++table) {
+        const std::uint64_t base = table->first.first;
+        if (!meets(at.value, bytes, base, table->second.bytes)) continue;
+        const std::uint64_t first = std::max(base, align_down(at.value, size));
+        const std::uint64_t end = std::min(base + table->second.bytes, at.value + bytes);
+        for (std::uint64_t address = first; address < end; address += size) {
+            if (entries_.count({address, table->first.second}) != 0) continue;
+            TableWord says;
+            const std::uint64_t word = load(address);
+            if (!words_.decode(table->second.purpose, word, says) || !says.present) continue;
+            ShadowAccess nobody;
+            nobody.length = 0;
+            nobody.time = now;
+            const std::uint64_t input = table->second.va + ((address - base) / size << says.log2_bytes);
+            add(address, word, table->second.purpose, input, table->first.second, epoch_, nobody);
+        }
+    }
+}
+
+void TableShadow::memory_written(PhysAddr at, std::uint64_t bytes, ShadowOrigin writer, SimTime now) {
+    ++counters_.writes;
+    const std::uint64_t size = words_.word_bytes();
+    for (auto entry = entries_.lower_bound({at.value < size ? 0 : at.value - size + 1, 0});
+         entry != entries_.end() && entry->first.first < at.value + bytes; ++entry) {
+        TableEntry& held = entry->second;
+        if (held.stale || load(held.address) == held.word) continue;
+        held.stale = true;
+        held.stale_since = now;
+        held.writer = writer;
+    }
+}
+
+Invalidation TableShadow::wanted(const TableEntry& entry) {
+    Invalidation invalidation;
+    invalidation.target = Invalidation::Target::translations;
+    invalidation.by_address = true;
+    invalidation.space = entry.tag.space;
+    invalidation.space_mask = ~std::uint64_t{0};
+    invalidation.first = entry.tag.va;
+    invalidation.last = entry.tag.va + low_mask(entry.tag.log2_bytes);
+    return invalidation;
+}
+
+/// The nearest of those that were given, and how it missed.
+TableMiss TableShadow::why(const TableEntry& entry, std::optional<Invalidation>& nearest) const {
+    TableMiss best = TableMiss::none_given;
+    const auto better = [&](TableMiss miss, const Invalidation& invalidation) {
+        // none_given < other_range < other_space < too_early, the last one of each
+        constexpr int kRank[] = {0, 3, 2, 1};
+        if (kRank[static_cast<std::size_t>(miss)] < kRank[static_cast<std::size_t>(best)]) return;
+        best = miss;
+        nearest = invalidation;
+    };
+    for (const Given& given : given_) {
+        Invalidation elsewhere = given.invalidation;
+        elsewhere.space_mask = 0;
+        elsewhere.global_mask = 0;
+        if (covers(given.invalidation, entry)) {
+            better(TableMiss::too_early, given.invalidation);
+        } else if (given.time >= entry.stale_since && covers(elsewhere, entry)) {
+            better(TableMiss::other_space, given.invalidation);
+        } else if (given.time >= entry.stale_since && given.invalidation.space == entry.tag.space) {
+            better(TableMiss::other_range, given.invalidation);
+        }
+    }
+    return best;
+}
+
+TableViolation* TableShadow::report(TableEntry& entry, ShadowRule rule, ShadowOrigin by, SimTime now) {
+    entry.reported = static_cast<std::uint16_t>(entry.reported | bit_of(rule));
+    // The same rule broken by the same step at the same time counts as one: an unmap of many pages.
+    if (!violations_.empty()) {
+        TableViolation& last = violations_.back();
+        if (last.rule == rule && last.by == by && last.time == now && last.entry.writer == entry.writer) {
+            ++last.also;
+            return nullptr;
+        }
+    }
+    ++counters_.violations[static_cast<std::size_t>(rule)];
+    if (violations_.size() >= kMaxViolations) return nullptr;
+    TableViolation& violation = violations_.emplace_back();
+    violation.rule = rule;
+    violation.time = now;
+    violation.by = by;
+    violation.entry = entry;
+    violation.miss = why(entry, violation.nearest);
+    return &violation;
+}
+
+void TableShadow::condemn(TableEntry& entry, ShadowRule rule, ShadowOrigin by, SimTime now) {
+    if (!entry.condemned) ++condemned_;
+    entry.condemned = true;
+    if ((entry.reported & bit_of(rule)) == 0) report(entry, rule, by, now);
+}
+
+void TableShadow::unmapped(std::uint64_t space, std::uint64_t first, std::uint64_t bytes, ShadowOrigin by, SimTime now) {
+    ++counters_.claims;
+    for (auto& [key, entry] : entries_) {
+        if (key.second != space || !entry.stale) continue;
+        if (!meets(entry.tag.va, std::uint64_t{1} << entry.tag.log2_bytes, first, bytes)) continue;
+        condemn(entry, ShadowRule::missing_tlbi, by, now);
+    }
+}
+
+void TableShadow::flushed(std::uint64_t space, SimTime since, ShadowOrigin by, SimTime now) {
+    ++counters_.claims;
+    for (auto& [key, entry] : entries_) {
+        if (key.second != space || !entry.stale || since < entry.stale_since) continue;
+        condemn(entry, ShadowRule::missing_tlbi, by, now);
+    }
+}
+
+void TableShadow::freed(PhysAddr at, std::uint64_t bytes, ShadowOrigin by, SimTime now) {
+    ++counters_.claims;
+    for (auto& [key, entry] : entries_) {
+        const bool target = meets(entry.says.target, entry.says.target_bytes, at.value, bytes);
+        const bool itself = meets(entry.address, words_.word_bytes(), at.value, bytes);
+        if (!target && !itself) continue;
+        const ShadowRule rule = target && entry.says.leaf ? ShadowRule::page_outlived : ShadowRule::table_outlived;
+        if ((entry.reported & bit_of(rule)) != 0) continue;
+        if (TableViolation* violation = report(entry, rule, by, now)) {
+            violation->address = at.value;
+            violation->size = bytes;
+        }
+    }
+    // What is allocated there next is no table of this domain's.
+    for (auto table = tables_.begin(); table != tables_.end();) {
+        table = meets(table->first.first, table->second.bytes, at.value, bytes) ? tables_.erase(table) : std::next(table);
+    }
+}
+
+void TableShadow::end(SimTime now) {
+    for (auto& [key, entry] : entries_) {
+        if (entry.stale && !entry.condemned && entry.reported == 0) report(entry, ShadowRule::never_invalidated, 0, now);
+    }
+}
+
+}  // namespace xlate::iommu

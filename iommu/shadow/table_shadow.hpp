@@ -1,0 +1,121 @@
+// The shadow of an IOMMU whose invalidations are complete with a register write: every table word that its walks have read
+// or could have read, without bound, until an invalidation that covers it; and the rules that software breaks if it relies
+// on a word having been forgotten by luck. The words and rules of iommu/smmuv3/shadow.hpp, as far as they are not about
+// queues, stream tables and contexts.
+//   held    each valid word that a walk has read, from the beginning of its translation; and each that software overwrites in
+//           a table that a walk has been to, since hardware may read ahead
+//   stale   held, and memory says something else by now
+//   claims  an unmap that returned, everything that is forgotten (an IOMMU that is switched on), memory that is freed
+// Not modelled: invalidations that need a drain, endpoints' caches, two stages. Source: docs/sanitizer.md.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "iommu/invalidation.hpp"
+#include "iommu/memory_port.hpp"
+#include "iommu/shadow/shadow_report.hpp"
+#include "iommu/shadow/table_words.hpp"
+
+namespace xlate::iommu {
+
+/// A table word that may be cached.
+struct TableEntry {
+    std::uint64_t address = 0;
+    std::uint64_t word = 0;
+    AccessPurpose purpose{};
+    TableWord says;
+    CachedTranslation tag;     ///< space, va, size, granule
+    std::uint32_t epoch = 0;   ///< invalidations after this one count
+    ShadowAccess reader;       ///< length 0: none, it may have been read ahead
+    bool stale = false;
+    SimTime stale_since;
+    ShadowOrigin writer = 0;  ///< who made it stale
+    bool condemned = false;   ///< a claim says that it is gone
+    std::uint16_t reported = 0;
+};
+
+/// How the invalidation that came nearest missed.
+enum class TableMiss : std::uint8_t { none_given, too_early, other_space, other_range };
+
+struct TableViolation {
+    ShadowRule rule = ShadowRule::missing_tlbi;
+    SimTime time;
+    ShadowOrigin by = 0;  ///< who made the claim, or freed
+    TableEntry entry;
+    std::optional<ShadowAccess> use;  ///< use_after_unmap
+    TableMiss miss = TableMiss::none_given;
+    std::optional<Invalidation> nearest;
+    std::uint64_t also = 0;     ///< more entries to which the same happened
+    std::uint64_t address = 0;  ///< *_outlived: what was freed
+    std::uint64_t size = 0;
+};
+
+/// One for an IOMMU. `words` and `memory` outlive it; memory is looked at without side effects.
+class TableShadow {
+public:
+    TableShadow(const TableWords& words, MemoryPort& memory) : words_(words), memory_(memory) {}
+
+    // What the hardware does.
+    /// A walk in `space`, begun at `epoch`, has read a word.
+    void read(const MemoryAccess& access, const Reply& reply, std::uint64_t space, std::uint32_t epoch,
+              const ShadowAccess& reader);
+    /// `epoch`: Instance::epoch() with it counted.
+    void invalidate(const Invalidation& invalidation, std::uint32_t epoch, SimTime now);
+    /// A transaction has arrived: could something serve it that should have gone?
+    void transaction(const ShadowAccess& access);
+
+    // What software does.
+    void memory_changes(PhysAddr at, std::uint64_t bytes, SimTime now);  ///< before a store
+    void memory_written(PhysAddr at, std::uint64_t bytes, ShadowOrigin writer, SimTime now);
+
+    // What software claims.
+    void unmapped(std::uint64_t space, std::uint64_t first, std::uint64_t bytes, ShadowOrigin by, SimTime now);
+    /// All of the space that was changed before `since` is gone.
+    void flushed(std::uint64_t space, SimTime since, ShadowOrigin by, SimTime now);
+    void freed(PhysAddr at, std::uint64_t bytes, ShadowOrigin by, SimTime now);
+    /// The run ended well: what is stale now stays so.
+    void end(SimTime now);
+
+    const std::vector<TableViolation>& violations() const { return violations_; }  ///< the first kMaxViolations
+    const ShadowCounters& counters() const { return counters_; }
+    /// An invalidation that would have done for `entry`.
+    static Invalidation wanted(const TableEntry& entry);
+    static constexpr std::size_t kMaxViolations = 256;
+
+private:
+    /// A word under one space: a table that two MMUs share is cached twice.
+    using Key = std::pair<std::uint64_t, std::uint64_t>;  ///< address, space
+    /// A table that a walk has been to: its first word's input.
+    struct Table {
+        std::uint64_t bytes = 0;
+        std::uint64_t va = 0;
+        AccessPurpose purpose{};
+        ShadowAccess nobody;
+    };
+    struct Given {
+        Invalidation invalidation;
+        SimTime time;
+    };
+
+    void add(std::uint64_t address, std::uint64_t word, AccessPurpose purpose, std::uint64_t input, std::uint64_t space,
+             std::uint32_t epoch, const ShadowAccess& reader);
+    void condemn(TableEntry& entry, ShadowRule rule, ShadowOrigin by, SimTime now);
+    TableViolation* report(TableEntry& entry, ShadowRule rule, ShadowOrigin by, SimTime now);
+    TableMiss why(const TableEntry& entry, std::optional<Invalidation>& nearest) const;
+    std::uint64_t load(std::uint64_t address);
+
+    const TableWords& words_;
+    MemoryPort& memory_;
+    std::map<Key, TableEntry> entries_;
+    std::map<Key, Table> tables_;
+    std::vector<Given> given_;  ///< the last ones, to say how they missed
+    std::uint32_t epoch_ = 0;
+    std::uint64_t condemned_ = 0;
+    std::vector<TableViolation> violations_;
+    ShadowCounters counters_;
+};
+
+}  // namespace xlate::iommu

@@ -1,0 +1,79 @@
+#include "study/results/run_directory.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+
+namespace xlate::study {
+namespace {
+
+namespace fs = std::filesystem;
+
+InputError failure(const std::string& path, const std::string& what) {
+    return InputError(Diagnostic{{path, {}, {}, {}}, "", what, "", ""}, ExitStatus::limit);
+}
+
+}  // namespace
+
+RunDirectory::RunDirectory(std::string path, std::vector<std::string> owned, Hold hold)
+    : path_(std::move(path)), owned_(std::move(owned)) {
+    make_directory(path_);
+    file_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file_ < 0) throw failure(path_, fmt::format("cannot be opened: {}", std::strerror(errno)));
+    const int mode = hold == Hold::alone ? LOCK_EX : LOCK_SH;
+    locked_ = ::flock(file_, mode | LOCK_NB) == 0;
+    const int refused = errno;
+    const bool writable = ::access(path_.c_str(), W_OK | X_OK) == 0;
+    if ((!locked_ && refused == EWOULDBLOCK) || !writable) {
+        const std::string why = writable ? "another xlate is writing into this directory; its results stay its own"
+                                         : fmt::format("cannot be written into: {}", std::strerror(errno));
+        ::close(file_);
+        throw failure(path_, why);
+    }
+    if (!locked_ || hold != Hold::alone) return;
+    std::error_code error;
+    for (const fs::directory_entry& entry : fs::directory_iterator(path_, error)) {
+        const std::string name = entry.path().filename().string();
+        const auto of_ours = [&](const std::string& own) { return is_temporary(name, own); };
+        if (std::any_of(owned_.begin(), owned_.end(), of_ours)) ::unlink(entry.path().c_str());
+    }
+}
+
+RunDirectory::~RunDirectory() {
+    if (file_ >= 0) ::close(file_);
+}
+
+bool RunDirectory::try_alone() { return ::flock(file_, LOCK_EX | LOCK_NB) == 0; }
+
+void RunDirectory::hold_together() { ::flock(file_, LOCK_SH); }
+
+void RunDirectory::write(const std::vector<OutputFile>& files,
+                         const std::function<OutputFile(const std::vector<WrittenFile>&)>& last) {
+    PendingFiles pending;
+    std::vector<WrittenFile> written;
+    for (const OutputFile& file : files) written.push_back(pending.add(path_ + "/" + file.name, file));
+    std::string final_name;
+    if (last) {
+        const OutputFile file = last(written);
+        final_name = file.name;
+        pending.add(path_ + "/" + file.name, file);
+    }
+    for (const std::string& name : owned_) {
+        const bool comes = std::any_of(files.begin(), files.end(), [&](const OutputFile& f) { return f.name == name; });
+        // The last file goes first: a directory without it is between two runs.
+        if (!comes || name == final_name) ::unlink((path_ + "/" + name).c_str());
+    }
+    pending.commit();
+}
+
+}  // namespace xlate::study

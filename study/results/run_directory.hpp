@@ -1,0 +1,45 @@
+// The directory of one run or sweep: held by one process at a time, and without anything of an earlier one.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "study/results/files.hpp"
+
+namespace xlate::study {
+
+/// Holds a directory from before the work is done until its results are written. A lock (flock) that ends with the
+/// process, however it ends; where the file system has none, nothing is locked.
+class RunDirectory {
+public:
+    enum class Hold {
+        alone,     ///< by no other at the same time
+        together,  ///< with others that hold it together: parts of a sweep
+    };
+    /// Makes the directory and its parents; removes what dead runs left half-written of `owned`, the names of all files
+    /// that this run may leave. Errors: InputError (status 4): another run holds it, or it cannot be written.
+    RunDirectory(std::string path, std::vector<std::string> owned, Hold hold = Hold::alone);
+    ~RunDirectory();
+    RunDirectory(const RunDirectory&) = delete;
+    RunDirectory& operator=(const RunDirectory&) = delete;
+
+    const std::string& path() const { return path_; }
+    /// Asks for the directory alone, without waiting.
+    bool try_alone();
+    /// Lets others in, who hold it together.
+    void hold_together();
+
+    /// Writes `files`; then what `last` makes of them (their manifest), without which the directory is not whole; and
+    /// removes those of the owned files that are not among them. All or nothing, as write_files.
+    void write(const std::vector<OutputFile>& files,
+               const std::function<OutputFile(const std::vector<WrittenFile>&)>& last = {});
+
+private:
+    std::string path_;
+    std::vector<std::string> owned_;
+    int file_ = -1;
+    bool locked_ = false;
+};
+
+}  // namespace xlate::study

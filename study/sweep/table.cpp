@@ -1,0 +1,88 @@
+#include "study/sweep/table.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "study/results/escape.hpp"
+#include "study/results/numbers.hpp"
+
+namespace xlate::study {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string row(const std::vector<std::string>& cells) {
+    std::string text = "|";
+    for (const std::string& cell : cells) text += " " + markdown_cell(cell) + " |";
+    return text + "\n";
+}
+
+std::string note_of(const Json& point) {
+    const auto state = point.at("state").get<std::string>();
+    const Json& failed = point.at("failed");
+    if (state == "broken")
+        return fmt::format("status {}, see {}/run.log", point.at("status").get<int>(),
+                           point.at("directory").get<std::string>());
+    if (failed.empty()) return state;
+    std::string note = fmt::format("fails: {}", failed[0].get<std::string>());
+    if (failed.size() > 1) note += fmt::format(" and {} more", failed.size() - 1);
+    return note;
+}
+
+}  // namespace
+
+std::string sweep_table(const Json& sweep) {
+    std::vector<std::string> titles;
+    std::string rules = "|";
+    for (const Json& axis : sweep.at("axes")) {
+        titles.push_back(axis.get<std::string>());
+        rules += "---|";
+    }
+    for (const Json& column : sweep.at("columns")) {
+        titles.push_back(column.at("name").get<std::string>());
+        rules += "---:|";
+    }
+    const auto odd = [](const Json& point) { return point.at("state") != "done" || !point.at("failed").empty(); };
+    const auto& points = sweep.at("points");
+    const bool only_state = titles.empty();
+    const bool notes = only_state || std::any_of(points.begin(), points.end(), odd);
+    if (notes) {
+        titles.emplace_back(only_state ? "state" : "");
+        rules += "---|";
+    }
+    std::string text = row(titles) + rules + "\n";
+    for (const Json& point : points) {
+        std::vector<std::string> cells;
+        for (const Json& label : point.at("labels")) cells.push_back(label.get<std::string>());
+        for (const Json& value : point.at("values")) cells.push_back(table_number(value));
+        if (notes) cells.push_back(odd(point) || only_state ? note_of(point) : "");
+        text += row(cells);
+    }
+    for (const Json& note : sweep.value("notes", Json::array()))
+        text += "\n" + markdown_cell(note.get<std::string>()) + "\n";
+    return text;
+}
+
+std::string sweep_csv(const Json& sweep) {
+    std::string text;
+    for (const Json& axis : sweep.at("axes")) text += csv_field(axis.get<std::string>()) + ",";
+    for (const Json& column : sweep.at("columns")) text += csv_field(column.at("name").get<std::string>()) + ",";
+    text += "state\r\n";
+    for (const Json& point : sweep.at("points")) {
+        for (const Json& label : point.at("labels")) text += csv_field(label.get<std::string>()) + ",";
+        for (const Json& value : point.at("values")) {
+            if (value.is_string()) {
+                text += csv_field(value.get<std::string>());
+            } else if (!value.is_null()) {
+                text += value.dump();
+            }
+            text += ",";
+        }
+        text += csv_field(note_of(point)) + "\r\n";
+    }
+    return text;
+}
+
+}  // namespace xlate::study

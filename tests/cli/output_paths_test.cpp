@@ -1,0 +1,196 @@
+// Where results may go: whatever the path is, it stays that; what cannot be written whole is an error.
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/program.hpp"
+
+using namespace xlate::tests;
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+std::string config(const Scratch& scratch, const std::string& more = "") {
+    scratch.file("x.yaml", "firmware: { devicetree: " + board("quickstart") +
+                               " }\nsoc: { pci: [] }\ntraffic: [ { device: a000000.video, transfers: 20 } ]\n" + more);
+    return "run x.yaml --quiet ";
+}
+
+}  // namespace
+
+TEST_CASE("paths: a link stays a link, its target gets the content", "[cli][paths]") {
+    const Scratch scratch;
+    fs::create_directory(scratch.path("far"));
+    scratch.file("far/junit.xml", "old");
+    fs::create_symlink("far/junit.xml", scratch.path("link.xml"));
+    fs::create_symlink("far/new.xml", scratch.path("dangling.xml"));
+    for (const char* link : {"link.xml", "dangling.xml"}) {
+        CHECK(run_xlate(scratch, config(scratch) + "--junit " + link).status == 0);
+        CHECK(fs::is_symlink(scratch.path(link)));
+        CHECK(read_text(scratch.path(link)).find("<testsuite") != std::string::npos);
+    }
+    CHECK(read_text(scratch.path("far/junit.xml")).find("<testsuite") != std::string::npos);
+    fs::create_symlink("b.xml", scratch.path("a.xml"));
+    fs::create_symlink("a.xml", scratch.path("b.xml"));
+    const Said loop = run_xlate(scratch, config(scratch) + "--junit a.xml");
+    CHECK(loop.status == 4);
+    CHECK(loop.err.find("Too many levels of symbolic links") != std::string::npos);
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(scratch.path("")))
+        CHECK(entry.path().string().find(".tmp.") == std::string::npos);
+}
+
+TEST_CASE("paths: a pipe is written into, and stays a pipe", "[cli][paths]") {
+    const Scratch scratch;
+    REQUIRE(mkfifo(scratch.path("pipe").c_str(), 0600) == 0);
+    CHECK(run_xlate(scratch, config(scratch) + "--junit pipe", "{ cat pipe >got.xml & true; } &&").status == 0);
+    CHECK(fs::is_fifo(scratch.path("pipe")));
+    for (int i = 0; i < 100 && read_text(scratch.path("got.xml")).find("</testsuite>") == std::string::npos; ++i)
+        usleep(20'000);
+    CHECK(read_text(scratch.path("got.xml")).find("</testsuite>") != std::string::npos);
+    const Said alone = run_xlate(scratch, config(scratch) + "--junit pipe");
+    CHECK(alone.status == 4);
+    CHECK(alone.err.find("pipe: cannot be written: a pipe that no process reads") != std::string::npos);
+}
+
+TEST_CASE("paths: a device is written to; a full one is an error", "[cli][paths]") {
+    const Scratch scratch;
+    CHECK(run_xlate(scratch, config(scratch) + "--junit /dev/null").status == 0);
+    CHECK(fs::is_character_file("/dev/null"));
+    const Said full = run_xlate(scratch, config(scratch) + "--junit /dev/full");
+    CHECK(full.status == 4);
+    CHECK(full.err.find("/dev/full: cannot be written whole: No space left on device") != std::string::npos);
+    CHECK(fs::is_character_file("/dev/full"));
+    const Said out = run_xlate(scratch, config(scratch) + "--junit /dev/stdout");
+    CHECK(out.status == 0);
+    CHECK(out.out.find("</testsuite>") != std::string::npos);
+}
+
+TEST_CASE("paths: standard output that is full is status 4, whatever is printed", "[cli][paths]") {
+    const Scratch scratch;
+    config(scratch);
+    for (const char* arguments : {"schema", "--help", "--version", "config show x.yaml", "run --variant help",
+                                  "explore --list", "inspect x.yaml", "run x.yaml", "init --firmware x.dtb"}) {
+        INFO(arguments);
+        scratch.file("x.dtb", read_text(board("quickstart")));
+        const std::string command = "cd " + quoted(scratch.path("")) + " && " +
+                                    quoted(std::string(XLATE_BINARY_DIR) + "/xlate") + " " + arguments +
+                                    " >/dev/full 2>err.txt";
+        CHECK(WEXITSTATUS(std::system(command.c_str())) == 4);
+        CHECK(read_text(scratch.path("err.txt")).find("standard output cannot be written") != std::string::npos);
+    }
+}
+
+TEST_CASE("paths: a directory, a missing one and a file where a directory should be", "[cli][paths]") {
+    const Scratch scratch;
+    CHECK(run_xlate(scratch, config(scratch) + "--junit a/b/c.xml --out d/e").status == 0);
+    CHECK(fs::exists(scratch.path("a/b/c.xml")));
+    CHECK(fs::exists(scratch.path("d/e/result.json")));
+    const Said directory = run_xlate(scratch, config(scratch) + "--junit a");
+    CHECK(directory.status == 4);
+    CHECK(directory.err.find("a: cannot be written: Is a directory") != std::string::npos);
+    scratch.file("file", "");
+    for (const char* out : {"--out file", "--out file/below", "--out /dev/null", "--junit file/x.xml"}) {
+        INFO(out);
+        const Said said = run_xlate(scratch, config(scratch) + out);
+        CHECK(said.status == 4);
+        CHECK(said.err.find("ot a directory") != std::string::npos);
+    }
+}
+
+TEST_CASE("paths: what is read-only is not written, and its directory not either", "[cli][paths]") {
+    if (::geteuid() == 0) {
+        WARN("root may write everything: skipped");
+        return;
+    }
+    const Scratch scratch;
+    scratch.file("kept.xml", "mine");
+    fs::permissions(scratch.path("kept.xml"), fs::perms::owner_read);
+    CHECK(run_xlate(scratch, config(scratch) + "--junit kept.xml").status == 4);
+    CHECK(read_text(scratch.path("kept.xml")) == "mine");
+    fs::create_directory(scratch.path("kept"));
+    fs::permissions(scratch.path("kept"), fs::perms::owner_read | fs::perms::owner_exec);
+    CHECK(run_xlate(scratch, config(scratch) + "--out kept").status == 4);
+    fs::permissions(scratch.path("kept"), fs::perms::owner_all);
+    CHECK(fs::is_empty(scratch.path("kept")));
+}
+
+TEST_CASE("paths: a mode is kept by who writes anew", "[cli][paths]") {
+    const Scratch scratch;
+    scratch.file("x.xml", "old");
+    fs::permissions(scratch.path("x.xml"), fs::perms(0640));
+    CHECK(run_xlate(scratch, config(scratch) + "--junit x.xml").status == 0);
+    CHECK((fs::status(scratch.path("x.xml")).permissions() & fs::perms::all) == fs::perms(0640));
+}
+
+TEST_CASE("paths: a config's name is a name, wherever it points", "[cli][paths]") {
+    const Scratch scratch;
+    fs::create_directory(scratch.path("in"));
+    for (const char* name : {"../../escape", "/tmp/xlate-escape", "..", ".", "a/../../b", "x\\ny"}) {
+        INFO(name);
+        config(scratch, std::string("name: \"") + name + "\"\nstudy: {}\n");
+        for (const char* command : {"run", "sweep"}) {
+            CHECK(run_xlate(scratch, std::string(command) + " ../x.yaml", "cd in &&").status == 0);
+        }
+    }
+    for (const fs::directory_entry& entry : fs::directory_iterator(scratch.path(""))) {
+        const std::string name = entry.path().filename().string();
+        INFO(name);
+        CHECK((name == "in" || name == "x.yaml" || name == "stdout.txt" || name == "stderr.txt"));
+    }
+    CHECK_FALSE(fs::exists("/tmp/xlate-escape"));
+    CHECK(std::distance(fs::directory_iterator(scratch.path("in")), fs::directory_iterator()) == 1);  // out
+}
+
+TEST_CASE("paths: a second run leaves nothing of the first", "[cli][paths]") {
+    const Scratch scratch;
+    REQUIRE(run_xlate(scratch, config(scratch) + "--trace --out r").status == 0);
+    REQUIRE(run_xlate(scratch, "report r").status == 0);
+    scratch.file("r/mine.txt", "kept");
+    scratch.file("r/result.json.tmp.1234567", "of a dead one");
+    scratch.file("r/mine.tmp.7", "kept");
+    CHECK(fs::exists(scratch.path("r/trace.pftrace")));
+    REQUIRE(run_xlate(scratch, config(scratch) + "--seed 2 --out r").status == 0);
+    for (const char* gone : {"r/trace.pftrace", "r/report.html", "r/result.json.tmp.1234567"})
+        CHECK_FALSE(fs::exists(scratch.path(gone)));
+    for (const char* kept : {"r/mine.txt", "r/mine.tmp.7"}) CHECK(fs::exists(scratch.path(kept)));
+    // The manifest says what is there.
+    const Json manifest = Json::parse(read_text(scratch.path("r/manifest.json")));
+    CHECK(manifest["seed"] == 2);
+    CHECK(manifest["outputs"].size() == 3);
+}
+
+TEST_CASE("paths: two runs into one directory: the second is told, nothing is mixed", "[cli][paths]") {
+    const Scratch scratch;
+    REQUIRE(run_xlate(scratch, config(scratch) + "--out r").status == 0);
+    const int held = ::open(scratch.path("r").c_str(), O_RDONLY | O_DIRECTORY);
+    REQUIRE(::flock(held, LOCK_EX | LOCK_NB) == 0);
+    const Said second = run_xlate(scratch, config(scratch) + "--seed 2 --out r");
+    CHECK(second.status == 4);
+    CHECK(second.err.find("r: another xlate is writing into this directory") != std::string::npos);
+    CHECK(Json::parse(read_text(scratch.path("r/result.json")))["seed"] == 1);
+    ::close(held);
+    CHECK(run_xlate(scratch, config(scratch) + "--seed 2 --out r").status == 0);
+}
+
+TEST_CASE("init: an edited config is not written over", "[cli][paths]") {
+    const Scratch scratch;
+    const std::string init = "init made.yaml --firmware " + quoted(board("quickstart"));
+    REQUIRE(run_xlate(scratch, init).status == 0);
+    CHECK(run_xlate(scratch, init).status == 0);  // the same once more
+    const std::string whole = read_text(scratch.path("made.yaml"));
+    scratch.file("made.yaml", whole + "# mine\n");
+    const Said said = run_xlate(scratch, init);
+    CHECK(said.status == 2);
+    CHECK(said.err.find("made.yaml: is there already and holds something else") != std::string::npos);
+    CHECK(read_text(scratch.path("made.yaml")) == whole + "# mine\n");
+    CHECK(run_xlate(scratch, init + " --force").status == 0);
+    CHECK(read_text(scratch.path("made.yaml")) == whole);
+    const Said endless =
+        run_xlate(scratch, "init --firmware " + quoted(board("quickstart")) + " --qemu-command /dev/zero");
+    CHECK(endless.status == 2);
+    CHECK(endless.err.find("longer than a command line") != std::string::npos);
+}
