@@ -13,16 +13,27 @@ constexpr std::uint64_t kAttrNonCacheable = 0, kAttrWriteBack = 1, kAttrDevice =
 // 0x44 non-cacheable, 0xff write-back, 0x04 device nGnRE, 0xf4 inner non-cacheable outer write-back.
 constexpr std::uint64_t kMair = 0xF404FF44;
 
-std::uint64_t oas_code(unsigned bits) {
+/// Among the bits [58:55] that hardware ignores.
+constexpr std::uint64_t kSoftwareInMemory = std::uint64_t{1} << 55;
+
+std::uint64_t leaf_type(unsigned level) { return pte::TYPE.of(level == kLastLevel ? pte::TYPE_PAGE : pte::TYPE_BLOCK); }
+
+}  // namespace
+
+std::uint64_t granule_code(smmu::Granule granule) {
+    return granule == smmu::Granule::k4    ? smmu::cd::TG0_4K
+           : granule == smmu::Granule::k16 ? smmu::cd::TG0_16K
+                                           : smmu::cd::TG0_64K;
+}
+
+std::uint64_t output_size_code(unsigned bits) {
     for (std::uint64_t code = 0; code < 6; ++code) {
         if (smmu::address_bits(code) >= bits) return code;
     }
     return 6;
 }
 
-std::uint64_t leaf_type(unsigned level) { return pte::TYPE.of(level == kLastLevel ? pte::TYPE_PAGE : pte::TYPE_BLOCK); }
-
-}  // namespace
+std::uint64_t table_in_memory(bool coherent_walk) { return coherent_walk ? 0 : kSoftwareInMemory; }
 
 std::uint64_t restrict_pgsizes(std::uint64_t bitmap, std::uint64_t cpu_page_bytes) {
     std::uint64_t granule = 0;
@@ -97,7 +108,7 @@ std::uint64_t Vmsav8Stage1::leaf(PhysAddr page, const PageProt& prot, unsigned l
 }
 
 std::uint64_t Vmsav8Stage1::table(PhysAddr table, unsigned /*level*/) const {
-    return address_field(table.value) | pte::TYPE.of(pte::TYPE_TABLE);
+    return address_field(table.value) | pte::TYPE.of(pte::TYPE_TABLE) | table_in_memory(coherent_walk_);
 }
 
 std::uint64_t Vmsav8Stage1::part(std::uint64_t word, unsigned level, std::uint64_t offset, unsigned part_level) const {
@@ -110,10 +121,8 @@ Stage1Registers Vmsav8Stage1::registers(std::uint64_t root) const {
     regs.ttbr = root;
     regs.mair = kMair;
     regs.t0sz = 64 - row_.ias;
-    regs.tg0 = granule_ == smmu::Granule::k4    ? smmu::cd::TG0_4K
-               : granule_ == smmu::Granule::k16 ? smmu::cd::TG0_16K
-                                                : smmu::cd::TG0_64K;
-    regs.ips = oas_code(row_.oas);
+    regs.tg0 = granule_code(granule_);
+    regs.ips = output_size_code(row_.oas);
     regs.sh0 = coherent_walk_ ? pte::SH_ISH : pte::SH_OSH;
     regs.ir0 = coherent_walk_ ? 1 : 0;
     regs.or0 = coherent_walk_ ? 1 : 0;

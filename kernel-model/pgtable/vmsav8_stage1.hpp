@@ -30,6 +30,12 @@ struct Stage1Registers {
     std::uint64_t or0 = 0;
 };
 
+/// Codes of TG0 and of output sizes (IPS, PS), which both stages share.
+std::uint64_t granule_code(iommu::smmuv3::Granule granule);
+std::uint64_t output_size_code(unsigned bits);
+/// Linux marks the tables that it has written back to memory, for walkers that do not snoop: a bit that is the
+/// software's (linux-findings.md 26).
+std::uint64_t table_in_memory(bool coherent_walk);
 /// Page sizes that Linux uses from `bitmap` with this CPU page size: one granule's. 0: none usable.
 std::uint64_t restrict_pgsizes(std::uint64_t bitmap, std::uint64_t cpu_page_bytes);
 
