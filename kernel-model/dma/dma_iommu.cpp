@@ -124,7 +124,10 @@ int DmaIommu::init_domain(Ptr<IommuDomain> domain, std::uint64_t base, std::uint
         kernel_.console.warn("", "specified DMA range outside IOMMU capability");
         return -kEFAULT;
     }
-    const std::uint64_t start_pfn = std::max({std::uint64_t{1}, base / granule, domain->aperture_start / granule});
+    // A domain that the core did not make is ARM32's own mapping, whose addresses begin at zero (linux-findings.md 2).
+    const bool first_fit = domain->type == DomainType::unmanaged;
+    const std::uint64_t lowest = first_fit ? 0 : 1;
+    const std::uint64_t start_pfn = std::max({lowest, base / granule, domain->aperture_start / granule});
     cookie->init_mutex.lock("DMI1");
     int err = 0;
     if (cookie->iovas) {
@@ -138,6 +141,7 @@ int DmaIommu::init_domain(Ptr<IommuDomain> domain, std::uint64_t base, std::uint
         params.granule = granule;
         params.start_pfn = start_pfn;
         params.cpus = params_.cpus;
+        params.first_fit = first_fit;
         params.bounded_depot = kernel_.variant.release <= kRelease61;
         cookie->iovas = std::make_unique<IovaDomain>(params, cookie.get());
         // From 6.4 on a driver says whether its flushes may wait; in 6.1 it refuses to make such a domain.

@@ -1,6 +1,6 @@
 // The DMA API of the simulated kernel: bus addresses for buffers, through the IOMMU or straight.
 // Modes: direct (no IOMMU, or passthrough: the physical address through dma-ranges), strict, lazy (flush queue).
-// ARM32's own mappings (arch/) take their addresses from the same allocator, not from ARM32's bitmap.
+// ARM32's own mappings (arch/) take their addresses from the bottom, first fit, as its bitmap does.
 // Not modelled: bounce buffers (swiotlb): a buffer that the device cannot reach fails to map; cache maintenance.
 // Source: docs/spec/kernel-probe.md sections 2.8 and 11.4 (Linux drivers/iommu/dma-iommu.c, kernel/dma/direct.c).
 #pragma once

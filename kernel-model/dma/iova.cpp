@@ -14,6 +14,8 @@ namespace {
 
 /// The node above everything: searches start here on a fresh domain.
 constexpr std::uint64_t kAnchor = std::numeric_limits<std::uint64_t>::max();
+/// Linux CONFIG_ARM_DMA_IOMMU_ALIGNMENT: no range is aligned to more granules than this many, as a power of two.
+constexpr unsigned kFirstFitAlignment = 8;
 
 IovaHooks& no_hooks() {
     static IovaHooks hooks;
@@ -27,7 +29,7 @@ IovaDomain::IovaDomain(const IovaParams& params, IovaHooks* hooks)
     XLATE_CHECK(is_power_of_two(params.granule) && params.granule <= (std::uint64_t{1} << 32),
                 fmt::format("granule {}", params.granule));
     XLATE_CHECK(params.cpus > 0, "0 CPUs");
-    params_.start_pfn = std::max<std::uint64_t>(params.start_pfn, 1);  // address zero is never given out
+    if (!params.first_fit) params_.start_pfn = std::max<std::uint64_t>(params.start_pfn, 1);  // never address zero
     pfn_32bit_ = (std::uint64_t{1} << 32) / params.granule;
     failed_32bit_size_ = pfn_32bit_;
     tree_.emplace(kAnchor, kAnchor);
@@ -39,6 +41,7 @@ IovaDomain::IovaDomain(const IovaParams& params, IovaHooks* hooks)
 std::optional<std::uint64_t> IovaDomain::alloc_iova_fast(std::uint64_t size, std::uint64_t limit, bool flush_caches,
                                                          unsigned cpu) {
     XLATE_CHECK(size > 0 && cpu < caches_.size(), fmt::format("size {} cpu {}", size, cpu));
+    if (params_.first_fit) return alloc_first_fit(size, limit);
     if (size < (std::uint64_t{1} << (kClasses - 1))) size = std::uint64_t{1} << log2_ceil(size);
     const std::uint64_t end = limit == kAnchor ? limit : limit + 1;  // exclusive
     const unsigned size_class = log2_ceil(size);
@@ -62,8 +65,29 @@ void IovaDomain::free_iova_fast(std::uint64_t pfn, std::uint64_t size, unsigned 
     XLATE_CHECK(size > 0 && cpu < caches_.size(), fmt::format("size {} cpu {}", size, cpu));
     ++stats_.frees;
     const unsigned size_class = log2_ceil(size);
-    if (size_class < kClasses && put_cached(size_class, pfn, cpu)) return;
+    if (!params_.first_fit && size_class < kClasses && put_cached(size_class, pfn, cpu)) return;
     free_to_tree(pfn);
+}
+
+// Linux __alloc_iova() of ARM32: the lowest aligned gap.
+std::optional<std::uint64_t> IovaDomain::alloc_first_fit(std::uint64_t size, std::uint64_t limit) {
+    const std::uint64_t alignment = std::uint64_t{1} << std::min(log2_ceil(size), kFirstFitAlignment);
+    hooks_->tree_lock();
+    std::uint64_t candidate = align_up(params_.start_pfn, alignment);
+    std::uint64_t passed = 0;
+    for (const auto& [first, last] : tree_) {
+        ++passed;
+        if (first >= candidate && first - candidate >= size) break;
+        if (first != kAnchor) candidate = std::max(candidate, align_up(last + 1, alignment));
+    }
+    const bool fits = candidate <= limit && size - 1 <= limit - candidate;
+    if (fits) tree_.emplace(candidate, candidate + size - 1);
+    stats_.tree_nodes += passed;
+    hooks_->tree_searched(passed);
+    hooks_->tree_unlock();
+    ++(fits ? stats_.allocations : stats_.failures);
+    if (!fits) return std::nullopt;
+    return candidate;
 }
 
 // Linux __alloc_and_insert_iova_range(): walks from the remembered node towards lower addresses, for the first gap that

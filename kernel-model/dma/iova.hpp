@@ -30,9 +30,11 @@ public:
 
 struct IovaParams {
     std::uint64_t granule = 4096;  ///< bytes, power of two: the smallest page of the domain
-    std::uint64_t start_pfn = 1;   ///< lowest granule that may be given out, >= 1
+    std::uint64_t start_pfn = 1;   ///< lowest granule that may be given out, >= 1 but for first_fit
     unsigned cpus = 1;
     bool bounded_depot = false;  ///< 6.1: 32 magazines a class, more go back to the tree; later: unbounded, trimmed
+    /// ARM32's own bitmap (kernel-model/arch) instead of Linux's tree: first fit from the bottom, no magazines.
+    bool first_fit = false;
 };
 
 /// One range, in granules, both ends included.
@@ -92,6 +94,7 @@ private:
     using Tree = std::map<std::uint64_t, std::uint64_t>;  // first granule -> last granule
 
     std::optional<std::uint64_t> alloc_from_tree(std::uint64_t size, std::uint64_t limit);
+    std::optional<std::uint64_t> alloc_first_fit(std::uint64_t size, std::uint64_t limit);
     void free_to_tree(std::uint64_t pfn);
     void free_to_tree_locked(std::uint64_t pfn);
     void free_magazine(Magazine& magazine);
