@@ -45,6 +45,10 @@ struct KernelParameters {
     enum class Invalidation : std::uint8_t { linux_choice, single, all };
     Invalidation smmu_v3_invalidation = Invalidation::linux_choice;  ///< arm-smmu-v3.invalidation
     std::uint64_t smmu_v3_all_from_pages = 0;  ///< arm-smmu-v3.all_from_pages: unmaps this large drop the ASID; 0: none
+    bool arm_smmu_disable_bypass = true;       ///< arm-smmu.disable_bypass
+    unsigned arm_smmu_force_stage = 0;         ///< arm-smmu.force_stage: 1 or 2; 0: the driver's choice
+    bool arm_smmu_legacy_bindings = false;     ///< CONFIG_ARM_SMMU_LEGACY_DT_BINDINGS: `mmu-masters` are looked up
+    bool arm_lpae = false;                     ///< arch arm: CONFIG_ARM_LPAE
     bool modules = true;                       ///< false: a kernel without module support
     bool deferral_rechecks_trigger = true;     ///< false only to show what the second half of DD13 is for
 };

@@ -25,7 +25,9 @@ KernelSystem::KernelSystem(Kernel& kernel, const firmware::Description& descript
     const IommuDriverParts parts{pages, power, boot_.mistakes, [this](Device& dev, Iova address, bool write) {
                                      return client.page_request(dev, address, write);
                                  }};
-    for (DriverSource& source : iommu_driver_sources(description, parts)) boot_.drivers.push_back(std::move(source));
+    for (DriverSource& source : iommu_driver_sources(description, parts, boot_.not_built)) {
+        boot_.drivers.push_back(std::move(source));
+    }
 }
 
 }  // namespace xlate::kernel

@@ -135,6 +135,12 @@ void add_boot_devices(LinuxBoot& boot, std::vector<KnownDriver>& all) {
             {std::make_unique<TableDriver>(name, bus, boot, std::move(compatibles), false), level, module_name(name)});
     };
     table("uart-pl011", state.amba, {"arm,pl011"}, DriverLevel::arch);
+    // What IOMMU drivers wait for: Qualcomm's firmware, and Tegra's memory controllers.
+    table("qcom_scm", state.platform, {"qcom,scm"}, DriverLevel::arch);
+    table("tegra-mc", state.platform,
+          {"nvidia,tegra114-mc", "nvidia,tegra124-mc", "nvidia,tegra132-mc", "nvidia,tegra210-mc", "nvidia,tegra186-mc",
+           "nvidia,tegra194-mc", "nvidia,tegra234-mc"},
+          DriverLevel::arch);
     all.push_back({std::make_unique<SimplePmBusDriver>(state.platform, boot), DriverLevel::device, "simple_pm_bus"});
     table("pl061_gpio", state.amba, {"arm,pl061"}, DriverLevel::device);
 }

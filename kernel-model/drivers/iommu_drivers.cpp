@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "kernel-model/drivers/apple_dart/apple_dart.hpp"
+#include "kernel-model/drivers/arm_smmu/arm_smmu.hpp"
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
 #include "kernel-model/drivers/rockchip/rockchip_iommu.hpp"
 
@@ -15,6 +16,8 @@ constexpr Span<std::string_view> names(const std::string_view (&list)[N]) {
     return {list, N};
 }
 
+constexpr std::string_view kSmmu[] = {"arm,smmu-v1", "arm,smmu-v2",    "arm,mmu-400",     "arm,mmu-401",
+                                      "arm,mmu-500", "cavium,smmu-v2", "nvidia,smmu-500", "qcom,smmu-v2"};
 constexpr std::string_view kSmmuV3[] = {"arm,smmu-v3"};
 constexpr std::string_view kDart[] = {"apple,t8103-dart", "apple,t8103-usb4-dart", "apple,t6000-dart",
                                       "apple,t8110-dart"};
@@ -22,6 +25,7 @@ constexpr std::string_view kRockchip[] = {"rockchip,iommu", "rockchip,rk3568-iom
 
 constexpr IommuDriver kDrivers[] = {
     {"apple-dart", "apple-dart", DriverHome::platform, names(kDart), make_apple_dart},
+    {"arm-smmu", "arm-smmu", DriverHome::platform, names(kSmmu), arm_smmu::make_arm_smmu},
     {"arm-smmu-v3", "arm-smmu-v3", DriverHome::platform, names(kSmmuV3), make_arm_smmu_v3},
     {"rockchip-iommu", "rockchip-iommu", DriverHome::platform, names(kRockchip), make_rockchip_iommu},
 };
@@ -42,12 +46,16 @@ const IommuDriver* iommu_driver_of(const firmware::Node& node) {
     return nullptr;
 }
 
-std::vector<DriverSource> iommu_driver_sources(const firmware::Description& description,
-                                               const IommuDriverParts& parts) {
+std::vector<DriverSource> iommu_driver_sources(const firmware::Description& description, const IommuDriverParts& parts,
+                                               const std::vector<firmware::NodeIndex>& not_built) {
     std::vector<DriverSource> sources;
     for (const IommuDriver& driver : kDrivers) {
-        const bool used = std::any_of(description.nodes.begin(), description.nodes.end(),
-                                      [&](const firmware::Node& node) { return driver.binds_to(node); });
+        bool used = false;
+        for (std::size_t i = 0; i < description.nodes.size(); ++i) {
+            const auto node = static_cast<firmware::NodeIndex>(i);
+            used = used || (driver.binds_to(description.node(node)) &&
+                            std::find(not_built.begin(), not_built.end(), node) == not_built.end());
+        }
         if (!used) continue;
         sources.push_back(
             {std::string(driver.module), [&driver, parts](LinuxBoot& boot) { return driver.make(boot, parts); }});

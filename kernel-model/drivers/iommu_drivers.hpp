@@ -48,7 +48,8 @@ Span<IommuDriver> iommu_drivers();
 const IommuDriver* iommu_driver_of(const firmware::Node& node);
 
 /// For BootConfig::drivers: those that the firmware has a use for. A driver that matches nothing is left out, as a
-/// kernel's module that nothing loads.
-std::vector<DriverSource> iommu_driver_sources(const firmware::Description& description, const IommuDriverParts& parts);
+/// kernel's module that nothing loads. `not_built`: IOMMUs that this kernel is to have no driver for.
+std::vector<DriverSource> iommu_driver_sources(const firmware::Description& description, const IommuDriverParts& parts,
+                                               const std::vector<firmware::NodeIndex>& not_built = {});
 
 }  // namespace xlate::kernel

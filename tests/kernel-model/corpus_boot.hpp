@@ -5,6 +5,7 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -161,9 +162,10 @@ inline Sequences collapse(const Sequences& all) {
         std::string last_deferred;
         const auto flush = [&] {
             if (attempt.empty()) return;
-            if (attempt.front().find(" -517") != std::string::npos) {
+            // -517: its IOMMU's doing; 517: the driver's own.
+            if (attempt.front().find("517") != std::string::npos) {
                 std::string key;
-                for (const std::string& line : attempt) key += line.substr(0, line.find(" -517")) + ";";
+                for (const std::string& line : attempt) key += line.substr(0, line.find("517")) + ";";
                 if (key == last_deferred) return attempt.clear();
                 last_deferred = key;
             } else {
@@ -187,6 +189,10 @@ inline Sequences sequences_of(const Json& truth) {
         return event.contains(key) ? event[key].get<std::string>() : std::string{};
     };
     for (const Json& event : truth["timeline"]) {
+        // The kinds that our log has (core/events.hpp); newer boots were traced at more places.
+        static const std::set<std::string> kKinds{"driver_probe",   "iommu_probe_device",  "fwspec_init",
+                                                  "fwspec_add_ids", "add_device_to_group", "attach_device_to_domain"};
+        if (kKinds.count(event["event"]) == 0) continue;
         std::string ids;
         if (event.contains("ids"))
             for (const Json& id : event["ids"]) ids += id.get<std::string>() + ",";
