@@ -38,8 +38,8 @@ void TableShadow::add(std::uint64_t address, std::uint64_t word, AccessPurpose p
     const std::uint64_t table_bytes = 4096;  // tables are pages in every family of this kind
     const std::uint64_t base = align_down(address, table_bytes);
     const std::uint64_t index = (address - base) / words_.word_bytes();
-    tables_[{base, space}] = {table_bytes, (input & ~low_mask(static_cast<unsigned>(shift))) - (index << shift), purpose,
-                              {}};
+    tables_[{base, space}] = {
+        table_bytes, (input & ~low_mask(static_cast<unsigned>(shift))) - (index << shift), purpose, {}};
     if (!entry.says.present) return;
     entry.address = address;
     entry.word = word;
@@ -198,7 +198,8 @@ void TableShadow::condemn(TableEntry& entry, ShadowRule rule, ShadowOrigin by, S
     if ((entry.reported & bit_of(rule)) == 0) report(entry, rule, by, now);
 }
 
-void TableShadow::unmapped(std::uint64_t space, std::uint64_t first, std::uint64_t bytes, ShadowOrigin by, SimTime now) {
+void TableShadow::unmapped(std::uint64_t space, std::uint64_t first, std::uint64_t bytes, ShadowOrigin by,
+                           SimTime now) {
     ++counters_.claims;
     for (auto& [key, entry] : entries_) {
         if (key.second != space || !entry.stale) continue;
@@ -230,13 +231,15 @@ void TableShadow::freed(PhysAddr at, std::uint64_t bytes, ShadowOrigin by, SimTi
     }
     // What is allocated there next is no table of this domain's.
     for (auto table = tables_.begin(); table != tables_.end();) {
-        table = meets(table->first.first, table->second.bytes, at.value, bytes) ? tables_.erase(table) : std::next(table);
+        table =
+            meets(table->first.first, table->second.bytes, at.value, bytes) ? tables_.erase(table) : std::next(table);
     }
 }
 
 void TableShadow::end(SimTime now) {
     for (auto& [key, entry] : entries_) {
-        if (entry.stale && !entry.condemned && entry.reported == 0) report(entry, ShadowRule::never_invalidated, 0, now);
+        if (entry.stale && !entry.condemned && entry.reported == 0)
+            report(entry, ShadowRule::never_invalidated, 0, now);
     }
 }
 

@@ -1,8 +1,9 @@
-// The shadow of an IOMMU whose invalidations are complete with a register write: every table word that its walks have read
-// or could have read, without bound, until an invalidation that covers it; and the rules that software breaks if it relies
-// on a word having been forgotten by luck. The words and rules of iommu/smmuv3/shadow.hpp, as far as they are not about
-// queues, stream tables and contexts.
-//   held    each valid word that a walk has read, from the beginning of its translation; and each that software overwrites in
+// The shadow of an IOMMU whose invalidations are complete with a register write: every table word that its walks have
+// read or could have read, without bound, until an invalidation that covers it; and the rules that software breaks if
+// it relies on a word having been forgotten by luck. The words and rules of iommu/smmuv3/shadow.hpp, as far as they are
+// not about queues, stream tables and contexts.
+//   held    each valid word that a walk has read, from the beginning of its translation; and each that software
+//   overwrites in
 //           a table that a walk has been to, since hardware may read ahead
 //   stale   held, and memory says something else by now
 //   claims  an unmap that returned, everything that is forgotten (an IOMMU that is switched on), memory that is freed
@@ -27,9 +28,9 @@ struct TableEntry {
     std::uint64_t word = 0;
     AccessPurpose purpose{};
     TableWord says;
-    CachedTranslation tag;     ///< space, va, size, granule
-    std::uint32_t epoch = 0;   ///< invalidations after this one count
-    ShadowAccess reader;       ///< length 0: none, it may have been read ahead
+    CachedTranslation tag;    ///< space, va, size, granule
+    std::uint32_t epoch = 0;  ///< invalidations after this one count
+    ShadowAccess reader;      ///< length 0: none, it may have been read ahead
     bool stale = false;
     SimTime stale_since;
     ShadowOrigin writer = 0;  ///< who made it stale

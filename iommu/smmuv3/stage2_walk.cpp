@@ -1,19 +1,12 @@
 #include "iommu/smmuv3/purpose.hpp"
 #include "iommu/smmuv3/smmu.hpp"
 #include "iommu/smmuv3/walk.hpp"
+#include "iommu/tables/memory_attributes.hpp"
 
 namespace xlate::iommu::smmuv3 {
 
 namespace {
 
-/// A nibble of a MAIR byte (one cacheability) from two bits of a stage 2 MemAttr: 1 NC, 2 WT, 3 WB.
-unsigned cacheability(std::uint64_t bits) { return bits == 1 ? 0x4U : bits == 2 ? 0xBU : 0xFU; }
-
-/// Stage 2 memory attributes as a MAIR byte. With FWB the codes are other ones.
-std::uint8_t mair_of(std::uint64_t mem_attr) {
-    if ((mem_attr >> 2) == 0) return static_cast<std::uint8_t>((mem_attr & 3) << 2);
-    return static_cast<std::uint8_t>((cacheability(mem_attr >> 2) << 4) | cacheability(mem_attr & 3));
-}
 std::uint8_t mair_of_fwb(std::uint64_t code) {
     if (code < 4) return static_cast<std::uint8_t>((code & 3) << 2);
     return code == 5 ? 0x44 : 0xFF;  // 5 non-cacheable; 6 write-back and 7 as stage 1 says combine alike
@@ -209,7 +202,7 @@ Progress Stage2Walk::leaf(Smmu& smmu, const Request& request, const StreamConfig
     output_.log2_bytes = static_cast<std::uint8_t>(shift);
     output_.permissions = stage2_permissions(descriptor_, writable || dirty, s2.xnx);
     const std::uint64_t mem_attr = pte::MemAttr.get(descriptor_);
-    output_.attributes.mair = s2.fwb ? mair_of_fwb(mem_attr & 7) : mair_of(mem_attr);
+    output_.attributes.mair = s2.fwb ? mair_of_fwb(mem_attr & 7) : mair_of_stage2(static_cast<unsigned>(mem_attr));
     output_.attributes.shareability =
         static_cast<std::uint8_t>(s2.form == OutputForm::ds ? s2.sh : pte::SH.get(descriptor_));
     const bool grant_any = use_ == Stage2Use::final && request.ats == AtsType::translation_request;
@@ -246,30 +239,6 @@ Progress Stage2Walk::leaf(Smmu& smmu, const Request& request, const StreamConfig
         smmu.ipa_cache.fill(entry);
     }
     return Progress::done;
-}
-
-MemoryAttributes combine(MemoryAttributes stage1, MemoryAttributes stage2) {
-    const bool device1 = stage1.mair < 0x10;
-    const bool device2 = stage2.mair < 0x10;
-    MemoryAttributes out;
-    if (device1 || device2) {
-        out.mair = device1 && device2 ? (stage1.mair < stage2.mair ? stage1.mair : stage2.mair)
-                   : device1          ? stage1.mair
-                                      : stage2.mair;
-        out.shareability = static_cast<std::uint8_t>(pte::SH_OSH);
-        return out;
-    }
-    // Non-cacheable is weaker than write-through, that than write-back; for each of inner and outer.
-    const auto rank = [](unsigned nibble) { return nibble == 4 ? 0 : (nibble & 0xC) == 0x8 || nibble < 4 ? 1 : 2; };
-    const auto weaker = [&](unsigned a, unsigned b) { return rank(a) <= rank(b) ? a : b; };
-    const unsigned outer = weaker(stage1.mair >> 4U, stage2.mair >> 4U);
-    const unsigned inner = weaker(stage1.mair & 0xFU, stage2.mair & 0xFU);
-    out.mair = static_cast<std::uint8_t>((outer << 4U) | inner);
-    const auto strength = [](unsigned sh) { return sh == pte::SH_OSH ? 2 : sh == pte::SH_ISH ? 1 : 0; };
-    out.shareability =
-        strength(stage1.shareability) >= strength(stage2.shareability) ? stage1.shareability : stage2.shareability;
-    if (out.mair == 0x44) out.shareability = static_cast<std::uint8_t>(pte::SH_OSH);
-    return out;
 }
 
 }  // namespace xlate::iommu::smmuv3

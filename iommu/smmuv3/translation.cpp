@@ -3,17 +3,11 @@
 #include "iommu/smmuv3/purpose.hpp"
 #include "iommu/smmuv3/smmu.hpp"
 #include "iommu/smmuv3/stream_table.hpp"
+#include "iommu/tables/memory_attributes.hpp"
 
 namespace xlate::iommu::smmuv3 {
 
 namespace {
-
-/// A MAIR byte of the four attribute bits of STE.MemAttr and GBPA.MEMATTR (coded as stage 2's).
-std::uint8_t mair_of_override(std::uint8_t code) {
-    if ((code >> 2) == 0) return static_cast<std::uint8_t>((code & 3) << 2);
-    const auto nibble = [](unsigned bits) { return bits == 1 ? 0x4U : bits == 2 ? 0xBU : 0xFU; };
-    return static_cast<std::uint8_t>((nibble(code >> 2U) << 4U) | nibble(code & 3U));
-}
 
 /// Rights as the client's own attributes see them: undoes what PRIVCFG and INSTCFG did to its requests.
 Permissions seen_by_client(Permissions permissions, const SteConfig& ste_config) {
@@ -232,7 +226,7 @@ bool Translation::begin(Smmu& smmu) {
         if (request_.address >> output_address_bits(f) != 0) return quiet_abort(smmu);
         MemoryAttributes attributes = request_.incoming;
         if (f.attr_types_ovr != 0 && gbpa::MTCFG.test(r.gbpa_effective)) {
-            attributes.mair = mair_of_override(static_cast<std::uint8_t>(gbpa::MEMATTR.get(r.gbpa_effective)));
+            attributes.mair = mair_of_stage2(static_cast<unsigned>(gbpa::MEMATTR.get(r.gbpa_effective)));
         }
         const std::uint64_t sh = gbpa::SHCFG.get(r.gbpa_effective);
         if (sh != ste::SHCFG_INCOMING) attributes.shareability = static_cast<std::uint8_t>(sh);
@@ -297,7 +291,7 @@ bool Translation::configured(Smmu& smmu) {
         }
         if (!ste_config.s2) {
             MemoryAttributes attributes = request_.incoming;
-            if (ste_config.mtcfg) attributes.mair = mair_of_override(ste_config.mem_attr);
+            if (ste_config.mtcfg) attributes.mair = mair_of_stage2(ste_config.mem_attr);
             if (ste_config.shcfg != ste::SHCFG_INCOMING) attributes.shareability = ste_config.shcfg;
             return bypass(attributes, request_.ats == AtsType::untranslated);
         }

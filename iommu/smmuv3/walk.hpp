@@ -126,8 +126,6 @@ private:
     Stage2Walk stage2_;
 };
 
-/// Attributes of stage 1 combined with those of stage 2: the weaker of each.
-MemoryAttributes combine(MemoryAttributes stage1, MemoryAttributes stage2);
 /// Which half an address selects: 0, 1, or 2 if neither (F_TRANSLATION). Range only, not EPD.
 unsigned select_half(const Stage1& stage1, std::uint64_t va);
 

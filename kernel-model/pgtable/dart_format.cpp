@@ -27,7 +27,9 @@ DartFormat::DartFormat(table::Words words, unsigned page_log2, unsigned oas)
     : PgtableFormat(make_row(page_log2, oas)), words_(words), page_log2_(page_log2) {}
 
 unsigned DartFormat::shift(unsigned level) const { return table::shift(page_log2_, level == kL1 ? 1 : 0); }
-std::uint64_t DartFormat::entries(unsigned /*level*/) const { return std::uint64_t{1} << table::index_bits(page_log2_); }
+std::uint64_t DartFormat::entries(unsigned /*level*/) const {
+    return std::uint64_t{1} << table::index_bits(page_log2_);
+}
 bool DartFormat::is_leaf(std::uint64_t /*word*/, unsigned level) const { return level == kL2; }
 PhysAddr DartFormat::leaf_address(std::uint64_t word, unsigned /*level*/) const { return table_address(word); }
 PhysAddr DartFormat::table_address(std::uint64_t word) const { return PhysAddr{table::address(word, words_)}; }

@@ -1,6 +1,6 @@
-// The tables below one TTBR of Apple's DART, as Linux's io-pgtable-dart writes them: two levels of one page each, leaves
-// of one page size, the whole page accessible. 6.12 sets bit 1 in both kinds of words.
-// Source: iommu/tables/layout_dart.hpp; docs/spec/linux-findings.md 7a, 8 and 12a.
+// The tables below one TTBR of Apple's DART, as Linux's io-pgtable-dart writes them: two levels of one page each,
+// leaves of one page size, the whole page accessible. 6.12 sets bit 1 in both kinds of words. Source:
+// iommu/tables/layout_dart.hpp; docs/spec/linux-findings.md 7a, 8 and 12a.
 #pragma once
 
 #include "iommu/tables/layout_dart.hpp"

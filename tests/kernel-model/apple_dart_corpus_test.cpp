@@ -33,7 +33,8 @@ std::string register_text(const firmware::Description& description, std::uint64_
         const std::uint64_t first = kind->t8110 ? dart::t8110::TTBR0 : dart::t8020::TTBR0;
         const std::uint64_t bytes = kind->t8110 ? 4 * dart::kMaxStreams : 16 * dart::t8020::kStreams;
         const Field& valid = kind->t8110 ? dart::t8110::ttbr::VALID : dart::t8020::ttbr::VALID;
-        if (offset >= first && offset < first + bytes && valid.test(value)) return fmt::format("{:#x} = table", address);
+        if (offset >= first && offset < first + bytes && valid.test(value))
+            return fmt::format("{:#x} = table", address);
     }
     return fmt::format("{:#x} = {:#x}", address, value);
 }
@@ -43,7 +44,8 @@ void for_each_case(Check check) {
     if (xlate::tests::skip_without_corpus()) return;
     for (const auto& folder : family_cases({"dt-dart"})) {
         INFO(folder.filename().string());
-        if (read_json(folder / "truth.json")["kernel"]["release"].get<std::string>().find("-16k") != std::string::npos) {
+        if (read_json(folder / "truth.json")["kernel"]["release"].get<std::string>().find("-16k") !=
+            std::string::npos) {
             WARN(folder.filename().string() << " skipped: a kernel of 16 KiB pages");
             continue;
         }
@@ -63,8 +65,7 @@ TEST_CASE("apple-dart: a boot's events, groups and IOMMUs are the real kernel's"
     });
 }
 
-TEST_CASE("apple-dart: the same addresses are mapped and unmapped, in the same order",
-          "[kernel-model][dart][corpus]") {
+TEST_CASE("apple-dart: the same addresses are mapped and unmapped, in the same order", "[kernel-model][dart][corpus]") {
     for_each_case([](FamilyBoot& run) { check_mappings(run); });
 }
 
@@ -99,7 +100,8 @@ TEST_CASE("apple-dart: the same mappings make the same words", "[kernel-model][d
                     for (const bool reads : {false, true}) {
                         PageProt prot;
                         prot.read = reads;
-                        words[hex_of(one["iova"]) + at].insert(format.leaf(PhysAddr{hex_of(one["paddr"]) + at}, prot, 1, 4096));
+                        words[hex_of(one["iova"]) + at].insert(
+                            format.leaf(PhysAddr{hex_of(one["paddr"]) + at}, prot, 1, 4096));
                     }
                 }
             }

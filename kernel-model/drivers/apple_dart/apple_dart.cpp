@@ -190,8 +190,7 @@ bool AppleDartDriver::match(const Device& device) const {
 int AppleDartDriver::probe(Device& dev) {
     Frame frame{core_.k, "apple_dart_probe"};
     const firmware::Node& node = core_.description.node(*dev.of_node);
-    const Ptr<AppleDart> made =
-        core_.k.heap.make<AppleDart>("DTP1", dev, *apple_dart_kind(node), mistakes_);
+    const Ptr<AppleDart> made = core_.k.heap.make<AppleDart>("DTP1", dev, *apple_dart_kind(node), mistakes_);
     if (!made) return -kENOMEM;
     core_.k.heap.set_immortal(*made.get());  // the device's (devres)
     AppleDart& instance = *made.get();

@@ -41,7 +41,9 @@ AppleDart::AppleDart(Kernel& the_kernel, Device& the_dev, const AppleDartKind& t
 std::uint32_t AppleDart::read(std::uint32_t offset) {
     return static_cast<std::uint32_t>(kernel().machine.mmio_read(regs + offset, 4));
 }
-void AppleDart::write(std::uint32_t offset, std::uint32_t value) { kernel().machine.mmio_write(regs + offset, 4, value); }
+void AppleDart::write(std::uint32_t offset, std::uint32_t value) {
+    kernel().machine.mmio_write(regs + offset, 4, value);
+}
 
 void AppleDart::read_parameters() {
     page_log2 = static_cast<unsigned>(dart::params1::PAGE_SHIFT.get(read(dart::PARAMS1)));
@@ -104,9 +106,8 @@ void AppleDart::apple_dart_hw_enable_translation(const DartStreams& streams) {
     write_tcr(streams, static_cast<std::uint32_t>(tcr));
 }
 void AppleDart::apple_dart_hw_enable_bypass(const DartStreams& streams) {
-    const std::uint64_t tcr = kind.t8110
-                                  ? dart::t8110::tcr::BYPASS_DART.of(1) | dart::t8110::tcr::BYPASS_DAPF.of(1)
-                                  : dart::t8020::tcr::BYPASS_DART.of(1) | dart::t8020::tcr::BYPASS_DAPF.of(1);
+    const std::uint64_t tcr = kind.t8110 ? dart::t8110::tcr::BYPASS_DART.of(1) | dart::t8110::tcr::BYPASS_DAPF.of(1)
+                                         : dart::t8020::tcr::BYPASS_DART.of(1) | dart::t8020::tcr::BYPASS_DAPF.of(1);
     write_tcr(streams, static_cast<std::uint32_t>(tcr));
 }
 void AppleDart::apple_dart_hw_disable_dma(const DartStreams& streams) { write_tcr(streams, 0); }
