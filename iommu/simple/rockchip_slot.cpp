@@ -120,7 +120,7 @@ const Step& Slot::step(const Reply& reply) {
 const Step& Slot::lookup(Structure structure, State next) {
     enter(next);
     step_.kind = StepKind::lookup;
-    step_.lookup = {structure, 1, 0};
+    step_.lookup = {structure, 1, kDirectoryLevel};
     return step_;
 }
 

@@ -10,7 +10,7 @@ namespace {
 constexpr WireSpec kWires[] = {{{}, 0}};
 constexpr StructureSpec kStructures[] = {
     {"tlb", Structure::tlb, 1, 0},
-    {"directory_cache", Structure::walk_cache, 1, 0},
+    {"directory_cache", Structure::walk_cache, 1, kDirectoryLevel},
 };
 constexpr CounterSpec kCounters[] = {
     {"translations", "", "accesses translated, each once; those while paging is off are none"},
@@ -21,7 +21,7 @@ constexpr CounterSpec kCounters[] = {
     {"zaps", "", "ZAP_ONE_LINE and ZAP_CACHE written"},
 };
 constexpr PurposeSpec kPurposes[] = {
-    {"directory", AccessRole::walk, 1, 2},
+    {"directory", AccessRole::walk, 1, kDirectoryLevel},
     {"table", AccessRole::walk, 1, 3},
 };
 

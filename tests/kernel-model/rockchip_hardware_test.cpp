@@ -145,7 +145,7 @@ struct Boot {
         for (RockchipMachine::Unit* unit : {&machine.first, &machine.second}) {
             unit->untimed.on_wire = [this, unit](const iommu::WireSpec&) {
                 const unsigned node = unit == &machine.first ? 1 : 2;
-                const auto handler = machine.interrupts.find({static_cast<firmware::NodeIndex>(node), ""});
+                const auto handler = machine.interrupts.find({static_cast<firmware::NodeIndex>(node), "0"});
                 if (handler != machine.interrupts.end()) handler->second();
             };
         }

@@ -34,12 +34,12 @@ int RkIommu::find_resources(const firmware::Node& node) {
     return bases.empty() ? -kEINVAL : 0;
 }
 
-// One handler for every interrupt that firmware lists.
+// One handler for every interrupt that firmware lists, by its place there.
 void RkIommu::request_irqs(const firmware::Node& node) {
     irqs_.reserve(node.interrupts.size());
-    for (const firmware::Interrupt& interrupt : node.interrupts) {
+    for (std::size_t i = 0; i < node.interrupts.size(); ++i) {
         irqs_.emplace_back(kernel(), "irq/" + dev.name, 0);
-        kernel().machine.connect_interrupt(*dev.of_node, interrupt.name,
+        kernel().machine.connect_interrupt(*dev.of_node, std::to_string(i),
                                            irqs_.back().entry([this] { rk_iommu_irq(); }));
     }
 }
@@ -137,9 +137,22 @@ int RkIommu::rk_iommu_enable() {
             write(file, reg::INT_MASK, rk::interrupt::kAll);
         }
         err = rk_iommu_enable_paging();
+        if (err == 0) annotate_flushed();
     }
     rk_iommu_disable_stall();
     return err;
+}
+
+// Whatever changed while it was off is in no TLB.
+void RkIommu::annotate_flushed() {
+    Annotation annotation;
+    annotation.kind = Annotation::Kind::flushed;
+    annotation.iommu = bases.front();
+    annotation.since = kernel().now();
+    for (std::uint32_t file = 0; file < bases.size(); ++file) {
+        annotation.context = file;
+        kernel().machine.annotate(annotation);
+    }
 }
 
 void RkIommu::rk_iommu_disable() {

@@ -67,6 +67,7 @@ private:
     int rk_iommu_enable_paging();
     int rk_iommu_disable_paging();
     int rk_iommu_force_reset();
+    void annotate_flushed();
     void rk_iommu_irq();
     void log_iova(std::size_t file, std::uint32_t iova);
     std::uint32_t read_word(std::uint64_t address);

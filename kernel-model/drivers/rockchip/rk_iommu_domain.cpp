@@ -31,11 +31,6 @@ RkIommuDomain::RkIommuDomain(Kernel& the_kernel, DomainType domain_type, IommuCo
 int RkIommuDomain::init() { return tables_.init(); }
 void RkIommuDomain::free() { tables_.free_tables(); }
 
-std::optional<AddressSpace> RkIommuDomain::address_space() const {
-    if (iommus_.empty()) return std::nullopt;
-    return AddressSpace{iommus_.front()->bases.front(), 0};
-}
-
 // Linux rk_iommu_identity_attach(): off whatever domain's list it is on.
 int RkIommuDomain::identity_attach(RkIommu& iommu) {
     RkIommuDomain* const old = iommu.domain.read("AT3");
@@ -125,7 +120,25 @@ std::uint64_t RkIommuDomain::rk_iommu_unmap(std::uint64_t iova, std::uint64_t si
     if (!mistakes.has(Mistake::unmap_without_tlbi) && !mistakes.has(Mistake::zap_before_clear)) {
         rk_iommu_zap_iova(iova, zapped);
     }
+    annotate_unmapped(iova, unmapped);
     return unmapped;
+}
+
+// Every MMU of every powered IOMMU has forgotten it; its number is the space.
+void RkIommuDomain::annotate_unmapped(std::uint64_t iova, std::uint64_t size) {
+    if (size == 0) return;
+    for (const RkIommu* const iommu : iommus_) {
+        if (!iommu->power.in_use(iommu->dev)) continue;
+        Annotation annotation;
+        annotation.kind = Annotation::Kind::unmapped;
+        annotation.iommu = iommu->bases.front();
+        annotation.first = iova;
+        annotation.bytes = size;
+        for (std::uint32_t file = 0; file < iommu->bases.size(); ++file) {
+            annotation.context = file;
+            kernel().machine.annotate(annotation);
+        }
+    }
 }
 
 // Only powered ones have anything to forget: the others start with a zap.

@@ -29,7 +29,6 @@ public:
     void iotlb_sync(Iova, std::uint64_t) override {}
     void flush_iotlb_all() override {}
     std::optional<PhysAddr> iova_to_phys(Iova iova) override { return tables_.iova_to_phys(iova); }
-    std::optional<AddressSpace> address_space() const override;
     void free() override;
 
     // Only an error's rollback asks, of pages that no access was told of.
@@ -41,6 +40,7 @@ private:
     int rk_iommu_map(std::uint64_t iova, std::uint64_t paddr, std::uint64_t size, const PageProt& prot);
     std::uint64_t rk_iommu_unmap(std::uint64_t iova, std::uint64_t size);
     void rk_iommu_zap_iova(std::uint64_t iova, std::uint64_t size);
+    void annotate_unmapped(std::uint64_t iova, std::uint64_t size);
 
     IommuCore& core_;
     SpinLock dt_lock_;
