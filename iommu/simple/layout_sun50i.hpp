@@ -13,7 +13,7 @@ namespace xlate::iommu::sun50i {
 
 inline constexpr unsigned kMasters = 6, kInputBits = 32, kPageBits = 12, kDirectoryShift = 20, kDomains = 16;
 inline constexpr std::uint32_t kDirectoryEntries = 4096, kTableEntries = 256, kWordBytes = 4;
-inline constexpr std::uint32_t kRegisterBytes = 0x1000;
+inline constexpr std::uint32_t kRegisterBytes = 0x400;
 
 namespace reg {
 inline constexpr std::uint32_t RESET = 0x10, ENABLE = 0x20, BYPASS = 0x30, AUTO_GATING = 0x40, WBUF_CTRL = 0x44,

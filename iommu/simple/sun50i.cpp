@@ -77,18 +77,12 @@ std::string name(Fault fault) {
     return fmt::format("FAULT_{}", static_cast<unsigned>(fault));
 }
 
-const InstanceSpec kSpec{"sun50i",
-                         "Allwinner sun50i IOMMU",
-                         kPageBits,
-                         Ports::one_per_master,
-                         rows(kWires),
-                         rows(kMachines),
-                         rows(kStructures),
-                         rows(kCounters),
-                         rows(kPurposes),
-                         fault_name,
-                         nullptr,
-                         describe};
+const InstanceSpec kSpec{"sun50i",          "Allwinner sun50i IOMMU",
+                         kPageBits,         Ports::one_per_master,
+                         rows(kWires),      rows(kMachines),
+                         rows(kStructures), rows(kCounters),
+                         rows(kPurposes),   fault_name,
+                         nullptr,           describe};
 
 Sun50i::Sun50i(const Parameters& parameters)
     : words_(kRegisterBytes / 4),

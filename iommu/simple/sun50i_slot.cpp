@@ -93,9 +93,10 @@ const Step& Slot::read(std::uint64_t address, AccessPurpose purpose, State next)
 const Step& Slot::page(std::uint32_t word) {
     const auto domain = static_cast<unsigned>(pte::ACI.get(word));
     const bool reads = mmu_.allowed(master_, domain, false), writes = mmu_.allowed(master_, domain, true);
-    if (!(request_.write ? writes : reads)) return fault(request_.write ? Fault::write_denied : Fault::read_denied, word);
-    constexpr std::uint8_t kReads = Permissions::kUserRead | Permissions::kPrivilegedRead |
-                                    Permissions::kUserExecute | Permissions::kPrivilegedExecute;
+    if (!(request_.write ? writes : reads))
+        return fault(request_.write ? Fault::write_denied : Fault::read_denied, word);
+    constexpr std::uint8_t kReads = Permissions::kUserRead | Permissions::kPrivilegedRead | Permissions::kUserExecute |
+                                    Permissions::kPrivilegedExecute;
     constexpr std::uint8_t kWrites = Permissions::kUserWrite | Permissions::kPrivilegedWrite;
     CachedTranslation entry;
     entry.va = keep(request_.address, 31, kPageBits);

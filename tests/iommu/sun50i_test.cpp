@@ -29,7 +29,9 @@ struct World {
         owner.on_wire = [this](const WireSpec&) { ++pulses; };
     }
     void write(std::uint32_t offset, std::uint32_t value) { owner.write_register(offset, 4, value); }
-    std::uint32_t read(std::uint32_t offset) const { return static_cast<std::uint32_t>(owner.read_register(offset, 4)); }
+    std::uint32_t read(std::uint32_t offset) const {
+        return static_cast<std::uint32_t>(owner.read_register(offset, 4));
+    }
     /// As Linux programs it (section 16.6).
     void enable() {
         write(reg::TTB, 0x83000000);
@@ -175,14 +177,16 @@ TEST_CASE("sun50i: random tables and accesses go as a walker from the specificat
     Rng rng{3, "sun50i differential"};
     std::uint32_t dm[8] = {0x0FFF0000, 0x05550AAA};
     const auto change = [&] {
-        const auto directory = static_cast<std::uint32_t>(rng.below(6)), page = static_cast<std::uint32_t>(rng.below(8));
+        const auto directory = static_cast<std::uint32_t>(rng.below(6)),
+                   page = static_cast<std::uint32_t>(rng.below(8));
         const auto table = static_cast<std::uint32_t>(0x83005400 + rng.below(4) * 0x400);
         world.memory.words[0x83000000 + directory * 4] = table | static_cast<std::uint32_t>(rng.below(8) != 0 ? 1 : 2);
         world.memory.words[table + page * 4] = static_cast<std::uint32_t>(rng.below(1U << 16) << 12) |
                                                static_cast<std::uint32_t>(rng.below(16) << 4) |
                                                (rng.below(8) != 0 ? 2U : 0U);
         const auto domain = static_cast<unsigned>(rng.below(8));
-        if (rng.below(8) == 0) world.write(0xB0 + 4 * domain, dm[domain] = static_cast<std::uint32_t>(rng.below(1U << 28)));
+        if (rng.below(8) == 0)
+            world.write(0xB0 + 4 * domain, dm[domain] = static_cast<std::uint32_t>(rng.below(1U << 28)));
         world.write(reg::TLB_FLUSH, 0x3003F);
     };
     for (int i = 0; i < 200; ++i) change();
