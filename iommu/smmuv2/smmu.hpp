@@ -61,9 +61,9 @@ public:
     unsigned machines() const override { return 2; }
     bool machine_pending(unsigned index) const override;
     const Step& step_machine(unsigned index, const Reply& reply) override;
-    /// Known by their place in firmware's `interrupts`: the global ones first.
+    /// In the order of firmware's `interrupts`, where they have no names: "global" ones, then "context0" and on.
     unsigned wires() const override { return params_.global_interrupts + params_.context_interrupts; }
-    WireSpec wire(unsigned index) const override { return {{}, index}; }
+    WireSpec wire(unsigned index) const override;
     std::optional<unsigned> take_wire() override;
     std::optional<std::uint64_t> take_resumed() override { return stalls.take_resumed(); }
     std::vector<std::uint64_t> counter_values() const override;

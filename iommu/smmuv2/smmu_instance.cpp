@@ -4,6 +4,36 @@
 
 namespace xlate::iommu::smmuv2 {
 
+namespace {
+
+constexpr unsigned kContextWires = 256;
+
+/// "context0".."context255".
+struct WireNames {
+    char text[kContextWires][12] = {};
+    std::uint8_t length[kContextWires] = {};
+    constexpr WireNames() {
+        for (unsigned n = 0; n < kContextWires; ++n) {
+            unsigned at = 0;
+            for (const char letter : {'c', 'o', 'n', 't', 'e', 'x', 't'}) text[n][at++] = letter;
+            if (n >= 100) text[n][at++] = static_cast<char>('0' + n / 100);
+            if (n >= 10) text[n][at++] = static_cast<char>('0' + n / 10 % 10);
+            text[n][at++] = static_cast<char>('0' + n % 10);
+            length[n] = static_cast<std::uint8_t>(at);
+        }
+    }
+};
+constexpr WireNames kWireNames;
+
+}  // namespace
+
+WireSpec Smmu::wire(unsigned index) const {
+    if (index < params_.global_interrupts) return {"global", index};
+    const unsigned context = index - params_.global_interrupts;
+    if (context >= kContextWires) return {{}, index};
+    return {{kWireNames.text[context], kWireNames.length[context]}, index};
+}
+
 std::unique_ptr<TranslationSlot> Smmu::make_translation() { return std::make_unique<Slot>(*this); }
 
 bool Smmu::machine_pending(unsigned index) const { return index == 0 ? sync_pending() : operation_pending(); }

@@ -18,7 +18,13 @@ TEST_CASE("smmuv2 sheet: counters, structures and wires are those of an instance
     }
     CHECK(bench.smmu.wires() == 1 + 8);
     CHECK(bench.smmu.wire(3).index == 3);
-    CHECK(bench.smmu.wire(3).name.empty());
+    CHECK(bench.smmu.wire(0).name == "global");
+    CHECK(bench.smmu.wire(3).name == "context2");
+    SmmuParams many = Bench::params(full_features());
+    many.global_interrupts = 2;
+    const Smmu large(many);
+    CHECK(large.wire(1).name == "global");
+    CHECK(large.wire(2 + 107).name == "context107");
     CHECK(bench.smmu.machines() == spec.machines.size());
     CHECK(spec.fault_name(2) == "AFF");
     CHECK(spec.fault_name(0x101) == "USF");
