@@ -193,6 +193,7 @@ inline std::vector<std::string> pages_of(const Json& trace) {
 inline std::vector<std::string> pages_of(const std::vector<ClientMapping>& mappings) {
     std::vector<std::string> pages;
     for (const ClientMapping& one : mappings) {
+        if (!one.unmap && one.iova.value == one.memory.value) continue;  // no IOMMU, no trace
         for (std::uint64_t at = 0; at < one.size; at += 4096) {
             pages.push_back(fmt::format("{}{:x}", one.unmap ? '-' : '+', one.iova.value + at));
         }
