@@ -152,4 +152,13 @@ void fit_space(Features& f, std::uint64_t bytes) {
     if (f.nums2cb > f.numcb) f.nums2cb = f.numcb;
 }
 
+void fit_interrupts(Features& f, unsigned context_interrupts) {
+    if (context_interrupts == 0) return;
+    const auto most = static_cast<std::uint8_t>(context_interrupts > 128 ? 128 : context_interrupts);
+    f.numirpt = most;
+    if (!f.v2) return;
+    if (f.numcb > most) f.numcb = most;
+    if (f.nums2cb > f.numcb) f.nums2cb = f.numcb;
+}
+
 }  // namespace xlate::iommu::smmuv2

@@ -57,6 +57,9 @@ std::vector<std::string> preset_names();
 /// Chooses PAGESIZE, NUMPAGENDXB for `bytes` of register space, and as many banks as it holds. Throws InputError if no
 /// SMMU is of that size.
 void fit_space(Features& features, std::uint64_t bytes);
+/// No more banks than firmware has context interrupts (v2: one each; hardware that firmware describes rightly has no
+/// more), and as many interrupts as these (v1). None: left as it is, for the driver to complain.
+void fit_interrupts(Features& features, unsigned context_interrupts);
 
 /// Caches of the core (TCU).
 struct CacheShapes {

@@ -167,6 +167,21 @@ TEST_CASE("smmuv2 registers: the space fits what firmware gives", "[iommu][smmuv
     CHECK_THROWS_WITH(fit_space(f, 0x1000), Catch::Contains("4096"));
 }
 
+TEST_CASE("smmuv2 registers: banks fit the interrupts that firmware gives", "[iommu][smmuv2]") {
+    Features f = mmu500_like();
+    fit_interrupts(f, 0);
+    CHECK(f.numcb == 128);
+    fit_interrupts(f, 24);
+    CHECK(f.numcb == 24);
+    CHECK(f.numirpt == 24);
+    fit_interrupts(f, 64);
+    CHECK(f.numcb == 24);
+    Features v1 = features_by_name("smmu-v1");
+    fit_interrupts(v1, 2);  // banks share them
+    CHECK(v1.numcb == 8);
+    CHECK(v1.numirpt == 2);
+}
+
 TEST_CASE("smmuv2 registers: SMR has no bits beyond the stream id, as a driver probes it", "[iommu][smmuv2]") {
     for (const unsigned bits : {7U, 8U, 15U}) {
         Features f = small_features();

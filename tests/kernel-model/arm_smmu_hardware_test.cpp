@@ -56,7 +56,7 @@ v2::SmmuParams mmu500() {
     v2::SmmuParams params;
     params.features = v2::mmu500_like();
     v2::fit_space(params.features, 0x20000);
-    params.features.numcb = 8;
+    v2::fit_interrupts(params.features, 8);
     params.context_interrupts = 8;
     return params;
 }
