@@ -150,8 +150,8 @@ Invalidation TableShadow::wanted(const TableEntry& entry) {
 TableMiss TableShadow::why(const TableEntry& entry, std::optional<Invalidation>& nearest) const {
     TableMiss best = TableMiss::none_given;
     const auto better = [&](TableMiss miss, const Invalidation& invalidation) {
-        // none_given < other_range < other_space < too_early, the last one of each
-        constexpr int kRank[] = {0, 3, 2, 1};
+        // none_given < other_range < too_early < other_space, the last one of each
+        constexpr int kRank[] = {0, 2, 3, 1};
         if (kRank[static_cast<std::size_t>(miss)] < kRank[static_cast<std::size_t>(best)]) return;
         best = miss;
         nearest = invalidation;

@@ -47,6 +47,7 @@ int RuntimePm::get(const std::string& name) {
     state.active = true;
     if (state.enabled && state.callbacks.resume) err = state.callbacks.resume();
     if (err != 0) state.active = false;
+    state.was_active = state.was_active || state.active;
     return err;
 }
 
@@ -63,6 +64,17 @@ void RuntimePm::put(const std::string& name) {
 
 int RuntimePm::get_sync(const Device& dev) { return get(dev.name); }
 void RuntimePm::put(const Device& dev) { put(dev.name); }
+
+std::vector<std::string> RuntimePm::never_resumed(const std::string& consumer) const {
+    std::vector<std::string> names;
+    const auto found = devices_.find(consumer);
+    if (found == devices_.end()) return names;
+    for (const std::string& supplier : found->second.suppliers) {
+        const auto state = devices_.find(supplier);
+        if (state != devices_.end() && state->second.enabled && !state->second.was_active) names.push_back(supplier);
+    }
+    return names;
+}
 
 bool RuntimePm::in_use(const Device& dev) const {
     const auto state = devices_.find(dev.name);

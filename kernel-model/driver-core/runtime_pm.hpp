@@ -35,12 +35,15 @@ public:
     void put(const Device& dev);
     /// Linux pm_runtime_get_if_in_use() > 0, without taking a use: it is resumed and used.
     bool in_use(const Device& dev) const;
+    /// Devices that were never resumed though `consumer` is linked to them. For reports; by Linux's name.
+    std::vector<std::string> never_resumed(const std::string& consumer) const;
 
 private:
     struct State {
         Callbacks callbacks;
         bool enabled = false;
         bool active = false;
+        bool was_active = false;
         unsigned uses = 0;
         std::vector<std::string> suppliers;  ///< in order of linking
     };

@@ -72,6 +72,21 @@ std::vector<Expectation> parse_expectations(const Config& config) {
     return all;
 }
 
+/// Masters whose traffic passed an IOMMU that nothing ever powered: Linux says nothing of it.
+std::vector<std::string> unpowered(const kernel::RuntimePm& power, const Assembly& assembly,
+                                   const soc::SocStats& stats) {
+    std::vector<std::string> warnings;
+    for (std::size_t i = 0; i < assembly.soc.masters.size() && i < stats.masters.size(); ++i) {
+        const std::string& device = assembly.soc.masters[i].device;
+        if (stats.masters[i].issued == 0) continue;
+        for (const std::string& iommu : power.never_resumed(device)) {
+            warnings.push_back(fmt::format(
+                "{} is not translated: {} was never powered, since its driver has no runtime PM", device, iommu));
+        }
+    }
+    return warnings;
+}
+
 /// VT-d and AMD-Vi are not built: a run would translate nothing and say nothing true.
 void refuse_unmodelled(const Config& config, const firmware::Description& description) {
     for (const firmware::NodeIndex at : description.providers()) {
@@ -223,8 +238,10 @@ RunReport run(Config& config, const RunOptions& options) {
 
     RunReport report;
     report.console = console_text(kernel.console, sanitizer);
-    report.result = make_result({config, boot, kernel, stats, outcome, assembly.assumptions, soc.warnings(),
-                                 sanitizer ? &*sanitizer : nullptr});
+    std::vector<std::string> warnings = soc.warnings();
+    for (std::string& warning : unpowered(system.power, assembly, stats)) warnings.push_back(std::move(warning));
+    report.result = make_result(
+        {config, boot, kernel, stats, outcome, assembly.assumptions, warnings, sanitizer ? &*sanitizer : nullptr});
     std::vector<JunitCase> cases = check_expectations(expectations, report.result);
     judge(report, outcome, cases);
     if (directory) {
