@@ -19,11 +19,13 @@ constexpr unsigned kFirstReleaseWithBusLookup = 615;
 
 }  // namespace
 
-ArmSmmuOps::ArmSmmuOps(IommuCore& core, Driver& driver, std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group)
+ArmSmmuOps::ArmSmmuOps(IommuCore& core, Driver& driver, std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group,
+                       std::function<DomainType(Device&)> def_domain_type)
     : IommuOps("arm-smmu-v3"),
       core_(core),
       driver_(driver),
       pci_device_group_(std::move(pci_device_group)),
+      def_domain_type_(std::move(def_domain_type)),
       asids_(core.k) {
     properties.checks_fwspec = true;
     properties.checks_priv = false;
@@ -33,17 +35,23 @@ ArmSmmuOps::ArmSmmuOps(IommuCore& core, Driver& driver, std::function<PtrOrErr<I
         core.variant.release >= kFirstReleaseWithBusLookup ? InstanceLookup::bus : InstanceLookup::bound;
 }
 
+DomainType ArmSmmuOps::def_domain_type(Device& dev) {
+    return def_domain_type_ ? def_domain_type_(dev) : DomainType::none;
+}
+
 bool ArmSmmuOps::has_of_xlate() const { return !core_.variant.has(Cap::xlate_fwspec_op); }
 bool ArmSmmuOps::has_of_xlate_fwspec() const { return core_.variant.has(Cap::xlate_fwspec_op); }
 
 int ArmSmmuOps::of_xlate(Device& dev, const OfPhandleArgs& args) {
     Frame frame{core_.k, "arm_smmu_of_xlate"};
+    check_loaded("SMX1");
     if (args.args.empty()) return -kEINVAL;
     return core_.iommu_fwspec_add_ids(dev, {args.args.front()});
 }
 
 int ArmSmmuOps::of_xlate_fwspec(Ptr<IommuFwspec> fwspec, Device&, const OfPhandleArgs& args) {
     Frame frame{core_.k, "arm_smmu_of_xlate"};
+    check_loaded("SMX1");
     if (args.args.empty()) return -kEINVAL;
     return core_.iommu_fwspec_append_ids(fwspec, {args.args.front()});
 }
@@ -60,6 +68,7 @@ Ptr<ArmSmmuDevice> ArmSmmuOps::get_by_fwnode(FwNode fwnode) {
 // The order of checks is that of the specification's table.
 PtrOrErr<IommuDevice> ArmSmmuOps::probe_device(Device& dev) {
     Frame frame{core_.k, "arm_smmu_probe_device"};
+    check_loaded("SMP0");
     const Ptr<IommuFwspec> fwspec = core_.dev_iommu_fwspec_get(dev, "SMP1");
     if (!fwspec) return {{}, -kENODEV};
     if (core_.variant.release < kFirstReleaseWithoutOpsCheck && core_.iommu_fwspec_ops(fwspec, "SMP1") != this) {
@@ -122,9 +131,12 @@ int ArmSmmuOps::insert_master(ArmSmmuMaster& master, Ptr<IommuFwspec> fwspec) {
     return err;
 }
 
+// As many streams as the fwspec has ids now: it is followed without a test.
 void ArmSmmuOps::remove_master(ArmSmmuMaster& master) {
     ArmSmmuDevice& smmu = *master.smmu;
+    const Ptr<IommuFwspec> fwspec = core_.dev_iommu_fwspec_get(master.dev, "SMR3");
     smmu.streams_mutex.lock("SMS3");
+    fwspec.deref("SMR3")->num_ids("SMR3");
     for (const std::uint32_t sid : master.sids) smmu.streams.erase(sid);
     smmu.streams_mutex.unlock("SMS4");
 }
@@ -168,7 +180,7 @@ ArmSmmuDriver::ArmSmmuDriver(IommuCore& core, BusType& platform, PageAllocator& 
       pages_(pages),
       params_(params),
       msi_(core.description),
-      ops_(core, *this, std::move(pci_device_group)) {}
+      ops_(core, *this, std::move(pci_device_group), params_.def_domain_type) {}
 
 bool ArmSmmuDriver::match(const Device& device) const {
     return device.of_node && firmware::binds_to("arm-smmu-v3", core_.description.node(*device.of_node));

@@ -19,7 +19,8 @@ namespace xlate::kernel {
 class ArmSmmuOps final : public IommuOps {
 public:
     /// `pci_device_group`: the PCI rule of group choice (kernel-probe.md 11.2), used for devices on bus "pci".
-    ArmSmmuOps(IommuCore& core, Driver& driver, std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group);
+    ArmSmmuOps(IommuCore& core, Driver& driver, std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group,
+               std::function<DomainType(Device&)> def_domain_type = {});
 
     bool has_of_xlate() const override;
     int of_xlate(Device& dev, const OfPhandleArgs& args) override;
@@ -28,10 +29,15 @@ public:
     PtrOrErr<IommuDevice> probe_device(Device& dev) override;
     void release_device(Device& dev) override;
     PtrOrErr<IommuGroup> device_group(Device& dev) override;
+    DomainType def_domain_type(Device& dev) override;
     Ptr<IommuDomain> domain_alloc(DomainType type) override;
     std::vector<ReservedRegion> get_resv_regions(Device& dev) override;
 
 private:
+    /// A call into the code of a module that is gone is a use after free.
+    void check_loaded(const char* step) const {
+        if (module) module.deref(step);
+    }
     Ptr<ArmSmmuDevice> get_by_fwnode(FwNode fwnode);
     int insert_master(ArmSmmuMaster& master, Ptr<IommuFwspec> fwspec);
     void remove_master(ArmSmmuMaster& master);
@@ -39,6 +45,7 @@ private:
     IommuCore& core_;
     Driver& driver_;
     std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group_;
+    std::function<DomainType(Device&)> def_domain_type_;
     AsidAllocator asids_;
 };
 

@@ -39,6 +39,8 @@ struct ArmSmmuParams {
     /// A page request of a device: maps the page, and says whether it did. None: every request fails, as in Linux up to
     /// 6.15, which knows stalls only.
     std::function<bool(Device& dev, Iova address, bool write)> on_page_request;
+    /// Single devices' wish for a default domain (Linux: HiSilicon's trace unit wants identity). None: no wishes.
+    std::function<DomainType(Device& dev)> def_domain_type;
     Mistakes mistakes;
     // What an unmap invalidates with; not parameters of Linux's driver.
     bool range_invalidation = true;                    ///< by range if the SMMU can; false: one TLBI for each page

@@ -318,6 +318,7 @@ std::optional<PhysAddr> ArmSmmuDomain::iova_to_phys(Iova iova) {
 void ArmSmmuDomain::free() {
     if (!pgtable_) return;
     flush_iotlb_all();
+    if (!pgtable_) return;  // freed twice, and the other one was here meanwhile: the heap says so
     pgtable_->free_tables();
     pgtable_.reset();
     cd_table_->free();

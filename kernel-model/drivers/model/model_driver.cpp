@@ -309,30 +309,6 @@ int ModelIommuDriver::probe(Device& dev) {
     return 0;
 }
 
-void ModelIommuDriver::module_init() {
-    ops_.module = core_.k.heap.make<Module>("IP0");
-    core_.k.heap.set_immortal(*ops_.module.get());  // the kernel's list of modules, which the leak check does not see
-}
-
-int ModelIommuDriver::delete_module() {
-    Frame frame{core_.k, "delete_module"};
-    if (ops_.module.get()->freed()) return -kENOENT;
-    bool unused = false;
-    ops_.module.get()->count.update(
-        [&](int n) {
-            unused = n == 0;
-            return unused ? Module::kGoing : n;
-        },
-        "UM1");
-    if (!unused) return -kEBUSY;
-    for (std::size_t i = 0; i < bus.devices.size(); ++i) {
-        const Ptr<Device> dev = bus.devices[i];
-        if (dev && dev->driver.read("UM2") == this) core_.driver_core.device_release_driver(*dev);
-    }
-    core_.k.heap.release(ops_.module, "UM3");
-    return 0;
-}
-
 void ModelIommuDriver::remove(Device& dev) {
     Frame frame{core_.k, "iommu_driver_remove"};
     const Ptr<ModelIommu> instance(static_cast<ModelIommu*>(dev.driver_data));

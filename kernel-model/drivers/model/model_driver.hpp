@@ -227,12 +227,6 @@ public:
     std::vector<std::string> failing;
     ModelIommuOps& ops() { return ops_; }
 
-    /// The driver is a module: from now on its users are counted.
-    void module_init();
-    /// rmmod: -EBUSY while somebody holds the module; else no new user gets it, its devices are unbound (their
-    /// registrations end), and its code is gone.
-    int delete_module();
-
 private:
     IommuCore& core_;
     ModelIommuOps ops_;

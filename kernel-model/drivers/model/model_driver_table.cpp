@@ -27,7 +27,7 @@ std::vector<Row> make_rows() {
         row.id_limit_bits = 16;
         row.converted = true;
         row.nulls_priv = true;
-        row.remark = "the real driver model is arm_smmu_v3.hpp; this row has its order of checks only";
+        row.remark = "a real driver: arm_smmu_v3; this row is what it must store, check and return";
     }
     {
         Row& row = add("arm-smmu", "arm,mmu-500", 1);
@@ -113,6 +113,7 @@ std::vector<Row> make_rows() {
         row.checks_priv = true;
         row.lookup = Lookup::priv;
         row.group = Row::Group::single;
+        row.remark = "a real driver: rockchip; this row is what it must store, check and return";
     }
     {
         Row& row = add("mtk-iommu", "mediatek,mt8173-m4u", 1);

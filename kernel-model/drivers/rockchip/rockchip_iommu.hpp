@@ -43,6 +43,7 @@ public:
     int probe(Device& dev) override;
     void remove(Device& dev) override;
 
+    RkIommuOps& ops() { return ops_; }
     /// In order of probing. For reports and tests.
     const std::vector<Ptr<RkIommu>>& instances() const { return instances_; }
 
