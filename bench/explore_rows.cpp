@@ -24,9 +24,10 @@ explore::ExploreResult search(const explore::Scenario& scenario, explore::Strate
     return result;
 }
 
-Measured schedules(explore::Strategy strategy, const std::string& variant, std::uint64_t budget) {
+Measured schedules(explore::Strategy strategy, const std::string& variant, std::uint64_t budget,
+                   const char* scenario = "cover-letter") {
     const double start = cpu_seconds();
-    const explore::ExploreResult result = search(explore::find_scenario("cover-letter"), strategy, variant, budget, 1);
+    const explore::ExploreResult result = search(explore::find_scenario(scenario), strategy, variant, budget, 1);
     Measured measured;
     measured.seconds = cpu_seconds() - start;
     measured.units = result.schedules;
@@ -119,6 +120,11 @@ void add_explore_rows(std::vector<Row>& rows) {
     rows.push_back({"explore/dpor", "schedule", "Its traces at the end of the series, by partial order reduction.",
                     20'000,
                     [](std::uint64_t budget) { return schedules(explore::Strategy::dpor, "series-v1@17", budget); }});
+    rows.push_back({"explore/real", "schedule",
+                    "Random schedules of the same race with the real driver and an SMMUv3 behind the registers.", 4'000,
+                    [](std::uint64_t budget) {
+                        return schedules(explore::Strategy::random, "base", budget, "cover-letter+real");
+                    }});
     rows.push_back({"explore/fiber_switch", "switch", "Into a fiber and back: what a change of tasks costs at least.",
                     5'000'000, fiber_switches});
     rows.push_back(

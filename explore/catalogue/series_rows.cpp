@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "explore/scenario/real_families.hpp"
+
 namespace xlate::explore {
 
 namespace {
@@ -291,7 +293,8 @@ std::string series_rows_text() {
     for (const SeriesRow& row : series_rows()) {
         std::vector<std::string> cells;
         for (const SeriesPoint& point : row.points) cells.push_back(cell(point));
-        text += fmt::format("| {} | {} | {} | {}.yaml | {} |\n", row.row, row.patch, row.what, row.scenario,
+        const char* form = find_real_family(row.row) != nullptr ? " (also: real driver)" : "";
+        text += fmt::format("| {}{} | {} | {} | {}.yaml | {} |\n", row.row, form, row.patch, row.what, row.scenario,
                             fmt::join(cells, "<br>"));
     }
     return text;

@@ -24,6 +24,9 @@ constexpr std::uint32_t kVisible =
 constexpr std::size_t kUsualSteps = 512;
 constexpr std::size_t kUsualTasks = 32;
 
+/// The hardware and what it reads, as one location: what a DMA access depends on.
+constexpr Resource kHardware = (Resource{3} << 62) | kernel::kFieldBits;
+
 }  // namespace
 
 Relation relation(const Access& earlier, const Access& later) {
@@ -157,6 +160,8 @@ void Execution::prepare() {
     kernel.sched.drops_crashed = region_ != nullptr;
     if (options_.new_races_only) kernel.reports.race_filter = this;
     run_->world = program_.make(kernel);
+    run_->hardware.on_use = [this](bool dma) { used_hardware(dma); };
+    run_->world->connect(run_->hardware);
     kernel.sched.watched_points = 0;
     kernel.spawn("before", 0, [world = run_->world.get()] { world->before(); });
     run_before();
@@ -199,6 +204,7 @@ void Execution::race(Director& director) {
     outcome_.clear();
     if (end_ == RunEnd::complete) {
         kernel.finish();
+        run_->hardware.over = true;
         world.check();
         const std::string outcome = world.outcome();
         const kernel::RegionPause outside;
@@ -431,28 +437,76 @@ void Execution::cancel_timer(kernel::TimerId id) {
                        run_->timers.end());
 }
 
-std::uint64_t Execution::mmio_read(PhysAddr address, unsigned) {
-    kernel_->sched.point({PointKind::mmio, "", (address.value >> 12 << kernel::kFieldBits) | (1ULL << 63), "mmio"});
-    return 0;
+bool Execution::HardwareChange::ready_for(const Task& task) const {
+    for (const Poll& poll : execution_.run_->polls) {
+        if (poll.task == &task) return poll.changes != execution_.run_->changes;
+    }
+    return true;
 }
 
-void Execution::mmio_write(PhysAddr address, unsigned, std::uint64_t) {
-    kernel_->sched.point({PointKind::mmio, "", (address.value >> 12 << kernel::kFieldBits) | (1ULL << 63), "mmio"});
+/// Of the IOMMU whose page it is.
+void Execution::mmio_point(PhysAddr address, const kernel::Waitable* waits_for) {
+    kernel_->sched.point({PointKind::mmio, "MMIO", (address.value >> 12 << kernel::kFieldBits) | (1ULL << 63), "mmio"},
+                         waits_for);
+}
+
+void Execution::changed_hardware() {
+    ++run_->changes;
+    kernel_->sched.changed(hardware_change_);
+}
+
+std::uint64_t Execution::mmio_read(PhysAddr address, unsigned size) {
+    if (!schedules_mmio()) return run_->hardware.read_register(address, size);
+    const Task* const task = kernel_->sched.current_or_null();
+    auto poll = std::find_if(run_->polls.begin(), run_->polls.end(), [&](const Poll& one) { return one.task == task; });
+    if (poll == run_->polls.end()) poll = run_->polls.insert(poll, {task, 0, 0});
+    const auto at = poll - run_->polls.begin();
+    const bool again = poll->address == address.value && poll->changes == run_->changes;
+    mmio_point(address, again ? &hardware_change_ : nullptr);
+    const std::uint64_t value = run_->hardware.read_register(address, size);
+    run_->polls[static_cast<std::size_t>(at)] = {task, address.value, run_->changes};
+    return value;
+}
+
+void Execution::mmio_write(PhysAddr address, unsigned size, std::uint64_t value) {
+    if (!schedules_mmio()) return run_->hardware.write_register(address, size, value);
+    mmio_point(address, nullptr);
+    run_->hardware.write_register(address, size, value);
+    changed_hardware();
+}
+
+/// A DMA access does not commute with what tasks write to registers and memory; these do with each other.
+void Execution::used_hardware(bool dma) {
+    if (!keeps_steps_ || !in_step_) return;
+    const PointKind kind = dma ? PointKind::write : PointKind::read;
+    const auto begin = run_->accesses.begin() + step_.first_access;
+    const bool known = std::any_of(begin, run_->accesses.end(), [&](const Access& access) {
+        return access.resource == kHardware && access.kind == kind;
+    });
+    if (!known) add_access(kind, kHardware, false);
 }
 
 void Execution::memory_read(PhysAddr address, std::uint8_t* bytes, std::size_t size) {
-    for (std::size_t i = 0; i < size; ++i) {
-        const auto found = run_->memory.find(address.value + i);
-        bytes[i] = found != run_->memory.end() ? found->second : 0;
-    }
+    run_->hardware.memory.load(address.value, bytes, size);
 }
 
 void Execution::memory_write(PhysAddr address, const std::uint8_t* bytes, std::size_t size) {
-    for (std::size_t i = 0; i < size; ++i) run_->memory[address.value + i] = bytes[i];
+    if (!run_->hardware.empty()) used_hardware(false);
+    run_->hardware.memory.store(address.value, bytes, size);
+    if (schedules_mmio()) changed_hardware();
 }
 
-void Execution::submit_dma(const std::string&, Iova, std::uint64_t, bool, std::function<void(bool)> done) {
-    set_timer({}, [done = std::move(done)] { done(true); });
+void Execution::start_master(const std::string& device, const kernel::DmaPlan& plan) {
+    for (const kernel::DmaBuffer& buffer : plan.buffers) {
+        if (run_->hardware.access(device, buffer.iova, buffer.size, true)) continue;
+        kernel_->reports.semantic("its IOMMU refuses DMA to a buffer that its driver has mapped", device);
+    }
+}
+
+void Execution::submit_dma(const std::string& device, Iova iova, std::uint64_t size, bool write,
+                           std::function<void(bool)> done) {
+    const bool ok = run_->hardware.access(device, iova, size, write);
+    set_timer({}, [done = std::move(done), ok] { done(ok); });
 }
 
 unsigned Execution::arrivals(const Task& task) const {

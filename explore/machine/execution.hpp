@@ -1,12 +1,12 @@
 // One schedule, run: the untimed machine. A kernel is made, what comes before the race happens, then a director
 // decides at every visible point who goes on.
-// Time: each step counts one microsecond (for logs only). Registers read as zero unless an IOMMU is attached.
+// Time: each step counts one microsecond, for logs; a task that waits for hardware lets time pass. Registers are those
+// of the IOMMUs that the world has connected (hardware.hpp); others read as zero.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "explore/machine/hardware.hpp"
 #include "explore/machine/program.hpp"
 #include "kernel-model/core/kernel.hpp"
 #include "kernel-model/core/region.hpp"
@@ -162,17 +163,20 @@ public:
     void task_blocked(Task& task) override;
     void waitable_changed(const kernel::Waitable& what) override;
     void task_finished(Task& task) override;
-    SimTime now() const override { return us(step_count_); }
+    SimTime now() const override { return us(step_count_) + run_->waited; }
     std::uint64_t mmio_read(PhysAddr address, unsigned size) override;
     void mmio_write(PhysAddr address, unsigned size, std::uint64_t value) override;
     void memory_read(PhysAddr address, std::uint8_t* bytes, std::size_t size) override;
     void memory_write(PhysAddr address, const std::uint8_t* bytes, std::size_t size) override;
-    void pass(SimTime) override {}
-    void sleep(SimTime) override {}
+    void pass(SimTime time) override { run_->waited += time; }
+    void sleep(SimTime time) override { run_->waited += time; }
     kernel::TimerId set_timer(SimTime delay, std::function<void()> fire) override;
     void cancel_timer(kernel::TimerId timer) override;
-    void connect_interrupt(firmware::NodeIndex, std::string, std::function<void()>) override {}
-    void start_master(const std::string&, const kernel::DmaPlan&) override {}
+    void connect_interrupt(firmware::NodeIndex device, std::string name, std::function<void()> handler) override {
+        run_->hardware.connect_interrupt(device, std::move(name), std::move(handler));
+    }
+    /// Each page of each buffer is accessed once, with each of the master's ids; a fault is a finding.
+    void start_master(const std::string& device, const kernel::DmaPlan& plan) override;
     void submit_dma(const std::string&, Iova, std::uint64_t, bool, std::function<void(bool ok)> done) override;
 
 private:
@@ -186,6 +190,23 @@ private:
     struct Standing {
         const kernel::Waitable* at;
         Task* task;
+    };
+    /// A task's last register read, where register accesses are points.
+    struct Poll {
+        const Task* task;
+        std::uint64_t address;
+        std::uint64_t changes;  ///< Run::changes then
+    };
+    /// A task that reads the same register again waits until hardware or memory has changed: a polling loop is one step
+    /// long, whatever the schedule. One that nothing ends is a hang.
+    class HardwareChange : public kernel::Waitable {
+    public:
+        explicit HardwareChange(const Execution& execution) : execution_(execution) {}
+        bool ready_for(const Task& task) const override;
+        std::string waitable_name() const override { return "a change of the hardware"; }
+
+    private:
+        const Execution& execution_;
     };
     struct Timer {
         std::uint64_t id;
@@ -215,7 +236,10 @@ private:
         std::vector<Timer> timers;
         std::uint64_t timer_count = 0;
         SimTime timer_time{};
-        std::map<std::uint64_t, std::uint8_t> memory;
+        SimTime waited{};  ///< by tasks, for hardware
+        Hardware hardware;
+        std::vector<Poll> polls;
+        std::uint64_t changes = 0;  ///< of hardware and memory, counted where register accesses are points
         std::vector<TaskName> names;
         std::size_t race_begin = 0;
         std::size_t race_end = 0;
@@ -248,6 +272,10 @@ private:
     Task* no_choice();
     void note_choice();
     void add_access(PointKind kind, Resource resource, bool guarded);
+    void mmio_point(PhysAddr address, const kernel::Waitable* waits_for);
+    bool schedules_mmio() const { return racing_ && program_.schedules_mmio(); }
+    void changed_hardware();
+    void used_hardware(bool dma);
 
     const Program& program_;
     const ExecutionOptions options_;
@@ -257,6 +285,7 @@ private:
     std::size_t races_before_ = 0;            ///< of them, in what comes before the race
     bool prepared_ = false;
     Observing observing_;
+    HardwareChange hardware_change_{*this};
 
     std::unique_ptr<Run> own_run_;  ///< without a region
     Run* run_ = nullptr;

@@ -10,10 +10,15 @@
 
 namespace xlate::explore {
 
+class Hardware;
+
 /// One run's world. Made and destroyed once per schedule: keep it cheap.
 class World {
 public:
     virtual ~World() = default;
+    /// What is behind the machine's registers, before anything happens: IOMMUs are added, masters are connected.
+    /// `hardware` is empty, and outlives the world.
+    virtual void connect(Hardware& /*hardware*/) {}
     /// What happens before the race, in one order: on a task of its own; others that it spawns run to their end too.
     virtual void before() {}
     /// Host side: spawns the tasks of the race.
@@ -36,6 +41,10 @@ public:
     /// True: the world and its tasks change nothing and keep nothing outside of themselves and the kernel, so that a
     /// copy of their memory is a copy of them, and need no destructors.
     virtual bool can_be_copied() const { return false; }
+    /// What its model does without, for people.
+    virtual std::string limits() const { return {}; }
+    /// True: another task may be let in at each access to a register of the hardware.
+    virtual bool schedules_mmio() const { return false; }
     /// True: an outcome that no sequential order of the tasks gives is a bug (if nothing crashed).
     virtual bool reports_unsequential_outcomes() const { return false; }
 };

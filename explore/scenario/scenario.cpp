@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "explore/scenario/real_families.hpp"
 #include "explore/scenario/scenario_world.hpp"
 #include "kernel-model/arch/arch.hpp"
 #include "kernel-model/drivers/model/model_driver.hpp"
@@ -32,13 +33,24 @@ private:
     std::vector<Diagnostic> all_;
 };
 
-/// A name; behind a '~', parts that were taken out (reduce.hpp).
+constexpr std::string_view kReal = "+real";
+
+/// A name; behind a '+' its form, behind a '~' parts that were taken out (reduce.hpp).
 bool is_name(std::string text) {
     text = text.substr(0, text.find('~'));
+    if (text.size() > kReal.size() && text.compare(text.size() - kReal.size(), kReal.size(), kReal) == 0)
+        text.resize(text.size() - kReal.size());
     return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
     });
 }
+
+bool can_be_real(const IommuSpec& iommu) {
+    return !iommu.registration_fails && iommu.driver_built && find_real_family(iommu.driver) != nullptr;
+}
+
+/// Buses that no scenario names: of functions that share a group, in the real form.
+constexpr const char* kPci = "pci";
 
 bool names_iommu(ActionKind kind) {
     return kind == ActionKind::register_iommu || kind == ActionKind::unregister_iommu ||
@@ -50,6 +62,27 @@ bool names_iommu(ActionKind kind) {
 const std::vector<std::string>& bus_names() {
     static const std::vector<std::string> names{"platform", "vmbus", "fsl-mc", "cdx", "host1x"};
     return names;
+}
+
+bool has_real_form(const Scenario& scenario) {
+    return std::any_of(scenario.iommus.begin(), scenario.iommus.end(), can_be_real);
+}
+
+Scenario with_real_drivers(Scenario scenario) {
+    Findings findings;
+    if (!has_real_form(scenario)) {
+        findings.add("scenario.iommus", "'" + printable(scenario.name) + "' has no IOMMU with a real driver");
+        findings.raise();
+    }
+    for (IommuSpec& iommu : scenario.iommus) iommu.real = can_be_real(iommu);
+    for (DeviceSpec& device : scenario.devices) {
+        if (device.shares_group_of.empty()) continue;
+        for (DeviceSpec& one : scenario.devices) {
+            if (&one == &device || one.name == device.shares_group_of) one.bus = kPci;
+        }
+    }
+    scenario.name += kReal;
+    return scenario;
 }
 
 void validate(const Scenario& scenario) {
@@ -72,6 +105,19 @@ void validate(const Scenario& scenario) {
         if (kernel::find_model_driver(iommu.driver) == nullptr) {
             findings.add(path + ".driver", "'" + printable(iommu.driver) + "' is no IOMMU driver", iommu.driver,
                          drivers);
+        }
+        if (iommu.real && find_real_family(iommu.driver) == nullptr) {
+            std::vector<std::string> real;
+            for (const RealFamily& family : real_families()) real.emplace_back(family.driver);
+            findings.add(path + ".driver.real", "there is no real driver '" + printable(iommu.driver) + "'",
+                         iommu.driver, real);
+        }
+        if (iommu.real && (iommu.registration_fails || !iommu.driver_built)) {
+            findings.add(path, "a real driver is built, and its registration does not fail by itself");
+        }
+        for (const IommuSpec& other : scenario.iommus) {
+            if (other.driver == iommu.driver && other.real != iommu.real && &other < &iommu)
+                findings.add(path + ".driver", "all IOMMUs of one driver have its row, or the real one");
         }
         const auto& statuses = kernel::virtio_statuses();
         if (std::count(statuses.begin(), statuses.end(), iommu.hardware.refusal) == 0) {
@@ -121,7 +167,7 @@ void validate(const Scenario& scenario) {
             findings.add(path + ".wanted_domain", "'" + printable(device.wanted_domain) + "' is no default domain",
                          device.wanted_domain, {"identity", "DMA"});
         }
-        if (std::count(bus_names().begin(), bus_names().end(), device.bus) == 0) {
+        if (std::count(bus_names().begin(), bus_names().end(), device.bus) == 0 && device.bus != kPci) {
             findings.add(path + ".bus", "'" + printable(device.bus) + "' is no bus", device.bus, bus_names());
         }
         if (device.bound && !device.added) findings.add(path + ".bound", "a device that is not added cannot be bound");

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "explore/machine/program.hpp"
+#include "kernel-model/drivers/mistakes.hpp"
 #include "kernel-model/drivers/model/model_hardware.hpp"
 
 namespace xlate::explore {
@@ -24,6 +25,9 @@ struct IommuSpec {
     bool driver_built = true;            ///< false: this kernel lacks its driver, and ACPI knows that
     bool registration_fails = false;     ///< its probe undoes the registration and returns -EINVAL (R11)
     kernel::ModelHardware hardware;      ///< what it has and refuses
+    /// The driver of kernel-model/drivers over the engine of iommu/, in place of the row; all IOMMUs of a driver alike.
+    bool real = false;
+    kernel::Mistakes mistakes;  ///< real: that its driver makes
 };
 
 /// One entry of `iommus` (device tree), one ID mapping (IORT named component) or the endpoint in a VIOT.
@@ -96,9 +100,16 @@ struct Scenario {
     std::vector<Action> before;  ///< done by one task before the race
     std::vector<TaskSpec> tasks;
     bool deferral_timeout = false;   ///< when all is quiet, the deferred-probe timer fires
+    bool schedules_mmio = false;     ///< real drivers: another task may come in at each register access
     bool rechecks_trigger = true;    ///< DD13's second half; false shows what it is for (R14)
     std::vector<std::string> shows;  ///< what it is there for: "R1", "D-8a" (spec names)
 };
+
+/// The scenario with real drivers wherever there are some (real_families.hpp); its name ends in "+real". What a real
+/// driver cannot play (a registration that fails, DMAR and IVRS units) keeps its row. Devices that share a group become
+/// PCI functions: no other bus has such a rule. Errors: InputError if nothing becomes real.
+Scenario with_real_drivers(Scenario scenario);
+bool has_real_form(const Scenario& scenario);
 
 /// Checks names and references. Errors: InputError, all findings at once; positions are the caller's business.
 void validate(const Scenario& scenario);

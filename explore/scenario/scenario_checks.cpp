@@ -46,7 +46,8 @@ void ScenarioWorld::check() {
     for (const auto& task : k_.sched.tasks()) {
         if (task->alive() && !task->may_wait_forever) return;
     }
-    for (const Client& client : clients_) {
+    for (Client& client : clients_) {
+        if (real_) judge_dma(client);
         check_client(client);
         const Device& dev = *client.dev.get();
         if ((dev.on_pending || dev.on_active) && all_iommus_bound(*client.spec)) {
@@ -76,7 +77,7 @@ void ScenarioWorld::check_untranslated(const Client& client, const kernel::Iommu
     k_.reports.semantic("firmware puts it behind an IOMMU that is there; it is bound without", dev.name);
 }
 
-void ScenarioWorld::check_client(const Client& client) {
+void ScenarioWorld::check_client(Client& client) {
     const Device& dev = *client.dev.get();
     const bool in_use = client.spec->bus == "host1x" ? dev.added : dev.driver.peek() != nullptr;
     if (client.removed || !in_use) return;
@@ -145,10 +146,12 @@ void ScenarioWorld::check_attached(const Client& client, const kernel::IommuGrou
     const Device& dev = *client.dev.get();
     if (!group.domain.peek()) {
         k_.reports.semantic("a bound device's group has no domain", dev.name);
-    } else if (client.spec->does_dma && group.domain.peek().get()->type == kernel::DomainType::dma &&
+    } else if (client.spec->does_dma && !behind_real(client) &&
+               group.domain.peek().get()->type == kernel::DomainType::dma &&
                dev.dma_ops.peek() == kernel::DmaOps::direct) {
         k_.reports.semantic("DMA operations are direct though the domain translates: every access faults", dev.name);
     }
+    if (behind_real(client)) judge_streams(client, group, container.fwspec.peek().get());
     const auto* master = dynamic_cast<const kernel::ModelMaster*>(container.priv.peek().get());
     if (master == nullptr || master->freed() || client.spec->iommus.empty()) return;
     check_streams(client, *master);
@@ -215,6 +218,7 @@ void ScenarioWorld::add_client(std::string& text, const Client& client) const {
         const int err = *client.own_attach;
         text.append(err == 0 ? " own attach" : " own attach -" + std::string(kernel::errno_name(err)));
     }
+    if (!client.dma.empty()) text.append(" dma=").append(client.dma);
     if (dev.dma_coherent) text.append(" coherent");
     const kernel::IommuFwspec* fwspec = container != nullptr ? container->fwspec.peek().get() : nullptr;
     if (fwspec != nullptr && !fwspec->freed()) {

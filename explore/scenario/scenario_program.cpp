@@ -4,9 +4,20 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "explore/scenario/real_families.hpp"
 #include "explore/scenario/scenario_world.hpp"
 
 namespace xlate::explore {
+
+namespace {
+
+// Of the board that real drivers meet.
+constexpr std::uint64_t kRegisters = 0x0900'0000;
+constexpr std::uint64_t kRegisterStride = 0x0010'0000;
+constexpr std::uint64_t kMemory = 0x4000'0000;
+constexpr std::uint64_t kMemoryBytes = 64 << 20;
+
+}  // namespace
 
 const IommuSpec& iommu_named(const Scenario& scenario, const std::string& name) {
     return *std::find_if(scenario.iommus.begin(), scenario.iommus.end(),
@@ -42,7 +53,17 @@ ScenarioProgram::ScenarioProgram(Scenario scenario, kernel::Variant variant)
         node.compatible = {std::string(row.compatible)};
         node.available = node.reachable = iommu.available;
         node.iommu_cells = row.cells;
+        if (!iommu.real) continue;
+        real_ = true;
+        const RealFamily& family = *find_real_family(iommu.driver);
+        firmware::Reg registers;
+        registers.address = kRegisters + kRegisterStride * description_.nodes.size();
+        registers.size = family.register_bytes;
+        registers.cpu_address = registers.address;
+        node.regs = {registers};
+        family.describe(node);
     }
+    if (real_) description_.memory = {{kMemory, kMemoryBytes}};
     for (const DeviceSpec& device : scenario_.devices) {
         if (device.behind_controller()) {
             map_behind_controller(device, add);
@@ -109,6 +130,21 @@ firmware::NodeIndex ScenarioProgram::node_of(const std::string& name) const {
     }
     XLATE_CHECK(false, name);
     return {};
+}
+
+std::string ScenarioProgram::limits() const {
+    const auto real = [](const IommuSpec& iommu) { return iommu.real; };
+    if (!real_) {
+        return "IOMMU drivers are data-driven models of kernel-probe.md section 5: what they store and check, in which "
+               "order; no hardware behind them, no DMA is translated.";
+    }
+    std::string text =
+        "IOMMU drivers are real ones, and DMA is translated by the hardware behind them, which takes no "
+        "time: what a register or memory access starts, has happened at once";
+    text += scenario_.schedules_mmio ? "." : "; no task comes in between two register accesses.";
+    if (!std::all_of(scenario_.iommus.begin(), scenario_.iommus.end(), real))
+        text += " Drivers without hardware are data-driven models.";
+    return text;
 }
 
 std::unique_ptr<World> ScenarioProgram::make(kernel::Kernel& kernel) const {

@@ -24,10 +24,14 @@ public:
     std::unique_ptr<World> make(kernel::Kernel& kernel) const override;
     bool can_be_copied() const override { return true; }
     bool reports_unsequential_outcomes() const override { return true; }
+    std::string limits() const override;
+    bool schedules_mmio() const override { return scenario_.schedules_mmio; }
 
     const Scenario& scenario() const { return scenario_; }
     const firmware::Description& description() const { return description_; }
     firmware::NodeIndex node_of(const std::string& name) const;
+    /// An IOMMU at least has its real driver: there are registers and memory.
+    bool real() const { return real_; }
     /// What the kernel is told beside its firmware: architecture, drivers that it lacks.
     kernel::IommuParameters parameters() const;
 
@@ -37,6 +41,7 @@ private:
     Scenario scenario_;
     kernel::Variant variant_;
     firmware::Description description_;
+    bool real_ = false;
 };
 
 }  // namespace xlate::explore

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "kernel-model/drivers/module.hpp"
 
 namespace xlate::explore {
 
@@ -40,6 +41,11 @@ int ClientModel::probe(Device& dev) {
         if (const int err = world_.attach_own_domain(client); err != 0) return err;
     }
     if (!client.spec->does_dma) return 0;
+    const bool real = world_.behind_real(client);
+    if (real) {
+        if (const int err = world_.map_buffer(client); err != 0) return err;
+    }
+    const std::size_t reports = dev.k.reports.all().size();
     // DMA begins. Whether a domain is there is a question to the hardware, not an access of the kernel's: no data race.
     if (const kernel::IommuGroup* group = dev.iommu_group.peek().get()) {
         dev.k.sched.point({kernel::PointKind::read, "DMA", group->domain.resource(), "group->domain"});
@@ -52,10 +58,15 @@ int ClientModel::probe(Device& dev) {
         dev.k.sched.point({kernel::PointKind::read, "DMA", dev.iommu_group.resource(), "dev->iommu_group"});
         client.started_without_group = !dev.iommu_group.peek();
     }
+    if (real && dev.k.reports.all().size() == reports) world_.first_access(client);
     return 0;
 }
 
-void ClientModel::remove(Device& dev) { world_.detach_own_domain(*world_.client(dev.name)); }
+void ClientModel::remove(Device& dev) {
+    ScenarioWorld::Client& client = *world_.client(dev.name);
+    world_.unmap_buffer(client);
+    world_.detach_own_domain(client);
+}
 
 int ScenarioWorld::attach_own_domain(Client& client) {
     Device& dev = *client.dev;
@@ -88,7 +99,8 @@ ScenarioWorld::ScenarioWorld(const ScenarioProgram& program, kernel::Kernel& ker
     : program_(program),
       k_(kernel),
       drivers_(kernel, {10, true, 2, program.scenario().rechecks_trigger}),
-      iommu_(kernel, program.description(), drivers_, nullptr, program.parameters()),
+      real_(program.real() ? std::make_unique<RealParts>(kernel, program.description()) : nullptr),
+      iommu_(kernel, program.description(), drivers_, real_ ? &real_->dma : nullptr, program.parameters()),
       of_(kernel, program.description(), drivers_, iommu_),
       platform_(kernel, "platform", of_, iommu_) {
     const Scenario& scenario = program.scenario();
@@ -113,18 +125,64 @@ ScenarioWorld::ScenarioWorld(const ScenarioProgram& program, kernel::Kernel& ker
             wish.wanted != kernel::DomainType::none)
             policy_.devices.push_back(wish);
     }
+    for (const IommuSpec& spec : scenario.iommus) add_iommu_driver(spec);
+}
+
+void ScenarioWorld::add_iommu_driver(const IommuSpec& spec) {
+    const auto known = std::find_if(iommu_drivers_.begin(), iommu_drivers_.end(),
+                                    [&](const IommuDriver& one) { return one.driver->name == spec.driver; });
+    if (spec.real) {
+        if (known != iommu_drivers_.end()) return;
+        RealDriver made = find_real_family(spec.driver)
+                              ->make_driver({iommu_, platform_, real_->pages, real_->power, spec.mistakes,
+                                             [this](Device& dev) { return group_of_functions(dev); },
+                                             [this](Device& dev) {
+                                                 const kernel::ModelPolicy::OfDevice* wish = policy_.find(dev.name);
+                                                 return wish != nullptr ? wish->wanted : kernel::DomainType::none;
+                                             }});
+        iommu_drivers_.push_back({std::move(made.driver), made.ops, nullptr});
+        return;
+    }
+    kernel::ModelIommuDriver* model = known != iommu_drivers_.end() ? known->model : nullptr;
+    if (model == nullptr) {
+        auto made = std::make_unique<kernel::ModelIommuDriver>(iommu_, of_, platform_,
+                                                               *kernel::find_model_driver(spec.driver), policy_);
+        model = made.get();
+        iommu_drivers_.push_back({std::move(made), &model->ops(), model});
+    }
+    policy_.hardware.emplace_back(spec.name, spec.hardware);
+    if (spec.registration_fails) model->failing.push_back(spec.name);
+}
+
+/// Linux pci_device_group(), as far as a scenario goes: the group of the function that it names, if that has one.
+kernel::PtrOrErr<kernel::IommuGroup> ScenarioWorld::group_of_functions(Device& dev) {
+    kernel::Frame frame{k_, "pci_device_group"};
+    const kernel::ModelPolicy::OfDevice* wish = policy_.find(dev.name);
+    if (wish != nullptr && !wish->shares_group_of.empty()) {
+        for (const Ptr<Device> other : dev.bus->devices) {
+            if (!other || other->name != wish->shares_group_of) continue;
+            const Ptr<kernel::IommuGroup> group = iommu_.iommu_group_get(*other, "ID6");
+            if (group) return {group, 0};
+        }
+    }
+    return iommu_.generic_device_group(dev);
+}
+
+void ScenarioWorld::connect(Hardware& hardware) {
+    hardware_ = &hardware;
+    const Scenario& scenario = program_.scenario();
     for (const IommuSpec& spec : scenario.iommus) {
-        kernel::ModelIommuDriver* driver = nullptr;
-        for (const auto& known : iommu_drivers_) {
-            if (known->name == spec.driver) driver = known.get();
+        if (!spec.real) continue;
+        const firmware::NodeIndex node = program_.node_of(spec.name);
+        hardware.add(node, program_.description().node(node),
+                     find_real_family(spec.driver)->make_instance(scenario, spec));
+    }
+    for (const DeviceSpec& device : scenario.devices) {
+        for (const EntrySpec& entry : device.iommus) {
+            if (entry.iommu.empty() || !iommu_named(scenario, entry.iommu).real) continue;
+            const std::uint32_t id = entry.args.empty() ? 0 : entry.args.front();
+            hardware.add_master(device.name, program_.node_of(entry.iommu), StreamId{id});
         }
-        if (driver == nullptr) {
-            iommu_drivers_.push_back(std::make_unique<kernel::ModelIommuDriver>(
-                iommu_, of_, platform_, *kernel::find_model_driver(spec.driver), policy_));
-            driver = iommu_drivers_.back().get();
-        }
-        policy_.hardware.emplace_back(spec.name, spec.hardware);
-        if (spec.registration_fails) driver->failing.push_back(spec.name);
     }
 }
 
@@ -137,6 +195,9 @@ void ScenarioWorld::add_bus_of(const DeviceSpec& spec) {
         vmbus_ = std::make_unique<kernel::VmBus>(k_, "vmbus", of_.arch(), spec.coherent);
         bus = vmbus_.get();
         known_to_core = program_.scenario().iommu_knows_vmbus;
+    } else if (spec.bus == "pci") {
+        pci_ = std::make_unique<kernel::OfDmaBus>(k_, "pci", of_, iommu_);
+        bus = pci_.get();
     } else {
         const Kind kind = spec.bus == "cdx" ? Kind::cdx : spec.bus == "host1x" ? Kind::host1x : Kind::fsl_mc;
         id_buses_.push_back(std::make_unique<kernel::IdBus>(k_, kind, of_, iommu_));
@@ -151,6 +212,7 @@ void ScenarioWorld::add_bus_of(const DeviceSpec& spec) {
 kernel::BusType* ScenarioWorld::bus_of(const DeviceSpec& spec) {
     if (spec.bus == "platform") return &platform_;
     if (spec.bus == "vmbus") return vmbus_.get();
+    if (spec.bus == "pci") return pci_.get();
     return id_bus(spec);
 }
 
@@ -178,9 +240,9 @@ void ScenarioWorld::before() {
     const Scenario& scenario = program_.scenario();
     iommu_.install_notifiers();
     for (const auto& driver : client_drivers_) drivers_.driver_register(*driver);
-    for (const auto& driver : iommu_drivers_) {
-        if (unloads(scenario, driver->name)) driver->module_init();
-        drivers_.driver_register(*driver);
+    for (const IommuDriver& one : iommu_drivers_) {
+        if (unloads(scenario, one.driver->name)) kernel::module_init(iommu_, *one.ops);
+        drivers_.driver_register(*one.driver);
     }
     for (const IommuSpec& spec : scenario.iommus) {
         iommus_.push_back(
@@ -191,6 +253,7 @@ void ScenarioWorld::before() {
     for (Client& client : clients_) {
         client.dev = make_device(*client.spec);
         k_.heap.set_immortal(*client.dev);
+        if (real_) client.buffer = real_->pages.alloc(real_->pages.page_bytes());
         if (client.spec->added) drivers_.device_add(client.dev, false);
     }
     drivers_.deferred_probe_initcall();
@@ -213,9 +276,9 @@ void ScenarioWorld::start() {
     }
 }
 
-kernel::ModelIommuDriver& ScenarioWorld::iommu_driver(const std::string& name) {
-    return **std::find_if(iommu_drivers_.begin(), iommu_drivers_.end(),
-                          [&](const auto& driver) { return driver->name == name; });
+ScenarioWorld::IommuDriver& ScenarioWorld::iommu_driver(const std::string& name) {
+    return *std::find_if(iommu_drivers_.begin(), iommu_drivers_.end(),
+                         [&](const IommuDriver& one) { return one.driver->name == name; });
 }
 
 Device& ScenarioWorld::device(const std::string& name) {
@@ -261,16 +324,22 @@ void ScenarioWorld::act(const Action& action) {
             break;
         case ActionKind::dma_configure:
             if (Client* context = client(action.target); context != nullptr && context->spec->bus == "host1x") {
-                if (id_bus(*context->spec)->configure_context(dev)) break;
+                if (id_bus(*context->spec)->configure_context(dev)) {
+                    // Its creator hands it out, and its DMA begins.
+                    if (behind_real(*context) && map_buffer(*context) == 0) first_access(*context);
+                    break;
+                }
                 drivers_.device_del(dev);
                 context->removed = true;
                 break;
             }
             of_.dma_configure(dev, dev.of_node);
             break;
-        case ActionKind::unload_driver:
-            iommu_driver(iommu_named(program_.scenario(), action.target).driver).delete_module();
+        case ActionKind::unload_driver: {
+            const IommuDriver& one = iommu_driver(iommu_named(program_.scenario(), action.target).driver);
+            kernel::delete_module(iommu_, *one.driver, *one.ops);
             break;
+        }
         case ActionKind::notify_add:
             iommu_.iommu_probe_device(dev, "iommu_bus_notifier");
             break;

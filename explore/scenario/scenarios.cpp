@@ -17,9 +17,21 @@ const std::vector<Scenario>& scenarios() {
     return all;
 }
 
+const std::vector<Scenario>& real_scenarios() {
+    static const std::vector<Scenario> all = [] {
+        std::vector<Scenario> made;
+        for (const Scenario& scenario : scenarios()) {
+            if (has_real_form(scenario)) made.push_back(with_real_drivers(scenario));
+        }
+        return made;
+    }();
+    return all;
+}
+
 const Scenario& find_scenario(std::string_view name) {
     std::vector<std::string> names;
-    for (const Scenario& scenario : scenarios()) {
+    const bool real = name.find('+') != std::string_view::npos;
+    for (const Scenario& scenario : real ? real_scenarios() : scenarios()) {
         if (scenario.name == name) return scenario;
         names.push_back(scenario.name);
     }

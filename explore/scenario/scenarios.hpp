@@ -13,7 +13,10 @@ namespace xlate::explore {
 /// In the order of the specification's index; "cover-letter" (R1) first.
 const std::vector<Scenario>& scenarios();
 
-/// Errors: InputError that names the nearest one.
+/// Those that have a real form, in it: "cover-letter+real" (with_real_drivers).
+const std::vector<Scenario>& real_scenarios();
+
+/// Of both lists. Errors: InputError that names the nearest one.
 const Scenario& find_scenario(std::string_view name);
 
 }  // namespace xlate::explore

@@ -18,10 +18,6 @@ namespace {
 
 constexpr std::uint64_t kProbeRuns = 500;
 
-constexpr const char* kLimits =
-    "IOMMU drivers are data-driven models of kernel-probe.md section 5: what they store and check, in which order; "
-    "no hardware behind them, no DMA is translated.";
-
 /// The failure probability that so many schedules without a failure exclude at 95 %.
 double excluded_probability(std::uint64_t schedules) {
     return schedules == 0 ? 1.0 : 1.0 - std::pow(0.05, 1.0 / static_cast<double>(schedules));
@@ -206,7 +202,7 @@ ExploreResult explore(const Program& program, const Scenario* scenario, const Ex
     search.result.scenario = program.name();
     search.result.variant = program.variant().name;
     search.result.strategy = options.strategy;
-    search.result.limits = kLimits;
+    search.result.limits = program.limits();
     switch (options.strategy) {
         case Strategy::portfolio:
             search.portfolio();

@@ -25,7 +25,9 @@ PgtableFormat::Row make_row() {
 
 Sun50iFormat::Sun50iFormat() : PgtableFormat(make_row()) {}
 
-unsigned Sun50iFormat::shift(unsigned level) const { return level == kDirectory ? sun::kDirectoryShift : sun::kPageBits; }
+unsigned Sun50iFormat::shift(unsigned level) const {
+    return level == kDirectory ? sun::kDirectoryShift : sun::kPageBits;
+}
 std::uint64_t Sun50iFormat::entries(unsigned level) const {
     return level == kDirectory ? sun::kDirectoryEntries : sun::kTableEntries;
 }

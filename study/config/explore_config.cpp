@@ -99,6 +99,16 @@ public:
         map.each("before", scenario.before, [&](const Value& v, const std::string& p, Action& a) { action(v, p, a); });
         map.each("tasks", scenario.tasks,
                  [&](const Value& v, const std::string& p, explore::TaskSpec& spec) { task(v, p, spec); });
+        if (const Value* drivers = map.take("drivers")) {
+            std::size_t which = 0;
+            yaml::read_choice(*drivers, map.path_of("drivers"), findings_, {"rows", "real"}, which);
+            if (which == 1) become_real(*drivers, map.path_of("drivers"), scenario);
+        }
+        if (const Value* mmio = map.take("mmio")) {
+            std::size_t which = 0;
+            yaml::read_choice(*mmio, map.path_of("mmio"), findings_, {"at once", "scheduled"}, which);
+            scenario.schedules_mmio = which == 1;
+        }
         map.text("arch", scenario.arch);
         map.boolean("iommu_knows_vmbus", scenario.iommu_knows_vmbus);
         map.boolean("deferral_timeout", scenario.deferral_timeout);
@@ -123,15 +133,46 @@ private:
             return {};
         }
     }
+    void become_real(const Value& value, const std::string& path, Scenario& scenario) {
+        const std::string name = scenario.name;
+        if (!explore::has_real_form(scenario)) {
+            findings_.add(value.place, path, "no IOMMU of the scenario has a real driver");
+            return;
+        }
+        scenario = explore::with_real_drivers(std::move(scenario));
+        if (name.empty()) scenario.name.clear();
+    }
     void iommu(const Value& value, const std::string& path, explore::IommuSpec& spec) {
         Reader map(value, path, findings_);
         map.text("name", spec.name);
-        map.text("driver", spec.driver);
+        if (const Value* driver = map.take("driver")) this->driver(*driver, map.path_of("driver"), spec);
         map.boolean("registered", spec.registered);
         map.boolean("available", spec.available);
         map.boolean("driver_built", spec.driver_built);
         map.boolean("registration_fails", spec.registration_fails);
         if (const Value* given = map.take("hardware")) hardware(*given, map.path_of("hardware"), spec.hardware);
+        map.finish();
+    }
+    /// A row's name, or `{real: NAME}`.
+    void driver(const Value& value, const std::string& path, explore::IommuSpec& spec) {
+        spec.real = value.kind == Kind::map;
+        if (!spec.real) {
+            yaml::read(value, path, findings_, spec.driver);
+            return;
+        }
+        Reader map(value, path, findings_);
+        map.text("real", spec.driver);
+        std::vector<std::string> mistakes;
+        map.texts("mistakes", mistakes);
+        spec.mistakes = {};
+        for (const std::string& name : mistakes) {
+            if (const auto mistake = kernel::find_mistake(name)) {
+                spec.mistakes.add(*mistake);
+            } else {
+                findings_.add(value.place, map.path_of("mistakes"), fmt::format("'{}' is no mistake", printable(name)),
+                              "", nearest_name(name, kernel::mistake_names()).value_or(""));
+            }
+        }
         map.finish();
     }
     void hardware(const Value& value, const std::string& path, kernel::ModelHardware& has) {

@@ -70,7 +70,8 @@ TEST_CASE("sun50i: the same mappings make the same words", "[kernel-model][sun50
             for (std::uint64_t at = 0; at < size; at += 4096) {
                 for (const bool reads : {true, false}) {
                     prot.read = reads;
-                    words[hex_of(one["iova"]) + at].insert(format.leaf(PhysAddr{hex_of(one["paddr"]) + at}, prot, 1, 4096));
+                    words[hex_of(one["iova"]) + at].insert(
+                        format.leaf(PhysAddr{hex_of(one["paddr"]) + at}, prot, 1, 4096));
                 }
             }
         }

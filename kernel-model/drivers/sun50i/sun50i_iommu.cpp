@@ -44,7 +44,9 @@ Sun50iIommu::Sun50iIommu(Kernel& the_kernel, Device& the_dev, const Mistakes& th
 std::uint32_t Sun50iIommu::read(std::uint32_t offset) {
     return static_cast<std::uint32_t>(kernel().machine.mmio_read(regs + offset, 4));
 }
-void Sun50iIommu::write(std::uint32_t offset, std::uint32_t value) { kernel().machine.mmio_write(regs + offset, 4, value); }
+void Sun50iIommu::write(std::uint32_t offset, std::uint32_t value) {
+    kernel().machine.mmio_write(regs + offset, 4, value);
+}
 
 int Sun50iIommu::wait_clear(std::uint32_t offset) {
     const SimTime limit = kernel().machine.now() + us(kClearTimeoutUs);

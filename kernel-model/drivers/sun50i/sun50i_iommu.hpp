@@ -1,6 +1,7 @@
 // The Linux driver of Allwinner's IOMMU (H6, H616). Function names are Linux's.
-// Source: docs/spec/iommu-hardware.md section 16.6, docs/spec/linux-findings.md 30, 34 and 38 (register logs of 6.12.107);
-// docs/spec/kernel-probe.md section 5.1, row sun50i. Not modelled: clocks; the reset line is asked for, not switched.
+// Source: docs/spec/iommu-hardware.md section 16.6, docs/spec/linux-findings.md 30, 34 and 38 (register logs
+// of 6.12.107); docs/spec/kernel-probe.md section 5.1, row sun50i. Not modelled: clocks; the reset line is asked for,
+// not switched.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,101 @@
+#include "explore/scenario/real_families.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+#include "iommu/simple/rockchip.hpp"
+#include "iommu/smmuv3/smmu.hpp"
+#include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
+#include "kernel-model/drivers/rockchip/rockchip_iommu.hpp"
+
+namespace xlate::explore {
+
+namespace {
+
+void add_interrupts(firmware::Node& node, std::initializer_list<const char*> names) {
+    for (const char* name : names) {
+        firmware::Interrupt interrupt;
+        interrupt.name = name;
+        node.interrupts.push_back(std::move(interrupt));
+    }
+}
+
+/// As many bits as the ids of the scenario need: a small table is written faster.
+unsigned sid_bits(const Scenario& scenario) {
+    constexpr unsigned kFew = 5, kMost = 16;
+    for (const DeviceSpec& device : scenario.devices) {
+        for (const EntrySpec& entry : device.iommus) {
+            for (const std::uint32_t id : entry.args) {
+                if (id >> kFew != 0) return kMost;
+            }
+        }
+    }
+    return kFew;
+}
+
+void describe_smmu_v3(firmware::Node& node) {
+    node.dma_coherent = true;
+    add_interrupts(node, {"eventq", "priq", "cmdq-sync", "gerror"});
+}
+
+RealDriver make_smmu_v3_driver(const RealDriverParts& parts) {
+    kernel::ArmSmmuParams params;
+    params.mistakes = parts.mistakes;
+    params.def_domain_type = parts.def_domain_type;
+    auto driver = std::make_unique<kernel::ArmSmmuDriver>(parts.core, parts.platform, parts.pages, params,
+                                                          parts.pci_device_group);
+    kernel::IommuOps* const ops = &driver->ops();
+    return {std::move(driver), ops};
+}
+
+/// QEMU's, with short queues.
+std::unique_ptr<iommu::Instance> make_smmu_v3(const Scenario& scenario, const IommuSpec&) {
+    iommu::smmuv3::SmmuParams params;
+    params.features = iommu::smmuv3::qemu_like();
+    params.features.sidsize = static_cast<std::uint8_t>(sid_bits(scenario));
+    params.features.cmdqs = 7;  // the fewest that Linux takes
+    params.features.eventqs = 4;
+    iommu::CacheParams few;
+    few.entries = 8;
+    iommu::CacheParams none = few;
+    none.enabled = false;
+    params.caches.config = params.caches.tlb = few;
+    params.caches.ipa = none;
+    for (iommu::CacheParams& level : params.caches.walk_s1) level = few;
+    for (iommu::CacheParams& level : params.caches.walk_s2) level = none;
+    params.caches.walk_s1[3] = none;
+    return std::make_unique<iommu::smmuv3::Smmu>(params);
+}
+
+void describe_rockchip(firmware::Node& node) { add_interrupts(node, {""}); }
+
+RealDriver make_rockchip_driver(const RealDriverParts& parts) {
+    auto driver = std::make_unique<kernel::RkIommuDriver>(
+        parts.core, parts.platform, kernel::IommuDriverParts{parts.pages, parts.power, parts.mistakes, {}});
+    kernel::IommuOps* const ops = &driver->ops();
+    return {std::move(driver), ops};
+}
+
+std::unique_ptr<iommu::Instance> make_rockchip(const Scenario&, const IommuSpec&) {
+    iommu::rockchip::Parameters parameters;
+    parameters.tlb.entries = parameters.directory.entries = 8;
+    return std::make_unique<iommu::rockchip::Rockchip>(parameters);
+}
+
+constexpr RealFamily kFamilies[] = {
+    {"arm-smmu-v3", 0x20000, describe_smmu_v3, make_smmu_v3_driver, make_smmu_v3},
+    {"rockchip-iommu", 0x100, describe_rockchip, make_rockchip_driver, make_rockchip},
+};
+
+}  // namespace
+
+Span<RealFamily> real_families() { return {kFamilies, std::size(kFamilies)}; }
+
+const RealFamily* find_real_family(std::string_view driver) {
+    for (const RealFamily& family : kFamilies) {
+        if (family.driver == driver) return &family;
+    }
+    return nullptr;
+}
+
+}  // namespace xlate::explore

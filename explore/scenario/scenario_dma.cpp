@@ -1,0 +1,153 @@
+// DMA of clients behind real drivers: a page is mapped when the client's driver is bound, and accessed with each of the
+// client's ids, then and in the end; what was unmapped and who was removed must not reach memory.
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "explore/scenario/scenario_world.hpp"
+
+namespace xlate::explore {
+
+using kernel::Device;
+
+namespace {
+
+std::string list_text(const std::vector<std::uint32_t>& list) { return fmt::format("[{}]", fmt::join(list, ", ")); }
+
+std::uint32_t id_of(const EntrySpec& entry) { return entry.args.empty() ? 0 : entry.args.front(); }
+
+}  // namespace
+
+bool ScenarioWorld::behind_real(const Client& client) const {
+    if (!real_ || client.spec->iommus.empty()) return false;
+    return std::all_of(client.spec->iommus.begin(), client.spec->iommus.end(), [&](const EntrySpec& entry) {
+        return !entry.iommu.empty() && iommu_named(program_.scenario(), entry.iommu).real;
+    });
+}
+
+int ScenarioWorld::map_buffer(Client& client) {
+    Device& dev = *client.dev;
+    if (const int err = real_->power.get_sync(dev); err != 0) return err;
+    client.powered = true;
+    client.address =
+        real_->dma.dma_map_single(dev, *client.buffer, real_->pages.page_bytes(), kernel::DmaDirection::bidirectional);
+    client.translated = dev.dma_ops.peek() != kernel::DmaOps::direct;
+    if (client.address) return 0;
+    power_off(client);
+    k_.reports.semantic("its DMA cannot be mapped", dev.name);
+    return -kernel::kEIO;
+}
+
+void ScenarioWorld::unmap_buffer(Client& client) {
+    if (!client.address) return;
+    const bool translated = client.translated;
+    real_->dma.dma_unmap_single(*client.dev, *client.address, real_->pages.page_bytes());
+    for (const EntrySpec& entry : client.spec->iommus) {
+        const Landing landing = access(client, entry);
+        if (!translated || !landing.in_memory || !(landing.address == *client.buffer)) continue;
+        k_.reports.semantic(fmt::format("stream {}: a page that is unmapped is still reached", id_of(entry)),
+                            client.spec->name);
+    }
+    client.address.reset();
+    power_off(client);
+}
+
+void ScenarioWorld::power_off(Client& client) {
+    if (std::exchange(client.powered, false)) real_->power.put(*client.dev);
+}
+
+/// To the buffer, by its address; before its DMA has started, by the buffer's own.
+Landing ScenarioWorld::access(const Client& client, const EntrySpec& entry) {
+    const Iova address = client.address.value_or(Iova{client.buffer->value});
+    return hardware_->access(program_.node_of(entry.iommu), StreamId{id_of(entry)}, address, true);
+}
+
+/// The device has its domain, so that its first access must be translated. Whether it is a finding of its own shows in
+/// the end.
+void ScenarioWorld::first_access(Client& client) {
+    const Device& dev = *client.dev.get();
+    client.first_refused.clear();
+    const kernel::IommuGroup* group = dev.iommu_group.peek().get();
+    for (const EntrySpec& entry : client.spec->iommus) {
+        const Landing landing = access(client, entry);
+        if (group == nullptr || group->freed() || !all_iommus_bound(*client.spec)) continue;
+        if (landing.in_memory && landing.address == *client.buffer) continue;
+        if (client.first_refused.empty())
+            client.first_refused = fmt::format("its first DMA, of stream {}, {}", id_of(entry), landing.text());
+    }
+}
+
+/// In the end: what each id's accesses come to, for the outcome.
+void ScenarioWorld::judge_dma(Client& client) {
+    if (!behind_real(client)) return;
+    if (client.removed) judge_removed(client);
+    if (!client.address) return;
+    for (const EntrySpec& entry : client.spec->iommus) {
+        const Landing landing = access(client, entry);
+        std::string text = "refused";
+        if (landing.in_memory) text = landing.address == *client.buffer ? "buffer" : "elsewhere";
+        if (!landing.fault_name.empty()) text = landing.fault_name;
+        client.dma += fmt::format("{}{}:{}", client.dma.empty() ? "" : ",", id_of(entry), text);
+    }
+}
+
+/// A bound device's ids that its IOMMU has been told of must reach its buffer.
+void ScenarioWorld::judge_streams(const Client& client, const kernel::IommuGroup& group,
+                                  const kernel::IommuFwspec* fwspec) {
+    if (!client.address || fwspec == nullptr || fwspec->freed()) return;
+    if (!group.domain.peek() || !all_iommus_bound(*client.spec)) return;
+    const std::vector<std::uint32_t> ids = fwspec->peek_ids();
+    std::vector<std::uint32_t> landed;
+    std::string refused;
+    bool recorded = false;
+    std::size_t seen = 0;
+    for (const EntrySpec& entry : client.spec->iommus) {
+        if (std::find(ids.begin(), ids.end(), id_of(entry)) == ids.end()) continue;
+        ++seen;
+        const Landing landing = access(client, entry);
+        if (landing.in_memory && landing.address == *client.buffer) {
+            landed.push_back(id_of(entry));
+        } else {
+            recorded = recorded || !landing.fault_name.empty() || landing.in_memory;
+            refused = fmt::format("the DMA of stream {} {}", id_of(entry), landing.text());
+        }
+    }
+    const Device& dev = *client.dev.get();
+    if (landed.size() == seen) {
+        if (seen == client.spec->iommus.size() && !client.first_refused.empty() && !client.started_without_group)
+            k_.reports.semantic(client.first_refused, dev.name);
+        return;
+    }
+    if (group.domain.peek().get()->type == kernel::DomainType::dma && dev.dma_ops.peek() == kernel::DmaOps::direct) {
+        k_.reports.semantic("DMA operations are direct though the domain translates: every access faults", dev.name);
+    } else if (client.started_without_group) {
+        return;  // said already
+    } else if (!recorded || !landed.empty()) {
+        k_.reports.semantic("its IOMMU was given the ids " + list_text(landed) + " of " + list_text(ids) +
+                                ": what the others do, faults",
+                            dev.name);
+    } else {
+        k_.reports.semantic(refused, dev.name);
+    }
+}
+
+void ScenarioWorld::judge_removed(const Client& client) {
+    if (!all_iommus_bound(*client.spec)) return;
+    for (const EntrySpec& entry : client.spec->iommus) {
+        const bool taken = std::any_of(clients_.begin(), clients_.end(), [&](const Client& other) {
+            return &other != &client && !other.removed &&
+                   std::any_of(other.spec->iommus.begin(), other.spec->iommus.end(), [&](const EntrySpec& one) {
+                       return one.iommu == entry.iommu && id_of(one) == id_of(entry);
+                   });
+        });
+        const Landing landing = access(client, entry);
+        if (taken || !landing.in_memory) continue;
+        k_.reports.semantic(fmt::format("its device is gone, and stream {} {:s}", id_of(entry), landing.text()),
+                            client.spec->name);
+    }
+}
+
+}  // namespace xlate::explore

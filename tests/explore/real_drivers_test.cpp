@@ -1,0 +1,230 @@
+// Scenarios with real drivers and the hardware behind them, against what the drivers' rows say of the same races.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/digest.hpp"
+#include "base/error.hpp"
+#include "explore/machine/hardware.hpp"
+#include "explore/scenario/scenarios.hpp"
+#include "explore/search/dpor.hpp"
+#include "explore/search/explore.hpp"
+#include "explore/search/sampling.hpp"
+#include "tests/explore/expectations.hpp"
+
+using namespace xlate;
+using namespace xlate::explore;
+
+namespace {
+
+bool starts_with(const std::string& text, const std::string& part) { return text.rfind(part, 0) == 0; }
+
+/// What went wrong, without the places that only one of the two drivers has.
+std::set<std::string> kinds(const ExploreResult& result) {
+    std::set<std::string> all;
+    for (const Bug& bug : result.bugs) {
+        const bool outcome = bug.what.find("an outcome that no") != std::string::npos;
+        all.insert(bug.kind != "semantic" ? bug.kind : outcome ? "an outcome of no order" : bug.what);
+    }
+    return all;
+}
+
+ExploreResult some(const Scenario& scenario, const std::string& variant, std::uint64_t budget) {
+    ExploreOptions options;
+    options.budget = budget;
+    options.data_races = false;
+    options.minimise = false;
+    return explore::explore(scenario, variant, options);
+}
+
+const Scenario& row_of(const Scenario& real) { return find_scenario(real.name.substr(0, real.name.find('+'))); }
+
+/// A client that is bound and unbound, behind an SMMU whose driver makes mistakes.
+Scenario comes_and_goes(const std::vector<kernel::Mistake>& mistakes) {
+    Scenario scenario = find_scenario("d-10a+real");
+    scenario.firmware = Firmware::device_tree;
+    for (const kernel::Mistake mistake : mistakes) scenario.iommus[0].mistakes.add(mistake);
+    scenario.tasks[0].actions.push_back({ActionKind::unbind, "dev0"});
+    return scenario;
+}
+
+struct Listening : RandomDirector {
+    explicit Listening(std::uint64_t seed) : RandomDirector(seed) { hears_steps = true; }
+    void stepped(Execution& execution, const Step& step) override {
+        digest.add(std::uint64_t{step.task}).add(step.name).add(step.function);
+        for (std::uint32_t i = 0; i < step.access_count; ++i)
+            digest.add(execution.accesses()[step.first_access + i].resource);
+    }
+    Digest digest;
+};
+
+std::string digest_of(Execution& execution, std::uint64_t seed) {
+    Listening director(seed);
+    const RunResult result = execution.run(director);
+    director.digest.add(std::uint64_t{result.steps}).add(result.outcome);
+    for (const kernel::Report& report : result.reports) director.digest.add(report.text());
+    return director.digest.text();
+}
+
+}  // namespace
+
+TEST_CASE("real: a scenario of one order says the same with the real driver as with its row", "[explore][real]") {
+    // r13 is apart: F18.
+    for (const char* name : {"r14", "cdx", "timeout", "acpi-timeout", "r27", "d-3", "d-5", "d-5b", "d-8a-smmu", "d-10a",
+                             "d-10a-again", "d-10c"}) {
+        for (const char* variant : {"base", "series-v1@8", "series-v1@17", "series-v1-fixed@17", "linux-6.12"}) {
+            const ExploreResult row = some(find_scenario(name), variant, 400);
+            const ExploreResult real = some(find_scenario(std::string(name) + "+real"), variant, 400);
+            INFO(name << " at " << variant << "\n" << explore_text(row) << explore_text(real));
+            CHECK(row.verdict == real.verdict);
+            CHECK(row.exhaustive == real.exhaustive);
+            CHECK(kinds(row) == kinds(real));
+        }
+    }
+}
+
+TEST_CASE("real: what the repaired series is clean of, it is clean of with real drivers", "[explore][real]") {
+    for (const Scenario& real : real_scenarios()) {
+        const ExploreResult result = some(real, "series-v1-fixed@17", 150);
+        const std::set<std::string> of_row = kinds(some(row_of(real), "series-v1-fixed@17", 600));
+        INFO(explore_text(result));
+        for (const std::string& kind : kinds(result)) {
+            INFO(kind);
+            const bool second_iommu = starts_with(kind, "semantic: its IOMMU was given the ids [1] of [1, 2]") &&
+                                      (real.name == "r13+real" || real.name == "r23+real");  // F18
+            const bool attach = real.name == "r12a+real" && kind == "warning";               // F20
+            CHECK((of_row.count(kind) != 0 || second_iommu || attach));
+        }
+    }
+}
+
+TEST_CASE("real: the series' defects show in what the hardware does", "[explore][real]") {
+    const auto shows_at = [](const char* scenario, const char* variant, const char* headline) {
+        const ExploreResult result = some(find_scenario(scenario), variant, 400);
+        INFO(explore_text(result));
+        CHECK(shows(result, headline));
+    };
+    // R4: the SMMU owns one stream of the two, and the other aborts.
+    shows_at("cover-letter+real", "base", "its IOMMU was given the ids [1] of [1, 2]: what the others do, faults");
+    shows_at("cover-letter+real", "series-v1@17", "(wrong)");
+    // A device behind two SMMUs: the second one's stream belongs to no master (F18).
+    shows_at("r13+real", "series-v1-fixed@17", "its IOMMU was given the ids [1] of [1, 2]: what the others do, faults");
+}
+
+TEST_CASE("real: DMA lands in the buffer, and the outcome says so", "[explore][real]") {
+    for (const char* name : {"d-10a+real", "rockchip-two+real"}) {
+        const ExploreResult result = some(find_scenario(name), "linux-6.12", 400);
+        INFO(explore_text(result));
+        REQUIRE_FALSE(result.outcomes.empty());
+        for (const std::string& outcome : result.outcomes) {
+            CHECK(outcome.find("refused") == std::string::npos);
+            CHECK(outcome.find("elsewhere") == std::string::npos);
+            CHECK(outcome.find(":buffer") != std::string::npos);
+        }
+    }
+}
+
+TEST_CASE("real: two clients of a Rockchip IOMMU add it to a list twice, as the row says (F17)", "[explore][real]") {
+    for (const char* variant : {"base", "series-v1-fixed@17", "murphy-6.7", "linux-6.12", "linux-6.1"}) {
+        const ExploreResult row = some(find_scenario("rockchip-two"), variant, 150);
+        const ExploreResult real = some(find_scenario("rockchip-two+real"), variant, 150);
+        INFO(explore_text(row) << explore_text(real));
+        CHECK((row.verdict == Verdict::failed) == (real.verdict == Verdict::failed));
+        CHECK(kinds(row) == kinds(real));
+        CHECK(shows(row, "list_add double add") == shows(real, "list_add double add"));
+    }
+}
+
+TEST_CASE("real: a driver that forgets an invalidation is seen by a stale translation", "[explore][real]") {
+    CHECK(some(comes_and_goes({}), "base", 50).bugs.empty());
+    const ExploreResult stale = some(comes_and_goes({kernel::Mistake::unmap_without_tlbi}), "base", 50);
+    INFO(explore_text(stale));
+    CHECK(shows(stale, "stream 1: a page that is unmapped is still reached"));
+    CHECK(shows(some(comes_and_goes({kernel::Mistake::wrong_asid}), "base", 50), "a page that is unmapped"));
+}
+
+TEST_CASE("real: a schedule has one outcome, from a copy of the hardware's state or from the start",
+          "[explore][real]") {
+    for (const char* name : {"cover-letter+real", "r12a+real", "r18+real", "rockchip-two+real"}) {
+        const auto program = make_program(find_scenario(name), "base");
+        ExecutionOptions from_start;
+        from_start.record = from_start.poison = true;
+        from_start.in_region = false;
+        ExecutionOptions copied = from_start;
+        copied.in_region = true;
+        Execution piece_by_piece(*program, from_start);
+        Execution in_region(*program, copied);
+        for (std::uint64_t seed = 0; seed < 12; ++seed) {
+            INFO(name << ", seed " << seed);
+            const std::string digest = digest_of(in_region, seed);
+            CHECK(digest == digest_of(in_region, seed));
+            CHECK(digest == digest_of(piece_by_piece, seed));
+        }
+    }
+}
+
+TEST_CASE("real: the search without partial orders finds the same outcomes", "[explore][real]") {
+    for (const char* name : {"smmu-register+real"}) {
+        for (const char* variant : {"series-v1-fixed@17", "linux-6.12"}) {
+            ExploreOptions options;
+            options.strategy = Strategy::dpor;
+            options.budget = 1500;
+            options.data_races = false;
+            options.minimise = false;
+            const ExploreResult dpor = explore::explore(find_scenario(name), variant, options);
+            options.strategy = Strategy::random;
+            options.budget = 300;
+            const ExploreResult random = explore::explore(find_scenario(name), variant, options);
+            INFO(name << " at " << variant << "\n" << explore_text(dpor) << explore_text(random));
+            CHECK(dpor.exhaustive);
+            for (const std::string& outcome : random.outcomes)
+                CHECK(std::count(dpor.outcomes.begin(), dpor.outcomes.end(), outcome) == 1);
+        }
+    }
+}
+
+TEST_CASE("real: where register accesses are points, tasks come in between them, and polling ends", "[explore][real]") {
+    Scenario scenario = find_scenario("r18+real");
+    scenario.schedules_mmio = true;
+    scenario.name = "scheduled";
+    const ExploreResult at_once = some(find_scenario("r18+real"), "series-v1-fixed@17", 200);
+    const ExploreResult scheduled = some(scenario, "series-v1-fixed@17", 200);
+    INFO(explore_text(scheduled));
+    CHECK(kinds(scheduled) == kinds(at_once));
+    CHECK(scheduled.steps / scheduled.schedules > at_once.steps / at_once.schedules);
+    CHECK(scheduled.limits.find("no task comes in between") == std::string::npos);
+    CHECK(at_once.limits.find("no task comes in between") != std::string::npos);
+}
+
+TEST_CASE("real: what has no real driver says so", "[explore][real]") {
+    CHECK_THROWS_WITH(with_real_drivers(find_scenario("r2a")), Catch::Contains("no IOMMU with a real driver"));
+    CHECK_THROWS_WITH(find_scenario("cover-leter+real"), Catch::Contains("cover-letter+real"));
+    Scenario mixed = find_scenario("cover-letter");
+    mixed.iommus[0].real = true;
+    CHECK_THROWS_WITH(validate(mixed), Catch::Contains("all IOMMUs of one driver"));
+    Scenario unknown = find_scenario("r2a");
+    unknown.iommus[0].real = unknown.iommus[1].real = true;
+    CHECK_THROWS_WITH(validate(unknown), Catch::Contains("there is no real driver"));
+    CHECK(find_scenario("r10+real").iommus[0].real);
+    CHECK_FALSE(find_scenario("r10+real").iommus[1].real);
+}
+
+TEST_CASE("real: memory of a run keeps what is not zero, across its pieces", "[explore][real]") {
+    RunMemory memory;
+    std::vector<std::uint8_t> bytes(600);
+    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i * 7 + 1);
+    memory.store(0x10F0, bytes.data(), bytes.size());
+    std::vector<std::uint8_t> seen(700, 0xAA);
+    memory.load(0x10E0, seen.data(), seen.size());
+    CHECK(std::all_of(seen.begin(), seen.begin() + 16, [](std::uint8_t byte) { return byte == 0; }));
+    CHECK(std::equal(bytes.begin(), bytes.end(), seen.begin() + 16));
+    CHECK(std::all_of(seen.begin() + 616, seen.end(), [](std::uint8_t byte) { return byte == 0; }));
+    const std::vector<std::uint8_t> zeros(300, 0);
+    memory.store(0x10F0, zeros.data(), zeros.size());
+    memory.load(0x10F0, seen.data(), 600);
+    CHECK(std::all_of(seen.begin(), seen.begin() + 300, [](std::uint8_t byte) { return byte == 0; }));
+    CHECK(std::equal(bytes.begin() + 300, bytes.end(), seen.begin() + 300));
+}
