@@ -32,10 +32,10 @@ std::uint64_t TableShadow::load(std::uint64_t address) {
 void TableShadow::add(std::uint64_t address, std::uint64_t word, AccessPurpose purpose, std::uint64_t input,
                       std::uint64_t space, std::uint32_t epoch, const ShadowAccess& reader) {
     TableEntry entry;
-    if (!words_.decode(purpose, word, entry.says)) return;
+    if (!words_.decode_in(space, purpose, word, entry.says)) return;
     // The table that it stands in: what software overwrites there may have been read ahead.
     const std::uint64_t shift = entry.says.log2_bytes;
-    const std::uint64_t table_bytes = 4096;  // tables are pages in every family of this kind
+    const std::uint64_t table_bytes = words_.table_bytes(space);
     const std::uint64_t base = align_down(address, table_bytes);
     const std::uint64_t index = (address - base) / words_.word_bytes();
     tables_[{base, space}] = {
@@ -48,9 +48,15 @@ void TableShadow::add(std::uint64_t address, std::uint64_t word, AccessPurpose p
     entry.tag.va = input & ~low_mask(static_cast<unsigned>(shift));
     entry.tag.log2_bytes = entry.says.log2_bytes;
     entry.tag.leaf_log2_bytes = entry.says.log2_bytes;
+    entry.tag.granule = entry.says.granule;
+    entry.tag.global = entry.says.leaf && entry.says.global;
     entry.epoch = epoch;
     entry.reader = reader;
     TableEntry& held = entries_[{address, space}];
+    if (held.covered && held.epoch < epoch) {
+        after_drain_[{address, space}] = entry;
+        return;
+    }
     // What may be cached already stays what it is.
     if (held.says.present && (held.stale || held.word == word)) {
         held.epoch = std::max(held.epoch, epoch);
@@ -83,15 +89,50 @@ void TableShadow::invalidate(const Invalidation& invalidation, std::uint32_t epo
             ++at;
             continue;
         }
+        if (words_.needs_drain()) {
+            entry.covered = true;
+            ++at;
+            continue;
+        }
         if (entry.condemned) --condemned_;
         --counters_.held;
         at = entries_.erase(at);
     }
+    for (auto at = after_drain_.begin(); at != after_drain_.end();) {
+        at = at->second.epoch < epoch && covers(invalidation, at->second) ? after_drain_.erase(at) : std::next(at);
+    }
+}
+
+void TableShadow::drained() {
+    ++counters_.syncs;
+    for (auto at = entries_.begin(); at != entries_.end();) {
+        if (!at->second.covered) {
+            ++at;
+            continue;
+        }
+        if (at->second.condemned) --condemned_;
+        --counters_.held;
+        at = entries_.erase(at);
+    }
+    for (auto& [key, entry] : after_drain_) {
+        if (!entries_.emplace(key, entry).second) continue;
+        ++counters_.held;
+        // Memory may have changed since it was read.
+        TableEntry& held = entries_.at(key);
+        if (load(held.address) != held.word) {
+            held.stale = true;
+            held.stale_since = held.reader.time;
+        }
+    }
+    counters_.held_most = std::max(counters_.held_most, counters_.held);
+    after_drain_.clear();
 }
 
 void TableShadow::transaction(const ShadowAccess& access) {
     if (condemned_ == 0) return;
+    const auto space = words_.space_of_stream(access.sid);
     for (auto& [key, entry] : entries_) {
+        if (space && *space != key.second) continue;
         const bool here = entry.condemned && entry.says.leaf &&
                           meets(access.address, access.length, entry.tag.va, std::uint64_t{1} << entry.tag.log2_bytes);
         if (!here || (entry.reported & bit_of(ShadowRule::use_after_unmap)) != 0) continue;
@@ -112,7 +153,7 @@ void TableShadow::memory_changes(PhysAddr at, std::uint64_t bytes, SimTime now) 
             if (entries_.count({address, table->first.second}) != 0) continue;
             TableWord says;
             const std::uint64_t word = load(address);
-            if (!words_.decode(table->second.purpose, word, says) || !says.present) continue;
+            if (!words_.decode_in(table->first.second, table->second.purpose, word, says) || !says.present) continue;
             ShadowAccess nobody;
             nobody.length = 0;
             nobody.time = now;
@@ -204,7 +245,7 @@ void TableShadow::unmapped(std::uint64_t space, std::uint64_t first, std::uint64
     for (auto& [key, entry] : entries_) {
         if (key.second != space || !entry.stale) continue;
         if (!meets(entry.tag.va, std::uint64_t{1} << entry.tag.log2_bytes, first, bytes)) continue;
-        condemn(entry, ShadowRule::missing_tlbi, by, now);
+        condemn(entry, entry.covered ? ShadowRule::missing_sync : ShadowRule::missing_tlbi, by, now);
     }
 }
 
@@ -212,7 +253,7 @@ void TableShadow::flushed(std::uint64_t space, SimTime since, ShadowOrigin by, S
     ++counters_.claims;
     for (auto& [key, entry] : entries_) {
         if (key.second != space || !entry.stale || since < entry.stale_since) continue;
-        condemn(entry, ShadowRule::missing_tlbi, by, now);
+        condemn(entry, entry.covered ? ShadowRule::missing_sync : ShadowRule::missing_tlbi, by, now);
     }
 }
 

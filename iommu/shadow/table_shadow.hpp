@@ -7,7 +7,8 @@
 //           a table that a walk has been to, since hardware may read ahead
 //   stale   held, and memory says something else by now
 //   claims  an unmap that returned, everything that is forgotten (an IOMMU that is switched on), memory that is freed
-// Not modelled: invalidations that need a drain, endpoints' caches, two stages. Source: docs/sanitizer.md.
+// With TableWords::needs_drain an invalidation counts when a drain behind it is complete. Not modelled: endpoints'
+// caches, two stages. Source: docs/sanitizer.md.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +36,7 @@ struct TableEntry {
     SimTime stale_since;
     ShadowOrigin writer = 0;  ///< who made it stale
     bool condemned = false;   ///< a claim says that it is gone
+    bool covered = false;     ///< an invalidation covers it, whose drain is not complete
     std::uint16_t reported = 0;
 };
 
@@ -65,6 +67,8 @@ public:
               const ShadowAccess& reader);
     /// `epoch`: Instance::epoch() with it counted.
     void invalidate(const Invalidation& invalidation, std::uint32_t epoch, SimTime now);
+    /// A drain is complete: invalidations before it are.
+    void drained();
     /// A transaction has arrived: could something serve it that should have gone?
     void transaction(const ShadowAccess& access);
 
@@ -112,7 +116,8 @@ private:
     MemoryPort& memory_;
     std::map<Key, TableEntry> entries_;
     std::map<Key, Table> tables_;
-    std::vector<Given> given_;  ///< the last ones, to say how they missed
+    std::map<Key, TableEntry> after_drain_;  ///< read anew where an older word is covered, but not drained
+    std::vector<Given> given_;               ///< the last ones, to say how they missed
     std::uint32_t epoch_ = 0;
     std::uint64_t condemned_ = 0;
     std::vector<TableViolation> violations_;

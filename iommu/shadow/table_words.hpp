@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "iommu/engine.hpp"
 
@@ -14,7 +15,9 @@ struct TableWord {
     std::uint8_t log2_bytes = 0;  ///< of input that it maps
     std::uint64_t target = 0;     ///< the table or memory
     std::uint64_t target_bytes = 0;
-    AccessPurpose next{};  ///< a table: why its words are read
+    AccessPurpose next{};       ///< a table: why its words are read
+    bool global = false;        ///< a leaf of any ASID
+    std::uint8_t granule = 12;  ///< log2 bytes of the page size of its table
 };
 
 class TableWords {
@@ -23,6 +26,18 @@ public:
     virtual unsigned word_bytes() const = 0;
     /// `purpose`: of the access that reads it; false if that is not one of a walk.
     virtual bool decode(AccessPurpose purpose, std::uint64_t word, TableWord& out) const = 0;
+    /// The same where tables of several shapes exist: of address space `space`.
+    virtual bool decode_in(std::uint64_t /*space*/, AccessPurpose purpose, std::uint64_t word, TableWord& out) const {
+        return decode(purpose, word, out);
+    }
+    /// Of a whole table.
+    virtual std::uint64_t table_bytes(std::uint64_t /*space*/) const { return 4096; }
+    /// The address space that a driver's claims call `context`.
+    virtual std::uint64_t space_of(std::uint32_t context) const { return context; }
+    /// The address space of a master's accesses; none: there is but one.
+    virtual std::optional<std::uint64_t> space_of_stream(StreamId /*stream*/) const { return std::nullopt; }
+    /// Invalidations are complete only when a drain behind them is.
+    virtual bool needs_drain() const { return false; }
 };
 
 }  // namespace xlate::iommu

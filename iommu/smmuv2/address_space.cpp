@@ -78,7 +78,11 @@ std::string describe(const Invalidation& invalidation) {
     const char* leaf = invalidation.leaf ? " leaf" : "";
     switch (static_cast<TlbOp>(invalidation.code)) {
         case TlbOp::none:
-            return "reset";
+            // What would have done, for a sanitizer.
+            if (!invalidation.is_tlb() || !invalidation.by_address) return "reset";
+            return space_tag::REGIME.get(invalidation.space) == static_cast<std::uint64_t>(Regime::stage2)
+                       ? fmt::format("TLBIIPAS2 VMID {} {:#x}, then TLBSYNC", vmid, invalidation.first)
+                       : fmt::format("TLBIVA ASID {} VMID {} {:#x}, then TLBSYNC", asid, vmid, invalidation.first);
         case TlbOp::all_nsnh:
             return "TLBIALLNSNH";
         case TlbOp::all_hyp:

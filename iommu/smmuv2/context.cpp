@@ -187,7 +187,7 @@ std::optional<std::string_view> illegal_bank(const Bank& bank, bool stage2, cons
     return std::nullopt;
 }
 
-Context decode(const Registers& registers, unsigned index, const Features& features) {
+Context decode_context(const Registers& registers, unsigned index, const Features& features) {
     const Bank& bank = registers.banks[index];
     Context context;
     context.bank = context.s2_bank = static_cast<std::uint8_t>(index);

@@ -75,6 +75,6 @@ const BankRule* bank_rules(std::size_t& count);
 std::optional<std::string_view> illegal_bank(const Bank& bank, bool stage2, const Features& features);
 
 /// Of bank `index`, whose type is not S1_TRANS_S2_FAULT, and whose stage 2 bank exists.
-Context decode(const Registers& registers, unsigned index, const Features& features);
+Context decode_context(const Registers& registers, unsigned index, const Features& features);
 
 }  // namespace xlate::iommu::smmuv2

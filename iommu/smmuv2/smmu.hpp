@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "iommu/instance.hpp"
+#include "iommu/shadow/table_words.hpp"
 #include "iommu/smmuv2/address_space.hpp"
 #include "iommu/smmuv2/context.hpp"
 #include "iommu/smmuv2/faults.hpp"
@@ -44,7 +45,7 @@ struct SmmuCounters {
     std::uint64_t syncs = 0;          ///< drains done
 };
 
-class Smmu final : public Instance {
+class Smmu final : public Instance, public TableWords {
 public:
     explicit Smmu(const SmmuParams& params);
 
@@ -68,6 +69,16 @@ public:
     std::optional<std::uint64_t> take_resumed() override { return stalls.take_resumed(); }
     std::vector<std::uint64_t> counter_values() const override;
     CacheCounters structure_counters(std::size_t row) const override;
+
+    // What its tables say, for a sanitizer: of the bank that has the space now. Short descriptors are not watched.
+    unsigned word_bytes() const override { return 8; }
+    bool decode(AccessPurpose /*purpose*/, std::uint64_t /*word*/, TableWord& /*out*/) const override { return false; }
+    bool decode_in(std::uint64_t space, AccessPurpose purpose, std::uint64_t word, TableWord& out) const override;
+    std::uint64_t table_bytes(std::uint64_t space) const override;
+    /// Claims name a context bank.
+    std::uint64_t space_of(std::uint32_t bank) const override;
+    std::optional<std::uint64_t> space_of_stream(StreamId stream) const override;
+    bool needs_drain() const override { return true; }
 
     bool sync_pending() const { return syncs_active_ != 0; }
     /// Steps: sync, idle.
@@ -112,6 +123,7 @@ private:
     void finish_operation(const Operation& operation, const Step& step);
     void update_translates() { translates_ = !cr0::CLIENTPD.test(registers.cr0); }
     void update_wires();
+    std::optional<Context> context_of(std::uint64_t space) const;
     void rearm(unsigned wire);
     std::optional<unsigned> wire_of_bank(unsigned bank) const;
     bool global_line() const;

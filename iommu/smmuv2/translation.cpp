@@ -169,7 +169,7 @@ bool Translation::enter_context(Smmu& smmu) {
     if (type == cbar::TYPE_S1_TRANS_S2_FAULT) return global_fault(smmu, FaultCode::ICF);
     if (type == cbar::TYPE_S1_TRANS_S2_TRANS && cbar::CBNDX.get(bank.cbar) >= r.banks.size())
         return global_fault(smmu, FaultCode::UCBF);
-    context_ = decode(r, bank_, smmu.features());
+    context_ = decode_context(r, bank_, smmu.features());
     if (operation_ && !both_stages_ && type == cbar::TYPE_S2_TRANS) {
         Fault fault;
         fault.code = FaultCode::UUT;
