@@ -75,8 +75,8 @@ public:
     bool decode(AccessPurpose /*purpose*/, std::uint64_t /*word*/, TableWord& /*out*/) const override { return false; }
     bool decode_in(std::uint64_t space, AccessPurpose purpose, std::uint64_t word, TableWord& out) const override;
     std::uint64_t table_bytes(std::uint64_t space) const override;
-    /// Claims name a context bank.
-    std::uint64_t space_of(std::uint32_t bank) const override;
+    /// Claims name an ASID, or the VMID of stage 2 alone: of the first bank that is on and has it.
+    std::uint64_t space_of(std::uint32_t context) const override;
     std::optional<std::uint64_t> space_of_stream(StreamId stream) const override;
     bool needs_drain() const override { return true; }
 
@@ -124,6 +124,7 @@ private:
     void update_translates() { translates_ = !cr0::CLIENTPD.test(registers.cr0); }
     void update_wires();
     std::optional<Context> context_of(std::uint64_t space) const;
+    std::uint64_t space_of_bank(unsigned bank) const;
     void rearm(unsigned wire);
     std::optional<unsigned> wire_of_bank(unsigned bank) const;
     bool global_line() const;

@@ -64,8 +64,22 @@ std::uint64_t Smmu::table_bytes(std::uint64_t space) const {
     return std::uint64_t{1} << (context ? vmsa8_64::page_bits(granule_of(*context)) : 12);
 }
 
-std::uint64_t Smmu::space_of(std::uint32_t bank) const {
-    return bank < registers.banks.size() ? decode_context(registers, bank, features()).space : ~std::uint64_t{0};
+std::uint64_t Smmu::space_of_bank(unsigned bank) const {
+    const std::uint64_t type = bank < registers.banks.size() ? registers.banks[bank].type() : 0;
+    const bool broken =
+        bank >= registers.banks.size() || type == cbar::TYPE_S1_TRANS_S2_FAULT ||
+        (type == cbar::TYPE_S1_TRANS_S2_TRANS && cbar::CBNDX.get(registers.banks[bank].cbar) >= registers.banks.size());
+    return broken ? ~std::uint64_t{0} : decode_context(registers, bank, features()).space;
+}
+
+std::uint64_t Smmu::space_of(std::uint32_t context) const {
+    for (unsigned bank = 0; bank < registers.banks.size(); ++bank) {
+        if (!sctlr::M.test(registers.banks[bank].sctlr)) continue;
+        const std::uint64_t space = space_of_bank(bank);
+        const bool second = space_tag::REGIME.get(space) == static_cast<std::uint64_t>(Regime::stage2);
+        if ((second ? space_tag::VMID : space_tag::ASID).get(space) == context) return space;
+    }
+    return ~std::uint64_t{0};
 }
 
 std::optional<std::uint64_t> Smmu::space_of_stream(StreamId stream) const {
@@ -74,7 +88,7 @@ std::optional<std::uint64_t> Smmu::space_of_stream(StreamId stream) const {
     if (match.kind != StreamMatch::Kind::one) return none;
     const std::uint32_t word = registers.s2cr[match.group];
     if (s2cr::TYPE.get(word) != s2cr::TYPE_TRANS) return none;
-    return space_of(static_cast<std::uint32_t>(s2cr::CBNDX.get(word)));
+    return space_of_bank(static_cast<unsigned>(s2cr::CBNDX.get(word)));
 }
 
 }  // namespace xlate::iommu::smmuv2

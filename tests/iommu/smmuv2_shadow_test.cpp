@@ -59,8 +59,9 @@ struct ShadowBench : InvalidationSink {
         bench.write_bank(bank, cb::TLBSYNC, 0);
         shadow.drained();
     }
+    /// As a driver claims it: by ASID, or by the VMID of stage 2.
     void unmapped(unsigned bank, std::uint64_t first = 0x5000) {
-        shadow.unmapped(bench.smmu.space_of(bank), first, 0x1000, 9, now);
+        shadow.unmapped(bench.smmu.space_of(bank == 1 ? 0x12 : 7), first, 0x1000, 9, now);
     }
     Rules rules() const {
         Rules all;
