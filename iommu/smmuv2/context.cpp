@@ -179,10 +179,11 @@ const BankRule* bank_rules(std::size_t& count) {
     return kRules.data();
 }
 
-std::optional<std::string_view> illegal_bank(const Bank& bank, bool stage2, const Features& features) {
+std::optional<unsigned> illegal_bank(const Bank& bank, bool stage2, const Features& features) {
     if (!sctlr::M.test(bank.sctlr)) return std::nullopt;
-    for (const BankRule& rule : kRules) {
-        if ((stage2 ? rule.stage2 : rule.stage1) && rule.broken(bank, features)) return rule.name;
+    for (unsigned i = 0; i < kRules.size(); ++i) {
+        const BankRule& rule = kRules[i];
+        if ((stage2 ? rule.stage2 : rule.stage1) && rule.broken(bank, features)) return i;
     }
     return std::nullopt;
 }
@@ -205,12 +206,12 @@ Context decode_context(const Registers& registers, unsigned index, const Feature
     }
     if (context.s1) {
         context.stage1 = decode_stage1(bank, features);
-        context.illegal = illegal_bank(bank, false, features).has_value();
+        context.illegal = illegal_bank(bank, false, features);
     }
     if (context.s2) {
         const Bank& second = registers.banks[context.s2_bank];
         context.stage2 = decode_stage2(second, features);
-        context.illegal = context.illegal || illegal_bank(second, true, features).has_value();
+        if (!context.illegal) context.illegal = illegal_bank(second, true, features);
         // What stage 1 puts out is an intermediate address.
         const auto ias = static_cast<std::uint8_t>(address_bits(features.ias));
         if (context.s1 && context.stage1.format == Format::aarch64) {

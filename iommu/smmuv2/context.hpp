@@ -59,8 +59,8 @@ struct Context {
     std::uint16_t vmid = 0;
     Regime regime = Regime::stage1;
     std::uint64_t space = 0;
-    bool illegal = false;
-    MemoryAttributes s2_bypass;  ///< stage 1 with stage 2 bypass: what its output is combined with
+    std::optional<unsigned> illegal;  ///< the first of bank_rules() that it breaks
+    MemoryAttributes s2_bypass;       ///< stage 1 with stage 2 bypass: what its output is combined with
 };
 
 /// One rule that a bank's programming may break. Asked only if its stage is on (SCTLR.M).
@@ -70,9 +70,8 @@ struct BankRule {
     bool (*broken)(const Bank& bank, const Features& features);
 };
 const BankRule* bank_rules(std::size_t& count);
-/// The first rule that bank `index` breaks, nothing if it keeps them or is off. `nested_in`: as stage 2 of a nested
-/// one.
-std::optional<std::string_view> illegal_bank(const Bank& bank, bool stage2, const Features& features);
+/// The first rule that a bank breaks, by place in bank_rules(); nothing if it keeps them or is off.
+std::optional<unsigned> illegal_bank(const Bank& bank, bool stage2, const Features& features);
 
 /// Of bank `index`, whose type is not S1_TRANS_S2_FAULT, and whose stage 2 bank exists.
 Context decode_context(const Registers& registers, unsigned index, const Features& features);

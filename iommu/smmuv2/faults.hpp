@@ -12,6 +12,8 @@ namespace xlate::iommu::smmuv2 {
 
 /// Result::fault. Context faults are the bit of FSR; global ones the bit of sGFSR, from kGlobalFault on.
 inline constexpr std::uint16_t kGlobalFault = 0x100;
+/// From here on Result::fault is a TF of a bank that breaks a rule: the place in bank_rules() is added.
+inline constexpr std::uint16_t kBrokenRule = 0x40;
 enum class FaultCode : std::uint16_t {
     none = 0,
     TF = 1,       ///< translation

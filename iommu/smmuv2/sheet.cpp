@@ -3,6 +3,7 @@
 #include <array>
 
 #include "iommu/smmuv2/address_space.hpp"
+#include "iommu/smmuv2/context.hpp"
 #include "iommu/smmuv2/faults.hpp"
 #include "iommu/smmuv2/purpose.hpp"
 
@@ -53,7 +54,14 @@ constexpr std::array kPurposeRows{
 };
 static_assert(kPurposeRows.size() == kPurposes);
 
-std::string fault_name(std::uint16_t code) { return name(static_cast<FaultCode>(code)); }
+std::string fault_name(std::uint16_t code) {
+    std::size_t count = 0;
+    const BankRule* rules = bank_rules(count);
+    if (code >= kBrokenRule && code < kBrokenRule + count) {
+        return "TF (context bank programmed against: " + std::string(rules[code - kBrokenRule].name) + ")";
+    }
+    return name(static_cast<FaultCode>(code));
+}
 
 constexpr InstanceSpec make() {
     InstanceSpec spec;

@@ -205,7 +205,10 @@ bool Translation::enter_context(Smmu& smmu) {
         fault.s2 = !context_.s1;
         fault.level = (context_.s1 ? context_.stage1.format : context_.stage2.format) == Format::aarch64 ? 0 : 1;
         fault.ipa = request_.address;
-        return context_fault(smmu, fault);
+        context_fault(smmu, fault);
+        // FSR knows a translation fault; people shall hear which rule it is.
+        step_.result.fault = static_cast<std::uint16_t>(kBrokenRule + *context_.illegal);
+        return true;
     }
     state_ = State::walk;
     if (smmu.tlb.enabled() && !request_.debug) {

@@ -267,13 +267,16 @@ TEST_CASE("smmuv2 walk: each rule of a bank's programming", "[iommu][smmuv2]") {
         bench.write_bank(1, cb::SCTLR, 0x67);
         const auto rule = illegal_bank(bench.smmu.registers.banks[1], row.stage2, row.features);
         REQUIRE(rule);
-        CHECK(std::string(*rule).find(row.rule) == 0);
-        seen.insert(std::string(*rule));
+        std::size_t rules = 0;
+        const std::string name(bank_rules(rules)[*rule].name);
+        CHECK(name.find(row.rule) == 0);
+        seen.insert(name);
         const Step& step = bench.step(Bench::read_of(0x5000));
         CHECK(step.kind == StepKind::fault);
         CHECK((bench.fsr(1) & 0x1FE) == 2);
         CHECK(bench.accesses.empty());
         CHECK(bench.smmu.counters.illegal_contexts == 1);
+        CHECK(sheet().fault_name(step.result.fault) == "TF (context bank programmed against: " + name + ")");
     }
     std::size_t count = 0;
     bank_rules(count);
