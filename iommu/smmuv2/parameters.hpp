@@ -41,7 +41,8 @@ Features mmu400_like();
 Features mmu401_like();
 /// MMU-500 r2: both stages, 128 groups, 128 banks at most, 48-bit. Source: Arm DDI 0517.
 Features mmu500_like();
-/// QCOM's: 4 KiB register pages. Source: docs/spec/linux-findings.md, `dt-qcom-*`.
+/// QCOM's: 4 KiB register pages; 36 bits and 80 banks are SDM845's, an estimate for others.
+/// Source: docs/spec/linux-findings.md, `dt-qcom-*`.
 Features qcom_smmu500_like();
 /// NVIDIA's (Tegra194): an MMU-500 in two or three register files. Source: docs/spec/linux-findings.md, `dt-nvidia-*`.
 Features nvidia_smmu500_like();
