@@ -39,6 +39,10 @@ public:
     std::vector<ReservedRegion> get_resv_regions(Device& dev) override;
 
 private:
+    /// A call into the code of a module that is gone is a use after free.
+    void check_loaded(const char* step) const {
+        if (module) module.deref(step);
+    }
     Ptr<ArmSmmuDevice> get_by_fwnode(FwNode fwnode);
     PtrOrErr<ArmSmmuDevice> find_instance(Device& dev, Ptr<IommuFwspec>& fwspec);
     PtrOrErr<ArmSmmuDevice> register_legacy_master(Device& dev);

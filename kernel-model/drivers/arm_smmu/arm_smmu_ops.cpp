@@ -45,11 +45,13 @@ bool ArmSmmuOps::has_of_xlate_fwspec() const { return core_.variant.has(Cap::xla
 
 int ArmSmmuOps::of_xlate(Device& dev, const OfPhandleArgs& args) {
     Frame frame{core_.k, "arm_smmu_of_xlate"};
+    check_loaded("SX1");
     return core_.iommu_fwspec_add_ids(dev, {id_of_cells(core_.description.node(args.np), args.args)});
 }
 
 int ArmSmmuOps::of_xlate_fwspec(Ptr<IommuFwspec> fwspec, Device&, const OfPhandleArgs& args) {
     Frame frame{core_.k, "arm_smmu_of_xlate"};
+    check_loaded("SX1");
     return core_.iommu_fwspec_append_ids(fwspec, {id_of_cells(core_.description.node(args.np), args.args)});
 }
 
@@ -118,6 +120,7 @@ int ArmSmmuOps::check_ids(Device& dev, const ArmSmmuDevice& smmu, const std::vec
 
 PtrOrErr<IommuDevice> ArmSmmuOps::probe_device(Device& dev) {
     Frame frame{core_.k, "arm_smmu_probe_device"};
+    check_loaded("SP0");
     Ptr<IommuFwspec> fwspec;
     const PtrOrErr<ArmSmmuDevice> found = find_instance(dev, fwspec);
     if (found.err != 0) return {{}, found.err};
@@ -133,7 +136,7 @@ PtrOrErr<IommuDevice> ArmSmmuOps::probe_device(Device& dev) {
             err = cfg->alloc_smes(ids);
             if (err == 0) return {smmu.iommu, 0};
             core_.k.heap.release(cfg, "SP6");
-            core_.dev_iommu_priv_set(dev, {}, "SP6");
+            if (!core_.variant.has(Cap::assert_priv)) core_.dev_iommu_priv_set(dev, {}, "SP6");
         }
     }
     if (!core_.variant.has(Cap::no_driver_fwspec_free) && core_.variant.release < kFirstReleaseWithoutOpsCheck) {
@@ -144,10 +147,12 @@ PtrOrErr<IommuDevice> ArmSmmuOps::probe_device(Device& dev) {
 
 void ArmSmmuOps::release_device(Device& dev) {
     Frame frame{core_.k, "arm_smmu_release_device"};
+    // As many entries as the fwspec has ids now: it is followed without a test.
+    core_.dev_iommu_fwspec_get(dev, "SR1").deref("SR1")->num_ids("SR1");
     const Ptr<ArmSmmuMasterCfg> cfg = ptr_cast<ArmSmmuMasterCfg>(core_.dev_iommu_priv_get(dev, "SR1"));
     if (!cfg) return;
     cfg->free_smes();
-    core_.dev_iommu_priv_set(dev, {}, "SR2");
+    if (!core_.variant.has(Cap::assert_priv)) core_.dev_iommu_priv_set(dev, {}, "SR2");
     core_.k.heap.release(cfg, "SR2");
 }
 
