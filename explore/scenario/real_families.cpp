@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string>
 
 #include "iommu/simple/rockchip.hpp"
+#include "iommu/smmuv2/smmu.hpp"
 #include "iommu/smmuv3/smmu.hpp"
+#include "kernel-model/drivers/arm_smmu/arm_smmu.hpp"
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
 #include "kernel-model/drivers/rockchip/rockchip_iommu.hpp"
 
@@ -67,6 +70,55 @@ std::unique_ptr<iommu::Instance> make_smmu_v3(const Scenario& scenario, const Io
     return std::make_unique<iommu::smmuv3::Smmu>(params);
 }
 
+constexpr unsigned kContexts = 8;
+
+void describe_smmu_v2(firmware::Node& node) {
+    node.dma_coherent = true;
+    add_interrupts(node, {"global"});
+    for (unsigned i = 0; i < kContexts; ++i) add_interrupts(node, {("context" + std::to_string(i)).c_str()});
+}
+
+RealDriver make_smmu_v2_driver(const RealDriverParts& parts) {
+    kernel::arm_smmu::ArmSmmuParams params;
+    params.mistakes = parts.mistakes;
+    const auto& nodes = parts.core.description.nodes;
+    params.legacy_bindings =
+        std::any_of(nodes.begin(), nodes.end(), [](const firmware::Node& node) { return !node.mmu_masters.empty(); });
+    auto driver = std::make_unique<kernel::arm_smmu::ArmSmmuDriver>(parts.core, parts.platform, parts.pages, params,
+                                                                    parts.pci_device_group);
+    kernel::IommuOps* const ops = &driver->ops();
+    return {std::move(driver), ops};
+}
+
+/// An MMU-500 with few banks and, unless the scenario says so, few stream mapping groups: the driver writes each.
+std::unique_ptr<iommu::Instance> make_smmu_v2(const Scenario&, const IommuSpec& spec) {
+    constexpr unsigned kGroups = 16;
+    iommu::smmuv2::SmmuParams params;
+    params.features = iommu::smmuv2::mmu500_like();
+    params.features.pagesize = 0;
+    params.features.numpagendxb = 3;  // 16 pages each for the global space and for banks
+    params.features.numcb = kContexts;
+    params.features.nums2cb = 0;
+    const unsigned groups = spec.hardware.entries != 0 ? spec.hardware.entries : kGroups;
+    params.features.numsmrg = static_cast<std::uint8_t>(std::min(groups, 127U));
+    params.features.sms = spec.hardware.stream_matching ? 1 : 0;
+    if (!spec.hardware.stream_matching) {
+        params.features.numsidb = 0;
+        while (1U << params.features.numsidb < groups) ++params.features.numsidb;
+    }
+    params.context_interrupts = kContexts;
+    iommu::CacheParams few;
+    few.entries = 8;
+    iommu::CacheParams none = few;
+    none.enabled = false;
+    params.caches.tlb = few;
+    params.caches.ipa = none;
+    for (iommu::CacheParams& level : params.caches.walk_s1) level = few;
+    for (iommu::CacheParams& level : params.caches.walk_s2) level = none;
+    params.caches.walk_s1[3] = none;
+    return std::make_unique<iommu::smmuv2::Smmu>(params);
+}
+
 void describe_rockchip(firmware::Node& node) { add_interrupts(node, {""}); }
 
 RealDriver make_rockchip_driver(const RealDriverParts& parts) {
@@ -84,6 +136,7 @@ std::unique_ptr<iommu::Instance> make_rockchip(const Scenario&, const IommuSpec&
 
 constexpr RealFamily kFamilies[] = {
     {"arm-smmu-v3", 0x20000, describe_smmu_v3, make_smmu_v3_driver, make_smmu_v3},
+    {"arm-smmu", 0x20000, describe_smmu_v2, make_smmu_v2_driver, make_smmu_v2},
     {"rockchip-iommu", 0x100, describe_rockchip, make_rockchip_driver, make_rockchip},
 };
 

@@ -61,6 +61,12 @@ ScenarioProgram::ScenarioProgram(Scenario scenario, kernel::Variant variant)
         registers.size = family.register_bytes;
         registers.cpu_address = registers.address;
         node.regs = {registers};
+        // arm-smmu's old binding has to stand in all of them.
+        static const firmware::Property kOldBinding{"mmu-masters", {}};
+        const bool old = std::any_of(scenario_.devices.begin(), scenario_.devices.end(), [](const DeviceSpec& device) {
+            return std::any_of(device.iommus.begin(), device.iommus.end(), [](const auto& one) { return one.legacy; });
+        });
+        if (old) node.properties = {&kOldBinding, 1};
         family.describe(node);
     }
     if (real_) description_.memory = {{kMemory, kMemoryBytes}};

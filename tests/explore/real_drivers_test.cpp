@@ -73,8 +73,9 @@ std::string digest_of(Execution& execution, std::uint64_t seed) {
 
 TEST_CASE("real: a scenario of one order says the same with the real driver as with its row", "[explore][real]") {
     // r13 is apart: F18.
-    for (const char* name : {"r14", "cdx", "timeout", "acpi-timeout", "r27", "d-3", "d-5", "d-5b", "d-8a-smmu", "d-10a",
-                             "d-10a-again", "d-10c"}) {
+    for (const char* name :
+         {"removed-smmu", "smmu-again", "smmu-refused", "removed-smmu-v3", "r14", "cdx", "timeout", "acpi-timeout",
+          "r27", "d-3", "d-5", "d-5b", "d-8a-smmu", "d-10a", "d-10a-again", "d-10c"}) {
         for (const char* variant : {"base", "series-v1@8", "series-v1@17", "series-v1-fixed@17", "linux-6.12"}) {
             const ExploreResult row = some(find_scenario(name), variant, 400);
             const ExploreResult real = some(find_scenario(std::string(name) + "+real"), variant, 400);
@@ -123,6 +124,18 @@ TEST_CASE("real: DMA lands in the buffer, and the outcome says so", "[explore][r
             CHECK(outcome.find("refused") == std::string::npos);
             CHECK(outcome.find("elsewhere") == std::string::npos);
             CHECK(outcome.find(":buffer") != std::string::npos);
+        }
+    }
+}
+
+TEST_CASE("real: arm-smmu's races are its row's (R24, R26, the old binding)", "[explore][real]") {
+    for (const char* name : {"r24", "mmu-masters"}) {
+        for (const char* variant : {"base", "series-v1-fixed@17", "linux-6.12"}) {
+            const ExploreResult row = some(find_scenario(name), variant, 300);
+            const ExploreResult real = some(find_scenario(std::string(name) + "+real"), variant, 300);
+            INFO(explore_text(row) << explore_text(real));
+            CHECK(row.verdict == real.verdict);
+            CHECK(kinds(row) == kinds(real));
         }
     }
 }

@@ -41,7 +41,7 @@ std::vector<Row> make_rows() {
         row.frees_fwspec_on_error = true;
         row.nulls_priv = true;
         row.converted = true;
-        row.remark = "the real driver model is arm_smmu/; this row has its order of checks only";
+        row.remark = "a real driver: arm_smmu; this row is what it must store, check and return";
     }
     {
         Row& row = add("apple-dart", "apple,t8103-dart", 1);
