@@ -58,7 +58,7 @@ std::string master_name(std::uint32_t master) { return fmt::format("{:x}.dma", b
 soc::SocConfig config_of(const Load& load, const firmware::Description& board, std::uint64_t transactions) {
     soc::SocConfig config;
     config.fidelity = load.fidelity;
-    if (load.nested) config.iommu.features = iommu::smmuv3::full_features();
+    if (load.nested) config.iommu.hardware.smmuv3 = iommu::smmuv3::full_features();
     config.payload = load.full_payload ? soc::PayloadMode::full : soc::PayloadMode::timing_only;
     for (std::uint32_t i = 0; i < load.masters; ++i) {
         const std::string path = fmt::format("/dma@{:x}", board_master_address(i));

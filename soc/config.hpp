@@ -14,7 +14,7 @@
 #include "base/time.hpp"
 #include "firmware/description.hpp"
 #include "iommu/cache.hpp"
-#include "iommu/smmuv3/parameters.hpp"
+#include "iommu/families.hpp"
 
 namespace xlate::soc {
 
@@ -44,14 +44,14 @@ struct CacheTiming {
     std::uint32_t slots = 1;
 };
 
-/// One TBU: the part of an SMMU at a master's port.
-struct TbuParams {
+/// A port of an IOMMU: what stands before its core, at a master (an SMMU's TBU).
+struct PortParams {
     std::uint32_t port_width_bytes = 16;  ///< a write takes ceil(size / width) cycles of the port, a read one
     std::uint32_t xlate_slots = 16;       ///< translations at once; more wait at the port
     std::uint32_t write_buffer_beats = 16;
     CacheTiming micro_tlb{{true, 16, 0, iommu::Replacement::lru}, Cycles{1}, 1};
     CacheTiming main_tlb{{true, 512, 4, iommu::Replacement::lru}, Cycles{3}, 3};
-    Cycles link_to_tcu{10};  ///< each message, one a cycle
+    Cycles link_to_tcu{10};  ///< to the core: each message, one a cycle
     Cycles link_from_tcu{10};
     /// Which of the misses that waited for another one looks again first; matters where the look-ups queue.
     /// gem5's event queue runs the events of one instant last in, first out, and so wakes the youngest first.
@@ -73,25 +73,25 @@ struct WalkCacheParams {
     std::uint32_t slots = 4;
 };
 
-/// The shared part of an SMMU: translation control unit.
-struct TcuParams {
-    std::uint32_t xlate_slots = 64;  ///< translations of all TBUs at once
+/// The shared part of an IOMMU (an SMMU's TCU).
+struct CoreParams {
+    std::uint32_t xlate_slots = 64;  ///< translations of all ports at once
     std::uint32_t walk_slots = 16;   ///< table walks at once
     std::uint32_t port_width_bytes = 16;
     CacheTiming tlb{{false, 2048, 4, iommu::Replacement::lru}, Cycles{3}, 3};
     CacheTiming config_cache{{true, 256, 4, iommu::Replacement::lru}, Cycles{3}, 3};
     CacheTiming ipa_cache{{false, 128, 4, iommu::Replacement::lru}, Cycles{3}, 3};
     WalkCacheParams walk_cache;
-    /// A miss whose page another TBU's miss is already walking waits for that, and then looks in the TCU's TLB.
+    /// A miss whose page another port's miss is already walking waits for that, and then looks in the core's TLB.
     bool merge_walks = false;
-    bool priorities = false;  ///< who waits for a translation or walk slot goes by its master's priority, not by age
+    bool priorities = false;  ///< waiting for translation and walk slots goes by the master's priority, not by age
     std::uint32_t commands_per_fetch = 1;  ///< 1..4
     bool prefetch_commands = false;        ///< CMD_PREFETCH_* fetch, through a translation and a walk slot
     Cycles command_decode{2};              ///< each command, after its fetch
-    Cycles invalidate_apply{4};            ///< in each TBU, after the link
+    Cycles invalidate_apply{4};            ///< in each port, after the link
     Cycles register_access{4};             ///< from a register access at the port to its effect
     SimTime interrupt_wire = ns(20);       ///< from the pulse to the CPU
-    /// How long a CMD_SYNC waits for an endpoint to complete an ATC_INV. PCIe says 60 to 90 s.
+    /// How long a drain waits for an endpoint to complete an invalidation of its ATC. PCIe says 60 to 90 s.
     SimTime atc_timeout{60 * kFsPerSecond};
 };
 
@@ -105,19 +105,20 @@ struct PmcgShape {
 /// How fast one IOMMU is, and what it has (its ID registers).
 struct IommuParams {
     ClockPeriod clock;
-    TbuParams tbu;                          ///< of every TBU that is not named
-    std::map<std::string, TbuParams> tbus;  ///< by what stands before it: a platform master or a PCI host bridge
-    TcuParams tcu;
-    iommu::smmuv3::Features features = iommu::smmuv3::qemu_like();
+    PortParams tbu;                          ///< of every port that is not named
+    std::map<std::string, PortParams> tbus;  ///< by what stands before it: a platform master or a PCI host bridge
+    CoreParams tcu;
+    iommu::Hardware hardware;
     PmcgShape pmcg;
-    bool one_port = false;  ///< translated traffic of all TBUs and the walks share one port to the interconnect
+    bool one_port = false;  ///< translated traffic of all ports and the walks share one port to the interconnect
 
-    const TbuParams& tbu_of(const std::string& name) const {
+    const PortParams& tbu_of(const std::string& name) const {
         const auto own = tbus.find(name);
         return own == tbus.end() ? tbu : own->second;
     }
 };
-/// "mmu-600-like" (the default), "gem5-default", "tiny". Nothing if there is no such preset.
+/// "mmu-600-like" (SMMUv3's), "mmu-500-like" (SMMUv1's and v2's), "rockchip-like", "dart-like", "gem5-default", "tiny".
+/// Nothing if there is no such preset.
 std::optional<IommuParams> iommu_preset(std::string_view name);
 std::vector<std::string> iommu_preset_names();
 
@@ -175,7 +176,7 @@ struct MasterConfig {
     /// PCI: requester ID as it arrives at the host bridge (a device behind a conventional bridge: its alias).
     std::optional<std::uint32_t> requester_id;
     std::uint32_t specifier = 0;   ///< platform: which of its `iommus` entries its transactions carry
-    std::optional<AtcParams> atc;  ///< PCI: it can do ATS; off until somebody enables it
+    std::optional<AtcParams> atc;  ///< PCI: it can do ATS; off until a driver enables it
     TrafficParams traffic;
 };
 
@@ -207,8 +208,15 @@ struct SocConfig {
     std::map<std::string, IommuParams> iommus;  ///< by path of the node
     std::vector<MasterConfig> masters;          ///< names differ
     Limits limits;
-    bool sanitizer = false;  ///< a shadow beside each SMMU looks for stale translations; costs no simulated time
+    bool sanitizer = false;  ///< a shadow beside each IOMMU looks for stale translations; costs no simulated time
     PayloadMode payload = PayloadMode::timing_only;
+    /// Families besides those of iommu/families.hpp, or in their place, by name: other people's engines, tests.
+    std::map<std::string, iommu::MakeInstance> engines;
+
+    /// Whether IOMMUs of this family translate.
+    bool has_engine(std::string_view family) const {
+        return engines.count(std::string(family)) != 0 || iommu::find_family(family) != nullptr;
+    }
 };
 
 /// Everything that is out of range or names nothing in `description`. Paths as in the YAML (`soc.memory.banks`).

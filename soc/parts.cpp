@@ -4,7 +4,6 @@
 
 #include "base/error.hpp"
 #include "base/huge_pages.hpp"
-#include "iommu/smmuv3/layout.hpp"
 
 namespace xlate::soc {
 
@@ -29,7 +28,7 @@ std::size_t expected_bytes(const SocConfig& config, const Topology& topology) {
         const auto own = config.iommus.find(site.path);
         const IommuParams& params = own == config.iommus.end() ? config.iommu : own->second;
         for (const std::string& name : site.tbus) {
-            const TbuParams& tbu = params.tbu_of(name);
+            const PortParams& tbu = params.tbu_of(name);
             for (const CacheTiming* tlb : {&tbu.micro_tlb, &tbu.main_tlb}) bytes += tlb->shape.entries * kBytesOfEntry;
         }
     }
@@ -48,12 +47,39 @@ public:
     std::vector<InitiatorPort*> ports;
 };
 
+/// The engine of a site's family, of the config's shapes.
+std::unique_ptr<iommu::Instance> make_unit(const SocConfig& config, const IommuSite& site, const IommuParams& params) {
+    iommu::InstanceParams unit;
+    unit.hardware = params.hardware;
+    unit.facts = site.facts;
+    unit.seed = config.seed;
+    unit.name = site.name;
+    const CoreParams& core = params.tcu;
+    unit.commands_per_fetch = static_cast<std::uint8_t>(core.commands_per_fetch);
+    unit.prefetch_commands = core.prefetch_commands;
+    unit.caches.config = core.config_cache.shape;
+    unit.caches.tlb = core.tlb.shape;
+    unit.caches.ipa = core.ipa_cache.shape;
+    unit.caches.walk_enabled = core.walk_cache.enabled;
+    const auto level = [&](std::uint32_t entries) {
+        iommu::CacheParams cache{entries != 0, entries, core.walk_cache.ways, core.walk_cache.replacement};
+        if (entries == 0) cache.entries = core.walk_cache.ways;
+        return cache;
+    };
+    for (unsigned i = 0; i < 4; ++i) {
+        unit.caches.walk_s1[i] = level(core.walk_cache.s1_entries[i]);
+        unit.caches.walk_s2[i] = level(core.walk_cache.s2_entries[i]);
+    }
+    const auto own = config.engines.find(site.family);
+    return own != config.engines.end() ? own->second(unit) : iommu::find_family(site.family)->make(unit);
+}
+
 }  // namespace
 
 Soc::Parts::Parts(const firmware::Description& from, const SocConfig& with)
     : description(from),
       config(with),
-      topology(make_topology(from, with.masters)),
+      topology(make_topology(from, with)),
       warnings(topology.warnings),
       bytes(from.memory),
       agenda(prepare_systemc()) {
@@ -73,9 +99,7 @@ const IommuParams& Soc::Parts::params_of(const IommuSite& site) const {
 }
 
 bool Soc::Parts::in_registers(std::uint64_t address) const {
-    return std::any_of(topology.iommus.begin(), topology.iommus.end(), [&](const IommuSite& site) {
-        return address >= site.base && address - site.base < register_bytes(params_of(site).features);
-    });
+    return std::any_of(iommus.begin(), iommus.end(), [&](const auto& iommu) { return iommu->in_banks(address); });
 }
 
 void Soc::Parts::build() {
@@ -88,12 +112,12 @@ void Soc::Parts::build() {
     const std::vector<std::string> cpus = TimedMachine::cpu_names(config.cpu);
     for (std::size_t i = 0; i < cpus.size(); ++i) initiators.add(cpus[i], machine->port(i));
 
-    const SmmuDevice::Context iommu_context{agenda, pool, stream, *machine, trace};
+    const IommuDevice::Context iommu_context{agenda, pool, stream, *machine, trace};
     for (const IommuSite& site : topology.iommus) {
         const IommuParams& params = params_of(site);
-        iommus.push_back(
-            std::make_unique<SmmuDevice>(systemc_name(site.name).c_str(), iommu_context, site, params, config.seed));
-        const auto names = SmmuDevice::bus_port_names(params, site.tbus);
+        iommus.push_back(std::make_unique<IommuDevice>(systemc_name(site.name).c_str(), iommu_context, site, params,
+                                                       config.seed, make_unit(config, site, params)));
+        const auto names = IommuDevice::bus_port_names(params, site.tbus);
         for (std::size_t i = 0; i < names.size(); ++i) {
             initiators.add(site.name + "_" + names[i], iommus.back()->bus_port(i).port);
         }
@@ -120,7 +144,7 @@ void Soc::Parts::build() {
         masters.back()->set_stream(attachment.stream);
         if (topology.pcie_of[i]) continue;
         if (attachment.iommu) {
-            Tbu& tbu = iommus[*attachment.iommu]->tbu(topology.tbu_of[i]);
+            IommuPort& tbu = iommus[*attachment.iommu]->tbu(topology.tbu_of[i]);
             masters.back()->port.socket.bind(tbu.port.socket);
             masters.back()->stands_before(tbu);
         } else {
@@ -172,8 +196,9 @@ void Soc::Parts::build() {
     crossbar->target(0).socket.bind(memory->port.socket);
     for (std::size_t i = 0; i < iommus.size(); ++i) {
         crossbar->target(i + 1).socket.bind(iommus[i]->registers.socket);
-        crossbar->map(topology.iommus[i].base, register_bytes(params_of(topology.iommus[i]).features),
-                      static_cast<unsigned>(i + 1));
+        for (const IommuSite::Bank& bank : iommus[i]->banks()) {
+            crossbar->map(bank.base, bank.bytes, static_cast<unsigned>(i + 1));
+        }
     }
     std::size_t next_target = iommus.size() + 1;
     for (std::size_t i = 0; i < iommus.size(); ++i) {
@@ -229,7 +254,7 @@ void Soc::Parts::plan_ahead(const std::vector<InitiatorPort*>& initiators) {
             masters[i]->plan_ahead(*way_of(masters[i]->port));
             continue;
         }
-        Tbu& tbu = iommus[*attachment.iommu]->tbu(topology.tbu_of[i]);
+        IommuPort& tbu = iommus[*attachment.iommu]->tbu(topology.tbu_of[i]);
         masters[i]->plan_ahead(tbu);
         tbu.serve(*masters[i]);
     }
@@ -243,7 +268,10 @@ void Soc::Parts::watch() {
         return std::string("?");
     });
     for (std::size_t i = 0; i < iommus.size(); ++i) {
-        iommus[i]->set_watch(&sanitizer->watch(i, params_of(topology.iommus[i]).features));
+        TranslationObserver* observer = sanitizer->watch(i, *iommus[i], params_of(topology.iommus[i]).hardware);
+        if (observer == nullptr)
+            warnings.push_back(topology.iommus[i].path + ": the sanitizer knows no rules of this family yet");
+        iommus[i]->set_watch(observer);
     }
     machine->set_watch(sanitizer.get());
     trace = &sanitizer->ledger();
@@ -295,10 +323,17 @@ bool Soc::Parts::enable_ats(const std::string& device, bool enable) {
     return false;
 }
 
-SmmuDevice* Soc::Parts::find_iommu(PhysAddr address) {
+IommuDevice* Soc::Parts::find_iommu(PhysAddr address) {
     const auto at = std::find_if(iommus.begin(), iommus.end(),
                                  [&](const auto& iommu) { return iommu->has_register(address.value); });
     return at == iommus.end() ? nullptr : at->get();
+}
+
+/// As the family of the IOMMU of that name has it.
+std::string Soc::Parts::fault_name(const std::string& iommu, std::uint16_t code) const {
+    const auto at =
+        std::find_if(iommus.begin(), iommus.end(), [&](const auto& one) { return one->component_name() == iommu; });
+    return at == iommus.end() ? std::to_string(code) : (*at)->spec().fault_name(code);
 }
 
 void Soc::Parts::on_fault(const std::string& device, const Transaction& transaction) {
@@ -312,9 +347,7 @@ void Soc::Parts::on_fault(const std::string& device, const Transaction& transact
     record.reason = "DECODE_ERROR";
     if (transaction.refused_by != nullptr) {
         record.iommu = *transaction.refused_by;
-        record.reason = transaction.fault == 0
-                            ? "ABORT"
-                            : iommu::smmuv3::name(static_cast<iommu::smmuv3::EventCode>(transaction.fault));
+        record.reason = transaction.fault == 0 ? "ABORT" : fault_name(*transaction.refused_by, transaction.fault);
     }
     faults.push_back(std::move(record));
 }

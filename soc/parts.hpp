@@ -12,8 +12,8 @@
 #include "soc/bus/msi_target.hpp"
 #include "soc/bus/physical_memory.hpp"
 #include "soc/cpu/timed_machine.hpp"
+#include "soc/iommu/device.hpp"
 #include "soc/iommu/sanitizer.hpp"
-#include "soc/iommu/smmu_device.hpp"
 #include "soc/masters/dma_master.hpp"
 #include "soc/measure/event_stream.hpp"
 #include "soc/pcie/pcie_root.hpp"
@@ -32,8 +32,8 @@ struct Soc::Parts : FaultListener {
     DmaMaster* find_master(const std::string& device);
     /// False if the device has no ATC.
     bool enable_ats(const std::string& device, bool enable);
-    /// The SMMU whose registers hold `address`.
-    SmmuDevice* find_iommu(PhysAddr address);
+    /// The IOMMU whose registers hold `address`.
+    IommuDevice* find_iommu(PhysAddr address);
     void on_fault(const std::string& device, const Transaction& transaction) override;
 
     const firmware::Description& description;
@@ -51,19 +51,20 @@ struct Soc::Parts : FaultListener {
     Agenda agenda;
     std::unique_ptr<Sanitizer> sanitizer;  ///< nullptr: off
     std::unique_ptr<TimedMachine> machine;
-    std::vector<std::unique_ptr<SmmuDevice>> iommus;  ///< as Topology::iommus
-    std::vector<std::unique_ptr<PcieRoot>> pcie;      ///< as Topology::pcie
-    std::map<std::size_t, Atc*> atcs;                 ///< of each master that has one
-    std::vector<std::unique_ptr<DmaMaster>> masters;  ///< in the order of the config
-    std::unique_ptr<MsiTarget> msi;                   ///< if firmware has a controller
+    std::vector<std::unique_ptr<IommuDevice>> iommus;  ///< as Topology::iommus
+    std::vector<std::unique_ptr<PcieRoot>> pcie;       ///< as Topology::pcie
+    std::map<std::size_t, Atc*> atcs;                  ///< of each master that has one
+    std::vector<std::unique_ptr<DmaMaster>> masters;   ///< in the order of the config
+    std::unique_ptr<MsiTarget> msi;                    ///< if firmware has a controller
     std::unique_ptr<Memory> memory;
     std::unique_ptr<Crossbar> crossbar;
 
 private:
     void build();
     void plan_ahead(const std::vector<InitiatorPort*>& initiators);
-    bool in_registers(std::uint64_t address) const;  ///< of some SMMU
+    bool in_registers(std::uint64_t address) const;  ///< of some IOMMU
     void watch();
+    std::string fault_name(const std::string& iommu, std::uint16_t code) const;
     const IommuParams& params_of(const IommuSite& site) const;
 };
 

@@ -53,12 +53,12 @@ void Soc::attach(kernel::Kernel& kernel) {
 }
 
 std::uint64_t Soc::peek_register(PhysAddr address, unsigned size) const {
-    SmmuDevice* iommu = parts_->find_iommu(address);
+    IommuDevice* iommu = parts_->find_iommu(address);
     return iommu == nullptr ? 0 : iommu->peek(address.value, size);
 }
 
 void Soc::poke_register(PhysAddr address, unsigned size, std::uint64_t value) {
-    SmmuDevice* iommu = parts_->find_iommu(address);
+    IommuDevice* iommu = parts_->find_iommu(address);
     if (iommu != nullptr) iommu->poke(address.value, size, value);
 }
 

@@ -11,13 +11,13 @@ namespace xlate::soc {
 
 namespace {
 
-constexpr std::string_view kSmmuV3 = "smmuv3";
+constexpr std::string_view kCounted = "smmuv3";  ///< whose counter groups firmware has nodes of
 constexpr std::string_view kPmcg = "arm,smmu-v3-pmcg";
 
 class Builder {
 public:
-    Builder(const firmware::Description& description, const std::vector<MasterConfig>& masters)
-        : description_(description), masters_(masters) {}
+    Builder(const firmware::Description& description, const SocConfig& config)
+        : description_(description), config_(config), masters_(config.masters) {}
 
     Topology build() {
         find_iommus();
@@ -46,7 +46,8 @@ private:
             const firmware::Node& node = description_.nodes[i];
             const auto index = static_cast<firmware::NodeIndex>(i);
             if (!node.reachable) continue;
-            if (firmware::iommu_kind(node).family != kSmmuV3) {
+            const firmware::IommuKind& kind_of = firmware::iommu_kind(node);
+            if (!config_.has_engine(kind_of.family)) {
                 if (node.iommu_cells) {
                     const std::string kind = node.compatible.empty() ? "" : " (" + node.compatible.front() + ")";
                     warn(node.path + kind +
@@ -54,16 +55,24 @@ private:
                 }
                 continue;
             }
-            if (node.regs.empty() || !node.regs.front().cpu_address || node.regs.front().size == 0) {
-                warn(node.path + ": an SMMU without registers that the CPU can reach is left out");
+            IommuSite site;
+            for (const firmware::Reg& reg : node.regs) {
+                if (!reg.cpu_address || reg.size == 0) break;
+                site.banks.push_back({*reg.cpu_address, reg.size});
+                site.facts.register_bytes.push_back(reg.size);
+            }
+            if (site.banks.empty()) {
+                warn(node.path + ": an IOMMU without registers that the CPU can reach is left out");
                 continue;
             }
-            IommuSite site;
             site.node = index;
             site.path = node.path;
             site.name = firmware::linux_device_name(description_, index);
-            site.base = *node.regs.front().cpu_address;
-            site.size = node.regs.front().size;
+            site.family = kind_of.family;
+            site.facts.compatible = kind_of.compatible;
+            site.facts.interrupts = static_cast<unsigned>(node.interrupts.size());
+            if (const auto global = node.u32("#global-interrupts")) site.facts.global_interrupts = *global;
+            for (const firmware::Interrupt& interrupt : node.interrupts) site.interrupt_names.push_back(interrupt.name);
             topology_.iommus.push_back(std::move(site));
         }
     }
@@ -105,9 +114,11 @@ private:
 
     IommuSite* closest(std::uint64_t address) {
         IommuSite* best = nullptr;
+        const auto base = [](const IommuSite& site) { return site.banks[0].base; };
         for (IommuSite& site : topology_.iommus) {
-            const bool below = site.base <= address;
-            if (best == nullptr || (below && (best->base > address || site.base > best->base))) best = &site;
+            if (site.family != kCounted) continue;
+            const bool below = base(site) <= address;
+            if (best == nullptr || (below && (base(*best) > address || base(site) > base(*best)))) best = &site;
         }
         return best;
     }
@@ -138,7 +149,12 @@ private:
             const auto effective = description_.effective_iommus(master.node);
             if (effective.translated && master.specifier < effective.entries.size()) {
                 const firmware::IommuEntry& entry = *effective.entries[master.specifier];
-                result = attachment(entry.provider, entry.args.empty() ? 0 : entry.args.front(), master.device);
+                std::uint32_t id = 0;
+                if (entry.provider) {
+                    const auto stream = firmware::stream_of(description_.node(*entry.provider), entry.args);
+                    if (stream) id = stream->id;
+                }
+                result = attachment(entry.provider, id, master.device);
             }
         }
         if (result.iommu) {
@@ -191,14 +207,15 @@ private:
     }
 
     const firmware::Description& description_;
+    const SocConfig& config_;
     const std::vector<MasterConfig>& masters_;
     Topology topology_;
 };
 
 }  // namespace
 
-Topology make_topology(const firmware::Description& description, const std::vector<MasterConfig>& masters) {
-    return Builder(description, masters).build();
+Topology make_topology(const firmware::Description& description, const SocConfig& config) {
+    return Builder(description, config).build();
 }
 
 }  // namespace xlate::soc

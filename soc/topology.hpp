@@ -27,8 +27,9 @@ struct MsiFrame {
     std::uint64_t doorbell = 0;  ///< offset: MSI_SETSPI_NS of a GICv2m frame, GITS_TRANSLATER of an ITS
 };
 
-/// Registers of a performance monitor counter group. Firmware does not say whose it is: an SMMU's groups are, in the
-/// order of firmware, the TCU's and then those of its TBUs; a node belongs to the SMMU that lies closest below it.
+/// Registers of a performance monitor counter group. Firmware does not say whose it is: an SMMUv3's groups are, in
+/// the order of firmware, the TCU's and then those of its TBUs; a node belongs to the SMMUv3 that lies closest below
+/// it.
 struct CounterSite {
     static constexpr std::uint64_t kPageBytes = 4096;
     firmware::NodeIndex node{};
@@ -41,10 +42,16 @@ struct IommuSite {
     firmware::NodeIndex node{};
     std::string path;
     std::string name;
-    std::uint64_t base = 0;
-    std::uint64_t size = 0;
+    std::string family;  ///< of firmware/iommu_families
+    struct Bank {
+        std::uint64_t base = 0;
+        std::uint64_t bytes = 0;
+    };
+    std::vector<Bank> banks;  ///< `reg` ranges that the CPU can reach; not empty
+    iommu::InstanceFacts facts;
+    std::vector<std::string> interrupt_names;  ///< in the order of `interrupts`; "" if firmware does not name it
     std::vector<CounterSite> counters;
-    std::vector<std::string> tbus;  ///< one for each platform master and each PCI host bridge behind it
+    std::vector<std::string> tbus;  ///< ports: one for each platform master and each PCI host bridge behind it
 };
 
 /// A PCI host bridge with masters behind it.
@@ -61,7 +68,7 @@ struct PcieSite {
 };
 
 struct Topology {
-    std::vector<IommuSite> iommus;                    ///< every SMMUv3 that firmware enables, in its order
+    std::vector<IommuSite> iommus;                    ///< every one with an engine that firmware enables, in its order
     std::vector<MsiFrame> msi_frames;                 ///< in the order of firmware
     std::vector<PcieSite> pcie;                       ///< in the order of firmware
     std::vector<Attachment> masters;                  ///< in the order of the config
@@ -70,6 +77,7 @@ struct Topology {
     std::vector<std::string> warnings;
 };
 
-Topology make_topology(const firmware::Description& description, const std::vector<MasterConfig>& masters);
+/// Of the config, its masters, and the families that have engines.
+Topology make_topology(const firmware::Description& description, const SocConfig& config);
 
 }  // namespace xlate::soc

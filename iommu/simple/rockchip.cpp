@@ -223,8 +223,8 @@ std::optional<std::uint64_t> Rockchip::take_resumed() {
 std::unique_ptr<TranslationSlot> Rockchip::make_translation() { return std::make_unique<Slot>(*this); }
 
 std::vector<std::uint64_t> Rockchip::counter_values() const {
-    return {counters_.translations, counters_.tlb_hits, counters_.page_faults,
-            counters_.bus_errors,   counters_.given_up, counters_.zaps};
+    return {counters_.translations, counters_.tlb_hits, counters_.page_faults, counters_.bus_errors,
+            counters_.given_up,     counters_.zaps,     counters_.walks,       counters_.walk_reads};
 }
 
 bool Rockchip::decode(AccessPurpose purpose, std::uint64_t word, TableWord& out) const {

@@ -105,7 +105,8 @@ private:
         bool holds() const { return stall || fault_active; }
     };
     struct Counters {
-        std::uint64_t translations = 0, tlb_hits = 0, page_faults = 0, bus_errors = 0, given_up = 0, zaps = 0;
+        std::uint64_t translations = 0, tlb_hits = 0, page_faults = 0, bus_errors = 0, given_up = 0, zaps = 0,
+                      walks = 0, walk_reads = 0;
     };
 
     void command(Bank& bank, Command command);

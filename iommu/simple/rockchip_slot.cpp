@@ -126,6 +126,10 @@ const Step& Slot::lookup(Structure structure, State next) {
 
 const Step& Slot::read(std::uint64_t from, AccessPurpose purpose, State next) {
     enter(next);
+    if (!request_.debug) {
+        ++mmu_.counters_.walk_reads;
+        if (purpose == Purpose::table) ++mmu_.counters_.walks;
+    }
     step_.kind = StepKind::access;
     step_.access = {};
     step_.access.address = PhysAddr{from};
@@ -173,6 +177,7 @@ const Step& Slot::pass() {
     step_.kind = StepKind::done;
     step_.result = {};
     step_.result.pa = PhysAddr{request_.address};
+    step_.result.entry.bypass = true;
     step_.result.attributes = request_.incoming;
     step_.result.epoch = epoch_;
     return step_;

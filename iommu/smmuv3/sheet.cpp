@@ -40,7 +40,7 @@ constexpr std::array kCounters{
     CounterSpec{"config_reads", "", "STE and CD fetches, all levels"},
     CounterSpec{"ste_fetches", "", "of those: stream table entries"},
     CounterSpec{"cd_fetches", "", "of those: context descriptors"},
-    CounterSpec{"walks", "", "translations that needed a walk"},
+    CounterSpec{"walks", "", "table walks, those to a CD through stage 2 included"},
     CounterSpec{"walk_reads", "", "descriptor fetches, both stages"},
     CounterSpec{"httu_updates", "", "descriptors in which access flag or dirty state was set"},
     CounterSpec{"config_misses", "", "look-ups of the configuration cache without a hit"},

@@ -66,6 +66,7 @@ bool Translation::read_config(Smmu& smmu, std::uint32_t size, AccessPurpose purp
         if (purpose == Purpose::ste) ++smmu.counters.ste_fetches;
         if (purpose == Purpose::cd) ++smmu.counters.cd_fetches;
     }
+    walk_count_ = WalkCount::none;
     step_.kind = StepKind::access;
     step_.access.address = PhysAddr{pointer_};
     step_.access.size = size;
@@ -113,8 +114,9 @@ bool Translation::advance(Smmu& smmu, const Reply& reply) {
             return ste_done(smmu);
         case State::cd_l1_pointer:
         case State::cd_pointer: {
+            note_walk(smmu);
             const Progress progress = stage2_.advance(smmu, effective_, config_, reply, step_);
-            if (progress == Progress::step) return true;
+            if (progress == Progress::step) return walk_step();
             if (progress == Progress::fault) return fail(smmu, stage2_.fault());
             pointer_ = stage2_.output().address;
             state_ = state_ == State::cd_l1_pointer ? State::cd_l1 : State::cd;
@@ -154,7 +156,6 @@ bool Translation::advance(Smmu& smmu, const Reply& reply) {
             return complete(*hit, true);
         }
         case State::walk:
-            if (!request_.debug) ++smmu.counters.walks;
             apply_overrides();
             if (config_.s1) {
                 stage1_.start();
@@ -165,8 +166,9 @@ bool Translation::advance(Smmu& smmu, const Reply& reply) {
             }
             return false;
         case State::walk_stage1: {
+            note_walk(smmu);
             const Progress progress = stage1_.advance(smmu, effective_, config_, reply, step_);
-            if (progress == Progress::step) return true;
+            if (progress == Progress::step) return walk_step();
             if (progress == Progress::fault) return fail(smmu, stage1_.fault());
             if (!config_.ste.s2 || split_stage(smmu)) return finish_walk(smmu);
             stage2_.start(stage1_.output().address, Stage2Use::final);
@@ -174,8 +176,9 @@ bool Translation::advance(Smmu& smmu, const Reply& reply) {
             return false;
         }
         case State::walk_stage2: {
+            note_walk(smmu);
             const Progress progress = stage2_.advance(smmu, effective_, config_, reply, step_);
-            if (progress == Progress::step) return true;
+            if (progress == Progress::step) return walk_step();
             if (progress == Progress::fault) return fail(smmu, stage2_.fault());
             return finish_walk(smmu);
         }
@@ -206,7 +209,21 @@ bool Translation::advance(Smmu& smmu, const Reply& reply) {
     return true;
 }
 
+/// A walk counts once its owner has gone on with its first step: one that gave up before (another translation walks the
+/// same page) has not walked. The way to a CD through stage 2 is a walk of its own.
+void Translation::note_walk(Smmu& smmu) {
+    if (walk_count_ != WalkCount::begun) return;
+    walk_count_ = WalkCount::counted;
+    if (!request_.debug) ++smmu.counters.walks;
+}
+
+bool Translation::walk_step() {
+    if (walk_count_ == WalkCount::none) walk_count_ = WalkCount::begun;
+    return true;
+}
+
 bool Translation::begin(Smmu& smmu) {
+    walk_count_ = WalkCount::none;
     Registers& r = smmu.registers;
     const Features& f = smmu.features();
     epoch_ = smmu.epoch();

@@ -28,7 +28,7 @@ struct SmmuCounters {
     std::uint64_t httu_updates = 0;
     std::uint64_t config_misses = 0;  ///< look-ups of the configuration cache without a hit
     std::uint64_t tlb_misses = 0;     ///< look-ups of the TLB without a hit
-    std::uint64_t walks = 0;          ///< translations that needed a walk
+    std::uint64_t walks = 0;          ///< table walks, those to a CD through stage 2 included
     std::uint64_t ats_requests = 0;
     std::uint64_t ats_translated = 0;
 };
@@ -91,6 +91,8 @@ private:
     // Each returns true if `step_` is to be given to the owner.
     bool advance(Smmu& smmu, const Reply& reply);
     bool begin(Smmu& smmu);
+    void note_walk(Smmu& smmu);
+    bool walk_step();
     bool ste_done(Smmu& smmu);
     bool locate_cd(std::uint64_t address, State through_stage2, State direct);
     bool cd_done(Smmu& smmu, const Reply& reply);
@@ -111,7 +113,9 @@ private:
     std::optional<EventCode> ats_refusal(const Smmu& smmu) const;
     bool split_stage(const Smmu& smmu) const;
 
+    enum class WalkCount : std::uint8_t { none, begun, counted };
     State state_ = State::finished;
+    WalkCount walk_count_ = WalkCount::none;
     Stages stages_ = Stages::all;
     bool have_stall_tag_ = false;
     bool config_only_ = false;  ///< a prefetch that ends with the configuration

@@ -19,7 +19,7 @@ BusPort::BusPort(const std::string& name, Agenda& agenda, const Component& compo
       pool_(pool),
       owner_(owner) {}
 
-void BusPort::access(BusClient& client, const iommu::MemoryAccess& access, Visitor::Next next) {
+void BusPort::access(BusClient& client, const iommu::MemoryAccess& access, Job::Next next) {
     client.access = &access;
     client.after_access = next;
     client.bus = this;
@@ -33,12 +33,12 @@ void BusPort::plan_ahead(PlannedWay& way, const PhysicalMemory& bytes) {
 }
 
 /// Reads of one that runs ahead are planned; everything else happens on the bus in its time.
-void BusPort::start_ahead(Visitor& visitor) {
-    if (!visitor.ahead) {
-        start_access(visitor);
+void BusPort::start_ahead(Job& job) {
+    if (!job.ahead) {
+        start_access(job);
         return;
     }
-    auto& client = static_cast<BusClient&>(visitor);
+    auto& client = static_cast<BusClient&>(job);
     BusPort& bus = *client.bus;
     if (client.at > bus.agenda_.now()) {
         client.come_back(bus.agenda_, bus.component_, &BusPort::start_ahead);
@@ -58,15 +58,15 @@ void BusPort::start_ahead(Visitor& visitor) {
     client.come_back(bus.agenda_, bus.component_, &BusPort::planned_read_done);
 }
 
-void BusPort::planned_read_done(Visitor& visitor) {
-    auto& client = static_cast<BusClient&>(visitor);
+void BusPort::planned_read_done(Job& job) {
+    auto& client = static_cast<BusClient&>(job);
     client.reply.abort = false;
     client.bus->bytes_->read(client.access->address, client.reply.data.data(), client.access->size);
     client.after_access(client);
 }
 
-void BusPort::start_access(Visitor& visitor) {
-    auto& client = static_cast<BusClient&>(visitor);
+void BusPort::start_access(Job& job) {
+    auto& client = static_cast<BusClient&>(job);
     BusPort& bus = *client.bus;
     const iommu::MemoryAccess& access = *client.access;
     const bool write = access.kind == AccessKind::write;
@@ -85,17 +85,17 @@ void BusPort::send(Transaction& transaction, std::uint16_t tag) {
 }
 
 void BusPort::put(Transaction& transaction) {
-    if (at_door_.empty() && port.free()) {
+    if (pending_.empty() && port.free()) {
         port.send(transaction);
     } else {
-        at_door_.push_back(&transaction);
+        pending_.push_back(&transaction);
     }
 }
 
 void BusPort::on_accepted(unsigned) {
-    while (!at_door_.empty() && port.free()) {
-        Transaction& next = *at_door_.front();
-        at_door_.pop_front();
+    while (!pending_.empty() && port.free()) {
+        Transaction& next = *pending_.front();
+        pending_.pop_front();
         port.send(next);
     }
 }

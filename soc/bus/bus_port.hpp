@@ -17,7 +17,7 @@ namespace xlate::soc {
 class BusPort;
 
 /// Somebody for whom an engine's memory accesses are done.
-struct BusClient : Visitor {
+struct BusClient : Job {
     iommu::Reply reply;
     const iommu::MemoryAccess* access = nullptr;  ///< must stay until the reply
     Next after_access = nullptr;
@@ -41,7 +41,7 @@ public:
             TrafficOwner& owner, ClockPeriod clock, std::uint32_t width_bytes);
 
     /// Does the access of an engine's step; `next` is called with the reply in the client.
-    void access(BusClient& client, const iommu::MemoryAccess& access, Visitor::Next next);
+    void access(BusClient& client, const iommu::MemoryAccess& access, Job::Next next);
     /// Sends somebody's transaction on. It comes back through TrafficOwner::returned.
     void send(Transaction& transaction, std::uint16_t tag);
 
@@ -66,9 +66,9 @@ private:
     void on_accepted(unsigned) override;
     void on_response(unsigned, Transaction& transaction) override;
     void put(Transaction& transaction);
-    static void start_access(Visitor& visitor);
-    static void start_ahead(Visitor& visitor);
-    static void planned_read_done(Visitor& visitor);
+    static void start_access(Job& job);
+    static void start_ahead(Job& job);
+    static void planned_read_done(Job& job);
     void finish_swap(BusClient& client);
 
     Station wire_;
@@ -80,7 +80,7 @@ private:
     const Component& component_;
     TransactionPool& pool_;
     TrafficOwner& owner_;
-    std::deque<Transaction*> at_door_;
+    std::deque<Transaction*> pending_;
     std::uint64_t count_ = 0;
 };
 

@@ -57,7 +57,7 @@ void MsiTarget::deliver(Delivery& delivery) {
     const firmware::NodeIndex controller = delivery.controller;
     stream_.add(agenda_.now(), *this, EventStream::Kind::interrupt, delivery.data);
     free_.push_back(&delivery);
-    interrupts_.on_interrupt(controller, name.c_str());
+    interrupts_.on_interrupt(controller, name, 0);
 }
 
 unsigned MsiTarget::on_debug(unsigned, tlm::tlm_generic_payload&) { return 0; }

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "soc/bus/ports.hpp"
-#include "soc/iommu/smmu_device.hpp"
+#include "soc/iommu/device.hpp"
 #include "soc/measure/event_stream.hpp"
 #include "soc/time/agenda.hpp"
 #include "soc/topology.hpp"

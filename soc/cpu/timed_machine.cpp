@@ -274,9 +274,11 @@ void TimedMachine::connect_interrupt(firmware::NodeIndex device, std::string nam
     handlers_[{device, std::move(name)}] = std::move(handler);
 }
 
-void TimedMachine::on_interrupt(firmware::NodeIndex device, const char* name) {
-    // A device with one line for all has it under "combined", or without a name.
-    for (const char* known : {name, "combined", ""}) {
+void TimedMachine::on_interrupt(firmware::NodeIndex device, std::string_view name, unsigned index) {
+    // By name, or by the place in `interrupts`. A device with one line for all has it under "combined", or without a
+    // name.
+    for (const std::string& known :
+         {std::string(name), std::to_string(index), std::string("combined"), std::string()}) {
         const auto at = handlers_.find({device, known});
         if (at == handlers_.end()) continue;
         at->second();

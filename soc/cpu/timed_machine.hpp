@@ -22,8 +22,8 @@
 #include "kernel-model/core/machine.hpp"
 #include "soc/bus/physical_memory.hpp"
 #include "soc/bus/ports.hpp"
-#include "soc/iommu/smmu_device.hpp"
-#include "soc/iommu/watch.hpp"
+#include "soc/iommu/device.hpp"
+#include "soc/iommu/observer.hpp"
 #include "soc/masters/dma_master.hpp"
 
 namespace xlate::soc {
@@ -41,11 +41,11 @@ public:
     /// Whose tasks run here.
     void attach(kernel::Scheduler& scheduler) { scheduler_ = &scheduler; }
     /// Looks on from now on; nullptr: nobody.
-    void set_watch(SoftwareWatch* watch) { watch_ = watch; }
+    void set_watch(SoftwareObserver* watch) { watch_ = watch; }
     InitiatorPort& port(std::size_t cpu) { return cpus_[cpu]->port; }
     static std::vector<std::string> cpu_names(const CpuParams& params);
 
-    void on_interrupt(firmware::NodeIndex device, const char* name) override;
+    void on_interrupt(firmware::NodeIndex device, std::string_view name, unsigned index) override;
     std::uint64_t dropped_interrupts() const { return dropped_interrupts_; }
 
     // kernel::Dispatcher
@@ -125,7 +125,7 @@ private:
     FindMaster find_master_;
     ControlAts control_ats_;
     kernel::Scheduler* scheduler_ = nullptr;
-    SoftwareWatch* watch_ = nullptr;
+    SoftwareObserver* watch_ = nullptr;
     std::vector<std::unique_ptr<Cpu>> cpus_;
     std::deque<Context> contexts_;
     std::map<kernel::TimerId, std::unique_ptr<Timer>> timers_;

@@ -2,7 +2,8 @@
 
 #include "base/bits.hpp"
 #include "iommu/smmuv3/purpose.hpp"
-#include "soc/iommu/smmu_device.hpp"
+#include "iommu/smmuv3/smmu.hpp"
+#include "soc/iommu/device.hpp"
 
 namespace xlate::soc {
 
@@ -34,10 +35,15 @@ CounterGroups::CounterGroups(Agenda& agenda, const Component& component, Interru
             CounterGroups& owner = *from.owner;
             owner.stream_.add(owner.agenda_.now(), owner.component_, EventStream::Kind::interrupt,
                               0x100 + from.site.group);
-            owner.interrupts_.on_interrupt(from.site.node, "");
+            owner.interrupts_.on_interrupt(from.site.node, "", 0);
         });
         by_group_[site.group] = &group;
     }
+}
+
+void CounterGroups::attach(iommu::Instance& unit) {
+    auto* smmu = dynamic_cast<iommu::smmuv3::Smmu*>(&unit);
+    if (smmu != nullptr && by_group_[0] != nullptr) smmu->add_pmcg(by_group_[0]->pmcg);
 }
 
 CounterGroups::Place CounterGroups::find(std::uint64_t address) {
@@ -80,8 +86,8 @@ void CounterGroups::tell(Group& group) {
     }
 }
 
-void CounterGroups::message_sent(Visitor& visitor) {
-    auto& group = static_cast<Group&>(visitor);
+void CounterGroups::message_sent(Job& base) {
+    auto& group = static_cast<Group&>(base);
     group.sending = false;
     if (group.reply.abort) group.pmcg.message_aborted();
     group.owner->tell(group);

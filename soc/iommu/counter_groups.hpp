@@ -1,4 +1,4 @@
-// The performance monitor counter groups of one SMMU (PMCG): group 0 belongs to the TCU, group n to TBU n - 1.
+// The performance monitor counter groups of one SMMUv3 (PMCG): group 0 belongs to the TCU, group n to TBU n - 1.
 // Counting  where the statistics are counted, so that both agree: the engine counts for the TCU; a TBU counts its
 //           transactions and the misses of its main TLB (of its micro-TLB, if there is no main one). Cycles are those
 //           of the SMMU's clock.
@@ -13,6 +13,7 @@
 
 #include "iommu/smmuv3/pmcg.hpp"
 #include "soc/bus/bus_port.hpp"
+#include "soc/iommu/port.hpp"
 #include "soc/measure/event_stream.hpp"
 #include "soc/topology.hpp"
 
@@ -28,12 +29,17 @@ public:
                   const std::vector<CounterSite>& sites, std::size_t groups);
 
     bool empty() const { return sites_.empty(); }
-    /// The counters that `group` feeds; nullptr: nobody asks.
-    iommu::smmuv3::Pmcg* pmcg(std::size_t group) { return by_group_[group] ? &by_group_[group]->pmcg : nullptr; }
+    /// The engine counts for group 0 from now on. `unit`: an SMMUv3 if there is a group.
+    void attach(iommu::Instance& unit);
     /// `n` events of one kind, in a group.
-    void count(std::size_t group, iommu::smmuv3::PmcgEvent event, StreamId sid) {
+    void count(std::size_t group, PortEvent event, StreamId sid) {
         Group* found = by_group_[group];
-        if (found != nullptr) count(*found, event, sid);
+        if (found != nullptr) {
+            count(*found,
+                  event == PortEvent::transaction ? iommu::smmuv3::PmcgEvent::transactions
+                                                  : iommu::smmuv3::PmcgEvent::tlb_miss,
+                  sid);
+        }
     }
     /// The group's cycles up to now are counted, and what has overflowed is told.
     void catch_up(std::size_t group) {
@@ -65,7 +71,7 @@ private:
     void count(Group& group, iommu::smmuv3::PmcgEvent event, StreamId sid);
     void catch_up(Group& group);
     void tell(Group& group);
-    static void message_sent(Visitor& visitor);
+    static void message_sent(Job& base);
 
     Agenda& agenda_;
     const Component& component_;

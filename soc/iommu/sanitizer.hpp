@@ -1,6 +1,6 @@
-// The sanitizer of a run: a shadow beside each SMMU (iommu/smmuv3/shadow.hpp), told of the hardware's translations and
-// of the kernel's stores and claims; findings name the driver's step and the transaction. It costs no simulated time
-// and changes no result. Off unless SocConfig::sanitizer.
+// The sanitizer of a run: a shadow beside each IOMMU whose family has one (sanitizer_unit.hpp), told of the hardware's
+// translations and of the kernel's stores and claims; findings name the driver's step and the transaction. It costs no
+// simulated time and changes no result. Off unless SocConfig::sanitizer.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +12,11 @@
 #include <vector>
 
 #include "base/time.hpp"
-#include "iommu/smmuv3/shadow.hpp"
+#include "iommu/families.hpp"
+#include "iommu/shadow/shadow_report.hpp"
 #include "kernel-model/core/report.hpp"
 #include "soc/bus/physical_memory.hpp"
-#include "soc/iommu/watch.hpp"
+#include "soc/iommu/observer.hpp"
 #include "soc/measure/ledger_check.hpp"
 #include "soc/time/agenda.hpp"
 #include "soc/topology.hpp"
@@ -25,6 +26,9 @@ class Scheduler;
 }
 
 namespace xlate::soc {
+
+class IommuDevice;
+class SanitizerUnit;
 
 /// One rule broken once. Texts are for people; `rule` is stable.
 struct SanitizerFinding {
@@ -36,7 +40,7 @@ struct SanitizerFinding {
     std::string given;            ///< the command that came nearest, and how it missed; "" if none
     kernel::ReportPlace written;  ///< who changed the memory or register; task empty: unknown
     SimTime written_at;
-    kernel::ReportPlace claimed;  ///< who holds that it is done, or freed it; task empty: nobody
+    kernel::ReportPlace claimed;  ///< who holds that it is done, or freed it; task empty: none
     std::string cached_for;       ///< the transaction for which the entry was read
     std::string used_by;          ///< the transaction that it could serve
 };
@@ -44,11 +48,11 @@ struct SanitizerFinding {
 struct SanitizerReport {
     std::vector<SanitizerFinding> findings;  ///< in order of time; the first of many
     std::uint64_t total = 0;                 ///< all of them
-    std::vector<std::pair<std::string, iommu::smmuv3::ShadowCounters>> iommus;
+    std::vector<std::pair<std::string, iommu::ShadowCounters>> iommus;
     LedgerCheckStats ledger;
 };
 
-class Sanitizer final : public SoftwareWatch {
+class Sanitizer final : public SoftwareObserver {
 public:
     /// `master_name`: of a component's rank.
     Sanitizer(const Agenda& agenda, PhysicalMemory& bytes, const Topology& topology,
@@ -57,8 +61,8 @@ public:
 
     /// Whose tasks store.
     void attach(const kernel::Scheduler& scheduler) { scheduler_ = &scheduler; }
-    /// For the SMMU at `index` of Topology::iommus, whose ID registers are these.
-    TranslationWatch& watch(std::size_t index, const iommu::smmuv3::Features& features);
+    /// For the IOMMU at `index` of Topology::iommus, whose ID registers are these. nullptr: its family has no shadow.
+    TranslationObserver* watch(std::size_t index, const IommuDevice& device, const iommu::Hardware& hardware);
     LedgerCheck& ledger() { return ledger_; }
 
     void before_store(PhysAddr address, std::uint64_t bytes) override;
@@ -69,28 +73,28 @@ public:
     /// Once, at the end. `ended_well`: nothing was cut off, so that what is stale now stays so.
     SanitizerReport finish(bool ended_well);
 
+    // For its units.
+    SimTime now() const { return agenda_.now(); }
+    kernel::ReportPlace place(iommu::ShadowOrigin origin) const;
+    std::string text(const iommu::ShadowAccess& access) const;
+
 private:
-    struct Unit;
     struct Origin {
         const kernel::Task* task = nullptr;
         const kernel::CallNode* stack = nullptr;
         const char* step = "";
     };
-    iommu::smmuv3::ShadowOrigin here();
-    kernel::ReportPlace place(iommu::smmuv3::ShadowOrigin origin) const;
-    Unit* find(PhysAddr registers);
-    std::string text(const iommu::smmuv3::ShadowAccess& access) const;
-    SanitizerFinding explain(const Unit& unit, const iommu::smmuv3::ShadowViolation& violation) const;
+    iommu::ShadowOrigin here();
+    SanitizerUnit* find(PhysAddr registers, std::uint64_t& offset);
 
     const Agenda& agenda_;
     PhysicalMemory& bytes_;
     const Topology& topology_;
     std::function<std::string(std::uint32_t)> master_name_;
     const kernel::Scheduler* scheduler_ = nullptr;
-    std::vector<std::unique_ptr<Unit>> units_;
+    std::vector<std::unique_ptr<SanitizerUnit>> units_;
     std::vector<Origin> origins_;
-    std::map<std::tuple<std::uint32_t, const void*, const void*>, iommu::smmuv3::ShadowOrigin>
-        known_;  // looked up only
+    std::map<std::tuple<std::uint32_t, const void*, const void*>, iommu::ShadowOrigin> known_;  // looked up only
     LedgerCheck ledger_;
 };
 

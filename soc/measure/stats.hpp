@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -18,6 +20,11 @@ namespace xlate::soc {
 struct LookupStats {
     std::uint64_t lookups = 0;
     std::uint64_t hits = 0;
+
+    void add(const LookupStats& other) {
+        lookups += other.lookups;
+        hits += other.hits;
+    }
 };
 
 /// Of an endpoint's ATC. Each access was translated, refused, denied or is still under way.
@@ -52,13 +59,14 @@ struct MasterStats {
     std::optional<AtcStats> atc;
 };
 
-/// Of one SMMU; absent hardware counts nothing.
+/// Of one IOMMU; absent hardware counts nothing. What is special to its family stands under `structures` and
+/// `counters`, named by its sheet.
 struct IommuStats {
     std::string name;  ///< Linux's: "9050000.smmuv3"
     std::string path;
-    std::string arch;                ///< "smmuv3"
+    std::string arch;                ///< InstanceSpec::arch
     std::uint64_t translations = 0;  ///< client transactions that asked: translated, bypassed or refused
-    std::uint64_t bypassed = 0;      ///< of those: passed with the address as it was, by GBPA or the STE
+    std::uint64_t bypassed = 0;      ///< of those: passed with the address as it was, by no table
     std::uint64_t faults = 0;
     std::uint64_t ats_requests = 0;    ///< of the translations: translation requests of endpoints
     std::uint64_t ats_translated = 0;  ///< of the translations: came with a translated address
@@ -66,27 +74,39 @@ struct IommuStats {
     std::uint64_t atc_timeouts = 0;            ///< of those: never completed
     std::uint64_t page_requests = 0;           ///< of endpoints
     std::uint64_t page_requests_answered = 0;  ///< of those: answered or dropped by itself, such as in an overflow
-    LookupStats micro_tlb;                     ///< all TBUs together
+    LookupStats micro_tlb;                     ///< all ports together
     LookupStats main_tlb;
     LookupStats tcu_tlb;
     LookupStats config_cache;
     LookupStats walk_cache;
-    std::uint64_t prefetches = 0;    ///< pages that TBUs fetched ahead, or tried to
+    std::uint64_t prefetches = 0;    ///< pages that ports fetched ahead, or tried to
     std::uint64_t merged = 0;        ///< misses that waited for another miss on the same page
-    std::uint64_t merged_walks = 0;  ///< at the TCU: misses that waited for a walk of another one
+    std::uint64_t merged_walks = 0;  ///< in the core: misses that waited for a walk of another one
     std::uint64_t walks = 0;
     std::uint64_t walk_reads = 0;
-    std::uint64_t ste_fetches = 0;
-    std::uint64_t cd_fetches = 0;
-    std::uint64_t config_reads = 0;  ///< bus reads for STEs and CDs, all levels
-    std::uint64_t commands = 0;      ///< taken from the command queue
-    std::uint64_t syncs = 0;
-    std::uint64_t events = 0;  ///< records written
+    std::uint64_t commands = 0;  ///< taken from command queues
+    std::uint64_t syncs = 0;     ///< drains
     std::uint64_t register_reads = 0;
     std::uint64_t register_writes = 0;
     Histogram translation;  ///< from the request's last port beat until it leaves the IOMMU
     Histogram walk;         ///< one table walk, waiting included
-    Histogram sync;         ///< a CMD_SYNC, from its decoding to its completion
+    Histogram sync;         ///< a drain (CMD_SYNC), from its decoding to its completion
+    std::vector<std::pair<std::string, LookupStats>> structures;  ///< of the engine, in the order of the sheet
+    std::vector<std::pair<std::string, std::uint64_t>> counters;
+
+    /// Of the engine; 0 if its family has none of that name.
+    std::uint64_t counter(std::string_view counter_name) const {
+        for (const auto& [one, value] : counters) {
+            if (one == counter_name) return value;
+        }
+        return 0;
+    }
+    bool has_counter(std::string_view counter_name) const {
+        for (const auto& [one, value] : counters) {
+            if (one == counter_name) return true;
+        }
+        return false;
+    }
 };
 
 struct FaultRecord {

@@ -51,8 +51,8 @@ void Atc::accept(Transaction& transaction) {
     look_up_.enter(access, params_.latency, &Atc::looked_up_step);
 }
 
-void Atc::looked_up_step(Visitor& visitor) {
-    auto& access = static_cast<PendingAccess&>(visitor);
+void Atc::looked_up_step(Job& job) {
+    auto& access = static_cast<PendingAccess&>(job);
     access.atc->looked_up(access);
 }
 

@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "iommu/smmuv3/events.hpp"
+#include "iommu/page_request.hpp"
 #include "iommu/tlb.hpp"
 #include "soc/bus/transaction.hpp"
 #include "soc/config.hpp"
@@ -51,7 +51,7 @@ public:
     AtcStats stats() const;
 
 private:
-    struct PendingAccess : Visitor {  ///< an access that is looked up, or waits for a translation
+    struct PendingAccess : Job {  ///< an access that is looked up, or waits for a translation
         Atc* atc = nullptr;
         Transaction* transaction = nullptr;
         std::uint64_t tag = 0;
@@ -76,7 +76,7 @@ private:
         std::vector<PendingAccess*> waiting;
     };
 
-    static void looked_up_step(Visitor& visitor);
+    static void looked_up_step(Job& job);
     void looked_up(PendingAccess& access);
     void ask(PendingAccess& access);
     void send_asks();

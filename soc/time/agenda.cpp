@@ -146,7 +146,7 @@ void Agenda::fill_current() {
 }
 
 /// Tells the host what the next entries will read (host_cache.hpp): of the farthest the entry and what lies around it,
-/// mostly a transaction or a visitor; of those before it what their owners name.
+/// mostly a transaction or a job; of those before it what their owners name.
 void Agenda::look_ahead() const {
     constexpr unsigned kSteps = 4;
     const auto fetch = [](const AgendaEntry* entry, unsigned steps) {

@@ -14,16 +14,16 @@ namespace xlate::soc {
 class Station;
 
 /// Somebody who uses one resource after the other. At one place at a time.
-struct Visitor {
-    using Next = void (*)(Visitor&);
-    Visitor() {
-        entry.bind(this, [](void* self, AgendaEntry&) { fire(*static_cast<Visitor*>(self)); });
+struct Job {
+    using Next = void (*)(Job&);
+    Job() {
+        entry.bind(this, [](void* self, AgendaEntry&) { fire(*static_cast<Job*>(self)); });
     }
 
     AgendaEntry entry;
     Next next = nullptr;        ///< what comes after the stay or the wait
     std::uint8_t priority = 0;  ///< where credits are waited for: higher goes first
-    Visitor* behind = nullptr;  ///< in the queue in which it waits
+    Job* behind = nullptr;      ///< in the queue in which it waits
     SimTime stay;
     Station* station = nullptr;  ///< where it stays now
     bool passing = false;        ///< see Station::pass
@@ -47,48 +47,48 @@ struct Visitor {
     }
 
 private:
-    static void fire(Visitor& visitor);
+    static void fire(Job& job);
 };
 
 /// First come, first served; the order of what comes in the same instant is the agenda's.
-class VisitorQueue {
+class JobQueue {
 public:
     bool empty() const { return first_ == nullptr; }
-    void push(Visitor& visitor) {
-        visitor.behind = nullptr;
-        (first_ == nullptr ? first_ : last_->behind) = &visitor;
-        last_ = &visitor;
+    void push(Job& job) {
+        job.behind = nullptr;
+        (first_ == nullptr ? first_ : last_->behind) = &job;
+        last_ = &job;
     }
     /// Before everybody of a lower priority.
-    void push_by_priority(Visitor& visitor) {
-        if (empty() || last_->priority >= visitor.priority) {
-            push(visitor);
+    void push_by_priority(Job& job) {
+        if (empty() || last_->priority >= job.priority) {
+            push(job);
             return;
         }
-        Visitor** place = &first_;
-        while ((*place)->priority >= visitor.priority) place = &(*place)->behind;
-        visitor.behind = *place;
-        *place = &visitor;
+        Job** place = &first_;
+        while ((*place)->priority >= job.priority) place = &(*place)->behind;
+        job.behind = *place;
+        *place = &job;
     }
-    Visitor& pop() {
-        Visitor& visitor = *first_;
-        first_ = visitor.behind;
-        return visitor;
+    Job& pop() {
+        Job& job = *first_;
+        first_ = job.behind;
+        return job;
     }
 
 private:
-    Visitor* first_ = nullptr;
-    Visitor* last_ = nullptr;
+    Job* first_ = nullptr;
+    Job* last_ = nullptr;
 };
 
 /// Goes on after `delay`, without a resource.
-inline void wait_for(Agenda& agenda, const Component& component, Visitor& visitor, SimTime delay, Visitor::Next next) {
-    if (delay.fs == 0 && visitor.at <= agenda.now()) {
-        next(visitor);
+inline void wait_for(Agenda& agenda, const Component& component, Job& job, SimTime delay, Job::Next next) {
+    if (delay.fs == 0 && job.at <= agenda.now()) {
+        next(job);
         return;
     }
-    visitor.at = visitor.time(agenda) + delay;
-    visitor.go_on(agenda, component, next);
+    job.at = job.time(agenda) + delay;
+    job.go_on(agenda, component, next);
 }
 
 /// `slots` visitors at once; each stays for as long as it says; then its `next` is called.
@@ -111,49 +111,49 @@ public:
         return reserve_any(at, stay) + stay;
     }
 
-    void enter(Visitor& visitor, SimTime stay, Visitor::Next next) {
+    void enter(Job& job, SimTime stay, Job::Next next) {
         if (stay.fs == 0) {
-            next(visitor);
+            next(job);
             return;
         }
         if (planned_) {
-            visitor.at = reserve(visitor.time(agenda_), stay);
-            visitor.go_on(agenda_, component_, next);
+            job.at = reserve(job.time(agenda_), stay);
+            job.go_on(agenda_, component_, next);
             return;
         }
-        visitor.next = next;
-        visitor.stay = stay;
-        visitor.station = this;
+        job.next = next;
+        job.stay = stay;
+        job.station = this;
         if (free_ > 0) {
             --free_;
-            agenda_.schedule_after(visitor.entry, stay, Phase::arrive, component_);
+            agenda_.schedule_after(job.entry, stay, Phase::arrive, component_);
         } else {
-            queue_.push(visitor);
+            queue_.push(job);
         }
     }
 
     /// Needs a slot, but for no time (a fill). What enters in the same instant goes first.
-    void pass(Visitor& visitor, Visitor::Next next) {
+    void pass(Job& job, Job::Next next) {
         if (planned_) {
-            visitor.at = reserve(visitor.time(agenda_), SimTime{});
-            visitor.go_on(agenda_, component_, next);
+            job.at = reserve(job.time(agenda_), SimTime{});
+            job.go_on(agenda_, component_, next);
             return;
         }
-        visitor.next = next;
-        visitor.stay = SimTime{};
-        visitor.station = this;
-        visitor.passing = true;
-        agenda_.schedule(visitor.entry, agenda_.now(), Phase::decide, component_);
+        job.next = next;
+        job.stay = SimTime{};
+        job.station = this;
+        job.passing = true;
+        agenda_.schedule(job.entry, agenda_.now(), Phase::decide, component_);
     }
 
 private:
-    friend struct Visitor;
-    void pass_now(Visitor& visitor) {
-        visitor.passing = false;
+    friend struct Job;
+    void pass_now(Job& job) {
+        job.passing = false;
         if (free_ > 0) {
-            visitor.next(visitor);
+            job.next(job);
         } else {
-            queue_.push(visitor);
+            queue_.push(job);
         }
     }
     void leave() {
@@ -161,8 +161,8 @@ private:
             ++free_;
             return;
         }
-        Visitor& visitor = queue_.pop();
-        agenda_.schedule_after(visitor.entry, visitor.stay, Phase::arrive, component_);
+        Job& job = queue_.pop();
+        agenda_.schedule_after(job.entry, job.stay, Phase::arrive, component_);
     }
 
     /// The slot that is free soonest after `at`; the first such.
@@ -186,16 +186,16 @@ private:
     bool planned_ = false;
     bool several_ = false;
     std::vector<Calendar> more_;  ///< and of the others
-    VisitorQueue queue_;
+    JobQueue queue_;
 };
 
-inline void Visitor::fire(Visitor& visitor) {
-    if (visitor.passing) {
-        visitor.station->pass_now(visitor);
+inline void Job::fire(Job& job) {
+    if (job.passing) {
+        job.station->pass_now(job);
         return;
     }
-    if (visitor.station != nullptr) visitor.station->leave();
-    visitor.next(visitor);
+    if (job.station != nullptr) job.station->leave();
+    job.next(job);
 }
 
 /// Slots that are held over several stays.
@@ -205,24 +205,24 @@ public:
         : agenda_(agenda), component_(component), free_(count) {}
 
     /// Calls `next` at once if there is a credit, else when there is one.
-    void take(Visitor& visitor, Visitor::Next next) {
+    void take(Job& job, Job::Next next) {
         if (free_ > 0) {
             --free_;
-            next(visitor);
+            next(job);
             return;
         }
-        visitor.next = next;
-        visitor.station = nullptr;
-        queue_.push_by_priority(visitor);
+        job.next = next;
+        job.station = nullptr;
+        queue_.push_by_priority(job);
     }
     void give(SimTime at) {
         if (queue_.empty()) {
             ++free_;
             return;
         }
-        Visitor& visitor = queue_.pop();
-        visitor.at = std::max(visitor.time(agenda_), at);
-        agenda_.schedule(visitor.entry, visitor.at, Phase::arrive, component_);
+        Job& job = queue_.pop();
+        job.at = std::max(job.time(agenda_), at);
+        agenda_.schedule(job.entry, job.at, Phase::arrive, component_);
     }
     void give() { give(agenda_.now()); }
 
@@ -230,7 +230,7 @@ private:
     Agenda& agenda_;
     const Component& component_;
     unsigned free_;
-    VisitorQueue queue_;
+    JobQueue queue_;
 };
 
 }  // namespace xlate::soc

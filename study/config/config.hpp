@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,7 +54,7 @@ struct PciConfig {
     PciConfig() { atc.shape.enabled = false; }
 };
 
-/// The IOMMU's parameters and the name of the preset that they start from.
+/// An IOMMU's parameters and the name of the preset that they start from: that of its family, if none is given.
 struct IommuConfig {
     std::string preset = "mmu-600-like";
     std::string features = "qemu";  ///< what params.features start from
@@ -132,8 +133,9 @@ struct Config {
     soc::Limits limits{SimTime{60 * kFsPerSecond}, 2'000'000'000};
     std::uint64_t seed = 1;
 
-    std::string source;                          ///< the file that was read
-    std::map<std::string, yaml::Place> origins;  ///< path -> where it was written; all others are defaults
+    std::string source;                           ///< the file that was read
+    std::shared_ptr<const yaml::Value> document;  ///< what was read, overrides included
+    std::map<std::string, yaml::Place> origins;   ///< path -> where it was written; all others are defaults
 
     bool given(const std::string& path) const { return origins.count(path) != 0; }
     /// Where `path` was written; else where the file starts.
@@ -150,6 +152,11 @@ Override parse_override(const std::string& text);
 
 /// Shows `config` to `visitor`: the whole of what can be configured.
 void visit_config(ParameterVisitor& visitor, Config& config);
+void visit_iommu(ParameterVisitor& visitor, IommuConfig& iommu);
+
+/// The parameters of the IOMMU at `path`, of a family whose presets start from `preset`: what the config says of every
+/// IOMMU and then of this one, over that preset.
+IommuConfig iommu_config(const Config& config, const std::string& path, const std::string& preset);
 
 /// Reads a YAML file; a file that starts with the magic of a device tree is a run with every other value at its
 /// default. Errors: InputError with everything that is wrong.

@@ -1,5 +1,6 @@
 // The one description of what can be configured. Order here is the order of `config show` and of config.resolved.yaml.
 #include "study/config/config.hpp"
+#include "study/config/families/families.hpp"
 
 namespace xlate::study {
 namespace {
@@ -49,38 +50,7 @@ void visit_walk_cache(ParameterVisitor& v, soc::WalkCacheParams& cache) {
     });
 }
 
-void visit_features(ParameterVisitor& v, IommuConfig& iommu) {
-    static const std::vector<std::string> kNames{"qemu", "mmu-600-like", "full"};
-    v.map("features", "What its ID registers say.", [&] {
-        std::size_t like = 0;
-        while (like + 1 < kNames.size() && kNames[like] != iommu.features) ++like;
-        v.choice("like", "What the others start from.", like, kNames);
-        iommu::smmuv3::Features& f = iommu.params.features;
-        if (like < kNames.size() && kNames[like] != iommu.features) {
-            iommu.features = kNames[like];
-            f = iommu::smmuv3::features_by_name(iommu.features);
-        }
-        const auto bit = [&](const char* key, const char* sentence, std::uint8_t& field) {
-            bool on = field != 0;
-            v.boolean(key, sentence, on);
-            field = on ? 1 : 0;
-        };
-        bit("ats", "IDR0.ATS: endpoints may ask it for translations, and send translated accesses.", f.ats);
-        bit("pri", "IDR0.PRI: endpoints may send page requests.", f.pri);
-        if (f.pri != 0 && f.priqs == 0) f.priqs = 19;
-        bit("msi", "IDR0.MSI: it can send its interrupts and the completion of a SYNC as messages.", f.msi);
-        bit("sev", "IDR0.SEV: a SYNC can wake CPUs that wait for an event.", f.sev);
-        bit("ril", "IDR3.RIL: TLB invalidations by range.", f.ril);
-        static const std::vector<std::string> kQueues{"0", "1", "2", "4", "8", "16", "32", "64", "128", "256"};
-        std::size_t queues = f.ecmdq == 0 ? 0 : std::size_t{1} + f.ecmdq_log2numq;
-        v.choice("ecmdq", "IDR1.ECMDQ, IDR6: enhanced command queues, of which each CPU gets one; 0: none.", queues,
-                 kQueues);
-        f.ecmdq = queues != 0 ? 1 : 0;
-        f.ecmdq_log2numq = static_cast<std::uint8_t>(queues != 0 ? queues - 1 : 0);
-    });
-}
-
-void visit_tbu(ParameterVisitor& v, soc::TbuParams& p) {
+void visit_tbu(ParameterVisitor& v, soc::PortParams& p) {
     visit_cache(v, "micro_tlb", "Its micro-TLB.", p.micro_tlb);
     visit_cache(v, "tlb", "Its main TLB.", p.main_tlb);
     integer(v, "port_width", "Bytes that its port takes in a cycle; a power of two.", p.port_width_bytes, 1, 256);
@@ -89,9 +59,11 @@ void visit_tbu(ParameterVisitor& v, soc::TbuParams& p) {
     v.boolean("youngest_first", "Whether the youngest of the misses that waited for another one looks again first.",
               p.youngest_first);
     integer(v, "prefetch", "Pages fetched ahead of their use at once; 0: none.", p.prefetch, 0, 1024);
-    visit_cycles(v, "link_to_tcu", "Way of a message to the TCU.", p.link_to_tcu);
-    visit_cycles(v, "link_from_tcu", "Way of a message from the TCU.", p.link_from_tcu);
+    visit_cycles(v, "link_to_tcu", "Way of a message to the core.", p.link_to_tcu);
+    visit_cycles(v, "link_from_tcu", "Way of a message from the core.", p.link_from_tcu);
 }
+
+}  // namespace
 
 void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
     const std::string before = iommu.preset;
@@ -102,29 +74,32 @@ void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
     if (preset < names.size() && names[preset] != before) {
         iommu.preset = names[preset];
         iommu.params = soc::iommu_preset(iommu.preset).value_or(soc::IommuParams{});
-        iommu.params.features = iommu::smmuv3::features_by_name(iommu.features);
+        restart_families(iommu);
     }
     soc::IommuParams& p = iommu.params;
     v.clock("clock", "Its clock; not given: the system clock.", p.clock);
-    visit_features(v, iommu);
+    visit_families(v, iommu);
     v.boolean("one_port", "Whether all its traffic and walks share one port to the interconnect.", p.one_port);
-    v.map("tbu", "Translation buffer unit: stands at the port of each master.", [&] { visit_tbu(v, p.tbu); });
+    v.map("tbu", "A port: stands before each master (an SMMU's TBU). Also written `port`.",
+          [&] { visit_tbu(v, p.tbu); });
     std::vector<std::string> tbus;
     for (const auto& [name, tbu] : p.tbus) tbus.push_back(name);
     v.named(
-        "tbus", "The same for single TBUs, by the name of the device or PCI host bridge that stands before it.", "tbu",
-        tbus, [&p](const std::string& name) { p.tbus[name] = p.tbu; },
+        "tbus",
+        "The same for single ports, by the name of the device or PCI host bridge that stands before it. Also `ports`.",
+        "tbu", tbus, [&p](const std::string& name) { p.tbus[name] = p.tbu; },
         [&v, &p](const std::string& name) { visit_tbu(v, p.tbus[name]); });
-    v.map("tcu", "Translation control unit: shared by all TBUs.", [&] {
+    v.map("tcu", "The core: shared by all ports (an SMMU's TCU). Also written `core`.", [&] {
         visit_cache(v, "tlb", "The shared TLB.", p.tcu.tlb);
-        visit_cache(v, "config_cache", "Cache of stream table entries and context descriptors.", p.tcu.config_cache);
+        visit_cache(v, "config_cache", "Cache of configuration: stream table entries, context descriptors.",
+                    p.tcu.config_cache);
         visit_cache(v, "ipa_cache", "Cache of stage 2 translations of table addresses.", p.tcu.ipa_cache);
         visit_walk_cache(v, p.tcu.walk_cache);
-        integer(v, "xlate_slots", "Translations of all TBUs at once.", p.tcu.xlate_slots, 1, 65536);
+        integer(v, "xlate_slots", "Translations of all ports at once.", p.tcu.xlate_slots, 1, 65536);
         integer(v, "walk_slots", "Table walks at once.", p.tcu.walk_slots, 1, 4096);
         integer(v, "port_width", "Bytes that its port to memory takes in a cycle; a power of two.",
                 p.tcu.port_width_bytes, 1, 256);
-        v.boolean("merge_walks", "Whether a miss waits for another TBU's walk of the same page; needs tcu.tlb.",
+        v.boolean("merge_walks", "Whether a miss waits for another port's walk of the same page; needs tcu.tlb.",
                   p.tcu.merge_walks);
         v.boolean("priorities", "Whether slots go to the master with the highest priority, not to the oldest miss.",
                   p.tcu.priorities);
@@ -135,7 +110,7 @@ void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
         v.time("atc_timeout", "How long a SYNC waits for an endpoint to complete an ATC invalidation.",
                p.tcu.atc_timeout);
         visit_cycles(v, "command_decode", "Each command, after its fetch.", p.tcu.command_decode);
-        visit_cycles(v, "invalidate_apply", "An invalidation in a TBU, after the link.", p.tcu.invalidate_apply);
+        visit_cycles(v, "invalidate_apply", "An invalidation in a port, after the link.", p.tcu.invalidate_apply);
         visit_cycles(v, "register_access", "From a register access at the port to its effect.", p.tcu.register_access);
         v.time("interrupt_wire", "From the interrupt's pulse to the CPU.", p.tcu.interrupt_wire);
     });
@@ -145,6 +120,8 @@ void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
         v.boolean("msi", "Whether an overflow can also be sent as a message.", p.pmcg.msi);
     });
 }
+
+namespace {
 
 void visit_atc(ParameterVisitor& v, soc::AtcParams& atc) {
     v.map("atc", "Address translation cache of an endpoint: with one, a driver can switch ATS on.", [&] {

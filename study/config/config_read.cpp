@@ -150,30 +150,32 @@ void derive_pci(const Config& config, std::vector<PciConfig>& functions, const s
     }
 }
 
+/// What was given below `path` switches structures on.
+void derive_iommu(const Config& config, const std::string& path, IommuConfig& iommu, ClockPeriod clock) {
+    if (!config.given(path + ".clock")) iommu.params.clock = clock;
+    const auto on_if_given = [&](const std::string& name, bool& enabled) {
+        if (config.given(path + name + ".entries") && !config.given(path + name + ".enabled")) enabled = true;
+    };
+    on_if_given(".tbu.micro_tlb", iommu.params.tbu.micro_tlb.shape.enabled);
+    on_if_given(".tbu.tlb", iommu.params.tbu.main_tlb.shape.enabled);
+    for (auto& [name, tbu] : iommu.params.tbus) {
+        const std::string at = yaml::join_path(".tbus", name);
+        on_if_given(at + ".micro_tlb", tbu.micro_tlb.shape.enabled);
+        on_if_given(at + ".tlb", tbu.main_tlb.shape.enabled);
+    }
+    on_if_given(".tcu.tlb", iommu.params.tcu.tlb.shape.enabled);
+    on_if_given(".tcu.config_cache", iommu.params.tcu.config_cache.shape.enabled);
+    on_if_given(".tcu.ipa_cache", iommu.params.tcu.ipa_cache.shape.enabled);
+}
+
 /// Values whose default is another value, and switches that are on because something below them was given.
 void derive(Config& config) {
     if (!config.given("soc.interconnect.response_latency")) {
         config.soc.interconnect.response_latency = config.soc.interconnect.request_latency;
     }
-    const auto derive_iommu = [&config](const std::string& path, IommuConfig& iommu, ClockPeriod clock) {
-        if (!config.given(path + ".clock")) iommu.params.clock = clock;
-        const auto on_if_given = [&](const std::string& name, bool& enabled) {
-            if (config.given(path + name + ".entries") && !config.given(path + name + ".enabled")) enabled = true;
-        };
-        on_if_given(".tbu.micro_tlb", iommu.params.tbu.micro_tlb.shape.enabled);
-        on_if_given(".tbu.tlb", iommu.params.tbu.main_tlb.shape.enabled);
-        for (auto& [name, tbu] : iommu.params.tbus) {
-            const std::string at = yaml::join_path(".tbus", name);
-            on_if_given(at + ".micro_tlb", tbu.micro_tlb.shape.enabled);
-            on_if_given(at + ".tlb", tbu.main_tlb.shape.enabled);
-        }
-        on_if_given(".tcu.tlb", iommu.params.tcu.tlb.shape.enabled);
-        on_if_given(".tcu.config_cache", iommu.params.tcu.config_cache.shape.enabled);
-        on_if_given(".tcu.ipa_cache", iommu.params.tcu.ipa_cache.shape.enabled);
-    };
-    derive_iommu("soc.iommu", config.soc.iommu, config.soc.system_clock);
+    derive_iommu(config, "soc.iommu", config.soc.iommu, config.soc.system_clock);
     for (auto& [name, iommu] : config.soc.iommus) {
-        derive_iommu(yaml::join_path("soc.iommus", name), iommu, config.soc.iommu.params.clock);
+        derive_iommu(config, yaml::join_path("soc.iommus", name), iommu, config.soc.iommu.params.clock);
     }
     derive_pci(config, config.soc.pci, "soc.pci");
     for (std::size_t i = 0; i < config.traffic.size(); ++i) {
@@ -229,6 +231,33 @@ bool is_device_tree(const std::string& file) {
     return stream.is_open() && (has_magic || std::filesystem::path(file).extension() == ".dtb");
 }
 
+/// `port`, `ports` and `core` are `tbu`, `tbus` and `tcu` of any family.
+void rename_parts(Value& iommu, const std::string& path, Findings& findings) {
+    constexpr const char* kNames[][2] = {{"port", "tbu"}, {"ports", "tbus"}, {"core", "tcu"}};
+    for (const auto& name : kNames) {
+        const bool both = iommu.find(name[0]) != nullptr && iommu.find(name[1]) != nullptr;
+        for (yaml::Entry& entry : iommu.entries) {
+            if (entry.key != name[0]) continue;
+            if (both) {
+                findings.add(entry.place, yaml::join_path(path, name[0]),
+                             fmt::format("means the same as {}, which is also there", name[1]), "one of them");
+            }
+            entry.key = name[1];
+        }
+    }
+}
+
+void rename_parts(Value& root, Findings& findings) {
+    Value* soc = root.find("soc");
+    if (soc == nullptr) return;
+    if (Value* every = soc->find("iommu")) rename_parts(*every, "soc.iommu", findings);
+    Value* single = soc->find("iommus");
+    if (single == nullptr) return;
+    for (yaml::Entry& entry : single->entries) {
+        rename_parts(entry.value, yaml::join_path("soc.iommus", entry.key), findings);
+    }
+}
+
 Config read_config(Value root, const std::string& file, const std::vector<Override>& overrides) {
     // What a study varies is not the run's business (study/sweep/study.hpp).
     root.entries.erase(std::remove_if(root.entries.begin(), root.entries.end(),
@@ -241,6 +270,8 @@ Config read_config(Value root, const std::string& file, const std::vector<Overri
     Config config;
     config.source = file;
     Findings findings;
+    rename_parts(root, findings);
+    findings.throw_if_any();
     ReadVisitor visitor(root, findings, config.origins);
     visit_config(visitor, config);
     visitor.finish();
@@ -248,10 +279,32 @@ Config read_config(Value root, const std::string& file, const std::vector<Overri
     check(config, findings);
     findings.throw_if_any();
     if (config.name.empty()) config.name = std::filesystem::path(file).stem().string();
+    config.document = std::make_shared<const Value>(std::move(root));
     return config;
 }
 
 }  // namespace
+
+IommuConfig iommu_config(const Config& config, const std::string& path, const std::string& preset) {
+    IommuConfig result;
+    result.preset = preset;
+    result.params = soc::iommu_preset(preset).value_or(soc::IommuParams{});
+    Findings known;  // what is wrong was said when the document was read
+    std::map<std::string, yaml::Place> ignored;
+    const auto read = [&](const Value* written, const std::string& at, ClockPeriod clock) {
+        if (written != nullptr) {
+            ReadVisitor visitor(*written, known, ignored);
+            visit_iommu(visitor, result);
+            visitor.finish();
+        }
+        derive_iommu(config, at, result, clock);
+    };
+    const Value* soc = config.document == nullptr ? nullptr : config.document->find("soc");
+    const Value* single = soc == nullptr ? nullptr : soc->find("iommus");
+    read(soc == nullptr ? nullptr : soc->find("iommu"), "soc.iommu", config.soc.system_clock);
+    read(single == nullptr ? nullptr : single->find(path), yaml::join_path("soc.iommus", path), result.params.clock);
+    return result;
+}
 
 SourcePosition Config::where(const std::string& path) const {
     std::string at = path;

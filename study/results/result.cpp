@@ -120,14 +120,19 @@ Json iommus_json(const RunFacts& facts) {
         }
         one["walks"] = iommu.walks;
         one["walk_reads"] = iommu.walk_reads;
-        one["ste_fetches"] = iommu.ste_fetches;
-        one["cd_fetches"] = iommu.cd_fetches;
-        one["config_reads"] = iommu.config_reads;
+        for (const char* key : {"ste_fetches", "cd_fetches"}) {
+            if (iommu.has_counter(key)) one[key] = iommu.counter(key);
+        }
+        one["config_reads"] = iommu.counter("config_reads");
         one["commands"] = iommu.commands;
         one["syncs"] = iommu.syncs;
-        one["events"] = iommu.events;
+        if (iommu.has_counter("events")) one["events"] = iommu.counter("events");
         one["register_reads"] = iommu.register_reads;
         one["register_writes"] = iommu.register_writes;
+        Json& structures = one["structures"] = Json::object();
+        for (const auto& [name, lookups] : iommu.structures) structures[name] = lookups_json(lookups);
+        one["counters"] = Json::object();
+        for (const auto& [name, value] : iommu.counters) one["counters"][name] = value;
         one["latency_ns"] = histogram_json(iommu.translation);
         one["walk_ns"] = histogram_json(iommu.walk);
         one["sync_ns"] = histogram_json(iommu.sync);

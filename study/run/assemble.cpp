@@ -8,6 +8,8 @@
 
 #include "firmware/device_name.hpp"
 #include "firmware/iommu_families.hpp"
+#include "iommu/families.hpp"
+#include "kernel-model/drivers/iommu_drivers.hpp"
 #include "study/config/kernel_parameters.hpp"
 #include "study/run/likely_masters.hpp"
 
@@ -19,7 +21,6 @@ using firmware::Node;
 using firmware::NodeIndex;
 
 constexpr std::uint64_t kAssumedTransfers = 1000;
-constexpr std::string_view kModelled = "smmuv3";
 
 bool text_property_is(const Node& node, std::string_view name, std::string_view text) {
     const firmware::Property* property = node.property(name);
@@ -172,6 +173,7 @@ private:
         soc.cpu = config_.soc.cpu;
         soc.iommu = config_.soc.iommu.params;
         for (const auto& [path, iommu] : config_.soc.iommus) soc.iommus[path] = iommu.params;
+        preset_families();
         soc.limits = config_.limits;
         soc.payload = config_.soc.payload;
         soc.sanitizer = config_.kernel.sanitizer;
@@ -182,13 +184,34 @@ private:
         soc.cpu.count = config_.kernel.cpus != 0 ? config_.kernel.cpus : std::max(found, 1U);
     }
 
+    /// An IOMMU of a family with a preset of its own starts from that; `soc.iommu` speaks of it all the same.
+    void preset_families() {
+        const std::string usual = IommuConfig{}.preset;
+        for (const NodeIndex provider : firmware_iommus()) {
+            const Node& node = description_.node(provider);
+            const iommu::Family* family = iommu::find_family(firmware::iommu_kind(node).family);
+            if (family == nullptr || family->preset == usual) continue;
+            const IommuConfig own = iommu_config(config_, node.path, std::string(family->preset));
+            wiring_.soc.iommus[node.path] = own.params;
+            if (own.preset != family->preset) continue;
+            wiring_.assumptions.push_back(
+                fmt::format("{}: timing starts from the preset {}", node.path, family->preset));
+        }
+    }
+    std::vector<NodeIndex> firmware_iommus() const {
+        std::vector<NodeIndex> all;
+        for (std::size_t i = 0; i < description_.nodes.size(); ++i) {
+            if (description_.nodes[i].reachable) all.push_back(static_cast<NodeIndex>(i));
+        }
+        return all;
+    }
+
     void wire_kernel() {
         kernel::BootConfig& boot = wiring_.boot;
         boot.cpus = wiring_.soc.cpu.count;
         boot.arch = config_.kernel.arch;
         for (const NodeIndex provider : description_.providers()) {
-            if (firmware::iommu_kind(description_.node(provider)).family != kModelled)
-                boot.not_built.push_back(provider);
+            if (kernel::iommu_driver_of(description_.node(provider)) == nullptr) boot.not_built.push_back(provider);
         }
         if (config_.given("kernel.modules")) boot.modules = config_.kernel.modules;
         for (std::size_t i = 0; i < config_.kernel.modules.size(); ++i) {

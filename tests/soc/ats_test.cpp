@@ -24,7 +24,7 @@ firmware::Description board() {
 soc::SocConfig config(std::uint64_t transfers, std::uint32_t outstanding) {
     soc::SocConfig config = SmmuBench::gem5_machine();
     config.pcie.bandwidth_bytes_per_s = 0;
-    config.iommu.features = iommu::smmuv3::full_features();
+    config.iommu.hardware.smmuv3 = iommu::smmuv3::full_features();
     soc::MasterConfig master = SmmuBench::master(kDevice, 2);
     master.requester_id = 8;
     master.atc = soc::AtcParams{};
@@ -108,7 +108,7 @@ TEST_CASE("soc: with ATSCHK, one entry of the TBU vouches for all translated tra
     CHECK(stats.iommus.at(0).micro_tlb.lookups == 200);
     // Four requests, and the first translated accesses.
     CHECK(stats.iommus.at(0).config_cache.lookups <= 8);
-    CHECK(stats.iommus.at(0).events == 0);
+    CHECK(stats.iommus.at(0).counter("events") == 0);
 }
 
 TEST_CASE("soc: an endpoint whose stream may not do ATS goes on untranslated", "[soc][ats]") {
@@ -123,7 +123,7 @@ TEST_CASE("soc: an endpoint whose stream may not do ATS goes on untranslated", "
     CHECK(stats.masters.at(0).reads == 10);
     CHECK(stats.masters.at(0).atc->refused == 10);
     CHECK(stats.masters.at(0).atc->translated == 0);
-    CHECK(stats.iommus.at(0).events == 10);
+    CHECK(stats.iommus.at(0).counter("events") == 10);
     std::uint8_t record[32];
     REQUIRE(soc.peek(PhysAddr{SmmuBench::kEvents}, record, sizeof record));
     CHECK(smmu::event::TYPE.get(smmu::words_from_bytes<4>(record)) == 5);  // F_BAD_ATS_TREQ

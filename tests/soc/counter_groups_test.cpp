@@ -87,11 +87,46 @@ TEST_CASE("soc: performance counters and statistics of the same run agree", "[so
     CHECK(counted(soc, 0, 2) == 0);  // it has no TLB
     CHECK(counted(soc, 0, 3) == stats.config_cache.lookups - stats.config_cache.hits);
     CHECK(counted(soc, 0, 4) == stats.walk_reads);
-    CHECK(counted(soc, 0, 5) == stats.config_reads);
+    CHECK(counted(soc, 0, 5) == stats.counter("config_reads"));
     CHECK(counted(soc, 0, 6) == 0);
     CHECK(counted(soc, 0, 7) == 0);
     CHECK(stats.walk_reads > 100);
     CHECK(stats.bypassed == 0);
+}
+
+// Issue 13, item 13: what software asked to fetch is in both.
+TEST_CASE("soc: performance counters and statistics agree on what PREFETCH commands fetch", "[soc][smmuv3][pmcg]") {
+    firmware::Description board = SmmuBench::board({"a", "b"});
+    board.nodes.push_back(counters(0));
+    soc::SocConfig with = config();
+    with.iommu.tcu.prefetch_commands = true;
+    with.iommu.tcu.tlb.shape.enabled = true;
+    soc::Soc soc{board, with};
+    SmmuBench::install(soc, 256, 2);
+    SmmuBench::enable(soc);
+    count(soc, 0,
+          {PmcgEvent::cycles, PmcgEvent::transactions, PmcgEvent::tlb_miss, PmcgEvent::config_cache_miss,
+           PmcgEvent::walk_access, PmcgEvent::config_access, PmcgEvent::ats_requests, PmcgEvent::ats_translated});
+    for (std::uint64_t i = 0; i < 8; ++i) {
+        tests::smmu::CommandWords words = tests::smmu::command::prefetch_config(StreamId{SmmuBench::kStream});
+        tests::smmu::cmd::OPCODE.set(words, static_cast<std::uint64_t>(tests::smmu::Opcode::PREFETCH_ADDR));
+        tests::smmu::cmd::ADDR.set_address(words, SmmuBench::kIova + i * 4096);
+        SmmuBench::store(soc, SmmuBench::kCommands + 16 * i, words);
+    }
+    SmmuBench::set(soc, tests::smmu::reg::CMDQ_PROD, 8);
+    soc.start_master("a", Iova{SmmuBench::kIova}, 256 * 4096);
+    REQUIRE(soc.run() == soc::Outcome::finished);
+    const soc::SocStats all = soc.stats();
+    const soc::IommuStats& stats = all.iommus.at(0);
+    CHECK(stats.commands == 8);
+    CHECK(counted(soc, 0, 1) == stats.counter("translations"));
+    CHECK(counted(soc, 0, 2) == stats.tcu_tlb.lookups - stats.tcu_tlb.hits);
+    CHECK(counted(soc, 0, 3) == stats.config_cache.lookups - stats.config_cache.hits);
+    CHECK(counted(soc, 0, 4) == stats.walk_reads);
+    CHECK(counted(soc, 0, 5) == stats.counter("config_reads"));
+    CHECK(stats.counter("ste_fetches") + stats.counter("cd_fetches") ==
+          stats.counter("config_reads"));     // one level each
+    CHECK(stats.walks > stats.walk.count());  // the shell times walks of transactions alone
 }
 
 TEST_CASE("soc: an overflow of a counter sends its message to memory", "[soc][smmuv3][pmcg]") {

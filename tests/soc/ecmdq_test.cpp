@@ -26,9 +26,9 @@ firmware::Description board() {
 
 soc::SocConfig config() {
     soc::SocConfig config = SmmuBench::gem5_machine();
-    config.iommu.features = iommu::smmuv3::full_features();
-    config.iommu.features.ecmdq = 1;
-    config.iommu.features.ecmdq_log2numq = 2;
+    config.iommu.hardware.smmuv3 = iommu::smmuv3::full_features();
+    config.iommu.hardware.smmuv3.ecmdq = 1;
+    config.iommu.hardware.smmuv3.ecmdq_log2numq = 2;
     config.masters.push_back(SmmuBench::master("dma", 2));
     return config;
 }

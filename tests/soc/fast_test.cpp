@@ -64,7 +64,8 @@ std::string run(const Load& load) {
     const soc::IommuStats& iommu = stats.iommus.at(0);
     text << "translations " << iommu.translations << " walks " << iommu.walks << " reads " << iommu.walk_reads
          << " tlb " << iommu.main_tlb.lookups << "/" << iommu.main_tlb.hits << " micro " << iommu.micro_tlb.lookups
-         << "/" << iommu.micro_tlb.hits << " events " << iommu.events << " faults " << stats.faults_total << "\n";
+         << "/" << iommu.micro_tlb.hits << " events " << iommu.counter("events") << " faults " << stats.faults_total
+         << "\n";
     if (stats.transactions_lost != 0 && load.max_time == kTimeNever) text << "transactions are lost\n";
     return text.str();
 }

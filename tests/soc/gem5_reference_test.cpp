@@ -91,8 +91,8 @@ std::string measure(const json& point) {
     result["main_tlb"] = misses(stats.main_tlb);
     result["config_cache"] = misses(stats.config_cache);
     result["walk_cache"] = misses(stats.walk_cache);
-    result["ste_fetches"] = stats.ste_fetches;
-    result["cd_fetches"] = stats.cd_fetches;
+    result["ste_fetches"] = stats.counter("ste_fetches");
+    result["cd_fetches"] = stats.counter("cd_fetches");
     return result.dump();
 }
 

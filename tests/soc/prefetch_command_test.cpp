@@ -34,8 +34,8 @@ json run(const smmu::CommandWords& command, bool on) {
         soc.run();
         const soc::SocStats stats = soc.stats();
         result["latency"] = stats.masters.at(0).latency.max().fs / 1'000'000;
-        result["config_reads"] = stats.iommus.at(0).config_reads;
-        result["events"] = stats.iommus.at(0).events;
+        result["config_reads"] = stats.iommus.at(0).counter("config_reads");
+        result["events"] = stats.iommus.at(0).counter("events");
         result["translations"] = stats.iommus.at(0).translations;
         return result.dump();
     }));

@@ -48,7 +48,7 @@ TEST_CASE("soc: a stride finds its pages fetched ahead", "[soc][smmuv3][prefetch
                         {"walks", iommu.walks},
                         {"main_hits", iommu.main_tlb.hits},
                         {"faults", stats.masters.at(0).faults},
-                        {"events", iommu.events},
+                        {"events", iommu.counter("events")},
                         {"lost", stats.transactions_lost}}
                 .dump();
         }));
@@ -80,7 +80,7 @@ TEST_CASE("soc: the SMMU's message to a GICv2m frame is an interrupt of a CPU", 
     board.nodes.push_back(frame);
     const firmware::NodeIndex controller{3};
     soc::SocConfig with = config(1, 0);
-    with.iommu.features = iommu::smmuv3::full_features();
+    with.iommu.hardware.smmuv3 = iommu::smmuv3::full_features();
     soc::Soc soc{board, with};
     kernel::Kernel kernel{soc.machine(), kernel::variants().front()};
     soc.attach(kernel);

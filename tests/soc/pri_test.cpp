@@ -27,7 +27,7 @@ firmware::Description board() {
 soc::SocConfig config(std::uint64_t transfers, std::uint32_t outstanding) {
     soc::SocConfig config = SmmuBench::gem5_machine();
     config.pcie.bandwidth_bytes_per_s = 0;
-    config.iommu.features = iommu::smmuv3::full_features();
+    config.iommu.hardware.smmuv3 = iommu::smmuv3::full_features();
     soc::MasterConfig master = SmmuBench::master(kDevice, 2);
     master.requester_id = 8;
     master.atc = soc::AtcParams{};

@@ -13,7 +13,7 @@ TEST_CASE("soc: two stalled accesses to one page hold up no SYNC, and end when s
     const firmware::Description board = SmmuBench::board({"dma"});
     soc::SocConfig config;
     config.cpu.count = 1;
-    config.iommu.features = iommu::smmuv3::full_features();
+    config.iommu.hardware.smmuv3 = iommu::smmuv3::full_features();
     soc::MasterConfig master = SmmuBench::master("dma", 2);
     master.traffic.transfers = 2;
     config.masters.push_back(master);

@@ -39,7 +39,7 @@ soc::SocStats run(const soc::SocConfig& config, std::uint64_t pages) {
 }
 
 /// When the last of three CFGI_ALL and a SYNC is done.
-std::string commands(std::uint32_t per_fetch, const std::map<std::string, soc::TbuParams>& tbus = {}) {
+std::string commands(std::uint32_t per_fetch, const std::map<std::string, soc::PortParams>& tbus = {}) {
     const firmware::Description board = SmmuBench::board({"a", "b"});
     soc::SocConfig with = config(1, 1);
     with.iommu.tcu.commands_per_fetch = per_fetch;
@@ -77,7 +77,7 @@ TEST_CASE("soc: one fetch may bring four commands", "[soc][smmuv3]") {
 // As above, with TBU b at 60 there and 50 back: the third invalidation is decoded at 42 and answered at 42 + 60 + 4 +
 // 50 = 156, the nearer TBU's answers are long there. One by one it is decoded at 2 x 37 + 36 = 110: 110 + 114 = 224.
 TEST_CASE("soc: a SYNC waits for the answer of the farthest TBU", "[soc][smmuv3]") {
-    soc::TbuParams far;
+    soc::PortParams far;
     far.link_to_tcu = Cycles{60};
     far.link_from_tcu = Cycles{50};
     const json four = json::parse(tests::in_child([&] { return commands(4, {{"b", far}}); }));

@@ -121,7 +121,7 @@ TEST_CASE("soc: an unmapped page ends in F_TRANSLATION for the master, for the r
     CHECK(stats.faults[0].device == "dma");
     CHECK(stats.faults[0].id == SmmuBench::kStream);
     CHECK(stats.faults[0].iova == SmmuBench::kIova + 2 * 4096);
-    CHECK(stats.iommus.at(0).events == 1);
+    CHECK(stats.iommus.at(0).counter("events") == 1);
     CHECK(soc.peek_register(PhysAddr{SmmuBench::kRegisters + tests::smmu::reg::EVENTQ_PROD}, 4) == 1);
     std::uint8_t record[32];
     REQUIRE(soc.peek(PhysAddr{SmmuBench::kEvents}, record, sizeof record));

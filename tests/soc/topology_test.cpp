@@ -27,8 +27,9 @@ soc::MasterConfig function(const std::string& name, std::uint32_t requester_id) 
 
 TEST_CASE("topology: requester IDs become stream IDs by iommu-map, each host bridge has one TBU", "[soc]") {
     const firmware::Description board = board_with_pci();
-    const soc::Topology topology = soc::make_topology(
-        board, {function("0000:00:01.0", 8), SmmuBench::master("dma", 2), function("0000:00:02.0", 0x10)});
+    soc::SocConfig config;
+    config.masters = {function("0000:00:01.0", 8), SmmuBench::master("dma", 2), function("0000:00:02.0", 0x10)};
+    const soc::Topology topology = soc::make_topology(board, config);
     REQUIRE(topology.iommus.size() == 1);
     CHECK(topology.iommus[0].name == "9050000.smmuv3");
     CHECK(topology.iommus[0].tbus == std::vector<std::string>{"10000000.pcie", "dma"});
@@ -50,17 +51,18 @@ TEST_CASE("topology: a disabled SMMU is not there, another IOMMU is said to be a
     firmware::Node other;
     other.path = "/iommu@5000";
     other.name = "iommu@5000";
-    other.compatible = {"arm,mmu-500"};
+    other.compatible = {"ti,omap4-iommu"};
     other.iommu_cells = 1;
     board.nodes.push_back(other);
     board.nodes[2].iommus[0].provider = firmware::NodeIndex{4};
-    const soc::Topology topology =
-        soc::make_topology(board, {SmmuBench::master("dma", 2), function("0000:00:01.0", 8)});
+    soc::SocConfig config;
+    config.masters = {SmmuBench::master("dma", 2), function("0000:00:01.0", 8)};
+    const soc::Topology topology = soc::make_topology(board, config);
     CHECK(topology.iommus.empty());
     CHECK_FALSE(topology.masters[0].iommu);
     CHECK_FALSE(topology.masters[1].iommu);
     REQUIRE(topology.warnings.size() == 2);
-    CHECK(topology.warnings[0].find("arm,mmu-500") != std::string::npos);
+    CHECK(topology.warnings[0].find("ti,omap4-iommu") != std::string::npos);
     CHECK(topology.warnings[1].find("not translated") != std::string::npos);
 }
 
@@ -102,11 +104,11 @@ TEST_CASE("soc config: what is out of range is named as the YAML names it", "[so
 TEST_CASE("soc config: a TBU that is named has to be there", "[soc]") {
     soc::SocConfig config;
     config.masters = {SmmuBench::master("dma", 2)};
-    config.iommu.tbus["dma"] = soc::TbuParams{};
+    config.iommu.tbus["dma"] = soc::PortParams{};
     CHECK(soc::check(config, SmmuBench::board({"dma"})).empty());
-    config.iommu.tbus["dna"] = soc::TbuParams{};
+    config.iommu.tbus["dna"] = soc::PortParams{};
     config.iommu.tbus["dma"].xlate_slots = 0;
-    config.iommus["/smmuv3@9050000"].tbus["dmb"] = soc::TbuParams{};
+    config.iommus["/smmuv3@9050000"].tbus["dmb"] = soc::PortParams{};
     std::vector<std::string> texts;
     std::vector<std::string> paths;
     for (const Diagnostic& finding : soc::check(config, SmmuBench::board({"dma"}))) {

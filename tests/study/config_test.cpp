@@ -51,7 +51,7 @@ traffic:
     const soc::IommuParams& smmu = config.soc.iommu.params;
     CHECK(smmu.tbu.link_to_tcu.count == 20);
     REQUIRE(smmu.tbus.count("a000000.dma") == 1);
-    const soc::TbuParams& own = smmu.tbu_of("a000000.dma");
+    const soc::PortParams& own = smmu.tbu_of("a000000.dma");
     CHECK(own.link_to_tcu.count == 50);
     CHECK(own.xlate_slots == 8);
     CHECK(own.main_tlb.shape.entries == 64);
@@ -60,7 +60,7 @@ traffic:
 }
 
 TEST_CASE("config: features of an SMMU become its ID registers' fields", "[study][config]") {
-    const auto features = [](const char* text) { return read(text).soc.iommu.params.features; };
+    const auto features = [](const char* text) { return read(text).soc.iommu.params.hardware.smmuv3; };
     CHECK(features("").ecmdq == 0);
     const auto eight = features("soc: { iommu: { features: { ecmdq: 8 } } }");
     CHECK(eight.ecmdq == 1);
@@ -156,12 +156,12 @@ TEST_CASE("config: an ATC is there when its entries are given, and ID registers 
     CHECK_FALSE(config.soc.pci.at(1).atc.shape.enabled);
     CHECK(config.soc.pci.at(2).below.at(0).atc.shape.enabled);
     CHECK_FALSE(config.soc.pci.at(3).atc.shape.enabled);
-    const iommu::smmuv3::Features& features = config.soc.iommu.params.features;
+    const iommu::smmuv3::Features& features = config.soc.iommu.params.hardware.smmuv3;
     CHECK(features.ats == 1);
     CHECK(features.s2p == 1);
     CHECK(features.pri == 0);
     CHECK(features.ril == 1);
-    CHECK(read("").soc.iommu.params.features.ats == 0);
+    CHECK(read("").soc.iommu.params.hardware.smmuv3.ats == 0);
 }
 
 TEST_CASE("config: --set overrides and is named as origin", "[study][config]") {

@@ -1,19 +1,20 @@
-// What a TBU's TLBs and the TCU do for somebody else than an access: answers to an endpoint that translates itself,
+// What a port's TLBs and the core do for something other than an access: answers to an endpoint that translates itself,
 // and pages fetched ahead.
-#include "soc/iommu/tbu.hpp"
+#include "soc/iommu/port.hpp"
 
 #include <algorithm>
 
 #include "base/error.hpp"
-#include "soc/iommu/smmu_device.hpp"
+#include "soc/iommu/device.hpp"
 
 namespace xlate::soc {
 
 using iommu::AtsType;
 
-/// A request is the TCU's to answer. A translated address is taken at its word, unless ATSCHK asks for a look at the
-/// stream's configuration: that is kept like a translation, one entry for all addresses. False: looks up as others do.
-bool Tbu::arrived_by_ats(TranslationJob& job) {
+/// A request is the core's to answer. A translated address is taken at its word, unless the configuration asks for a
+/// look at the stream's configuration: that is kept like a translation, one entry for all addresses. False: looks up as
+/// others do.
+bool IommuPort::arrived_by_ats(TranslationJob& job) {
     if (job.transaction->ats.type == AtsType::translation_request) {
         ++ats_requests_;
         device_.translate(job);
@@ -21,18 +22,18 @@ bool Tbu::arrived_by_ats(TranslationJob& job) {
     }
     ++ats_translated_;
     if (device_.checks_translated()) return false;
-    wait_for(device_.agenda(), device_, job, clock_ * Cycles{1}, &go<&Tbu::pass_translated>);
+    wait_for(device_.agenda(), device_, job, clock_ * Cycles{1}, &go<&IommuPort::pass_translated>);
     return true;
 }
 
-void Tbu::pass_translated(TranslationJob& job) {
+void IommuPort::pass_translated(TranslationJob& job) {
     charge(job, Part::iommu_queue);
     device_.decide_globally(job);
     translated(job);
 }
 
 /// Of a translation request: it ends here. An error answer is an unsupported request or a completer abort.
-void Tbu::answer_request(TranslationJob& job) {
+void IommuPort::answer_request(TranslationJob& job) {
     Transaction& transaction = *job.transaction;
     charge(job, Part::iommu_queue);
     latency_.add(job.time(device_.agenda()) - job.received);
@@ -46,7 +47,7 @@ void Tbu::answer_request(TranslationJob& job) {
 }
 
 /// The page behind that of `job`, for the same stream and with the same rights in question.
-void Tbu::prefetch_after(const TranslationJob& job) {
+void IommuPort::prefetch_after(const TranslationJob& job) {
     const Transaction& first = *job.transaction;
     if (free_prefetches_.empty() || first.ats.type != AtsType::untranslated) return;
     const std::uint64_t page = job.page + 1;
@@ -75,7 +76,7 @@ void Tbu::prefetch_after(const TranslationJob& job) {
     device_.translate(made);
 }
 
-void Tbu::prefetched(TranslationJob& job) {
+void IommuPort::prefetched(TranslationJob& job) {
     if (may_keep(job)) {
         main_tlb_.fill(job.result.entry);
         if (ahead_.size() == kMaxAhead) ahead_.erase(ahead_.begin());

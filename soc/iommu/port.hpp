@@ -1,4 +1,4 @@
-// One TBU of an SMMUv3: a master's port, micro-TLB and main TLB, and the link to the TCU.
+// A port of an IOMMU (an SMMU's TBU): where a master's traffic comes in; micro-TLB, main TLB, the link to the core.
 // A hit passes misses (unless the configuration keeps order); misses on one page wait for the first of them.
 // Not modelled: partitions. Source: docs/spec/iommu-anchors.md sections B1 and E.
 #pragma once
@@ -7,8 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "iommu/smmuv3/pmcg.hpp"
-#include "iommu/smmuv3/translation.hpp"
+#include "iommu/instance.hpp"
 #include "iommu/tlb.hpp"
 #include "soc/bus/bus_port.hpp"
 #include "soc/bus/ports.hpp"
@@ -20,13 +19,18 @@
 
 namespace xlate::soc {
 
-class SmmuDevice;
-class Tbu;
+class IommuDevice;
+class IommuPort;
 
-/// One transaction that is being translated: a translation slot of its TBU.
+/// What a port counts for counters that software reads.
+enum class PortEvent : std::uint8_t { transaction, tlb_miss };
+
+/// One transaction that is being translated: a translation slot of its port.
 struct TranslationJob : BusClient {
+    explicit TranslationJob(std::unique_ptr<iommu::TranslationSlot> slot) : engine(std::move(slot)) {}
+
     Transaction* transaction = nullptr;
-    Tbu* tbu = nullptr;
+    IommuPort* tbu = nullptr;
     std::uint64_t stream = 0;  ///< stream_tag()
     std::uint64_t page = 0;
     SimTime received;  ///< last port beat
@@ -38,34 +42,34 @@ struct TranslationJob : BusClient {
     bool pending_ipa = false;  ///< the look-up that waits is one of the IPA cache
     bool sure_miss = false;    ///< plan() has just found that the TLBs don't have it
     bool ready = false;        ///< translated, waits for its turn
-    bool generation = false;   ///< see SmmuDevice::in_flight
+    bool generation = false;   ///< see IommuDevice::in_flight
     Part part = Part::iommu_queue;
     iommu::Result result;
-    iommu::smmuv3::Translation engine;
+    std::unique_ptr<iommu::TranslationSlot> engine;
     const iommu::Step* step = nullptr;  ///< the engine's last one
     std::uint32_t number = 0;           ///< of the slot; Request::id
 };
 
-class Tbu final : public Target, public PlannedWay {
+class IommuPort final : public Target, public PlannedWay {
 public:
     /// Constructed while its device is. `out`: where translated traffic leaves.
-    Tbu(SmmuDevice& device, const std::string& name, unsigned number, const TbuParams& params, ClockPeriod clock,
-        std::uint64_t seed, BusPort& out);
+    IommuPort(IommuDevice& device, const std::string& name, unsigned number, const PortParams& params,
+              ClockPeriod clock, std::uint64_t seed, BusPort& out);
 
-    /// The TCU has answered; `job.result` is there.
+    /// The core has answered; `job.result` is there.
     void answered(TranslationJob& job);
-    /// The TCU has stalled it: who waits for its page asks for himself, or a SYNC would wait for software's answer.
+    /// The core has stalled it: those that wait for its page ask for themselves, or a drain would wait for software.
     void stalled(TranslationJob& job);
     void invalidate(const iommu::Invalidation& invalidation);
     /// A translated transaction comes back from memory.
     void returned(Transaction& transaction);
 
-    SmmuDevice& device() { return device_; }
+    IommuDevice& device() { return device_; }
     const std::string& name() const { return name_; }
     unsigned number() const { return number_; }
     Station& link_to_tcu() { return link_to_tcu_; }
     Station& link_from_tcu() { return link_from_tcu_; }
-    const TbuParams& params() const { return params_; }
+    const PortParams& params() const { return params_; }
     void add_to(IommuStats& stats) const;
 
     /// `fast`: with calendars from now on. After its bus port.
@@ -80,9 +84,9 @@ public:
     TargetPort port;
 
 private:
-    template <void (Tbu::*Step)(TranslationJob&)>
-    static void go(Visitor& visitor) {
-        auto& job = static_cast<TranslationJob&>(visitor);
+    template <void (IommuPort::*Step)(TranslationJob&)>
+    static void go(Job& base) {
+        auto& job = static_cast<TranslationJob&>(base);
         (job.tbu->*Step)(job);
     }
 
@@ -110,23 +114,23 @@ private:
     void hold_or_ask(TranslationJob& job);
     void release_page(TranslationJob& job);
     void translated(TranslationJob& job);
-    void let_go();
+    void release_in_order();
     void depart(TranslationJob& job);
     void left(TranslationJob& job);
     void refuse(TranslationJob& job);
     TranslationJob& take_job();
     void give_back(TranslationJob& job);
     void free_slot(TranslationJob& job);
-    void let_in();
+    void admit();
     void left_ahead(TranslationJob& job);
     void left_late(TranslationJob& job);
     void reclaim(SimTime until);
-    void look_at_door();
-    void watch_door();
+    void admit_when_free();
+    void schedule_admission();
     bool wait_for_room(PlannedAccess& access, std::uint32_t beats_needed);
-    void go_home(Transaction& transaction, bool generation, SimTime at);
+    void retire(Transaction& transaction, bool generation, SimTime at);
     void charge(TranslationJob& job, Part part);
-    void count(StreamId stream, iommu::smmuv3::PmcgEvent event);
+    void count(StreamId stream, PortEvent event);
 
     /// Set in the tag of what comes with a translated address: it shares no TLB entry with other traffic.
     static constexpr std::uint64_t kTranslatedTag = std::uint64_t{1} << 53;
@@ -146,21 +150,21 @@ private:
     Station wire_;
     Station micro_;
     iommu::Tlb micro_tlb_;
-    SmmuDevice& device_;
+    IommuDevice& device_;
     BusPort& out_;
     const ClockPeriod clock_;
     const unsigned number_;
     std::uint32_t free_slots_;
     std::uint32_t beats_free_;
     bool missed_ = false;  ///< `fast`: the last plan() met a miss: what comes next is that access
-    Transaction* at_door_ = nullptr;
-    SimTime door_free_;         ///< `fast`: when the last planned one was let in
+    Transaction* pending_ = nullptr;
+    SimTime admission_free_;    ///< `fast`: when the last planned one was admitted
     DueList<Leaving> leaving_;  ///< `fast`: slots of what has been planned, until it is on the bus
     std::vector<Page> ahead_;   ///< fetched ahead and not hit yet, oldest first
     std::uint64_t translations_ = 0;
     std::uint64_t bypassed_ = 0;
     SimTime last_out_[2];  ///< keep_order: departure of the last read and write
-    const TbuParams params_;
+    const PortParams params_;
     Histogram latency_;
 
     Station main_;
@@ -171,7 +175,7 @@ private:
 
     std::uint32_t slots_used_ = 0;             ///< so many numbers have been given out
     std::vector<std::uint32_t> free_numbers_;  ///< of those: what no job has
-    std::vector<TranslationJob*> asking_;      ///< misses that the TCU works on, one a page
+    std::vector<TranslationJob*> asking_;      ///< misses that the core works on, one a page
     std::vector<TranslationJob*> holding_;     ///< misses that wait for one of those, oldest first
     std::vector<TranslationJob*> order_[2];    ///< keep_order: reads and writes, oldest first
 
@@ -184,7 +188,7 @@ private:
     std::uint64_t faults_ = 0;
     std::uint64_t merged_ = 0;
 
-    AgendaEntry door_;                 ///< `fast`
+    AgendaEntry admission_;            ///< `fast`
     PlannedClient* client_ = nullptr;  ///< `fast`
 };
 

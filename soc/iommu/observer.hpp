@@ -17,9 +17,9 @@ class Transaction;
 struct TranslationJob;
 
 /// Of one SMMU.
-class TranslationWatch {
+class TranslationObserver {
 public:
-    virtual ~TranslationWatch() = default;
+    virtual ~TranslationObserver() = default;
     /// A transaction has come to a TBU of an SMMU that is on.
     virtual void on_arrival(const Transaction& transaction) = 0;
     /// The access that `job` asked for in its last step has been answered.
@@ -32,9 +32,9 @@ public:
 };
 
 /// Of the CPUs. Called on the storing task's side, or on the host's.
-class SoftwareWatch {
+class SoftwareObserver {
 public:
-    virtual ~SoftwareWatch() = default;
+    virtual ~SoftwareObserver() = default;
     virtual void before_store(PhysAddr address, std::uint64_t bytes) = 0;
     virtual void after_store(PhysAddr address, std::uint64_t bytes) = 0;
     virtual void on_register_write(PhysAddr address, unsigned size, std::uint64_t value) = 0;

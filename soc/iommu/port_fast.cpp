@@ -1,10 +1,10 @@
-// A TBU in `fast`: what is planned ahead, and how it meets what goes step by step (tbu.cpp). Source: fast.hpp.
-#include "soc/iommu/tbu.hpp"
+// A port in `fast`: what is planned ahead, and how it meets what goes step by step (port.cpp). Source: fast.hpp.
+#include "soc/iommu/port.hpp"
 
 #include <algorithm>
 
 #include "base/error.hpp"
-#include "soc/iommu/smmu_device.hpp"
+#include "soc/iommu/device.hpp"
 
 namespace xlate::soc {
 
@@ -12,7 +12,7 @@ using iommu::CachedTranslation;
 using iommu::Permissions;
 
 /// Two steps before, what it holds itself; one step before, what that points to.
-void Tbu::fetch(unsigned steps) const {
+void IommuPort::fetch(unsigned steps) const {
     if (steps == 2) {
         fetch_line(&wire_);
         fetch_line(&micro_);
@@ -27,7 +27,7 @@ void Tbu::fetch(unsigned steps) const {
 }
 
 /// The rest of the way is planned, if it leads to memory.
-void Tbu::left_ahead(TranslationJob& job) {
+void IommuPort::left_ahead(TranslationJob& job) {
     Transaction& transaction = *job.transaction;
     PlannedAccess access;
     access.now = device_.agenda().now();
@@ -37,18 +37,18 @@ void Tbu::left_ahead(TranslationJob& job) {
     access.write = transaction.write();
     if (transaction.moves_data() || !out_.way()->plan(access)) {
         job.ahead = false;
-        job.come_back(device_.agenda(), device_, &go<&Tbu::left_late>);
+        job.come_back(device_.agenda(), device_, &go<&IommuPort::left_late>);
         return;
     }
     transaction.ledger.charge(Part::memory, access.answered);
     const bool generation = job.generation;
     transaction.set_response(tlm::TLM_OK_RESPONSE);
     free_slot(job);
-    go_home(transaction, generation, access.at);
+    retire(transaction, generation, access.at);
 }
 
 /// As left(), for one that had run ahead.
-void Tbu::left_late(TranslationJob& job) {
+void IommuPort::left_late(TranslationJob& job) {
     Transaction& transaction = *job.transaction;
     const auto tag = static_cast<std::uint16_t>(number_ | (job.generation ? 0x4000U : 0U));
     free_slot(job);
@@ -56,16 +56,17 @@ void Tbu::left_late(TranslationJob& job) {
 }
 
 /// It will be back at `at`.
-void Tbu::go_home(Transaction& transaction, bool generation, SimTime at) {
+void IommuPort::retire(Transaction& transaction, bool generation, SimTime at) {
     device_.will_leave_flight(at);
     device_.leave_flight(generation);
     if (client_ != nullptr && client_->will_return(transaction, at)) return;
-    transaction.step.bind(
-        this, [](void* self, AgendaEntry& entry) { static_cast<Tbu*>(self)->returned(Transaction::of_step(entry)); });
+    transaction.step.bind(this, [](void* self, AgendaEntry& entry) {
+        static_cast<IommuPort*>(self)->returned(Transaction::of_step(entry));
+    });
     device_.agenda().schedule(transaction.step, at, Phase::arrive, device_);
 }
 
-void Tbu::reclaim(SimTime until) {
+void IommuPort::reclaim(SimTime until) {
     while (!leaving_.empty() && leaving_.first_due() <= until) {
         const Leaving first = leaving_.take_first();
         beats_free_ += first.beats;
@@ -74,43 +75,43 @@ void Tbu::reclaim(SimTime until) {
     }
 }
 
-void Tbu::look_at_door() {
+void IommuPort::admit_when_free() {
     reclaim(device_.agenda().now());
-    let_in();
-    watch_door();
+    admit();
+    schedule_admission();
 }
 
-/// Somebody waits, and it is known when a slot will be free.
-void Tbu::watch_door() {
-    if (at_door_ == nullptr || leaving_.empty()) return;
+/// A transaction waits for a slot, and it is known when one will be free.
+void IommuPort::schedule_admission() {
+    if (pending_ == nullptr || leaving_.empty()) return;
     const SimTime due = std::max(device_.agenda().now(), leaving_.first_due());
-    if (door_.scheduled()) {
-        if (door_.time() <= due) return;
-        device_.agenda().cancel(door_);
+    if (admission_.scheduled()) {
+        if (admission_.time() <= due) return;
+        device_.agenda().cancel(admission_);
     }
-    device_.agenda().schedule(door_, due, Phase::arrive, device_);
+    device_.agenda().schedule(admission_, due, Phase::arrive, device_);
 }
 
-void Tbu::plan_ahead() {
+void IommuPort::plan_ahead() {
     for (Station* station : {&wire_, &micro_, &main_, &link_to_tcu_, &link_from_tcu_}) station->keep_calendars();
 }
 
 /// Moves on to when there is a slot, if those who hold them have planned to leave.
-bool Tbu::wait_for_room(PlannedAccess& access, std::uint32_t beats_needed) {
+bool IommuPort::wait_for_room(PlannedAccess& access, std::uint32_t beats_needed) {
     reclaim(access.now);
-    access.at = std::max(access.at, door_free_);
+    access.at = std::max(access.at, admission_free_);
     while (free_slots_ == 0 || beats_free_ < beats_needed) {
         if (leaving_.empty()) return false;
         access.at = std::max(access.at, leaving_.first_due());
         reclaim(access.at);
     }
-    door_free_ = access.at;
+    admission_free_ = access.at;
     return true;
 }
 
-bool Tbu::plan(PlannedAccess& access) {
+bool IommuPort::plan(PlannedAccess& access) {
     missed_ = false;
-    if (!device_.runs_ahead() || device_.watched() || at_door_ != nullptr) return false;
+    if (!device_.runs_ahead() || device_.watched() || pending_ != nullptr) return false;
     std::vector<TranslationJob*>& order = order_[access.write ? 1 : 0];
     if (params_.keep_order && !order.empty()) return false;
     const std::uint64_t stream = iommu::stream_tag(access.stream, access.substream);
@@ -143,7 +144,7 @@ bool Tbu::plan(PlannedAccess& access) {
     access.charge(Part::issue, at);
     const SimTime received = at;
     ++translations_;
-    count(access.stream, iommu::smmuv3::PmcgEvent::transactions);
+    count(access.stream, PortEvent::transaction);
     note_bypass(in_micro != nullptr ? *in_micro : *in_main);
     if (micro_tlb_.enabled()) {
         at = micro_.reserve(at, clock_ * params_.micro_tlb.latency);

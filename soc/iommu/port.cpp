@@ -1,9 +1,9 @@
-#include "soc/iommu/tbu.hpp"
+#include "soc/iommu/port.hpp"
 
 #include <algorithm>
 
 #include "base/error.hpp"
-#include "soc/iommu/smmu_device.hpp"
+#include "soc/iommu/device.hpp"
 
 namespace xlate::soc {
 
@@ -25,8 +25,8 @@ bool allows(const CachedTranslation& entry, const Transaction& transaction) {
 
 }  // namespace
 
-Tbu::Tbu(SmmuDevice& device, const std::string& name, unsigned number, const TbuParams& params, ClockPeriod clock,
-         std::uint64_t seed, BusPort& out)
+IommuPort::IommuPort(IommuDevice& device, const std::string& name, unsigned number, const PortParams& params,
+                     ClockPeriod clock, std::uint64_t seed, BusPort& out)
     : port(systemc_name("tbu_" + name), *this, number),
       wire_(device.agenda(), device, 1),
       micro_(device.agenda(), device, params.micro_tlb.slots),
@@ -44,9 +44,9 @@ Tbu::Tbu(SmmuDevice& device, const std::string& name, unsigned number, const Tbu
       link_to_tcu_(device.agenda(), device, 1),
       link_from_tcu_(device.agenda(), device, 1),
       name_(name) {
-    door_.bind<&Tbu::look_at_door>(this);
+    admission_.bind<&IommuPort::admit_when_free>(this);
     for (std::uint32_t i = 0; i < params.prefetch; ++i) {
-        prefetch_jobs_.push_back(std::make_unique<TranslationJob>());
+        prefetch_jobs_.push_back(device_.make_job());
         prefetch_jobs_.back()->tbu = this;
         prefetch_jobs_.back()->number = kFirstPrefetch + i;
         prefetch_jobs_.back()->prefetch = true;
@@ -54,7 +54,7 @@ Tbu::Tbu(SmmuDevice& device, const std::string& name, unsigned number, const Tbu
     }
 }
 
-TranslationJob& Tbu::take_job() {
+TranslationJob& IommuPort::take_job() {
     --free_slots_;
     TranslationJob& job = device_.take_job();
     job.tbu = this;
@@ -67,43 +67,43 @@ TranslationJob& Tbu::take_job() {
     return job;
 }
 
-void Tbu::give_back(TranslationJob& job) {
+void IommuPort::give_back(TranslationJob& job) {
     free_numbers_.push_back(job.number);
     device_.give_back(job);
 }
 
-void Tbu::charge(TranslationJob& job, Part part) { job.transaction->ledger.charge(part, job.time(device_.agenda())); }
-
-/// For the counters that software reads. A TLB miss is one of the main TLB, or of the only one.
-void Tbu::count(StreamId stream, iommu::smmuv3::PmcgEvent event) {
-    device_.counter_groups().count(number_ + 1, event, stream);
+void IommuPort::charge(TranslationJob& job, Part part) {
+    job.transaction->ledger.charge(part, job.time(device_.agenda()));
 }
 
-std::uint32_t Tbu::beats(const Transaction& transaction) const {
+/// For the counters that software reads. A TLB miss is one of the main TLB, or of the only one.
+void IommuPort::count(StreamId stream, PortEvent event) { device_.counter_groups().count(number_ + 1, event, stream); }
+
+std::uint32_t IommuPort::beats(const Transaction& transaction) const {
     if (!transaction.write()) return 0;
     return (transaction.size() + params_.port_width_bytes - 1) / params_.port_width_bytes;
 }
 
-bool Tbu::has_room(const Transaction& transaction) const {
+bool IommuPort::has_room(const Transaction& transaction) const {
     // A write that is larger than the whole buffer goes when the buffer is empty.
     const std::uint32_t needed = std::min(beats(transaction), params_.write_buffer_beats);
     return free_slots_ != 0 && needed <= beats_free_;
 }
 
-bool Tbu::on_request(unsigned, Transaction& transaction) {
+bool IommuPort::on_request(unsigned, Transaction& transaction) {
     const bool missed = missed_;
     missed_ = false;
     if (!leaving_.empty()) reclaim(device_.agenda().now());
     if (!has_room(transaction)) {
-        at_door_ = &transaction;
-        watch_door();
+        pending_ = &transaction;
+        schedule_admission();
         return false;
     }
     begin(transaction, missed);
     return true;
 }
 
-void Tbu::begin(Transaction& transaction, bool sure_miss) {
+void IommuPort::begin(Transaction& transaction, bool sure_miss) {
     TranslationJob& job = take_job();
     beats_free_ -= std::min(beats(transaction), params_.write_buffer_beats);
     job.transaction = &transaction;
@@ -113,33 +113,33 @@ void Tbu::begin(Transaction& transaction, bool sure_miss) {
     job.merged = false;
     job.ready = false;
     job.ahead = device_.runs_ahead();
-    job.at = door_free_;
+    job.at = admission_free_;
     job.sure_miss = sure_miss && job.ahead;
     charge(job, Part::iommu_queue);
-    wire_.enter(job, clock_ * Cycles{std::max(1U, beats(transaction))}, &go<&Tbu::arrived>);
+    wire_.enter(job, clock_ * Cycles{std::max(1U, beats(transaction))}, &go<&IommuPort::arrived>);
 }
 
-void Tbu::arrived(TranslationJob& job) {
+void IommuPort::arrived(TranslationJob& job) {
     charge(job, Part::issue);
     job.received = job.time(device_.agenda());
     ++translations_;
-    count(job.transaction->stream, iommu::smmuv3::PmcgEvent::transactions);
+    count(job.transaction->stream, PortEvent::transaction);
     device_.enter_flight(job);
     const bool request = job.transaction->ats.type == AtsType::translation_request;
     if (params_.keep_order && !request) order_[job.transaction->write() ? 1 : 0].push_back(&job);
     if (!device_.enabled()) {
-        wait_for(device_.agenda(), device_, job, clock_ * Cycles{1}, &go<&Tbu::globally>);
+        wait_for(device_.agenda(), device_, job, clock_ * Cycles{1}, &go<&IommuPort::globally>);
     } else if (job.transaction->ats.type != AtsType::untranslated && arrived_by_ats(job)) {
         return;
     } else if (micro_tlb_.enabled()) {
-        micro_.enter(job, clock_ * params_.micro_tlb.latency, &go<&Tbu::micro_looked_up>);
+        micro_.enter(job, clock_ * params_.micro_tlb.latency, &go<&IommuPort::micro_looked_up>);
     } else {
         look_up_main(job);
     }
 }
 
-/// SMMUEN is off: global bypass or abort; no look-up, no TCU.
-void Tbu::globally(TranslationJob& job) {
+/// Nothing is translated: global bypass or abort; no look-up, no core.
+void IommuPort::globally(TranslationJob& job) {
     charge(job, Part::iommu_queue);
     device_.decide_globally(job);
     if (job.result.response == iommu::Response::ok && (job.stream & kTranslatedTag) == 0) {
@@ -148,7 +148,7 @@ void Tbu::globally(TranslationJob& job) {
     translated(job);
 }
 
-void Tbu::micro_looked_up(TranslationJob& job) {
+void IommuPort::micro_looked_up(TranslationJob& job) {
     charge(job, Part::micro_tlb);
     const CachedTranslation* entry = nullptr;
     if (job.sure_miss) {
@@ -156,26 +156,25 @@ void Tbu::micro_looked_up(TranslationJob& job) {
     } else {
         entry = micro_tlb_.lookup(job.stream, job.transaction->address());
     }
-    // A hit that does not allow the access says nothing: the tables may, or the TCU records the fault.
+    // A hit that does not allow the access says nothing: the tables may, or the core records the fault.
     if (entry != nullptr && allows(*entry, *job.transaction)) {
         hit(job, *entry);
         translated(job);
     } else {
-        if (entry == nullptr && !main_tlb_.enabled())
-            count(job.transaction->stream, iommu::smmuv3::PmcgEvent::tlb_miss);
+        if (entry == nullptr && !main_tlb_.enabled()) count(job.transaction->stream, PortEvent::tlb_miss);
         look_up_main(job);
     }
 }
 
-void Tbu::look_up_main(TranslationJob& job) {
+void IommuPort::look_up_main(TranslationJob& job) {
     if (main_tlb_.enabled()) {
-        main_.enter(job, clock_ * params_.main_tlb.latency, &go<&Tbu::main_looked_up>);
+        main_.enter(job, clock_ * params_.main_tlb.latency, &go<&IommuPort::main_looked_up>);
     } else {
         hold_or_ask(job);
     }
 }
 
-void Tbu::main_looked_up(TranslationJob& job) {
+void IommuPort::main_looked_up(TranslationJob& job) {
     charge(job, Part::main_tlb);
     const CachedTranslation* entry = nullptr;
     if (job.sure_miss) {
@@ -197,17 +196,17 @@ void Tbu::main_looked_up(TranslationJob& job) {
             }
         }
         if (micro_tlb_.enabled()) {
-            micro_.pass(job, &go<&Tbu::fill_micro>);
+            micro_.pass(job, &go<&IommuPort::fill_micro>);
         } else {
             translated(job);
         }
     } else {
-        if (entry == nullptr) count(job.transaction->stream, iommu::smmuv3::PmcgEvent::tlb_miss);
+        if (entry == nullptr) count(job.transaction->stream, PortEvent::tlb_miss);
         hold_or_ask(job);
     }
 }
 
-void Tbu::hit(TranslationJob& job, const CachedTranslation& entry) {
+void IommuPort::hit(TranslationJob& job, const CachedTranslation& entry) {
     job.result.response = iommu::Response::ok;
     job.result.fault = 0;
     job.result.pa = PhysAddr{entry.pa + (job.transaction->address() & low_mask(entry.log2_bytes))};
@@ -215,36 +214,36 @@ void Tbu::hit(TranslationJob& job, const CachedTranslation& entry) {
 }
 
 /// Traffic with a translated address is not counted: it was translated before.
-void Tbu::note_bypass(const CachedTranslation& entry) {
+void IommuPort::note_bypass(const CachedTranslation& entry) {
     if (entry.bypass) ++bypassed_;
 }
 
-bool Tbu::may_keep(const TranslationJob& job) const {
+bool IommuPort::may_keep(const TranslationJob& job) const {
     const iommu::Result& result = job.result;
     return result.response == iommu::Response::ok && result.fault == 0 && result.cacheable &&
            result.epoch == device_.epoch();
 }
 
 /// Filling needs a slot of the TLB's port, though no time: it waits for the look-ups that are there.
-void Tbu::fill_main(TranslationJob& job) {
+void IommuPort::fill_main(TranslationJob& job) {
     charge(job, Part::main_tlb);
     if (may_keep(job)) main_tlb_.fill(job.result.entry);
     if (params_.prefetch != 0 && may_keep(job)) prefetch_after(job);
     release_page(job);
     if (micro_tlb_.enabled() && may_keep(job)) {
-        micro_.pass(job, &go<&Tbu::fill_micro>);
+        micro_.pass(job, &go<&IommuPort::fill_micro>);
     } else {
         translated(job);
     }
 }
 
-void Tbu::fill_micro(TranslationJob& job) {
+void IommuPort::fill_micro(TranslationJob& job) {
     charge(job, Part::micro_tlb);
     if (may_keep(job)) micro_tlb_.fill(job.result.entry);
     translated(job);
 }
 
-void Tbu::hold_or_ask(TranslationJob& job) {
+void IommuPort::hold_or_ask(TranslationJob& job) {
     const bool asked = std::any_of(asking_.begin(), asking_.end(), [&](const TranslationJob* other) {
         return other->page == job.page && other->stream == job.stream;
     });
@@ -258,7 +257,7 @@ void Tbu::hold_or_ask(TranslationJob& job) {
     device_.translate(job);
 }
 
-void Tbu::release_page(TranslationJob& job) {
+void IommuPort::release_page(TranslationJob& job) {
     const auto at = std::find(asking_.begin(), asking_.end(), &job);
     if (at == asking_.end()) return;  // it stalled, and gave the page up then
     asking_.erase(at);
@@ -282,10 +281,10 @@ void Tbu::release_page(TranslationJob& job) {
     }
 }
 
-void Tbu::answered(TranslationJob& job) {
+void IommuPort::answered(TranslationJob& job) {
     iommu::Result& result = job.result;
     if (job.prefetch) {
-        main_.pass(job, &go<&Tbu::prefetched>);
+        main_.pass(job, &go<&IommuPort::prefetched>);
         return;
     }
     if (job.transaction->ats.type == AtsType::translation_request) {
@@ -303,18 +302,18 @@ void Tbu::answered(TranslationJob& job) {
         result.entry.stream = job.stream;
     }
     if (main_tlb_.enabled() && may_keep(job)) {
-        main_.pass(job, &go<&Tbu::fill_main>);
+        main_.pass(job, &go<&IommuPort::fill_main>);
     } else {
         fill_main(job);
     }
 }
 
-void Tbu::stalled(TranslationJob& job) { release_page(job); }
+void IommuPort::stalled(TranslationJob& job) { release_page(job); }
 
-void Tbu::translated(TranslationJob& job) {
+void IommuPort::translated(TranslationJob& job) {
     if (job.transaction->ats.type == AtsType::translation_request) {
         if (job.ahead) {
-            job.come_back(device_.agenda(), device_, &go<&Tbu::answer_request>);
+            job.come_back(device_.agenda(), device_, &go<&IommuPort::answer_request>);
         } else {
             answer_request(job);
         }
@@ -325,11 +324,11 @@ void Tbu::translated(TranslationJob& job) {
         depart(job);
         return;
     }
-    let_go();
+    release_in_order();
 }
 
 /// In order: reads among themselves, writes among themselves.
-void Tbu::let_go() {
+void IommuPort::release_in_order() {
     for (std::vector<TranslationJob*>& queue : order_) {
         while (!queue.empty() && queue.front()->ready) {
             TranslationJob& first = *queue.front();
@@ -342,11 +341,11 @@ void Tbu::let_go() {
     }
 }
 
-void Tbu::depart(TranslationJob& job) {
+void IommuPort::depart(TranslationJob& job) {
     charge(job, Part::iommu_queue);
     if (job.result.response != iommu::Response::ok) {
         if (job.ahead) {
-            job.come_back(device_.agenda(), device_, &go<&Tbu::refuse>);
+            job.come_back(device_.agenda(), device_, &go<&IommuPort::refuse>);
         } else {
             refuse(job);
         }
@@ -355,15 +354,15 @@ void Tbu::depart(TranslationJob& job) {
     const Transaction& transaction = *job.transaction;
     const SimTime beats = out_.beats(transaction.size(), transaction.write());
     if (job.ahead && beats.fs != 0) {
-        // The interconnect is everybody's: it is reserved when the transaction is there, not before.
+        // The interconnect is shared: it is reserved when the transaction is there, not before.
         job.at = out_.wire().reserve(job.time(device_.agenda()), beats);
-        job.come_back(device_.agenda(), device_, &go<&Tbu::left>);
+        job.come_back(device_.agenda(), device_, &go<&IommuPort::left>);
         return;
     }
-    out_.wire().enter(job, beats, &go<&Tbu::left>);
+    out_.wire().enter(job, beats, &go<&IommuPort::left>);
 }
 
-void Tbu::left(TranslationJob& job) {
+void IommuPort::left(TranslationJob& job) {
     Transaction& transaction = *job.transaction;
     charge(job, Part::link);
     latency_.add(job.time(device_.agenda()) - job.received);
@@ -377,7 +376,7 @@ void Tbu::left(TranslationJob& job) {
     out_.send(transaction, tag);
 }
 
-void Tbu::refuse(TranslationJob& job) {
+void IommuPort::refuse(TranslationJob& job) {
     Transaction& transaction = *job.transaction;
     latency_.add(job.time(device_.agenda()) - job.received);
     ++faults_;
@@ -397,41 +396,41 @@ void Tbu::refuse(TranslationJob& job) {
     port.respond(transaction);
 }
 
-void Tbu::free_slot(TranslationJob& job) {
+void IommuPort::free_slot(TranslationJob& job) {
     const std::uint32_t held = std::min(beats(*job.transaction), params_.write_buffer_beats);
     job.transaction = nullptr;
     if (job.at > device_.agenda().now()) {
         leaving_.add(job.at, {held, &job});
-        watch_door();
+        schedule_admission();
         return;
     }
     beats_free_ += held;
     ++free_slots_;
     give_back(job);
-    let_in();
+    admit();
 }
 
-void Tbu::let_in() {
-    if (at_door_ == nullptr || !has_room(*at_door_)) return;
-    Transaction& waiting = *at_door_;
-    at_door_ = nullptr;
+void IommuPort::admit() {
+    if (pending_ == nullptr || !has_room(*pending_)) return;
+    Transaction& waiting = *pending_;
+    pending_ = nullptr;
     begin(waiting, false);
     port.accept(waiting);
 }
 
-void Tbu::returned(Transaction& transaction) {
+void IommuPort::returned(Transaction& transaction) {
     transaction.payload().set_address(transaction.iova);
     port.respond(transaction);
 }
 
-void Tbu::invalidate(const iommu::Invalidation& invalidation) {
+void IommuPort::invalidate(const iommu::Invalidation& invalidation) {
     micro_tlb_.invalidate(invalidation);
     main_tlb_.invalidate(invalidation);
 }
 
-unsigned Tbu::on_debug(unsigned, tlm::tlm_generic_payload&) { return 0; }
+unsigned IommuPort::on_debug(unsigned, tlm::tlm_generic_payload&) { return 0; }
 
-void Tbu::add_to(IommuStats& stats) const {
+void IommuPort::add_to(IommuStats& stats) const {
     const auto add = [](LookupStats& to, const iommu::CacheCounters& from) {
         to.lookups += from.lookups;
         to.hits += from.hits;
