@@ -127,8 +127,8 @@ private:
                 {text(iommu["name"]), iommu["translations"].dump(),
                  percent_text(iommu["tlb"]["hits"].get<std::uint64_t>(), iommu["tlb"]["lookups"].get<std::uint64_t>()),
                  iommu["walks"].dump(), iommu["walk_reads"].dump(), iommu["config_reads"].dump(),
-                 iommu["commands"].dump(), iommu["events"].dump(), span_text(iommu["latency_ns"]["mean"]),
-                 span_text(iommu["latency_ns"]["p99"])});
+                 iommu["commands"].dump(), iommu.contains("events") ? iommu["events"].dump() : "-",
+                 span_text(iommu["latency_ns"]["mean"]), span_text(iommu["latency_ns"]["p99"])});
         }
         all_ += table.print();
     }

@@ -106,6 +106,13 @@ TEST_CASE("sanitizer: each seeded mistake is caught, with step, transaction and 
          "ATC_INV of stream 0x10 ", ""},
         {"unmap-without-atc-inv", "mistakes/unmap_without_atc_inv", "use-after-unmap", "dma_unmap_single",
          "ATC_INV of stream 0x10 ", ""},
+        {"unmap-without-tlbi", "rockchip", "missing-tlbi", "rk_iommu_unmap", "ZAP_ONE_LINE 0xff", "before the change"},
+        {"short-range", "rockchip", "missing-tlbi", "rk_iommu_unmap", "ZAP_ONE_LINE 0xff", "before the change"},
+        {"zap-first-file-only", "rockchip", "missing-tlbi", "rk_iommu_unmap", "ZAP_ONE_LINE 0xff",
+         "another address space"},
+        {"zap-before-clear", "rockchip", "missing-tlbi", "rk_iommu_unmap", "ZAP_ONE_LINE 0xff", "before the change"},
+        {"page-freed-while-mapped", "rockchip", "page-outlived", "", "ZAP_ONE_LINE 0xff", "",
+         "traffic[0].unmap.after=5 us"},
     };
     for (const Row& row : rows) {
         CAPTURE(row.mistake, row.rule);
