@@ -32,11 +32,13 @@ enum class Known : std::uint8_t {
     interrupt_parent,
     interrupts,
     interrupts_extended,
+    iommu_addresses,
     iommu_cells,
     iommu_map,
     iommu_map_mask,
     iommus,
     linux_phandle,
+    memory_region,
     mmu_masters,
     phandle,
     ranges,
@@ -107,11 +109,12 @@ private:
 std::string path_of(const Description& description, std::optional<NodeIndex> at);
 
 /// One concept each, in the order in which they need one another. Each fills its fields of every node.
-void decode_identity(Decoder& decoder);    // phandle, compatible, status, cells
-void decode_addresses(Decoder& decoder);   // regs, ranges, memory
-void decode_interrupts(Decoder& decoder);  // interrupts
-void decode_dma(Decoder& decoder);         // dma_ranges, dma_parent, dma_ranges_node, dma_coherent
-void decode_iommus(Decoder& decoder);      // iommu_cells, iommus, iommu_map, mmu_masters
+void decode_identity(Decoder& decoder);      // phandle, compatible, status, cells
+void decode_addresses(Decoder& decoder);     // regs, ranges, memory
+void decode_interrupts(Decoder& decoder);    // interrupts
+void decode_dma(Decoder& decoder);           // dma_ranges, dma_parent, dma_ranges_node, dma_coherent
+void decode_iommus(Decoder& decoder);        // iommu_cells, iommus, iommu_map, mmu_masters
+void decode_reservations(Decoder& decoder);  // device_reservations
 /// What is strange although each part could be read. Last: reads all of the above.
 void note_oddities(Decoder& decoder);
 

@@ -152,6 +152,20 @@ struct MemoryRange {
     std::uint64_t size = 0;
 };
 
+/// Bus addresses of a device that firmware has a word on: memory that it has used since firmware and goes on using
+/// (an IORT's reserved memory range; a device tree's region with `iommu-addresses`), or addresses to leave alone.
+struct DeviceReservation {
+    std::uint64_t base = 0;  ///< of the addresses, as the device sends them
+    std::uint64_t size = 0;
+    std::optional<MemoryRange> memory;  ///< none: no memory belongs to them
+    bool relaxable = false;             ///< the device does without the memory once it has a driver
+    std::string where;                  ///< what says so: a node's path, or "IORT node at 0x130"
+    std::optional<NodeIndex> master;    ///< device tree: whose these are
+    std::optional<NodeIndex> provider;  ///< IORT: of whoever sends the ids first_id..last_id to this IOMMU
+    std::uint32_t first_id = 0;
+    std::uint32_t last_id = 0;  ///< included
+};
+
 /// The firmware as it stands, which decoded parts point into: with hundreds of thousands of properties, a copy and an
 /// allocation for each would cost more than everything else.
 struct Raw {
@@ -181,6 +195,7 @@ struct Description {
     std::vector<Node> nodes;
     std::vector<MemoryRange> memory;
     std::vector<MemoryRange> reservations;  ///< the blob's memory reservation block
+    std::vector<DeviceReservation> device_reservations;
     std::uint32_t boot_cpuid = 0;
     std::vector<Oddity> oddities;
 

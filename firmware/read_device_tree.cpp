@@ -27,6 +27,7 @@ Description read_device_tree(std::vector<std::uint8_t> blob, const std::string& 
     decode_interrupts(decoder);
     decode_dma(decoder);
     decode_iommus(decoder);
+    decode_reservations(decoder);
     note_oddities(decoder);
     return description;
 }

@@ -85,6 +85,7 @@ std::vector<GroupResult> LinuxBoot::groups() const {
             if (const IommuDomain* const domain = group->default_domain.peek().get()) result.type = domain->type;
             for (const Ptr<GroupDevice> member : group->devices)
                 result.devices.push_back(member.get()->dev.get()->name);
+            result.reserved_regions = state_->iommu.iommu_get_group_resv_regions(*group);
         }
     std::vector<GroupResult> list;
     for (auto& [id, group] : groups) list.push_back(std::move(group));

@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::uint32_t kAllIds = 0x10000;
 constexpr std::uint64_t kPageBytes = 0x1000;
+constexpr std::size_t kMaxReservations = 4096;  ///< mappings times ranges: a table can ask for many
 
 /// A row's length in 32 bits; ids of PCI have 16.
 std::uint32_t row_length(std::uint64_t ids) {
@@ -135,6 +136,37 @@ private:
             if (const auto* component = std::get_if<NamedComponent>(&iort.nodes[i].body)) named(i, *component);
             if (const auto* rmr = std::get_if<Rmr>(&iort.nodes[i].body)) {
                 for (const Rmr::Range& range : rmr->ranges) out_.reservations.push_back({range.base, range.length});
+                reserved_ranges(iort, iort.nodes[i], *rmr);
+            }
+        }
+    }
+
+    /// Each mapping of the node says who uses all of its ranges; from revision 5 of the table on.
+    void reserved_ranges(const Iort& iort, const IortNode& node, const Rmr& rmr) {
+        constexpr std::uint8_t kFirstRevision = 5;
+        if (iort.revision < kFirstRevision) return;
+        for (const IdMapping& mapping : node.mappings) {
+            if (!mapping.target || !iort.nodes[*mapping.target].is_iommu()) {
+                note("/", fmt::format("IORT node at {:#x}: a mapping of a reserved memory range that leads to no SMMU",
+                                      node.offset));
+                continue;
+            }
+            for (const Rmr::Range& range : rmr.ranges) {
+                DeviceReservation one;
+                // Linux goes on with whole pages where they are not multiples of 64 KiB.
+                one.base = align_down(range.base, kPageBytes);
+                one.size = align_up(range.length + (range.base - one.base), kPageBytes);
+                one.memory = MemoryRange{one.base, one.size};
+                one.relaxable = (rmr.flags & 1) != 0;
+                one.where = fmt::format("IORT node at {:#x}", node.offset);
+                one.provider = of_iort_[*mapping.target];
+                one.first_id = mapping.output_base;
+                one.last_id = static_cast<std::uint32_t>(
+                    std::min<std::uint64_t>(mapping.output_base + mapping.ids() - 1, ~std::uint32_t{0}));
+                if (out_.device_reservations.size() == kMaxReservations) {
+                    return note("/", "more reserved memory ranges than are followed here");
+                }
+                if (one.size != 0) out_.device_reservations.push_back(std::move(one));
             }
         }
     }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "base/bits.hpp"
 #include "kernel-model/core/kernel.hpp"
 
@@ -57,6 +59,69 @@ std::optional<firmware::NodeIndex> pci_host_node(const firmware::Description& de
         if (node.address_cells == kPciAddressCells) return at->of_node;
     }
     return std::nullopt;
+}
+
+namespace {
+
+constexpr unsigned kReleaseWithTreeRegions = 604;
+
+ReservedRegion region_of(const firmware::DeviceReservation& one) {
+    ReservedRegion region;
+    region.start = one.base;
+    region.length = one.size;
+    const bool direct = one.memory && one.memory->base == one.base && one.memory->size == one.size;
+    region.kind = !direct         ? ReservedRegion::Kind::reserved
+                  : one.relaxable ? ReservedRegion::Kind::direct_relaxable
+                                  : ReservedRegion::Kind::direct;
+    if (one.memory && !direct) {
+        region.remark =
+            fmt::format("treating non-direct mapping [mem {:#x}-{:#x}] -> [{:#x}-{:#x}] as reservation",
+                        one.memory->base, one.memory->base + one.memory->size - 1, one.base, one.base + one.size - 1);
+    }
+    return region;
+}
+
+}  // namespace
+
+std::vector<ReservedRegion> iommu_dma_get_resv_regions(const firmware::Description& description, const Device& dev,
+                                                       unsigned release) {
+    std::vector<ReservedRegion> regions;
+    if (description.device_reservations.empty()) return regions;
+    const DevIommu* const container = dev.iommu.peek().get();
+    const IommuFwspec* const fwspec = container != nullptr ? container->fwspec.peek().get() : nullptr;
+    if (fwspec == nullptr) return regions;
+    const std::vector<std::uint32_t> ids = fwspec->peek_ids();
+    for (const firmware::DeviceReservation& one : description.device_reservations) {
+        bool ours = false;
+        if (one.master) {
+            ours = release >= kReleaseWithTreeRegions && one.master == dev.of_node;
+        } else if (one.provider) {
+            ours = one.provider == fwspec->iommu_fwnode.peek() &&
+                   std::any_of(ids.begin(), ids.end(),
+                               [&](std::uint32_t id) { return id >= one.first_id && id <= one.last_id; });
+        }
+        if (ours) regions.push_back(region_of(one));
+    }
+    return regions;
+}
+
+std::vector<ReservedRegion> merged_regions(std::vector<ReservedRegion> regions) {
+    const auto before = [](const ReservedRegion& a, const ReservedRegion& b) {
+        return a.start != b.start ? a.start < b.start : a.kind < b.kind;
+    };
+    std::stable_sort(regions.begin(), regions.end(), before);
+    std::vector<ReservedRegion> merged;
+    for (const ReservedRegion& region : regions) {
+        if (region.length == 0) continue;
+        const auto same = std::find_if(merged.rbegin(), merged.rend(),
+                                       [&](const ReservedRegion& other) { return other.kind == region.kind; });
+        if (same == merged.rend() || region.start > same->start + same->length) {
+            merged.push_back(region);
+            continue;
+        }
+        same->length = std::max(same->start + same->length, region.start + region.length) - same->start;
+    }
+    return merged;
 }
 
 }  // namespace xlate::kernel

@@ -1,5 +1,7 @@
-// Which bus addresses a DMA domain must never give out, from the firmware's description of the device's bus.
-// Source: docs/spec/kernel-probe.md section 11.4: host bridge memory windows, holes between inbound ranges.
+// Which bus addresses a DMA domain must never give out: from the firmware's description of the device's bus, and what
+// firmware reserves for the device itself.
+// Source: docs/spec/kernel-probe.md section 11.4: host bridge memory windows, holes between inbound ranges; Linux
+// of_iommu_get_resv_regions(), iort_iommu_get_resv_regions(), as linux-findings.md 28 saw them.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +10,7 @@
 
 #include "firmware/description.hpp"
 #include "kernel-model/driver-core/device.hpp"
+#include "kernel-model/iommu-core/objects.hpp"
 
 namespace xlate::kernel {
 
@@ -24,5 +27,14 @@ std::vector<BusRange> inbound_holes(const firmware::Node& host);
 
 /// The firmware node of the host bridge above a PCI device; none for other devices.
 std::optional<firmware::NodeIndex> pci_host_node(const firmware::Description& description, const Device& dev);
+
+/// What firmware reserves for `dev`: by its node (device tree, from 6.4 on), or by the ids of its fwspec at that IOMMU
+/// (IORT, from 6.0 on). Linux iommu_dma_get_resv_regions(), which most drivers add to their own regions. No point of a
+/// task: may be asked from outside.
+std::vector<ReservedRegion> iommu_dma_get_resv_regions(const firmware::Description& description, const Device& dev,
+                                                       unsigned release);
+
+/// As /sys/kernel/iommu_groups/N/reserved_regions lists them: by address, neighbours of one type joined.
+std::vector<ReservedRegion> merged_regions(std::vector<ReservedRegion> regions);
 
 }  // namespace xlate::kernel

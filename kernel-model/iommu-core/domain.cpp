@@ -1,4 +1,6 @@
 // Default domains and attaching: kernel-probe.md 2.7 (SDD) and 2.8.
+#include "base/bits.hpp"
+#include "kernel-model/dma/reserved_regions.hpp"
 #include "kernel-model/iommu-core/iommu_core.hpp"
 
 namespace xlate::kernel {
@@ -60,6 +62,58 @@ int IommuCore::device_set_domain(Ptr<IommuGroup> group, Device& dev, Ptr<IommuDo
     return do_iommu_attach_device(domain, dev);
 }
 
+std::vector<ReservedRegion> IommuCore::iommu_get_resv_regions(Device& dev) const {
+    const DevIommu* const container = dev.iommu.peek().get();
+    const IommuDevice* const iommu = container != nullptr ? container->iommu_dev.peek().get() : nullptr;
+    IommuOps* const ops = iommu != nullptr ? iommu->ops.peek() : nullptr;
+    return ops != nullptr ? ops->get_resv_regions(dev) : std::vector<ReservedRegion>{};
+}
+
+std::vector<ReservedRegion> IommuCore::iommu_get_group_resv_regions(const IommuGroup& group) const {
+    std::vector<ReservedRegion> all;
+    for (const Ptr<GroupDevice> member : group.devices) {
+        const std::vector<ReservedRegion> of_one = iommu_get_resv_regions(*member.get()->dev.get());
+        all.insert(all.end(), of_one.begin(), of_one.end());
+    }
+    return merged_regions(std::move(all));
+}
+
+/// SDD3: memory that the device uses since firmware is mapped one to one in its DMA domain. A domain without tables yet
+/// refuses, and is asked again after the attach.
+int IommuCore::iommu_create_device_direct_mappings(Ptr<IommuDomain> domain, Device& dev) {
+    const std::vector<ReservedRegion> regions = iommu_get_resv_regions(dev);
+    bool mapped = false;
+    int err = 0;
+    for (const ReservedRegion& region : regions) {
+        if (!region.remark.empty()) k.console.warn(dev.prefix(), "{}", region.remark);
+        if (!region.is_direct()) continue;
+        Frame frame{k, "iommu_create_device_direct_mappings"};
+        if (region.kind == ReservedRegion::Kind::direct) {
+            dev.iommu.read("SDD3").deref("SDD3")->require_direct.write(true, "SDD3");
+        }
+        if (!is_dma(domain.deref("SDD3")->type)) continue;
+        err = domain->finalise_for(dev);
+        if (err != 0) break;
+        if (domain->pgsize_bitmap == 0) {
+            err = -kENODEV;
+            break;
+        }
+        // What another member has mapped already stays.
+        const std::uint64_t page = domain->pgsize_bitmap & (~domain->pgsize_bitmap + 1);
+        const std::uint64_t end = align_up(region.start + region.length, page);
+        std::uint64_t from = align_up(region.start, page);
+        for (std::uint64_t at = from; at <= end && err == 0; at += page) {
+            if (at < end && !domain->iova_to_phys(Iova{at})) continue;
+            if (at > from) err = domain->map(Iova{from}, PhysAddr{from}, at - from, true, true);
+            mapped = mapped || at > from;
+            from = at + page;
+        }
+        if (err != 0) break;
+    }
+    if (mapped) domain->flush_iotlb_all();
+    return err;
+}
+
 /// SDD1: what the members' drivers want; `none` if nobody has a wish.
 DomainType IommuCore::wanted_type(Ptr<IommuGroup> group, int& err) {
     DomainType wish = DomainType::none;
@@ -109,6 +163,14 @@ int IommuCore::iommu_setup_default_domain(Ptr<IommuGroup> group) {
     if (!domain) return -kENODEV;
     const Ptr<IommuDomain> old = group->default_domain.read("SDD3");
     if (old == domain) return 0;
+    bool direct_failed = false;
+    for (const Ptr<GroupDevice> member : group->devices) {
+        Device& dev = *member.deref("SDD3")->dev;
+        if (iommu_create_device_direct_mappings(domain, dev) == 0 || direct_failed) continue;
+        direct_failed = true;
+        k.console.warn("iommu " + dev.iommu.peek()->iommu_dev.peek()->sysfs_name,
+                       "IOMMU driver was not able to establish FW requested direct mapping.");
+    }
     group->default_domain.write(domain, "SDD4");
     if (!group->domain.read("SDD4")) {
         // The first attach may not fail: go on over errors, report the last one.
@@ -119,6 +181,9 @@ int IommuCore::iommu_setup_default_domain(Ptr<IommuGroup> group) {
         group->domain.write(domain, "SDD4");
         if (err != 0) k.reports.warn("the first attach of a group's default domain failed", "SDD4");
         if (old) domain_free(old, "SDD4");
+    }
+    for (std::size_t i = 0; direct_failed && err == 0 && i < group->devices.size(); ++i) {  // SDD5
+        err = iommu_create_device_direct_mappings(domain, *group->devices[i].deref("SDD5")->dev);
     }
     return err;
 }

@@ -106,6 +106,10 @@ public:
     // Default domains (domain.cpp).
     int iommu_setup_default_domain(Ptr<IommuGroup> group);
     int do_iommu_attach_device(Ptr<IommuDomain> domain, Device& dev);
+    /// What its IOMMU's driver reserves for a device; empty while it has none. Also from outside of a task.
+    std::vector<ReservedRegion> iommu_get_resv_regions(Device& dev) const;
+    /// Of all members, as sysfs lists them. Also from outside of a task.
+    std::vector<ReservedRegion> iommu_get_group_resv_regions(const IommuGroup& group) const;
     // Domains of others (attach.cpp).
     /// A domain that its maker manages. Null: no memory, or no driver for the device.
     Ptr<IommuDomain> iommu_domain_alloc(Device& dev, const char* step);
@@ -149,6 +153,7 @@ private:
     Ptr<IommuDomain> domain_alloc(IommuOps* ops, Device& dev, DomainType type);
     void domain_free(Ptr<IommuDomain> domain, const char* step);
     int device_set_domain(Ptr<IommuGroup> group, Device& dev, Ptr<IommuDomain> domain);
+    int iommu_create_device_direct_mappings(Ptr<IommuDomain> domain, Device& dev);
     int group_set_domain(Ptr<IommuGroup> group, Ptr<IommuDomain> domain, const char* step);
 
     std::vector<BusType*> buses_;

@@ -73,6 +73,21 @@ IommuDevice::IommuDevice(Kernel& kernel, std::string name_in_sysfs)
       singleton_group(*this, "iommu->singleton_group"),
       ready(*this, "iommu->ready") {}
 
+std::string_view name(ReservedRegion::Kind kind) {
+    switch (kind) {
+        case ReservedRegion::Kind::direct:
+            return "direct";
+        case ReservedRegion::Kind::direct_relaxable:
+            return "direct-relaxable";
+        case ReservedRegion::Kind::reserved:
+            return "reserved";
+        case ReservedRegion::Kind::msi:
+        case ReservedRegion::Kind::sw_msi:
+            return "msi";
+    }
+    return "?";
+}
+
 std::string_view name(DomainType type) {
     switch (type) {
         case DomainType::none:

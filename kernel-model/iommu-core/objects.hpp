@@ -112,10 +112,16 @@ enum class DomainType : std::uint8_t { none, blocked, identity, unmanaged, dma, 
 std::string_view name(DomainType type);
 
 struct ReservedRegion {
-    enum class Kind { direct, reserved, msi, sw_msi } kind = Kind::reserved;
+    /// In Linux's order. sw_msi: the window in which a driver of user space places doorbells; the DMA layer's own.
+    enum class Kind { direct, direct_relaxable, reserved, msi, sw_msi } kind = Kind::reserved;
     std::uint64_t start = 0;
     std::uint64_t length = 0;
+    std::string remark{};  ///< what the kernel says where it looks at it; empty: nothing
+
+    bool is_direct() const { return kind == Kind::direct || kind == Kind::direct_relaxable; }
 };
+/// As sysfs prints it: "direct", "direct-relaxable", "reserved", "msi".
+std::string_view name(ReservedRegion::Kind kind);
 
 /// The tags of a domain's translations in its IOMMU's caches.
 struct AddressSpace {
@@ -137,6 +143,9 @@ public:
     Shared<Ptr<HeapObject>> iova_cookie;  ///< the DMA layer's
 
     virtual int attach_dev(Device& dev) = 0;
+    /// Makes the tables for the instance of `dev` before any attach, where the driver can (domain_alloc_paging with a
+    /// device). 0 also where it cannot: map then fails until a device is attached.
+    virtual int finalise_for(Device& /*dev*/) { return 0; }
     virtual int map(Iova iova, PhysAddr paddr, std::uint64_t size, bool write, bool read) = 0;
     /// Bytes unmapped. TLB invalidation waits for iotlb_sync/flush_iotlb_all.
     virtual std::uint64_t unmap(Iova iova, std::uint64_t size) = 0;

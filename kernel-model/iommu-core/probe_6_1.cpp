@@ -21,6 +21,7 @@ int IommuCore::iommu_probe_device_6_1(Device& dev) {
     if (!group->default_domain.read("IPD")) allocate_group_domain_6_1(group, ops->def_domain_type(dev), dev);
     const Ptr<IommuDomain> domain = group->default_domain.read("IPD");
     if (domain && !group->has_owner.read("IPD")) err = do_iommu_attach_device(domain, dev);
+    if (domain && err == 0) iommu_create_device_direct_mappings(domain, dev);  // its answer is not looked at
     group->mutex.unlock("IPD");
     iommu_group_put(group, "IPD");
     if (err != 0) {
@@ -163,6 +164,7 @@ int IommuCore::setup_listed_group_6_1(Ptr<IommuGroup> group) {
     allocate_group_domain_6_1(group, wish, *first);
     const Ptr<IommuDomain> domain = group->default_domain.read("BIP2");
     if (!domain) return 1;
+    for (const Ptr<GroupDevice> member : group->devices) iommu_create_device_direct_mappings(domain, *member->dev);
     for (const Ptr<GroupDevice> member : group->devices) {
         if (member->dev->iommu.read("BIP2").deref("BIP2")->attach_deferred.read("BIP2")) continue;
         const int err = do_iommu_attach_device(domain, *member->dev);

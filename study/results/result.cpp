@@ -81,7 +81,20 @@ Json devices_json(const RunFacts& facts) {
 Json groups_json(const RunFacts& facts) {
     Json all = Json::array();
     for (const kernel::GroupResult& group : facts.boot.groups()) {
-        all.push_back({{"id", group.id}, {"type", std::string(kernel::name(group.type))}, {"devices", group.devices}});
+        Json one = {{"id", group.id}, {"type", std::string(kernel::name(group.type))}, {"devices", group.devices}};
+        // Where there is nothing but the doorbell window of user space's drivers, there is nothing to say.
+        const bool of_firmware =
+            std::any_of(group.reserved_regions.begin(), group.reserved_regions.end(),
+                        [](const auto& region) { return region.kind != kernel::ReservedRegion::Kind::sw_msi; });
+        if (of_firmware) {
+            Json& regions = one["reserved_regions"] = Json::array();
+            for (const kernel::ReservedRegion& region : group.reserved_regions) {
+                regions.push_back({{"start", region.start},
+                                   {"end", region.start + region.length - 1},
+                                   {"type", std::string(kernel::name(region.kind))}});
+            }
+        }
+        all.push_back(std::move(one));
     }
     return all;
 }

@@ -73,6 +73,32 @@ TEST_CASE("acpi: an IORT becomes IOMMUs and masters with Linux's names", "[firmw
     CHECK(through(d, "/pci0001:10", 0x1008) == "/smmuv3@9050000 0x11008");
 }
 
+TEST_CASE("acpi: reserved memory ranges belong to the ids of their mappings, from revision 5 of the table on",
+          "[firmware][acpi]") {
+    for (const std::uint8_t revision : {std::uint8_t{3}, std::uint8_t{6}}) {
+        IortWriter iort(revision);
+        const std::uint32_t smmu = iort.smmu_v3(0x9050000);
+        iort.root_complex(0, {{0, 0xFFFF, 0, smmu, 0}});
+        iort.rmr(0x80000000, 0x20000, {{0, 3, 0x40, smmu, 0}, {0, 0, 0x50, smmu, 1}});
+        const Description d = read_acpi({{"iort", iort.finish()}});
+        if (revision < 5) {
+            CHECK(d.device_reservations.empty());
+            continue;
+        }
+        REQUIRE(d.device_reservations.size() == 2);
+        const DeviceReservation& first = d.device_reservations[0];
+        CHECK(first.base == 0x80000000);
+        CHECK(first.size == 0x20000);
+        CHECK(first.memory->base == 0x80000000);
+        CHECK_FALSE(first.relaxable);
+        CHECK(d.node(*first.provider).path == "/smmuv3@9050000");
+        CHECK(first.first_id == 0x40);
+        CHECK(first.last_id == 0x43);
+        CHECK(d.device_reservations[1].first_id == 0x50);
+        CHECK(d.device_reservations[1].last_id == 0x50);
+    }
+}
+
 TEST_CASE("acpi: a root bus that only a configuration knows is behind the IOMMUs of its segment", "[firmware][acpi]") {
     Description d = read_acpi({{"iort", sample_iort()}, {"mcfg", sample_mcfg()}});
     const NodeIndex first = ensure_pci_root(d, 0, 0x40);

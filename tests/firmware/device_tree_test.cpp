@@ -447,3 +447,31 @@ TEST_CASE("device tree: whatever is flipped or cut, the answer is an error or a 
     CHECK(accepted > 1000);
     CHECK(refusals > 1000);
 }
+
+TEST_CASE("device tree: iommu-addresses count for devices that list the region in memory-region", "[firmware]") {
+    TreeBuilder tree;
+    tree.cells("#address-cells", {2}).cells("#size-cells", {2});
+    tree.open("reserved-memory").cells("#address-cells", {2}).cells("#size-cells", {2}).flag("ranges");
+    tree.open("fb@7e000000").cells("reg", {0, 0x7e000000, 0, 0x800000}).cells("phandle", {1});
+    tree.cells("iommu-addresses", {8, 0, 0x1000, 0, 0x1000, 9, 0, 0x7e000000, 0, 0x800000}).close();
+    tree.open("hole").cells("iommu-addresses", {9, 0, 0, 0, 0x10000000}).cells("phandle", {2}).close();
+    tree.open("short").cells("iommu-addresses", {9, 0, 0}).cells("phandle", {3}).close();
+    tree.open("unused").cells("iommu-addresses", {9, 0, 0, 0, 0x1000}).cells("phandle", {4}).close();
+    tree.close();
+    tree.open("other").cells("phandle", {8}).close();
+    tree.open("display").cells("phandle", {9}).cells("memory-region", {1, 2, 3, 77}).close();
+    const Description d = read_device_tree(tree.finish(), "test");
+    REQUIRE(d.device_reservations.size() == 2);
+    CHECK(d.node(*d.device_reservations[0].master).path == "/display");
+    CHECK(d.device_reservations[0].base == 0x7e000000);
+    CHECK(d.device_reservations[0].memory->size == 0x800000);
+    CHECK(d.device_reservations[0].where == "/reserved-memory/fb@7e000000");
+    CHECK(d.device_reservations[1].size == 0x10000000);
+    CHECK_FALSE(d.device_reservations[1].memory);
+    std::string said;
+    for (const Oddity& oddity : d.oddities) said += oddity.path + ": " + oddity.what + "\n";
+    CHECK(said.find("/reserved-memory/short: iommu-addresses: the row of /display takes 4 cells, 2 are left") !=
+          std::string::npos);
+    CHECK(said.find("/reserved-memory/unused: iommu-addresses: no device that it names") != std::string::npos);
+    CHECK(said.find("/display: memory-region: no node has phandle 0x4d") != std::string::npos);
+}

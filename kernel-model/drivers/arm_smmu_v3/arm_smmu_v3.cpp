@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "firmware/iommu_families.hpp"
+#include "kernel-model/dma/reserved_regions.hpp"
 #include "kernel-model/driver-core/driver_core.hpp"
 #include "kernel-model/pci/pci_core.hpp"
 
@@ -16,6 +17,7 @@ constexpr std::uint64_t kMsiIovaBase = 0x8000000, kMsiIovaLength = 0x100000;
 constexpr unsigned kCdTableLinearMax = 10;  // log2 of contexts without two-level tables
 constexpr unsigned kFirstReleaseWithoutOpsCheck = 612;
 constexpr unsigned kFirstReleaseWithBusLookup = 615;
+constexpr unsigned kFirstReleaseThatPasses = 609;  ///< release puts the STE back to bypass, not abort
 
 }  // namespace
 
@@ -117,8 +119,15 @@ int ArmSmmuOps::insert_master(ArmSmmuMaster& master, Ptr<IommuFwspec> fwspec) {
             smmu.streams[sid] = Ptr<ArmSmmuMaster>(&master);
             taken.push_back(sid);
         } else if (owner->second.get() != &master) {
-            core_.k.console.warn(master.dev.prefix(), "stream {} already in tree", sid);
-            err = -kEINVAL;
+            if (core_.variant.has(Cap::alias_is_enodev)) {
+                core_.k.console.warn(master.dev.prefix(),
+                                     "Aliasing StreamID {:#x} (from {}) unsupported, expect DMA to be broken", sid,
+                                     owner->second->dev.name);
+                err = -kENODEV;
+            } else {
+                core_.k.console.warn(master.dev.prefix(), "stream {} already in tree", sid);
+                err = -kEINVAL;
+            }
             break;
         }
         master.sids.push_back(sid);
@@ -145,6 +154,10 @@ void ArmSmmuOps::release_device(Device& dev) {
     Frame frame{core_.k, "arm_smmu_release_device"};
     const Ptr<ArmSmmuMaster> master = ptr_cast<ArmSmmuMaster>(core_.dev_iommu_priv_get(dev, "SMR1"));
     if (!master) return;
+    // Memory that must stay mapped stays reachable without a domain, too.
+    const DevIommu* const container = dev.iommu.peek().get();
+    master->passes_when_idle =
+        core_.variant.release >= kFirstReleaseThatPasses && container != nullptr && container->require_direct.peek();
     master->detach();
     remove_master(*master);
     core_.k.heap.release(master, "SMR2");
@@ -169,8 +182,12 @@ Ptr<IommuDomain> ArmSmmuOps::domain_alloc(DomainType type) {
     }
 }
 
-std::vector<ReservedRegion> ArmSmmuOps::get_resv_regions(Device&) {
-    return {{ReservedRegion::Kind::sw_msi, kMsiIovaBase, kMsiIovaLength}};
+std::vector<ReservedRegion> ArmSmmuOps::get_resv_regions(Device& dev) {
+    std::vector<ReservedRegion> regions{{ReservedRegion::Kind::sw_msi, kMsiIovaBase, kMsiIovaLength, {}}};
+    const std::vector<ReservedRegion> of_firmware =
+        iommu_dma_get_resv_regions(core_.description, dev, core_.variant.release);
+    regions.insert(regions.end(), of_firmware.begin(), of_firmware.end());
+    return regions;
 }
 
 ArmSmmuDriver::ArmSmmuDriver(IommuCore& core, BusType& platform, PageAllocator& pages, const ArmSmmuParams& params,
@@ -209,6 +226,7 @@ int ArmSmmuDriver::probe_steps(Device& dev, ArmSmmuDevice& smmu) {
     if (const int err = smmu.hw_probe(node.dma_coherent); err != 0) return err;
     if (const int err = smmu.init_structures(); err != 0) return err;
     dev.driver_data = &smmu;
+    rmr_install_bypass_ste(dev, smmu);
     if (const int err = smmu.reset(node, bypass, msi_); err != 0) return err;
 
     // Masters may use it from here on.
@@ -223,6 +241,23 @@ int ArmSmmuDriver::probe_steps(Device& dev, ArmSmmuDevice& smmu) {
     }
     instances_.push_back(Ptr<ArmSmmuDevice>(&smmu));
     return 0;
+}
+
+// Linux arm_smmu_rmr_install_bypass_ste(): what firmware has left running goes on when the SMMU is reset. The table is
+// not the hardware's yet, so nothing is invalidated. Device trees have no such entries.
+void ArmSmmuDriver::rmr_install_bypass_ste(const Device& dev, ArmSmmuDevice& smmu) {
+    for (const firmware::DeviceReservation& one : core_.description.device_reservations) {
+        if (!one.provider || one.provider != dev.of_node) continue;
+        Frame frame{core_.k, "arm_smmu_rmr_install_bypass_ste"};
+        for (std::uint64_t sid = one.first_id; sid <= one.last_id; ++sid) {
+            if (smmu.strtab.prepare(static_cast<std::uint32_t>(sid)) != 0) {
+                core_.k.console.err(smmu.prefix, "RMR SID({:#x}) bypass failed", sid);
+                if (!smmu.strtab.in_range(static_cast<std::uint32_t>(sid))) break;  // nor will the rest of them
+                continue;
+            }
+            smmu.strtab.write_initial(static_cast<std::uint32_t>(sid), ArmSmmuStreamTable::unowned(false));
+        }
+    }
 }
 
 void ArmSmmuDriver::remove(Device& dev) {

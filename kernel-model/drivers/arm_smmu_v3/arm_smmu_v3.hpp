@@ -65,6 +65,7 @@ public:
 
 private:
     int probe_steps(Device& dev, ArmSmmuDevice& smmu);
+    void rmr_install_bypass_ste(const Device& dev, ArmSmmuDevice& smmu);
 
     IommuCore& core_;
     PageAllocator& pages_;

@@ -15,6 +15,8 @@ namespace ste = iommu::smmuv3::ste;
 
 namespace {
 
+constexpr unsigned kFirstReleaseFinalisedAtAllocation = 609;
+
 constexpr std::uint64_t kMaxRangeNum = 31;  // NUM holds one less than the multiplier
 
 unsigned trailing_zeros(std::uint64_t n) { return log2_floor(n & (~n + 1)); }
@@ -60,7 +62,8 @@ std::vector<smmu::CommandWords> tlb_range_commands(smmu::Opcode opcode, std::uin
 }
 
 void ArmSmmuMaster::install_ste() {
-    const smmu::SteWords entry = domain ? domain->ste(*this) : ArmSmmuStreamTable::unowned(smmu->params.disable_bypass);
+    const bool abort = smmu->params.disable_bypass && !passes_when_idle;
+    const smmu::SteWords entry = domain ? domain->ste(*this) : ArmSmmuStreamTable::unowned(abort);
     std::vector<std::uint32_t> done;
     for (const std::uint32_t sid : sids) {
         // Aliases of a bridged device may list one id twice.
@@ -130,6 +133,17 @@ int ArmSmmuDomain::attach_dev(Device& dev) {
         devices_lock_.unlock("SMA6");
         if (master->ats_enabled) master->enable_ats();
     }
+    init_mutex_.unlock("SMA7");
+    return err;
+}
+
+int ArmSmmuDomain::finalise_for(Device& dev) {
+    if (kernel().variant.release < kFirstReleaseFinalisedAtAllocation || !translates() || smmu_) return 0;
+    const Ptr<ArmSmmuMaster> master = ptr_cast<ArmSmmuMaster>(dev.iommu.read("SMA1").deref("SMA1")->priv.read("SMA3"));
+    init_mutex_.lock("SMA4");
+    smmu_ = master->smmu;
+    const int err = finalise(*master);
+    if (err != 0) smmu_ = {};
     init_mutex_.unlock("SMA7");
     return err;
 }

@@ -28,7 +28,8 @@ public:
     std::vector<std::uint32_t> sids;  ///< as the fwspec lists them, duplicates included
     unsigned ssid_bits = 0;
     bool stall_enabled = false;
-    bool ats_enabled = false;  ///< its STEs allow ATS, and its domain's unmaps reach its ATC
+    bool ats_enabled = false;       ///< its STEs allow ATS, and its domain's unmaps reach its ATC
+    bool passes_when_idle = false;  ///< without a domain its STEs bypass: firmware has memory that it goes on using
 
     /// The SMMU, the root complex and the function can all do it. Linux arm_smmu_ats_supported().
     bool ats_supported() const;
@@ -48,6 +49,9 @@ public:
     ArmSmmuDomain(Kernel& the_kernel, DomainType domain_type, AsidAllocator& the_asids);
 
     int attach_dev(Device& dev) override;
+    /// From 6.9 on a domain is finalised for the device that it is allocated for. Here only where that can be seen:
+    /// before direct mappings.
+    int finalise_for(Device& dev) override;
     int map(Iova iova, PhysAddr paddr, std::uint64_t size, bool write, bool read) override;
     std::uint64_t unmap(Iova iova, std::uint64_t size) override;
     void iotlb_sync(Iova iova, std::uint64_t size) override;

@@ -136,6 +136,10 @@ void ArmSmmuStreamTable::claim_installed(std::uint32_t sid) {
     kernel_.machine.annotate(annotation);
 }
 
+void ArmSmmuStreamTable::write_initial(std::uint32_t sid, const smmu::SteWords& entry) {
+    pages_.write_words(ste_address(sid), entry.data(), entry.size());
+}
+
 void ArmSmmuStreamTable::write_strtab_ent(std::uint32_t sid, const smmu::SteWords& entry) {
     Frame frame{kernel_, "arm_smmu_write_strtab_ent"};
     const PhysAddr at = ste_address(sid);

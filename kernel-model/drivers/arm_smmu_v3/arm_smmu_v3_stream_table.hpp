@@ -45,6 +45,9 @@ public:
     /// first as one 64-bit store, CFGI; entries that translate are prefetched then. Each CFGI is followed by a SYNC.
     void write_strtab_ent(std::uint32_t sid, const iommu::smmuv3::SteWords& entry);
 
+    /// Before the table is the hardware's: no invalidation. The SID is prepared. Must neither translate nor be owned.
+    void write_initial(std::uint32_t sid, const iommu::smmuv3::SteWords& entry);
+
     PhysAddr ste_address(std::uint32_t sid) const;  ///< the SID is prepared
 
 private:
