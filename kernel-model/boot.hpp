@@ -34,6 +34,9 @@ struct ModuleLoad {
     SimTime at{};                 ///< counted from the end of the initcalls (the start of user space)
     bool after_previous = false;  ///< waits for the module before it in the list, as an init script does
     unsigned cpu = 0;
+    /// It is the driver of this device (node path or Linux name) that consumers wait for (fw_devlink). Empty: one of
+    /// the drivers that the model has.
+    std::string device{};
 };
 
 struct KernelParameters {
@@ -49,8 +52,15 @@ struct KernelParameters {
     unsigned arm_smmu_force_stage = 0;         ///< arm-smmu.force_stage: 1 or 2; 0: the driver's choice
     bool arm_smmu_legacy_bindings = false;     ///< CONFIG_ARM_SMMU_LEGACY_DT_BINDINGS: `mmu-masters` are looked up
     bool arm_lpae = false;                     ///< arch arm: CONFIG_ARM_LPAE
-    bool modules = true;                       ///< false: a kernel without module support
-    bool deferral_rechecks_trigger = true;     ///< false only to show what the second half of DD13 is for
+    AcsParameters acs;                         ///< pci=config_acs=, pci=disable_acs_redir=, pcie_acs_override=
+    /// fw_devlink: off and permissive wait for nothing, on and rpm for suppliers; strict: for IOMMUs as well.
+    bool fw_devlink = true;
+    bool fw_devlink_strict = false;
+    enum class Swiotlb : std::uint8_t { as_needed, force, noforce };
+    Swiotlb swiotlb = Swiotlb::as_needed;        ///< swiotlb=force, swiotlb=noforce
+    std::optional<std::uint64_t> swiotlb_slots;  ///< swiotlb=N: of 2 KiB; none: 64 MiB
+    bool modules = true;                         ///< false: a kernel without module support
+    bool deferral_rechecks_trigger = true;       ///< false only to show what the second half of DD13 is for
 };
 
 /// What a DMA client does beyond probing; implemented in drivers/ (client).
@@ -82,6 +92,7 @@ struct ExtraTask {
 struct BootConfig {
     unsigned cpus = 2;
     Arch arch = Arch::arm64;                         ///< whose DMA set-up the kernel has
+    std::uint64_t page_bytes = 4096;                 ///< PAGE_SIZE
     std::optional<std::vector<ModuleLoad>> modules;  ///< none: what Debian's initramfs loads, one after the other
     KernelParameters parameters;
     std::vector<PciRoot> pci;
@@ -111,7 +122,8 @@ struct DeviceResult {
 struct GroupResult {
     unsigned id = 0;
     DomainType type = DomainType::none;
-    std::vector<std::string> devices;  ///< in order of joining
+    std::vector<std::string> devices;              ///< in order of joining
+    std::vector<ReservedRegion> reserved_regions;  ///< as sysfs lists them
 };
 struct IommuResult {
     std::string name;  ///< sysfs name

@@ -43,13 +43,14 @@ BootState::BootState(LinuxBoot& the_boot, Kernel& kernel, const firmware::Descri
       amba(kernel, "amba", of, iommu),
       pci_bus(kernel, of, iommu),
       pci_express(kernel, "pci_express"),
-      pci(kernel, drivers, iommu, pci_bus),
+      pci(kernel, drivers, iommu, pci_bus, config.parameters.acs),
       roots_(config.pci),
       root_used_(config.pci.size(), false) {
     of.set_pci(&pci);
     for (BusType* const bus : std::initializer_list<BusType*>{&platform, &pci_bus, &amba, &pci_express})
         drivers.bus_register(*bus);
     for (BusType* const bus : std::initializer_list<BusType*>{&platform, &pci_bus, &amba}) iommu.bus_register(*bus);
+    find_suppliers();
 }
 
 int BootState::client_probe(Device& dev) {

@@ -49,6 +49,9 @@ struct BootState {
     /// The configured hierarchy below this host bridge; an empty one if there is none.
     const PciRoot& root_of(Device& host);
 
+    /// The node of a path or of a Linux device name.
+    std::optional<firmware::NodeIndex> node_named(const std::string& name) const;
+
     void init();  ///< the init task
     void acpi_scan_pci_roots();
     void register_level(DriverLevel level);
@@ -59,6 +62,17 @@ struct BootState {
 private:
     std::vector<PciRoot> roots_;
     std::vector<bool> root_used_;
+    /// fw_devlink: consumer -> suppliers that somebody's driver is awaited for.
+    struct Awaited {
+        firmware::NodeIndex node{};
+        bool power = false;     ///< a power domain: without it the device's bus refuses the probe
+        bool given_up = false;  ///< the timeout has passed without a driver for it
+    };
+    void find_suppliers();
+    int check_suppliers(Device& dev);
+    void give_up_suppliers();
+    Device* device_of(firmware::NodeIndex node) const;
+    std::map<firmware::NodeIndex, std::vector<Awaited>> suppliers_;
     std::map<std::string, PciRoot> given_;
     unsigned next_domain_ = 0;
 };

@@ -103,6 +103,7 @@ void DriverCore::deferred_probe_extend_timeout() {
 
 void DriverCore::deferred_probe_timeout_work_func() {
     Frame frame{k_, "deferred_probe_timeout_work_func"};
+    if (drivers_done) drivers_done();
     driver_deferred_probe_timeout_.write_once(0, "timeout");
     driver_deferred_probe_trigger("timeout");
     deferred_wq_.flush("timeout");

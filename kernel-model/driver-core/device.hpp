@@ -61,6 +61,8 @@ public:
     std::optional<firmware::DmaWindow> iommu_window;  ///< iova, size (0: all 2^64) that the DMA layer was given last
     void* driver_data = nullptr;                      ///< dev_get_drvdata(): owned by the driver object
 
+    /// Device links that drivers made: it is probed only while all of these are bound.
+    std::vector<Ptr<Device>> supplier_links;
     bool on_pending = false;  ///< on the deferred list, waiting for a trigger
     bool on_active = false;   ///< on the list that the worker works off
     bool added = false;       ///< device_add has finished

@@ -176,7 +176,24 @@ int DriverCore::really_probe(Driver& driver, Device& dev) {
     return err;
 }
 
+/// DD3.
+int DriverCore::device_links_check_suppliers(Device& dev) {
+    for (const Ptr<Device> supplier : dev.supplier_links) {
+        if (supplier->bound.read_once("DD3")) continue;
+        dev.deferred_reason = "supplier " + supplier->name + " not ready";
+        return -kEPROBE_DEFER;
+    }
+    return firmware_suppliers ? firmware_suppliers(dev) : 0;
+}
+
 int DriverCore::really_probe_steps(Driver& driver, Device& dev) {
+    if (const int waits = device_links_check_suppliers(dev); waits == -kEPROBE_DEFER) {
+        k_.console.debug(dev.prefix(), "error {}: {}", errno_name(waits), dev.deferred_reason);
+        return waits;
+    } else if (waits != 0) {
+        k_.console.err(dev.prefix(), "probe with driver {} failed with error {}", driver.name, waits);
+        return -waits;  // of the bus' own probe: positive, as a driver's
+    }
     dev.driver.write(&driver, "DD5");
     int err = dev.bus->has_dma_configure() ? dev.bus->dma_configure(dev) : 0;  // DD7
     if (err == 0) {

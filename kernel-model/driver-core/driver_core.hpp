@@ -53,6 +53,11 @@ public:
     void deferred_probe_initcall();
     const std::vector<Device*>& pending() const { return pending_; }
 
+    /// DD3: suppliers that firmware names for the device. 0, or -EPROBE_DEFER while one of them is not bound. Empty:
+    /// none are waited for.
+    std::function<int(Device&)> firmware_suppliers;
+    /// fw_devlink_drivers_done: no driver will come any more that has not come by the timeout. Empty: nothing to do.
+    std::function<void()> drivers_done;
     /// DD12: undoes what the architecture set up for DMA. Empty: it has nothing to undo.
     std::function<void(Device&)> arch_teardown_dma_ops;
 
@@ -65,6 +70,7 @@ private:
     int do_driver_probe_device(Driver& driver, Device& dev);
     int really_probe(Driver& driver, Device& dev);
     int really_probe_steps(Driver& driver, Device& dev);
+    int device_links_check_suppliers(Device& dev);
     void async_attach(Device& dev, Driver* driver);
     void spawn_async(Device& dev, Driver* driver);
     void driver_deferred_probe_add(Device& dev);

@@ -128,6 +128,30 @@ private:
     LinuxBoot& boot_;
 };
 
+/// A driver that only binds, of one device that others wait for (ModuleLoad::device).
+class SupplierDriver : public Driver {
+public:
+    SupplierDriver(std::string driver_name, BusType& on_bus, firmware::NodeIndex node)
+        : Driver(std::move(driver_name), on_bus), node_(node) {}
+    bool match(const Device& device) const override { return device.of_node == node_; }
+
+private:
+    const firmware::NodeIndex node_;
+};
+
+void add_suppliers(LinuxBoot& boot, std::vector<KnownDriver>& all) {
+    BootState& state = boot.state();
+    if (!boot.config().modules) return;
+    for (const ModuleLoad& load : *boot.config().modules) {
+        const auto node = load.device.empty() ? std::nullopt : state.node_named(load.device);
+        if (!node) continue;
+        BusType& bus = boot.description().node(*node).is_compatible("arm,primecell") ? static_cast<BusType&>(state.amba)
+                                                                                     : state.platform;
+        all.push_back(
+            {std::make_unique<SupplierDriver>(load.name, bus, *node), DriverLevel::module, module_name(load.name)});
+    }
+}
+
 void add_boot_devices(LinuxBoot& boot, std::vector<KnownDriver>& all) {
     BootState& state = boot.state();
     const auto table = [&](std::string name, BusType& bus, std::vector<std::string> compatibles, DriverLevel level) {
@@ -155,6 +179,7 @@ void add_pci(LinuxBoot& boot, std::vector<KnownDriver>& all) {
     push(std::make_unique<PortServiceDriver>("aer", state.pci_express, PortService::aer));
     push(std::make_unique<PortServiceDriver>("pcie_pme", state.pci_express, PortService::pme));
     push(std::make_unique<PortServiceDriver>("pciehp", state.pci_express, PortService::hotplug));
+    push(std::make_unique<PortServiceDriver>("pcie_bwctrl", state.pci_express, PortService::bandwidth));
     push(std::make_unique<PciePortDriver>(state.pci_bus, state.pci_express, boot.drivers(), every_port));
     push(std::make_unique<ShpcDriver>(state.pci_bus));
     push(std::make_unique<HostBridgeDriver>(
@@ -254,6 +279,7 @@ std::vector<KnownDriver> make_known_drivers(LinuxBoot& boot) {
     for (const DriverSource& source : boot.config().drivers)
         all.push_back({source.make(boot), DriverLevel::device, module_name(source.name)});
     add_clients(boot, all);
+    add_suppliers(boot, all);
     const auto late = [&](std::string name, BusType& bus, std::vector<std::string> compatibles) {
         all.push_back({std::make_unique<TableDriver>(name, bus, boot, std::move(compatibles), false),
                        DriverLevel::device, module_name(name)});

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "firmware/iommu_families.hpp"
+#include "study/inspect/firmware_facts.hpp"
 #include "study/inspect/inspect_groups.hpp"
 #include "study/inspect/inspect_tables.hpp"
 
@@ -329,6 +330,14 @@ std::string inspect_json(const Description& description) {
         for (const firmware::MemoryRange& range : description.memory)
             list.push_back({{"base", range.base}, {"size", range.size}});
     });
+    const auto facts = [&](const char* key, const std::vector<FirmwareFact>& all) {
+        if (all.empty()) return;
+        write_list(out, key, [&](JsonList& list) {
+            for (const FirmwareFact& fact : all) list.push_back({{"path", safe(fact.path)}, {"what", safe(fact.what)}});
+        });
+    };
+    facts("reservations", reservation_facts(description));
+    facts("suppliers", supplier_facts(description));
     if (description.tables) write_tables_json(*description.tables, out);
     write_list(out, "oddities", [&](JsonList& list) {
         for (const firmware::Oddity& oddity : description.oddities)
@@ -351,6 +360,13 @@ std::string inspect_text(const Description& description) {
     write_masters(description, out);
     write_maps(description, out);
     write_groups(description, out);
+    const auto facts = [&](const char* heading, const std::vector<FirmwareFact>& all) {
+        if (all.empty()) return;
+        out += fmt::format("\n{}\n", heading);
+        for (const FirmwareFact& fact : all) out += fmt::format("  {}: {}\n", safe(fact.path), safe(fact.what));
+    };
+    facts("Reserved for devices", reservation_facts(description));
+    facts("Suppliers of IOMMUs", supplier_facts(description));
     out += "\nOddities\n";
     if (description.oddities.empty()) out += "  none\n";
     for (const firmware::Oddity& oddity : description.oddities) {

@@ -11,6 +11,7 @@
 #include "iommu/families.hpp"
 #include "kernel-model/drivers/iommu_drivers.hpp"
 #include "study/config/kernel_parameters.hpp"
+#include "study/inspect/firmware_facts.hpp"
 #include "study/run/likely_masters.hpp"
 
 namespace xlate::study {
@@ -210,10 +211,17 @@ private:
         kernel::BootConfig& boot = wiring_.boot;
         boot.cpus = wiring_.soc.cpu.count;
         boot.arch = config_.kernel.arch;
+        boot.page_bytes = config_.kernel.page_bytes;
+        if (boot.page_bytes != 4096 && boot.page_bytes != 16384 && boot.page_bytes != 65536) {
+            add("kernel.page_size", fmt::format("found {}", format_bytes(boot.page_bytes)), "4 KiB, 16 KiB or 64 KiB");
+            boot.page_bytes = 4096;
+        }
         for (const NodeIndex provider : description_.providers()) {
             if (kernel::iommu_driver_of(description_.node(provider)) == nullptr) boot.not_built.push_back(provider);
         }
         if (config_.given("kernel.modules")) boot.modules = config_.kernel.modules;
+        check_module_devices();
+        wiring_.warnings = firmware_warnings(description_, config_.kernel.modules);
         for (std::size_t i = 0; i < config_.kernel.modules.size(); ++i) {
             if (config_.kernel.modules[i].cpu >= boot.cpus) {
                 add(fmt::format("kernel.modules[{}].cpu", i),
@@ -234,6 +242,23 @@ private:
                 add(fmt::format("kernel.mistakes[{}]", i), fmt::format("there is no mistake '{}'", name),
                     fmt::format("one of {}", fmt::join(known, ", ")), nearest_name(name, known).value_or(""));
             }
+        }
+    }
+
+    /// A driver that others wait for drives a device that Linux makes of a node.
+    void check_module_devices() {
+        for (std::size_t i = 0; i < config_.kernel.modules.size(); ++i) {
+            const std::string& wanted = config_.kernel.modules[i].device;
+            if (wanted.empty() || description_.find_path(wanted)) continue;
+            std::vector<std::string> names;
+            for (std::size_t n = 0; n < description_.nodes.size(); ++n) {
+                const auto node = static_cast<NodeIndex>(n);
+                if (description_.node(node).compatible.empty()) continue;
+                names.push_back(firmware::linux_device_name(description_, node));
+            }
+            if (std::find(names.begin(), names.end(), wanted) != names.end()) continue;
+            add(fmt::format("kernel.modules[{}].device", i), fmt::format("there is no device '{}'", wanted),
+                "a node's path or a device's Linux name", nearest_name(wanted, names).value_or(""));
         }
     }
 

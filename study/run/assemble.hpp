@@ -17,6 +17,7 @@ struct Assembly {
     soc::SocConfig soc;
     kernel::BootConfig boot;               ///< without drivers, client and DMA layer: those are made with the kernel
     std::vector<std::string> assumptions;  ///< what nobody wrote and was filled in, a sentence each
+    std::vector<std::string> warnings;     ///< what firmware says and the run does not do, a sentence each
 };
 
 /// Fills in what `config` leaves to us (PCI functions, traffic) and resolves names against `description`.

@@ -1,0 +1,27 @@
+// What firmware says about devices besides who is behind which IOMMU, in sentences: memory that is theirs since
+// firmware, and what they wait for. For inspect, and for the warnings of a run.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "firmware/description.hpp"
+#include "kernel-model/boot.hpp"
+
+namespace xlate::study {
+
+struct FirmwareFact {
+    std::string path;  ///< whose
+    std::string what;
+};
+
+/// One for each reservation: addresses, whether memory is mapped there, and where it stands.
+std::vector<FirmwareFact> reservation_facts(const firmware::Description& description);
+/// One for each IOMMU and supplier that Linux makes it wait for.
+std::vector<FirmwareFact> supplier_facts(const firmware::Description& description);
+
+/// What a run does not do about them, a sentence each. `modules`: as configured.
+std::vector<std::string> firmware_warnings(const firmware::Description& description,
+                                           const std::vector<kernel::ModuleLoad>& modules);
+
+}  // namespace xlate::study

@@ -1,0 +1,122 @@
+// Devices that wait for what firmware says they need: fw_devlink. Field case 08.
+#include "kernel-model/of/fw_devlink.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "tests/corpus.hpp"
+#include "tests/firmware/tree_builder.hpp"
+#include "tests/kernel-model/board.hpp"
+
+using namespace xlate;
+using namespace xlate::kernel;
+using namespace xlate::kernel::tests;
+using xlate::tests::TreeBuilder;
+
+namespace {
+
+/// An SMMU whose clocks and power come from one controller, and a client behind it that needs another.
+firmware::Description board() {
+    TreeBuilder tree;
+    tree.cells("#address-cells", {2}).cells("#size-cells", {2});
+    tree.open("memory@40000000").text("device_type", "memory").cells("reg", {0, 0x40000000, 0, 0x40000000}).close();
+    tree.open("crystal").text("compatible", "fixed-clock").cells("#clock-cells", {0}).cells("phandle", {1}).close();
+    tree.open("clock-controller@8c0000").text("compatible", "acme,mmcc").cells("reg", {0, 0x8c0000, 0, 0x1000});
+    tree.cells("#clock-cells", {1}).cells("#power-domain-cells", {1}).cells("phandle", {2});
+    tree.cells("clocks", {1}).close();
+    tree.open("pinctrl@8d0000").text("compatible", "acme,pins").cells("reg", {0, 0x8d0000, 0, 0x1000});
+    tree.open("state").cells("phandle", {4}).close();
+    tree.close();
+    tree.open("smmuv3@9050000").text("compatible", "arm,smmu-v3").cells("reg", {0, 0x9050000, 0, 0x20000});
+    tree.cells("#iommu-cells", {1}).cells("phandle", {3}).cells("clocks", {2, 1, 1, 2, 2});
+    tree.cells("power-domains", {2, 0}).close();
+    tree.open("dma@a000000").text("compatible", "acme,dma").cells("reg", {0, 0xa000000, 0, 0x1000});
+    tree.cells("iommus", {3, 0x10}).cells("pinctrl-0", {4}).cells("phandle", {5}).close();
+    return firmware::read_device_tree(tree.finish(), "test");
+}
+
+std::string names(const firmware::Description& description, const char* path) {
+    std::string text;
+    for (const Supplier& supplier : suppliers_of(description, *description.find_path(path))) {
+        text += supplier.property + " " + description.node(supplier.node).path +
+                (supplier.optional ? " (optional)" : "") + "; ";
+    }
+    return text;
+}
+
+struct SupplierBoot {
+    explicit SupplierBoot(BootConfig config)
+        : description(board()),
+          world("linux-6.12"),
+          boot(world.k, description, BoardBoot::with_smmu(std::move(config), nullptr)) {
+        boot.start();
+        world.run();
+    }
+    DeviceResult device(const std::string& name) const {
+        for (const DeviceResult& result : boot.devices())
+            if (result.name == name) return result;
+        return {};
+    }
+    firmware::Description description;
+    World world;
+    LinuxBoot boot;
+};
+
+ModuleLoad load(const std::string& name, SimTime at, const std::string& device = {}) {
+    ModuleLoad made;
+    made.name = name;
+    made.at = at;
+    made.device = device;
+    return made;
+}
+
+}  // namespace
+
+TEST_CASE("suppliers: clocks, power and pins are devices to wait for, fixed clocks are not", "[kernel][driver]") {
+    const firmware::Description description = board();
+    CHECK(names(description, "/smmuv3@9050000") ==
+          "clocks /clock-controller@8c0000; power-domains /clock-controller@8c0000; ");
+    CHECK(names(description, "/dma@a000000") == "iommus /smmuv3@9050000 (optional); pinctrl-0 /pinctrl@8d0000; ");
+    CHECK(names(description, "/clock-controller@8c0000").empty());
+}
+
+TEST_CASE("suppliers: an SMMU waits for its clock's driver, and its clients for the SMMU", "[kernel][driver]") {
+    BootConfig config;
+    config.modules = {load("generic-client", {}), load("mmcc", ms(2000), "/clock-controller@8c0000")};
+    const SupplierBoot run(config);
+    CHECK(run.device("9050000.smmuv3").state == "bound");
+    CHECK(run.device("9050000.smmuv3").probe_start > ms(2000));
+    CHECK(run.device("8c0000.clock-controller").driver == "mmcc");
+    CHECK(run.device("a000000.dma").group == 0u);
+    std::vector<int> smmu;
+    for (const Event& event : run.world.k.events.events()) {
+        if (event.kind == EventKind::driver_probe && event.device == "9050000.smmuv3") smmu.push_back(*event.ret);
+    }
+    REQUIRE(smmu.size() >= 2);
+    CHECK(smmu.front() == -kEPROBE_DEFER);
+    CHECK(smmu.back() == 0);
+}
+
+TEST_CASE("suppliers: fw_devlink=off waits for none of them", "[kernel][driver]") {
+    BootConfig config;
+    config.parameters.fw_devlink = false;
+    config.modules = {load("generic-client", {}), load("mmcc", ms(2000), "/clock-controller@8c0000")};
+    const SupplierBoot run(config);
+    CHECK(run.device("9050000.smmuv3").probe_start < ms(100));
+}
+
+TEST_CASE("suppliers: with fw_devlink.strict a client waits for its IOMMU before its bus looks", "[kernel][driver]") {
+    for (const bool strict : {false, true}) {
+        BootConfig config;
+        config.parameters.fw_devlink_strict = strict;
+        config.modules = {load("generic-client", {}), load("arm-smmu-v3", ms(500))};
+        const SupplierBoot run(config);
+        CHECK(run.device("a000000.dma").group == 0u);
+        bool parsed_early = false;
+        for (const Event& event : run.world.k.events.events()) {
+            if (event.kind == EventKind::fwspec_init && event.device == "a000000.dma") {
+                parsed_early = parsed_early || event.time < ms(500);
+            }
+        }
+        CHECK(parsed_early == !strict);
+    }
+}
