@@ -187,11 +187,12 @@ int ClientDma::map_chunk(Client& client, std::uint64_t bytes) {
         const std::uint64_t page = dma_.pages().page_bytes();
         const std::uint64_t pieces =
             std::clamp<std::uint64_t>((bytes + page - 1) / page, 1, std::max(client.plan.segments_per_chunk, 1u));
-        const std::uint64_t piece = pieces == 1 ? bytes : align_up((bytes + pieces - 1) / pieces, page);
+        const std::uint64_t piece = std::min(pieces == 1 ? bytes : align_up((bytes + pieces - 1) / pieces, page),
+                                             dma_.dma_max_mapping_size(client.dev));
         int err = 0;
         for (std::uint64_t left = bytes; left > 0 && err == 0;) {
             const std::uint64_t size = std::min(left, piece);
-            const auto memory = dma_.pages().alloc(size);
+            const auto memory = dma_.alloc_buffer(client.dev, size);
             if (memory) {
                 chunk.memory.push_back({*memory, size});
             } else {
@@ -250,7 +251,7 @@ int ClientDma::start_workers(const std::shared_ptr<Client>& client) {
     const std::uint64_t wanted = std::clamp(plan.working_set_bytes / stride, most, std::max(most, kMaxBuffers));
     for (std::uint64_t i = 0; i < wanted;) {
         const std::uint64_t run = std::max<std::uint64_t>(1, dma_.pages().page_bytes() / stride);
-        const auto memory = dma_.pages().alloc(stride * run);
+        const auto memory = dma_.alloc_buffer(client->dev, stride * run);
         if (!memory) return -kENOMEM;
         client->buffers.push_back(*memory);
         for (std::uint64_t j = 0; j < run && i < wanted; ++j, ++i) {

@@ -76,7 +76,11 @@ void DmaCookie::schedule_trim(unsigned size_class) {
 
 DmaIommu::DmaIommu(Kernel& kernel, PageAllocator& pages, const firmware::Description& description,
                    const DmaParams& params)
-    : kernel_(kernel), pages_(pages), description_(description), params_(params) {
+    : kernel_(kernel),
+      pages_(pages),
+      description_(description),
+      params_(params),
+      swiotlb_(kernel, pages, description, params.swiotlb) {
     if (params_.single_flush_queue) {
         params_.flush_queue_entries = kSingleQueueEntries;
         params_.flush_queue_delay = kSingleQueueDelay;
@@ -229,21 +233,65 @@ void DmaIommu::iommu_dma_free_iova(DmaCookie& cookie, std::uint64_t iova, std::u
     }
 }
 
-std::optional<Iova> DmaIommu::dma_direct_map(Device& dev, PhysAddr buffer, std::uint64_t size, std::uint64_t mask) {
-    std::uint64_t bus = buffer.value;
-    if (!dev.dma_range_map.empty()) {
-        bool found = false;
-        for (const firmware::DmaWindow& window : dev.dma_range_map) {
-            if (buffer.value < window.cpu || buffer.value - window.cpu >= window.size) continue;
-            bus = buffer.value - window.cpu + window.bus;
-            found = true;
-            break;
-        }
-        if (!found) return std::nullopt;
+std::optional<std::uint64_t> DmaIommu::phys_to_dma(const Device& dev, PhysAddr buffer) const {
+    if (dev.dma_range_map.empty()) return buffer.value;
+    for (const firmware::DmaWindow& window : dev.dma_range_map) {
+        if (buffer.value < window.cpu || buffer.value - window.cpu >= window.size) continue;
+        return buffer.value - window.cpu + window.bus;
     }
+    return std::nullopt;
+}
+
+PhysAddr DmaIommu::dma_to_phys(const Device& dev, Iova address) const {
+    for (const firmware::DmaWindow& window : dev.dma_range_map) {
+        if (address.value < window.bus || address.value - window.bus >= window.size) continue;
+        return PhysAddr{address.value - window.bus + window.cpu};
+    }
+    return PhysAddr{address.value};
+}
+
+/// dma_direct_map_page: what the device cannot reach, or the command line wants so, goes through the pool.
+std::optional<Iova> DmaIommu::dma_direct_map(Device& dev, PhysAddr buffer, std::uint64_t size, std::uint64_t mask,
+                                             DmaDirection direction) {
     const std::uint64_t limit = dev.bus_dma_limit ? std::min(mask, *dev.bus_dma_limit) : mask;
-    if (bus + size - 1 > limit || bus + size - 1 < bus) return std::nullopt;
-    return Iova{bus};
+    const auto reached = [&](PhysAddr at) -> std::optional<Iova> {
+        const std::optional<std::uint64_t> bus = phys_to_dma(dev, at);
+        if (!bus || *bus + size - 1 > limit || *bus + size - 1 < *bus) return std::nullopt;
+        return Iova{*bus};
+    };
+    if (!swiotlb_.forced()) {
+        if (const auto bus = reached(buffer)) return bus;
+    }
+    if (!swiotlb_.active()) {
+        kernel_.console.warn(dev.prefix(), "DMA addr {:#018x}+{} overflow (mask {:x}, bus limit {:x}).",
+                             phys_to_dma(dev, buffer).value_or(buffer.value), size, mask,
+                             dev.bus_dma_limit.value_or(0));
+        return std::nullopt;
+    }
+    const auto bounce = swiotlb_.map(dev, buffer, size, may_write(direction));
+    if (!bounce) return std::nullopt;
+    const auto bus = reached(*bounce);
+    if (!bus) {
+        swiotlb_.unmap(*bounce);
+        kernel_.console.warn(dev.prefix(), "swiotlb addr {:#018x}+{} overflow (mask {:x}, bus limit {:x}).",
+                             bounce->value, size, mask, dev.bus_dma_limit.value_or(0));
+    }
+    return bus;
+}
+
+bool DmaIommu::addressing_limited(Device& dev) {
+    if (dev.dma_ops.peek() != DmaOps::direct || !swiotlb_.active()) return false;
+    const std::uint64_t limit = dev.bus_dma_limit ? std::min(dev.dma_mask, *dev.bus_dma_limit) : dev.dma_mask;
+    return swiotlb_.forced() || std::any_of(description_.memory.begin(), description_.memory.end(),
+                                            [&](const auto& range) { return range.base + range.size - 1 > limit; });
+}
+
+std::optional<PhysAddr> DmaIommu::alloc_buffer(Device& dev, std::uint64_t size) {
+    return addressing_limited(dev) ? pages_.alloc_high(size) : pages_.alloc(size);
+}
+
+std::uint64_t DmaIommu::dma_max_mapping_size(Device& dev) {
+    return addressing_limited(dev) ? Swiotlb::max_mapping_bytes() : ~std::uint64_t{0};
 }
 
 std::optional<Iova> DmaIommu::dma_map_single(Device& dev, PhysAddr buffer, std::uint64_t size, DmaDirection direction) {
@@ -270,8 +318,9 @@ std::vector<DmaBuffer> DmaIommu::map_segments(Device& dev, const std::vector<Dma
     for (const DmaSegment& segment : segments) asked += segment.size;
     if (ops == DmaOps::direct) {
         for (const DmaSegment& segment : segments) {
-            const auto bus = dma_direct_map(dev, segment.address, segment.size, mask);
+            const auto bus = dma_direct_map(dev, segment.address, segment.size, mask, direction);
             if (!bus) {
+                for (const DmaBuffer& done : mapped) swiotlb_.unmap(dma_to_phys(dev, done.iova));
                 mapped.clear();
                 break;
             }
@@ -329,6 +378,9 @@ void DmaIommu::dma_unmap_sg(Device& dev, const std::vector<DmaBuffer>& mapped) {
     kernel_.spend(params_.call);
     ++stats_.unmaps;
     const DmaOps ops = dev.dma_ops.read_once("DMU0");
+    if (ops == DmaOps::direct) {
+        for (const DmaBuffer& one : mapped) swiotlb_.unmap(dma_to_phys(dev, one.iova));
+    }
     if (ops != DmaOps::iommu && ops != DmaOps::arm_mapping) return;
     const Ptr<IommuDomain> domain = iommu_get_dma_domain(dev, ops);
     const Ptr<DmaCookie> cookie = cookie_of(domain);

@@ -1,7 +1,7 @@
 // The DMA API of the simulated kernel: bus addresses for buffers, through the IOMMU or straight.
 // Modes: direct (no IOMMU, or passthrough: the physical address through dma-ranges), strict, lazy (flush queue).
 // ARM32's own mappings (arch/) take their addresses from the bottom, first fit, as its bitmap does.
-// Not modelled: bounce buffers (swiotlb): a buffer that the device cannot reach fails to map; cache maintenance.
+// A buffer that a device without translation cannot reach is bounced (swiotlb.hpp). Not modelled: cache maintenance.
 // Source: docs/spec/kernel-probe.md sections 2.8 and 11.4 (Linux drivers/iommu/dma-iommu.c, kernel/dma/direct.c).
 #pragma once
 
@@ -16,6 +16,7 @@
 #include "kernel-model/core/machine.hpp"
 #include "kernel-model/dma/iova.hpp"
 #include "kernel-model/dma/page_allocator.hpp"
+#include "kernel-model/dma/swiotlb.hpp"
 #include "kernel-model/iommu-core/objects.hpp"
 
 namespace xlate::kernel {
@@ -29,6 +30,7 @@ struct DmaParams {
     SimTime flush_queue_delay = ms(10);
     bool single_flush_queue = false;  ///< lazy: one queue of 32768 entries and 1 s for all CPUs
     bool forcedac = false;            ///< iommu.forcedac: no attempt below 4 GiB first
+    SwiotlbParams swiotlb;
     // Costs: assumptions, see kernel-probe.md section 7.
     SimTime call = ns(60);           ///< of each map or unmap, besides everything below
     SimTime iova_cached = ns(20);    ///< magazine hit
@@ -76,6 +78,12 @@ public:
         Iova address;
         std::uint64_t size = 0;
     };
+    /// Memory for a buffer of a driver. Of a device that cannot reach all memory it is as likely as any other beyond
+    /// it.
+    std::optional<PhysAddr> alloc_buffer(Device& dev, std::uint64_t size);
+    /// dma_max_mapping_size: of one piece.
+    std::uint64_t dma_max_mapping_size(Device& dev);
+
     std::optional<Coherent> dma_alloc_coherent(Device& dev, std::uint64_t size);
     void dma_free_coherent(Device& dev, const Coherent& allocation);
 
@@ -90,6 +98,7 @@ public:
     PageAllocator& pages() { return pages_; }
     const DmaParams& params() const { return params_; }
     const DmaStats& stats() const { return stats_; }
+    const Swiotlb& swiotlb() const { return swiotlb_; }
     /// The allocator behind a domain; nullptr before its first device. For tests and reports.
     const IovaDomain* iova_domain(Ptr<IommuDomain> domain) const;
 
@@ -102,7 +111,11 @@ private:
                                                       std::uint64_t limit, Device& dev);
     void iommu_dma_free_iova(DmaCookie& cookie, std::uint64_t iova, std::uint64_t size);
     void iommu_dma_unmap(Ptr<IommuDomain> domain, std::uint64_t iova, std::uint64_t size);
-    std::optional<Iova> dma_direct_map(Device& dev, PhysAddr buffer, std::uint64_t size, std::uint64_t mask);
+    std::optional<Iova> dma_direct_map(Device& dev, PhysAddr buffer, std::uint64_t size, std::uint64_t mask,
+                                       DmaDirection direction);
+    std::optional<std::uint64_t> phys_to_dma(const Device& dev, PhysAddr buffer) const;
+    PhysAddr dma_to_phys(const Device& dev, Iova address) const;
+    bool addressing_limited(Device& dev);
     void reserve_regions(IovaDomain& iovas, Device& dev);
     unsigned cpu() const;
 
@@ -111,6 +124,7 @@ private:
     const firmware::Description& description_;
     DmaParams params_;
     DmaStats stats_;
+    Swiotlb swiotlb_;
     std::set<Resource> gave_up_32bit_;  ///< devices for which the attempt below 4 GiB failed once
 };
 

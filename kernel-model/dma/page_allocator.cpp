@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/bits.hpp"
 #include "base/error.hpp"
@@ -52,6 +53,21 @@ std::uint64_t PageAllocator::rounded(std::uint64_t bytes) const {
     return std::uint64_t{1} << log2_ceil(std::max(bytes, params_.page_bytes));
 }
 
+/// The first aligned piece of a range that was never used; what alignment leaves over is kept.
+std::optional<PhysAddr> PageAllocator::carve(firmware::MemoryRange& range, std::uint64_t bytes) {
+    const std::uint64_t at = align_up(range.base, bytes);
+    if (at < range.base || at - range.base > range.size || range.size - (at - range.base) < bytes) return std::nullopt;
+    for (std::uint64_t gap = range.base; gap < at;) {
+        const std::uint64_t piece = std::min(gap & (~gap + 1), std::uint64_t{1} << log2_floor(at - gap));
+        if (piece >= params_.page_bytes) gaps_[piece].push_back(gap);
+        gap += piece;
+    }
+    range.size -= at + bytes - range.base;
+    range.base = at + bytes;
+    in_use_ += bytes;
+    return PhysAddr{at};
+}
+
 std::optional<PhysAddr> PageAllocator::take(std::uint64_t bytes, bool& fresh) {
     fresh = false;
     if (const auto known = returned_.find(bytes); known != returned_.end() && !known->second.empty()) {
@@ -71,20 +87,31 @@ std::optional<PhysAddr> PageAllocator::take(std::uint64_t bytes, bool& fresh) {
         return PhysAddr{address};
     }
     for (firmware::MemoryRange& range : free_ranges_) {
-        const std::uint64_t at = align_up(range.base, bytes);
-        if (at < range.base || at - range.base > range.size || range.size - (at - range.base) < bytes) continue;
-        for (std::uint64_t gap = range.base; gap < at;) {
-            const std::uint64_t piece = std::min(gap & (~gap + 1), std::uint64_t{1} << log2_floor(at - gap));
-            if (piece >= params_.page_bytes) gaps_[piece].push_back(gap);
-            gap += piece;
+        if (const auto at = carve(range, bytes)) {
+            fresh = true;
+            return at;
         }
-        range.size -= at + bytes - range.base;
-        range.base = at + bytes;
-        in_use_ += bytes;
-        fresh = true;
-        return PhysAddr{at};
     }
     return std::nullopt;
+}
+
+std::optional<PhysAddr> PageAllocator::alloc_high(std::uint64_t bytes) {
+    constexpr std::uint64_t kHigh = std::uint64_t{1} << 32;
+    const std::uint64_t size = rounded(bytes);
+    std::vector<std::uint64_t>& known = returned_[size];
+    const auto last = std::find_if(known.rbegin(), known.rend(), [](std::uint64_t at) { return at >= kHigh; });
+    std::optional<PhysAddr> address;
+    if (last != known.rend()) {
+        address = PhysAddr{*last};
+        known.erase(std::next(last).base());
+        in_use_ += size;
+    }
+    for (firmware::MemoryRange& range : free_ranges_) {
+        if (!address && range.base >= kHigh) address = carve(range, size);
+    }
+    if (!address) return alloc(bytes);
+    kernel_.spend(params_.page_allocation);
+    return address;
 }
 
 std::optional<PhysAddr> PageAllocator::alloc(std::uint64_t bytes) {

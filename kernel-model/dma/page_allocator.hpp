@@ -33,6 +33,8 @@ public:
 
     /// `bytes` rounded up to a power of two of at least a page, aligned to that. Nothing if memory is out.
     std::optional<PhysAddr> alloc(std::uint64_t bytes);
+    /// From above 32-bit addresses if there is room, as pages of users and files come (ZONE_NORMAL first).
+    std::optional<PhysAddr> alloc_high(std::uint64_t bytes);
     std::optional<PhysAddr> alloc_zeroed(std::uint64_t bytes);
     void free(PhysAddr address, std::uint64_t bytes);
 
@@ -49,6 +51,7 @@ public:
 
 private:
     std::optional<PhysAddr> take(std::uint64_t bytes, bool& fresh);
+    std::optional<PhysAddr> carve(firmware::MemoryRange& range, std::uint64_t bytes);
     std::uint64_t rounded(std::uint64_t bytes) const;
 
     Kernel& kernel_;

@@ -47,8 +47,9 @@ struct PciConfig {
     std::string device_class;  ///< "0x020000"
     enum class Acs { usual, yes, no } acs = Acs::usual;
     bool hotplug = true;
-    std::string host;    ///< path of the host bridge's node; empty: the first one
-    soc::AtcParams atc;  ///< shape.enabled: it is there, and the function is capable of ATS
+    std::vector<std::string> quirks;  ///< "no-alias", "alias-root", "alias 00.1", "no-ats", "isolated", "not-isolated"
+    std::string host;                 ///< path of the host bridge's node; empty: the first one
+    soc::AtcParams atc;               ///< shape.enabled: it is there, and the function is capable of ATS
     std::vector<PciConfig> below;
 
     PciConfig() { atc.shape.enabled = false; }
@@ -81,6 +82,7 @@ struct KernelConfig {
     std::string variant = "linux-6.12";
     std::uint32_t cpus = 0;  ///< 0: as many as the firmware has
     kernel::Arch arch = kernel::Arch::arm64;
+    std::uint64_t page_bytes = 4096;
     std::vector<kernel::ModuleLoad> modules;
     std::map<std::string, std::string> parameters;
     kernel::CostTable costs;

@@ -146,6 +146,11 @@ void visit_pci(ParameterVisitor& v, PciConfig& pci) {
     v.text("class", "Class code, \"0x020000\"; empty: typical for its kind or driver.", pci.device_class);
     choice(v, "acs", "ACS capability; usual: root ports have it, others don't.", pci.acs, {"usual", "true", "false"});
     v.boolean("hotplug", "Whether a port or bridge has hot-plug.", pci.hotplug);
+    v.texts("quirks",
+            "What Linux knows of it besides: no-alias (a bridge that forwards requester ids), alias-root, alias 00.1, "
+            "no-ats, "
+            "isolated, not-isolated.",
+            pci.quirks);
     v.text("host", "Path of its host bridge's node; empty: the first one.", pci.host);
     visit_atc(v, pci.atc);
     list(v, "below", "What is behind this port or bridge.", "pci", pci.below, visit_pci);
@@ -308,16 +313,24 @@ void visit_config(ParameterVisitor& v, Config& config) {
         integer(v, "cpus", "CPUs that run it; 0: as many as the firmware has.", config.kernel.cpus, 0, 1024);
         choice(v, "arch", "Architecture whose arch_setup_dma_ops and default domains the kernel has.",
                config.kernel.arch, kernel::arch_names());
+        v.bytes("page_size", "PAGE_SIZE: 4, 16 or 64 KiB; granules and IOVAs follow.", config.kernel.page_bytes, 4096,
+                65536);
         list(v, "modules", "Drivers that are modules, and when each is loaded; not given: as Debian's initramfs does.",
              "module", config.kernel.modules, [](ParameterVisitor& w, kernel::ModuleLoad& module) {
                  w.text("name", "The driver: arm-smmu-v3, nvme, e1000e, virtio-pci.", module.name);
                  w.time("at", "From the end of the initcalls.", module.at);
                  w.boolean("after_previous", "Whether it waits for the module before it.", module.after_previous);
                  integer(w, "cpu", "CPU that loads it.", module.cpu, 0, 1023);
+                 w.text(
+                     "device",
+                     "The device that it drives, by node path or Linux name, where others wait for it: clocks, power "
+                     "domains (fw_devlink).",
+                     module.device);
              });
         v.text_map("parameters",
                    "Kernel parameters: iommu.passthrough, iommu.strict, deferred_probe_timeout, "
-                   "arm-smmu-v3.disable_bypass; and, "
+                   "arm-smmu-v3.disable_bypass, fw_devlink, fw_devlink.strict, swiotlb, pci (config_acs=, "
+                   "disable_acs_redir=), pcie_acs_override; and, "
                    "not Linux's, arm-smmu-v3.invalidation (linux, single, all) and arm-smmu-v3.all_from_pages.",
                    config.kernel.parameters);
         v.boolean(

@@ -236,12 +236,20 @@ RunReport run(Config& config, const RunOptions& options) {
     const std::optional<soc::SanitizerReport> sanitizer =
         soc.sanitize(outcome == soc::Outcome::finished && !kernel.reports.crashed());
 
+    std::vector<std::string> warnings = assembly.warnings;
+    warnings.insert(warnings.end(), soc.warnings().begin(), soc.warnings().end());
+
     RunReport report;
     report.console = console_text(kernel.console, sanitizer);
-    std::vector<std::string> warnings = soc.warnings();
     for (std::string& warning : unpowered(system.power, assembly, stats)) warnings.push_back(std::move(warning));
     report.result = make_result(
         {config, boot, kernel, stats, outcome, assembly.assumptions, warnings, sanitizer ? &*sanitizer : nullptr});
+    if (const kernel::SwiotlbStats& pool = system.dma.swiotlb().stats(); pool.bounces != 0 || pool.full != 0) {
+        report.result["kernel"]["swiotlb"] = {{"bounces", pool.bounces},
+                                              {"bytes_copied", pool.bytes_copied},
+                                              {"full", pool.full},
+                                              {"most_bytes", pool.most_slots * kernel::Swiotlb::kSlotBytes}};
+    }
     std::vector<JunitCase> cases = check_expectations(expectations, report.result);
     judge(report, outcome, cases);
     if (directory) {

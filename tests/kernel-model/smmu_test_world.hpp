@@ -176,13 +176,13 @@ template <class MachineType>
 struct SmmuWorldOf {
     explicit SmmuWorldOf(firmware::Description the_board = smmu_board(2), SmmuIds ids = {},
                          const std::string& variant_name = "base", ArmSmmuParams smmu_params = {},
-                         IommuParameters iommu_params = {}, DmaParams dma_params = {})
+                         IommuParameters iommu_params = {}, DmaParams dma_params = {}, std::uint64_t page_bytes = 4096)
         : board(std::move(the_board)),
           variant(find_variant(variant_name)),
           machine(ids),
           k(machine, variant),
           platform(k, "platform"),
-          pages(k, board),
+          pages(k, board, page_params(page_bytes)),
           dma(k, pages, board, dma_params),
           drivers(k, DriverCoreParameters{}),
           iommu(k, board, drivers, &dma, iommu_params),
@@ -191,6 +191,12 @@ struct SmmuWorldOf {
         drivers.bus_register(platform);
         iommu.bus_register(platform);
         smmu_dev = make_device("9050000.smmuv3", 1);
+    }
+
+    static PageAllocatorParams page_params(std::uint64_t page_bytes) {
+        PageAllocatorParams params;
+        params.page_bytes = page_bytes;
+        return params;
     }
 
     Ptr<Device> make_device(const std::string& name, unsigned node) {
