@@ -50,6 +50,10 @@ public:
 /// Calls `visit` with the device and each id that its DMA may carry: own first, then quirks, then bridges upwards.
 /// The first non-zero answer ends the walk and is its result. The bridge that makes an alias is handed along.
 int pci_for_each_dma_alias(PciDevice& pdev, const std::function<int(PciDevice&, std::uint16_t)>& visit);
+/// Bits of its ACS capability; 0: it has none.
+std::uint32_t acs_capability(const PciFunction& function);
+/// The function is one that a kernel parameter names.
+bool pci_dev_str_match(const PciDevice& pdev, const PciMatch& match);
 /// Isolated by ACS or by its kind (11.2).
 bool pci_acs_enabled(const PciDevice& pdev);
 /// Every device from `bridge` to the root bus is isolated.
@@ -70,9 +74,12 @@ private:
 
 class PciCore {
 public:
-    PciCore(Kernel& kernel, DriverCore& drivers, IommuCore& iommu, BusType& bus);
+    PciCore(Kernel& kernel, DriverCore& drivers, IommuCore& iommu, BusType& bus, AcsParameters acs = {});
     /// pci_request_acs: from now on devices are scanned with ACS switched on.
     void pci_request_acs() { acs_requested_ = true; }
+
+    /// Switches on what was asked for, and what the command line wants; nothing without the capability.
+    void pci_enable_acs(PciDevice& pdev) const;
 
     /// pci_host_probe: scans the hierarchy below `host`, then hands its devices to drivers.
     void pci_host_probe(Device& host, const PciRoot& root);
@@ -91,6 +98,7 @@ private:
     DriverCore& drivers_;
     IommuCore& iommu_;
     BusType& bus_;
+    const AcsParameters acs_;
     bool acs_requested_ = false;
     std::vector<std::unique_ptr<PciBusNode>> buses_;
 };

@@ -23,10 +23,12 @@ int pci_for_each_dma_alias(PciDevice& pdev, const std::function<int(PciDevice&, 
             case PciKind::downstream_port:
                 continue;
             case PciKind::pcie_to_pci_bridge:
+                if (bridge.config.no_alias) continue;
                 answer = visit(bridge, static_cast<std::uint16_t>(bus->number << 8));
                 break;
             default:
-                answer = visit(bridge, bridge.rid());
+                answer = visit(bridge, bridge.config.pcie_bridge_alias ? static_cast<std::uint16_t>(bus->number << 8)
+                                                                       : bridge.rid());
                 break;
         }
         if (answer != 0) return answer;
@@ -34,12 +36,15 @@ int pci_for_each_dma_alias(PciDevice& pdev, const std::function<int(PciDevice&, 
     return 0;
 }
 
+std::uint32_t acs_capability(const PciFunction& function) {
+    return function.acs_capability.value_or(function.kind == PciKind::root_port ? kAcsIsolation : 0);
+}
+
 bool pci_acs_enabled(const PciDevice& pdev) {
     const PciFunction& config = pdev.config;
     if (config.acs_quirk) return *config.acs_quirk;
     const auto by_capability = [&] {
-        const auto capability = config.kind == PciKind::root_port ? config.acs_capability.value_or(kAcsIsolation)
-                                                                  : config.acs_capability.value_or(0);
+        const std::uint32_t capability = acs_capability(config);
         if (capability == 0) return false;
         const std::uint32_t asked = capability & kAcsIsolation;
         return (pdev.acs_control & asked) == asked;

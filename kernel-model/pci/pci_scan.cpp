@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include "kernel-model/of/managed_dma.hpp"
 #include "kernel-model/of/of_core.hpp"
 #include "kernel-model/pci/pci_core.hpp"
+#include "kernel-model/pci/quirks.hpp"
 
 namespace xlate::kernel {
 
@@ -36,8 +38,35 @@ std::uint32_t PciDevice::class_code() const {
     return 0;
 }
 
-PciCore::PciCore(Kernel& kernel, DriverCore& drivers, IommuCore& iommu, BusType& bus)
-    : k_(kernel), drivers_(drivers), iommu_(iommu), bus_(bus) {}
+PciCore::PciCore(Kernel& kernel, DriverCore& drivers, IommuCore& iommu, BusType& bus, AcsParameters acs)
+    : k_(kernel), drivers_(drivers), iommu_(iommu), bus_(bus), acs_(std::move(acs)) {}
+
+bool pci_dev_str_match(const PciDevice& pdev, const PciMatch& match) {
+    constexpr std::uint16_t kAny = 0xFFFF;
+    if (match.id) {
+        const auto& [vendor, product] = *match.id;
+        return (vendor == kAny || vendor == pdev.config.vendor) && (product == kAny || product == pdev.config.product);
+    }
+    const PciDevice* at = &pdev;
+    for (std::size_t i = match.path.size(); i-- > 0; at = at->pci_bus.self) {
+        if (at == nullptr || at->devfn != match.path[i]) return false;
+        if (i == 0) return at->pci_bus.domain == match.domain && at->pci_bus.number == match.bus;
+    }
+    return false;
+}
+
+void PciCore::pci_enable_acs(PciDevice& pdev) const {
+    const std::uint32_t capability = acs_capability(pdev.config);
+    if (capability == 0) return;
+    std::uint32_t control = pdev.acs_control;
+    if (acs_requested_) control = capability & kAcsIsolation;
+    for (const AcsRule& rule : acs_.rules) {
+        const bool meant = std::any_of(rule.devices.begin(), rule.devices.end(),
+                                       [&](const PciMatch& match) { return pci_dev_str_match(pdev, match); });
+        if (meant) control = (control & ~rule.mask) | (rule.value & rule.mask & capability);
+    }
+    pdev.acs_control = control;
+}
 
 void PciCore::pci_host_probe(Device& host, const PciRoot& root) {
     Frame frame{k_, "pci_host_probe"};
@@ -71,16 +100,18 @@ void PciCore::scan_bus(PciBusNode& bus, const std::vector<PciFunction>& function
     for (const PciFunction* const function : order) {
         const std::string name =
             fmt::format("{:04x}:{:02x}:{:02x}.{:x}", bus.domain, bus.number, function->device, function->function);
-        const Ptr<PciDevice> dev = k_.heap.make<PciDevice>("pci_scan", name, &bus_, parent, bus, *function);
+        PciPlace place;
+        place.on_root_bus = bus.is_root();
+        place.below_pcie = bus.self != nullptr && is_pcie(bus.self->config.kind) &&
+                           bus.self->config.kind != PciKind::pcie_to_pci_bridge;
+        place.multifunction = std::count_if(order.begin(), order.end(), [&](const PciFunction* other) {
+                                  return other->device == function->device;
+                              }) > 1;
+        const Ptr<PciDevice> dev = k_.heap.make<PciDevice>(
+            "pci_scan", name, &bus_, parent, bus, with_quirks(*function, place, acs_.overrides, k_.variant.release));
         if (!dev) continue;
-        dev->multifunction = std::count_if(order.begin(), order.end(), [&](const PciFunction* other) {
-                                 return other->device == function->device;
-                             }) > 1;
-        if (acs_requested_) {
-            const std::uint32_t capability =
-                function->acs_capability.value_or(function->kind == PciKind::root_port ? kAcsIsolation : 0);
-            dev->acs_control = capability & kAcsIsolation;
-        }
+        dev->multifunction = place.multifunction;
+        if (!k_.variant.has(Cap::acs_in_dma_configure)) pci_enable_acs(*dev);
         bus.devices.push_back(dev.get());
         drivers_.device_add(dev, false);
     }
@@ -111,10 +142,11 @@ void PciCore::add_devices(PciBusNode& bus) {
 int PciBusType::dma_configure(Device& dev) {
     Frame frame{dev.k, "pci_dma_configure"};
     Device* const host = static_cast<PciDevice&>(dev).pci_bus.host;
+    const ManagedDma managed(dev, iommu_.variant, Cap::driver_read_once);
     int err = 0;
     if (host != nullptr && host->of_node) err = of_.dma_configure(dev, host->of_node);
-    const Driver* const driver = dev.driver.read_once("DD7");
-    if (err == 0 && driver != nullptr && !driver->driver_managed_dma) err = iommu_.iommu_device_use_default_domain(dev);
+    if (iommu_.variant.has(Cap::acs_in_dma_configure)) of_.pci_enable_acs(static_cast<PciDevice&>(dev));
+    if (managed.takes_default_domain(err)) err = iommu_.iommu_device_use_default_domain(dev);
     return err;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "firmware/description.hpp"
@@ -33,6 +34,7 @@ inline constexpr std::uint32_t kAcsSourceValidation = 1;
 inline constexpr std::uint32_t kAcsRequestRedirect = 4;
 inline constexpr std::uint32_t kAcsCompletionRedirect = 8;
 inline constexpr std::uint32_t kAcsUpstreamForwarding = 0x10;
+inline constexpr std::uint32_t kAcsEgressControl = 0x20;
 inline constexpr std::uint32_t kAcsIsolation =
     kAcsSourceValidation | kAcsRequestRedirect | kAcsCompletionRedirect | kAcsUpstreamForwarding;
 
@@ -55,8 +57,39 @@ struct PciFunction {
     bool pme = true;                      ///< root ports
     std::vector<unsigned> alias_devfns;   ///< quirk: other functions of its bus whose id it also uses
     bool alias_translation_root = false;  ///< quirk: the alias walk ends here
+    bool no_alias = false;                ///< quirk: a bridge that forwards the ids below it, and is no alias of them
+    bool pcie_bridge_alias = false;       ///< quirk: a conventional bridge that sends as PCIe bridges do
+    bool no_ats = false;                  ///< quirk: its ATS capability is not used
     std::optional<bool> acs_quirk;        ///< quirk: isolated or not, whatever the capability says
     std::vector<PciFunction> below;       ///< bridges: the bus behind it
+};
+
+/// Which functions a kernel parameter means: "pci:8086:1901", or "0000:00:1c.0/00.0": a place, and a way down from it.
+struct PciMatch {
+    std::optional<std::pair<std::uint16_t, std::uint16_t>> id;  ///< vendor, device; 0xFFFF: any
+    unsigned domain = 0;
+    unsigned bus = 0;
+    std::vector<unsigned> path;  ///< devfn on that bus, then on the bus behind each
+};
+
+/// `pcie_acs_override=` of kernels that carry that patch: devices without the capability count as isolated.
+struct AcsOverrides {
+    bool downstream = false;
+    bool multifunction = false;
+    std::vector<PciMatch> devices;
+};
+
+/// `pci=disable_acs_redir=` and `pci=config_acs=`: what the control register of these functions becomes.
+struct AcsRule {
+    std::vector<PciMatch> devices;
+    std::uint32_t mask = 0;  ///< bits that the rule is about
+    std::uint32_t value = 0;
+};
+
+/// What the command line says about access control services, in its order.
+struct AcsParameters {
+    std::vector<AcsRule> rules;
+    AcsOverrides overrides;
 };
 
 /// One host bridge.

@@ -6,14 +6,52 @@
 #include <fmt/format.h>
 
 #include "base/quantity.hpp"
+#include "study/config/acs_parameters.hpp"
 
 namespace xlate::study {
+namespace {
+
+constexpr const char* kPciParameter =
+    "config_acs=FLAGS@DEVICE[;DEVICE] or disable_acs_redir=DEVICE[;DEVICE], by commas";
+constexpr const char* kAcsOverride = "downstream, multifunction, id:VENDOR:DEVICE, by commas";
+
+/// "65536", "force", "65536,force", "65536,4,noforce": slots of 2 KiB, areas (not modelled), mode.
+std::optional<Diagnostic> read_swiotlb(const std::string& text, kernel::KernelParameters& parameters) {
+    using Swiotlb = kernel::KernelParameters::Swiotlb;
+    unsigned numbers = 0;
+    for (std::size_t at = 0; at <= text.size();) {
+        const std::size_t comma = std::min(text.find(',', at), text.size());
+        const std::string part = text.substr(at, comma - at);
+        const Parsed<std::uint64_t> number = parse_integer(part);
+        if (part == "force") {
+            parameters.swiotlb = Swiotlb::force;
+        } else if (part == "noforce") {
+            parameters.swiotlb = Swiotlb::noforce;
+        } else if (number && number.value() <= (std::uint64_t{1} << 24) && numbers < 2) {
+            if (numbers++ == 0) parameters.swiotlb_slots = number.value();
+        } else {
+            return Diagnostic{{}, "", fmt::format("found '{}'", text), "slots of 2 KiB, force, noforce, by commas", ""};
+        }
+        at = comma + 1;
+    }
+    return std::nullopt;
+}
+
+}  // namespace
 
 std::optional<Diagnostic> read_kernel_parameter(const std::string& name, const std::string& text,
                                                 kernel::KernelParameters& parameters) {
-    static const std::vector<std::string> kKnown{"iommu.passthrough",        "iommu.strict",
-                                                 "deferred_probe_timeout",   "arm-smmu-v3.disable_bypass",
-                                                 "arm-smmu-v3.invalidation", "arm-smmu-v3.all_from_pages"};
+    static const std::vector<std::string> kKnown{"iommu.passthrough",
+                                                 "iommu.strict",
+                                                 "deferred_probe_timeout",
+                                                 "arm-smmu-v3.disable_bypass",
+                                                 "arm-smmu-v3.invalidation",
+                                                 "arm-smmu-v3.all_from_pages",
+                                                 "fw_devlink",
+                                                 "fw_devlink.strict",
+                                                 "swiotlb",
+                                                 "pci",
+                                                 "pcie_acs_override"};
     std::string plain = name;
     std::replace(plain.begin(), plain.end(), '_', '-');
     const auto wrong = [&](const char* expected) -> std::optional<Diagnostic> {
@@ -45,6 +83,22 @@ std::optional<Diagnostic> read_kernel_parameter(const std::string& name, const s
         if (!pages) return wrong("pages; 0: never");
         parameters.smmu_v3_all_from_pages = pages.value();
         return std::nullopt;
+    }
+    if (plain == "fw-devlink") {
+        if (text != "off" && text != "permissive" && text != "on" && text != "rpm") {
+            return wrong("off, permissive, on or rpm");
+        }
+        parameters.fw_devlink = text == "on" || text == "rpm";
+        return std::nullopt;
+    }
+    if (plain == "fw-devlink.strict") return flag(parameters.fw_devlink_strict);
+    if (plain == "swiotlb") return read_swiotlb(text, parameters);
+    if (plain == "pci" || plain == "pcie-acs-override") {
+        std::string finding;
+        const bool good = plain == "pci" ? read_pci_parameter(text, parameters.acs, finding)
+                                         : read_acs_override(text, parameters.acs.overrides, finding);
+        if (good) return std::nullopt;
+        return Diagnostic{{}, "", finding, plain == "pci" ? kPciParameter : kAcsOverride, ""};
     }
     if (plain == "deferred-probe-timeout") {
         const Parsed<std::uint64_t> seconds = parse_integer(text);

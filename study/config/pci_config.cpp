@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "kernel-model/pci/quirks.hpp"
+
 namespace xlate::study {
 namespace {
 
@@ -84,6 +86,9 @@ public:
         if (made.ats && made.kind != PciKind::endpoint) add(path + ".atc", "only PCIe endpoints have one");
         if (from.acs == PciConfig::Acs::yes) made.acs_capability = kernel::kAcsIsolation;
         if (from.acs == PciConfig::Acs::no) made.acs_capability = 0;
+        for (std::size_t i = 0; i < from.quirks.size(); ++i) {
+            read_quirk(from.quirks[i], fmt::format("{}.quirks[{}]", path, i), made);
+        }
         made.driver = from.driver;
         for (const KnownDevice& known : kKnownDevices) {
             if (from.driver != known.driver) continue;
@@ -133,6 +138,29 @@ public:
 private:
     void add(const std::string& path, std::string what, std::string expected = {}) {
         findings_.add(Diagnostic{config_.where(path), path, std::move(what), std::move(expected), ""});
+    }
+    void read_quirk(const std::string& quirk, const std::string& path, PciFunction& made) {
+        static const std::vector<std::string> kKnown{"no-alias", "alias-root", "alias 00.1",
+                                                     "no-ats",   "isolated",   "not-isolated"};
+        constexpr std::string_view kAlias = "alias ";
+        if (quirk == "no-alias" || quirk == "alias-root") {
+            if (!is_bridge(made.kind)) return add(path, fmt::format("'{}' is of bridges", quirk));
+            (quirk == "no-alias" ? made.no_alias : made.alias_translation_root) = true;
+        } else if (quirk == "no-ats") {
+            made.no_ats = true;
+        } else if (quirk == "isolated" || quirk == "not-isolated") {
+            made.acs_quirk = quirk == "isolated";
+        } else if (quirk.rfind(kAlias, 0) == 0) {
+            const Parsed<PciAddress> other = parse_pci_address(quirk.substr(kAlias.size()));
+            if (!other || other.value().has_bus) {
+                return add(path, fmt::format("found '{}'", quirk), "device.function of the same bus: 'alias 00.1'");
+            }
+            made.alias_devfns.push_back(other.value().device << 3 | other.value().function);
+        } else {
+            findings_.add(Diagnostic{config_.where(path), path, fmt::format("there is no quirk '{}'", quirk),
+                                     fmt::format("one of {}", fmt::join(kKnown, ", ")),
+                                     nearest_name(quirk, kKnown).value_or("")});
+        }
     }
     void read_id(const PciConfig& from, const std::string& path, PciFunction& made) {
         if (!from.id.empty()) {
@@ -189,7 +217,8 @@ private:
             const unsigned behind = ++last_bus_;
             const std::uint32_t own = number << 8 | function.device << 3 | function.function;
             std::optional<std::uint32_t> below = alias;  // the bridge nearest to the root speaks for what is behind it
-            if (!below && function.kind == PciKind::pcie_to_pci_bridge) below = behind << 8;
+            const bool forwards = kernel::forwards_requester_ids(function);
+            if (!below && function.kind == PciKind::pcie_to_pci_bridge && !forwards) below = behind << 8;
             if (!below && (function.kind == PciKind::pci_bridge || function.kind == PciKind::pci_to_pcie_bridge))
                 below = own;
             bus(function.below, behind, below);

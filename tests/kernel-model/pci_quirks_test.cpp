@@ -1,0 +1,166 @@
+// What Linux knows of single PCI devices, and what the command line says about ACS.
+#include "kernel-model/pci/quirks.hpp"
+
+#include <set>
+
+#include <catch2/catch.hpp>
+
+#include "tests/kernel-model/board.hpp"
+
+using namespace xlate;
+using namespace xlate::kernel;
+using namespace xlate::kernel::tests;
+
+namespace {
+
+PciFunction at(unsigned device, unsigned function = 0, PciKind kind = PciKind::endpoint, std::uint32_t id = 0) {
+    PciFunction made;
+    made.device = device;
+    made.function = function;
+    made.kind = kind;
+    made.vendor = static_cast<std::uint16_t>(id >> 16);
+    made.product = static_cast<std::uint16_t>(id);
+    if (!is_bridge(kind)) made.driver = "nvme";
+    return made;
+}
+PciFunction with(PciFunction bridge, std::vector<PciFunction> below) {
+    bridge.below = std::move(below);
+    return bridge;
+}
+
+struct Run {
+    Run(std::vector<PciFunction> functions, const char* variant = "linux-6.12", AcsParameters acs = {},
+        bool acs_early = true)
+        : world(variant) {
+        board.host(0x10000000, board.smmu());
+        BootConfig config;
+        config.pci.push_back({"", 0, 0, std::move(functions)});
+        config.parameters.acs = std::move(acs);
+        boot = std::make_unique<LinuxBoot>(world.k, board.description, BoardBoot::with_smmu(config, nullptr));
+        if (acs_early) boot->pci().pci_request_acs();
+        boot->start();
+        world.run();
+    }
+    DeviceResult device(const std::string& name) const {
+        for (const DeviceResult& result : boot->devices())
+            if (result.name == name) return result;
+        return {};
+    }
+    std::set<std::set<std::string>> groups() const {
+        std::set<std::set<std::string>> all;
+        for (const GroupResult& group : boot->groups()) all.insert({group.devices.begin(), group.devices.end()});
+        return all;
+    }
+    Board board;
+    World world;
+    std::unique_ptr<LinuxBoot> boot;
+};
+
+/// Field case 03: VGA and USB below an ASPEED bridge.
+std::vector<PciFunction> bmc(bool quirk) {
+    PciFunction bridge = at(0, 0, PciKind::pcie_to_pci_bridge, 0x1a031150);
+    bridge.no_alias = quirk;
+    return {with(at(0, 0, PciKind::root_port),
+                 {with(bridge, {at(0, 0, PciKind::conventional), at(2, 0, PciKind::conventional)})})};
+}
+
+AcsParameters rule(std::vector<PciMatch> devices, std::uint32_t mask, std::uint32_t value) {
+    AcsParameters acs;
+    acs.rules.push_back({std::move(devices), mask, value});
+    return acs;
+}
+PciMatch place(unsigned bus, std::vector<unsigned> path) {
+    PciMatch match;
+    match.bus = bus;
+    match.path = std::move(path);
+    return match;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "pci quirks: below a bridge that aliases, the second function is refused; below one that does not, both have ids",
+    "[kernel][pci]") {
+    const Run aliased(bmc(false));
+    CHECK(aliased.device("0000:02:00.0").ids == std::vector<std::uint32_t>{0x200, 0x200});
+    CHECK(aliased.device("0000:02:00.0").group.has_value());
+    CHECK_FALSE(aliased.device("0000:02:02.0").group.has_value());
+    CHECK(aliased.device("0000:02:02.0").state == "bound");
+    const Run forwarded(bmc(true));
+    CHECK(forwarded.device("0000:02:00.0").ids == std::vector<std::uint32_t>{0x200});
+    CHECK(forwarded.device("0000:02:02.0").ids == std::vector<std::uint32_t>{0x210});
+    CHECK(forwarded.device("0000:02:02.0").group.has_value());
+    // Kernels that know the bridge need no word from the configuration.
+    CHECK(Run(bmc(false), "linux-7.3").device("0000:02:02.0").group.has_value());
+    CHECK(forwards_requester_ids(at(0, 0, PciKind::pcie_to_pci_bridge, 0x1a031150)));
+    CHECK_FALSE(forwards_requester_ids(at(0, 0, PciKind::pcie_to_pci_bridge, 0x1b36000e)));
+}
+
+TEST_CASE("pci quirks: by vendor and device", "[kernel][pci]") {
+    PciPlace place;
+    place.multifunction = true;
+    const auto quirked = [&](PciFunction function, unsigned release = 612) {
+        return with_quirks(std::move(function), place, {}, release);
+    };
+    CHECK(quirked(at(0, 0, PciKind::endpoint, 0x1b4b9230)).alias_devfns == std::vector<unsigned>{1});
+    CHECK(quirked(at(3, 1, PciKind::endpoint, 0x1180e832)).alias_devfns == std::vector<unsigned>{0x18});
+    CHECK(quirked(at(0, 0, PciKind::endpoint, 0x100298e4)).no_ats);
+    CHECK(quirked(at(0, 0, PciKind::endpoint, 0x80861521)).acs_quirk == true);
+    CHECK_FALSE(quirked(at(0, 0, PciKind::endpoint, 0x808610d3)).acs_quirk.has_value());
+    CHECK(quirked(at(0, 0, PciKind::root_port, 0x1defe005)).acs_quirk == true);
+    CHECK(quirked(at(0, 0, PciKind::root_port, 0x14e49000)).alias_translation_root);
+    CHECK_FALSE(quirked(at(0, 0, PciKind::pci_bridge, 0x8086244e)).pcie_bridge_alias);  // on a root bus
+    place.on_root_bus = false;
+    place.below_pcie = true;
+    CHECK(quirked(at(0, 0, PciKind::pci_bridge, 0x8086244e)).pcie_bridge_alias);
+    // What the configuration says stays.
+    PciFunction shared = at(0, 0, PciKind::endpoint, 0x80861521);
+    shared.acs_quirk = false;
+    CHECK(quirked(shared).acs_quirk == false);
+    CHECK_FALSE(quirked(at(0, 0, PciKind::pcie_to_pci_bridge, 0x1a031150)).no_alias);
+    CHECK(quirked(at(0, 0, PciKind::pcie_to_pci_bridge, 0x1a031150), 700).no_alias);
+}
+
+TEST_CASE("pci acs: disable_acs_redir and config_acs change the control register of the devices they name",
+          "[kernel][pci]") {
+    const std::vector<PciFunction> functions{with(at(1, 0, PciKind::root_port), {at(0)}),
+                                             with(at(2, 0, PciKind::root_port), {at(0)})};
+    using Groups = std::set<std::set<std::string>>;
+    CHECK(Run(functions).groups() == Groups{{"0000:00:01.0"}, {"0000:01:00.0"}, {"0000:00:02.0"}, {"0000:02:00.0"}});
+    // Redirection off on one port: what is below it shares its group.
+    const std::uint32_t redirect = kAcsRequestRedirect | kAcsCompletionRedirect | kAcsEgressControl;
+    CHECK(Run(functions, "linux-6.12", rule({place(0, {1 << 3})}, redirect, 0)).groups() ==
+          Groups{{"0000:00:01.0", "0000:01:00.0"}, {"0000:00:02.0"}, {"0000:02:00.0"}});
+    // All four bits on where no IOMMU had asked for them in time.
+    CHECK(Run(functions, "linux-6.12", rule({place(0, {2 << 3})}, kAcsIsolation, kAcsIsolation), false).groups() ==
+          Groups{{"0000:00:01.0", "0000:01:00.0"}, {"0000:00:02.0"}, {"0000:02:00.0"}});
+    // A way down: the device below the port, which has no capability to configure.
+    CHECK(Run(functions, "linux-6.12", rule({place(0, {2 << 3, 0})}, kAcsIsolation, kAcsIsolation), false).groups() ==
+          Groups{{"0000:00:01.0", "0000:01:00.0"}, {"0000:00:02.0", "0000:02:00.0"}});
+}
+
+TEST_CASE("pci acs: pcie_acs_override isolates what has no capability of its own", "[kernel][pci]") {
+    const std::vector<PciFunction> functions{
+        with(at(9, 0, PciKind::root_port),
+             {with(at(0, 0, PciKind::upstream_port), {with(at(0, 0, PciKind::downstream_port), {at(0), at(0, 1)})})})};
+    using Groups = std::set<std::set<std::string>>;
+    AcsParameters downstream;
+    downstream.overrides.downstream = true;
+    CHECK(Run(functions, "linux-6.12", downstream).groups() ==
+          Groups{{"0000:00:09.0"}, {"0000:01:00.0"}, {"0000:02:00.0"}, {"0000:03:00.0", "0000:03:00.1"}});
+    AcsParameters both = downstream;
+    both.overrides.multifunction = true;
+    CHECK(Run(functions, "linux-6.12", both).groups() ==
+          Groups{{"0000:00:09.0"}, {"0000:01:00.0"}, {"0000:02:00.0"}, {"0000:03:00.0"}, {"0000:03:00.1"}});
+    // A root port with the capability switched off by its configuration is not overridden: it has the capability.
+    CHECK(Run({with(at(1, 0, PciKind::root_port), {at(0)})}, "linux-6.12", both, false).groups() ==
+          Groups{{"0000:00:01.0", "0000:01:00.0"}});
+}
+
+// probe-reports.md section 3: what c41e2fb67e26 changes on a device tree is the first PCI device alone.
+TEST_CASE("pci acs: enabled where DMA is configured, the first root port isolates, too", "[kernel][pci]") {
+    const std::vector<PciFunction> functions{with(at(1, 0, PciKind::root_port), {at(0)}),
+                                             with(at(2, 0, PciKind::root_port), {at(0)})};
+    CHECK(Run(functions, "linux-6.18", {}, false).groups().size() == 3);
+    CHECK(Run(functions, "linux-6.19", {}, false).groups().size() == 4);
+}
