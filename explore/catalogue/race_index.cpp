@@ -208,7 +208,7 @@ std::vector<RaceRow> other_rows() {
          "r24",
          kUntranslated,
          {"r24/linux-6.1/cpu0@start,cpu1@REG4/e67e", "r24/linux-6.12/cpu0@OIC1,cpu1@BIP1#4,cpu0@PD2/c427"},
-         {{"r24", "mainline-6.15", 1379}}},
+         {{"r24", "mainline-6.15", 1381}}},
         {"R27",
          "6.1, one thread: removal of a device with a leftover container",
          "r27",

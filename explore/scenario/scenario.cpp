@@ -60,7 +60,7 @@ bool names_iommu(ActionKind kind) {
 }  // namespace
 
 const std::vector<std::string>& bus_names() {
-    static const std::vector<std::string> names{"platform", "vmbus", "fsl-mc", "cdx", "host1x"};
+    static const std::vector<std::string> names{"platform", "amba", "vmbus", "fsl-mc", "cdx", "host1x"};
     return names;
 }
 

@@ -85,7 +85,7 @@ struct TaskSpec {
     std::vector<Action> actions;
 };
 
-/// Buses that a device may sit on: "platform", "vmbus" (Hyper-V), "fsl-mc", "cdx", "host1x".
+/// Buses that a device may sit on: "platform", "amba", "vmbus" (Hyper-V), "fsl-mc", "cdx", "host1x".
 const std::vector<std::string>& bus_names();
 
 struct Scenario {

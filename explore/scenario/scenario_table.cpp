@@ -294,6 +294,15 @@ std::vector<Scenario> make_scenarios() {
         s.tasks = {task("modprobe", 0, {bind("dev0")}), task("insmod", 1, {reg("smmu1")})};
     }
 
+    // probe-reports.md, X6: r22 on the bus that no release has repaired.
+    {
+        Scenario& s = add("x6-amba", "An AMBA client is bound while the walk of its SMMU's registration runs", {"X6"});
+        s.iommus = {iommu("smmu0")};
+        s.devices = {client("dev0", {{"smmu0", {1}}})};
+        s.devices[0].bus = "amba";
+        s.tasks = {task("modprobe", 0, {bind("dev0")}), task("insmod", 1, {reg("smmu0")})};
+    }
+
     // 5.1, x86: units that firmware tables name, no fwspec.
     for (const char* driver : {"intel-iommu", "amd-iommu"}) {
         Scenario& s = add(driver == std::string("intel-iommu") ? "vt-d" : "amd-vi",

@@ -198,6 +198,9 @@ void ScenarioWorld::add_bus_of(const DeviceSpec& spec) {
     } else if (spec.bus == "pci") {
         pci_ = std::make_unique<kernel::OfDmaBus>(k_, "pci", of_, iommu_);
         bus = pci_.get();
+    } else if (spec.bus == "amba") {
+        amba_ = std::make_unique<kernel::OfDmaBus>(k_, "amba", of_, iommu_);
+        bus = amba_.get();
     } else {
         const Kind kind = spec.bus == "cdx" ? Kind::cdx : spec.bus == "host1x" ? Kind::host1x : Kind::fsl_mc;
         id_buses_.push_back(std::make_unique<kernel::IdBus>(k_, kind, of_, iommu_));
@@ -213,6 +216,7 @@ kernel::BusType* ScenarioWorld::bus_of(const DeviceSpec& spec) {
     if (spec.bus == "platform") return &platform_;
     if (spec.bus == "vmbus") return vmbus_.get();
     if (spec.bus == "pci") return pci_.get();
+    if (spec.bus == "amba") return amba_.get();
     return id_bus(spec);
 }
 

@@ -119,6 +119,7 @@ private:
     kernel::OfCore of_;
     kernel::OfDmaBus platform_;
     kernel::ModelPolicy policy_;
+    std::unique_ptr<kernel::OfDmaBus> amba_;                    ///< where a device sits on it
     std::unique_ptr<kernel::VmBus> vmbus_;                      ///< where a device sits on it
     std::unique_ptr<kernel::OfDmaBus> pci_;                     ///< the same
     std::vector<std::unique_ptr<kernel::IdBus>> id_buses_;      ///< those that the scenario's devices are on

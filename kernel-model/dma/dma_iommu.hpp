@@ -30,7 +30,7 @@ struct DmaParams {
     SimTime flush_queue_delay = ms(10);
     bool single_flush_queue = false;  ///< lazy: one queue of 32768 entries and 1 s for all CPUs
     bool forcedac = false;            ///< iommu.forcedac: no attempt below 4 GiB first
-    SwiotlbParams swiotlb;
+    SwiotlbParams swiotlb{};
     // Costs: assumptions, see kernel-probe.md section 7.
     SimTime call = ns(60);           ///< of each map or unmap, besides everything below
     SimTime iova_cached = ns(20);    ///< magazine hit

@@ -6,6 +6,13 @@
 
 namespace xlate::kernel {
 
+namespace {
+
+/// X3 (73d2f10957f5): a device that the IOMMU refuses, or does not cover, is no reason to warn.
+constexpr unsigned kFirstReleaseThatWarnsLate = 616;
+
+}  // namespace
+
 /// What a tracer sees of a new member.
 void IommuCore::announce_member(Device& dev, const IommuGroup& group) {
     k.events.record(k.now(), EventKind::add_device_to_group, [&](Event& event) {
@@ -113,7 +120,8 @@ int IommuCore::parse_in_probe(Device& dev, IommuOps*& ops) {
         dev_iommu_free(dev, "ID'");
         return -kENODEV;
     }
-    if (driven) k.reports.warn("late IOMMU probe at driver bind", "ID'");
+    if (driven && variant.release < kFirstReleaseThatWarnsLate)
+        k.reports.warn("late IOMMU probe at driver bind", "ID'");
     return 0;
 }
 
@@ -139,6 +147,9 @@ int IommuCore::probe_locked(Device& dev, IommuOps* ops, Ptr<WalkList> list, Ptr<
         err = -kENOMEM;
     } else {
         group->devices.push_back(member);  // PD7
+        if (const Ptr<IommuDomain> installed = group->default_domain.peek()) {
+            iommu_create_device_direct_mappings(installed, dev);
+        }
         const Ptr<IommuDomain> domain = group->domain.read("PD8");
         if (domain) {
             err = device_set_domain(group, dev, domain);
@@ -191,6 +202,9 @@ int IommuCore::iommu_init_device(Device& dev, IommuOps*& ops, Ptr<IommuFwspec> f
             dev.iommu.read("ID4").deref("ID4")->iommu_dev.write(probed.value, "ID4");
             const PtrOrErr<IommuGroup> group = ops->device_group(dev);  // ID6
             if (group.err == 0 && group.value) {
+                const bool late = variant.has(Cap::parse_in_probe) && variant.release >= kFirstReleaseThatWarnsLate;
+                if (late && dev.driver.read_once("ID7") != nullptr)
+                    k.reports.warn("late IOMMU probe at driver bind", "ID7");
                 dev.iommu_group.write(group.value, "ID7");
                 const Ptr<DevIommu> now = dev.iommu.read("ID7");
                 now.deref("ID7")->max_pasids.write(probed.value.deref("ID7")->max_pasids, "ID7");

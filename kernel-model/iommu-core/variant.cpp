@@ -55,6 +55,11 @@ constexpr std::array kCaps{
     CapRow{Cap::recheck_after_parse, "recheck_after_parse",
            "after a parse in probe the container and the group are tested again"},
     CapRow{Cap::instance_ready, "instance_ready", "an instance is used only when its registration is complete"},
+    CapRow{Cap::driver_read_once, "driver_read_once",
+           "dma_configure of platform, PCI, fsl-mc and cdx reads dev->driver once"},
+    CapRow{Cap::amba_driver_read_once, "amba_driver_read_once", "dma_configure of AMBA reads dev->driver once"},
+    CapRow{Cap::alias_is_enodev, "alias_is_enodev", "SMMUv3 refuses another device's stream id with -ENODEV"},
+    CapRow{Cap::acs_in_dma_configure, "acs_in_dma_configure", "PCI access control is enabled where DMA is configured"},
     CapRow{Cap::attempt_nullcheck, "attempt_nullcheck", "foil: dev->iommu is tested before each use"},
     CapRow{Cap::attempt_lock_free_only, "attempt_lock_free_only", "foil: the probe lock around dev_iommu_free"},
     CapRow{Cap::attempt_device_lock, "attempt_device_lock", "foil: the device's own lock around configure and probe"},
@@ -65,7 +70,7 @@ constexpr std::array kCaps{
 static_assert(kCaps.size() == static_cast<std::size_t>(Cap::kCount));
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Defect::kCount)> kDefectNames{
-    "D-5a", "D-5b", "D-6", "D-8a", "D-8b", "D-8c", "D-10a", "D-10b", "D-10c", "D-11", "D-11b", "D-13"};
+    "D-5a", "D-5b", "D-6", "D-8a", "D-8b", "D-8c", "D-10a", "D-10b", "D-10c", "D-11", "D-11b", "D-13", "X6"};
 
 constexpr std::array<std::string_view, 18> kPatchSentences{
     "v6.7-rc0: one lock, inside the probe function only",
@@ -107,6 +112,20 @@ Variant at_patch(std::string name, std::string what, unsigned patches) {
     return variant;
 }
 
+/// Releases after 6.15, as probe-reports.md section 3 saw them boot.
+struct Newer {
+    const char* name;
+    const char* what;
+    unsigned release;
+    bool acs_in_dma_configure;
+};
+constexpr std::array kNewer{
+    Newer{"linux-6.16", "Debian 6.16.12", 616, false}, Newer{"linux-6.17", "Debian 6.17.13", 617, false},
+    Newer{"linux-6.18", "Debian 6.18.15", 618, false}, Newer{"linux-6.19", "Debian 6.19.14", 619, true},
+    Newer{"linux-7.0", "Debian 7.0.13", 700, true},    Newer{"linux-7.1", "Debian 7.1.13", 701, true},
+    Newer{"linux-7.2", "Debian 7.2.12", 702, true},    Newer{"linux-7.3", "Debian 7.3.4", 703, true},
+};
+
 std::vector<Variant> make_variants() {
     std::vector<Variant> all;
     all.push_back(make("pre-6.2", "base without any probe lock", 607, {}));
@@ -146,9 +165,25 @@ std::vector<Variant> make_variants() {
     all.push_back(v615);
     Variant v6151 = v615;
     v6151.name = "mainline-6.15.1";
-    v6151.what = "mainline-6.15 with its two repairs";
-    add(v6151, {Cap::recheck_after_parse, Cap::instance_ready});
+    v6151.what = "mainline-6.15 with its two repairs, and one read of dev->driver (not on AMBA)";
+    add(v6151, {Cap::recheck_after_parse, Cap::instance_ready, Cap::driver_read_once});
     all.push_back(v6151);
+    for (const Newer& newer : kNewer) {
+        Variant variant = v6151;
+        variant.name = newer.name;
+        variant.what = newer.what;
+        variant.release = newer.release;
+        add(variant, {Cap::alias_is_enodev, Cap::virtio_pci_built_in});
+        if (newer.acs_in_dma_configure) add(variant, {Cap::acs_in_dma_configure});
+        all.push_back(variant);
+    }
+    for (const bool later : {false, true}) {
+        Variant stable = v612;
+        stable.name = later ? "linux-6.12.75" : "linux-6.12.74";
+        stable.what = later ? "6.12.75: ACS enabled where DMA is configured, taken back in 6.12.78" : "6.12.74";
+        if (later) add(stable, {Cap::acs_in_dma_configure});
+        all.push_back(stable);
+    }
     Variant foil = at_patch("attempt-nullcheck", "foil: base with a test of dev->iommu before each use", 0);
     add(foil, {Cap::attempt_nullcheck});
     all.push_back(foil);
@@ -202,7 +237,8 @@ Variant find_variant(std::string_view text) {
         rest.remove_prefix(1);
         const std::string_view part = rest.substr(0, rest.find('~'));
         const auto defect = find_defect(part);
-        if (!defect) throw unknown("defect of the series", part, {kDefectNames.begin(), kDefectNames.end()});
+        if (!defect)
+            throw unknown("defect that can be repaired by itself", part, {kDefectNames.begin(), kDefectNames.end()});
         result.repaired.set(static_cast<std::size_t>(*defect));
         rest.remove_prefix(part.size());
     }

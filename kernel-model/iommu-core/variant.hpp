@@ -49,6 +49,10 @@ enum class Cap : std::uint8_t {
     ops_in_init,               ///< 6.15
     recheck_after_parse,       ///< 6.15.1
     instance_ready,            ///< 6.15.1
+    driver_read_once,          ///< 6.16: dma_configure reads dev->driver once (platform, PCI, fsl-mc, cdx)
+    amba_driver_read_once,     ///< not merged yet: the same for AMBA
+    alias_is_enodev,           ///< 6.15-rc3: a stream id of another device is -ENODEV to SMMUv3's driver, not -EINVAL
+    acs_in_dma_configure,      ///< 7.0, 6.18.16: pci_enable_acs is called by pci_dma_configure
     // Foils (section 3.7).
     attempt_nullcheck,
     attempt_lock_free_only,
@@ -62,8 +66,8 @@ enum class Cap : std::uint8_t {
 std::string_view name(Cap cap);
 std::string_view sentence(Cap cap);
 
-/// A defect of the series (section 4.4) that can be repaired by itself.
-enum class Defect : std::uint8_t { d5a, d5b, d6, d8a, d8b, d8c, d10a, d10b, d10c, d11, d11b, d13, kCount };
+/// A defect that can be repaired by itself: of the series (section 4.4); X6 of later kernels (probe-reports.md).
+enum class Defect : std::uint8_t { d5a, d5b, d6, d8a, d8b, d8c, d10a, d10b, d10c, d11, d11b, d13, x6, kCount };
 std::string_view name(Defect defect);  ///< "D-5a"
 
 struct Variant {

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "kernel-model/of/managed_dma.hpp"
 #include "kernel-model/of/of_core.hpp"
 
 namespace xlate::kernel {
@@ -37,10 +38,9 @@ public:
     int dma_configure(Device& dev) override {
         Frame frame{dev.k, kind_ == Kind::cdx ? "cdx_dma_configure" : "fsl_mc_dma_configure"};
         const auto& device = static_cast<const IdDevice&>(dev);
+        const ManagedDma managed(dev, iommu_.variant, Cap::driver_read_once);
         int err = of_.of_dma_configure_id(dev, device.controller, false, device.id);
-        const Driver* const driver = dev.driver.read_once("DD7");
-        if (err == 0 && driver != nullptr && !driver->driver_managed_dma)
-            err = iommu_.iommu_device_use_default_domain(dev);
+        if (managed.takes_default_domain(err)) err = iommu_.iommu_device_use_default_domain(dev);
         return kind_ == Kind::cdx ? 0 : err;
     }
     void dma_cleanup(Device& dev) override {

@@ -15,12 +15,14 @@
 namespace xlate::kernel {
 
 class PciCore;
+class PciDevice;
 
 /// One per kernel. Functions run on a task; device_lock of `dev` is expected but, as in the kernel, not checked.
 class OfCore {
 public:
     OfCore(Kernel& kernel, const firmware::Description& description, DriverCore& drivers, IommuCore& iommu);
     void set_pci(PciCore* pci) { pci_ = pci; }
+    void pci_enable_acs(PciDevice& pdev) const;  ///< PciCore's
 
     /// ODC. `np`: the node that describes the device's DMA (its own, or its host bridge's). 0, -EPROBE_DEFER, or the
     /// error of an unusable dma-ranges.

@@ -128,6 +128,8 @@ int OfCore::parse_master(Device& dev, firmware::NodeIndex master, std::optional<
     return parse_iommus(dev, master, parse);
 }
 
+void OfCore::pci_enable_acs(PciDevice& pdev) const { pci_->pci_enable_acs(pdev); }
+
 /// 6.11 and later, whatever the parse came to: the host bridge's node says whether its root complex handles ATS.
 void OfCore::of_pci_check_device_ats(Device& dev, firmware::NodeIndex host) {
     if (!description_.node(host).has("ats-supported")) return;

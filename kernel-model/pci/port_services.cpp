@@ -6,6 +6,8 @@ namespace xlate::kernel {
 
 namespace {
 
+constexpr unsigned kFirstReleaseWithBandwidth = 616;
+
 /// The port type of the PCIe capability, as the service's name has it: counted from the root port.
 unsigned type_number(PciKind kind) {
     switch (kind) {
@@ -42,12 +44,13 @@ PortServiceDevice::PortServiceDevice(Kernel& kernel, BusType* on_bus, PciDevice&
       port(of_port),
       service(provided) {}
 
-std::vector<PortService> port_services(const PciFunction& port, bool aer_on_every_port) {
+std::vector<PortService> port_services(const PciFunction& port, bool aer_on_every_port, bool bandwidth) {
     std::vector<PortService> services;
     if (is_root(port.kind) && port.pme) services.push_back(PortService::pme);
     if (port.aer && (is_root(port.kind) || aer_on_every_port)) services.push_back(PortService::aer);
     if ((port.kind == PciKind::root_port || port.kind == PciKind::downstream_port) && port.hotplug)
         services.push_back(PortService::hotplug);
+    if (bandwidth && port.kind == PciKind::root_port) services.push_back(PortService::bandwidth);
     return services;
 }
 
@@ -76,7 +79,8 @@ bool PciePortDriver::match(const Device& device) const {
 int PciePortDriver::probe(Device& dev) {
     auto& port = static_cast<PciDevice&>(dev);
     if (!is_port(port.config.kind)) return -kENODEV;
-    for (const PortService service : port_services(port.config, aer_on_every_port_)) {
+    const bool bandwidth = dev.k.variant.release >= kFirstReleaseWithBandwidth;
+    for (const PortService service : port_services(port.config, aer_on_every_port_, bandwidth)) {
         const Ptr<PortServiceDevice> made = dev.k.heap.make<PortServiceDevice>("pcieport", &services_, port, service);
         if (!made) continue;
         core_.device_add(made);

@@ -9,7 +9,7 @@
 
 namespace xlate::kernel {
 
-enum class PortService : unsigned { pme = 1, aer = 2, hotplug = 4 };
+enum class PortService : unsigned { pme = 1, aer = 2, hotplug = 4, bandwidth = 16 };
 
 /// "0000:00:05.0:pcie001": port type and service in the number.
 class PortServiceDevice : public Device {
@@ -19,8 +19,9 @@ public:
     const PortService service;
 };
 
-/// Services of a port, in the order in which their devices are made. `aer_on_every_port`: as 6.1 does it.
-std::vector<PortService> port_services(const PciFunction& port, bool aer_on_every_port);
+/// Services of a port, in the order in which their devices are made. `aer_on_every_port`: as 6.1 does it; `bandwidth`:
+/// root ports have a bandwidth controller, as real boots from 6.16 on show it (Linux has it since 6.13).
+std::vector<PortService> port_services(const PciFunction& port, bool aer_on_every_port, bool bandwidth = false);
 
 /// pcie_pme, aer, pciehp. aer refuses every port that is not a root port.
 class PortServiceDriver : public Driver {

@@ -22,8 +22,8 @@ namespace xlate::kernel::tests {
 
 using Json = nlohmann::json;
 
-inline Json load_truth(const std::string& name) {
-    std::ifstream file(*xlate::tests::corpus() / "linux-boot" / name / "truth.json");
+inline Json load_truth(const std::string& name, const char* folder = "linux-boot") {
+    std::ifstream file(*xlate::tests::corpus() / folder / name / "truth.json");
     return Json::parse(file);
 }
 
@@ -83,9 +83,22 @@ inline std::vector<PciRoot> topology_of(const Json& truth) {
     return result;
 }
 
+/// "7.3.4+deb13-arm64" is linux-7.3; of a release without a variant the nearest older one.
 inline std::string variant_of(const Json& truth) {
     const std::string release = truth["kernel"]["release"];
-    return release.rfind("6.1.", 0) == 0 ? "linux-6.1" : "linux-6.12";
+    const auto number = [](const std::string& text) {
+        const std::size_t dot = text.find('.');
+        return 100 * std::stoul(text.substr(0, dot)) + std::stoul(text.substr(dot + 1));
+    };
+    std::string nearest;
+    for (const Variant& variant : variants()) {
+        if (variant.name.rfind("linux-", 0) != 0 || std::count(variant.name.begin(), variant.name.end(), '.') != 1)
+            continue;
+        const std::string version = variant.name.substr(6);
+        if (number(version) > number(release)) continue;
+        if (nearest.empty() || number(version) > number(nearest)) nearest = version;
+    }
+    return "linux-" + nearest;
 }
 
 inline BootConfig config_of(const Json& truth) {
@@ -104,8 +117,8 @@ inline BootConfig config_of(const Json& truth) {
     return config;
 }
 
-inline firmware::Description firmware_of(const std::string& name, const Json& truth) {
-    const std::filesystem::path folder = *xlate::tests::corpus() / "linux-boot" / name;
+inline firmware::Description firmware_of(const std::string& name, const Json& truth, const char* in = "linux-boot") {
+    const std::filesystem::path folder = *xlate::tests::corpus() / in / name;
     if (truth["firmware"] == "dt")
         return firmware::read_device_tree(firmware::read_file((folder / "board.dtb").string()), "board.dtb");
     std::vector<firmware::acpi::NamedBytes> tables;
@@ -124,9 +137,9 @@ inline firmware::Description firmware_of(const std::string& name, const Json& tr
 
 /// A finished boot of a corpus case.
 struct CorpusBoot {
-    explicit CorpusBoot(const std::string& name)
-        : truth(load_truth(name)),
-          description(firmware_of(name, truth)),
+    explicit CorpusBoot(const std::string& name, const char* folder = "linux-boot")
+        : truth(load_truth(name, folder)),
+          description(firmware_of(name, truth, folder)),
           world(variant_of(truth)),
           boot(world.k, description, config_of(truth)) {
         boot.start();

@@ -81,7 +81,7 @@ public:
                     smmu->streams[sid] = &dev;
                     master->sids.push_back(sid);
                 } else if (owner->second != &dev)
-                    err = -kEINVAL;
+                    err = core.variant.has(Cap::alias_is_enodev) ? -kENODEV : -kEINVAL;
             }
             if (err != 0) {
                 drop(master);
