@@ -136,7 +136,7 @@ struct ReplayBoot {
           variant(find_variant(variant_of_release(release))),
           k(machine, variant),
           pages(k, description, page_params()),
-          dma(k, pages, description, DmaParams{2}),
+          dma(k, pages, description, dma_params()),
           clients(dma, truth, pages.page_bytes()),
           boot(k, description, config()) {
         machine.preset(folder);
@@ -183,6 +183,11 @@ struct ReplayBoot {
     LinuxBoot boot;
 
 private:
+    static DmaParams dma_params() {
+        DmaParams params;
+        params.cpus = 2;
+        return params;
+    }
     void after(std::function<void()> body) {
         k.spawn("init", 0, std::move(body));
         machine.run(k.sched);
