@@ -4,9 +4,11 @@
 #include <iterator>
 #include <string>
 
+#include "iommu/dart/dart.hpp"
 #include "iommu/simple/rockchip.hpp"
 #include "iommu/smmuv2/smmu.hpp"
 #include "iommu/smmuv3/smmu.hpp"
+#include "kernel-model/drivers/apple_dart/apple_dart.hpp"
 #include "kernel-model/drivers/arm_smmu/arm_smmu.hpp"
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
 #include "kernel-model/drivers/rockchip/rockchip_iommu.hpp"
@@ -119,7 +121,7 @@ std::unique_ptr<iommu::Instance> make_smmu_v2(const Scenario&, const IommuSpec& 
     return std::make_unique<iommu::smmuv2::Smmu>(params);
 }
 
-void describe_rockchip(firmware::Node& node) { add_interrupts(node, {""}); }
+void describe_one_interrupt(firmware::Node& node) { add_interrupts(node, {""}); }
 
 RealDriver make_rockchip_driver(const RealDriverParts& parts) {
     auto driver = std::make_unique<kernel::RkIommuDriver>(
@@ -134,10 +136,29 @@ std::unique_ptr<iommu::Instance> make_rockchip(const Scenario&, const IommuSpec&
     return std::make_unique<iommu::rockchip::Rockchip>(parameters);
 }
 
+RealDriver make_dart_driver(const RealDriverParts& parts) {
+    auto driver = std::make_unique<kernel::AppleDartDriver>(
+        parts.core, parts.platform, kernel::IommuDriverParts{parts.pages, parts.power, parts.mistakes, {}},
+        parts.pci_device_group);
+    kernel::IommuOps* const ops = &driver->ops();
+    return {std::move(driver), ops};
+}
+
+/// Of the M1, with the CPU's page size unless the scenario says so.
+std::unique_ptr<iommu::Instance> make_dart(const Scenario&, const IommuSpec& spec) {
+    iommu::dart::DartParams params = iommu::dart::t8103_dart();
+    params.page_log2 = spec.hardware.large_pages ? 14 : 12;
+    params.bypass_support = spec.hardware.bypass;
+    params.tlb.entries = params.walk.entries = 8;
+    params.tlb.ways = params.walk.ways = 0;
+    return std::make_unique<iommu::dart::Dart>(params);
+}
+
 constexpr RealFamily kFamilies[] = {
     {"arm-smmu-v3", 0x20000, describe_smmu_v3, make_smmu_v3_driver, make_smmu_v3},
     {"arm-smmu", 0x20000, describe_smmu_v2, make_smmu_v2_driver, make_smmu_v2},
-    {"rockchip-iommu", 0x100, describe_rockchip, make_rockchip_driver, make_rockchip},
+    {"apple-dart", 0x4000, describe_one_interrupt, make_dart_driver, make_dart},
+    {"rockchip-iommu", 0x100, describe_one_interrupt, make_rockchip_driver, make_rockchip},
 };
 
 }  // namespace

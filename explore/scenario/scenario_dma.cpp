@@ -99,7 +99,14 @@ void ScenarioWorld::judge_streams(const Client& client, const kernel::IommuGroup
                                   const kernel::IommuFwspec* fwspec) {
     if (!client.address || fwspec == nullptr || fwspec->freed()) return;
     if (!group.domain.peek() || !all_iommus_bound(*client.spec)) return;
-    const std::vector<std::uint32_t> ids = fwspec->peek_ids();
+    const kernel::ModelDriverRow& row =
+        *kernel::find_model_driver(iommu_named(program_.scenario(), client.spec->iommus.front().iommu).driver);
+    std::vector<std::uint32_t> ids = fwspec->peek_ids();
+    if (!row.xlate_ids) {
+        for (const EntrySpec& entry : client.spec->iommus) ids.push_back(id_of(entry));
+    }
+    std::vector<std::string> named;
+    std::vector<std::string> reached;
     std::vector<std::uint32_t> landed;
     std::string refused;
     bool recorded = false;
@@ -107,9 +114,11 @@ void ScenarioWorld::judge_streams(const Client& client, const kernel::IommuGroup
     for (const EntrySpec& entry : client.spec->iommus) {
         if (std::find(ids.begin(), ids.end(), id_of(entry)) == ids.end()) continue;
         ++seen;
+        if (std::find(named.begin(), named.end(), entry.iommu) == named.end()) named.push_back(entry.iommu);
         const Landing landing = access(client, entry);
         if (landing.in_memory && landing.address == *client.buffer) {
             landed.push_back(id_of(entry));
+            if (std::find(reached.begin(), reached.end(), entry.iommu) == reached.end()) reached.push_back(entry.iommu);
         } else {
             recorded = recorded || !landing.fault_name.empty() || landing.in_memory;
             refused = fmt::format("the DMA of stream {} {}", id_of(entry), landing.text());
@@ -125,6 +134,10 @@ void ScenarioWorld::judge_streams(const Client& client, const kernel::IommuGroup
         k_.reports.semantic("DMA operations are direct though the domain translates: every access faults", dev.name);
     } else if (client.started_without_group) {
         return;  // said already
+    } else if (row.xlate_priv == kernel::ModelDriverRow::Priv::data_once && reached.size() < named.size()) {
+        k_.reports.semantic(
+            fmt::format("firmware puts it behind {} IOMMUs, its driver knows {}", named.size(), reached.size()),
+            dev.name);
     } else if (!recorded || !landed.empty()) {
         k_.reports.semantic("its IOMMU was given the ids " + list_text(landed) + " of " + list_text(ids) +
                                 ": what the others do, faults",

@@ -97,7 +97,10 @@ TEST_CASE("real: what the repaired series is clean of, it is clean of with real 
             const bool second_iommu = starts_with(kind, "semantic: its IOMMU was given the ids [1] of [1, 2]") &&
                                       (real.name == "r13+real" || real.name == "r23+real");  // F18
             const bool attach = real.name == "r12a+real" && kind == "warning";               // F20
-            CHECK((of_row.count(kind) != 0 || second_iommu || attach));
+            const bool paging =
+                real.name == "rockchip-two+real" && starts_with(kind, "semantic: its first DMA");  // F21
+            const bool dead_group = real.name == "dart-group+real";  // F15: a freed group is used on
+            CHECK((of_row.count(kind) != 0 || second_iommu || attach || paging || dead_group));
         }
     }
 }
@@ -145,8 +148,9 @@ TEST_CASE("real: two clients of a Rockchip IOMMU add it to a list twice, as the 
         const ExploreResult row = some(find_scenario("rockchip-two"), variant, 150);
         const ExploreResult real = some(find_scenario("rockchip-two+real"), variant, 150);
         INFO(explore_text(row) << explore_text(real));
-        CHECK((row.verdict == Verdict::failed) == (real.verdict == Verdict::failed));
-        CHECK(kinds(row) == kinds(real));
+        std::set<std::string> all = kinds(real);
+        all.erase("semantic: its first DMA, of stream 0, reaches 0xfffff000");  // F21
+        CHECK(kinds(row) == all);
         CHECK(shows(row, "list_add double add") == shows(real, "list_add double add"));
     }
 }
@@ -213,13 +217,13 @@ TEST_CASE("real: where register accesses are points, tasks come in between them,
 }
 
 TEST_CASE("real: what has no real driver says so", "[explore][real]") {
-    CHECK_THROWS_WITH(with_real_drivers(find_scenario("r2a")), Catch::Contains("no IOMMU with a real driver"));
+    CHECK_THROWS_WITH(with_real_drivers(find_scenario("d-8a")), Catch::Contains("no IOMMU with a real driver"));
     CHECK_THROWS_WITH(find_scenario("cover-leter+real"), Catch::Contains("cover-letter+real"));
     Scenario mixed = find_scenario("cover-letter");
     mixed.iommus[0].real = true;
     CHECK_THROWS_WITH(validate(mixed), Catch::Contains("all IOMMUs of one driver"));
-    Scenario unknown = find_scenario("r2a");
-    unknown.iommus[0].real = unknown.iommus[1].real = true;
+    Scenario unknown = find_scenario("d-8a");
+    unknown.iommus[0].real = true;
     CHECK_THROWS_WITH(validate(unknown), Catch::Contains("there is no real driver"));
     CHECK(find_scenario("r10+real").iommus[0].real);
     CHECK_FALSE(find_scenario("r10+real").iommus[1].real);

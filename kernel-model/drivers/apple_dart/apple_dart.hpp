@@ -58,6 +58,7 @@ public:
     int probe(Device& dev) override;
     void remove(Device& dev) override;
 
+    AppleDartOps& ops() { return ops_; }
     /// In order of probing. For reports and tests.
     const std::vector<Ptr<AppleDart>>& instances() const { return instances_; }
 

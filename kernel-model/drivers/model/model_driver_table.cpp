@@ -53,6 +53,7 @@ std::vector<Row> make_rows() {
         row.lookup = Lookup::priv;
         row.id_limit_bits = 4;
         row.mixes_alike_only = true;
+        row.remark = "a real driver: apple_dart; this row is what it must store, check and return";
         row.nulls_priv = true;
         row.group = Row::Group::streams;
     }
