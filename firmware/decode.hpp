@@ -117,5 +117,6 @@ void decode_iommus(Decoder& decoder);        // iommu_cells, iommus, iommu_map, 
 void decode_reservations(Decoder& decoder);  // device_reservations
 /// What is strange although each part could be read. Last: reads all of the above.
 void note_oddities(Decoder& decoder);
+void note_map(Decoder& decoder, NodeIndex at);  // of its maps alone
 
 }  // namespace xlate::firmware

@@ -44,6 +44,41 @@ void decode_consumer(Decoder& decoder, NodeIndex at) {
     decoder.node(at).iommus = std::move(entries);
 }
 
+/// The property as rows of 3 + #iommu-cells cells; none if every provider takes one.
+std::optional<IommuMap::ByCells> read_by_cells(Decoder& decoder, const Cells& cells, const IommuMap& map) {
+    const auto takes = [&](std::uint32_t phandle) -> std::optional<std::uint32_t> {
+        const auto provider = decoder.by_phandle(phandle);
+        return provider ? decoder.u32(*provider, Known::iommu_cells) : std::nullopt;
+    };
+    IommuMap::ByCells read;
+    bool differs = false;
+    bool four_of_one = !map.malformed;
+    for (std::size_t i = 0; i < cells.size();) {
+        decoder.spend_entries(1);
+        const std::optional<std::uint32_t> wanted = i + 1 < cells.size() ? takes(cells[i + 1]) : std::nullopt;
+        const std::size_t width = std::size_t{3} + wanted.value_or(1);  // an unknown phandle: as before
+        differs = differs || width != kMapRowCells;
+        if (i + width > cells.size()) {
+            read.malformed = true;
+            break;
+        }
+        IommuMapRow row;
+        row.base = cells[i];
+        row.phandle = cells[i + 1];
+        row.provider = decoder.by_phandle(row.phandle);
+        if (width > 3) row.out = cells[i + 2];
+        for (std::size_t k = 3; k + 1 < width; ++k) row.more.push_back(cells[i + k]);
+        row.length = cells[i + width - 1];
+        if (!row.more.empty() && row.length > 1) read.malformed = true;
+        read.rows.push_back(std::move(row));
+        i += width;
+    }
+    if (!differs) return std::nullopt;
+    for (const IommuMapRow& row : map.rows) four_of_one = four_of_one && row.provider && row.length == 1;
+    read.tolerated = four_of_one;
+    return read;
+}
+
 void decode_map(Decoder& decoder, NodeIndex at) {
     const Property* property = decoder.property(at, Known::iommu_map);
     if (property == nullptr) return;
@@ -54,9 +89,16 @@ void decode_map(Decoder& decoder, NodeIndex at) {
         const Cells cells(property);
         decoder.spend_entries(cells.size() / kMapRowCells);
         for (std::size_t i = 0; i < cells.size(); i += kMapRowCells) {
-            map.rows.push_back({cells[i], cells[i + 1], decoder.by_phandle(cells[i + 1]), cells[i + 2], cells[i + 3]});
+            IommuMapRow row;
+            row.base = cells[i];
+            row.phandle = cells[i + 1];
+            row.provider = decoder.by_phandle(cells[i + 1]);
+            row.out = cells[i + 2];
+            row.length = cells[i + 3];
+            map.rows.push_back(std::move(row));
         }
     }
+    map.by_cells = read_by_cells(decoder, Cells(property), map);
     decoder.node(at).iommu_map = std::move(map);
 }
 

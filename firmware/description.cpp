@@ -82,11 +82,13 @@ std::vector<NodeIndex> Description::providers() const {
     return all;
 }
 
-MapLookup Description::map_id(NodeIndex host, std::uint32_t id) const {
+MapLookup Description::map_id(NodeIndex host, std::uint32_t id, MapReading reading) const {
     const Node& node_of_host = node(host);
     XLATE_CHECK(node_of_host.iommu_map.has_value(), node_of_host.path + " has no iommu-map");
     const IommuMap& map = *node_of_host.iommu_map;
-    if (map.malformed) return {MapResult::error_malformed, std::nullopt, id};
+    const bool by_cells = reading == MapReading::by_cells && map.by_cells && !map.by_cells->tolerated;
+    if (by_cells ? map.by_cells->malformed : map.malformed) return {MapResult::error_malformed, std::nullopt, id};
+    const std::vector<IommuMapRow>& rows = by_cells ? map.by_cells->rows : map.rows;
     const std::uint32_t mask = map.mask.value_or(~std::uint32_t{0});
     if (map.last_id_is_tentative) {
         const IommuMapRow* const row = map.find(id);
@@ -94,14 +96,14 @@ MapLookup Description::map_id(NodeIndex host, std::uint32_t id) const {
         return {MapResult::ok, row->provider, row->folded ? row->out : id - row->base + row->out};
     }
     const std::uint32_t masked = id & mask;
-    for (const IommuMapRow& row : map.rows) {
+    for (const IommuMapRow& row : rows) {
         // The check stands before the match, as in Linux: a bad row behind the matching one does no harm.
         if ((row.base & ~mask) != 0) return {MapResult::error_base_outside_mask, std::nullopt, id};
         // 32-bit arithmetic as in Linux: a row that reaches the end of the id space matches nothing.
         if (masked < row.base || masked >= row.base + row.length) continue;
         if (!row.provider) return {row.past_iommus ? MapResult::bypass : MapResult::missing_node, std::nullopt, id};
         const MapResult result = node(*row.provider).available ? MapResult::ok : MapResult::provider_disabled;
-        return {result, row.provider, row.folded ? row.out : masked - row.base + row.out};
+        return {result, row.provider, row.folded ? row.out : masked - row.base + row.out, row.more};
     }
     return {MapResult::bypass, std::nullopt, id};
 }

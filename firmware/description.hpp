@@ -53,9 +53,14 @@ struct IommuMapRow {
     std::optional<NodeIndex> provider;  ///< none: no node has this phandle
     std::uint32_t out = 0;
     std::uint32_t length = 0;
-    bool past_iommus = false;  ///< ACPI: leads to no IOMMU (straight to an interrupt translation service)
-    bool folded = false;       ///< ACPI: every id of the row becomes `out`
+    bool past_iommus = false;           ///< ACPI: leads to no IOMMU (straight to an interrupt translation service)
+    bool folded = false;                ///< ACPI: every id of the row becomes `out`
+    std::vector<std::uint32_t> more{};  ///< read by_cells: what the provider takes beyond its first cell
 };
+
+/// How a kernel takes an `iommu-map` apart: rows of four cells; or, from ccb2fd725d41 on, of three and as many as the
+/// provider's #iommu-cells says. Source: docs/spec/probe-reports.md section 1.
+enum class MapReading : std::uint8_t { four_cells, by_cells };
 
 struct IommuMap {
     std::vector<IommuMapRow> rows;
@@ -64,6 +69,13 @@ struct IommuMap {
     /// IORT: an id that is a row's last one is another row's that begins with it, if there is one. Otherwise the first
     /// row counts.
     bool last_id_is_tentative = false;
+    /// What reading it by_cells gives, where that differs: some provider takes other than one cell.
+    struct ByCells {
+        std::vector<IommuMapRow> rows;
+        bool malformed = false;  ///< the cells do not come out even, or a row of several cells has a length above 1
+        bool tolerated = false;  ///< rows of four cells and length 1 throughout: read as before, with a warning
+    };
+    std::optional<ByCells> by_cells{};
     /// Looks `id` up; `provider_disabled` is for the caller to find out.
     const IommuMapRow* find(std::uint32_t id) const;
 };
@@ -74,7 +86,8 @@ std::string_view name(MapResult result);
 struct MapLookup {
     MapResult result = MapResult::bypass;
     std::optional<NodeIndex> provider;
-    std::uint32_t id = 0;  ///< translated id; for bypass the id as it came
+    std::uint32_t id = 0;               ///< translated id; for bypass the id as it came
+    std::vector<std::uint32_t> more{};  ///< further cells for the provider
 };
 
 struct DmaWindow {
@@ -205,7 +218,7 @@ struct Description {
     std::optional<NodeIndex> find_phandle(std::uint32_t phandle) const;
     std::vector<NodeIndex> providers() const;  ///< every node with #iommu-cells, in order
     /// Looks `id` up in the iommu-map of `host`, which must have one.
-    MapLookup map_id(NodeIndex host, std::uint32_t id) const;
+    MapLookup map_id(NodeIndex host, std::uint32_t id, MapReading reading = MapReading::four_cells) const;
     /// What Linux makes of `iommus` of `master`: the entries that count, or none (and why).
     struct Effective {
         bool translated = false;

@@ -1,7 +1,6 @@
 // What is strange about a tree although each part of it could be read: what an architect should look at first.
 // Facts already noted where they were decoded (lists cut short, dangling interrupt parents) are not repeated here.
 #include <algorithm>
-#include <set>
 #include <string_view>
 #include <unordered_set>
 
@@ -11,12 +10,10 @@
 
 #include "firmware/decode.hpp"
 #include "firmware/iommu_families.hpp"
+#include "firmware/pci_hosts.hpp"
 
 namespace xlate::firmware {
 namespace {
-
-constexpr std::uint32_t kPciIds = 0x10000;
-constexpr std::uint64_t kPciIdsOfABus = 256;  // a requester ID has 16 bits
 
 /// What one `iommus` entry that does not count means, in words.
 std::string explain(Decoder& decoder, const IommuEntry& entry, std::size_t position) {
@@ -74,104 +71,15 @@ void note_consumer(Decoder& decoder, NodeIndex at) {
     if (std::adjacent_find(seen.begin(), seen.end()) != seen.end()) {
         decoder.oddity(at, Known::iommus, "the same entry stands here more than once");
     }
+    if (decoder.first_text_is(at, Known::device_type, "pci") && !node.iommu_map) {
+        decoder.oddity(
+            at, Known::iommus,
+            "iommus of a PCI host bridge without iommu-map: for the bridge's own device alone; its functions "
+            "run untranslated");
+    }
     if (node.compatible.empty()) decoder.oddity(at, "has iommus but no compatible: no driver binds to it by itself");
     if (node.iommu_map)
         decoder.oddity(at, "has both iommus and iommu-map: the one for itself, the other for what is behind it");
-}
-
-void note_map_rows(Decoder& decoder, NodeIndex at, const IommuMap& map) {
-    const std::uint32_t mask = map.mask.value_or(~std::uint32_t{0});
-    std::optional<NodeIndex> first;
-    std::set<NodeIndex> noted;
-    bool several = false;
-    for (std::size_t i = 0; i < map.rows.size(); ++i) {
-        const IommuMapRow& row = map.rows[i];
-        if ((row.base & ~mask) != 0) {
-            decoder.oddity(at, Known::iommu_map,
-                           fmt::format("row {}: base {:#x} has bits outside iommu-map-mask {:#x}; look-ups that reach "
-                                       "this row are errors",
-                                       i, row.base, mask));
-        }
-        if (row.length == 0)
-            decoder.oddity(at, Known::iommu_map, fmt::format("row {} has length 0 and maps nothing", i));
-        if (std::uint64_t{row.base} + row.length > ~std::uint32_t{0}) {
-            decoder.oddity(at, Known::iommu_map,
-                           fmt::format("row {} ends past the 32-bit ids; Linux matches nothing with it", i));
-        }
-        if (!row.provider) {
-            decoder.oddity(at, Known::iommu_map, fmt::format("row {}: no node has phandle {:#x}", i, row.phandle));
-            continue;
-        }
-        several = several || (first && *first != *row.provider);
-        if (!first) first = row.provider;
-        // What is true of a provider is said once a map, not once a row.
-        if (!noted.insert(*row.provider).second) continue;
-        const Node& provider = decoder.node(*row.provider);
-        if (!provider.iommu_cells) {
-            decoder.oddity(at, Known::iommu_map, fmt::format("row {}: {} has no #iommu-cells", i, provider.path));
-        } else if (*provider.iommu_cells != 1) {
-            decoder.oddity(
-                at, Known::iommu_map,
-                fmt::format("row {}: {} takes {} cells, but a map gives one", i, provider.path, *provider.iommu_cells));
-        }
-        if (!provider.available && decoder.node(at).reachable) {
-            decoder.oddity(
-                at, Known::iommu_map,
-                fmt::format("row {}: {} is disabled: devices that its rows name run untranslated", i, provider.path));
-        }
-    }
-    if (several) decoder.oddity(at, Known::iommu_map, "rows name several IOMMUs");
-}
-
-void note_map_coverage(Decoder& decoder, NodeIndex at, const IommuMap& map) {
-    std::vector<std::pair<std::uint64_t, std::uint64_t>> spans;  // [base, end)
-    for (const IommuMapRow& row : map.rows) {
-        if (row.length != 0) spans.emplace_back(row.base, std::uint64_t{row.base} + row.length);
-    }
-    std::sort(spans.begin(), spans.end());
-    std::uint64_t covered = 0;
-    bool overlap = false;
-    std::string gaps;
-    std::size_t count = 0;
-    for (const auto& [base, end] : spans) {
-        overlap = overlap || base < covered;
-        if (base > covered && ++count <= 4)
-            gaps += fmt::format("{}{:#x}-{:#x}", gaps.empty() ? "" : ", ", covered, base - 1);
-        covered = std::max(covered, end);
-    }
-    if (count > 4) gaps += fmt::format(" and {} more", count - 4);
-    if (overlap) decoder.oddity(at, Known::iommu_map, "rows overlap; the first row that matches counts");
-    if (count != 0) {
-        decoder.oddity(at, Known::iommu_map, fmt::format("gaps: ids {} are in no row and run untranslated", gaps));
-    }
-    // Ids above the mask, or of buses that the host does not have, can't occur.
-    std::uint64_t last = map.mask ? std::min<std::uint64_t>(*map.mask, kPciIds - 1) : kPciIds - 1;
-    if (const Property* buses = decoder.node(at).property("bus-range"); buses != nullptr && buses->bytes.size() == 8) {
-        last = std::min(last, (load_be(&buses->bytes[4], 4) + 1) * kPciIdsOfABus - 1);
-    }
-    if (!spans.empty() && covered <= last) {
-        decoder.oddity(at, Known::iommu_map,
-                       fmt::format("ids from {:#x} on are in no row and run untranslated", covered));
-    }
-    if (map.mask && (*map.mask & 0xffff) != 0xffff) {
-        decoder.oddity(at, Known::iommu_map_mask,
-                       fmt::format("{:#x} folds ids together: devices that differ only in bits {:#x} share an id",
-                                   *map.mask, ~*map.mask & 0xffff));
-    }
-}
-
-void note_map(Decoder& decoder, NodeIndex at) {
-    const Node& node = decoder.node(at);
-    if (!node.iommu_map) return;
-    const IommuMap& map = *node.iommu_map;
-    if (map.malformed) {
-        decoder.oddity(at, Known::iommu_map,
-                       fmt::format("{} bytes are not a whole number of rows of 16: every look-up is an error",
-                                   decoder.property(at, Known::iommu_map)->bytes.size()));
-        return;
-    }
-    note_map_rows(decoder, at, map);
-    note_map_coverage(decoder, at, map);
 }
 
 void note_provider(Decoder& decoder, NodeIndex at) {
@@ -186,12 +94,40 @@ void note_provider(Decoder& decoder, NodeIndex at) {
         }
         return;
     }
-    if (node.regs.empty()) {
+    // A PCI function's registers are where its BARs are.
+    const bool function = node.parent && decoder.first_text_is(*node.parent, Known::device_type, "pci");
+    if (!function && node.regs.empty()) {
         decoder.oddity(at, "is an IOMMU without reg");
-    } else if (!node.regs.front().cpu_address) {
+    } else if (!function && !node.regs.front().cpu_address) {
         decoder.oddity(at, Known::reg, "is an IOMMU's, but no chain of ranges leads from it to the CPU");
     }
     if (node.available && !node.reachable) decoder.oddity(at, "is an IOMMU below a disabled node: it never appears");
+}
+
+/// Windows that are smaller than what the node says stands in them.
+void note_windows(Decoder& decoder, NodeIndex at) {
+    constexpr std::uint64_t kSmmuV3Bytes = 0x20000;
+    const Node& node = decoder.node(at);
+    const bool host = decoder.first_text_is(at, Known::device_type, "pci");
+    if (const auto buses = host ? ecam_buses(node) : std::nullopt) {
+        const Property* const range = node.property("bus-range");
+        const std::uint64_t named = range != nullptr && range->bytes.size() == 8
+                                        ? load_be(&range->bytes[4], 4) - load_be(range->bytes.data(), 4) + 1
+                                        : 256;
+        if (*buses < named && range != nullptr)
+            decoder.oddity(at, Known::reg,
+                           fmt::format("configuration space of {} bus{} where bus-range names {}: Linux uses the first "
+                                       "{} alone",
+                                       *buses, *buses == 1 ? "" : "es", named, *buses));
+    }
+    if (!is_iommu(node)) return;
+    const IommuKind& kind = iommu_kind(node);
+    if (kind.family == "smmuv3" && !node.regs.empty() && node.regs.front().size < kSmmuV3Bytes &&
+        !node.has("cavium,cn9900-broken-page1-regspace"))
+        decoder.oddity(at, Known::reg,
+                       fmt::format("{:#x} bytes do not hold an SMMUv3's two register pages ({:#x}): its driver's probe "
+                                   "fails (-22), and its masters wait for the deferred-probe timeout",
+                                   node.regs.front().size, kSmmuV3Bytes));
 }
 
 void note_names(Decoder& decoder, NodeIndex at) {
@@ -217,6 +153,7 @@ void note_oddities(Decoder& decoder) {
         note_provider(decoder, at);
         note_consumer(decoder, at);
         note_map(decoder, at);
+        note_windows(decoder, at);
     }
 }
 

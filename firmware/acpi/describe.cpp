@@ -20,6 +20,7 @@ namespace {
 constexpr std::uint32_t kAllIds = 0x10000;
 constexpr std::uint64_t kPageBytes = 0x1000;
 constexpr std::size_t kMaxReservations = 4096;  ///< mappings times ranges: a table can ask for many
+constexpr std::uint32_t kHttuOverride = 0x6;    // of an IORT SMMUv3's flags
 
 /// A row's length in 32 bits; ids of PCI have 16.
 std::uint32_t row_length(std::uint64_t ids) {
@@ -111,6 +112,8 @@ private:
                 interrupt(one, "priq", v3->pri_gsiv);
                 interrupt(one, "gerror", v3->gerror_gsiv);
                 interrupt(one, "cmdq-sync", v3->sync_gsiv);
+                if ((v3->flags & kHttuOverride) != 0)
+                    note("/" + one.name, "the IORT overrides what IDR0.HTTU says: not modelled, the register counts");
                 of_iort_[i] = add(std::move(one));
             } else if (const auto* v2 = std::get_if<Smmu>(&node.body)) {
                 const IommuKind* const kind = iommu_kind_of_table(fmt::format("IORT SMMU {}", v2->model));
@@ -124,6 +127,8 @@ private:
                     note(fmt::format("/{}", one.name), fmt::format("SMMU of model {}: not known", v2->model));
                 }
                 of_iort_[i] = add(std::move(one));
+            } else if (const auto* complex = std::get_if<RootComplex>(&node.body)) {
+                note_limit(fmt::format("root complex of segment {}", complex->segment), complex->address_limit);
             } else if (const auto* group = std::get_if<Pmcg>(&node.body)) {
                 Node one = at_address("pmcg", group->page0, kPageBytes, "arm,smmu-v3-pmcg");
                 one.linux_name = fmt::format("arm-smmu-v3-pmcg.{}.auto", automatic++);
@@ -171,6 +176,12 @@ private:
         }
     }
 
+    /// IORT's memory address size limit: Linux narrows the device's DMA mask to it.
+    void note_limit(const std::string& path, unsigned bits) {
+        if (bits == 0 || bits >= 64) return;
+        note(path, fmt::format("the IORT limits its addresses to {} bits: not modelled, its masters take any", bits));
+    }
+
     void named(std::size_t number, const NamedComponent& component) {
         const Iort& iort = *tables_->iort;
         Node node = device(component.path);
@@ -189,6 +200,7 @@ private:
         }
         if (node.iommus.empty()) note(node.path, "a named component that no single ID mapping leads to an SMMU");
         const NodeIndex added = add(std::move(node));
+        note_limit(at(added).path, component.address_limit);
         if (component.pasid_bits() != 0) nodes_.cell(added, "pasid-num-bits", component.pasid_bits());
         if (component.can_stall()) nodes_.flag(added, "dma-can-stall");
     }

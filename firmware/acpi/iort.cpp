@@ -281,11 +281,28 @@ private:
         return found == by_offset_.end() ? std::nullopt : std::optional(found->second);
     }
 
+    /// Ids end at an SMMU or an ITS group. A reference to anything else, or to the node itself, leads nowhere; Linux
+    /// follows it all the same, for ever if it comes back.
+    void check_target(const IortNode& node, const IdMapping& mapping) {
+        const IortNode& target = iort_.nodes[*mapping.target];
+        const bool itself = target.offset == node.offset;
+        if (!itself && (target.is_iommu() || target.is(IortType::its_group))) return;
+        in_.note(
+            mapping.offset + 12,
+            fmt::format("ID mapping of the {} at {:#x}: its output reference {:#x} is {}; ids end at an SMMU or an "
+                        "ITS group, and the mapping leads nowhere",
+                        iort_type_name(node.type), node.offset, mapping.output_reference,
+                        itself ? std::string("the node itself") : "a " + iort_type_name(target.type)));
+    }
+
     void resolve() {
         for (IortNode& node : iort_.nodes) {
             for (IdMapping& mapping : node.mappings) {
                 mapping.target = node_at(mapping.output_reference);
-                if (mapping.target) continue;
+                if (mapping.target) {
+                    check_target(node, mapping);
+                    continue;
+                }
                 in_.note(mapping.offset + 12,
                          fmt::format("ID mapping of the {} at {:#x}: its output reference {:#x} is no node's offset; "
                                      "the mapping is ignored",

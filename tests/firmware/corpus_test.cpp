@@ -290,7 +290,7 @@ TEST_CASE("device tree: the odd cases of real boards are named as oddities", "[f
         {"iommu-map with gaps", "gaps: ids"},
         {"iommu-map entry of length 0", "has length 0"},
         {"iommu-map-mask drops RID bits (aliasing)", "folds ids together"},
-        {"iommu-map to a provider with #iommu-cells = 2", "takes 2 cells, but a map gives one"},
+        {"iommu-map to a provider with #iommu-cells = 2", "rows of four cells for an IOMMU that takes 2"},
         {"iommu-map to a disabled provider, host enabled", "is disabled"},
         {"iommu-map to several providers", "rows name several IOMMUs"},
         {"provider disabled, consumer enabled", "is disabled: the device runs untranslated"},

@@ -39,9 +39,9 @@ bool odd(const Description& tree, std::string_view path, std::string_view text) 
 /// Cells of 1 + 1, an SMMU at 0x1000 with phandle 1 and one cell, a disabled one with phandle 2.
 TreeBuilder& board(TreeBuilder& builder) {
     builder.cells("#address-cells", {1}).cells("#size-cells", {1});
-    builder.open("iommu@1000").text("compatible", "arm,smmu-v3").cells("reg", {0x1000, 0x200});
+    builder.open("iommu@1000").text("compatible", "arm,smmu-v3").cells("reg", {0x1000, 0x20000});
     builder.cells("#iommu-cells", {1}).cells("phandle", {1}).close();
-    builder.open("iommu@2000").text("compatible", "arm,smmu-v3").cells("reg", {0x2000, 0x200});
+    builder.open("iommu@42000").text("compatible", "arm,smmu-v3").cells("reg", {0x42000, 0x20000});
     builder.cells("#iommu-cells", {1}).cells("phandle", {2}).text("status", "disabled").close();
     builder.open("timer@3000").text("compatible", "test,timer").cells("reg", {0x3000, 4}).cells("phandle", {3}).close();
     return builder;

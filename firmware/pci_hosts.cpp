@@ -1,0 +1,101 @@
+#include "firmware/pci_hosts.hpp"
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "base/bits.hpp"
+#include "firmware/device_name.hpp"
+
+namespace xlate::firmware {
+namespace {
+
+bool is_pci(const Node& node) {
+    constexpr std::string_view kPci = "pci";
+    const Property* const type = node.property("device_type");
+    return type != nullptr && type->bytes.size() == kPci.size() + 1 &&
+           std::equal(kPci.begin(), kPci.end(), type->bytes.begin());
+}
+
+unsigned first_bus(const Node& node) {
+    const Property* const range = node.property("bus-range");
+    return range != nullptr && range->bytes.size() >= 4 ? static_cast<unsigned>(load_be(range->bytes.data(), 4)) : 0;
+}
+
+std::optional<unsigned> end_of_bus_range(const Node& node) {
+    const Property* const range = node.property("bus-range");
+    if (range == nullptr || range->bytes.size() != 8) return std::nullopt;
+    return static_cast<unsigned>(load_be(&range->bytes[4], 4));
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> ecam_buses(const Node& host) {
+    static constexpr std::string_view kEcam[] = {"pci-host-ecam-generic", "marvell,armada8k-pcie-ecam",
+                                                 "socionext,synquacer-pcie-ecam", "snps,dw-pcie-ecam"};
+    constexpr unsigned kEcamBits = 20;
+    constexpr unsigned kCamBits = 16;
+    if (host.regs.empty() || host.regs.front().size == 0) return std::nullopt;
+    if (host.is_compatible("pci-host-cam-generic")) return host.regs.front().size >> kCamBits;
+    for (const std::string_view name : kEcam) {
+        if (host.is_compatible(name)) return host.regs.front().size >> kEcamBits;
+    }
+    return std::nullopt;
+}
+
+unsigned last_bus_of(const Node& host) {
+    unsigned last = std::min(end_of_bus_range(host).value_or(255), 255U);
+    if (const auto buses = ecam_buses(host); buses && *buses != 0)
+        last = static_cast<unsigned>(std::min<std::uint64_t>(last, first_bus(host) + *buses - 1));
+    return last;
+}
+
+std::uint32_t last_requester(const Node& host) {
+    constexpr std::uint32_t kIdsOfABus = 256;
+    const std::uint32_t last = (last_bus_of(host) + 1) * kIdsOfABus - 1;
+    return host.iommu_map && host.iommu_map->mask ? std::min(last, *host.iommu_map->mask) : last;
+}
+
+std::vector<PciHost> pci_hosts(const Description& description) {
+    std::vector<PciHost> hosts;
+    if (description.origin == Description::Origin::acpi) {
+        for (const PciRootNode& root : description.pci_roots)
+            hosts.push_back({root.node, root.segment, root.bus, last_bus_of(description.node(root.node))});
+        return hosts;
+    }
+    std::set<unsigned> taken;  // by a property, also of hosts that are disabled
+    for (const Node& node : description.nodes) {
+        const auto claimed = is_pci(node) ? node.u32("linux,pci-domain") : std::nullopt;
+        if (claimed) taken.insert(*claimed);
+    }
+    unsigned next = 0;
+    for (std::size_t i = 0; i < description.nodes.size(); ++i) {
+        const Node& node = description.nodes[i];
+        const bool below_another = node.parent && is_pci(description.node(*node.parent));
+        if (!node.reachable || below_another || !is_pci(node)) continue;
+        PciHost host{static_cast<NodeIndex>(i), 0, first_bus(node), last_bus_of(node)};
+        if (const auto claimed = node.u32("linux,pci-domain")) {
+            host.domain = *claimed;
+        } else {
+            while (taken.count(next) != 0) ++next;
+            host.domain = next++;
+        }
+        hosts.push_back(host);
+    }
+    return hosts;
+}
+
+std::optional<PciHost> find_pci_host(const Description& description, const std::string& name) {
+    for (const PciHost& host : pci_hosts(description)) {
+        if (description.node(host.node).path == name || linux_device_name(description, host.node) == name) return host;
+    }
+    return std::nullopt;
+}
+
+std::string pci_name(unsigned domain, unsigned id) {
+    return fmt::format("{:04x}:{:02x}:{:02x}.{:x}", domain, id >> 8 & 0xff, id >> 3 & 31, id & 7);
+}
+
+}  // namespace xlate::firmware

@@ -1,0 +1,38 @@
+// The PCI host bridges of a board, with the domain (segment) numbers that Linux gives them.
+// Source: the PCI bus binding; Linux drivers/pci/pci.c (pci_bus_find_domain_nr), `linux,pci-domain`; ACPI: MCFG, _SEG.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "firmware/description.hpp"
+
+namespace xlate::firmware {
+
+struct PciHost {
+    NodeIndex node{};
+    unsigned domain = 0;     ///< first part of its functions' names: 1 in "0001:00:01.0"
+    unsigned first_bus = 0;  ///< its root bus
+    unsigned last_bus = 255;
+};
+
+/// The last bus of a host bridge's node: of `bus-range`, and as far as its configuration space reaches where `reg` is
+/// one (ECAM: 1 MiB a bus, CAM: 64 KiB), as Linux's pci_ecam_create reduces it.
+unsigned last_bus_of(const Node& host);
+/// The last requester id that its functions can have: of its last bus, and as its iommu-map-mask leaves it.
+std::uint32_t last_requester(const Node& host);
+/// How many buses `reg` has configuration space for; none: `reg` is no configuration space.
+std::optional<std::uint64_t> ecam_buses(const Node& host);
+
+/// Those that are there, in the order in which Linux scans them if none of them waits. A device tree's number is that
+/// of `linux,pci-domain`; hosts without take the lowest numbers that no node claims, in tree order. ACPI: segments.
+std::vector<PciHost> pci_hosts(const Description& description);
+
+/// By path or by Linux's name of the device.
+std::optional<PciHost> find_pci_host(const Description& description, const std::string& name);
+
+/// "0001:00:05.0": domain, bus, device and function as lspci writes them. `id`: bus << 8 | device << 3 | function.
+std::string pci_name(unsigned domain, unsigned id);
+
+}  // namespace xlate::firmware

@@ -1,0 +1,211 @@
+#include "firmware/property_roles.hpp"
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+#include <utility>
+
+#include "firmware/iommu_families.hpp"
+
+namespace xlate::firmware {
+namespace {
+
+using Role = PropertyRole;
+constexpr Role kActedOn = Role::acted_on;
+constexpr Role kNotModelled = Role::not_modelled;
+constexpr Role kIrrelevant = Role::irrelevant;
+
+constexpr PropertyRow kRows[] = {
+    // The tree itself
+    {"#address-cells", kActedOn, ""},
+    {"#size-cells", kActedOn, ""},
+    {"compatible", kActedOn, ""},
+    {"device_type", kActedOn, ""},
+    {"phandle", kActedOn, ""},
+    {"linux,phandle", kActedOn, ""},
+    {"ibm,phandle", kActedOn, ""},
+    {"reg", kActedOn, ""},
+    {"reg-names", kActedOn, ""},
+    {"ranges", kActedOn, ""},
+    {"status", kActedOn, ""},
+    {"secure-status", kNotModelled, "the secure world's own view of the node"},
+    // Translation
+    {"#iommu-cells", kActedOn, ""},
+    {"iommus", kActedOn, ""},
+    {"iommu-map", kActedOn, ""},
+    {"iommu-map-mask", kActedOn, ""},
+    {"iommu-names", kIrrelevant, ""},
+    {"mmu-masters", kActedOn, ""},
+    {"#stream-id-cells", kActedOn, ""},
+    {"stream-match-mask", kActedOn, ""},
+    {"pasid-num-bits", kActedOn, ""},
+    {"dma-can-stall", kActedOn, ""},
+    {"ats-supported", kActedOn, ""},
+    {"iommu-addresses", kActedOn, ""},
+    {"memory-region", kActedOn, ""},
+    {"memory-region-names", kIrrelevant, ""},
+    {"#global-interrupts", kActedOn, ""},
+    {"calxeda,smmu-secure-config-access", kNotModelled, "secure copies of the SMMU's registers"},
+    {"hisilicon,broken-prefetch-cmd", kNotModelled, "the driver gives no CMD_PREFETCH_CONFIG anyway"},
+    {"cavium,cn9900-broken-page1-regspace", kNotModelled, "registers of page 1 are taken to be in page 1"},
+    {"nvidia,memory-controller", kNotModelled, "the memory controller's part in the SMMU's faults"},
+    {"nvidia,cmdqv", kNotModelled, "Tegra241's virtual command queues"},
+    {"qcom,stream-id-range", kNotModelled, "ids that the boot firmware sets up"},
+    {"qcom,iommu-secure-id", kNotModelled, "calls of the secure firmware"},
+    {"qcom,ctx-asid", kNotModelled, "the ASID of a context bank"},
+    {"qcom,ncb", kNotModelled, "the number of context banks"},
+    {"rockchip,disable-mmu-reset", kActedOn, ""},
+    {"renesas,ipmmu-main", kNotModelled, "the main IPMMU behind this cache"},
+    {"mediatek,larbs", kNotModelled, "which local arbiters the M4U has"},
+    {"mediatek,larb", kNotModelled, "the local arbiter in front of the device"},
+    {"mediatek,larb-id", kNotModelled, "the number of the local arbiter"},
+    {"mediatek,smi", kNotModelled, "the SMI above a local arbiter"},
+    {"mediatek,infracfg", kNotModelled, "whether page tables may lie above 4 GiB"},
+    {"mediatek,pericfg", kNotModelled, "where an infrastructure IOMMU is switched on"},
+    {"ti,#tlb-entries", kNotModelled, "the number of TLB entries"},
+    {"ti,iommu-bus-err-back", kNotModelled, "what a fault answers the master"},
+    {"ti,syscon-mmuconfig", kNotModelled, "where the MMU is switched on"},
+    {"samsung,sysmmu", kNotModelled, "the older binding of Exynos masters"},
+    {"apple,dma-range", kNotModelled, "the IOVAs that a DART can translate"},
+    // DMA
+    {"dma-coherent", kActedOn, ""},
+    {"dma-noncoherent", kActedOn, ""},
+    {"dma-ranges", kActedOn, ""},
+    {"interconnects", kActedOn, ""},
+    {"interconnect-names", kActedOn, ""},
+    {"#interconnect-cells", kActedOn, ""},
+    {"dma-names", kIrrelevant, ""},  // channels of a DMA controller: its transactions, not the client's
+    {"dmas", kIrrelevant, ""},
+    {"#dma-cells", kIrrelevant, ""},
+    {"dma-channels", kIrrelevant, ""},
+    {"dma-requests", kIrrelevant, ""},
+    {"dma-masters", kIrrelevant, ""},
+    {"dma-channel-mask", kIrrelevant, ""},
+    {"dma-maxburst", kIrrelevant, ""},
+    {"dma-controller", kIrrelevant, ""},
+    {"dma-router", kIrrelevant, ""},
+    {"dma-info", kIrrelevant, ""},
+    {"dma-*", kNotModelled, "not known here"},
+    {"brcm,dma-channel-mask", kIrrelevant, ""},
+    {"ti,dma-safe-map", kIrrelevant, ""},
+    {"ti,edma-*", kIrrelevant, ""},
+    {"snps,map-to-dma-channel", kIrrelevant, ""},
+    {"mediatek,rdma-fifo-size", kIrrelevant, ""},
+    {"samsung,idma-addr", kIrrelevant, ""},
+    {"restricted-dma-pool", kNotModelled, "bounce buffers of the device's own"},
+    {"xlnx,addrwidth", kIrrelevant, ""},
+    // PCI
+    {"bus-range", kActedOn, ""},
+    {"linux,pci-domain", kActedOn, ""},
+    {"linux,pci-probe-only", kIrrelevant, ""},
+    {"external-facing", kNotModelled, "Linux trusts what is behind it as much as any device"},
+    {"msi-parent", kActedOn, ""},
+    {"msi-map", kNotModelled, "messages of PCI functions: their interrupts are not simulated"},
+    {"msi-map-mask", kNotModelled, "messages of PCI functions: their interrupts are not simulated"},
+    {"msi-controller", kIrrelevant, ""},
+    {"#msi-cells", kIrrelevant, ""},
+    {"msi-ranges", kIrrelevant, ""},
+    {"msi-*", kIrrelevant, ""},
+    {"arm,msi-base-spi", kActedOn, ""},
+    {"arm,msi-num-spis", kIrrelevant, ""},
+    // Interrupts
+    {"interrupts", kActedOn, ""},
+    {"interrupts-extended", kActedOn, ""},
+    {"interrupt-names", kActedOn, ""},
+    {"interrupt-parent", kActedOn, ""},
+    {"interrupt-controller", kIrrelevant, ""},
+    {"#interrupt-cells", kActedOn, ""},
+    {"interrupt-map*", kIrrelevant, ""},
+    {"interrupt-*", kIrrelevant, ""},
+    // Suppliers
+    {"power-domains", kActedOn, ""},
+    {"clocks", kActedOn, ""},
+    {"resets", kActedOn, ""},
+    {"*-supply", kIrrelevant, ""},
+    {"power-domain-names", kIrrelevant, ""},
+    {"clock-names", kIrrelevant, ""},
+    {"reset-names", kIrrelevant, ""},
+    {"assigned-clock*", kIrrelevant, ""},
+    {"#reset-cells", kIrrelevant, ""},
+    {"#clock-cells", kIrrelevant, ""},
+    {"#power-domain-cells", kIrrelevant, ""},
+    {"ti,hwmods", kIrrelevant, ""},
+    {"label", kIrrelevant, ""},
+    // Words that look like DMA and are not
+    {"cache-*", kIrrelevant, ""},
+    {"ti,irqs-reserved", kIrrelevant, ""},
+    {"address-width", kIrrelevant, ""},
+};
+
+/// With one '*' at the end or the start of the pattern.
+bool fits(std::string_view pattern, std::string_view name) {
+    if (pattern == name) return true;
+    if (pattern.empty() || name.size() < pattern.size() - 1) return false;
+    if (pattern.back() == '*') return name.substr(0, pattern.size() - 1) == pattern.substr(0, pattern.size() - 1);
+    if (pattern.front() == '*') return name.substr(name.size() - (pattern.size() - 1)) == pattern.substr(1);
+    return false;
+}
+
+/// Nodes whose properties are names that somebody chose.
+bool is_dictionary(const Node& node) {
+    static constexpr std::string_view kNames[] = {"aliases", "__symbols__", "__fixups__", "__local_fixups__",
+                                                  "__overrides__"};
+    return std::find(std::begin(kNames), std::end(kNames), node.name) != std::end(kNames);
+}
+
+bool is_concerned(const Node& node) { return is_iommu(node) || node.has_iommus || node.iommu_map || node.viot_map; }
+
+}  // namespace
+
+const PropertyRow* property_row(std::string_view name) {
+    for (const PropertyRow& row : kRows) {
+        if (fits(row.name, name)) return &row;
+    }
+    return nullptr;
+}
+
+Span<PropertyRow> property_rows() { return {kRows, std::size(kRows)}; }
+
+bool speaks_of_dma(std::string_view name) {
+    static constexpr std::string_view kWords[] = {"iommu", "smmu", "iova",   "pasid",         "stream-id", "streamid",
+                                                  "tlb",   "dma-", "msi-",   "memory-region", "coherent",  "mmu-",
+                                                  "-mmu",  "ats-", "sysmmu", "translat"};
+    return std::any_of(std::begin(kWords), std::end(kWords),
+                       [&](std::string_view word) { return name.find(word) != std::string_view::npos; });
+}
+
+std::vector<UnmodelledProperty> unmodelled_properties(const Description& description) {
+    struct Known {
+        const PropertyRow* row;
+        bool speaks;
+    };
+    std::unordered_map<std::string_view, Known> names;  // asked, never walked: its order shows nowhere
+    const auto look_up = [&](std::string_view name) -> const Known& {
+        const auto found = names.find(name);
+        if (found != names.end()) return found->second;
+        return names.emplace(name, Known{property_row(name), speaks_of_dma(name)}).first->second;
+    };
+    std::map<std::string_view, UnmodelledProperty> found;
+    for (std::size_t i = 0; i < description.nodes.size(); ++i) {
+        const Node& node = description.nodes[i];
+        if (!node.reachable || is_dictionary(node) || (node.parent && is_dictionary(description.node(*node.parent))))
+            continue;
+        const bool concerned = is_concerned(node);
+        const bool provider = is_iommu(node);
+        for (const Property& property : node.properties) {
+            const auto& [row, speaks] = look_up(property.name);
+            const bool unknown = row == nullptr && (provider || speaks);
+            const bool not_modelled = row != nullptr && row->role == Role::not_modelled && concerned;
+            if (!unknown && !not_modelled) continue;
+            UnmodelledProperty& one = found[property.name];
+            one.name = property.name;
+            one.what = row != nullptr ? std::string(row->sentence) : "not known here";
+            one.nodes.push_back(static_cast<NodeIndex>(i));
+        }
+    }
+    std::vector<UnmodelledProperty> all;
+    for (auto& [name, one] : found) all.push_back(std::move(one));
+    return all;
+}
+
+}  // namespace xlate::firmware
