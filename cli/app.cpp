@@ -45,8 +45,10 @@ void add_run(CLI::App& app, Parsed& p) {
 
 void add_inspect(CLI::App& app, Parsed& p) {
     CLI::App* inspect = app.add_subcommand("inspect", "What the firmware says: IOMMUs, masters, ids, oddities");
-    inspect->add_option("INPUT", p.inspect.inputs, "BOARD.dtb, ACPI tables, or CONFIG.yaml")->required();
+    inspect->add_option("INPUT", p.inspect.inputs, "BOARD.dtb and its overlays, ACPI tables, or CONFIG.yaml")
+        ->required();
     inspect->add_flag("--json", p.inspect.json, "print one JSON document");
+    inspect->add_option("--why", p.inspect.why, "DEVICE: its way to an id at an IOMMU, step by step");
     inspect->callback([&p] { p.call = [&p] { return inspect_command(p.inspect); }; });
 }
 

@@ -12,12 +12,16 @@
 #include "cli/print.hpp"
 #include "firmware/description.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
+#include "study/config/config.hpp"
+#include "study/config/pci_config.hpp"
 #include "study/inspect/inspect.hpp"
+#include "study/inspect/why.hpp"
 #include "study/results/compare.hpp"
 #include "study/results/files.hpp"
 #include "study/results/report/report.hpp"
 #include "study/results/summary.hpp"
 #include "study/run/firmware_input.hpp"
+#include "study/run/pci_roots.hpp"
 #include "study/run/run.hpp"
 #include "study/sweep/study.hpp"
 
@@ -67,8 +71,21 @@ ExitStatus inspect_command(const InspectArguments& arguments) {
     const std::vector<std::string>& files = arguments.inputs;
     const std::string extension = std::filesystem::path(files.front()).extension().string();
     const bool is_config = files.size() == 1 && (extension == ".yaml" || extension == ".yml");
-    const firmware::Description description =
-        (is_config ? study::load_firmware(study::load_config(files.front())) : study::read_firmware(files)).description;
+    study::Config config;
+    if (is_config) config = study::load_config(files.front());
+    firmware::Description description =
+        (is_config ? study::load_firmware(config) : study::read_firmware(files)).description;
+    if (!arguments.why.empty()) {
+        std::vector<study::PciSeat> seats;
+        if (is_config) {
+            study::settle_pci_roots(config, description);
+            study::yaml::Findings findings;
+            seats = study::seat_pci_functions(study::make_pci_roots(config, findings));
+            findings.throw_if_any();
+        }
+        print(study::why_translated(description, seats, arguments.why, arguments.json));
+        return ExitStatus::ok;
+    }
     print(arguments.json ? study::inspect_json(description) : study::inspect_text(description));
     return ExitStatus::ok;
 }

@@ -26,6 +26,7 @@ ExitStatus run_command(const RunArguments& arguments);
 struct InspectArguments {
     std::vector<std::string> inputs;  ///< a device tree, tables, or a config
     bool json = false;
+    std::string why;  ///< a device: only the way to its id
 };
 ExitStatus inspect_command(const InspectArguments& arguments);
 

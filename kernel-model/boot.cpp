@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernel-model/boot_state.hpp"
+#include "kernel-model/pci/pci_core.hpp"
 
 namespace xlate::kernel {
 
@@ -66,6 +67,15 @@ std::vector<DeviceResult> LinuxBoot::devices() const {
                 result.group = group->id;
                 if (const IommuDomain* const domain = group->domain.peek().get()) result.domain = domain->type;
             }
+            if (auto* const function = dynamic_cast<PciDevice*>(pointer.get())) {
+                const Device* const host = function->pci_bus.host;
+                if (host != nullptr) result.pci_host = host->of_node;
+                pci_for_each_dma_alias(*function, [&](PciDevice&, std::uint16_t id) {
+                    result.requesters.push_back(id);
+                    return 0;
+                });
+            }
+            result.deferred_reason = dev.deferred_reason;
             result.probe_start = dev.probe_start;
             result.probe_end = dev.probe_end;
             results.push_back(std::move(result));

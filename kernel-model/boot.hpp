@@ -116,7 +116,10 @@ struct DeviceResult {
     std::vector<std::uint32_t> ids;  ///< of its fwspec now
     std::optional<unsigned> group;
     DomainType domain = DomainType::none;
-    std::optional<SimTime> probe_start;  ///< of the last attempt
+    std::optional<firmware::NodeIndex> pci_host;  ///< PCI functions: their host bridge's node
+    std::vector<std::uint32_t> requesters;        ///< PCI functions: own id and aliases, in Linux's order
+    std::string deferred_reason;                  ///< as debugfs' devices_deferred has it; may be empty
+    std::optional<SimTime> probe_start;           ///< of the last attempt
     std::optional<SimTime> probe_end;
 };
 struct GroupResult {

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/bits.hpp"
+#include "firmware/pci_hosts.hpp"
 
 namespace xlate::kernel {
 
@@ -85,11 +86,17 @@ bool BootState::has_hidden_consumers(firmware::NodeIndex at) const {
 
 const PciRoot& BootState::root_of(Device& host) {
     const firmware::Node& node = description.node(*host.of_node);
+    std::optional<unsigned> domain;
+    for (const firmware::PciHost& one : firmware::pci_hosts(description))
+        if (one.node == *host.of_node) domain = one.domain;
+    const unsigned last_bus = firmware::last_bus_of(node);
     std::optional<std::size_t> chosen;
     for (std::size_t i = 0; i < roots_.size() && !chosen; ++i)
         if (roots_[i].host == host.name || roots_[i].host == node.path) chosen = i;
     for (std::size_t i = 0; i < roots_.size() && !chosen; ++i)
-        if (roots_[i].host.empty() && !root_used_[i]) chosen = i;
+        if (roots_[i].host.empty() && !root_used_[i] && roots_[i].domain == domain) chosen = i;
+    for (std::size_t i = 0; i < roots_.size() && !chosen; ++i)
+        if (roots_[i].host.empty() && !root_used_[i] && roots_[i].domain == 0) chosen = i;
     PciRoot root;
     if (chosen) {
         root = roots_[*chosen];
@@ -98,7 +105,8 @@ const PciRoot& BootState::root_of(Device& host) {
     if (const firmware::Property* const range = node.property("bus-range");
         range != nullptr && range->bytes.size() >= 4)
         root.bus = static_cast<unsigned>(load_be(range->bytes.data(), 4));
-    root.domain = node.u32("linux,pci-domain").value_or(chosen && root.domain != 0 ? root.domain : next_domain_);
+    root.domain = domain.value_or(next_domain_);
+    root.last_bus = last_bus;
     next_domain_ = std::max(next_domain_, root.domain + 1);
     return given_[host.name] = root;
 }
@@ -118,6 +126,7 @@ void BootState::acpi_scan_pci_roots() {
         }
         configured.domain = root.segment;
         configured.bus = root.bus;
+        configured.last_bus = firmware::last_bus_of(node);
         pci.pci_host_probe(*host, given_[host->name] = configured);
     }
 }

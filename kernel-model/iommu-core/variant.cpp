@@ -1,5 +1,6 @@
 #include "kernel-model/iommu-core/variant.hpp"
 
+#include <algorithm>
 #include <array>
 #include <initializer_list>
 #include <optional>
@@ -66,6 +67,7 @@ constexpr std::array kCaps{
     CapRow{Cap::aer_on_every_port, "aer_on_every_port", "an AER service device for each PCIe port"},
     CapRow{Cap::virtio_pci_built_in, "virtio_pci_built_in", "virtio_pci is built in"},
     CapRow{Cap::async_nvme, "async_nvme", "nvme is probed asynchronously"},
+    CapRow{Cap::iommu_map_by_cells, "iommu_map_by_cells", "rows of iommu-map have as many cells as the IOMMU takes"},
 };
 static_assert(kCaps.size() == static_cast<std::size_t>(Cap::kCount));
 
@@ -223,7 +225,7 @@ const std::vector<Variant>& variants() {
 }
 
 Variant find_variant(std::string_view text) {
-    const std::string_view stem = text.substr(0, text.find('~'));
+    const std::string_view stem = text.substr(0, text.find_first_of("~+"));
     const Variant* found = nullptr;
     std::vector<std::string> names;
     for (const Variant& variant : variants()) {
@@ -234,8 +236,19 @@ Variant find_variant(std::string_view text) {
     Variant result = *found;
     std::string_view rest = text.substr(stem.size());
     while (!rest.empty()) {
+        const bool adds = rest.front() == '+';
         rest.remove_prefix(1);
-        const std::string_view part = rest.substr(0, rest.find('~'));
+        const std::string_view part = rest.substr(0, rest.find_first_of("~+"));
+        if (adds) {
+            const auto* const cap =
+                std::find_if(kCaps.begin(), kCaps.end(), [&](const CapRow& row) { return row.name == part; });
+            std::vector<std::string> known;
+            for (const CapRow& row : kCaps) known.emplace_back(row.name);
+            if (cap == kCaps.end()) throw unknown("capability", part, known);
+            result.capabilities.set(static_cast<std::size_t>(cap->cap));
+            rest.remove_prefix(part.size());
+            continue;
+        }
         const auto defect = find_defect(part);
         if (!defect)
             throw unknown("defect that can be repaired by itself", part, {kDefectNames.begin(), kDefectNames.end()});

@@ -61,6 +61,7 @@ enum class Cap : std::uint8_t {
     aer_on_every_port,    ///< 6.1: an AER service device for each port
     virtio_pci_built_in,  ///< Debian 6.12
     async_nvme,           ///< 6.12: nvme asks for asynchronous probing
+    iommu_map_by_cells,   ///< ccb2fd725d41 (2026): rows of iommu-map have 3 + #iommu-cells cells
     kCount
 };
 std::string_view name(Cap cap);
@@ -88,7 +89,8 @@ struct Variant {
 const std::vector<Variant>& variants();
 
 /// The variant of this name. "base", "series-v1@17", "series-v1-fixed@11", "linux-6.12", ...; a suffix "~D-5a~D-8a"
-/// repairs single defects. Errors: InputError (status usage) that names the nearest variant, or says why it cannot run.
+/// repairs single defects, "+iommu_map_by_cells" adds a capability that the variant does not have. Errors: InputError
+/// (status usage) that names the nearest variant, or says why it cannot run.
 Variant find_variant(std::string_view name);
 
 /// `xlate run --variant help`: a line each, with one sentence and the capabilities.

@@ -154,11 +154,16 @@ int OfCore::parse_iommus(Device& dev, firmware::NodeIndex master, Parse& parse) 
 int OfCore::parse_map(Device& dev, firmware::NodeIndex master, std::uint32_t id, Parse& parse) {
     using firmware::MapResult;
     if (!description_.node(master).iommu_map) return no_iommu();
-    const firmware::MapLookup found = description_.map_id(master, id);
+    const firmware::MapLookup found = description_.map_id(
+        master, id,
+        variant_.has(Cap::iommu_map_by_cells) ? firmware::MapReading::by_cells : firmware::MapReading::four_cells);
     switch (found.result) {
         case MapResult::ok:
-        case MapResult::provider_disabled:
-            return of_iommu_xlate(dev, found.provider, {found.id}, parse);
+        case MapResult::provider_disabled: {
+            std::vector<std::uint32_t> args{found.id};
+            args.insert(args.end(), found.more.begin(), found.more.end());
+            return of_iommu_xlate(dev, found.provider, args, parse);
+        }
         case MapResult::bypass:
             k_.console.debug("", "{}: no iommu-map translation for id {:#x}", description_.node(master).path, id);
             return no_iommu();

@@ -22,7 +22,8 @@ class PciDevice;
 struct PciBusNode {
     unsigned domain = 0;
     unsigned number = 0;
-    PciDevice* self = nullptr;  ///< the bridge that it is behind
+    unsigned last_number = 255;  ///< that a bus of this host bridge can have
+    PciDevice* self = nullptr;   ///< the bridge that it is behind
     PciBusNode* parent = nullptr;
     Device* host = nullptr;  ///< the host bridge's platform device
     std::vector<PciDevice*> devices;

@@ -74,6 +74,7 @@ void PciCore::pci_host_probe(Device& host, const PciRoot& root) {
     PciBusNode& bus = *buses_.back();
     bus.domain = root.domain;
     bus.number = root.bus;
+    bus.last_number = root.last_bus;
     bus.host = &host;
     k_.console.info(host.prefix(), "PCI host bridge to bus {:04x}:{:02x}", root.domain, root.bus);
     unsigned last_bus = root.bus;
@@ -117,10 +118,15 @@ void PciCore::scan_bus(PciBusNode& bus, const std::vector<PciFunction>& function
     }
     for (PciDevice* const bridge : std::vector<PciDevice*>(bus.devices)) {
         if (!is_bridge(bridge->config.kind)) continue;
+        if (last_bus >= bus.last_number) {
+            k_.console.warn(bridge->prefix(), "No bus number available: nothing behind it is scanned");
+            continue;
+        }
         buses_.push_back(std::make_unique<PciBusNode>());
         PciBusNode& below = *buses_.back();
         below.domain = bus.domain;
         below.number = ++last_bus;
+        below.last_number = bus.last_number;
         below.self = bridge;
         below.parent = &bus;
         below.host = bus.host;

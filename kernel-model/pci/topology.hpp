@@ -98,6 +98,7 @@ struct PciRoot {
     unsigned domain = 0;  ///< PCI segment
     unsigned bus = 0;     ///< number of the root bus
     std::vector<PciFunction> functions;
+    unsigned last_bus = 255;  ///< buses behind bridges get numbers up to this one; what would need more is not scanned
 };
 
 }  // namespace xlate::kernel

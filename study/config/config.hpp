@@ -21,9 +21,10 @@
 namespace xlate::study {
 
 struct FirmwareConfig {
-    std::string devicetree;         ///< path of a flattened device tree, as written
-    std::vector<std::string> acpi;  ///< paths of tables
-    std::string generate;           ///< "devicetree": from soc:
+    std::string devicetree;             ///< path of a flattened device tree, as written
+    std::vector<std::string> overlays;  ///< applied to it in their order
+    std::vector<std::string> acpi;      ///< paths of tables
+    std::string generate;               ///< "devicetree": from soc:
 };
 
 /// One function or bridge, as the YAML has it; build.hpp makes kernel::PciFunction of it.

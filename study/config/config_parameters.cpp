@@ -243,6 +243,8 @@ void visit_config(ParameterVisitor& v, Config& config) {
     v.map("firmware", "What describes the hardware: a device tree, ACPI tables, or firmware that is made from soc:.",
           [&] {
               v.text("devicetree", "A flattened device tree (*.dtb).", config.firmware.devicetree);
+              v.texts("overlays", "Overlays (*.dtbo) for the device tree, in the order in which they are applied.",
+                      config.firmware.overlays);
               v.texts("acpi", "ACPI tables, a file each.", config.firmware.acpi);
               v.text("generate", "Makes firmware from soc.board: devicetree.", config.firmware.generate);
           });

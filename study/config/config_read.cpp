@@ -195,6 +195,8 @@ void check(const Config& config, Findings& findings) {
         add("firmware", sources == 0 ? "no firmware is named" : "more than one kind of firmware",
             "one of devicetree, acpi, generate");
     }
+    if (!firmware.overlays.empty() && firmware.devicetree.empty())
+        add("firmware.overlays", "overlays without a board", "firmware.devicetree beside them");
     if (!firmware.generate.empty() && firmware.generate != "devicetree")
         add("firmware.generate", fmt::format("'{}' cannot be made", printable(firmware.generate)), "devicetree");
     if (firmware.generate.empty() && config.given("soc.board"))

@@ -39,8 +39,41 @@ std::optional<Diagnostic> read_swiotlb(const std::string& text, kernel::KernelPa
 
 }  // namespace
 
-std::optional<Diagnostic> read_kernel_parameter(const std::string& name, const std::string& text,
-                                                kernel::KernelParameters& parameters) {
+namespace {
+
+/// Parameters that people give for IOMMUs, and that do nothing in this model or on this architecture.
+struct IdleParameter {
+    std::string_view name;      ///< '-' for '_'
+    bool on_x86;                ///< read by x86 alone
+    std::string_view sentence;  ///< of what it is
+};
+constexpr IdleParameter kIdle[] = {
+    {"iommu", true, "only x86 reads it; elsewhere 'iommu.passthrough=1' is what 'iommu=pt' is there"},
+    {"intel-iommu", true, "an option of VT-d's driver"},
+    {"amd-iommu", true, "an option of AMD-Vi's driver"},
+    {"amd-iommu-dump", true, "an option of AMD-Vi's driver"},
+    {"intremap", true, "interrupt remapping of x86"},
+    {"arm-smmu.force-stage", false, "of the driver of SMMUv1 and v2: which stage it uses"},
+    {"arm-smmu.disable-bypass", false, "of the driver of SMMUv1 and v2"},
+    {"arm-smmu-v3.disable-msipolling", false, "whether a CMD_SYNC is polled or awaited"},
+    {"smmu.bypassdev", false, "no kernel.org kernel knows it: of a vendor's kernel"},
+    {"iommu.forcedac", false, "whether IOVAs begin above 4 GiB at once"},
+    {"iommu.debug-pagealloc", false, "a check of freed pages"},
+    {"iommu.prq-timeout", false, "of page requests"},
+    {"driver-async-probe", false, "which drivers probe asynchronously"},
+    {"initcall-blacklist", false, "initcalls that are left out"},
+    {"module-blacklist", false, "modules that are not loaded"},
+    {"modprobe.blacklist", false, "modules that are not loaded"},
+    {"vfio-iommu-type1.allow-unsafe-interrupts", false, "of VFIO"},
+    {"cma", false, "the size of contiguous memory for DMA"},
+    {"coherent-pool", false, "the size of the pool of atomic DMA allocations"},
+    {"dma-debug", false, "checks of the DMA API's use"},
+    {"kpti", false, "page tables of the CPU"},
+};
+
+}  // namespace
+
+const std::vector<std::string>& kernel_parameter_names() {
     static const std::vector<std::string> kKnown{"iommu.passthrough",
                                                  "iommu.strict",
                                                  "deferred_probe_timeout",
@@ -52,6 +85,27 @@ std::optional<Diagnostic> read_kernel_parameter(const std::string& name, const s
                                                  "swiotlb",
                                                  "pci",
                                                  "pcie_acs_override"};
+    return kKnown;
+}
+
+std::optional<std::string> idle_kernel_parameter(const std::string& name, kernel::Arch arch) {
+    std::string plain = name;
+    std::replace(plain.begin(), plain.end(), '_', '-');
+    for (const IdleParameter& one : kIdle) {
+        if (one.name != plain) continue;
+        if (one.on_x86 && arch != kernel::Arch::x86)
+            return fmt::format("means nothing on this architecture: {}", one.sentence);
+        return fmt::format("is not modelled: {}", one.sentence);
+    }
+    for (const std::string_view part : {"iommu", "smmu", "acs", "dma", "vfio", "ats", "pasid"}) {
+        if (plain.find(part) != std::string::npos) return "is not known here";
+    }
+    return std::nullopt;
+}
+
+std::optional<Diagnostic> read_kernel_parameter(const std::string& name, const std::string& text,
+                                                kernel::KernelParameters& parameters) {
+    const std::vector<std::string>& known = kernel_parameter_names();
     std::string plain = name;
     std::replace(plain.begin(), plain.end(), '_', '-');
     const auto wrong = [&](const char* expected) -> std::optional<Diagnostic> {
@@ -106,11 +160,13 @@ std::optional<Diagnostic> read_kernel_parameter(const std::string& name, const s
         parameters.deferred_probe_timeout_s = static_cast<unsigned>(seconds.value());
         return std::nullopt;
     }
+    // An idle one of another architecture says so; the architecture is the config's to know.
+    const std::optional<std::string> idle = idle_kernel_parameter(name, kernel::Arch::arm64);
     return Diagnostic{{},
                       "",
-                      "this kernel parameter has no meaning here",
-                      fmt::format("one of {}", fmt::join(kKnown, ", ")),
-                      nearest_name(name, kKnown).value_or("")};
+                      fmt::format("this kernel parameter {}", idle.value_or("has no meaning here")),
+                      fmt::format("one of {}", fmt::join(known, ", ")),
+                      nearest_name(name, known).value_or("")};
 }
 
 }  // namespace xlate::study

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/error.hpp"
 #include "kernel-model/boot.hpp"
@@ -13,5 +14,12 @@ namespace xlate::study {
 /// `expected`, `nearest`).
 std::optional<Diagnostic> read_kernel_parameter(const std::string& name, const std::string& text,
                                                 kernel::KernelParameters& parameters);
+
+/// The names that read_kernel_parameter knows.
+const std::vector<std::string>& kernel_parameter_names();
+
+/// Of a parameter that Linux knows and that does nothing here: what it is, in a sentence ("x86 reads it; ..."). Nothing
+/// for one that has to do with neither IOMMUs nor probing.
+std::optional<std::string> idle_kernel_parameter(const std::string& name, kernel::Arch arch);
 
 }  // namespace xlate::study

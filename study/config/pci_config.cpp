@@ -258,6 +258,7 @@ Parsed<PciAddress> parse_pci_address(const std::string& text) {
         address.bus = static_cast<unsigned>(*bus);
         address.domain = static_cast<unsigned>(*domain);
         address.has_bus = true;
+        address.has_domain = parts.size() == 2;
     }
     return address;
 }

@@ -18,6 +18,7 @@ struct PciAddress {
     unsigned device = 0;
     unsigned function = 0;
     bool has_bus = false;
+    bool has_domain = false;
 };
 /// "0000:00:05.0", "00:05.0", "05.0", "5": hexadecimal, as lspci writes it.
 Parsed<PciAddress> parse_pci_address(const std::string& text);

@@ -1,16 +1,19 @@
 #include "study/init/init_qemu.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
+#include <filesystem>
 #include <string_view>
 
 #include <fmt/format.h>
 
-#include "base/error.hpp"
+#include "firmware/id_path.hpp"
 #include "firmware/iommu_families.hpp"
+#include "firmware/pci_hosts.hpp"
+#include "study/init/init_kernel.hpp"
+#include "study/init/init_text.hpp"
 #include "study/init/qemu_command.hpp"
 #include "study/init/qemu_pci.hpp"
+#include "study/init/qemu_platform.hpp"
 
 namespace xlate::study {
 namespace {
@@ -19,29 +22,9 @@ using firmware::Description;
 using firmware::Node;
 using firmware::NodeIndex;
 
-constexpr std::string_view kDefaultVariant = "linux-6.12";
-
-/// As YAML's double-quoted style writes it, on one line.
-std::string in_quotes(std::string_view text) {
-    std::string result = "\"";
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f) {
-            result += fmt::format("\\x{:02x}", byte);
-            continue;
-        }
-        if (c == '"' || c == '\\') result += '\\';
-        result += c;
-    }
-    return result + "\"";
-}
-
-/// Text for a comment: one line, whatever it held.
-std::string remark(std::string_view text) {
-    std::string result = printable(text);
-    while (!result.empty() && result.front() == ' ') result.erase(0, 1);
-    return result;
-}
+/// Where QEMU's virt machine has its virtio-mmio transports.
+constexpr std::uint64_t kVirtioMmioBase = 0xa000000;
+constexpr std::uint64_t kVirtioMmioStep = 0x200;
 
 class ConfigWriter {
 public:
@@ -52,15 +35,19 @@ public:
         head(command);
         firmware();
         out_ += "\nsoc:\n";
-        iommus();
         if (command != nullptr) {
+            const std::string directory = std::filesystem::path(command->file).parent_path().string();
             const QemuPci pci = place_qemu_devices(*command);
+            const QemuPlatform platform = read_qemu_platform(*command, in_, directory);
+            iommus(platform);
+            left_out(*command, pci, platform);
             functions(pci);
             virtio_mmio(pci);
         } else {
+            iommus({});
             no_functions();
         }
-        kernel(command);
+        out_ += init_kernel(command);
         tail();
         return std::move(out_);
     }
@@ -88,7 +75,7 @@ private:
         line("]");
     }
 
-    void iommus() {
+    void iommus(const QemuPlatform& platform) {
         line("  # clocks:       { system: 1 GHz }");
         line("  # memory:       { kind: dram, latency: 60 ns, bandwidth: 25.6 GB/s, banks: 16 }");
         bool any = false;
@@ -100,10 +87,22 @@ private:
             line(fmt::format("  #   {}: {{ tcu: {{ tlb: {{ entries: 2048, ways: 4 }} }} }}   # {}",
                              in_quotes(remark(node.path)), firmware::iommu_kind(node).family));
         }
+        const bool features = std::any_of(platform.smmus.begin(), platform.smmus.end(),
+                                          [](const QemuSmmu& smmu) { return !smmu.features.empty(); });
+        if (features) line("  iommus:");
+        for (const QemuSmmu& smmu : platform.smmus) {
+            if (smmu.features.empty()) continue;
+            line(fmt::format("    {}: {{ features: {{ {} }} }}   # {}", in_quotes(smmu.iommu),
+                             fmt::join(smmu.features, ", "), remark(smmu.remark)));
+        }
+        for (const QemuPreset& preset : platform.presets) {
+            line(fmt::format("  # registers of {} that a loader presets:", remark(preset.iommu)));
+            for (const auto& [offset, word] : preset.registers)
+                line(fmt::format("  #   +{:#x}: {:#010x}", offset, word));
+        }
     }
 
     void functions(const QemuPci& pci) {
-        for (const std::string& note : pci.notes) line("  # note: " + remark(note));
         if (pci.functions.empty()) {
             line("  pci: []");
             return;
@@ -154,93 +153,63 @@ private:
         line("  payload: timing-only                     # full: the masters' data moves through simulated memory");
     }
 
+    /// The transports of a virt machine are nodes of the firmware: which have a device, and what is in front of each.
     void virtio_mmio(const QemuPci& pci) {
-        if (pci.virtio_mmio_populated.empty()) return;
-        std::string numbers;
-        for (const unsigned number : pci.virtio_mmio_populated)
-            numbers += fmt::format("{}{}", numbers.empty() ? "" : ", ", number);
-        line(fmt::format("  # virtio-mmio transports with a device behind them: {}; Linux's driver declines the others",
-                         numbers));
-    }
-
-    static std::string variant_of(const std::string& kernel) {
-        const std::string name = kernel.substr(kernel.find_last_of('/') + 1);
-        const std::size_t digits = name.find_first_of("0123456789");
-        if (digits == std::string::npos) return std::string(kDefaultVariant);
-        const std::string version = name.substr(digits);
-        const auto is = [&](std::string_view release) {
-            return version.compare(0, release.size(), release) == 0 &&
-                   (version.size() == release.size() ||
-                    std::isdigit(static_cast<unsigned char>(version[release.size()])) == 0);
-        };
-        if (is("6.12")) return "linux-6.12";
-        if (is("6.1")) return "linux-6.1";
-        return std::string(kDefaultVariant);
-    }
-
-    void kernel(const QemuCommand* command) {
-        line("\nkernel:");
-        const std::string variant = command != nullptr ? variant_of(command->kernel) : std::string(kDefaultVariant);
-        const bool named = command != nullptr && !command->kernel.empty();
-        line(fmt::format("  variant: {}{}", variant, named ? "   # " + remark(command->kernel) : ""));
-        if (command == nullptr) {
-            line("  # cpus: 4                              # default: as many as the firmware has");
-            line("  # parameters: { iommu.passthrough: 0, iommu.strict: 1, deferred_probe_timeout: 10 }");
-            return;
-        }
-        line(fmt::format("  cpus: {}", command->cpus.value_or(1)));
-        modules(variant);
-        parameters(*command);
-    }
-
-    /// Debian's kernels: what is a module, in the order in which an init script loads it.
-    void modules(const std::string& variant) {
-        struct Module {
-            const char* name;
-            bool in_6_1;
-            bool in_6_12;
-        };
-        static constexpr Module kModules[] = {{"virtio-pci", true, false},  // built in
-                                              {"virtio-mmio", true, true}, {"virtio-iommu", false, true},
-                                              {"virtio-net", true, true},  {"virtio-blk", true, true},
-                                              {"e1000e", true, true},      {"nvme", true, true}};
-        line("  modules:                               # one after the other, as the init script loads them");
-        bool first = true;
-        for (const Module& module : kModules) {
-            if (variant == "linux-6.1" && !module.in_6_1) continue;
-            if (variant == "linux-6.12" && !module.in_6_12) continue;
-            line(fmt::format("    - {{ name: {}, at: 0 ns{} }}", module.name, first ? "" : ", after_previous: true"));
-            first = false;
+        if (pci.virtio_mmio.empty()) return;
+        line("  # virtio-mmio transports with a device behind them; Linux's driver declines the others:");
+        for (const QemuVirtioMmio& one : pci.virtio_mmio) {
+            const std::uint64_t address = kVirtioMmioBase + kVirtioMmioStep * one.number;
+            std::string state = "the firmware has no node at that address";
+            for (std::size_t i = 0; i < in_.nodes.size(); ++i) {
+                const Node& node = in_.nodes[i];
+                if (node.regs.empty() || node.regs.front().cpu_address != address) continue;
+                const firmware::IdPath path = firmware::id_path(in_, static_cast<NodeIndex>(i));
+                state = path.end == firmware::PathEnd::behind ? "behind " + in_.node(*path.provider).path
+                                                              : "not translated: " + path.why;
+            }
+            line(fmt::format("  #   {:x}.virtio_mmio: {}, {}{}", address, remark(one.model), remark(state),
+                             one.uses_dma_api ? ""
+                                              : "; without iommu_platform=on its driver hands out physical addresses, "
+                                                "here it maps"));
         }
     }
 
-    void parameters(const QemuCommand& command) {
-        static constexpr std::array<std::string_view, 4> kKnown{"deferred_probe_timeout", "iommu.passthrough",
-                                                                "iommu.strict", "arm-smmu-v3.disable_bypass"};
-        std::string list;
-        std::vector<std::string_view> done;
-        for (auto at = command.append.rbegin(); at != command.append.rend(); ++at) {  // the last one counts
-            const auto same = [&](std::string_view known) {
-                return known.size() == at->first.size() &&
-                       std::equal(known.begin(), known.end(), at->first.begin(),
-                                  [](char a, char b) { return (a == '_' ? '-' : a) == (b == '_' ? '-' : b); });
-            };
-            const auto* const known = std::find_if(kKnown.begin(), kKnown.end(), same);
-            if (known == kKnown.end() || std::find(done.begin(), done.end(), *known) != done.end()) continue;
-            done.push_back(*known);
-            const bool simple = !at->second.empty() && at->second.find_first_not_of("0123456789") == std::string::npos;
-            const std::string entry =
-                fmt::format("{}: {}", *known, simple ? at->second : in_quotes(at->second.empty() ? "1" : at->second));
-            list = fmt::format("{}{}{}", entry, list.empty() ? "" : ", ", list);
+    void left_out(const QemuCommand& command, const QemuPci& pci, const QemuPlatform& platform) {
+        for (const std::string& note : pci.notes) line("  # note: " + remark(note));
+        for (const std::string& note : platform.notes) line("  # note: " + remark(note));
+        if (!pci.physical_virtio.empty())
+            line(
+                fmt::format("  # note: without iommu_platform=on these drivers hand out physical addresses; here they "
+                            "map: {}",
+                            remark(fmt::format("{}", fmt::join(pci.physical_virtio, ", ")))));
+        if (!command.memory.empty() && in_.memory.empty())
+            line(fmt::format("  # the firmware names no memory; -m was {}: say it as 'memory: {{ size: ... }}'",
+                             remark(command.memory)));
+        std::vector<std::string> plain;
+        for (const std::string& option : command.unused) {
+            // Devices and their properties may stand in these; all others have nothing to do with DMA.
+            const bool matters = option.rfind("-readconfig", 0) == 0 || option.rfind("-set", 0) == 0 ||
+                                 option.find("iommu") != std::string::npos || option.find("smmu") != std::string::npos;
+            if (matters) {
+                line(fmt::format("  # note: '{}' is left out", remark(option)));
+            } else {
+                plain.push_back(option);
+            }
         }
-        if (!list.empty()) line("  parameters: { " + list + " }");
+        if (!plain.empty())
+            line("  # options that describe nothing here: " + remark(fmt::format("{}", fmt::join(plain, " "))));
     }
 
     void tail() {
         line("\n# traffic:                               # default: a little of everything that is translated");
+        const std::vector<firmware::PciHost> hosts = firmware::pci_hosts(in_);
+        const std::string function =
+            hosts.empty() ? "0000:00:01.0"
+                          : firmware::pci_name(hosts.front().domain, hosts.front().first_bus << 8 | 1U << 3);
         line(
-            "#   - { device: \"0000:00:01.0\", pattern: random, read: 70%, size: 64 B, working_set: 16 MiB, "
-            "outstanding: 32, transfers: 100000 }");
+            fmt::format("#   - {{ device: \"{}\", pattern: random, read: 70%, size: 64 B, working_set: 16 MiB, "
+                        "outstanding: 32, transfers: 100000 }}",
+                        function));
         line("expect:");
         line("  - kernel.oops == 0");
     }

@@ -216,9 +216,15 @@ QemuCommand parse_qemu_command(const std::string& text, const std::string& file)
             command.devices.push_back(parse_option(value, file));
         } else if (name == "drive") {
             command.drives.push_back(parse_option(value, file));
+        } else if (name == "hda" || name == "hdb" || name == "hdc" || name == "hdd") {
+            command.drives.push_back({"", {{"file", value.text}}, word.text + " " + value.text, word.line});
         } else if (name == "nic" || name == "net" || name == "netdev") {
             command.network_given = true;
-            if (name == "nic") command.nics.push_back(parse_option(value, file));
+            QemuOption option = parse_option(value, file);
+            if (name == "nic" || (name == "net" && option.head == "nic")) {
+                if (name == "net") option.head.clear();
+                command.nics.push_back(std::move(option));
+            }
         } else if (name == "machine" || name == "M") {
             command.machine = parse_option(value, file);
             if (command.machine.head.empty()) command.machine.head = command.machine.value("type").value_or("");
@@ -232,6 +238,10 @@ QemuCommand parse_qemu_command(const std::string& text, const std::string& file)
             command.kernel = value.text;
         } else if (name == "append") {
             parse_append(value.text, command.append);
+        } else if (name == "m") {
+            command.memory = value.text;
+        } else {
+            command.unused.push_back("-" + name + " " + value.text);
         }
     }
     return command;

@@ -32,7 +32,9 @@ struct QemuCommand {
     bool nodefaults = false;
     bool network_given = false;  ///< -net, -nic or -netdev: then there is no default network card
     std::optional<unsigned> cpus;
+    std::string memory;                                       ///< -m, as it stands
     std::string kernel;                                       ///< file of -kernel
+    std::vector<std::string> unused;                          ///< options that nothing here asks for, with their values
     std::vector<std::pair<std::string, std::string>> append;  ///< kernel parameters in order; flags have an empty value
 };
 

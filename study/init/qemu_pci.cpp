@@ -129,8 +129,10 @@ public:
         make_network_cards();
         for (const QemuOption& device : command_.devices) place(device);
         // QEMU appends the devices of if=virtio drives to those of -device.
+        const bool virt = command_.machine.head.compare(0, 4, "virt") == 0;  // whose drives are virtio by default
         for (const QemuOption& drive : command_.drives) {
-            if (drive.value("if").value_or("") == "virtio") place({"virtio-blk-pci", {}, drive.text, drive.line});
+            if (drive.value("if").value_or(virt ? "virtio" : "") == "virtio")
+                place({"virtio-blk-pci", {}, drive.text, drive.line});
         }
         std::vector<std::size_t> roots;
         for (std::size_t i = 0; i < buses_.size(); ++i) {
@@ -142,6 +144,8 @@ public:
             for (QemuPciFunction& function : collect(root)) result_.functions.push_back(std::move(function));
         }
         std::sort(result_.virtio_mmio_populated.begin(), result_.virtio_mmio_populated.end());
+        std::sort(result_.virtio_mmio.begin(), result_.virtio_mmio.end(),
+                  [](const QemuVirtioMmio& a, const QemuVirtioMmio& b) { return a.number < b.number; });
         return std::move(result_);
     }
 
@@ -251,13 +255,18 @@ private:
         return false;
     }
 
+    void put_virtio_mmio(unsigned number, const QemuOption& option) {
+        result_.virtio_mmio_populated.push_back(number);
+        result_.virtio_mmio.push_back({number, option.head, option.is_on("iommu_platform", false)});
+    }
+
     bool place_virtio_mmio(const QemuOption& option) {
         static constexpr std::string_view kBus = "virtio-mmio-bus.";
         const std::string bus = option.value("bus").value_or("");
         if (bus.compare(0, kBus.size(), kBus) == 0) {
             const Parsed<std::uint64_t> number = parse_integer(bus.substr(kBus.size()));
             if (!number || number.value() > 31) fail(option, "there is no bus " + bus, "virtio-mmio-bus.0 to .31");
-            result_.virtio_mmio_populated.push_back(static_cast<unsigned>(number.value()));
+            put_virtio_mmio(static_cast<unsigned>(number.value()), option);
             return true;
         }
         if (!ends_with(option.head, "-device") || option.head.compare(0, 6, "virtio") != 0) return false;
@@ -265,13 +274,14 @@ private:
         for (unsigned number = 32; number-- > 0;) {
             auto& taken = result_.virtio_mmio_populated;
             if (std::find(taken.begin(), taken.end(), number) != taken.end()) continue;
-            taken.push_back(number);
+            put_virtio_mmio(number, option);
             return true;
         }
         fail(option, "all 32 virtio-mmio transports are taken");
     }
 
     void place(const QemuOption& option) {
+        if (option.head == "loader" || option.head == "arm-smmuv3") return;  // qemu_platform.hpp
         if (place_virtio_mmio(option)) return;
         const std::optional<std::size_t> at = find_bus(option);
         QemuPciFunction function;
@@ -296,6 +306,13 @@ private:
             result_.notes.push_back(
                 fmt::format("'{}' is not known here: fill in its id, class and driver", option.head));
         }
+        if (function.driver == "virtio-pci" && !option.is_on("iommu_platform", false))
+            result_.physical_virtio.push_back(option.head);
+        if (option.is_on("ats", false))
+            result_.notes.push_back(fmt::format("{}: for ats=on give the function an 'atc:' and traffic", option.head));
+        if (option.is_on("bypass_iommu", false))
+            result_.notes.push_back(fmt::format(
+                "{}: bypass_iommu=on is left out: which ids reach an IOMMU is the firmware's map", option.head));
         const bool bridge = function.kind.find("bridge") != std::string::npos;
         const bool has_shpc = (option.head == "pci-bridge" || option.head == "pcie-pci-bridge");
         function.hotplug = option.is_on(has_shpc ? "shpc" : "hotplug", true);

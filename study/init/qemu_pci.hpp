@@ -24,11 +24,19 @@ struct QemuPciFunction {
     std::vector<QemuPciFunction> below;
 };
 
+/// A virtio device behind one of the machine's virtio-mmio transports.
+struct QemuVirtioMmio {
+    unsigned number = 0;
+    std::string model;          ///< "virtio-rng-device"
+    bool uses_dma_api = false;  ///< iommu_platform=on: otherwise its driver hands out physical addresses
+};
+
 struct QemuPci {
-    std::vector<QemuPciFunction> functions;  ///< of all root buses, by bus, device and function
-    std::vector<unsigned>
-        virtio_mmio_populated;       ///< numbers of the virtio-mmio transports that have a device behind them
-    std::vector<std::string> notes;  ///< what was left out, a sentence each
+    std::vector<QemuPciFunction> functions;       ///< of all root buses, by bus, device and function
+    std::vector<QemuVirtioMmio> virtio_mmio;      ///< by number
+    std::vector<unsigned> virtio_mmio_populated;  ///< the numbers alone
+    std::vector<std::string> physical_virtio;     ///< models of virtio functions without iommu_platform=on
+    std::vector<std::string> notes;               ///< what was left out, a sentence each
 };
 
 /// Errors: InputError (usage) for a bus that does not exist, a slot that is taken or malformed, a full bus.

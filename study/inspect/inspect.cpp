@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "firmware/iommu_families.hpp"
+#include "firmware/property_roles.hpp"
 #include "study/inspect/firmware_facts.hpp"
 #include "study/inspect/inspect_groups.hpp"
 #include "study/inspect/inspect_tables.hpp"
@@ -293,6 +294,18 @@ void write_groups(const Description& description, std::string& out) {
     if (!any) out += "  none\n";
 }
 
+/// Facts of the firmware that no model acts on.
+void write_unmodelled(const Description& description, std::string& out) {
+    const std::vector<firmware::UnmodelledProperty> all = firmware::unmodelled_properties(description);
+    if (all.empty()) return;
+    out += "\nNot modelled\n";
+    for (const firmware::UnmodelledProperty& one : all) {
+        out +=
+            fmt::format("  {} of {}{}: {}\n", safe(one.name), safe(description.node(one.nodes.front()).path),
+                        one.nodes.size() == 1 ? "" : fmt::format(" and {} more", one.nodes.size() - 1), safe(one.what));
+    }
+}
+
 }  // namespace
 
 std::string inspect_json(const Description& description) {
@@ -339,6 +352,13 @@ std::string inspect_json(const Description& description) {
     facts("reservations", reservation_facts(description));
     facts("suppliers", supplier_facts(description));
     if (description.tables) write_tables_json(*description.tables, out);
+    write_list(out, "not_modelled", [&](JsonList& list) {
+        for (const firmware::UnmodelledProperty& one : firmware::unmodelled_properties(description)) {
+            ordered_json nodes = ordered_json::array();
+            for (const NodeIndex at : one.nodes) nodes.push_back(path_of(description, at));
+            list.push_back({{"property", safe(one.name)}, {"what", safe(one.what)}, {"nodes", nodes}});
+        }
+    });
     write_list(out, "oddities", [&](JsonList& list) {
         for (const firmware::Oddity& oddity : description.oddities)
             list.push_back({{"path", safe(oddity.path)}, {"what", safe(oddity.what)}});
@@ -367,6 +387,7 @@ std::string inspect_text(const Description& description) {
     };
     facts("Reserved for devices", reservation_facts(description));
     facts("Suppliers of IOMMUs", supplier_facts(description));
+    write_unmodelled(description, out);
     out += "\nOddities\n";
     if (description.oddities.empty()) out += "  none\n";
     for (const firmware::Oddity& oddity : description.oddities) {

@@ -90,6 +90,10 @@ private:
             result_.refusals.push_back({master, "no driver is known for " + provider.path});
             return;
         }
+        if (const auto larbs = several_larbs(provider, entries); !larbs.empty()) {
+            result_.refusals.push_back({master, larbs});
+            return;
+        }
         const GroupRule rule = firmware::iommu_kind(provider).group;
         Owners& owners = owners_[iommu];
         std::optional<std::size_t> group;
@@ -125,6 +129,21 @@ private:
         if (rule == GroupRule::per_iommu || rule == GroupRule::per_device) return;
         for (const IommuEntry* entry : entries)
             owners.add({firmware::stream_of(provider, entry->args).value_or(StreamMatch{}), *group});
+    }
+
+    /// MediaTek: one device, one local arbiter.
+    static std::string several_larbs(const Node& provider, const std::vector<const IommuEntry*>& entries) {
+        constexpr unsigned kPortBits = 5;
+        if (firmware::iommu_kind(provider).cells != firmware::IdCells::larb_port) return {};
+        std::optional<std::uint32_t> first;
+        for (const IommuEntry* entry : entries) {
+            if (entry->args.empty()) continue;
+            const std::uint32_t larb = entry->args.front() >> kPortBits;
+            if (first && larb != *first)
+                return fmt::format("its ids are of local arbiters {} and {} (-22)", *first, larb);
+            first = larb;
+        }
+        return {};
     }
 
     std::string clash(const StreamMatch& match, const Owned& other) const {

@@ -197,6 +197,7 @@ std::string result_schema() {
     properties["devices"] =
         list({"name", "path", "driver", "state", "iommu", "ids", "group", "domain", "probe_ns", "first_dma_ns"});
     properties["groups"] = list({"id", "type", "devices"});
+    properties["untranslated"] = list({"device", "path", "kind", "why"});
     properties["iommus"] = list({"name", "path", "arch", "translations", "tlb", "walk_reads", "config_reads",
                                  "commands", "events", "latency_ns"});
     properties["masters"] =

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/digest.hpp"
+#include "study/results/untranslated.hpp"
 #include "study/run/model_version.hpp"
 
 namespace xlate::study {
@@ -96,6 +97,13 @@ Json groups_json(const RunFacts& facts) {
         }
         all.push_back(std::move(one));
     }
+    return all;
+}
+
+Json untranslated_json(const RunFacts& facts) {
+    Json all = Json::array();
+    for (const Untranslated& one : untranslated_masters(facts))
+        all.push_back({{"device", one.device}, {"path", one.path}, {"kind", one.kind}, {"why", one.why}});
     return all;
 }
 
@@ -329,6 +337,7 @@ Json make_result(const RunFacts& facts) {
     result["warnings"] = facts.warnings;
     result["devices"] = devices_json(facts);
     result["groups"] = groups_json(facts);
+    result["untranslated"] = untranslated_json(facts);
     result["iommus"] = iommus_json(facts);
     result["masters"] = masters_json(facts);
     result["faults"] = faults_json(facts);

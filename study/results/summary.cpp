@@ -16,6 +16,8 @@ using Json = nlohmann::ordered_json;
 constexpr std::size_t kShownFaults = 5;
 constexpr std::size_t kShownGroups = 24;
 constexpr std::size_t kShownReports = 5;
+constexpr std::size_t kShownReasons = 12;
+constexpr std::size_t kShownOfAReason = 6;
 constexpr std::size_t kShownWarnings = 6;
 
 std::string text(const Json& value) {
@@ -100,12 +102,36 @@ private:
             for (const Json& device : group["devices"]) members += " " + text(device) + ids_of(device);
             all_ += fmt::format("  {:>3} {:<8}{}\n", group["id"].dump(), text(group["type"]), members);
         }
+        untranslated();
         std::size_t deferred = 0;
         for (const Json& device : result_["devices"]) {
             if (device["state"] != "deferred" && device["state"] != "failed") continue;
             if (++deferred <= kShownReports)
                 all_ += styled("33", fmt::format("  {} is {}\n", text(device["name"]), text(device["state"])));
         }
+    }
+    /// Those of one reason on one line: a board may have hundreds.
+    void untranslated() {
+        if (!result_.contains("untranslated")) return;
+        std::vector<std::pair<std::string, std::vector<std::string>>> reasons;
+        for (const Json& one : result_["untranslated"]) {
+            const std::string why = text(one["why"]);
+            auto known = std::find_if(reasons.begin(), reasons.end(), [&](const auto& r) { return r.first == why; });
+            if (known == reasons.end()) known = reasons.insert(reasons.end(), {why, {}});
+            known->second.push_back(text(one["device"]));
+        }
+        if (!reasons.empty()) all_ += fmt::format("  not translated ({}):\n", result_["untranslated"].size());
+        for (std::size_t i = 0; i < reasons.size() && i < kShownReasons; ++i) {
+            const auto& [why, devices] = reasons[i];
+            std::string names;
+            for (std::size_t k = 0; k < devices.size() && k < kShownOfAReason; ++k)
+                names += (k == 0 ? "" : " ") + devices[k];
+            if (devices.size() > kShownOfAReason)
+                names += fmt::format(" and {} more", devices.size() - kShownOfAReason);
+            all_ += fmt::format("    {}: {}\n", names, why);
+        }
+        if (reasons.size() > kShownReasons)
+            all_ += fmt::format("    ... and {} more reasons in result.json\n", reasons.size() - kShownReasons);
     }
     std::string ids_of(const Json& name) const {
         for (const Json& device : result_["devices"]) {

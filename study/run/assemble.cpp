@@ -7,11 +7,14 @@
 #include <fmt/format.h>
 
 #include "firmware/device_name.hpp"
+#include "firmware/id_path.hpp"
 #include "firmware/iommu_families.hpp"
+#include "firmware/pci_hosts.hpp"
 #include "iommu/families.hpp"
 #include "kernel-model/drivers/iommu_drivers.hpp"
 #include "study/config/kernel_parameters.hpp"
 #include "study/inspect/firmware_facts.hpp"
+#include "study/run/derive_hardware.hpp"
 #include "study/run/likely_masters.hpp"
 
 namespace xlate::study {
@@ -42,9 +45,11 @@ public:
 
     Assembly assemble() {
         assume_pci();
+        for (std::string& one : derive_hardware(config_, description_)) wiring_.warnings.push_back(std::move(one));
         wiring_.boot.pci = make_pci_roots(config_, findings_, &pci_origins_);
         seats_ = seat_pci_functions(wiring_.boot.pci);
         check_hosts();
+        check_buses();
         if (!config_.given("traffic")) assume_traffic();
         wire_soc();
         wire_kernel();
@@ -67,25 +72,50 @@ private:
 
     void assume_pci() {
         if (config_.given("soc.pci")) return;
-        const std::vector<NodeIndex> hosts = pci_hosts(description_);
-        const auto host = std::find_if(hosts.begin(), hosts.end(), [&](NodeIndex at) {
-            return description_.node(at).iommu_map || description_.node(at).viot_map;
+        const std::vector<firmware::PciHost> hosts = firmware::pci_hosts(description_);
+        const auto host = std::find_if(hosts.begin(), hosts.end(), [&](const firmware::PciHost& at) {
+            return description_.node(at.node).iommu_map || description_.node(at.node).viot_map;
         });
         if (host == hosts.end()) return;
+        const std::uint32_t bus = host->first_bus << 8;
+        if (!is_mapped(*host, bus | 1U << 3) && is_mapped(*host, bus + 0x100)) return assume_port(*host);
         PciConfig nvme;
-        nvme.slot = "00:01.0";
+        nvme.slot = firmware::pci_name(host->domain, host->first_bus << 8 | 1U << 3);
         nvme.driver = "nvme";
-        nvme.host = description_.node(*host).path;
+        nvme.host = description_.node(host->node).path;
         PciConfig nic = nvme;
-        nic.slot = "00:02.0";
+        nic.slot = firmware::pci_name(host->domain, host->first_bus << 8 | 2U << 3);
         nic.driver = "e1000e";
         config_.soc.pci = {nvme, nic};
+        wiring_.assumptions.push_back(fmt::format("soc.pci is not given: an NVMe drive at {} and a NIC at {} of {}",
+                                                  nvme.slot, nic.slot, nvme.host));
+    }
+
+    /// Whether firmware puts an IOMMU before this requester id.
+    bool is_mapped(const firmware::PciHost& host, std::uint32_t id) const {
+        const std::vector<std::uint32_t> own{id};
+        return firmware::id_path_of_function(description_, host.node, own).end == firmware::PathEnd::behind;
+    }
+
+    /// A host bridge whose map has ids of the bus behind a root port, and none of further slots beside it.
+    void assume_port(const firmware::PciHost& host) {
+        PciConfig drive;
+        drive.slot = "00.0";
+        drive.driver = "nvme";
+        PciConfig port;
+        port.slot = firmware::pci_name(host.domain, host.first_bus << 8);
+        port.kind = PciConfig::Kind::root_port;
+        port.host = description_.node(host.node).path;
+        port.below = {drive};
+        config_.soc.pci = {port};
         wiring_.assumptions.push_back(
-            fmt::format("soc.pci is not given: an NVMe drive at 00:01.0 and a NIC at 00:02.0 of {}", nvme.host));
+            fmt::format("soc.pci is not given: an NVMe drive behind a root port at {} of {}, whose map of ids has none "
+                        "for another slot",
+                        port.slot, port.host));
     }
 
     void check_hosts() {
-        const std::vector<NodeIndex> hosts = pci_hosts(description_);
+        const std::vector<firmware::PciHost> hosts = firmware::pci_hosts(description_);
         for (const kernel::PciRoot& root : wiring_.boot.pci) {
             if (hosts.empty()) {
                 add("soc.pci", "the firmware has no PCI host bridge");
@@ -93,18 +123,35 @@ private:
             }
             if (root.host.empty() || find_host(root.host)) continue;
             std::vector<std::string> names;
-            for (const NodeIndex host : hosts) names.push_back(description_.node(host).path);
+            for (const firmware::PciHost& host : hosts) names.push_back(description_.node(host.node).path);
             add("soc.pci", fmt::format("the firmware has no PCI host bridge '{}'", root.host),
                 fmt::format("one of {}", fmt::join(names, ", ")), nearest_name(root.host, names).value_or(""));
         }
     }
-    std::optional<NodeIndex> find_host(const std::string& host) const {
-        for (const NodeIndex at : pci_hosts(description_)) {
-            if (host.empty() || description_.node(at).path == host ||
-                firmware::linux_device_name(description_, at) == host)
-                return at;
+    /// Functions whose bus would have a number that their host bridge does not have.
+    void check_buses() {
+        const std::vector<firmware::PciHost> hosts = firmware::pci_hosts(description_);
+        for (const PciSeat& seat : seats_) {
+            for (const firmware::PciHost& host : hosts) {
+                const bool own =
+                    seat.host.empty() ? host.domain == seat.domain : description_.node(host.node).path == seat.host;
+                if (!own || (seat.own_id >> 8) <= host.last_bus) continue;
+                wiring_.warnings.push_back(
+                    fmt::format("{} ({}) is on a bus beyond {:02x}, the last of {} ({}): Linux does not scan it",
+                                seat.name, config_.where(pci_origins_[seat.function.origin].path).text(), host.last_bus,
+                                description_.node(host.node).path,
+                                firmware::ecam_buses(description_.node(host.node)) ? "bus-range and the size of reg"
+                                                                                   : "bus-range"));
+                break;
+            }
         }
-        return std::nullopt;
+    }
+
+    std::optional<NodeIndex> find_host(const std::string& host) const {
+        const std::vector<firmware::PciHost> hosts = firmware::pci_hosts(description_);
+        if (host.empty()) return hosts.empty() ? std::nullopt : std::optional(hosts.front().node);
+        const auto found = firmware::find_pci_host(description_, host);
+        return found ? std::optional(found->node) : std::nullopt;
     }
 
     /// An entry for "*.gpu" becomes one for each master of such a name that has none of its own. Returns where each
@@ -221,7 +268,8 @@ private:
         }
         if (config_.given("kernel.modules")) boot.modules = config_.kernel.modules;
         check_module_devices();
-        wiring_.warnings = firmware_warnings(description_, config_.kernel.modules);
+        for (std::string& one : firmware_warnings(description_, config_.kernel.modules))
+            wiring_.warnings.push_back(std::move(one));
         for (std::size_t i = 0; i < config_.kernel.modules.size(); ++i) {
             if (config_.kernel.modules[i].cpu >= boot.cpus) {
                 add(fmt::format("kernel.modules[{}].cpu", i),
@@ -348,7 +396,8 @@ private:
             names.push_back(std::move(name));
         }
         add(path + ".device", fmt::format("neither the firmware nor soc.pci has a device '{}'", traffic.device),
-            "Linux's name of a master such as '0000:00:01.0'", nearest_name(traffic.device, names).value_or(""));
+            fmt::format("Linux's name of a master such as '{}'", names.empty() ? "0000:00:01.0" : names.front()),
+            nearest_name(traffic.device, names).value_or(""));
         return false;
     }
 
@@ -373,17 +422,6 @@ private:
 };
 
 }  // namespace
-
-std::vector<NodeIndex> pci_hosts(const Description& description) {
-    std::vector<NodeIndex> hosts;
-    for (std::size_t i = 0; i < description.nodes.size(); ++i) {
-        const Node& node = description.nodes[i];
-        const bool on_root = !node.parent || !text_property_is(description.node(*node.parent), "device_type", "pci");
-        if (node.reachable && on_root && text_property_is(node, "device_type", "pci"))
-            hosts.push_back(static_cast<NodeIndex>(i));
-    }
-    return hosts;
-}
 
 Assembly assemble(Config& config, const Description& description) { return Assembler(config, description).assemble(); }
 

@@ -17,7 +17,7 @@ struct Assembly {
     soc::SocConfig soc;
     kernel::BootConfig boot;               ///< without drivers, client and DMA layer: those are made with the kernel
     std::vector<std::string> assumptions;  ///< what nobody wrote and was filled in, a sentence each
-    std::vector<std::string> warnings;     ///< what firmware says and the run does not do, a sentence each
+    std::vector<std::string> warnings;     ///< what firmware or config say and the run does not do, a sentence each
 };
 
 /// Fills in what `config` leaves to us (PCI functions, traffic) and resolves names against `description`.
@@ -29,7 +29,5 @@ Assembly assemble(Config& config, const firmware::Description& description);
 /// names memory.
 std::optional<std::string> assume_memory(firmware::Description& description,
                                          std::uint64_t size = std::uint64_t{1} << 30, std::uint64_t base = 0);
-/// Reachable PCI host bridges, in firmware order.
-std::vector<firmware::NodeIndex> pci_hosts(const firmware::Description& description);
 
 }  // namespace xlate::study

@@ -6,7 +6,7 @@
 
 #include "firmware/acpi/describe.hpp"
 #include "firmware/generate_board.hpp"
-#include "study/config/pci_config.hpp"
+#include "firmware/overlay.hpp"
 
 namespace xlate::study {
 namespace {
@@ -18,9 +18,14 @@ InputError usage(const std::string& file, std::string what, std::string expected
 }  // namespace
 
 std::vector<std::string> find_firmware(const Config& config) {
-    if (!config.firmware.devicetree.empty())
-        return {find_input(config, config.firmware.devicetree, "firmware.devicetree")};
     std::vector<std::string> files;
+    if (!config.firmware.devicetree.empty()) {
+        files.push_back(find_input(config, config.firmware.devicetree, "firmware.devicetree"));
+        for (std::size_t i = 0; i < config.firmware.overlays.size(); ++i) {
+            files.push_back(find_input(config, config.firmware.overlays[i], fmt::format("firmware.overlays[{}]", i)));
+        }
+        return files;
+    }
     for (std::size_t i = 0; i < config.firmware.acpi.size(); ++i) {
         files.push_back(find_input(config, config.firmware.acpi[i], fmt::format("firmware.acpi[{}]", i)));
     }
@@ -39,13 +44,28 @@ FirmwareInput read_firmware(PlannedFiles files) {
     input.files = std::move(files);
     std::size_t tables = 0;
     for (const auto& [path, bytes] : input.files) tables += firmware::acpi::looks_like_table(bytes) ? 1 : 0;
-    if (tables == 0 && input.files.size() == 1) {
-        input.description = firmware::read_device_tree(input.files.front().second, input.files.front().first);
+    if (tables == 0) {
+        const std::string& board = input.files.front().first;
+        std::vector<std::uint8_t> tree = input.files.front().second;
+        if (input.files.size() > 1)
+            tree = firmware::apply_overlays(input.files.front(), {input.files.begin() + 1, input.files.end()});
+        input.description = firmware::read_device_tree(std::move(tree), board);
+        if (firmware::is_overlay(input.description)) {
+            throw InputError(
+                Diagnostic{{board, {}, {}, {}},
+                           "",
+                           "this is an overlay, not a board: it changes another device tree",
+                           fmt::format("its board first, as 'firmware: {{ devicetree: BOARD.dtb, overlays: [{}] }}' or "
+                                       "'xlate inspect BOARD.dtb {}'",
+                                       board, board),
+                           ""},
+                ExitStatus::bad_firmware);
+        }
         return input;
     }
     for (const auto& [path, bytes] : input.files) {
         if (firmware::acpi::looks_like_table(bytes)) continue;
-        throw usage(path, "is no ACPI table", "one device tree, or ACPI tables alone");
+        throw usage(path, "is no ACPI table", "one device tree with its overlays, or ACPI tables alone");
     }
     input.description = firmware::acpi::read_acpi(input.files);
     return input;
@@ -70,19 +90,6 @@ FirmwareInput load_firmware(const Config& config, const PlannedFiles* planned) {
     }
     input.description = firmware::read_device_tree(input.files.front().second, kGeneratedTree);
     return input;
-}
-
-void settle_pci_roots(Config& config, firmware::Description& description) {
-    if (description.origin != firmware::Description::Origin::acpi) return;
-    for (PciConfig& function : config.soc.pci) {
-        const Parsed<PciAddress> at = parse_pci_address(function.slot);
-        if (!at) continue;  // what is wrong with the slot is said elsewhere
-        const std::string own = firmware::acpi::pci_root_name(at.value().domain, at.value().bus);
-        if (!function.host.empty() && function.host != own && function.host != "/" + own) continue;
-        const firmware::NodeIndex node =
-            firmware::acpi::ensure_pci_root(description, at.value().domain, at.value().bus);
-        function.host = description.node(node).path;
-    }
 }
 
 }  // namespace xlate::study

@@ -23,8 +23,8 @@ inline constexpr const char* kGeneratedTree = "generated.dtb";
 
 /// The files that a config's `firmware:` means; none if it is generated. InputError where one is not found.
 std::vector<std::string> find_firmware(const Config& config);
-/// Reads them. One device tree, or any number of tables. Errors: those of the readers; InputError (usage) for a
-/// mixture.
+/// Reads them. One device tree and overlays for it, or any number of tables. Errors: those of the readers; InputError
+/// (usage) for a mixture.
 FirmwareInput read_firmware(const std::vector<std::string>& paths);
 /// The same of files that were read already.
 FirmwareInput read_firmware(PlannedFiles files);
@@ -32,9 +32,5 @@ FirmwareInput read_firmware(PlannedFiles files);
 /// The firmware of a config: its files, or what firmware.generate makes. `planned`: its files, read before (a sweep);
 /// nullptr: they are found and read. Errors: of these.
 FirmwareInput load_firmware(const Config& config, const PlannedFiles* planned = nullptr);
-
-/// ACPI: names the host bridge of each entry of soc.pci that does not name one, and adds to `description` the root
-/// buses that only the config knows of. Device trees are left alone.
-void settle_pci_roots(Config& config, firmware::Description& description);
 
 }  // namespace xlate::study

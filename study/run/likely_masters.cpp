@@ -9,7 +9,9 @@ std::vector<std::string> likely_masters(const firmware::Description& description
     for (std::size_t i = 0; i < description.nodes.size(); ++i) {
         const auto at = static_cast<firmware::NodeIndex>(i);
         const firmware::Node& node = description.nodes[i];
-        if (node.reachable && node.has_iommus && !node.iommu_map && description.effective_iommus(at).translated) {
+        const bool device = !node.compatible.empty() || description.origin == firmware::Description::Origin::acpi;
+        if (node.reachable && device && node.has_iommus && !node.iommu_map &&
+            description.effective_iommus(at).translated) {
             devices.push_back(firmware::linux_device_name(description, at));
         }
     }

@@ -10,6 +10,7 @@
 
 #include "firmware/description.hpp"
 #include "firmware/iommu_families.hpp"
+#include "firmware/property_roles.hpp"
 #include "kernel-model/system.hpp"
 #include "soc/soc.hpp"
 #include "study/results/expect.hpp"
@@ -19,6 +20,7 @@
 #include "study/results/run_directory.hpp"
 #include "study/run/assemble.hpp"
 #include "study/run/firmware_input.hpp"
+#include "study/run/pci_roots.hpp"
 #include "study/trace/trace_recorder.hpp"
 
 namespace xlate::study {
@@ -191,7 +193,7 @@ RunReport run(Config& config, const RunOptions& options) {
     FirmwareInput input = load_firmware(config, options.firmware);
     firmware::Description& description = input.description;
     refuse_unmodelled(config, description);
-    settle_pci_roots(config, description);
+    const std::vector<std::string> unscanned = settle_pci_roots(config, description);
     refuse_unused_memory(config, description);
     const std::optional<std::string> memory =
         assume_memory(description, config.soc.memory_size, config.soc.memory_base);
@@ -204,6 +206,13 @@ RunReport run(Config& config, const RunOptions& options) {
         host.add_input(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     Assembly assembly = assemble(config, description);
     if (memory) assembly.assumptions.push_back(*memory);
+    assembly.warnings.insert(assembly.warnings.begin(), unscanned.begin(), unscanned.end());
+    for (const firmware::UnmodelledProperty& one : firmware::unmodelled_properties(description)) {
+        assembly.warnings.push_back(
+            fmt::format("'{}' of {}{} is not modelled: {}", printable(std::string(one.name)),
+                        description.node(one.nodes.front()).path,
+                        one.nodes.size() == 1 ? "" : fmt::format(" and {} more", one.nodes.size() - 1), one.what));
+    }
 
     TraceRecorder trace;
     soc::Soc soc(description, assembly.soc);

@@ -147,6 +147,7 @@ TEST_CASE("init: devices without an address take the next free slot, behind a po
     CHECK(slots("-device nvme-ns,drive=x -device usb-kbd -device loader,file=a,addr=0x7f000000") == "");
     CHECK(slots("-drive if=virtio,file=disk.img -device e1000e") == "1.0 2.0");
     CHECK(slots("-device vfio-pci,addr=3") == "3.0");
+    CHECK(slots("-hda d.img -drive file=e.img,format=raw -drive if=none,id=x,file=f -device e1000e") == "1.0 2.0 3.0");
 }
 
 TEST_CASE("init: a virtio function is modern behind a port and transitional elsewhere, unless told", "[study][init]") {
@@ -277,4 +278,95 @@ TEST_CASE("init: more buses than a segment has are refused", "[study][init]") {
     for (int i = 1; i < 300; ++i) text += fmt::format(" -device pci-bridge,id=b{},bus=b{},addr=1", i, i - 1);
     CHECK_THROWS_WITH(init_config(nothing(), std::string("b.dtb"), text, "q.txt"),
                       Catch::Contains("more than 256 PCI buses"));
+}
+
+TEST_CASE("init: every machine of the corpus becomes a config, and what it leaves out is said",
+          "[study][init][corpus]") {
+    if (tests::skip_without_corpus()) return;
+    std::size_t count = 0;
+    for (const char* folder : {"linux-boot", "linux-boot-families", "linux-boot-newer"}) {
+        if (!fs::is_directory(*tests::corpus() / folder)) continue;
+        for (const auto& entry : fs::directory_iterator(*tests::corpus() / folder)) {
+            if (!fs::exists(entry.path() / "board.dtb") || !fs::exists(entry.path() / "qemu-command.txt")) continue;
+            CAPTURE(entry.path().string());
+            const std::string dtb = (entry.path() / "board.dtb").string();
+            const std::string text = read_text(entry.path() / "qemu-command.txt");
+            const firmware::Description board = firmware::read_device_tree(firmware::read_file(dtb), dtb);
+            const std::string yaml = init_config(board, dtb, text, (entry.path() / "qemu-command.txt").string());
+            const Config config = parse_config(yaml, "init.yaml");
+            const QemuCommand command = parse_qemu_command(text, "q");
+            CHECK((config.kernel.arch == kernel::Arch::arm) == (command.program.find("-arm") != std::string::npos));
+            CHECK(kernel::find_variant(config.kernel.variant).runnable);
+            // Each consumer, each preset and each option of the command stands in the config, as a value or a comment.
+            for (const QemuVirtioMmio& one : place_qemu_devices(command).virtio_mmio)
+                CHECK(yaml.find(fmt::format("{:x}.virtio_mmio: {}", 0xa000000 + 0x200 * one.number, one.model)) !=
+                      std::string::npos);
+            for (const QemuOption& device : command.devices) {
+                if (device.head != "loader") continue;
+                const bool named = yaml.find(device.text) != std::string::npos;
+                CHECK((named || yaml.find("that a loader presets") != std::string::npos));
+            }
+            for (const std::string& option : command.unused) CHECK(yaml.find(option) != std::string::npos);
+            ++count;
+        }
+    }
+    CHECK(count >= 20);
+}
+
+TEST_CASE("init: an SMMU of -device arm-smmuv3 keeps its properties, or each is named", "[study][init]") {
+    const std::string tree = std::string(XLATE_BINARY_DIR) + "/boards/quickstart.dtb";
+    const firmware::Description board = firmware::read_device_tree(firmware::read_file(tree), tree);
+    const std::string yaml =
+        init_config(board, tree,
+                    "qemu-system-aarch64 -M virt -device "
+                    "arm-smmuv3,primary-bus=pcie.0,id=s0,ats=on,ril=off,oas=48,ssidsize=20,accel=on "
+                    "-device arm-smmuv3,primary-bus=pcie.1,id=s1,oas=44,new-thing=3",
+                    "q.txt");
+    CAPTURE(yaml);
+    const Config config = parse_config(yaml, "init.yaml");
+    REQUIRE(config.soc.iommus.size() == 1);
+    const auto& features = config.soc.iommus.begin()->second.params.hardware.smmuv3;
+    CHECK(features.ats == 1);
+    CHECK(features.ril == 0);
+    CHECK(features.oas == 5);
+    CHECK(features.ssidsize == 20);
+    CHECK(features.sidsize == 16);
+    for (const char* note :
+         {"accel=on is left out", "arm-smmuv3 s1 of pcie.1 is left out: the firmware has only 1 SMMUv3",
+          "new-thing=3 is not known here", "so is its oas: 44"})
+        CHECK(yaml.find(note) != std::string::npos);
+}
+
+TEST_CASE("init: kernel parameters that do nothing are named, with what they are", "[study][init]") {
+    const std::string yaml =
+        init_config(nothing(), std::string("b.dtb"),
+                    "qemu-system-aarch64 -M virt -kernel vmlinuz-7.9.1 -append 'console=ttyAMA0 iommu=pt "
+                    "arm-smmu.force_stage=1 smmu.bypassdev=0x1000:0x17 pcie_acs_override=downstream "
+                    "some.iommu_thing=1'",
+                    "q.txt");
+    CAPTURE(yaml);
+    CHECK(parse_config(yaml, "init.yaml").kernel.variant == "linux-7.3");
+    for (const char* note :
+         {"'iommu=pt' means nothing on this architecture", "'arm-smmu.force_stage=1' is not modelled",
+          "'smmu.bypassdev=0x1000:0x17'", "'some.iommu_thing=1' is not known here", "touch nothing here: console"})
+        CHECK(yaml.find(note) != std::string::npos);
+    CHECK(yaml.find("Linux 7.9 is no variant") != std::string::npos);
+}
+
+TEST_CASE("init: words that a loader puts into an IOMMU's registers are named with their offsets", "[study][init]") {
+    const std::string tree = std::string(XLATE_BINARY_DIR) + "/boards/quickstart.dtb";
+    const firmware::Description board = firmware::read_device_tree(firmware::read_file(tree), tree);
+    const std::uint64_t base = *board.node(board.providers().front()).regs.front().cpu_address;
+    const std::string yaml = init_config(
+        board, tree,
+        fmt::format("qemu-system-arm -M virt -device loader,addr={:#x},data=0x11223344aabbccdd,data-len=8 -device "
+                    "loader,file=nowhere.bin,addr={:#x},force-raw=on -device loader,addr=0x40000000,data=1,data-len=4",
+                    base + 0x20, base),
+        "q.txt");
+    CAPTURE(yaml);
+    CHECK(yaml.find("+0x20: 0xaabbccdd") != std::string::npos);
+    CHECK(yaml.find("+0x24: 0x11223344") != std::string::npos);
+    CHECK(yaml.find("the file is not here") != std::string::npos);
+    CHECK(yaml.find("no IOMMU's registers") != std::string::npos);
+    CHECK(parse_config(yaml, "init.yaml").kernel.arch == kernel::Arch::arm);
 }

@@ -1,4 +1,6 @@
 // What an SMMUv3's ID registers say.
+#include <algorithm>
+
 #include "study/config/families/families.hpp"
 
 namespace xlate::study {
@@ -25,6 +27,14 @@ void visit_smmuv3(ParameterVisitor& v, IommuConfig& iommu) {
         bit("msi", "IDR0.MSI: it can send its interrupts and the completion of a SYNC as messages.", f.msi);
         bit("sev", "IDR0.SEV: a SYNC can wake CPUs that wait for an event.", f.sev);
         bit("ril", "IDR3.RIL: TLB invalidations by range.", f.ril);
+        integer(v, "sid_bits", "IDR1.SIDSIZE: bits of a stream id; not given: more where the firmware's ids need them.",
+                f.sidsize, 1, 32);
+        integer(v, "ssid_bits", "IDR1.SSIDSIZE: bits of a substream id; 0: none.", f.ssidsize, 0, 20);
+        static const std::vector<std::string> kOas{"32", "36", "40", "42", "44", "48"};
+        std::size_t oas = std::min<std::size_t>(f.oas, kOas.size() - 1);
+        v.choice("oas", "IDR5.OAS: bits of an output address; not given: more where the firmware's memory needs them.",
+                 oas, kOas);
+        f.oas = static_cast<std::uint8_t>(oas);
         static const std::vector<std::string> kQueues{"0", "1", "2", "4", "8", "16", "32", "64", "128", "256"};
         std::size_t queues = f.ecmdq == 0 ? 0 : std::size_t{1} + f.ecmdq_log2numq;
         v.choice("ecmdq", "IDR1.ECMDQ, IDR6: enhanced command queues, of which each CPU gets one; 0: none.", queues,

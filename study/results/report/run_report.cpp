@@ -117,6 +117,15 @@ std::string groups(const Json& result) {
     return html + more_of(all.size());
 }
 
+std::string untranslated(const Json& result) {
+    if (!result.contains("untranslated") || result.at("untranslated").empty()) return "";
+    const Json& all = result.at("untranslated");
+    HtmlTable table({"device", "reason", "why"}, 3);
+    for (std::size_t i = 0; i < all.size() && i < kMostRows; ++i)
+        table.add({text(all[i].at("device")), text(all[i].at("kind")), text(all[i].at("why"))});
+    return heading(fmt::format("Not translated ({})", all.size())) + table.html() + more_of(all.size());
+}
+
 /// When each master's driver was bound, and when its DMA began.
 std::string boot(const Json& result) {
     MomentChart chart;
@@ -182,8 +191,8 @@ std::string sanitizer(const Json& result) {
 
 std::string run_report(const Json& result) {
     return html_page(text(result.at("name")), head(result) + expectations(result) + faults(result) + sanitizer(result) +
-                                                  masters(result) + iommus(result) + groups(result) + boot(result) +
-                                                  kernel(result));
+                                                  masters(result) + iommus(result) + groups(result) +
+                                                  untranslated(result) + boot(result) + kernel(result));
 }
 
 }  // namespace xlate::study

@@ -1,0 +1,137 @@
+#include "study/inspect/why.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "firmware/device_name.hpp"
+#include "firmware/id_path.hpp"
+#include "firmware/pci_hosts.hpp"
+#include "study/inspect/inspect_groups.hpp"
+
+namespace xlate::study {
+namespace {
+
+using firmware::Description;
+using firmware::IdPath;
+using firmware::NodeIndex;
+
+struct Found {
+    std::string name;
+    IdPath path;
+    std::optional<NodeIndex> node;  ///< of a platform device
+};
+
+[[noreturn]] void no_device(const Description& description, const std::vector<PciSeat>& seats,
+                            const std::string& device) {
+    std::vector<std::string> names;
+    for (const PciSeat& seat : seats) names.push_back(seat.name);
+    for (std::size_t i = 1; i < description.nodes.size(); ++i) {
+        const auto at = static_cast<NodeIndex>(i);
+        if (!description.nodes[i].has_iommus && description.nodes[i].regs.empty()) continue;
+        names.push_back(firmware::linux_device_name(description, at));
+        names.push_back(description.nodes[i].path);
+    }
+    std::string nearest = nearest_name(device, names).value_or("");
+    const Parsed<PciAddress> address = parse_pci_address(device);
+    const std::vector<firmware::PciHost> hosts = firmware::pci_hosts(description);
+    if (address && address.value().has_bus && !hosts.empty()) {
+        const PciAddress& at = address.value();
+        nearest = firmware::pci_name(hosts.front().domain, at.bus << 8 | at.device << 3 | at.function);
+    }
+    throw InputError(Diagnostic{{description.source, {}, {}, {}},
+                                "--why",
+                                fmt::format("there is no device '{}'", printable(device)),
+                                "a node's path, Linux's name of a device, or a PCI function such as '0000:00:01.0'",
+                                std::move(nearest)},
+                     ExitStatus::usage);
+}
+
+Found find(const Description& description, const std::vector<PciSeat>& seats, const std::string& device) {
+    for (const PciSeat& seat : seats) {
+        if (seat.name != device) continue;
+        const auto host = seat.host.empty() ? std::nullopt : firmware::find_pci_host(description, seat.host);
+        const std::vector<firmware::PciHost> hosts = firmware::pci_hosts(description);
+        if (!host && hosts.empty()) break;
+        std::vector<std::uint32_t> requesters{seat.own_id};
+        if (seat.wire_id != seat.own_id) requesters.push_back(seat.wire_id);
+        return {device, id_path_of_function(description, host ? host->node : hosts.front().node, requesters), {}};
+    }
+    for (std::size_t i = 0; i < description.nodes.size(); ++i) {
+        const auto at = static_cast<NodeIndex>(i);
+        if (description.nodes[i].path != device && firmware::linux_device_name(description, at) != device) continue;
+        return {description.nodes[i].path, id_path(description, at), at};
+    }
+    const Parsed<PciAddress> address = parse_pci_address(device);
+    if (!address || !address.value().has_bus) no_device(description, seats, device);
+    const PciAddress& at = address.value();
+    for (const firmware::PciHost& host : firmware::pci_hosts(description)) {
+        if (at.has_domain && host.domain != at.domain) continue;
+        const std::uint32_t id = at.bus << 8 | at.device << 3 | at.function;
+        return {firmware::pci_name(host.domain, id), id_path_of_function(description, host.node, std::vector{id}), {}};
+    }
+    no_device(description, seats, device);
+}
+
+/// Who is with it, or who has its id, if devices bind in firmware order.
+std::string group_of(const Description& description, NodeIndex node) {
+    const ExpectedGroups expected = expected_groups(description);
+    for (const Refusal& refusal : expected.refusals) {
+        if (refusal.master == node) return "no group: " + refusal.why;
+    }
+    for (const ExpectedGroup& group : expected.groups) {
+        if (std::find(group.members.begin(), group.members.end(), node) == group.members.end()) continue;
+        std::string others;
+        for (const NodeIndex member : group.members) {
+            if (member != node) others += (others.empty() ? " with " : ", ") + description.node(member).path;
+        }
+        return others.empty() ? "a group of its own" : "a group" + others;
+    }
+    return {};
+}
+
+}  // namespace
+
+std::string why_translated(const Description& description, const std::vector<PciSeat>& seats, const std::string& device,
+                           bool json) {
+    Found found = find(description, seats, device);
+    IdPath& path = found.path;
+    bool refused = false;
+    if (path.end == firmware::PathEnd::behind) {
+        const std::string group =
+            found.node ? group_of(description, *found.node) : "a group by topology, isolation (ACS) and probe order";
+        if (!group.empty()) path.steps.push_back(group);
+        refused = group.rfind("no group", 0) == 0;
+        if (refused) path.why = group;
+    }
+    const std::string iommu = path.provider ? description.node(*path.provider).path : "";
+    if (json) {
+        nlohmann::ordered_json ids = nlohmann::ordered_json::array();
+        for (const firmware::StreamMatch& id : path.ids) ids.push_back(id.id);
+        nlohmann::ordered_json steps = nlohmann::ordered_json::array();
+        for (const std::string& step : path.steps) steps.push_back(printable(step));
+        const auto or_null = [](const std::string& text) {
+            return text.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(printable(text));
+        };
+        const nlohmann::ordered_json all{{"schema", "xlate.why/1"},
+                                         {"device", printable(found.name)},
+                                         {"end", refused ? "refused" : std::string(name(path.end))},
+                                         {"why", or_null(path.why)},
+                                         {"iommu", or_null(iommu)},
+                                         {"ids", ids},
+                                         {"steps", steps}};
+        return all.dump(1) + "\n";
+    }
+    std::string out = printable(found.name) + "\n";
+    for (std::size_t i = 0; i < path.steps.size(); ++i)
+        out += fmt::format("  {}. {}\n", i + 1, printable(path.steps[i]));
+    const bool behind = path.end == firmware::PathEnd::behind && !refused;
+    out += behind ? fmt::format("translated by {}, as far as firmware says\n", printable(iommu))
+                  : fmt::format("not translated: {}\n", printable(path.why));
+    return out;
+}
+
+}  // namespace xlate::study

@@ -1,0 +1,239 @@
+#include "study/results/untranslated.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <set>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "firmware/id_path.hpp"
+#include "kernel-model/core/errno.hpp"
+
+namespace xlate::study {
+namespace {
+
+using firmware::Description;
+using firmware::IdPath;
+using firmware::Node;
+using firmware::NodeIndex;
+using firmware::PathEnd;
+using kernel::DeviceResult;
+
+constexpr unsigned kFirstReleaseThatParsesEarly = 615;
+
+class Reasons {
+public:
+    explicit Reasons(const RunFacts& facts)
+        : facts_(facts), in_(facts.boot.description()), devices_(facts.boot.devices()) {
+        for (const soc::IommuStats& iommu : facts.soc.iommus) modelled_.insert(iommu.path);
+        for (const soc::MasterStats& master : facts.soc.masters) with_traffic_.insert(master.device);
+        for (const DeviceResult& device : devices_) {
+            if (!device.path.empty()) of_path_[device.path] = &device;
+        }
+        for (const kernel::Event& event : facts.kernel.events.events()) {
+            if (event.kind == kernel::EventKind::iommu_probe_device && event.ret) probes_[event.device] = *event.ret;
+            if (event.kind == kernel::EventKind::driver_probe && event.ret) binds_[event.device] = *event.ret;
+        }
+        for (std::size_t i = 0; i < in_.nodes.size(); ++i) {
+            index_of_.emplace(in_.nodes[i].path, static_cast<NodeIndex>(i));
+            for (const firmware::LegacyMaster& row : in_.nodes[i].mmu_masters) {
+                if (row.master) legacy_.insert(*row.master);
+            }
+        }
+    }
+
+    std::vector<Untranslated> all() {
+        for (const DeviceResult& device : devices_) {
+            if (device.group) {
+                grouped(device);
+                continue;
+            }
+            if (device.pci_host) {
+                function(device);
+            } else if (!device.path.empty()) {
+                platform(device);
+            }
+        }
+        for (std::size_t i = 0; i < in_.nodes.size(); ++i) {
+            const Node& node = in_.nodes[i];
+            const auto at = static_cast<NodeIndex>(i);
+            if (!node.reachable || !is_master(node, at) || of_path_.count(node.path) != 0) continue;
+            if (node.iommu_map || node.viot_map) continue;  // of its functions
+            const IdPath path = firmware::id_path(in_, at);
+            if (path.end != PathEnd::behind) {
+                add(node.path, node.path, std::string(name(path.end)), path.why);
+            } else {
+                add(node.path, node.path, "no-device", no_parent(node));
+            }
+        }
+        return std::move(found_);
+    }
+
+private:
+    void add(std::string device, std::string path, std::string kind, std::string why) {
+        found_.push_back({std::move(device), std::move(path), std::move(kind), std::move(why)});
+    }
+    bool is_master(const Node& node, NodeIndex at) const {
+        return node.has_iommus || node.viot.has_value() || legacy_.count(at) != 0;
+    }
+
+    std::string no_parent(const Node& node) const {
+        const std::string parent = node.parent ? in_.node(*node.parent).path : "/";
+        return fmt::format("Linux made no device of it: no driver made devices of the children of {}", parent);
+    }
+
+    /// A driver may have an IOMMU whose registers are there and whose hardware is not.
+    void grouped(const DeviceResult& device) {
+        for (const DeviceResult& iommu : devices_) {
+            if (iommu.name != device.iommu || iommu.path.empty() || modelled_.count(iommu.path) != 0) continue;
+            const auto at = index_of_.find(iommu.path);
+            if (at == index_of_.end()) return;
+            return add(device.name, device.path, "not-modelled",
+                       fmt::format("it has a group, but the hardware of {} ({}) is not modelled: nothing is translated",
+                                   iommu.path, firmware::iommu_kind(in_.node(at->second)).title));
+        }
+    }
+
+    void platform(const DeviceResult& device) {
+        const auto found = index_of_.find(device.path);
+        if (found == index_of_.end()) return;
+        const NodeIndex at = found->second;
+        const Node& node = in_.node(at);
+        const bool host_bridge = node.iommu_map || node.viot_map;
+        if (!with_traffic(device) && (!is_master(node, at) || (host_bridge && !node.has_iommus))) return;
+        explain(device, firmware::id_path(in_, at));
+    }
+
+    void function(const DeviceResult& device) {
+        const Node& host = in_.node(*device.pci_host);
+        const bool idle = device.driver.empty() && device.state == "unbound" && device.requesters.size() == 1 &&
+                          (device.requesters.front() & 0xff) == 0 && !with_traffic(device);
+        if (idle || (!with_traffic(device) && !host.iommu_map && !host.viot_map && !host.has_iommus)) return;
+        explain(device, firmware::id_path_of_function(in_, *device.pci_host, device.requesters));
+    }
+
+    bool with_traffic(const DeviceResult& device) const { return with_traffic_.count(device.name) != 0; }
+
+    void explain(const DeviceResult& device, const IdPath& path) {
+        if (path.end != PathEnd::behind) {
+            // A provider that never appears leaves its masters waiting first.
+            return add(device.name, device.path, std::string(name(path.end)), path.why);
+        }
+        const Node& provider = in_.node(*path.provider);
+        const firmware::IommuKind& kind = firmware::iommu_kind(provider);
+        if (modelled_.count(provider.path) == 0) {
+            return add(device.name, device.path, "not-modelled",
+                       fmt::format("the hardware of {} ({}) is not modelled, so that Linux's driver {} never has it",
+                                   provider.path, kind.title, kind.driver));
+        }
+        const DeviceResult* const iommu = device_of(provider);
+        const std::string waits = iommu == nullptr ? fmt::format("{} has no device", provider.path) : state(*iommu);
+        if (device.state == "deferred") {
+            const bool supplier = device.deferred_reason.find("supplier") != std::string::npos;
+            const std::string reason = device.deferred_reason.empty() ? "" : ": " + device.deferred_reason;
+            return add(device.name, device.path, supplier ? "suppliers" : "deferred",
+                       fmt::format("its probe is deferred (-517){}; its IOMMU: {}", reason, waits));
+        }
+        if (iommu == nullptr || iommu->state != "bound") {
+            return add(device.name, device.path, "iommu-not-ready",
+                       fmt::format("its IOMMU never became ready: {}", waits));
+        }
+        if (facts_.kernel.reports.crashed() && probes_.count(device.name) == 0) {
+            return add(device.name, device.path, "crash", "the simulated kernel crashed before it was probed");
+        }
+        const auto probe = probes_.find(device.name);
+        if (probe != probes_.end() && probe->second < 0) return refused(device, path, *iommu, probe->second);
+        if (device.driver.empty() && binds_.count(device.name) == 0) {
+            const bool early = facts_.kernel.variant.release >= kFirstReleaseThatParsesEarly;
+            return add(device.name, device.path, "no-driver",
+                       early ? "no driver binds to it"
+                             : "no driver binds to it, and this kernel looks for a device's IOMMU when one does");
+        }
+        const auto bind = binds_.find(device.name);
+        add(device.name, device.path, "no-group",
+            bind != binds_.end() && bind->second != 0
+                ? fmt::format("its driver's probe ended with {}", error_text(bind->second))
+                : fmt::format("{} was there, but the probe function put it in no group", provider.path));
+    }
+
+    /// The IOMMU's driver turned it away.
+    void refused(const DeviceResult& device, const IdPath& path, const DeviceResult& iommu, int error) {
+        const std::string code = error_text(error);
+        for (const firmware::StreamMatch& id : path.ids) {
+            for (const DeviceResult& other : devices_) {
+                if (other.iommu != iommu.name || !other.group || other.name == device.name) continue;
+                if (std::find(other.ids.begin(), other.ids.end(), id.id) == other.ids.end()) continue;
+                return add(device.name, device.path, "refused",
+                           fmt::format("id {:#x} at {} belongs to {}, so that the driver refused it ({}){}", id.id,
+                                       iommu.name, other.name, code, folded(device, id.id)));
+            }
+        }
+        std::string ids;
+        for (const firmware::StreamMatch& id : path.ids) ids += fmt::format("{}{:#x}", ids.empty() ? "" : ", ", id.id);
+        const char* const what = error == -kernel::kERANGE   ? "is beyond the ids that the IOMMU has"
+                                 : error == -kernel::kENOSPC ? "found no free entry"
+                                                             : "was refused";
+        add(device.name, device.path, "refused",
+            ids.empty() ? fmt::format("the driver of {} refused it ({})", iommu.name, code)
+                        : fmt::format("id {} {} at {} ({})", ids, what, iommu.name, code));
+    }
+
+    /// How a requester id became an id that is another's.
+    std::string folded(const DeviceResult& device, std::uint32_t id) const {
+        if (!device.pci_host) return {};
+        const Node& host = in_.node(*device.pci_host);
+        if (!host.iommu_map) return {};
+        const std::uint32_t mask = host.iommu_map->mask.value_or(~std::uint32_t{0});
+        for (const std::uint32_t requester : device.requesters) {
+            if ((requester & ~mask) == 0) continue;
+            const firmware::MapLookup found = in_.map_id(*device.pci_host, requester);
+            if (found.result == firmware::MapResult::ok && found.id == id) {
+                return fmt::format("; iommu-map-mask {:#x} folds its requester id {:#x} onto it", mask, requester);
+            }
+        }
+        if (device.requesters.size() > 1 && device.requesters.front() != id)
+            return "; a bridge above it answers for all that is behind it with that id";
+        return {};
+    }
+
+    const DeviceResult* device_of(const Node& provider) const {
+        const auto found = of_path_.find(provider.path);
+        if (found != of_path_.end()) return found->second;
+        for (const DeviceResult& device : devices_) {
+            if (!provider.linux_name.empty() && device.name == provider.linux_name) return &device;
+        }
+        return nullptr;
+    }
+
+    std::string state(const DeviceResult& device) const {
+        const auto bind = binds_.find(device.name);
+        const std::string error =
+            bind != binds_.end() && bind->second != 0 ? fmt::format(", last {}", error_text(bind->second)) : "";
+        const std::string reason = device.deferred_reason.empty() ? "" : ", " + device.deferred_reason;
+        return fmt::format("{} is {}{}{}", device.name, device.state, error, reason);
+    }
+
+    static std::string error_text(int error) {
+        return fmt::format("-{}, {}", std::abs(error), kernel::errno_name(error));
+    }
+
+    const RunFacts& facts_;
+    const Description& in_;
+    const std::vector<DeviceResult> devices_;
+    std::set<std::string> modelled_;                  // paths of IOMMUs with hardware behind their registers
+    std::set<std::string> with_traffic_;              // names of devices
+    std::map<std::string_view, NodeIndex> index_of_;  // by path; of several with one path the first
+    std::map<std::string, const DeviceResult*> of_path_;
+    std::map<std::string, int> probes_;  // last answer of iommu_probe_device
+    std::map<std::string, int> binds_;   // last answer of a driver's probe
+    std::set<NodeIndex> legacy_;         // named in mmu-masters
+    std::vector<Untranslated> found_;
+};
+
+}  // namespace
+
+std::vector<Untranslated> untranslated_masters(const RunFacts& facts) { return Reasons(facts).all(); }
+
+}  // namespace xlate::study
