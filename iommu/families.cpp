@@ -5,6 +5,7 @@
 #include "base/bits.hpp"
 #include "iommu/dart/dart.hpp"
 #include "iommu/simple/rockchip.hpp"
+#include "iommu/simple/sun50i.hpp"
 #include "iommu/smmuv2/register_files.hpp"
 #include "iommu/smmuv2/sheet.hpp"
 #include "iommu/smmuv3/smmu.hpp"
@@ -107,12 +108,24 @@ std::unique_ptr<Instance> make_dart(const InstanceParams& params) {
     return std::make_unique<dart::Dart>(own);
 }
 
+const InstanceSpec& sun50i_sheet() { return sun50i::kSpec; }
+
+std::unique_ptr<Instance> make_sun50i(const InstanceParams& params) {
+    sun50i::Parameters own;
+    own.tlb = params.caches.tlb;
+    own.directory = params.caches.walk_s1[2];
+    own.directory.enabled = own.directory.enabled && params.caches.walk_enabled;
+    own.seed = params.seed;
+    return std::make_unique<sun50i::Sun50i>(own);
+}
+
 constexpr Family kFamilies[] = {
     {"smmuv3", "mmu-600-like", &smmuv3::sheet, &make_smmuv3},
     {"smmuv1", "mmu-500-like", &smmuv2::sheet, &make_smmuv2},
     {"smmuv2", "mmu-500-like", &smmuv2::sheet, &make_smmuv2},
     {"rockchip", "rockchip-like", &rockchip_sheet, &make_rockchip},
     {"dart", "dart-like", &dart::sheet, &make_dart},
+    {"sun50i", "rockchip-like", &sun50i_sheet, &make_sun50i},
 };
 
 }  // namespace

@@ -72,6 +72,9 @@ Features mmu401_like() {
     f.nts = 0;
     f.s2ts = 0;
     f.atosns = 1;
+    f.supplement_64k = true;
+    f.ptfs_4k = f.ptfs_64k = 1;
+    f.no_aarch32s = 1;  // Linux on Juno: "Supported page sizes: 0x60211000"
     return f;
 }
 

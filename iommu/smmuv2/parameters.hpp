@@ -14,7 +14,8 @@ namespace xlate::iommu::smmuv2 {
 
 /// Each value is the ID register field of that name (lower case), in the register's own coding.
 struct Features {
-    bool v2 = true;  ///< false: SMMUv1: no CBA2R, TCR2 or IDR7; CBAR names the interrupt
+    bool v2 = true;               ///< false: SMMUv1: no CBA2R, TCR2 or IDR7; CBAR names the interrupt
+    bool supplement_64k = false;  ///< SMMUv1 with CBA2R, TCR2 and VMSAv8-64 tables (MMU-401)
     // IDR0
     std::uint8_t numsmrg = 128, exids = 0, numsidb = 15, cttw = 1, numirpt = 128, no_aarch32s = 0, no_aarch32 = 0,
                  atosns = 0, sms = 1, nts = 1, s2ts = 1, s1ts = 1;
@@ -25,7 +26,8 @@ struct Features {
     // IDR7
     std::uint8_t major = 2, minor = 1;
 
-    bool aarch64() const { return v2 && (ptfs_4k | ptfs_16k | ptfs_64k) != 0; }
+    bool has_cba2r() const { return v2 || supplement_64k; }
+    bool aarch64() const { return has_cba2r() && (ptfs_4k | ptfs_16k | ptfs_64k) != 0; }
     /// Stream mapping register groups; without matching, one a stream.
     unsigned groups() const { return sms != 0 ? numsmrg : 1U << (numsidb < 7 ? numsidb : 7); }
     SpaceLayout space() const {

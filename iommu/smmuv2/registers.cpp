@@ -292,7 +292,7 @@ Write Registers::write_attributes(std::uint32_t offset, unsigned size, std::uint
             bank.cbfrsynra = value;
             return {};
         case 0x800: {
-            if (!features_.v2) return ignored();
+            if (!features_.has_cba2r()) return ignored();
             std::uint32_t kept = value & low32(cba2r::VA64.mask() | cba2r::VMID16.mask());
             if (!features_.aarch64()) kept &= ~low32(cba2r::VA64.mask());
             if (features_.vmid16s == 0) kept &= ~low32(cba2r::VMID16.mask());
@@ -385,7 +385,7 @@ Write Registers::set_bank(Bank& bank, unsigned index, const RegSpec& row, std::u
         case cb::RESUME:
             return with(Effect::resume);
         case cb::TCR2:
-            return features_.v2 ? context32(bank.tcr2, low32(value)) : ignored();
+            return features_.has_cba2r() ? context32(bank.tcr2, low32(value)) : ignored();
         case cb::TTBR0:
             return context64(bank.ttbr0);
         case cb::TTBR1:

@@ -15,7 +15,7 @@ void IommuDevice::step_commands(CommandQueue& queue) {
     const Step& step = unit_->step_machine(queue.number, queue.reply);
     executing_ = nullptr;
     const auto note = [&] {
-        ++counts_.commands;
+        if (spec_.command_name != nullptr) ++counts_.commands;  // a register's drain is none
         context_.stream.add(agenda().now(), *this, EventStream::Kind::command, step.opcode | queue.number << 8);
     };
     switch (step.kind) {
@@ -28,7 +28,7 @@ void IommuDevice::step_commands(CommandQueue& queue) {
             return;
         case StepKind::executed:
             note();
-            if (context_.trace != nullptr) {
+            if (context_.trace != nullptr && spec_.command_name != nullptr) {
                 context_.trace->instant(component_name(), spec_.command_name(step.opcode), agenda().now(), step.opcode);
             }
             finish_command(queue);
@@ -94,7 +94,9 @@ void IommuDevice::end_drain(CommandQueue& queue) {
     if (watch_ != nullptr) watch_->on_sync(queue.number);
     const SimTime now = agenda().now();
     counts_.sync.add(now - queue.sync_start);
-    if (context_.trace != nullptr) context_.trace->span(component_name(), "CMD_SYNC", queue.sync_start, now, 0);
+    if (context_.trace != nullptr)
+        context_.trace->span(component_name(), spec_.command_name != nullptr ? "CMD_SYNC" : "drain", queue.sync_start,
+                             now, 0);
     queue.reply.abort = queue.atc_timed_out;
     queue.atc_timed_out = false;
     finish_command(queue);

@@ -147,7 +147,7 @@ Json iommus_json(const RunFacts& facts) {
         one["config_reads"] = iommu.counter("config_reads");
         one["commands"] = iommu.commands;
         one["syncs"] = iommu.syncs;
-        if (iommu.has_counter("events")) one["events"] = iommu.counter("events");
+        one["events"] = iommu.counter("events");
         one["register_reads"] = iommu.register_reads;
         one["register_writes"] = iommu.register_writes;
         Json& structures = one["structures"] = Json::object();
