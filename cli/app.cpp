@@ -9,6 +9,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/print.hpp"
+#include "study/decode/record.hpp"
 #include "study/run/model_version.hpp"
 
 namespace xlate::cli {
@@ -26,6 +27,7 @@ struct Parsed {
     std::string schema = "config";
     std::string report;
     SweepArguments sweep;
+    DecodeArguments decode;
     std::function<ExitStatus()> call;
 };
 
@@ -120,6 +122,16 @@ void add_studies(CLI::App& app, Parsed& p) {
     report->callback([&p] { p.call = [&p] { return report_command(p.report); }; });
 }
 
+void add_decode(CLI::App& app, Parsed& p) {
+    CLI::App* decode = app.add_subcommand(
+        "decode", "Event and fault records, commands, STEs, CDs, table entries and error registers, in words");
+    decode->add_option("WHAT", p.decode.what,
+                       "[KIND] and hexadecimal words, or files with words or a kernel's log; none: stdin. KIND: " +
+                           study::record_kind_names());
+    decode->add_flag("--json", p.decode.json, "print one JSON document");
+    decode->callback([&p] { p.call = [&p] { return decode_command(p.decode); }; });
+}
+
 void add_sweep(CLI::App& app, Parsed& p) {
     CLI::App* sweep = app.add_subcommand("sweep", "Run a study: one config at many points");
     const auto sets = [&p](CLI::App* command) {
@@ -173,6 +185,7 @@ ExitStatus run_app(const std::vector<std::string>& arguments) {
     add_explore(app, parsed);
     add_studies(app, parsed);
     add_sweep(app, parsed);
+    add_decode(app, parsed);
     add_config(app, parsed);
     try {
         std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());

@@ -84,6 +84,12 @@ struct ReplayArguments {
 };
 ExitStatus replay_command(const ReplayArguments& arguments);
 
+struct DecodeArguments {
+    std::vector<std::string> what;  ///< a kind, then words or files; no words or files: stdin
+    bool json = false;
+};
+ExitStatus decode_command(const DecodeArguments& arguments);
+
 struct SweepArguments {
     std::string file;  ///< the study, or the plan
     std::vector<std::string> sets;

@@ -1,0 +1,32 @@
+// What people paste: records as hex words or as a kernel prints them, found in a text and read.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "study/decode/record.hpp"
+
+namespace xlate::study {
+
+struct DecodedRecord {
+    const RecordKind* kind = nullptr;
+    Words words;
+    SourcePosition where;
+    std::vector<std::string> said;  ///< what the line itself says beyond the words
+};
+
+inline constexpr std::size_t kMaxDecodeBytes = std::size_t{4} << 20;
+
+/// All records of a text: of `kind`, or (nullptr) of what their lines or their shape say; words without a heading may be
+/// several things, and are then read as each. Two 32-bit words in eight digits each make one of 64 bits, the low one first.
+/// Errors: InputError with the place where a record is not whole, or if there is none at all.
+std::vector<DecodedRecord> find_records(const std::string& text, const std::string& file, const RecordKind* kind);
+
+std::string decode_text(const std::vector<DecodedRecord>& records);
+/// Schema "xlate.decode/1": records: [ { family, kind, file, line, words, reads, notes, fields: {name: value} } ].
+nlohmann::ordered_json decode_json(const std::vector<DecodedRecord>& records);
+
+}  // namespace xlate::study

@@ -1,0 +1,68 @@
+// What a register, table entry or queue entry says: tables of fields, one a kind of record, and what they mean in words.
+// A family adds a file with its kinds (smmuv3_records.cpp) and stands in families() below.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xlate::study {
+
+/// The words of one record, little-endian words first to last, each of RecordKind::word_bits.
+using Words = std::vector<std::uint64_t>;
+
+struct RecordField {
+    enum class Show { number, hex, address, flag };
+    std::string_view name;  ///< the specification's
+    unsigned word = 0;
+    unsigned lsb = 0;
+    unsigned width = 1;
+    Show show = Show::number;
+    /// Of values: "0 abort|4 bypass". Flags are left out if they are 0 and this is empty.
+    std::string_view values{};
+
+    /// Address fields keep their place in the word.
+    std::uint64_t get(const Words& words) const;
+};
+
+/// What a record comes to.
+struct Reading {
+    std::string headline;            ///< "F_TRANSLATION, sid 0x11, read, ..."
+    std::vector<std::string> notes;  ///< sentences: what it means, what to look at
+};
+
+struct RecordKind {
+    std::string_view name;   ///< "event": as on the command line
+    std::string_view title;  ///< "SMMUv3 event record"
+    unsigned words = 1;
+    unsigned word_bits = 64;
+    std::vector<RecordField> fields{};
+    Reading (*read)(const Words& words) = nullptr;
+    /// Whether words without a heading may well be one of these.
+    bool (*plausible)(const Words& words) = nullptr;
+};
+
+struct RecordFamily {
+    std::string_view name;  ///< "smmuv3"
+    std::vector<RecordKind> kinds;
+};
+
+/// All families whose records are read, in a fixed order.
+const std::vector<RecordFamily>& record_families();
+/// "event" (of the first family that has it), "smmuv2.fsr"; nullptr if there is none.
+const RecordKind* find_record_kind(std::string_view name);
+/// "smmuv3.event, smmuv3.command, ...".
+std::string record_kind_names();
+
+RecordFamily smmuv3_records();
+RecordFamily smmuv2_records();
+RecordFamily rockchip_records();
+
+/// "SID 0x11": one text a field that is worth showing.
+std::vector<std::string> field_texts(const RecordKind& kind, const Words& words);
+
+/// "00:02.1": a requester id as bus, device, function.
+std::string requester_text(std::uint64_t id);
+
+}  // namespace xlate::study

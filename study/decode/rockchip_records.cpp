@@ -1,0 +1,77 @@
+// Registers and table words of the Rockchip IOMMU. Source: docs/spec/iommu-hardware.md section 16.1.
+#include <fmt/format.h>
+
+#include "iommu/simple/layout_rockchip.hpp"
+#include "study/decode/record.hpp"
+
+namespace xlate::study {
+namespace {
+
+namespace rk = iommu::rockchip;
+using Show = RecordField::Show;
+
+RecordField row(std::string_view name, const Field& field, Show show = Show::flag, std::string_view values = {}) {
+    return {name, 0, field.lsb, field.width, show, values};
+}
+
+Reading read_status(const Words& words) {
+    namespace status = rk::status;
+    Reading reading;
+    reading.headline = status::PAGING.test(words[0]) ? "paging on" : "paging off";
+    if (status::FAULT_ACTIVE.test(words[0]))
+        reading.headline += status::FAULT_IS_WRITE.test(words[0]) ? ", page fault of a write" : ", page fault of a read";
+    if (status::STALL_ACTIVE.test(words[0])) reading.headline += ", stalled";
+    if (status::IDLE.test(words[0])) reading.headline += ", idle";
+    return reading;
+}
+
+Reading read_interrupts(const Words& words) {
+    Reading reading;
+    if (rk::interrupt::PAGE_FAULT.test(words[0])) reading.headline = "page fault";
+    if (rk::interrupt::BUS_ERROR.test(words[0])) reading.headline += reading.headline.empty() ? "bus error" : ", bus error";
+    if (reading.headline.empty()) reading.headline = "no interrupt";
+    if (rk::interrupt::PAGE_FAULT.test(words[0]))
+        reading.notes.emplace_back("the address is in PAGE_FAULT_ADDR, the direction in STATUS; the access waits for command 5");
+    if (rk::interrupt::BUS_ERROR.test(words[0])) reading.notes.emplace_back("a table's address is wrong, or no memory is there");
+    return reading;
+}
+
+Reading read_word(const Words& words, bool leaf) {
+    const auto word = static_cast<std::uint32_t>(words[0]);
+    Reading reading;
+    if (!rk::dte::VALID.test(word)) {
+        reading.headline = "invalid: a page fault";
+        return reading;
+    }
+    reading.headline = fmt::format("{} at {:#x} (version 1) or {:#x} (version 2)", leaf ? "a page" : "a table",
+                                   rk::address(word, rk::Version::v1), rk::address(word, rk::Version::v2));
+    if (!leaf) return reading;
+    reading.headline += rk::pte::READABLE.test(word) ? ", readable" : ", not readable";
+    reading.headline += rk::pte::WRITABLE.test(word) ? ", writable" : ", not writable";
+    return reading;
+}
+
+}  // namespace
+
+RecordFamily rockchip_records() {
+    namespace status = rk::status;
+    RecordFamily family{"rockchip", {}};
+    family.kinds.push_back({"int-status", "Rockchip INT_STATUS (and INT_RAWSTAT)", 1, 32,
+                            {row("PAGE_FAULT", rk::interrupt::PAGE_FAULT), row("BUS_ERROR", rk::interrupt::BUS_ERROR)},
+                            read_interrupts, nullptr});
+    family.kinds.push_back({"status", "Rockchip STATUS", 1, 32,
+                            {row("PAGING", status::PAGING), row("FAULT_ACTIVE", status::FAULT_ACTIVE),
+                             row("STALL_ACTIVE", status::STALL_ACTIVE), row("IDLE", status::IDLE),
+                             row("REPLAY_EMPTY", status::REPLAY_EMPTY),
+                             row("FAULT_IS_WRITE", status::FAULT_IS_WRITE, Show::flag, "0 read|1 write"),
+                             row("STALL_NOT_ACTIVE", status::STALL_NOT_ACTIVE)},
+                            read_status, nullptr});
+    family.kinds.push_back({"dte", "Rockchip directory entry", 1, 32, {row("VALID", rk::dte::VALID)},
+                            [](const Words& words) { return read_word(words, false); }, nullptr});
+    family.kinds.push_back({"pte", "Rockchip page table entry", 1, 32,
+                            {row("VALID", rk::pte::VALID), row("READABLE", rk::pte::READABLE), row("WRITABLE", rk::pte::WRITABLE)},
+                            [](const Words& words) { return read_word(words, true); }, nullptr});
+    return family;
+}
+
+}  // namespace xlate::study

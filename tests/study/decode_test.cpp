@@ -1,0 +1,177 @@
+// `xlate decode`. Words and meanings: docs/spec/iommu-hardware.md, sections 13 and 17, and corpus/field.
+#include "study/decode/decode.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <fstream>
+#include <iterator>
+
+#include "tests/corpus.hpp"
+
+using namespace xlate;
+using namespace xlate::study;
+
+namespace {
+
+std::string read(const std::string& text, const char* kind = nullptr) {
+    std::string all;
+    for (const DecodedRecord& record : find_records(text, "x", kind == nullptr ? nullptr : find_record_kind(kind)))
+        all += (all.empty() ? "" : " / ") + record.kind->read(record.words).headline;
+    return all;
+}
+
+std::string refusal(const std::string& text, const char* kind = nullptr) {
+    try {
+        read(text, kind);
+    } catch (const InputError& error) {
+        return error.what();
+    }
+    return "";
+}
+
+}  // namespace
+
+TEST_CASE("decode: SMMUv3 event records say what happened to which access", "[study][decode]") {
+    const std::pair<const char*, const char*> events[] = {
+        {"0x0000001000003810 0x0000020800000000 0xDEADB000 0x0",
+         "F_TRANSLATION, sid 0x10, ssid 0x3, read, unprivileged, data, stage 1, iova 0xdeadb000"},
+        {"0x0000001000000013 0x0000028000000000 0x1000 0x40001000",
+         "F_PERMISSION, sid 0x10, write, unprivileged, data, stage 2, iova 0x1000, ipa 0x40001000"},
+        {"0x0000011000000002 0x0 0x0 0x0", "C_BAD_STREAMID, sid 0x110"},
+        {"0x0000001000020008 0x0 0x0 0x0", "C_BAD_SUBSTREAMID, sid 0x10, ssid 0x20"},
+        {"0x0000001000000003 0x0 0x0 0x80100400", "F_STE_FETCH, sid 0x10, fetch address 0x80100400"},
+        {"0x0000001000003809 0x0 0x0 0x800010C0", "F_CD_FETCH, sid 0x10, ssid 0x3, fetch address 0x800010c0"},
+        {"0x000000100000000B 0x0000010800000000 0x5000 0x83000028",
+         "F_WALK_EABT, sid 0x10, read, unprivileged, data, stage 1, iova 0x5000, fetch address 0x83000028"},
+        {"0x0000001000000012 0x0000020E00000000 0x7123 0x0",
+         "F_ACCESS, sid 0x10, read, privileged, instruction, stage 1, iova 0x7123"},
+        {"0x0000002000005810 0x0000020880001234 0x6000 0x0",
+         "F_TRANSLATION, sid 0x20, ssid 0x5, read, unprivileged, data, stage 1, iova 0x6000, stalled (tag 0x1234)"},
+        {"0x0000001000000004 0x0 0x0 0x0", "C_BAD_STE, sid 0x10"},
+    };
+    for (const auto& [words, meaning] : events) {
+        CHECK(read(words) == meaning);
+        CHECK(read(words, "event") == meaning);
+    }
+    CHECK(read("0x0000001000000030 0x0 0x0 0x0", "event") == "reserved event type 0x30, sid 0x10");
+    CHECK(read("0x00000010000000E5 0x0 0x0 0x0", "event") == "implementation defined event type 0xe5, sid 0x10");
+}
+
+TEST_CASE("decode: SMMUv3 commands", "[study][decode]") {
+    const std::pair<const char*, const char*> commands[] = {
+        {"0x0000123400000003 0x1", "CMD_CFGI_STE, sid 0x1234, leaf only"},
+        {"0x0012000700000012 0x0000000010000001",
+         "CMD_TLBI_NH_VA, vmid 0x7, asid 0x12, address 0x10000000, leaf only"},
+        {"0x001200000001F012 0x0000000010000701",
+         "CMD_TLBI_NH_VA, vmid 0x0, asid 0x12, address 0x10000000, 32 granules of 4 KiB, leaves at level 3, leaf only"},
+        {"0x0012000000502012 0x0000000010000400",
+         "CMD_TLBI_NH_VA, vmid 0x0, asid 0x12, address 0x10000000, 96 granules of 4 KiB, with walk caches"},
+        {"0x000000000FC01046 0x0000000080040010", "CMD_SYNC, interrupt, message 0x0 to 0x80040010"},
+        {"0x0000001000001044 0x5", "CMD_RESUME, sid 0x10, stall tag 0x5, retry"},
+        {"0x0000001000000040 0x34", "CMD_ATC_INV, sid 0x10, all addresses"},
+        {"0x000000070090302A 0x0000000040000601",
+         "CMD_TLBI_S2_IPA, vmid 0x7, ipa 0x40000000, 2048 granules of 4 KiB, leaves at level 2, leaf only"},
+    };
+    for (const auto& [words, meaning] : commands) CHECK(read(words) == meaning);
+    CHECK(read("0x7F 0x0", "command") == "reserved opcode 0x7f");
+}
+
+TEST_CASE("decode: SMMUv3 structures, descriptors and global errors", "[study][decode]") {
+    const std::string zeros = " 0x0 0x0 0x0 0x0 0x0 0x0";
+    CHECK(read("0x000000008000100B 0x0" + zeros, "ste") == "stage 1 translates, context descriptors at 0x80001000");
+    CHECK(read("0x0000000000000009 0x0000100000000000" + zeros, "ste") == "bypass: addresses go through as they are");
+    CHECK(read("0xD 0x0 0x044A355800000007 0x0000000081000000 0x0 0x0 0x0 0x0", "ste") ==
+          "stage 2 translates, stage 2 tables at 0x81000000, vmid 0x7");
+    CHECK(read("0x0012E205C0003510 0x0000000082000000" + zeros, "cd") == "asid 0x12, tables at 0x82000000 for 48 bits");
+    CHECK(read("0x0060000456789F47", "pte").find("at level 3 a page at 0x456789000, read and write, unprivileged too, of one asid") == 0);
+    CHECK(read("0x0060000456789FC7", "pte").find("read only, unprivileged too") != std::string::npos);
+    CHECK(read("0x0000000083000003", "pte").find("above a table at 0x83000000") != std::string::npos);
+    CHECK(read("0x0000000400000F45", "pte").find("a block at 0x400000000, read and write") == 0);
+    CHECK(read("0x00000004567897FF", "pte-s2").find("a page at 0x456789000, read and write") != std::string::npos);
+    CHECK(read("0x0000000080100009", "l1std") == "256 entries at 0x80100000");
+    CHECK(read("0x5", "gerror") == "CMDQ_ERR, EVENTQ_ABT");
+    CHECK(read("0x01000003", "cmdq-cons") == "CERROR_ILL: the command is illegal, at position 0x3");
+}
+
+TEST_CASE("decode: SMMUv2 and Rockchip fault registers", "[study][decode]") {
+    CHECK(read("smmu: Unhandled context fault: fsr=0x402, iova=0x9b0cc000, fsynr=0x13, cbfrsynra=0x1a, cb=3") ==
+          "translation fault (AArch64 tables), write, unprivileged, data, level 3, sid 0x1a, iova 0x9b0cc000");
+    CHECK(read("0x40000202", "fsr") == "translation fault (AArch32 long tables)");
+    CHECK(read("0x80000002", "gfsr") == "unidentified stream");
+    CHECK(read("arm-smmu 9050000.iommu: \tGFSR 0x80000002, GFSYNR0 0x00000000, GFSYNR1 0x0000001a, GFSYNR2 0x00000000") ==
+          "unidentified stream, read, unprivileged, data, sid 0x1a");
+    CHECK(read("0x1", "int-status") == "page fault");
+    CHECK(read("0x27", "rockchip.status") == "paging on, page fault of a write, stalled");
+    CHECK(read("rk_iommu ff940300.iommu: Page fault at 0x12345678 of type write") == "paging on, page fault of a write, stalled");
+    CHECK(read("0x83005001", "dte").find("a table at 0x83005000") == 0);
+    CHECK(read("0x34567BA7", "rockchip.pte") == "a page at 0x34567000 (version 1) or 0xab34567000 (version 2), readable, writable");
+}
+
+TEST_CASE("decode: as kernels print it, with time stamps and other lines around", "[study][decode]") {
+    CHECK(read("[   12.345678] arm-smmu-v3 arm-smmu-v3.0.auto: event 0x10 received:\n"
+               "[   12.345679] arm-smmu-v3 arm-smmu-v3.0.auto: \t0x0000001100000010\n"
+               "[   12.345680] arm-smmu-v3 arm-smmu-v3.0.auto: \t0x0000020a00000000\n"
+               "[   12.345681] arm-smmu-v3 arm-smmu-v3.0.auto: \t0x000000009b0cc000\n"
+               "[   12.345682] arm-smmu-v3 arm-smmu-v3.0.auto: \t0x0000000000000000\n"
+               "[   12.400000] nvme nvme0: controller is down; will reset: CSTS=0xffffffff\n"
+               "[   12.500000] arm-smmu-v3 arm-smmu-v3.0.auto: unexpected global error reported (0x00000001), this could be serious\n"
+               "[   12.500001] arm-smmu-v3 arm-smmu-v3.0.auto: CMDQ error (cons 0x01000003): Illegal command\n"
+               "[   12.500002] arm-smmu-v3 arm-smmu-v3.0.auto: skipping command in error state:\n"
+               "[   12.500003] arm-smmu-v3 arm-smmu-v3.0.auto: \t0x001200000001f012\n"
+               "[   12.500004] arm-smmu-v3 arm-smmu-v3.0.auto: \t0x0000000010000701\n") ==
+          "F_TRANSLATION, sid 0x11, read, privileged, data, stage 1, iova 0x9b0cc000 / CMDQ_ERR / "
+          "CERROR_ILL: the command is illegal, at position 0x3 / "
+          "CMD_TLBI_NH_VA, vmid 0x0, asid 0x12, address 0x10000000, 32 granules of 4 KiB, leaves at level 3, leaf only");
+    CHECK(read("arm-smmu-v3 2b400000.iommu: event: F_TRANSLATION client: 0000:00:01.0 sid: 0x8 ssid: 0x0 iova: 0xdeadb000 ipa: 0x0\n"
+               "arm-smmu-v3 2b400000.iommu: unpriv data write s1 \"Input address caused fault\" stag: 0x0\n") ==
+          "F_TRANSLATION, sid 0x8, write, unprivileged, data, stage 1, iova 0xdeadb000");
+    // Dumps in words of 32 bits, the low one first; an address in front is none of them.
+    CHECK(read("80040000: 00000010 00000011 00000000 0000020a\n80040010: 9b0cc000 00000000 00000000 00000000\n") ==
+          "F_TRANSLATION, sid 0x11, read, privileged, data, stage 1, iova 0x9b0cc000");
+}
+
+TEST_CASE("decode: the event records of the corpus read as its README says", "[study][decode]") {
+    if (tests::skip_without_corpus()) return;
+    for (const auto& folder : std::filesystem::directory_iterator(*tests::corpus() / "field")) {
+        const std::filesystem::path file = folder.path() / "event.txt";
+        if (!std::filesystem::exists(file)) continue;
+        std::ifstream stream(file);
+        const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+        const std::string said = read(text);
+        INFO(file);
+        // "F_TRANSLATION, sid 0x11, read, privileged, stage 1, iova 0x9b0cc000"
+        for (const char* part : {"F_TRANSLATION", "sid 0x11", ", read", ", privileged", "stage 1", "iova 0x9b0cc000"})
+            CHECK(said.find(part) != std::string::npos);
+    }
+}
+
+TEST_CASE("decode: what is no record is named with its place", "[study][decode]") {
+    CHECK(refusal("0x1 0x2 0x3").find("x:1:1: 3 words are no record") == 0);
+    CHECK(refusal("0x1 0x2 0x3", "event").find("x:1:9: 3 words are no whole SMMUv3 event record; expected 4 words") == 0);
+    CHECK(refusal("smmu: event 0x10 received:\nsmmu: \t0x10\nsomething else\n").find("x:3: the SMMUv3 event record that was announced ends after 1 of 4 words") == 0);
+    CHECK(refusal("smmu: event 0x10 received:\n").find("ends after 0 of 4 words") != std::string::npos);
+    CHECK(refusal("hello\n").find("x: no record is found; expected hexadecimal words") == 0);
+    CHECK(refusal("").find("no record is found") != std::string::npos);
+    CHECK(refusal("nvme: status 3\n\nAMD-Vi: Event logged [IO_PAGE_FAULT device=00:1f.0 domain=0x9 address=0xdeadb000 flags=0x20]\n")
+              .find("x:3: a record of AMD-Vi, whose records are not read; expected") == 0);
+    CHECK(refusal("\xff\xfe\x80 0x1\x1b[31m").find("no record") != std::string::npos);
+}
+
+TEST_CASE("decode: any word in any kind is read, and every kind has a name of its own", "[study][decode]") {
+    for (const RecordFamily& family : record_families()) {
+        for (const RecordKind& kind : family.kinds) {
+            INFO(family.name << "." << kind.name);
+            CHECK(find_record_kind(std::string(family.name) + "." + std::string(kind.name)) == &kind);
+            std::uint64_t state = 1;
+            for (int round = 0; round < 2000; ++round) {
+                Words words;
+                for (unsigned i = 0; i < kind.words; ++i) {
+                    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+                    words.push_back(round == 0 ? 0 : round == 1 ? ~std::uint64_t{0} : state ^ (state >> 29));
+                }
+                REQUIRE_FALSE(kind.read(words).headline.empty());
+                field_texts(kind, words);
+            }
+        }
+    }
+}
