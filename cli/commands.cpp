@@ -62,6 +62,8 @@ ExitStatus run_command(const RunArguments& arguments) {
         print(fmt::format("\nResults: {}/result.json, console.log, config.resolved.yaml\n", printable(options.out)));
         std::fflush(stdout);
     }
+    for (const std::string& note : report.notes)
+        std::fprintf(stderr, "%s: %s\n", printable(config.name).c_str(), printable(note).c_str());
     if (report.status != ExitStatus::ok)
         std::fprintf(stderr, "%s: %s\n", printable(config.name).c_str(), printable(report.why).c_str());
     return report.status;

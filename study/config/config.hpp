@@ -17,6 +17,7 @@
 #include "study/config/parameters.hpp"
 #include "study/config/yaml/read.hpp"
 #include "study/config/yaml/value.hpp"
+#include "study/trace/trace_limits.hpp"
 
 namespace xlate::study {
 
@@ -134,6 +135,7 @@ struct Config {
     std::vector<RogueConfig> rogues;
     std::vector<std::string> expect;
     soc::Limits limits{SimTime{60 * kFsPerSecond}, 2'000'000'000};
+    TraceLimits trace;
     std::uint64_t seed = 1;
 
     std::string source;                           ///< the file that was read

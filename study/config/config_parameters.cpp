@@ -356,6 +356,11 @@ void visit_config(ParameterVisitor& v, Config& config) {
     v.map("limits", "Where a run stops that does not end by itself (status 4).", [&] {
         v.time("sim_time", "Simulated time.", config.limits.max_time);
         v.integer("events", "Entries of the agenda.", config.limits.max_events, 1, kAny);
+        v.bytes("trace_size", "Size of trace.pftrace (`--trace`); what does not fit is named in the warnings.",
+                config.trace.bytes, std::uint64_t{1} << 20, std::uint64_t{1} << 40);
+        choice(v, "trace_keep",
+               "Which part of a run a trace keeps that would be larger: a ring of its last spans, or its first.",
+               config.trace.keep, {"first", "last"});
     });
 }
 

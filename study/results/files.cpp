@@ -17,7 +17,6 @@
 
 #include "base/error.hpp"
 #include "base/quantity.hpp"
-#include "base/sha256.hpp"
 
 namespace xlate::study {
 namespace {
@@ -110,39 +109,6 @@ int open_other(const std::string& path) {
     }
 }
 
-/// All of `output` into `file`, which is closed at the end. Returns what was written.
-WrittenFile write_whole(int file, const std::string& path, const OutputFile& output) {
-    WrittenFile written;
-    written.name = output.name;
-    Sha256 digest;
-    int error = 0;
-    const auto put = [&](std::string_view piece) {
-        digest.add(piece);
-        written.bytes += piece.size();
-        while (!piece.empty() && error == 0) {
-            const ssize_t n = ::write(file, piece.data(), piece.size());
-            if (n > 0) {
-                piece.remove_prefix(static_cast<std::size_t>(n));
-            } else if (n == 0 || errno != EINTR) {
-                error = n == 0 ? ENOSPC : errno;
-            }
-        }
-    };
-    try {
-        put(output.content);
-        if (output.make) output.make(put);
-    } catch (...) {
-        ::close(file);
-        throw;
-    }
-    // Pipes and some devices have nothing to flush.
-    if (error == 0 && ::fsync(file) != 0 && errno != EINVAL && errno != EROFS && errno != ENOTSUP) error = errno;
-    if (::close(file) != 0 && error == 0) error = errno;
-    if (error != 0) throw failure(path, "cannot be written whole", error);
-    written.sha256 = digest.text();
-    return written;
-}
-
 /// INT and TERM wait until all names are given: either all files of a set are new, or none.
 class SignalsWait {
 public:
@@ -172,27 +138,49 @@ bool is_temporary(std::string_view candidate, std::string_view name) {
     return candidate.find_first_not_of("0123456789", name.size() + kMiddle.size()) == std::string_view::npos;
 }
 
+OpenFile::OpenFile(int file, std::string path, std::string name) : file_(file), path_(std::move(path)) {
+    written_.name = std::move(name);
+}
+
+OpenFile::~OpenFile() {
+    if (file_ >= 0) ::close(file_);
+}
+
+void OpenFile::put(std::string_view piece) {
+    digest_.add(piece);
+    written_.bytes += piece.size();
+    const WithoutPipeSignal guard;
+    while (!piece.empty() && error_ == 0) {
+        const ssize_t n = ::write(file_, piece.data(), piece.size());
+        if (n > 0) {
+            piece.remove_prefix(static_cast<std::size_t>(n));
+        } else if (n == 0 || errno != EINTR) {
+            error_ = n == 0 ? ENOSPC : errno;
+        }
+    }
+}
+
+WrittenFile OpenFile::finish() {
+    // Pipes and some devices have nothing to flush.
+    if (error_ == 0 && ::fsync(file_) != 0 && errno != EINVAL && errno != EROFS && errno != ENOTSUP) error_ = errno;
+    if (::close(std::exchange(file_, -1)) != 0 && error_ == 0) error_ = errno;
+    if (error_ != 0) throw failure(path_, "cannot be written whole", error_);
+    written_.sha256 = digest_.text();
+    return written_;
+}
+
 PendingFiles::~PendingFiles() {
     for (const Pending& one : pending_) ::unlink(one.temporary.c_str());
 }
 
-WrittenFile PendingFiles::add(const std::string& path, const OutputFile& output) {
+std::unique_ptr<OpenFile> PendingFiles::open(const std::string& path, const std::string& name) {
     const Target target = target_of(path);
-    switch (target.kind) {
-        case Target::Kind::descriptor: {
-            std::fflush(stdout);
-            const WithoutPipeSignal guard;
-            const int file = ::dup(target.descriptor);
-            if (file < 0) throw failure(path, "cannot be written", errno);
-            return write_whole(file, path, output);
-        }
-        case Target::Kind::other: {
-            const WithoutPipeSignal guard;
-            return write_whole(open_other(target.path), path, output);
-        }
-        case Target::Kind::missing:
-        case Target::Kind::regular:
-            break;
+    if (target.kind == Target::Kind::other) return std::make_unique<OpenFile>(open_other(target.path), path, name);
+    if (target.kind == Target::Kind::descriptor) {
+        std::fflush(stdout);
+        const int file = ::dup(target.descriptor);
+        if (file < 0) throw failure(path, "cannot be written", errno);
+        return std::make_unique<OpenFile>(file, path, name);
     }
     const bool replaces = target.kind == Target::Kind::regular;
     // A rename would get past what the file's mode forbids.
@@ -207,7 +195,14 @@ WrittenFile PendingFiles::add(const std::string& path, const OutputFile& output)
         if (::fchown(file, target.facts.st_uid, target.facts.st_gid) == 0 || target.facts.st_uid == ::geteuid())
             ::fchmod(file, target.facts.st_mode & 0777);
     }
-    return write_whole(file, path, output);
+    return std::make_unique<OpenFile>(file, path, name);
+}
+
+WrittenFile PendingFiles::add(const std::string& path, const OutputFile& output) {
+    const std::unique_ptr<OpenFile> file = open(path, output.name);
+    file->put(output.content);
+    if (output.make) output.make([&file](std::string_view piece) { file->put(piece); });
+    return file->finish();
 }
 
 void PendingFiles::commit() {

@@ -4,9 +4,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/sha256.hpp"
 
 namespace xlate::study {
 
@@ -26,6 +29,27 @@ struct WrittenFile {
     std::string sha256;
 };
 
+/// A file that is being written. An error of the system is kept, and thrown at the end: what runs meanwhile may go on.
+class OpenFile {
+public:
+    /// Takes over `file`. `path`: for messages.
+    OpenFile(int file, std::string path, std::string name);
+    ~OpenFile();
+    OpenFile(const OpenFile&) = delete;
+    OpenFile& operator=(const OpenFile&) = delete;
+
+    void put(std::string_view piece);
+    /// Flushes and closes. Errors: InputError (status 4) that names the file and the system's reason.
+    WrittenFile finish();
+
+private:
+    int file_;
+    std::string path_;
+    int error_ = 0;
+    WrittenFile written_;
+    Sha256 digest_;
+};
+
 /// Files that are to appear together. What is not committed leaves no trace.
 class PendingFiles {
 public:
@@ -37,6 +61,8 @@ public:
     /// Writes `file` for `path`, under a temporary name where the path is a regular file or nothing yet.
     /// Errors: InputError (status 4) that names the file and the system's reason.
     WrittenFile add(const std::string& path, const OutputFile& file);
+    /// The same for a file that is written over some time; it must be finished before commit().
+    std::unique_ptr<OpenFile> open(const std::string& path, const std::string& name);
     /// Gives all their names, in the order in which they were added. Signals wait meanwhile.
     void commit();
 

@@ -57,23 +57,34 @@ bool RunDirectory::try_alone() { return ::flock(file_, LOCK_EX | LOCK_NB) == 0; 
 
 void RunDirectory::hold_together() { ::flock(file_, LOCK_SH); }
 
+OpenFile& RunDirectory::open(const std::string& name) {
+    open_.push_back(pending_.open(path_ + "/" + name, name));
+    open_names_.push_back(name);
+    return *open_.back();
+}
+
 void RunDirectory::write(const std::vector<OutputFile>& files,
                          const std::function<OutputFile(const std::vector<WrittenFile>&)>& last) {
-    PendingFiles pending;
     std::vector<WrittenFile> written;
-    for (const OutputFile& file : files) written.push_back(pending.add(path_ + "/" + file.name, file));
+    std::vector<std::string> names = std::exchange(open_names_, {});
+    for (const OutputFile& file : files) {
+        written.push_back(pending_.add(path_ + "/" + file.name, file));
+        names.push_back(file.name);
+    }
+    for (const std::unique_ptr<OpenFile>& file : open_) written.push_back(file->finish());
+    open_.clear();
     std::string final_name;
     if (last) {
         const OutputFile file = last(written);
         final_name = file.name;
-        pending.add(path_ + "/" + file.name, file);
+        pending_.add(path_ + "/" + file.name, file);
     }
     for (const std::string& name : owned_) {
-        const bool comes = std::any_of(files.begin(), files.end(), [&](const OutputFile& f) { return f.name == name; });
         // The last file goes first: a directory without it is between two runs.
+        const bool comes = std::find(names.begin(), names.end(), name) != names.end();
         if (!comes || name == final_name) ::unlink((path_ + "/" + name).c_str());
     }
-    pending.commit();
+    pending_.commit();
 }
 
 }  // namespace xlate::study

@@ -30,6 +30,9 @@ public:
     /// Lets others in, who hold it together.
     void hold_together();
 
+    /// A file that is written while the run goes on; write() finishes it with the others.
+    OpenFile& open(const std::string& name);
+
     /// Writes `files`; then what `last` makes of them (their manifest), without which the directory is not whole; and
     /// removes those of the owned files that are not among them. All or nothing, as write_files.
     void write(const std::vector<OutputFile>& files,
@@ -40,6 +43,9 @@ private:
     std::vector<std::string> owned_;
     int file_ = -1;
     bool locked_ = false;
+    PendingFiles pending_;
+    std::vector<std::unique_ptr<OpenFile>> open_;
+    std::vector<std::string> open_names_;
 };
 
 }  // namespace xlate::study

@@ -214,9 +214,10 @@ RunReport run(Config& config, const RunOptions& options) {
                         one.nodes.size() == 1 ? "" : fmt::format(" and {} more", one.nodes.size() - 1), one.what));
     }
 
-    TraceRecorder trace;
+    TraceRecorder trace(config.trace);
+    const bool traced = options.trace && !options.out.empty();
     soc::Soc soc(description, assembly.soc);
-    if (options.trace) soc.set_trace(&trace);
+    if (traced) soc.set_trace(&trace);
     kernel::Kernel kernel(soc.machine(), variant);
     soc.attach(kernel);
     kernel.costs = config.kernel.costs;
@@ -232,6 +233,7 @@ RunReport run(Config& config, const RunOptions& options) {
     // Nothing is wrong any more that could be known before; from here on the directory is ours.
     std::optional<RunDirectory> directory;
     if (!options.out.empty()) directory.emplace(options.out, owned_files());
+    if (traced) trace.begin([&file = directory->open(kTraceFile)](std::string_view piece) { file.put(piece); });
 
     soc::Outcome outcome = soc::Outcome::finished;
     {
@@ -247,10 +249,15 @@ RunReport run(Config& config, const RunOptions& options) {
 
     std::vector<std::string> warnings = assembly.warnings;
     warnings.insert(warnings.end(), soc.warnings().begin(), soc.warnings().end());
-
-    RunReport report;
-    report.console = console_text(kernel.console, sanitizer);
     for (std::string& warning : unpowered(system.power, assembly, stats)) warnings.push_back(std::move(warning));
+    RunReport report;
+    if (traced) {
+        if (const std::optional<std::string> cut = trace.cut()) {
+            warnings.push_back(*cut);
+            report.notes.push_back(*cut);
+        }
+    }
+    report.console = console_text(kernel.console, sanitizer);
     report.result = make_result(
         {config, boot, kernel, stats, outcome, assembly.assumptions, warnings, sanitizer ? &*sanitizer : nullptr});
     if (const kernel::SwiotlbStats& pool = system.dma.swiotlb().stats(); pool.bounces != 0 || pool.full != 0) {
@@ -270,7 +277,7 @@ RunReport run(Config& config, const RunOptions& options) {
             const std::vector<std::uint8_t>& tree = input.files.front().second;
             files.push_back({kGeneratedTree, {tree.begin(), tree.end()}});
         }
-        if (options.trace) files.push_back({kTraceFile, {}, [&](const Put& put) { trace.finish(kernel, put); }});
+        if (traced) trace.finish(kernel);
         files.push_back({kHostFile, host.facts(stats.events)});
         directory->write(files, [&](const std::vector<WrittenFile>& written) {
             return OutputFile{kManifestFile,

@@ -26,7 +26,8 @@ struct RunReport {
     nlohmann::ordered_json result;
     std::string console;
     ExitStatus status = ExitStatus::ok;
-    std::string why;  ///< one line if status is not ok
+    std::string why;                 ///< one line if status is not ok
+    std::vector<std::string> notes;  ///< also to be said where nothing else is printed
 };
 
 /// Runs `config` to its end. Once a process: SystemC elaborates once. `config` gets what was left to us filled in.

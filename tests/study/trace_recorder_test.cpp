@@ -62,6 +62,66 @@ TEST_CASE("a trace sorts each track by start, and gives spans that overlap lanes
     CHECK(file.find("moment") < file.find("step", file.find("b 0")));
 }
 
+TEST_CASE("a trace goes to its file as the run goes on, whatever its length", "[study]") {
+    TraceRecorder recorder;
+    std::size_t given = 0;
+    std::string file;
+    recorder.begin([&](std::string_view piece) {
+        ++given;
+        file += piece;
+    });
+    constexpr std::size_t kSpans = 1'200'000;
+    for (std::size_t i = 0; i < kSpans; ++i) recorder.span("component", "walking", ns(10 * i), ns(10 * i + 9), i);
+    CHECK(given > 50);  // before its end
+    recorder.finish({});
+    CHECK(count(file, "walking") == kSpans);
+    CHECK(count(file, "component 0") == 1);
+    CHECK(count(file, "component 1") == 0);  // windows share their lanes
+    CHECK_FALSE(recorder.cut());
+}
+
+TEST_CASE("a trace that would be too large says what it lacks, and where", "[study]") {
+    study::TraceLimits limits;
+    limits.bytes = 4 << 20;
+    TraceRecorder recorder(limits);
+    std::string file;
+    recorder.begin([&](std::string_view piece) { file += piece; });
+    constexpr std::size_t kSpans = 200'000;
+    for (std::size_t i = 0; i < kSpans; ++i) recorder.span("component", "walking", ns(10 * i), ns(10 * i + 9), i);
+    REQUIRE(recorder.cut());
+    const std::string cut = *recorder.cut();
+    recorder.finish({});
+    const std::size_t kept = count(file, "walking");
+    CHECK(file.size() < limits.bytes);
+    CHECK(kept > 40'000);
+    CHECK(kept + recorder.dropped() == kSpans);
+    CHECK(cut == "the trace holds the first " + std::to_string(kept) +
+                     " of 200000 spans, up to limits.trace_size; spans from " + std::to_string(10 * kept) +
+                     " ns on are missing");
+    CHECK(count(file, cut) == 1);
+}
+
+TEST_CASE("a ring keeps a trace's last stretch", "[study]") {
+    study::TraceLimits limits;
+    limits.bytes = 4 << 20;
+    limits.keep = study::TraceLimits::Keep::last;
+    TraceRecorder recorder(limits);
+    std::string file;
+    recorder.begin([&](std::string_view piece) { file += piece; });
+    for (std::size_t i = 0; i < 200'000; ++i)
+        recorder.span("component", i < 100'000 ? "early" : "late", ns(10 * i), ns(10 * i + 9), i);
+    REQUIRE(recorder.cut());
+    const std::string cut = *recorder.cut();
+    recorder.finish({});
+    const std::size_t kept = count(file, "late");
+    CHECK(kept > 30'000);
+    CHECK(count(file, "early") == 0);
+    CHECK(file.size() < limits.bytes);
+    CHECK(kept + recorder.dropped() == 200'000);
+    CHECK(cut.find("the trace holds the last " + std::to_string(kept) + " of 200000 spans") == 0);
+    CHECK(count(file, cut) == 1);
+}
+
 TEST_CASE("a file that cannot be made whole is not there", "[study]") {
     std::string name = (std::filesystem::temp_directory_path() / "xlate_files.XXXXXX").string();
     REQUIRE(mkdtemp(name.data()) != nullptr);

@@ -1,0 +1,36 @@
+// `xlate run --trace` where the trace has a limit.
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/program.hpp"
+
+using namespace xlate::tests;
+using Json = nlohmann::ordered_json;
+
+TEST_CASE("trace: what does not fit is named in the result, on the terminal and in the trace", "[cli][trace]") {
+    const Scratch scratch;
+    scratch.file("x.yaml", "firmware: { devicetree: " + board("quickstart") +
+                               " }\nsoc: { pci: [] }\ntraffic: [ { device: a000000.video, transfers: 10000 } ]\n");
+    REQUIRE(run_xlate(scratch, "run x.yaml --quiet --trace --out whole").err.empty());
+    const Json whole = Json::parse(read_text(scratch.path("whole/result.json")));
+    CHECK(whole["warnings"].empty());
+    for (const std::string keep : {"first", "last"}) {
+        const Said said = run_xlate(scratch, "run x.yaml --quiet --trace --out " + keep +
+                                                 " --set limits.trace_size='1 MiB' --set limits.trace_keep=" + keep);
+        INFO(said.err);
+        CHECK(said.status == 0);
+        const Json result = Json::parse(read_text(scratch.path(keep + "/result.json")));
+        REQUIRE(result["warnings"].size() == 1);
+        const auto warning = result["warnings"][0].get<std::string>();
+        CHECK(warning.find("the trace holds the " + keep) == 0);
+        CHECK(said.err == "x: " + warning + "\n");
+        const std::string trace = read_text(scratch.path(keep + "/trace.pftrace"));
+        CHECK(trace.find(warning) != std::string::npos);
+        CHECK(trace.size() < (keep == "first" ? 1U << 20 : 2U << 20));
+        CHECK(trace.size() < read_text(scratch.path("whole/trace.pftrace")).size());
+        CHECK(result["digest"] == whole["digest"]);
+        // The kernel's log is whole in each.
+        CHECK(trace.find("arm-smmu-v3 9050000.iommu") != std::string::npos);
+    }
+    // On the terminal also among the other warnings.
+    CHECK(run_xlate(scratch, "run x.yaml --trace --out first --set limits.trace_size='1 MiB'").out.find("warning: the trace holds") != std::string::npos);
+}
