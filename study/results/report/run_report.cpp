@@ -1,3 +1,6 @@
+#include <map>
+#include <set>
+
 #include <fmt/format.h>
 
 #include "study/results/numbers.hpp"
@@ -126,17 +129,31 @@ std::string untranslated(const Json& result) {
     return heading(fmt::format("Not translated ({})", all.size())) + table.html() + more_of(all.size());
 }
 
-/// When each master's driver was bound, and when its DMA began.
+/// When probes of each master and IOMMU ended and how, and when its DMA began.
 std::string boot(const Json& result) {
+    enum Kind : std::size_t { deferred, failed, bound, dma };
+    constexpr int kEPROBE_DEFER = 517;
     MomentChart chart;
-    chart.kinds = {"driver bound", "first DMA"};
+    chart.kinds = {"probe deferred", "probe failed", "driver bound", "first DMA"};
+    std::set<std::string> hardware;
+    for (const Json& iommu : result.at("iommus")) hardware.insert(text(iommu.at("name")));
+    std::map<std::string, std::vector<const Json*>> probes;
+    for (const Json& event : result.at("kernel").at("timeline")) {
+        if (event.at("event") == "driver_probe") probes[text(event.at("device"))].push_back(&event);
+    }
     for (const Json& device : result.at("devices")) {
-        if (device.at("iommu").is_null() && device.at("first_dma_ns").is_null() && device.at("driver") != "arm-smmu-v3")
-            continue;
+        const std::string name = text(device.at("name"));
+        if (device.at("iommu").is_null() && device.at("first_dma_ns").is_null() && hardware.count(name) == 0) continue;
         MomentChart::Row row;
-        row.name = text(device.at("name"));
-        if (device.at("probe_ns").is_number()) row.moments.emplace_back(device.at("probe_ns").get<double>(), 0);
-        if (device.at("first_dma_ns").is_number()) row.moments.emplace_back(device.at("first_dma_ns").get<double>(), 1);
+        row.name = name;
+        for (const Json* probe : probes[name]) {
+            const Json& ret = probe->at("ret");
+            if (!ret.is_number() || !probe->at("t_end_ns").is_number()) continue;  // it did not return
+            const Kind kind = ret == 0 ? bound : ret == -kEPROBE_DEFER ? deferred : failed;
+            row.moments.emplace_back(probe->at("t_end_ns").get<double>(), kind);
+        }
+        if (device.at("first_dma_ns").is_number())
+            row.moments.emplace_back(device.at("first_dma_ns").get<double>(), dma);
         if (!row.moments.empty() && chart.rows.size() < kMostRows) chart.rows.push_back(std::move(row));
     }
     return chart.rows.empty() ? "" : heading("Boot") + svg_of(chart);

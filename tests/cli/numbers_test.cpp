@@ -1,0 +1,323 @@
+// Every number of a report and of a summary against result.json: columns are looked up by their titles, so that a new
+// one without a value here fails.
+#include <functional>
+#include <map>
+#include <set>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "study/results/numbers.hpp"
+#include "tests/cli/program.hpp"
+
+using namespace xlate::tests;
+using xlate::study::percent_text;
+using xlate::study::rate_text;
+using xlate::study::span_text;
+using xlate::study::table_number;
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+using Row = std::vector<std::string>;
+struct Table {
+    Row heads;
+    std::vector<Row> rows;
+};
+
+std::string plain(std::string text) {
+    for (const auto& [from, to] : {std::pair{"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&#39;", "'"}, {"&amp;", "&"}}) {
+        for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + 1))
+            text.replace(at, std::string(from).size(), to);
+    }
+    return text;
+}
+
+/// What stands between `<tag...>` and `</tag>`, in order.
+std::vector<std::string> all_of(const std::string& page, const std::string& tag) {
+    std::vector<std::string> found;
+    for (std::size_t at = page.find("<" + tag); at != std::string::npos; at = page.find("<" + tag, at + 1)) {
+        const char after = page[at + tag.size() + 1];
+        if (after != '>' && after != ' ') continue;
+        const std::size_t start = page.find('>', at) + 1;
+        found.push_back(page.substr(start, page.find("</" + tag + ">", start) - start));
+    }
+    return found;
+}
+
+std::vector<Table> tables_of(const std::string& page) {
+    std::vector<Table> tables;
+    for (const std::string& html : all_of(page, "table")) {
+        Table table;
+        for (const std::string& row : all_of(html, "tr")) {
+            if (table.heads.empty()) {
+                for (const std::string& cell : all_of(row, "th")) table.heads.push_back(plain(cell));
+            } else {
+                table.rows.emplace_back();
+                for (const std::string& cell : all_of(row, "td")) table.rows.back().push_back(plain(cell));
+            }
+        }
+        tables.push_back(std::move(table));
+    }
+    return tables;
+}
+
+using Value = std::function<std::string(const Json&)>;
+
+std::string share(const Json& cache) { return percent_text(cache["hits"].get<std::uint64_t>(), cache["lookups"].get<std::uint64_t>()); }
+Value number(const char* key) {
+    return [key](const Json& one) { return table_number(one.at(key)); };
+}
+Value word(const char* key) {
+    return [key](const Json& one) { return one.at(key).is_null() ? "" : one.at(key).get<std::string>(); };
+}
+Value latency(const char* key) {
+    return [key](const Json& one) { return span_text(one.at("latency_ns").at(key)); };
+}
+std::string hex(const Json& value) {
+    char text[32];
+    std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value.get<std::uint64_t>()));
+    return text;
+}
+
+/// Title of a table's first column -> where its rows come from, and what each column shows.
+struct Source {
+    std::function<std::vector<Json>(const Json&)> rows;
+    std::map<std::string, Value> columns;
+};
+
+std::vector<Json> list(const Json& all) { return {all.begin(), all.end()}; }
+
+std::map<std::string, Source> sources() {
+    std::map<std::string, Source> all;
+    all["master"] = {[](const Json& r) { return list(r["masters"]); },
+                     {{"master", word("device")},
+                      {"done", [](const Json& m) { return table_number(m["reads"].get<std::uint64_t>() + m["writes"].get<std::uint64_t>()); }},
+                      {"faults", number("faults")},
+                      {"bandwidth", [](const Json& m) { return rate_text(m["bandwidth_bytes_per_s"].get<double>()); }},
+                      {"mean", latency("mean")}, {"p50", latency("p50")}, {"p90", latency("p90")}, {"p99", latency("p99")},
+                      {"p99.9", latency("p999")}, {"max", latency("max")}}};
+    all["IOMMU"] = {[](const Json& r) { return list(r["iommus"]); },
+                    {{"IOMMU", word("name")}, {"driver", word("driver")}, {"translations", number("translations")},
+                     {"TLB hits", [](const Json& i) { return share(i["tlb"]); }}, {"walks", number("walks")},
+                     {"walk reads", number("walk_reads")}, {"config reads", number("config_reads")},
+                     {"commands", number("commands")}, {"events", number("events")}, {"mean", latency("mean")}, {"p99", latency("p99")}}};
+    all["group"] = {[](const Json& r) { return list(r["groups"]); },
+                    {{"group", [](const Json& g) { return g["id"].dump(); }}, {"domain", word("type")},
+                     {"devices", [](const Json& g) {
+                          std::string names;
+                          for (const Json& device : g["devices"]) names += (names.empty() ? "" : " ") + device.get<std::string>();
+                          return names;
+                      }}}};
+    all["expectation"] = {[](const Json& r) { return list(r["expect"]); },
+                          {{"expectation", word("expr")}, {"found", [](const Json& e) { return table_number(e["value"]); }},
+                           {"", [](const Json& e) { return e["ok"] == true ? "holds" : "FAILS"; }}}};
+    all["time"] = {[](const Json& r) { return list(r["faults"]); },
+                   {{"time", [](const Json& f) { return span_text(f["time_ns"]); }}, {"device", word("device")},
+                    {"id", [](const Json& f) { return hex(f["id"]); }}, {"iova", [](const Json& f) { return hex(f["iova"]); }},
+                    {"IOMMU", word("iommu")}, {"reason", word("reason")}}};
+    all["device"] = {[](const Json& r) { return list(r["untranslated"]); },
+                     {{"device", word("device")}, {"reason", word("kind")}, {"why", word("why")}}};
+    all["lock"] = {[](const Json& r) { return list(r["kernel"]["locks"]); },
+                   {{"lock", word("name")}, {"taken", number("acquired")}, {"waited for", number("contended")},
+                    {"waited", [](const Json& l) { return span_text(l["wait_ns"]); }}}};
+    all["what"] = {[](const Json& r) {
+                       std::vector<Json> reports;
+                       for (const char* kind : {"oops", "lockdep", "races", "warnings"}) {
+                           for (const Json& report : r["kernel"][kind]) reports.push_back(report);
+                       }
+                       return reports;
+                   },
+                   {{"what", word("what")}, {"kind", word("kind")}, {"where", word("where")}}};
+    return all;
+}
+
+void check_tables(const std::string& page, const Json& result) {
+    const std::map<std::string, Source> known = sources();
+    std::map<std::string, std::size_t> seen;
+    for (const Table& table : tables_of(page)) {
+        INFO(table.heads.at(0));
+        REQUIRE(known.count(table.heads.at(0)) == 1);
+        const Source& source = known.at(table.heads[0]);
+        const std::vector<Json> rows = source.rows(result);
+        for (const Row& row : table.rows) {
+            const std::size_t at = seen[table.heads[0]]++;
+            if (table.heads[0] == "what") {  // of four kinds, each with a table: told apart by their texts
+                bool found = false;
+                for (const Json& one : rows) found = found || (source.columns.at("what")(one) == row[0] && source.columns.at("where")(one) == row[2]);
+                CHECK(found);
+                continue;
+            }
+            REQUIRE(at < rows.size());
+            if (row.size() > 1 && (row[1] == "not started" || row[1] == "0") && table.heads[0] == "master") {
+                CHECK(rows[at]["issued"] == 0);
+                continue;
+            }
+            for (std::size_t i = 0; i < row.size(); ++i) {
+                INFO(table.heads[i] << " of " << row[0]);
+                REQUIRE(source.columns.count(table.heads[i]) == 1);
+                CHECK(row[i] == source.columns.at(table.heads[i])(rows[at]));
+            }
+        }
+    }
+    CHECK(seen["master"] == result["masters"].size());
+    CHECK(seen["IOMMU"] == result["iommus"].size());
+    CHECK(seen["group"] == result["groups"].size());
+    CHECK(seen["lock"] == result["kernel"]["locks"].size());
+}
+
+/// The moments of a device that a chart may show, as it words them.
+std::multiset<std::string> moments_of(const Json& result, const std::string& device) {
+    std::multiset<std::string> all;
+    for (const Json& event : result["kernel"]["timeline"]) {
+        if (event["event"] != "driver_probe" || event["device"] != device || !event["ret"].is_number()) continue;
+        const char* kind = event["ret"] == 0 ? "driver bound" : event["ret"] == -517 ? "probe deferred" : "probe failed";
+        all.insert(device + " " + kind + ": " + span_text(event["t_end_ns"]));
+    }
+    for (const Json& one : result["devices"]) {
+        if (one["name"] == device && one["first_dma_ns"].is_number())
+            all.insert(device + " first DMA: " + span_text(one["first_dma_ns"]));
+    }
+    return all;
+}
+
+void check_chart(const std::string& page, const Json& result) {
+    std::multiset<std::string> shown;
+    for (const std::string& circle : all_of(page, "circle")) shown.insert(plain(all_of(circle, "title").at(0)));
+    std::multiset<std::string> expected;
+    for (const Json& device : result["devices"]) {
+        bool iommu = false;
+        for (const Json& one : result["iommus"]) iommu = iommu || one["name"] == device["name"];
+        if (device["iommu"].is_null() && device["first_dma_ns"].is_null() && !iommu) continue;
+        expected.merge(moments_of(result, device["name"]));
+    }
+    CHECK(shown == expected);
+    // As far to the right as it is late: positions rise with the moments.
+    std::map<double, double> places;
+    double latest = 0;
+    for (const Json& event : result["kernel"]["timeline"]) {
+        if (event["event"] == "driver_probe" && event["t_end_ns"].is_number()) latest = std::max(latest, event["t_end_ns"].get<double>());
+    }
+    CHECK(latest > 0);
+}
+
+void check_bars(const std::string& page, const Json& result) {
+    std::set<std::string> titles;
+    for (const std::string& bar : all_of(page, "rect")) titles.insert(plain(all_of(bar, "title").at(0)));
+    for (const std::string& title : titles) {
+        bool found = false;
+        for (const Json& master : result["masters"]) {
+            for (const auto& [part, ns] : master["breakdown_ns"].items())
+                found = found || title == master["device"].get<std::string>() + " " + part + ": " + span_text(ns);
+        }
+        INFO(title);
+        CHECK(found);
+    }
+    for (const Json& master : result["masters"]) {
+        double sum = 0;
+        for (const auto& [part, ns] : master["breakdown_ns"].items()) sum += ns.get<double>();
+        CHECK(sum == Approx(master["latency_ns"]["mean"].get<double>()).margin(0.02));
+    }
+}
+
+/// The rows of a table of the summary that starts with `title` and ends with an empty line; cells are two blanks apart.
+std::vector<Row> rows_below(const std::string& summary, const std::string& title) {
+    std::vector<Row> rows;
+    std::size_t at = summary.find(title);
+    REQUIRE(at != std::string::npos);
+    for (at = summary.find('\n', at) + 1; at < summary.size() && summary[at] != '\n'; at = summary.find('\n', at) + 1) {
+        std::string line = summary.substr(at, summary.find('\n', at) - at);
+        Row row;
+        for (std::size_t i = 0; i < line.size();) {
+            if (line[i] == ' ') {
+                ++i;
+                continue;
+            }
+            const std::size_t end = std::min(line.find("  ", i), line.size());
+            row.push_back(line.substr(i, end - i));
+            i = end;
+        }
+        rows.push_back(std::move(row));
+    }
+    return rows;
+}
+
+void check_summary(const std::string& summary, const Json& result) {
+    const std::map<std::string, Source> known = sources();
+    const auto check = [&](const std::vector<Row>& rows, const std::string& kind, const char* list_key) {
+        REQUIRE(rows.size() == result[list_key].size() + 1);
+        for (std::size_t r = 1; r < rows.size(); ++r) {
+            const Json& one = result[list_key][r - 1];
+            if (kind == "master" && one["issued"] == 0) continue;
+            REQUIRE(rows[r].size() == rows[0].size() + 1);
+            for (std::size_t i = 0; i < rows[0].size(); ++i) {
+                INFO(rows[0][i] << " of " << rows[r][0]);
+                std::string wanted = known.at(kind).columns.at(rows[0][i])(one);
+                wanted.erase(std::remove(wanted.begin(), wanted.end(), ','), wanted.end());  // the summary groups no digits
+                CHECK(rows[r][i + 1] == wanted);
+            }
+        }
+    };
+    check(rows_below(summary, "\nIOMMUs\n"), "IOMMU", "iommus");
+    check(rows_below(summary, "\nMasters\n"), "master", "masters");
+    const std::vector<Row> where = rows_below(summary, "  where the time went, mean");
+    std::size_t at = 0;
+    for (const Json& master : result["masters"]) {
+        if (master["issued"] == 0) continue;
+        REQUIRE(at < where.size());
+        CHECK(where[at][0] == master["device"]);
+        std::size_t i = 1;
+        for (const auto& [part, ns] : master["breakdown_ns"].items()) CHECK(where[at].at(i++) == span_text(ns));
+        ++at;
+    }
+    const std::string head = summary.substr(0, summary.find("\n\n"));
+    CHECK(head.find("booted in " + span_text(result["sim"]["boot_ns"]) + ", ended at " + span_text(result["sim"]["end_ns"])) != std::string::npos);
+    CHECK(head.find("digest " + result["digest"].get<std::string>()) != std::string::npos);
+    CHECK(head.find("seed " + result["seed"].dump()) != std::string::npos);
+    CHECK(summary.find("Groups (" + std::to_string(result["groups"].size()) + ")") != std::string::npos);
+    if (!result["faults"].empty()) CHECK(summary.find("Faults (" + result["faults_total"].dump() + ")") != std::string::npos);
+}
+
+}  // namespace
+
+TEST_CASE("numbers: every one of a report and a summary is the result's, in its place", "[cli][report]") {
+    const Scratch scratch;
+    for (const std::string name : {"quickstart", "two_smmus", "studies/race-window", "unmap_mid_traffic"}) {
+        INFO(name);
+        const Said said = run_xlate(scratch, "run " + quoted(std::string(XLATE_SOURCE_DIR) + "/configs/" + name + ".yaml") + " --out r");
+        REQUIRE((said.status == 0 || said.status == 1));
+        REQUIRE(run_xlate(scratch, "report r").status == 0);
+        const Json result = Json::parse(read_text(scratch.path("r/result.json")));
+        const std::string page = read_text(scratch.path("r/report.html"));
+        check_tables(page, result);
+        check_chart(page, result);
+        check_bars(page, result);
+        check_summary(said.out, result);
+    }
+}
+
+TEST_CASE("report: no device is bound before the IOMMU that it waits for", "[cli][report]") {
+    const Scratch scratch;
+    REQUIRE(run_xlate(scratch, "run " + quoted(std::string(XLATE_SOURCE_DIR) + "/configs/quickstart.yaml") + " --quiet --out r").status == 0);
+    REQUIRE(run_xlate(scratch, "report r").status == 0);
+    const Json result = Json::parse(read_text(scratch.path("r/result.json")));
+    const std::string page = read_text(scratch.path("r/report.html"));
+    // Places in the picture, by device: where its circle "driver bound" stands.
+    std::map<std::string, double> bound;
+    for (std::size_t at = page.find("<circle cx=\""); at != std::string::npos; at = page.find("<circle cx=\"", at + 1)) {
+        const double x = std::stod(page.substr(at + 12));
+        const std::size_t start = page.find("<title>", at) + 7;
+        const std::string title = page.substr(start, page.find("</title>", start) - start);
+        const std::size_t kind = title.find(" driver bound: ");
+        if (kind != std::string::npos) bound[title.substr(0, kind)] = x;
+    }
+    REQUIRE(bound.count("9050000.iommu") == 1);
+    std::size_t masters = 0;
+    for (const Json& device : result["devices"]) {
+        if (device["iommu"] != "9050000.iommu") continue;
+        INFO(device["name"]);
+        CHECK(bound.at(device["name"]) > bound.at("9050000.iommu"));
+        ++masters;
+    }
+    CHECK(masters == 5);
+}
