@@ -22,8 +22,9 @@ std::string read_all(std::istream& stream, const std::string& name) {
     text.resize(static_cast<std::size_t>(stream.gcount()));
     if (stream.bad()) throw wrong(name, "cannot be read", "a text");
     if (text.size() > study::kMaxDecodeBytes) {
-        throw InputError(Diagnostic{{name, {}, {}, {}}, "", "is longer than 4 MiB", "the part of the log with the records", ""},
-                         ExitStatus::limit);
+        throw InputError(
+            Diagnostic{{name, {}, {}, {}}, "", "is longer than 4 MiB", "the part of the log with the records", ""},
+            ExitStatus::limit);
     }
     return text;
 }
@@ -66,8 +67,9 @@ ExitStatus decode_command(const DecodeArguments& arguments) {
             records.insert(records.end(), more.begin(), more.end());
         }
     }
-    print(arguments.json ? study::decode_json(records).dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n"
-                         : study::decode_text(records));
+    print(arguments.json
+              ? study::decode_json(records).dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n"
+              : study::decode_text(records));
     return ExitStatus::ok;
 }
 

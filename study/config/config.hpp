@@ -17,6 +17,7 @@
 #include "study/config/parameters.hpp"
 #include "study/config/yaml/read.hpp"
 #include "study/config/yaml/value.hpp"
+#include "study/run/steady.hpp"
 #include "study/trace/trace_limits.hpp"
 
 namespace xlate::study {
@@ -110,6 +111,7 @@ struct TrafficConfig {
         std::uint32_t chunk = 0;
     } unmap;
     std::string requester_id;  ///< empty: its own
+    std::string warmup;        ///< "10 us", "1000": left out of statistics; see warmup_of()
     bool assumed = false;      ///< nobody wrote it: see assume_traffic
 };
 
@@ -146,6 +148,9 @@ struct Config {
     /// Where `path` was written; else where the file starts.
     SourcePosition where(const std::string& path) const;
 };
+
+/// The warm-up of a master, in transactions or time. An error that has no words of its own: "a time or a number".
+Parsed<WarmUp> warmup_of(const TrafficConfig& traffic);
 
 /// One `--set PATH=VALUE`.
 struct Override {

@@ -166,6 +166,9 @@ void visit_traffic(ParameterVisitor& v, TrafficConfig& traffic) {
     v.bytes("stride", "Distance of two transfers of the strided pattern.", p.stride_bytes, 1, kTiB);
     integer(v, "outstanding", "Transfers under way at once.", p.outstanding, 1, 65536);
     v.integer("transfers", "How many transfers in all.", p.transfers, 0, kAny >> 1);
+    v.text("warmup",
+           "Left out of statistics: so many transfers, or all that end in a time such as 10 us from the first.",
+           traffic.warmup);
     v.time("interval", "At least so long from one issue to the next.", p.interval);
     integer(v, "burst", "Transfers that follow one another without a gap.", p.burst, 1, 1U << 30);
     v.time("burst_gap", "Pause between two bursts.", p.burst_gap);

@@ -184,6 +184,21 @@ void derive(Config& config) {
     }
 }
 
+template <typename Add>
+void check_warmup(const TrafficConfig& traffic, const std::string& path, const Add& add) {
+    const Parsed<WarmUp> warmup = warmup_of(traffic);
+    if (!warmup) {
+        add(path + ".warmup", fmt::format("found '{}'", traffic.warmup),
+            "a number of transfers, or a time such as '10 us'");
+    } else if (const Parsed<std::uint64_t> transfers = parse_integer(traffic.warmup);
+               transfers && transfers.value() != 0 && transfers.value() >= traffic.params.transfers) {
+        add(path + ".warmup",
+            fmt::format("{} transfers are left out of {}: nothing is left", transfers.value(),
+                        traffic.params.transfers),
+            "less than traffic[].transfers");
+    }
+}
+
 void check(const Config& config, Findings& findings) {
     const FirmwareConfig& firmware = config.firmware;
     const int sources =
@@ -208,6 +223,7 @@ void check(const Config& config, Findings& findings) {
             add(path, "key 'device' is missing");
             continue;
         }
+        check_warmup(config.traffic[i], path, add);
         const auto [first, is_new] = with_traffic.emplace(config.traffic[i].device, i);
         if (!is_new) {
             add(path + ".device",
@@ -306,6 +322,22 @@ IommuConfig iommu_config(const Config& config, const std::string& path, const st
     read(soc == nullptr ? nullptr : soc->find("iommu"), "soc.iommu", config.soc.system_clock);
     read(single == nullptr ? nullptr : single->find(path), yaml::join_path("soc.iommus", path), result.params.clock);
     return result;
+}
+
+Parsed<WarmUp> warmup_of(const TrafficConfig& traffic) {
+    WarmUp warmup;
+    if (traffic.warmup.empty()) return warmup;
+    if (const Parsed<std::uint64_t> transfers = parse_integer(traffic.warmup)) {
+        // A transfer that is mapped as a buffer is several transactions.
+        const std::uint64_t size = traffic.params.size_bytes;
+        const bool buffers = traffic.mapping == TrafficConfig::Mapping::per_transfer && traffic.buffer_bytes > size;
+        warmup.transactions = transfers.value() * (buffers ? (traffic.buffer_bytes + size - 1) / size : 1);
+        return warmup;
+    }
+    const Parsed<SimTime> time = parse_time(traffic.warmup);
+    if (!time) return Parsed<WarmUp>::failure("a time or a number");
+    warmup.time = time.value();
+    return warmup;
 }
 
 SourcePosition Config::where(const std::string& path) const {

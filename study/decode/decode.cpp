@@ -136,8 +136,9 @@ private:
             return;
         }
         if (heading_ != nullptr) {
-            throw refusal(number, 0, fmt::format("the {} that was announced ends after {} of {} words", heading_->title,
-                                                 run_.size(), heading_->words),
+            throw refusal(number, 0,
+                          fmt::format("the {} that was announced ends after {} of {} words", heading_->title,
+                                      run_.size(), heading_->words),
                           "its words, one after the other");
         }
         flush();
@@ -160,7 +161,8 @@ private:
             add("smmuv3.cmdq-cons", {*cons}, number);
         } else if (has(line, "event: ") && has(line, " sid: ")) {
             take_named_event(line, number);
-        } else if (!records_.empty() && named_event_ == records_.size() && (has(line, "priv ") && has(line, " stag: "))) {
+        } else if (!records_.empty() && named_event_ == records_.size() &&
+                   (has(line, "priv ") && has(line, " stag: "))) {
             complete_named_event(line);
         } else if (has(line, "context fault") && has(line, "fsr=")) {
             Words words{number_after(line, "fsr=").value_or(0), number_after(line, "fsynr=").value_or(0),
@@ -174,7 +176,8 @@ private:
             if (context_fault_ + 1 != number) add("smmuv2.fsr", {*fsr}, number);
         } else if (const auto gfsr = number_after(line, "GFSR 0x")) {
             add("smmuv2.global-fault",
-                {*gfsr, number_after(line, "GFSYNR0 0x").value_or(0), number_after(line, "GFSYNR1 0x").value_or(0)}, number);
+                {*gfsr, number_after(line, "GFSYNR0 0x").value_or(0), number_after(line, "GFSYNR1 0x").value_or(0)},
+                number);
         } else if (const auto address = has(line, "of type ") ? number_after(line, "Page fault at ") : std::nullopt) {
             const bool write = has(line, "of type write");
             add("rockchip.status", {write ? 0x27U : 0x07U}, number, {fmt::format("at iova {:#x}", *address)});
@@ -226,7 +229,8 @@ private:
     static Words joined(const std::vector<Token>& run, std::size_t per_record) {
         const bool halves = std::all_of(run.begin(), run.end(), [](const Token& token) { return token.digits == 8; });
         Words words;
-        if (halves && run.size() % 2 == 0 && (per_record == 0 ? run.size() > 1 : run.size() % per_record != 0 || run.size() / 2 % per_record == 0)) {
+        if (halves && run.size() % 2 == 0 &&
+            (per_record == 0 ? run.size() > 1 : run.size() % per_record != 0 || run.size() / 2 % per_record == 0)) {
             for (std::size_t i = 0; i < run.size(); i += 2) words.push_back(run[i].value | run[i + 1].value << 32);
         } else {
             for (const Token& token : run) words.push_back(token.value);
@@ -248,8 +252,9 @@ private:
                               fmt::format("{} words of {} bits a record", kind->words, kind->word_bits));
             }
             for (std::size_t at = 0; at < words.size(); at += kind->words)
-                add(*kind, Words(words.begin() + static_cast<std::ptrdiff_t>(at),
-                                 words.begin() + static_cast<std::ptrdiff_t>(at + kind->words)),
+                add(*kind,
+                    Words(words.begin() + static_cast<std::ptrdiff_t>(at),
+                          words.begin() + static_cast<std::ptrdiff_t>(at + kind->words)),
                     line);
             return;
         }
@@ -292,8 +297,10 @@ private:
             add("smmuv3.ste", words, line);
             add("smmuv3.cd", words, line);
         } else {
-            throw refusal(line, run.front().column, fmt::format("{} words are no record that has a shape of its own", words.size()),
-                          "1 (table entry), 2 (command), 4 (event record) or 8 (STE, CD), or a kind of " + record_kind_names());
+            throw refusal(
+                line, run.front().column,
+                fmt::format("{} words are no record that has a shape of its own", words.size()),
+                "1 (table entry), 2 (command), 4 (event record) or 8 (STE, CD), or a kind of " + record_kind_names());
         }
     }
 

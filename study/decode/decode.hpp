@@ -20,9 +20,9 @@ struct DecodedRecord {
 
 inline constexpr std::size_t kMaxDecodeBytes = std::size_t{4} << 20;
 
-/// All records of a text: of `kind`, or (nullptr) of what their lines or their shape say; words without a heading may be
-/// several things, and are then read as each. Two 32-bit words in eight digits each make one of 64 bits, the low one first.
-/// Errors: InputError with the place where a record is not whole, or if there is none at all.
+/// All records of a text: of `kind`, or (nullptr) of what their lines or their shape say; words without a heading may
+/// be several things, and are then read as each. Two 32-bit words in eight digits each make one of 64 bits, the low one
+/// first. Errors: InputError with the place where a record is not whole, or if there is none at all.
 std::vector<DecodedRecord> find_records(const std::string& text, const std::string& file, const RecordKind* kind);
 
 std::string decode_text(const std::vector<DecodedRecord>& records);

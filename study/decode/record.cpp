@@ -60,7 +60,8 @@ std::vector<std::string> field_texts(const RecordKind& kind, const Words& words)
         const std::string_view meaning = value_text(field.values, value);
         if (field.show == RecordField::Show::flag && value == 0 && field.values.empty()) continue;
         const bool decimal = field.show == RecordField::Show::number || field.show == RecordField::Show::flag;
-        std::string text = decimal ? fmt::format("{} {}", field.name, value) : fmt::format("{} {:#x}", field.name, value);
+        std::string text =
+            decimal ? fmt::format("{} {}", field.name, value) : fmt::format("{} {:#x}", field.name, value);
         if (!meaning.empty()) text += fmt::format(" ({})", meaning);
         texts.push_back(std::move(text));
     }

@@ -1,5 +1,5 @@
-// What a register, table entry or queue entry says: tables of fields, one a kind of record, and what they mean in words.
-// A family adds a file with its kinds (smmuv3_records.cpp) and stands in families() below.
+// What a register, table entry or queue entry says: tables of fields, one a kind of record, and what they mean in
+// words. A family adds a file with its kinds (smmuv3_records.cpp) and stands in families() below.
 #pragma once
 
 #include <cstdint>

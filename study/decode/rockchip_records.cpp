@@ -19,7 +19,8 @@ Reading read_status(const Words& words) {
     Reading reading;
     reading.headline = status::PAGING.test(words[0]) ? "paging on" : "paging off";
     if (status::FAULT_ACTIVE.test(words[0]))
-        reading.headline += status::FAULT_IS_WRITE.test(words[0]) ? ", page fault of a write" : ", page fault of a read";
+        reading.headline +=
+            status::FAULT_IS_WRITE.test(words[0]) ? ", page fault of a write" : ", page fault of a read";
     if (status::STALL_ACTIVE.test(words[0])) reading.headline += ", stalled";
     if (status::IDLE.test(words[0])) reading.headline += ", idle";
     return reading;
@@ -28,11 +29,14 @@ Reading read_status(const Words& words) {
 Reading read_interrupts(const Words& words) {
     Reading reading;
     if (rk::interrupt::PAGE_FAULT.test(words[0])) reading.headline = "page fault";
-    if (rk::interrupt::BUS_ERROR.test(words[0])) reading.headline += reading.headline.empty() ? "bus error" : ", bus error";
+    if (rk::interrupt::BUS_ERROR.test(words[0]))
+        reading.headline += reading.headline.empty() ? "bus error" : ", bus error";
     if (reading.headline.empty()) reading.headline = "no interrupt";
     if (rk::interrupt::PAGE_FAULT.test(words[0]))
-        reading.notes.emplace_back("the address is in PAGE_FAULT_ADDR, the direction in STATUS; the access waits for command 5");
-    if (rk::interrupt::BUS_ERROR.test(words[0])) reading.notes.emplace_back("a table's address is wrong, or no memory is there");
+        reading.notes.emplace_back(
+            "the address is in PAGE_FAULT_ADDR, the direction in STATUS; the access waits for command 5");
+    if (rk::interrupt::BUS_ERROR.test(words[0]))
+        reading.notes.emplace_back("a table's address is wrong, or no memory is there");
     return reading;
 }
 
@@ -56,21 +60,39 @@ Reading read_word(const Words& words, bool leaf) {
 RecordFamily rockchip_records() {
     namespace status = rk::status;
     RecordFamily family{"rockchip", {}};
-    family.kinds.push_back({"int-status", "Rockchip INT_STATUS (and INT_RAWSTAT)", 1, 32,
+    family.kinds.push_back({"int-status",
+                            "Rockchip INT_STATUS (and INT_RAWSTAT)",
+                            1,
+                            32,
                             {row("PAGE_FAULT", rk::interrupt::PAGE_FAULT), row("BUS_ERROR", rk::interrupt::BUS_ERROR)},
-                            read_interrupts, nullptr});
-    family.kinds.push_back({"status", "Rockchip STATUS", 1, 32,
+                            read_interrupts,
+                            nullptr});
+    family.kinds.push_back({"status",
+                            "Rockchip STATUS",
+                            1,
+                            32,
                             {row("PAGING", status::PAGING), row("FAULT_ACTIVE", status::FAULT_ACTIVE),
                              row("STALL_ACTIVE", status::STALL_ACTIVE), row("IDLE", status::IDLE),
                              row("REPLAY_EMPTY", status::REPLAY_EMPTY),
                              row("FAULT_IS_WRITE", status::FAULT_IS_WRITE, Show::flag, "0 read|1 write"),
                              row("STALL_NOT_ACTIVE", status::STALL_NOT_ACTIVE)},
-                            read_status, nullptr});
-    family.kinds.push_back({"dte", "Rockchip directory entry", 1, 32, {row("VALID", rk::dte::VALID)},
-                            [](const Words& words) { return read_word(words, false); }, nullptr});
-    family.kinds.push_back({"pte", "Rockchip page table entry", 1, 32,
-                            {row("VALID", rk::pte::VALID), row("READABLE", rk::pte::READABLE), row("WRITABLE", rk::pte::WRITABLE)},
-                            [](const Words& words) { return read_word(words, true); }, nullptr});
+                            read_status,
+                            nullptr});
+    family.kinds.push_back({"dte",
+                            "Rockchip directory entry",
+                            1,
+                            32,
+                            {row("VALID", rk::dte::VALID)},
+                            [](const Words& words) { return read_word(words, false); },
+                            nullptr});
+    family.kinds.push_back(
+        {"pte",
+         "Rockchip page table entry",
+         1,
+         32,
+         {row("VALID", rk::pte::VALID), row("READABLE", rk::pte::READABLE), row("WRITABLE", rk::pte::WRITABLE)},
+         [](const Words& words) { return read_word(words, true); },
+         nullptr});
     return family;
 }
 

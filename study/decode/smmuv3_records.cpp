@@ -32,7 +32,8 @@ std::array<std::uint64_t, N> array_of(const Words& words) {
 constexpr std::string_view kGranules0 = "0 4 KiB|1 64 KiB|2 16 KiB";
 constexpr std::string_view kGranules1 = "1 16 KiB|2 4 KiB|3 64 KiB";
 constexpr std::string_view kShareability = "0 non-shareable|2 outer shareable|3 inner shareable";
-constexpr std::string_view kCacheability = "0 non-cacheable|1 write-back|2 write-through|3 write-back, no write-allocate";
+constexpr std::string_view kCacheability =
+    "0 non-cacheable|1 write-back|2 write-through|3 write-back, no write-allocate";
 constexpr std::string_view kSizes = "0 32 bits|1 36 bits|2 40 bits|3 42 bits|4 44 bits|5 48 bits|6 52 bits|7 56 bits";
 constexpr std::string_view kYes = "0 no|1 yes";
 
@@ -42,9 +43,11 @@ const char* meaning(EventCode code) {
         case EventCode::F_UUT:
             return "the transaction is of a kind that the SMMU does not support";
         case EventCode::C_BAD_STREAMID:
-            return "the stream id is past the end of the stream table: which device has this id, and does firmware say so?";
+            return "the stream id is past the end of the stream table: which device has this id, and does firmware say "
+                   "so?";
         case EventCode::F_STE_FETCH:
-            return "reading the stream table entry was aborted by the bus, at the fetch address: the table's address is wrong";
+            return "reading the stream table entry was aborted by the bus, at the fetch address: the table's address "
+                   "is wrong";
         case EventCode::C_BAD_STE:
             return "the stream table entry is invalid or illegal: no driver has set up this stream, or wrongly";
         case EventCode::F_BAD_ATS_TREQ:
@@ -60,9 +63,11 @@ const char* meaning(EventCode code) {
         case EventCode::C_BAD_CD:
             return "the context descriptor is invalid or illegal";
         case EventCode::F_WALK_EABT:
-            return "reading a page table entry was aborted by the bus, at the fetch address: a table's address is wrong";
+            return "reading a page table entry was aborted by the bus, at the fetch address: a table's address is "
+                   "wrong";
         case EventCode::F_TRANSLATION:
-            return "no mapping: a table entry on the way of this address is invalid, or the address is out of the range "
+            return "no mapping: a table entry on the way of this address is invalid, or the address is out of the "
+                   "range "
                    "that the tables cover (never mapped, unmapped too early, or an address that is not an IOVA)";
         case EventCode::F_ADDR_SIZE:
             return "an address on the way is larger than the configured size";
@@ -91,8 +96,9 @@ Reading read_event(const Words& words) {
     Reading reading;
     if (!is_known(code)) {
         const bool vendor = event::TYPE.get(w) >= 0xE0 && event::TYPE.get(w) <= 0xEF;
-        reading.headline = fmt::format("{} event type {:#04x}, sid {:#x}", vendor ? "implementation defined" : "reserved",
-                                       event::TYPE.get(w), event::SID.get(w));
+        reading.headline =
+            fmt::format("{} event type {:#04x}, sid {:#x}", vendor ? "implementation defined" : "reserved",
+                        event::TYPE.get(w), event::SID.get(w));
         return reading;
     }
     const bool address = code == EventCode::F_UUT || code == EventCode::F_TRANSL_FORBIDDEN ||
@@ -113,8 +119,9 @@ Reading read_event(const Words& words) {
     if (address) reading.headline += fmt::format(", iova {:#x}", event::InputAddr.get(w));
     if (staged && event::S2.test(w)) {
         reading.headline += fmt::format(", ipa {:#x}", event::IPA.address(w));
-        constexpr const char* kClasses[] = {"of a context descriptor that was fetched", "of a stage 1 table entry that was fetched",
-                                            "of the transaction itself", "of a reserved class"};
+        constexpr const char* kClasses[] = {"of a context descriptor that was fetched",
+                                            "of a stage 1 table entry that was fetched", "of the transaction itself",
+                                            "of a reserved class"};
         reading.notes.push_back(fmt::format("the ipa is that {}", kClasses[event::CLASS.get(w)]));
     }
     if (fetched) reading.headline += fmt::format(", fetch address {:#x}", event::FetchAddr.address(w));
@@ -123,9 +130,10 @@ Reading read_event(const Words& words) {
         reading.notes.emplace_back("the transaction waits for CMD_RESUME with this tag");
     }
     reading.notes.emplace(reading.notes.begin(), meaning(code));
-    reading.notes.push_back(fmt::format("sid {:#x} is {} as a PCI requester id", event::SID.get(w),
-                                        requester_text(event::SID.get(w))));
-    if (event::SID.get(w) > 0xFFFF) reading.notes.back() += fmt::format(" of an output base {:#x}", event::SID.get(w) & ~0xFFFFULL);
+    reading.notes.push_back(
+        fmt::format("sid {:#x} is {} as a PCI requester id", event::SID.get(w), requester_text(event::SID.get(w))));
+    if (event::SID.get(w) > 0xFFFF)
+        reading.notes.back() += fmt::format(" of an output base {:#x}", event::SID.get(w) & ~0xFFFFULL);
     return reading;
 }
 
@@ -259,7 +267,8 @@ Reading read_page_request(const Words& words) {
     Reading reading;
     reading.headline = fmt::format("page request, sid {:#x}", request::SID.get(w));
     if (request::SSV.test(w)) reading.headline += fmt::format(", ssid {:#x}", request::SSID.get(w));
-    for (const auto& [field, name] : {std::pair{&request::READ, "read"}, {&request::WRITE, "write"}, {&request::EXEC, "execute"}}) {
+    for (const auto& [field, name] :
+         {std::pair{&request::READ, "read"}, {&request::WRITE, "write"}, {&request::EXEC, "execute"}}) {
         if (field->test(w)) reading.headline += std::string(", ") + name;
     }
     reading.headline += request::PRIV.test(w) ? ", privileged" : ", unprivileged";
@@ -284,7 +293,9 @@ Reading read_ste(const Words& words) {
     } else if (config == ste::CONFIG_BYPASS) {
         reading.headline = "bypass: addresses go through as they are";
     } else {
-        reading.headline = stage1 && stage2 ? "stage 1 and stage 2 translate" : stage1 ? "stage 1 translates" : "stage 2 translates";
+        reading.headline = stage1 && stage2 ? "stage 1 and stage 2 translate"
+                           : stage1         ? "stage 1 translates"
+                                            : "stage 2 translates";
     }
     if (stage1) {
         reading.headline += fmt::format(", context descriptors at {:#x}", ste::S1ContextPtr.address(w));
@@ -293,11 +304,13 @@ Reading read_ste(const Words& words) {
                                           : fmt::format("{} substreams", std::uint64_t{1} << bits));
         if (bits != 0) {
             constexpr const char* kWithout[] = {"is terminated", "bypasses stage 1", "uses substream 0", "is reserved"};
-            reading.notes.push_back(fmt::format("a transaction without a substream id {}", kWithout[ste::S1DSS.get(w)]));
+            reading.notes.push_back(
+                fmt::format("a transaction without a substream id {}", kWithout[ste::S1DSS.get(w)]));
         }
     }
     if (stage2)
-        reading.headline += fmt::format(", stage 2 tables at {:#x}, vmid {:#x}", ste::S2TTB.address(w), ste::S2VMID.get(w));
+        reading.headline +=
+            fmt::format(", stage 2 tables at {:#x}, vmid {:#x}", ste::S2TTB.address(w), ste::S2VMID.get(w));
     return reading;
 }
 
@@ -315,8 +328,9 @@ Reading read_cd(const Words& words) {
         return reading;
     }
     reading.headline = fmt::format("asid {:#x}", cd::ASID.get(w));
-    reading.headline += cd::EPD0.test(w) ? ", lower half off"
-                                         : fmt::format(", tables at {:#x} for {} bits", cd::TTB0.address(w), 64 - cd::T0SZ.get(w));
+    reading.headline += cd::EPD0.test(w)
+                            ? ", lower half off"
+                            : fmt::format(", tables at {:#x} for {} bits", cd::TTB0.address(w), 64 - cd::T0SZ.get(w));
     if (!cd::EPD1.test(w))
         reading.headline += fmt::format(", upper half at {:#x} for {} bits", cd::TTB1.address(w), 64 - cd::T1SZ.get(w));
     if (!cd::R.test(w)) reading.notes.emplace_back("faults of stage 1 are not recorded (R 0)");
@@ -334,7 +348,9 @@ Reading read_gerror(const Words& words) {
         const char* text;
     };
     const Bit bits[] = {
-        {gerror::CMDQ_ERR, "CMDQ_ERR: the command at CMDQ_CONS is wrong or cannot be read (CMDQ_CONS.ERR says which); commands have stopped"},
+        {gerror::CMDQ_ERR,
+         "CMDQ_ERR: the command at CMDQ_CONS is wrong or cannot be read (CMDQ_CONS.ERR says which); commands have "
+         "stopped"},
         {gerror::EVENTQ_ABT, "EVENTQ_ABT: writing an event record was aborted by the bus: records are lost"},
         {gerror::PRIQ_ABT, "PRIQ_ABT: writing a page request was aborted by the bus: requests are lost"},
         {gerror::MSI_CMDQ_ABT, "MSI_CMDQ_ABT: the message of a CMD_SYNC was aborted by the bus"},
@@ -357,7 +373,8 @@ Reading read_gerror(const Words& words) {
 }
 
 Reading read_cmdq_cons(const Words& words) {
-    constexpr const char* kErrors[] = {"no error", "CERROR_ILL: the command is illegal", "CERROR_ABT: the command could not be read",
+    constexpr const char* kErrors[] = {"no error", "CERROR_ILL: the command is illegal",
+                                       "CERROR_ABT: the command could not be read",
                                        "CERROR_ATC_INV_SYNC: an endpoint did not answer an ATC invalidation in time"};
     const std::uint64_t error = (words[0] >> 24) & 0x7F;
     Reading reading;
@@ -389,11 +406,13 @@ Reading read_pte(std::uint64_t pte, bool second) {
     const std::string leaf = fmt::format("{}{}{}", rights, field::AF.test(pte) ? "" : ", access flag 0: F_ACCESS",
                                          field::CONT.test(pte) ? ", contiguous" : "");
     if (table) {
-        reading.headline = fmt::format("at level 3 a page at {:#x}, {}; above a table at {:#x}", address, leaf, address);
+        reading.headline =
+            fmt::format("at level 3 a page at {:#x}, {}; above a table at {:#x}", address, leaf, address);
     } else {
         reading.headline = fmt::format("a block at {:#x}, {}; reserved at level 3", address, leaf);
     }
-    reading.notes.emplace_back("addresses as of the 4 KiB granule and 48 bits; a block of level 1 or 2 keeps only the bits above its size");
+    reading.notes.emplace_back(
+        "addresses as of the 4 KiB granule and 48 bits; a block of level 1 or 2 keeps only the bits above its size");
     return reading;
 }
 
@@ -407,84 +426,164 @@ RecordFamily smmuv3_records() {
     namespace request = smmu::page_request;
     namespace pte = iommu::vmsa8_64::pte;
     RecordFamily family{"smmuv3", {}};
-    family.kinds.push_back({"event", "SMMUv3 event record", 4, 64,
-                            {row("TYPE", event::TYPE, Show::hex), row("SSV", event::SSV, Show::flag, kYes),
-                             row("SSID", event::SSID, Show::hex), row("SID", event::SID, Show::hex),
-                             row("STAG/REASON", event::STAG, Show::hex), row("GPCF", event::GPCF, Show::flag),
-                             row("STALL", event::STALL, Show::flag), row("PnU", event::PnU, Show::flag, "0 unprivileged|1 privileged"),
-                             row("InD", event::InD, Show::flag, "0 data|1 instruction"),
-                             row("RnW", event::RnW, Show::flag, "0 write|1 read"), row("NSIPA", event::NSIPA, Show::flag),
-                             row("S2", event::S2, Show::flag, "0 stage 1|1 stage 2"),
-                             row("CLASS", event::CLASS, Show::number, "0 CD fetch|1 table fetch|2 input address"),
-                             row("TTRnW", event::TTRnW, Show::flag), row("InputAddr", event::InputAddr, Show::hex),
-                             row("IPA/FetchAddr", smmu::EntryField{3, 0, 64}, Show::hex)},
-                            read_event, plausible_event});
-    family.kinds.push_back({"command", "SMMUv3 command", 2, 64,
-                            {row("OPCODE", cmd::OPCODE, Show::hex), row("word 0", smmu::EntryField{0, 8, 56}, Show::hex),
-                             row("word 1", smmu::EntryField{1, 0, 64}, Show::hex)},
-                            read_command, plausible_command});
-    family.kinds.push_back({"page-request", "SMMUv3 page request", 2, 64,
+    family.kinds.push_back(
+        {"event",
+         "SMMUv3 event record",
+         4,
+         64,
+         {row("TYPE", event::TYPE, Show::hex), row("SSV", event::SSV, Show::flag, kYes),
+          row("SSID", event::SSID, Show::hex), row("SID", event::SID, Show::hex),
+          row("STAG/REASON", event::STAG, Show::hex), row("GPCF", event::GPCF, Show::flag),
+          row("STALL", event::STALL, Show::flag), row("PnU", event::PnU, Show::flag, "0 unprivileged|1 privileged"),
+          row("InD", event::InD, Show::flag, "0 data|1 instruction"),
+          row("RnW", event::RnW, Show::flag, "0 write|1 read"), row("NSIPA", event::NSIPA, Show::flag),
+          row("S2", event::S2, Show::flag, "0 stage 1|1 stage 2"),
+          row("CLASS", event::CLASS, Show::number, "0 CD fetch|1 table fetch|2 input address"),
+          row("TTRnW", event::TTRnW, Show::flag), row("InputAddr", event::InputAddr, Show::hex),
+          row("IPA/FetchAddr", smmu::EntryField{3, 0, 64}, Show::hex)},
+         read_event,
+         plausible_event});
+    family.kinds.push_back(
+        {"command",
+         "SMMUv3 command",
+         2,
+         64,
+         {row("OPCODE", cmd::OPCODE, Show::hex), row("word 0", smmu::EntryField{0, 8, 56}, Show::hex),
+          row("word 1", smmu::EntryField{1, 0, 64}, Show::hex)},
+         read_command,
+         plausible_command});
+    family.kinds.push_back({"page-request",
+                            "SMMUv3 page request",
+                            2,
+                            64,
                             {row("SID", request::SID, Show::hex), row("SSV", request::SSV, Show::flag, kYes),
                              row("SSID", request::SSID, Show::hex), row("PRIV", request::PRIV, Show::flag),
                              row("EXEC", request::EXEC, Show::flag), row("READ", request::READ, Show::flag),
                              row("WRITE", request::WRITE, Show::flag), row("LAST", request::LAST, Show::flag),
                              row("PRGINDEX", request::PRGINDEX), row("ADDR", request::ADDR, Show::address)},
-                            read_page_request, nullptr});
+                            read_page_request,
+                            nullptr});
     family.kinds.push_back(
-        {"ste", "SMMUv3 stream table entry", 8, 64,
-         {row("V", ste::V, Show::flag, kYes), row("Config", ste::Config, Show::number, "0 abort|4 bypass|5 stage 1|6 stage 2|7 both stages"),
+        {"ste",
+         "SMMUv3 stream table entry",
+         8,
+         64,
+         {row("V", ste::V, Show::flag, kYes),
+          row("Config", ste::Config, Show::number, "0 abort|4 bypass|5 stage 1|6 stage 2|7 both stages"),
           row("S1Fmt", ste::S1Fmt, Show::number, "0 linear|1 two levels, 4 KiB leaves|2 two levels, 64 KiB leaves"),
-          row("S1ContextPtr", ste::S1ContextPtr, Show::address), row("S1CDMax", ste::S1CDMax),
-          row("S1DSS", ste::S1DSS, Show::number, "0 terminate|1 bypass|2 substream 0"), row("S1CIR", ste::S1CIR, Show::number, kCacheability),
-          row("S1COR", ste::S1COR, Show::number, kCacheability), row("S1CSH", ste::S1CSH, Show::number, kShareability),
-          row("DRE", ste::DRE, Show::flag), row("CONT", ste::CONT), row("MEV", ste::MEV, Show::flag), row("S2FWB", ste::S2FWB, Show::flag),
-          row("S1STALLD", ste::S1STALLD, Show::flag), row("EATS", ste::EATS, Show::number, "0 no ATS|1 full ATS|2 split-stage ATS|3 DPT"),
-          row("STRW", ste::STRW, Show::number, "0 NS-EL1|2 EL2"), row("MTCFG", ste::MTCFG, Show::flag), row("MemAttr", ste::MemAttr, Show::hex),
+          row("S1ContextPtr", ste::S1ContextPtr, Show::address),
+          row("S1CDMax", ste::S1CDMax),
+          row("S1DSS", ste::S1DSS, Show::number, "0 terminate|1 bypass|2 substream 0"),
+          row("S1CIR", ste::S1CIR, Show::number, kCacheability),
+          row("S1COR", ste::S1COR, Show::number, kCacheability),
+          row("S1CSH", ste::S1CSH, Show::number, kShareability),
+          row("DRE", ste::DRE, Show::flag),
+          row("CONT", ste::CONT),
+          row("MEV", ste::MEV, Show::flag),
+          row("S2FWB", ste::S2FWB, Show::flag),
+          row("S1STALLD", ste::S1STALLD, Show::flag),
+          row("EATS", ste::EATS, Show::number, "0 no ATS|1 full ATS|2 split-stage ATS|3 DPT"),
+          row("STRW", ste::STRW, Show::number, "0 NS-EL1|2 EL2"),
+          row("MTCFG", ste::MTCFG, Show::flag),
+          row("MemAttr", ste::MemAttr, Show::hex),
           row("SHCFG", ste::SHCFG, Show::number, "0 non-shareable|1 incoming|2 outer shareable|3 inner shareable"),
           row("PRIVCFG", ste::PRIVCFG, Show::number, "0 incoming|2 unprivileged|3 privileged"),
-          row("INSTCFG", ste::INSTCFG, Show::number, "0 incoming|2 data|3 instruction"), row("S2VMID", ste::S2VMID, Show::hex),
-          row("S2T0SZ", ste::S2T0SZ), row("S2SL0", ste::S2SL0), row("S2TG", ste::S2TG, Show::number, kGranules0),
-          row("S2PS", ste::S2PS, Show::number, kSizes), row("S2AA64", ste::S2AA64, Show::flag), row("S2AFFD", ste::S2AFFD, Show::flag),
-          row("S2PTW", ste::S2PTW, Show::flag), row("S2HD", ste::S2HD, Show::flag), row("S2HA", ste::S2HA, Show::flag),
-          row("S2S", ste::S2S, Show::flag), row("S2R", ste::S2R, Show::flag), row("S2TTB", ste::S2TTB, Show::address)},
-         read_ste, plausible_ste});
-    family.kinds.push_back(
-        {"cd", "SMMUv3 context descriptor", 8, 64,
-         {row("V", cd::V, Show::flag, kYes), row("T0SZ", cd::T0SZ), row("TG0", cd::TG0, Show::number, kGranules0),
-          row("IR0", cd::IR0, Show::number, kCacheability), row("OR0", cd::OR0, Show::number, kCacheability),
-          row("SH0", cd::SH0, Show::number, kShareability), row("EPD0", cd::EPD0, Show::flag), row("T1SZ", cd::T1SZ),
-          row("TG1", cd::TG1, Show::number, kGranules1), row("EPD1", cd::EPD1, Show::flag), row("IPS", cd::IPS, Show::number, kSizes),
-          row("AFFD", cd::AFFD, Show::flag), row("WXN", cd::WXN, Show::flag), row("UWXN", cd::UWXN, Show::flag),
-          row("TBI0", cd::TBI0, Show::flag), row("TBI1", cd::TBI1, Show::flag), row("PAN", cd::PAN, Show::flag),
-          row("AA64", cd::AA64, Show::flag), row("HD", cd::HD, Show::flag), row("HA", cd::HA, Show::flag), row("S", cd::S, Show::flag),
-          row("R", cd::R, Show::flag), row("A", cd::A, Show::flag), row("ASET", cd::ASET, Show::flag), row("ASID", cd::ASID, Show::hex),
-          row("TTB0", cd::TTB0, Show::address), row("TTB1", cd::TTB1, Show::address), row("MAIR", cd::MAIR, Show::hex)},
-         read_cd, plausible_cd});
-    family.kinds.push_back({"l1std", "SMMUv3 first-level stream table descriptor", 1, 64,
+          row("INSTCFG", ste::INSTCFG, Show::number, "0 incoming|2 data|3 instruction"),
+          row("S2VMID", ste::S2VMID, Show::hex),
+          row("S2T0SZ", ste::S2T0SZ),
+          row("S2SL0", ste::S2SL0),
+          row("S2TG", ste::S2TG, Show::number, kGranules0),
+          row("S2PS", ste::S2PS, Show::number, kSizes),
+          row("S2AA64", ste::S2AA64, Show::flag),
+          row("S2AFFD", ste::S2AFFD, Show::flag),
+          row("S2PTW", ste::S2PTW, Show::flag),
+          row("S2HD", ste::S2HD, Show::flag),
+          row("S2HA", ste::S2HA, Show::flag),
+          row("S2S", ste::S2S, Show::flag),
+          row("S2R", ste::S2R, Show::flag),
+          row("S2TTB", ste::S2TTB, Show::address)},
+         read_ste,
+         plausible_ste});
+    family.kinds.push_back({"cd",
+                            "SMMUv3 context descriptor",
+                            8,
+                            64,
+                            {row("V", cd::V, Show::flag, kYes),
+                             row("T0SZ", cd::T0SZ),
+                             row("TG0", cd::TG0, Show::number, kGranules0),
+                             row("IR0", cd::IR0, Show::number, kCacheability),
+                             row("OR0", cd::OR0, Show::number, kCacheability),
+                             row("SH0", cd::SH0, Show::number, kShareability),
+                             row("EPD0", cd::EPD0, Show::flag),
+                             row("T1SZ", cd::T1SZ),
+                             row("TG1", cd::TG1, Show::number, kGranules1),
+                             row("EPD1", cd::EPD1, Show::flag),
+                             row("IPS", cd::IPS, Show::number, kSizes),
+                             row("AFFD", cd::AFFD, Show::flag),
+                             row("WXN", cd::WXN, Show::flag),
+                             row("UWXN", cd::UWXN, Show::flag),
+                             row("TBI0", cd::TBI0, Show::flag),
+                             row("TBI1", cd::TBI1, Show::flag),
+                             row("PAN", cd::PAN, Show::flag),
+                             row("AA64", cd::AA64, Show::flag),
+                             row("HD", cd::HD, Show::flag),
+                             row("HA", cd::HA, Show::flag),
+                             row("S", cd::S, Show::flag),
+                             row("R", cd::R, Show::flag),
+                             row("A", cd::A, Show::flag),
+                             row("ASET", cd::ASET, Show::flag),
+                             row("ASID", cd::ASID, Show::hex),
+                             row("TTB0", cd::TTB0, Show::address),
+                             row("TTB1", cd::TTB1, Show::address),
+                             row("MAIR", cd::MAIR, Show::hex)},
+                            read_cd,
+                            plausible_cd});
+    family.kinds.push_back({"l1std",
+                            "SMMUv3 first-level stream table descriptor",
+                            1,
+                            64,
                             {row("SPAN", smmu::l1std::SPAN), row("L2PTR", smmu::l1std::L2PTR, Show::address)},
                             [](const Words& words) {
                                 const std::uint64_t span = smmu::l1std::SPAN.get(words[0]);
                                 const std::uint64_t table = words[0] & smmu::l1std::L2PTR.mask();
                                 Reading reading;
                                 reading.headline = span == 0 ? "no streams: C_BAD_STREAMID"
-                                                             : fmt::format("{} entries at {:#x}", std::uint64_t{1} << (span - 1), table);
+                                                             : fmt::format("{} entries at {:#x}",
+                                                                           std::uint64_t{1} << (span - 1), table);
                                 return reading;
                             },
                             nullptr});
-    const std::vector<RecordField> leaf{row("VALID", pte::VALID, Show::flag, kYes), row("TYPE", pte::TYPE, Show::number, "1 block|3 table or page"),
-                                        row("AttrIndx", pte::AttrIndx), row("NS", pte::NS, Show::flag), row("AP[1]", pte::AP1, Show::flag),
-                                        row("AP[2]", pte::AP2, Show::flag), row("SH", pte::SH, Show::number, kShareability),
-                                        row("AF", pte::AF, Show::flag), row("nG", pte::nG, Show::flag), row("DBM", pte::DBM, Show::flag),
-                                        row("CONT", pte::CONT, Show::flag), row("PXN", pte::PXN, Show::flag), row("UXN", pte::UXN, Show::flag)};
-    const std::vector<RecordField> second{row("VALID", pte::VALID, Show::flag, kYes), row("TYPE", pte::TYPE, Show::number, "1 block|3 table or page"),
-                                          row("MemAttr", pte::MemAttr, Show::hex), row("S2AP", pte::S2AP, Show::number, "0 none|1 read|2 write|3 read and write"),
-                                          row("SH", pte::SH, Show::number, kShareability), row("AF", pte::AF, Show::flag),
-                                          row("DBM", pte::DBM, Show::flag), row("CONT", pte::CONT, Show::flag), row("XN", pte::S2XN)};
+    const std::vector<RecordField> leaf{row("VALID", pte::VALID, Show::flag, kYes),
+                                        row("TYPE", pte::TYPE, Show::number, "1 block|3 table or page"),
+                                        row("AttrIndx", pte::AttrIndx),
+                                        row("NS", pte::NS, Show::flag),
+                                        row("AP[1]", pte::AP1, Show::flag),
+                                        row("AP[2]", pte::AP2, Show::flag),
+                                        row("SH", pte::SH, Show::number, kShareability),
+                                        row("AF", pte::AF, Show::flag),
+                                        row("nG", pte::nG, Show::flag),
+                                        row("DBM", pte::DBM, Show::flag),
+                                        row("CONT", pte::CONT, Show::flag),
+                                        row("PXN", pte::PXN, Show::flag),
+                                        row("UXN", pte::UXN, Show::flag)};
+    const std::vector<RecordField> second{
+        row("VALID", pte::VALID, Show::flag, kYes),
+        row("TYPE", pte::TYPE, Show::number, "1 block|3 table or page"),
+        row("MemAttr", pte::MemAttr, Show::hex),
+        row("S2AP", pte::S2AP, Show::number, "0 none|1 read|2 write|3 read and write"),
+        row("SH", pte::SH, Show::number, kShareability),
+        row("AF", pte::AF, Show::flag),
+        row("DBM", pte::DBM, Show::flag),
+        row("CONT", pte::CONT, Show::flag),
+        row("XN", pte::S2XN)};
     const auto any = [](const Words&) { return true; };
-    family.kinds.push_back({"pte", "VMSAv8-64 descriptor, stage 1", 1, 64, leaf, [](const Words& words) { return read_pte(words[0], false); }, any});
-    family.kinds.push_back({"pte-s2", "VMSAv8-64 descriptor, stage 2", 1, 64, second, [](const Words& words) { return read_pte(words[0], true); }, nullptr});
-    family.kinds.push_back({"gerror", "SMMU_GERROR ^ SMMU_GERRORN", 1, 32, {}, read_gerror,
-                            [](const Words& words) { return words[0] != 0 && words[0] < 0x400; }});
+    family.kinds.push_back({"pte", "VMSAv8-64 descriptor, stage 1", 1, 64, leaf,
+                            [](const Words& words) { return read_pte(words[0], false); }, any});
+    family.kinds.push_back({"pte-s2", "VMSAv8-64 descriptor, stage 2", 1, 64, second,
+                            [](const Words& words) { return read_pte(words[0], true); }, nullptr});
+    family.kinds.push_back({"gerror", "SMMU_GERROR ^ SMMU_GERRORN", 1, 32, {}, read_gerror, [](const Words& words) {
+                                return words[0] != 0 && words[0] < 0x400;
+                            }});
     family.kinds.push_back({"cmdq-cons", "SMMU_CMDQ_CONS", 1, 32, {}, read_cmdq_cons, nullptr});
     return family;
 }

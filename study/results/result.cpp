@@ -1,9 +1,11 @@
 #include "study/results/result.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/digest.hpp"
+#include "study/results/limited_by.hpp"
 #include "study/results/untranslated.hpp"
 #include "study/run/model_version.hpp"
 
@@ -166,14 +168,34 @@ Json iommus_json(const RunFacts& facts) {
     return all;
 }
 
+double three_digits(double share) { return std::round(share * 1000) / 1000; }
+
+/// masters[].steady and masters[].warmup_left_out.
+void add_steadiness(const SteadyWatch& watch, const soc::MasterStats& master, Json& one) {
+    if (watch.left_out(master.device) != 0) one["warmup_left_out"] = watch.left_out(master.device);
+    const Steadiness steady = watch.steadiness(master.device);
+    Json& json = one["steady"] = {{"method", "batch means"},
+                                  {"batches", steady.batches},
+                                  {"batch_transactions", steady.batch_transactions},
+                                  {"settled", steady.settled ? Json(*steady.settled) : Json()}};
+    if (!steady.settled) return;
+    json["half_width"] = three_digits(steady.half_width);
+    json["start"] = three_digits(steady.start);
+    json["trend"] = three_digits(steady.trend);
+    if (*steady.settled) return;
+    json["longer"] = steady.longer;
+    if (steady.leave_out != 0) json["leave_out"] = steady.leave_out;
+}
+
 Json masters_json(const RunFacts& facts) {
     Json all = Json::array();
     for (const soc::MasterStats& master : facts.soc.masters) {
         Json one = {{"device", master.device}, {"started", master.started}, {"issued", master.issued},
                     {"reads", master.reads},   {"writes", master.writes},   {"bytes", master.bytes},
                     {"faults", master.faults}};
-        const SimTime span =
-            master.last_completion > master.first_issue ? master.last_completion - master.first_issue : SimTime{};
+        SimTime from = master.first_issue;
+        if (facts.steady != nullptr) from = facts.steady->measured_from(master.device).value_or(from);
+        const SimTime span = master.last_completion > from ? master.last_completion - from : SimTime{};
         one["bandwidth_bytes_per_s"] = rate_per_second(master.bytes, span);
         if (master.atc) one["atc"] = atc_json(*master.atc);
         one["latency_ns"] = histogram_json(master.latency);
@@ -189,6 +211,12 @@ Json masters_json(const RunFacts& facts) {
         for (std::size_t i = 0; i < soc::kGroups; ++i)
             breakdown[soc::name(static_cast<soc::Group>(i))] = fs_json(groups[i] / count);
         one["parts_ns"] = std::move(parts);
+        if (facts.steady != nullptr && master.issued != 0) {
+            add_steadiness(*facts.steady, master, one);
+            const LimitedBy limit = limited_by(facts, static_cast<std::size_t>(&master - facts.soc.masters.data()));
+            if (!limit.resource.empty())
+                one["limited_by"] = {{"resource", limit.resource}, {"share", three_digits(limit.share)}};
+        }
         all.push_back(std::move(one));
     }
     return all;

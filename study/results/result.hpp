@@ -11,6 +11,7 @@
 #include "kernel-model/boot.hpp"
 #include "soc/soc.hpp"
 #include "study/config/config.hpp"
+#include "study/run/steady.hpp"
 
 namespace xlate::study {
 
@@ -24,6 +25,7 @@ struct RunFacts {
     std::vector<std::string> assumptions;
     std::vector<std::string> warnings;
     const soc::SanitizerReport* sanitizer = nullptr;  ///< nullptr: off
+    const SteadyWatch* steady = nullptr;
 };
 
 /// All of it but `expect`. Nanoseconds are rounded to picoseconds.

@@ -183,6 +183,30 @@ private:
         }
         all_ += table.print();
         if (some) all_ += "\n" + where.print();
+        limits();
+    }
+    /// What bounded each master, once for those that have it in common; and those whose result may not be taken yet.
+    void limits() {
+        std::vector<std::pair<std::string, std::vector<std::string>>> bounds;
+        std::string unsettled;
+        for (const Json& master : result_["masters"]) {
+            const std::string device = text(master["device"]);
+            if (master.contains("limited_by")) {
+                const Json& limit = master["limited_by"];
+                std::string bound =
+                    fmt::format("{}, busy {:.0f} %", text(limit["resource"]), limit["share"].get<double>() * 100);
+                auto known =
+                    std::find_if(bounds.begin(), bounds.end(), [&](const auto& one) { return one.first == bound; });
+                if (known == bounds.end()) known = bounds.insert(bounds.end(), {std::move(bound), {}});
+                known->second.push_back(device);
+            }
+            if (master.contains("steady") && master["steady"]["settled"] == false)
+                unsettled += styled("33", "  " + unsettled_text(device, master["steady"])) + "\n";
+        }
+        if (!bounds.empty()) all_ += "\n";
+        for (const auto& [bound, devices] : bounds)
+            all_ += fmt::format("  limited by: {} ({})\n", bound, fmt::join(devices, ", "));
+        if (!unsettled.empty()) all_ += "\n" + unsettled;
     }
     void faults() {
         const Json& faults = result_["faults"];
@@ -256,6 +280,19 @@ private:
 };
 
 }  // namespace
+
+std::string unsettled_text(const std::string& device, const nlohmann::ordered_json& steady) {
+    std::string advice = fmt::format("run {} times as long", steady["longer"].get<std::uint64_t>());
+    if (steady.contains("leave_out"))
+        advice +=
+            fmt::format(", or leave out the first {} (traffic[].warmup)", steady["leave_out"].get<std::uint64_t>());
+    return fmt::format(
+        "{} had not settled ({} of {} transactions: start {:.0f} %, trend {:.0f} %, known to {:.0f} %): {}", device,
+        steady["method"].get<std::string>(),
+        steady["batches"].get<std::uint64_t>() * steady["batch_transactions"].get<std::uint64_t>(),
+        steady["start"].get<double>() * 100, steady["trend"].get<double>() * 100,
+        steady["half_width"].get<double>() * 100, advice);
+}
 
 std::string summarize(const Json& result, bool color) { return Summary(result, color).make(); }
 

@@ -10,4 +10,7 @@ namespace xlate::study {
 /// Plain text, 100 columns or less a line where names allow it; with `color`, headings and problems stand out.
 std::string summarize(const nlohmann::ordered_json& result, bool color);
 
+/// One line about a master whose masters[].steady says that it had not settled.
+std::string unsettled_text(const std::string& device, const nlohmann::ordered_json& steady);
+
 }  // namespace xlate::study

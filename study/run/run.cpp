@@ -184,6 +184,25 @@ void judge(RunReport& report, soc::Outcome outcome, const std::vector<JunitCase>
     }
 }
 
+/// A warm-up that took the whole run leaves nothing to say.
+void check_warmups(const Config& config, const soc::SocStats& stats, RunReport& report) {
+    for (std::size_t i = 0; i < config.traffic.size(); ++i) {
+        const TrafficConfig& traffic = config.traffic[i];
+        for (const soc::MasterStats& master : stats.masters) {
+            const bool all = master.device == traffic.device && !traffic.warmup.empty() && master.issued != 0 &&
+                             master.reads + master.writes + master.faults == 0;
+            if (!all || (report.status != ExitStatus::ok && report.status != ExitStatus::failed)) continue;
+            const std::string path = fmt::format("traffic[{}].warmup", i);
+            report.status = ExitStatus::usage;
+            report.why = Diagnostic{config.where(path), path,
+                                    fmt::format("a warm-up of {} is longer than all traffic of {}", traffic.warmup,
+                                                traffic.device),
+                                    "a shorter one, or more transfers", ""}
+                             .text();
+        }
+    }
+}
+
 }  // namespace
 
 RunReport run(Config& config, const RunOptions& options) {
@@ -217,7 +236,10 @@ RunReport run(Config& config, const RunOptions& options) {
     TraceRecorder trace(config.trace);
     const bool traced = options.trace && !options.out.empty();
     soc::Soc soc(description, assembly.soc);
-    if (traced) soc.set_trace(&trace);
+    SteadyWatch steady;
+    for (const TrafficConfig& traffic : config.traffic) steady.set_warmup(traffic.device, warmup_of(traffic).value());
+    if (traced) steady.set_next(&trace);
+    soc.set_trace(&steady);
     kernel::Kernel kernel(soc.machine(), variant);
     soc.attach(kernel);
     kernel.costs = config.kernel.costs;
@@ -242,7 +264,8 @@ RunReport run(Config& config, const RunOptions& options) {
         outcome = soc.run();
     }
     if (outcome == soc::Outcome::finished) kernel.finish();
-    const soc::SocStats stats = soc.stats();
+    soc::SocStats stats = soc.stats();
+    for (soc::MasterStats& master : stats.masters) steady.apply(master);
 
     const std::optional<soc::SanitizerReport> sanitizer =
         soc.sanitize(outcome == soc::Outcome::finished && !kernel.reports.crashed());
@@ -258,8 +281,8 @@ RunReport run(Config& config, const RunOptions& options) {
         }
     }
     report.console = console_text(kernel.console, sanitizer);
-    report.result = make_result(
-        {config, boot, kernel, stats, outcome, assembly.assumptions, warnings, sanitizer ? &*sanitizer : nullptr});
+    report.result = make_result({config, boot, kernel, stats, outcome, assembly.assumptions, warnings,
+                                 sanitizer ? &*sanitizer : nullptr, &steady});
     if (const kernel::SwiotlbStats& pool = system.dma.swiotlb().stats(); pool.bounces != 0 || pool.full != 0) {
         report.result["kernel"]["swiotlb"] = {{"bounces", pool.bounces},
                                               {"bytes_copied", pool.bytes_copied},
@@ -268,6 +291,7 @@ RunReport run(Config& config, const RunOptions& options) {
     }
     std::vector<JunitCase> cases = check_expectations(expectations, report.result);
     judge(report, outcome, cases);
+    check_warmups(config, stats, report);
     if (directory) {
         std::vector<OutputFile> files{
             {"result.json", report.result.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"},

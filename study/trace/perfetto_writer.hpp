@@ -24,7 +24,8 @@ public:
     /// A new track below `parent` (0: none).
     std::uint64_t track(const std::string& name, std::uint64_t parent);
     /// At most three details. Times are rounded down to ns.
-    void event(std::uint64_t track, Type type, SimTime at, std::string_view name, std::initializer_list<Detail> details);
+    void event(std::uint64_t track, Type type, SimTime at, std::string_view name,
+               std::initializer_list<Detail> details);
     /// Gives what is left.
     void flush();
     /// All that was written, given or not.

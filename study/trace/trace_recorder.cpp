@@ -15,8 +15,8 @@ using Type = PerfettoWriter::Type;
 
 constexpr std::size_t kSpansOfBlock = std::size_t{1} << 14;
 constexpr std::size_t kBlocksOfWindow = 32;
-/// A span is two packets; with its name and three arguments they take some 75 bytes.
-constexpr std::uint64_t kBytesOfSpan = 80;
+/// A span is two packets; with a short name and three arguments they take 75 to 100 bytes.
+constexpr std::uint64_t kBytesOfSpan = 112;
 /// A ring is in memory: 40 bytes a span.
 constexpr std::uint64_t kMostRingSpans = 2'000'000;
 

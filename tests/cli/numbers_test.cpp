@@ -26,7 +26,8 @@ struct Table {
 };
 
 std::string plain(std::string text) {
-    for (const auto& [from, to] : {std::pair{"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&#39;", "'"}, {"&amp;", "&"}}) {
+    for (const auto& [from, to] :
+         {std::pair{"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&#39;", "'"}, {"&amp;", "&"}}) {
         for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + 1))
             text.replace(at, std::string(from).size(), to);
     }
@@ -64,7 +65,9 @@ std::vector<Table> tables_of(const std::string& page) {
 
 using Value = std::function<std::string(const Json&)>;
 
-std::string share(const Json& cache) { return percent_text(cache["hits"].get<std::uint64_t>(), cache["lookups"].get<std::uint64_t>()); }
+std::string share(const Json& cache) {
+    return percent_text(cache["hits"].get<std::uint64_t>(), cache["lookups"].get<std::uint64_t>());
+}
 Value number(const char* key) {
     return [key](const Json& one) { return table_number(one.at(key)); };
 }
@@ -92,34 +95,56 @@ std::map<std::string, Source> sources() {
     std::map<std::string, Source> all;
     all["master"] = {[](const Json& r) { return list(r["masters"]); },
                      {{"master", word("device")},
-                      {"done", [](const Json& m) { return table_number(m["reads"].get<std::uint64_t>() + m["writes"].get<std::uint64_t>()); }},
+                      {"done",
+                       [](const Json& m) {
+                           return table_number(m["reads"].get<std::uint64_t>() + m["writes"].get<std::uint64_t>());
+                       }},
                       {"faults", number("faults")},
                       {"bandwidth", [](const Json& m) { return rate_text(m["bandwidth_bytes_per_s"].get<double>()); }},
-                      {"mean", latency("mean")}, {"p50", latency("p50")}, {"p90", latency("p90")}, {"p99", latency("p99")},
-                      {"p99.9", latency("p999")}, {"max", latency("max")}}};
+                      {"mean", latency("mean")},
+                      {"p50", latency("p50")},
+                      {"p90", latency("p90")},
+                      {"p99", latency("p99")},
+                      {"p99.9", latency("p999")},
+                      {"max", latency("max")}}};
     all["IOMMU"] = {[](const Json& r) { return list(r["iommus"]); },
-                    {{"IOMMU", word("name")}, {"driver", word("driver")}, {"translations", number("translations")},
-                     {"TLB hits", [](const Json& i) { return share(i["tlb"]); }}, {"walks", number("walks")},
-                     {"walk reads", number("walk_reads")}, {"config reads", number("config_reads")},
-                     {"commands", number("commands")}, {"events", number("events")}, {"mean", latency("mean")}, {"p99", latency("p99")}}};
+                    {{"IOMMU", word("name")},
+                     {"driver", word("driver")},
+                     {"translations", number("translations")},
+                     {"TLB hits", [](const Json& i) { return share(i["tlb"]); }},
+                     {"walks", number("walks")},
+                     {"walk reads", number("walk_reads")},
+                     {"config reads", number("config_reads")},
+                     {"commands", number("commands")},
+                     {"events", number("events")},
+                     {"mean", latency("mean")},
+                     {"p99", latency("p99")}}};
     all["group"] = {[](const Json& r) { return list(r["groups"]); },
-                    {{"group", [](const Json& g) { return g["id"].dump(); }}, {"domain", word("type")},
+                    {{"group", [](const Json& g) { return g["id"].dump(); }},
+                     {"domain", word("type")},
                      {"devices", [](const Json& g) {
                           std::string names;
-                          for (const Json& device : g["devices"]) names += (names.empty() ? "" : " ") + device.get<std::string>();
+                          for (const Json& device : g["devices"])
+                              names += (names.empty() ? "" : " ") + device.get<std::string>();
                           return names;
                       }}}};
     all["expectation"] = {[](const Json& r) { return list(r["expect"]); },
-                          {{"expectation", word("expr")}, {"found", [](const Json& e) { return table_number(e["value"]); }},
+                          {{"expectation", word("expr")},
+                           {"found", [](const Json& e) { return table_number(e["value"]); }},
                            {"", [](const Json& e) { return e["ok"] == true ? "holds" : "FAILS"; }}}};
     all["time"] = {[](const Json& r) { return list(r["faults"]); },
-                   {{"time", [](const Json& f) { return span_text(f["time_ns"]); }}, {"device", word("device")},
-                    {"id", [](const Json& f) { return hex(f["id"]); }}, {"iova", [](const Json& f) { return hex(f["iova"]); }},
-                    {"IOMMU", word("iommu")}, {"reason", word("reason")}}};
+                   {{"time", [](const Json& f) { return span_text(f["time_ns"]); }},
+                    {"device", word("device")},
+                    {"id", [](const Json& f) { return hex(f["id"]); }},
+                    {"iova", [](const Json& f) { return hex(f["iova"]); }},
+                    {"IOMMU", word("iommu")},
+                    {"reason", word("reason")}}};
     all["device"] = {[](const Json& r) { return list(r["untranslated"]); },
                      {{"device", word("device")}, {"reason", word("kind")}, {"why", word("why")}}};
     all["lock"] = {[](const Json& r) { return list(r["kernel"]["locks"]); },
-                   {{"lock", word("name")}, {"taken", number("acquired")}, {"waited for", number("contended")},
+                   {{"lock", word("name")},
+                    {"taken", number("acquired")},
+                    {"waited for", number("contended")},
                     {"waited", [](const Json& l) { return span_text(l["wait_ns"]); }}}};
     all["what"] = {[](const Json& r) {
                        std::vector<Json> reports;
@@ -144,7 +169,9 @@ void check_tables(const std::string& page, const Json& result) {
             const std::size_t at = seen[table.heads[0]]++;
             if (table.heads[0] == "what") {  // of four kinds, each with a table: told apart by their texts
                 bool found = false;
-                for (const Json& one : rows) found = found || (source.columns.at("what")(one) == row[0] && source.columns.at("where")(one) == row[2]);
+                for (const Json& one : rows)
+                    found = found ||
+                            (source.columns.at("what")(one) == row[0] && source.columns.at("where")(one) == row[2]);
                 CHECK(found);
                 continue;
             }
@@ -171,7 +198,9 @@ std::multiset<std::string> moments_of(const Json& result, const std::string& dev
     std::multiset<std::string> all;
     for (const Json& event : result["kernel"]["timeline"]) {
         if (event["event"] != "driver_probe" || event["device"] != device || !event["ret"].is_number()) continue;
-        const char* kind = event["ret"] == 0 ? "driver bound" : event["ret"] == -517 ? "probe deferred" : "probe failed";
+        const char* kind = event["ret"] == 0      ? "driver bound"
+                           : event["ret"] == -517 ? "probe deferred"
+                                                  : "probe failed";
         all.insert(device + " " + kind + ": " + span_text(event["t_end_ns"]));
     }
     for (const Json& one : result["devices"]) {
@@ -196,7 +225,8 @@ void check_chart(const std::string& page, const Json& result) {
     std::map<double, double> places;
     double latest = 0;
     for (const Json& event : result["kernel"]["timeline"]) {
-        if (event["event"] == "driver_probe" && event["t_end_ns"].is_number()) latest = std::max(latest, event["t_end_ns"].get<double>());
+        if (event["event"] == "driver_probe" && event["t_end_ns"].is_number())
+            latest = std::max(latest, event["t_end_ns"].get<double>());
     }
     CHECK(latest > 0);
 }
@@ -254,7 +284,8 @@ void check_summary(const std::string& summary, const Json& result) {
             for (std::size_t i = 0; i < rows[0].size(); ++i) {
                 INFO(rows[0][i] << " of " << rows[r][0]);
                 std::string wanted = known.at(kind).columns.at(rows[0][i])(one);
-                wanted.erase(std::remove(wanted.begin(), wanted.end(), ','), wanted.end());  // the summary groups no digits
+                wanted.erase(std::remove(wanted.begin(), wanted.end(), ','),
+                             wanted.end());  // the summary groups no digits
                 CHECK(rows[r][i + 1] == wanted);
             }
         }
@@ -274,11 +305,13 @@ void check_summary(const std::string& summary, const Json& result) {
         ++at;
     }
     const std::string head = summary.substr(0, summary.find("\n\n"));
-    CHECK(head.find("booted in " + span_text(result["sim"]["boot_ns"]) + ", ended at " + span_text(result["sim"]["end_ns"])) != std::string::npos);
+    CHECK(head.find("booted in " + span_text(result["sim"]["boot_ns"]) + ", ended at " +
+                    span_text(result["sim"]["end_ns"])) != std::string::npos);
     CHECK(head.find("digest " + result["digest"].get<std::string>()) != std::string::npos);
     CHECK(head.find("seed " + result["seed"].dump()) != std::string::npos);
     CHECK(summary.find("Groups (" + std::to_string(result["groups"].size()) + ")") != std::string::npos);
-    if (!result["faults"].empty()) CHECK(summary.find("Faults (" + result["faults_total"].dump() + ")") != std::string::npos);
+    if (!result["faults"].empty())
+        CHECK(summary.find("Faults (" + result["faults_total"].dump() + ")") != std::string::npos);
 }
 
 }  // namespace
@@ -287,7 +320,8 @@ TEST_CASE("numbers: every one of a report and a summary is the result's, in its 
     const Scratch scratch;
     for (const std::string name : {"quickstart", "two_smmus", "studies/race-window", "unmap_mid_traffic"}) {
         INFO(name);
-        const Said said = run_xlate(scratch, "run " + quoted(std::string(XLATE_SOURCE_DIR) + "/configs/" + name + ".yaml") + " --out r");
+        const Said said = run_xlate(
+            scratch, "run " + quoted(std::string(XLATE_SOURCE_DIR) + "/configs/" + name + ".yaml") + " --out r");
         REQUIRE((said.status == 0 || said.status == 1));
         REQUIRE(run_xlate(scratch, "report r").status == 0);
         const Json result = Json::parse(read_text(scratch.path("r/result.json")));
@@ -301,13 +335,16 @@ TEST_CASE("numbers: every one of a report and a summary is the result's, in its 
 
 TEST_CASE("report: no device is bound before the IOMMU that it waits for", "[cli][report]") {
     const Scratch scratch;
-    REQUIRE(run_xlate(scratch, "run " + quoted(std::string(XLATE_SOURCE_DIR) + "/configs/quickstart.yaml") + " --quiet --out r").status == 0);
+    REQUIRE(run_xlate(scratch,
+                      "run " + quoted(std::string(XLATE_SOURCE_DIR) + "/configs/quickstart.yaml") + " --quiet --out r")
+                .status == 0);
     REQUIRE(run_xlate(scratch, "report r").status == 0);
     const Json result = Json::parse(read_text(scratch.path("r/result.json")));
     const std::string page = read_text(scratch.path("r/report.html"));
     // Places in the picture, by device: where its circle "driver bound" stands.
     std::map<std::string, double> bound;
-    for (std::size_t at = page.find("<circle cx=\""); at != std::string::npos; at = page.find("<circle cx=\"", at + 1)) {
+    for (std::size_t at = page.find("<circle cx=\""); at != std::string::npos;
+         at = page.find("<circle cx=\"", at + 1)) {
         const double x = std::stod(page.substr(at + 12));
         const std::size_t start = page.find("<title>", at) + 7;
         const std::string title = page.substr(start, page.find("</title>", start) - start);

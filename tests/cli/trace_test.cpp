@@ -9,7 +9,7 @@ using Json = nlohmann::ordered_json;
 TEST_CASE("trace: what does not fit is named in the result, on the terminal and in the trace", "[cli][trace]") {
     const Scratch scratch;
     scratch.file("x.yaml", "firmware: { devicetree: " + board("quickstart") +
-                               " }\nsoc: { pci: [] }\ntraffic: [ { device: a000000.video, transfers: 10000 } ]\n");
+                               " }\nsoc: { pci: [] }\ntraffic: [ { device: a000000.video, transfers: 40000 } ]\n");
     REQUIRE(run_xlate(scratch, "run x.yaml --quiet --trace --out whole").err.empty());
     const Json whole = Json::parse(read_text(scratch.path("whole/result.json")));
     CHECK(whole["warnings"].empty());
@@ -32,5 +32,6 @@ TEST_CASE("trace: what does not fit is named in the result, on the terminal and 
         CHECK(trace.find("arm-smmu-v3 9050000.iommu") != std::string::npos);
     }
     // On the terminal also among the other warnings.
-    CHECK(run_xlate(scratch, "run x.yaml --trace --out first --set limits.trace_size='1 MiB'").out.find("warning: the trace holds") != std::string::npos);
+    CHECK(run_xlate(scratch, "run x.yaml --trace --out first --set limits.trace_size='1 MiB'")
+              .out.find("warning: the trace holds") != std::string::npos);
 }

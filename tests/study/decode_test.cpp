@@ -60,8 +60,7 @@ TEST_CASE("decode: SMMUv3 event records say what happened to which access", "[st
 TEST_CASE("decode: SMMUv3 commands", "[study][decode]") {
     const std::pair<const char*, const char*> commands[] = {
         {"0x0000123400000003 0x1", "CMD_CFGI_STE, sid 0x1234, leaf only"},
-        {"0x0012000700000012 0x0000000010000001",
-         "CMD_TLBI_NH_VA, vmid 0x7, asid 0x12, address 0x10000000, leaf only"},
+        {"0x0012000700000012 0x0000000010000001", "CMD_TLBI_NH_VA, vmid 0x7, asid 0x12, address 0x10000000, leaf only"},
         {"0x001200000001F012 0x0000000010000701",
          "CMD_TLBI_NH_VA, vmid 0x0, asid 0x12, address 0x10000000, 32 granules of 4 KiB, leaves at level 3, leaf only"},
         {"0x0012000000502012 0x0000000010000400",
@@ -83,7 +82,8 @@ TEST_CASE("decode: SMMUv3 structures, descriptors and global errors", "[study][d
     CHECK(read("0xD 0x0 0x044A355800000007 0x0000000081000000 0x0 0x0 0x0 0x0", "ste") ==
           "stage 2 translates, stage 2 tables at 0x81000000, vmid 0x7");
     CHECK(read("0x0012E205C0003510 0x0000000082000000" + zeros, "cd") == "asid 0x12, tables at 0x82000000 for 48 bits");
-    CHECK(read("0x0060000456789F47", "pte").find("at level 3 a page at 0x456789000, read and write, unprivileged too, of one asid") == 0);
+    CHECK(read("0x0060000456789F47", "pte")
+              .find("at level 3 a page at 0x456789000, read and write, unprivileged too, of one asid") == 0);
     CHECK(read("0x0060000456789FC7", "pte").find("read only, unprivileged too") != std::string::npos);
     CHECK(read("0x0000000083000003", "pte").find("above a table at 0x83000000") != std::string::npos);
     CHECK(read("0x0000000400000F45", "pte").find("a block at 0x400000000, read and write") == 0);
@@ -98,31 +98,37 @@ TEST_CASE("decode: SMMUv2 and Rockchip fault registers", "[study][decode]") {
           "translation fault (AArch64 tables), write, unprivileged, data, level 3, sid 0x1a, iova 0x9b0cc000");
     CHECK(read("0x40000202", "fsr") == "translation fault (AArch32 long tables)");
     CHECK(read("0x80000002", "gfsr") == "unidentified stream");
-    CHECK(read("arm-smmu 9050000.iommu: \tGFSR 0x80000002, GFSYNR0 0x00000000, GFSYNR1 0x0000001a, GFSYNR2 0x00000000") ==
-          "unidentified stream, read, unprivileged, data, sid 0x1a");
+    CHECK(
+        read("arm-smmu 9050000.iommu: \tGFSR 0x80000002, GFSYNR0 0x00000000, GFSYNR1 0x0000001a, GFSYNR2 0x00000000") ==
+        "unidentified stream, read, unprivileged, data, sid 0x1a");
     CHECK(read("0x1", "int-status") == "page fault");
     CHECK(read("0x27", "rockchip.status") == "paging on, page fault of a write, stalled");
-    CHECK(read("rk_iommu ff940300.iommu: Page fault at 0x12345678 of type write") == "paging on, page fault of a write, stalled");
+    CHECK(read("rk_iommu ff940300.iommu: Page fault at 0x12345678 of type write") ==
+          "paging on, page fault of a write, stalled");
     CHECK(read("0x83005001", "dte").find("a table at 0x83005000") == 0);
-    CHECK(read("0x34567BA7", "rockchip.pte") == "a page at 0x34567000 (version 1) or 0xab34567000 (version 2), readable, writable");
+    CHECK(read("0x34567BA7", "rockchip.pte") ==
+          "a page at 0x34567000 (version 1) or 0xab34567000 (version 2), readable, writable");
 }
 
 TEST_CASE("decode: as kernels print it, with time stamps and other lines around", "[study][decode]") {
-    CHECK(read("[   12.345678] arm-smmu-v3 arm-smmu-v3.0.auto: event 0x10 received:\n"
-               "[   12.345679] arm-smmu-v3 arm-smmu-v3.0.auto: \t0x0000001100000010\n"
-               "[   12.345680] arm-smmu-v3 arm-smmu-v3.0.auto: \t0x0000020a00000000\n"
-               "[   12.345681] arm-smmu-v3 arm-smmu-v3.0.auto: \t0x000000009b0cc000\n"
-               "[   12.345682] arm-smmu-v3 arm-smmu-v3.0.auto: \t0x0000000000000000\n"
-               "[   12.400000] nvme nvme0: controller is down; will reset: CSTS=0xffffffff\n"
-               "[   12.500000] arm-smmu-v3 arm-smmu-v3.0.auto: unexpected global error reported (0x00000001), this could be serious\n"
-               "[   12.500001] arm-smmu-v3 arm-smmu-v3.0.auto: CMDQ error (cons 0x01000003): Illegal command\n"
-               "[   12.500002] arm-smmu-v3 arm-smmu-v3.0.auto: skipping command in error state:\n"
-               "[   12.500003] arm-smmu-v3 arm-smmu-v3.0.auto: \t0x001200000001f012\n"
-               "[   12.500004] arm-smmu-v3 arm-smmu-v3.0.auto: \t0x0000000010000701\n") ==
-          "F_TRANSLATION, sid 0x11, read, privileged, data, stage 1, iova 0x9b0cc000 / CMDQ_ERR / "
-          "CERROR_ILL: the command is illegal, at position 0x3 / "
-          "CMD_TLBI_NH_VA, vmid 0x0, asid 0x12, address 0x10000000, 32 granules of 4 KiB, leaves at level 3, leaf only");
-    CHECK(read("arm-smmu-v3 2b400000.iommu: event: F_TRANSLATION client: 0000:00:01.0 sid: 0x8 ssid: 0x0 iova: 0xdeadb000 ipa: 0x0\n"
+    CHECK(
+        read("[   12.345678] arm-smmu-v3 arm-smmu-v3.0.auto: event 0x10 received:\n"
+             "[   12.345679] arm-smmu-v3 arm-smmu-v3.0.auto: \t0x0000001100000010\n"
+             "[   12.345680] arm-smmu-v3 arm-smmu-v3.0.auto: \t0x0000020a00000000\n"
+             "[   12.345681] arm-smmu-v3 arm-smmu-v3.0.auto: \t0x000000009b0cc000\n"
+             "[   12.345682] arm-smmu-v3 arm-smmu-v3.0.auto: \t0x0000000000000000\n"
+             "[   12.400000] nvme nvme0: controller is down; will reset: CSTS=0xffffffff\n"
+             "[   12.500000] arm-smmu-v3 arm-smmu-v3.0.auto: unexpected global error reported (0x00000001), this could "
+             "be serious\n"
+             "[   12.500001] arm-smmu-v3 arm-smmu-v3.0.auto: CMDQ error (cons 0x01000003): Illegal command\n"
+             "[   12.500002] arm-smmu-v3 arm-smmu-v3.0.auto: skipping command in error state:\n"
+             "[   12.500003] arm-smmu-v3 arm-smmu-v3.0.auto: \t0x001200000001f012\n"
+             "[   12.500004] arm-smmu-v3 arm-smmu-v3.0.auto: \t0x0000000010000701\n") ==
+        "F_TRANSLATION, sid 0x11, read, privileged, data, stage 1, iova 0x9b0cc000 / CMDQ_ERR / "
+        "CERROR_ILL: the command is illegal, at position 0x3 / "
+        "CMD_TLBI_NH_VA, vmid 0x0, asid 0x12, address 0x10000000, 32 granules of 4 KiB, leaves at level 3, leaf only");
+    CHECK(read("arm-smmu-v3 2b400000.iommu: event: F_TRANSLATION client: 0000:00:01.0 sid: 0x8 ssid: 0x0 iova: "
+               "0xdeadb000 ipa: 0x0\n"
                "arm-smmu-v3 2b400000.iommu: unpriv data write s1 \"Input address caused fault\" stag: 0x0\n") ==
           "F_TRANSLATION, sid 0x8, write, unprivileged, data, stage 1, iova 0xdeadb000");
     // Dumps in words of 32 bits, the low one first; an address in front is none of them.
@@ -147,12 +153,15 @@ TEST_CASE("decode: the event records of the corpus read as its README says", "[s
 
 TEST_CASE("decode: what is no record is named with its place", "[study][decode]") {
     CHECK(refusal("0x1 0x2 0x3").find("x:1:1: 3 words are no record") == 0);
-    CHECK(refusal("0x1 0x2 0x3", "event").find("x:1:9: 3 words are no whole SMMUv3 event record; expected 4 words") == 0);
-    CHECK(refusal("smmu: event 0x10 received:\nsmmu: \t0x10\nsomething else\n").find("x:3: the SMMUv3 event record that was announced ends after 1 of 4 words") == 0);
+    CHECK(refusal("0x1 0x2 0x3", "event").find("x:1:9: 3 words are no whole SMMUv3 event record; expected 4 words") ==
+          0);
+    CHECK(refusal("smmu: event 0x10 received:\nsmmu: \t0x10\nsomething else\n")
+              .find("x:3: the SMMUv3 event record that was announced ends after 1 of 4 words") == 0);
     CHECK(refusal("smmu: event 0x10 received:\n").find("ends after 0 of 4 words") != std::string::npos);
     CHECK(refusal("hello\n").find("x: no record is found; expected hexadecimal words") == 0);
     CHECK(refusal("").find("no record is found") != std::string::npos);
-    CHECK(refusal("nvme: status 3\n\nAMD-Vi: Event logged [IO_PAGE_FAULT device=00:1f.0 domain=0x9 address=0xdeadb000 flags=0x20]\n")
+    CHECK(refusal("nvme: status 3\n\nAMD-Vi: Event logged [IO_PAGE_FAULT device=00:1f.0 domain=0x9 address=0xdeadb000 "
+                  "flags=0x20]\n")
               .find("x:3: a record of AMD-Vi, whose records are not read; expected") == 0);
     CHECK(refusal("\xff\xfe\x80 0x1\x1b[31m").find("no record") != std::string::npos);
 }

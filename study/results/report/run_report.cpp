@@ -6,6 +6,7 @@
 #include "study/results/numbers.hpp"
 #include "study/results/report/html.hpp"
 #include "study/results/report/report.hpp"
+#include "study/results/summary.hpp"
 
 namespace xlate::study {
 namespace {
@@ -85,6 +86,20 @@ std::string masters(const Json& result) {
     }
     if (table.empty()) return "";
     std::string html = heading("Masters") + table.html();
+    std::string lines;
+    for (const Json& master : result.at("masters")) {
+        const std::string device = text(master.at("device"));
+        if (master.contains("limited_by")) {
+            const Json& limit = master.at("limited_by");
+            lines += fmt::format("<li>{}</li>\n", escape_html(fmt::format("{} is limited by: {}, busy {:.0f} %", device,
+                                                                          text(limit.at("resource")),
+                                                                          limit.at("share").get<double>() * 100)));
+        }
+        if (master.contains("steady") && master.at("steady").at("settled") == false)
+            lines +=
+                fmt::format("<li class=\"bad\">{}</li>\n", escape_html(unsettled_text(device, master.at("steady"))));
+    }
+    if (!lines.empty()) html += "<ul>\n" + lines + "</ul>\n";
     if (!bars.bars.empty()) html += "<h3>Where the time of a transfer went, mean</h3>\n" + svg_of(bars);
     return html;
 }

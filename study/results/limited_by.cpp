@@ -1,0 +1,118 @@
+#include "study/results/limited_by.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace xlate::study {
+namespace {
+
+bool is_pci(const std::string& device) { return device.size() >= 12 && device[4] == ':' && device[7] == ':'; }
+
+/// What went over a resource within one master's time.
+struct Load {
+    double reads = 0;
+    double writes = 0;
+    double read_bytes = 0;
+    double write_bytes = 0;
+    void add(const soc::MasterStats& stats, double share) {
+        const auto all = static_cast<double>(stats.reads + stats.writes);
+        if (all <= 0) return;
+        const double bytes = static_cast<double>(stats.bytes) * share / all;
+        reads += static_cast<double>(stats.reads) * share;
+        writes += static_cast<double>(stats.writes) * share;
+        read_bytes += bytes * static_cast<double>(stats.reads);
+        write_bytes += bytes * static_cast<double>(stats.writes);
+    }
+    double transactions() const { return reads + writes; }
+    /// Data go one way for reads and the other for writes.
+    double busier_way() const { return std::max(read_bytes, write_bytes); }
+};
+
+const kernel::DeviceResult* device_of(const std::vector<kernel::DeviceResult>& devices, const std::string& name) {
+    const auto found = std::find_if(devices.begin(), devices.end(), [&](const auto& one) { return one.name == name; });
+    return found == devices.end() ? nullptr : &*found;
+}
+
+/// When a master's transactions were measured: from, to.
+std::pair<SimTime, SimTime> time_of(const RunFacts& facts, const soc::MasterStats& stats) {
+    SimTime from = stats.first_issue;
+    if (facts.steady != nullptr) from = facts.steady->measured_from(stats.device).value_or(from);
+    return {from, std::max(from, stats.last_completion)};
+}
+
+/// The share of `other`'s time that lies in `own`.
+double overlap(std::pair<SimTime, SimTime> own, std::pair<SimTime, SimTime> other) {
+    const SimTime from = std::max(own.first, other.first);
+    const SimTime to = std::min(own.second, other.second);
+    if (to <= from) return 0;
+    return static_cast<double>((to - from).fs) / static_cast<double>((other.second - other.first).fs);
+}
+
+}  // namespace
+
+LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
+    const soc::MasterStats& own = facts.soc.masters[number];
+    const std::pair<SimTime, SimTime> time = time_of(facts, own);
+    const auto span = static_cast<double>((time.second - time.first).fs);
+    if (span <= 0) return {};
+    const SocConfig& soc = facts.config.soc;
+    const std::vector<kernel::DeviceResult> devices = facts.boot.devices();
+    const kernel::DeviceResult* const self = device_of(devices, own.device);
+    Load all;
+    Load link;  // of one host bridge
+    Load port;  // of one TBU
+    for (const soc::MasterStats& other : facts.soc.masters) {
+        const double share = overlap(time, time_of(facts, other));
+        all.add(other, share);
+        const bool same_link =
+            is_pci(own.device) && is_pci(other.device) && other.device.substr(0, 4) == own.device.substr(0, 4);
+        if (same_link) link.add(other, share);
+        const kernel::DeviceResult* const one = device_of(devices, other.device);
+        const bool same_iommu = self != nullptr && one != nullptr && self->iommu == one->iommu;
+        if (&other == &own || (same_link && same_iommu)) port.add(other, share);
+    }
+    std::vector<LimitedBy> candidates;
+    const auto add = [&](std::string resource, double busy_fs) {
+        candidates.push_back({std::move(resource), std::min(1.0, busy_fs / span)});
+    };
+    constexpr auto kSecond = static_cast<double>(kFsPerSecond);
+    if (soc.memory.bandwidth_bytes_per_s != 0) {
+        add("bandwidth of memory (soc.memory.bandwidth)",
+            (all.read_bytes + all.write_bytes) * kSecond / static_cast<double>(soc.memory.bandwidth_bytes_per_s));
+    }
+    add("crossbar (soc.interconnect.width)",
+        all.busier_way() / soc.interconnect.width_bytes * static_cast<double>(soc.system_clock.fs));
+    if (is_pci(own.device) && soc.pcie.bandwidth_bytes_per_s != 0) {
+        const double bytes = link.busier_way() + link.transactions() * soc.pcie.header_bytes;
+        add("PCIe link (soc.pcie.bandwidth)", bytes * kSecond / static_cast<double>(soc.pcie.bandwidth_bytes_per_s));
+    }
+    const auto iommu = std::find_if(facts.soc.iommus.begin(), facts.soc.iommus.end(), [&](const soc::IommuStats& one) {
+        return self != nullptr && one.name == self->iommu;
+    });
+    if (iommu != facts.soc.iommus.end()) {
+        const auto named = soc.iommus.find(iommu->path);
+        const soc::IommuParams& params = named == soc.iommus.end() ? soc.iommu.params : named->second.params;
+        const double beats =
+            port.writes <= 0 ? 1 : std::max(1.0, port.write_bytes / port.writes / params.tbu.port_width_bytes);
+        const auto held = static_cast<double>(iommu->translation.mean().fs);
+        add("port of the TBU (tbu.port_width)",
+            (port.writes * beats + port.reads) * static_cast<double>(params.clock.fs));
+        add("translation slots of the TBU (tbu.xlate_slots)", port.transactions() * held / params.tbu.xlate_slots);
+        const double needed = std::min(beats, static_cast<double>(params.tbu.write_buffer_beats));
+        add("write buffer of the TBU (tbu.write_buffer)", port.writes * held * needed / params.tbu.write_buffer_beats);
+    }
+    const auto busiest = std::max_element(candidates.begin(), candidates.end(),
+                                          [](const LimitedBy& a, const LimitedBy& b) { return a.share < b.share; });
+    if (busiest->share >= 0.5) return *busiest;
+    for (const TrafficConfig& traffic : facts.config.traffic) {
+        if (traffic.device != own.device) continue;
+        const double waiting = static_cast<double>(own.latency.sum_fs()) / traffic.params.outstanding;
+        const LimitedBy itself{"its own outstanding transfers (traffic[].outstanding) and their latency",
+                               std::min(1.0, waiting / span)};
+        if (itself.share > busiest->share) return itself;
+    }
+    return *busiest;
+}
+
+}  // namespace xlate::study
