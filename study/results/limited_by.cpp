@@ -88,7 +88,8 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
         add("PCIe link (soc.pcie.bandwidth)", bytes * kSecond / static_cast<double>(soc.pcie.bandwidth_bytes_per_s));
     }
     const auto iommu = std::find_if(facts.soc.iommus.begin(), facts.soc.iommus.end(), [&](const soc::IommuStats& one) {
-        return self != nullptr && one.name == self->iommu;
+        // Presets of other families are not the config's own defaults.
+        return self != nullptr && one.name == self->iommu && one.arch == "smmuv3";
     });
     if (iommu != facts.soc.iommus.end()) {
         const auto named = soc.iommus.find(iommu->path);

@@ -32,6 +32,20 @@ std::string_view view(const std::vector<std::uint8_t>& bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+/// What was written, whatever its layout: a value that is written may count though it is the default. Keys in one
+/// order.
+void add_document(Sha256& key, const yaml::Value& value) {
+    key.add_field(std::to_string(static_cast<int>(value.kind))).add_field(value.quoted ? "quoted" : "plain");
+    key.add_field(value.text).add_field(std::to_string(value.items.size() + value.entries.size()));
+    for (const yaml::Value& item : value.items) add_document(key, item);
+    std::map<std::string_view, const yaml::Value*> entries;
+    for (const yaml::Entry& entry : value.entries) entries.emplace(entry.key, &entry.value);
+    for (const auto& [name, entry] : entries) {
+        key.add_field(name);
+        add_document(key, *entry);
+    }
+}
+
 /// Reads what points have in common once.
 class Planner {
 public:
@@ -48,6 +62,7 @@ public:
         Sha256 key;
         key.add_field("xlate.point/2").add_field(model_);
         for (const ParameterRow& row : list_parameters(config)) key.add_field(row.path).add_field(row.value);
+        if (config.document != nullptr) add_document(key, *config.document);
         if (!config.firmware.generate.empty()) load_firmware(config);  // is it possible?
         for (const std::string& path :
              config.firmware.generate.empty() ? find_firmware(config) : std::vector<std::string>{}) {
