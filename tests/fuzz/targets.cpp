@@ -1,0 +1,143 @@
+#include "tests/fuzz/targets.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "explore/search/schedule.hpp"
+#include "firmware/acpi/describe.hpp"
+#include "firmware/description.hpp"
+#include "study/config/config.hpp"
+#include "study/config/explore_config.hpp"
+#include "study/decode/decode.hpp"
+#include "study/inspect/inspect.hpp"
+#include "study/results/expect.hpp"
+#include "study/results/report/report.hpp"
+#include "study/sweep/study.hpp"
+
+namespace xlate::tests {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+/// Bad input is what a target is for; everything else goes up.
+template <typename Call>
+void guarded(Call call) {
+    try {
+        call();
+    } catch (const InputError&) {
+    }
+}
+
+std::vector<std::string> files_of(const fs::path& directory, const std::string& extension) {
+    std::vector<std::string> all;
+    std::error_code ignored;
+    std::vector<fs::path> paths;
+    for (const fs::directory_entry& entry : fs::directory_iterator(directory, ignored)) {
+        if (entry.path().extension() == extension) paths.push_back(entry.path());
+    }
+    std::sort(paths.begin(), paths.end());
+    for (const fs::path& path : paths) {
+        std::ifstream stream(path, std::ios::binary);
+        all.emplace_back(std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>());
+    }
+    return all;
+}
+
+std::vector<std::uint8_t> bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
+
+const fs::path kConfigs = fs::path(XLATE_SOURCE_DIR) / "configs";
+const fs::path kBoards = fs::path(XLATE_BINARY_DIR) / "boards";
+
+void run_config(const std::string& bytes) {
+    guarded([&] {
+        study::Config config = study::parse_config(bytes, "fuzz.yaml");
+        study::list_parameters(config);
+        study::resolved_yaml(config);
+    });
+}
+void run_study(const std::string& bytes) {
+    guarded([&] { study::parse_study(bytes, "fuzz.yaml"); });
+}
+void run_scenario(const std::string& bytes) {
+    guarded([&] { study::parse_explore_config(bytes, "fuzz.yaml"); });
+}
+void run_expression(const std::string& bytes) {
+    static const Json kResult = {
+        {"faults", Json::array()},
+        {"masters", {{{"device", "0000:00:01.0"}, {"reads", 3}, {"latency_ns", {{"p99", 1.5}}}}}},
+        {"kernel", {{"oops", Json::array()}}}};
+    guarded([&] { study::Expectation::parse(bytes, {"fuzz", {}, {}, {}}, "expect[0]").evaluate(kResult); });
+}
+void run_token(const std::string& bytes) {
+    guarded([&] { explore::parse_token(bytes); });
+}
+void run_result(const std::string& bytes) {
+    const Json json = Json::parse(bytes, nullptr, false);
+    if (json.is_discarded() || !json.is_object()) return;
+    try {
+        study::run_report(json);
+    } catch (const nlohmann::json::exception&) {  // what write_report calls incomplete
+    }
+}
+void run_decode(const std::string& bytes) {
+    guarded([&] {
+        const auto records = study::find_records(bytes, "fuzz", nullptr);
+        study::decode_text(records);
+        study::decode_json(records).dump(-1, ' ', false, Json::error_handler_t::replace);
+    });
+}
+void run_device_tree(const std::string& bytes) {
+    guarded([&] { study::inspect_json(firmware::read_device_tree(bytes_of(bytes), "fuzz.dtb")); });
+}
+void run_acpi(const std::string& bytes) {
+    guarded([&] { study::inspect_json(firmware::acpi::read_acpi({{"fuzz.dat", bytes_of(bytes)}})); });
+}
+
+std::vector<std::string> config_seeds() { return files_of(kConfigs, ".yaml"); }
+std::vector<std::string> study_seeds() { return files_of(kConfigs / "studies", ".yaml"); }
+std::vector<std::string> scenario_seeds() { return files_of(kConfigs / "explore", ".yaml"); }
+std::vector<std::string> expression_seeds() {
+    return {"kernel.oops == 0", "masters[\"0000:00:01.0\"].latency_ns.p99 < 900 and not faults > 0",
+            "count(faults) + 1 * (2 - -3) / 4.5 >= 0x10", "'a' in masters or null == false"};
+}
+std::vector<std::string> token_seeds() { return {"cover-letter~base/0.1.2x3.0", "cover-letter~dev0.2/1x4.2.0", "a/b"}; }
+std::vector<std::string> result_seeds() {
+    return {
+        R"({"name":"x","variant":"v","seed":1,"digest":"d","sim":{"fidelity":"exact","boot_ns":1,"end_ns":2,"outcome":"finished"},
+"warnings":[],"assumptions":[],"masters":[{"device":"d","issued":1,"started":true,"reads":1,"writes":0,"faults":0,"bandwidth_bytes_per_s":1,
+"latency_ns":{"mean":1,"p50":1,"p90":1,"p99":1,"p999":1,"max":1},"breakdown_ns":{"issue":1}}],"iommus":[],"groups":[],"devices":[],"faults":[],
+"faults_total":0,"kernel":{"oops":[],"lockdep":[],"races":[],"warnings":[],"locks":[],"timeline":[]}})"};
+}
+std::vector<std::string> decode_seeds() {
+    return {"0x0000001100000010\n0x0000020a00000000\n0x000000009b0cc000\n0x0000000000000000\n",
+            "[ 1.0] arm-smmu-v3 x: event 0x10 received:\n[ 1.0] arm-smmu-v3 x: \t0x10\nx: \t0x0\nx: \t0x1\nx: \t0x2\n",
+            "x: Unhandled context fault: fsr=0x402, iova=0x9b0cc000, fsynr=0x13, cbfrsynra=0x1a, cb=3\n",
+            "x: event: F_TRANSLATION client: y sid: 0x8 ssid: 0x0 iova: 0x1 ipa: 0x0\nx: unpriv data write s1 \"z\" "
+            "stag: 0x0\n",
+            "80040000: 00000010 00000011 00000000 0000020a\n80040010: 9b0cc000 00000000 00000000 00000000\n"};
+}
+std::vector<std::string> device_tree_seeds() { return files_of(kBoards, ".dtb"); }
+std::vector<std::string> acpi_seeds() { return files_of(kBoards, ".dat"); }
+
+}  // namespace
+
+const std::vector<FuzzTarget>& fuzz_targets() {
+    static const std::vector<FuzzTarget> all{{"config", run_config, config_seeds},
+                                             {"study", run_study, study_seeds},
+                                             {"scenario", run_scenario, scenario_seeds},
+                                             {"expression", run_expression, expression_seeds},
+                                             {"token", run_token, token_seeds},
+                                             {"result", run_result, result_seeds},
+                                             {"decode", run_decode, decode_seeds},
+                                             {"device_tree", run_device_tree, device_tree_seeds},
+                                             {"acpi", run_acpi, acpi_seeds}};
+    return all;
+}
+
+}  // namespace xlate::tests
