@@ -64,12 +64,6 @@ struct Case : ReplayBoot {
     }
 };
 
-/// Firmware asks for what this kernel cannot do yet.
-const char* waits_for(const firmware::Node& node) {
-    if (node.has("iommu-addresses")) return "direct mappings of iommu-addresses";
-    return nullptr;
-}
-
 /// All cases, or those that say a word about something; skips with a word what this model cannot boot.
 std::vector<std::filesystem::path> cases(const char* needs = nullptr) {
     std::vector<std::filesystem::path> chosen;
@@ -77,16 +71,6 @@ std::vector<std::filesystem::path> cases(const char* needs = nullptr) {
         const Json truth = Json::parse(std::ifstream(path / "truth.json"));
         if (needs != nullptr && (!truth.contains(needs) || truth[needs].is_null() || truth[needs].empty())) continue;
         const std::string variant = variant_of_release(truth["kernel"]["release"]);
-        const firmware::Description board =
-            firmware::read_device_tree(firmware::read_file((path / "board.dtb").string()), "board.dtb");
-        const char* missing = nullptr;
-        for (const firmware::Node& node : board.nodes) {
-            if (const char* const one = waits_for(node)) missing = one;
-        }
-        if (missing != nullptr) {
-            WARN("skipped: " << path.filename() << " (" << missing << ")");
-            continue;
-        }
         if (!has_variant(variant)) {
             WARN("skipped: " << path.filename() << " (no variant " << variant << ")");
             continue;

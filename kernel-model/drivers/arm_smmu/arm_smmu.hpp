@@ -46,6 +46,7 @@ private:
     Ptr<ArmSmmuDevice> get_by_fwnode(FwNode fwnode);
     PtrOrErr<ArmSmmuDevice> find_instance(Device& dev, Ptr<IommuFwspec>& fwspec);
     PtrOrErr<ArmSmmuDevice> register_legacy_master(Device& dev);
+    void device_link_add(Device& dev, const ArmSmmuDevice& smmu) const;
     int check_ids(Device& dev, const ArmSmmuDevice& smmu, const std::vector<std::uint32_t>& ids);
 
     IommuCore& core_;

@@ -1,6 +1,9 @@
 // What the IOMMU core asks of the driver. Source: docs/spec/kernel-probe.md section 5.1, row arm-smmu.
+#include <algorithm>
+
 #include <fmt/format.h>
 
+#include "kernel-model/dma/reserved_regions.hpp"
 #include "kernel-model/driver-core/driver_core.hpp"
 #include "kernel-model/drivers/arm_smmu/arm_smmu.hpp"
 
@@ -118,6 +121,15 @@ int ArmSmmuOps::check_ids(Device& dev, const ArmSmmuDevice& smmu, const std::vec
     return 0;
 }
 
+// The client is probed only while its SMMU is bound. Older kernels probe clients when it is: there it shows nothing. A
+// registration that fails leaves the link (X18).
+void ArmSmmuOps::device_link_add(Device& dev, const ArmSmmuDevice& smmu) const {
+    if (!core_.variant.has(Cap::parse_in_probe)) return;
+    const Ptr<Device> supplier(&smmu.dev);
+    auto& links = dev.supplier_links;
+    if (std::find(links.begin(), links.end(), supplier) == links.end()) links.push_back(supplier);
+}
+
 PtrOrErr<IommuDevice> ArmSmmuOps::probe_device(Device& dev) {
     Frame frame{core_.k, "arm_smmu_probe_device"};
     check_loaded("SP0");
@@ -134,7 +146,10 @@ PtrOrErr<IommuDevice> ArmSmmuOps::probe_device(Device& dev) {
         if (cfg) {
             core_.dev_iommu_priv_set(dev, cfg, "SP5");
             err = cfg->alloc_smes(ids);
-            if (err == 0) return {smmu.iommu, 0};
+            if (err == 0) {
+                device_link_add(dev, smmu);
+                return {smmu.iommu, 0};
+            }
             core_.k.heap.release(cfg, "SP6");
             if (!core_.variant.has(Cap::assert_priv)) core_.dev_iommu_priv_set(dev, {}, "SP6");
         }
@@ -210,8 +225,12 @@ Ptr<IommuDomain> ArmSmmuOps::domain_alloc(DomainType type) {
     }
 }
 
-std::vector<ReservedRegion> ArmSmmuOps::get_resv_regions(Device&) {
-    return {{ReservedRegion::Kind::sw_msi, kMsiIovaBase, kMsiIovaLength}};
+std::vector<ReservedRegion> ArmSmmuOps::get_resv_regions(Device& dev) {
+    std::vector<ReservedRegion> regions{{ReservedRegion::Kind::sw_msi, kMsiIovaBase, kMsiIovaLength, {}}};
+    const std::vector<ReservedRegion> of_firmware =
+        iommu_dma_get_resv_regions(core_.description, dev, core_.variant.release);
+    regions.insert(regions.end(), of_firmware.begin(), of_firmware.end());
+    return regions;
 }
 
 }  // namespace xlate::kernel::arm_smmu
