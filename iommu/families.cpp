@@ -100,6 +100,7 @@ std::unique_ptr<Instance> make_dart(const InstanceParams& params) {
     dart::DartParams own = compatible == "apple,t8110-dart"   ? dart::t8110_dart()
                            : compatible == "apple,t6000-dart" ? dart::t6000_dart()
                                                               : dart::t8103_dart();
+    own.page_log2 = params.hardware.dart_page_log2;
     own.tlb = params.caches.tlb;
     own.walk = params.caches.walk_s1[2];
     own.walk.enabled = own.walk.enabled && params.caches.walk_enabled;
@@ -125,7 +126,7 @@ constexpr Family kFamilies[] = {
     {"smmuv2", "mmu-500-like", &smmuv2::sheet, &make_smmuv2},
     {"rockchip", "rockchip-like", &rockchip_sheet, &make_rockchip},
     {"dart", "dart-like", &dart::sheet, &make_dart},
-    {"sun50i", "rockchip-like", &sun50i_sheet, &make_sun50i},
+    {"sun50i", "sun50i-like", &sun50i_sheet, &make_sun50i},
 };
 
 }  // namespace

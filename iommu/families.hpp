@@ -20,6 +20,7 @@ namespace xlate::iommu {
 struct Hardware {
     smmuv3::Features smmuv3 = smmuv3::qemu_like();
     std::string smmuv2;  ///< SMMUv1 and v2: name of smmuv2::features_by_name(); empty: what `compatible` says
+    std::uint8_t dart_page_log2 = 14;  ///< DART: 12 or 14
 };
 
 /// What firmware says of one instance.

@@ -213,6 +213,18 @@ std::optional<IommuParams> iommu_preset(std::string_view name) {
         std::copy(std::begin(levels), std::end(levels), std::begin(params.tcu.walk_cache.s1_entries));
         return params;
     }
+    if (name == "sun50i-like") {
+        // Estimate, all of it: a micro-TLB at each master, a macro-TLB behind them.
+        params.tbu.micro_tlb = {{false, 16, 0, Replacement::lru}, Cycles{1}, 1};
+        params.tbu.main_tlb = {{true, 16, 0, Replacement::lru}, Cycles{1}, 1};
+        params.tbu.link_to_tcu = Cycles{2};
+        params.tbu.link_from_tcu = Cycles{2};
+        params.tcu.tlb = {{true, 64, 4, Replacement::lru}, Cycles{2}, 2};
+        params.tcu.walk_slots = 2;
+        const std::uint32_t levels[4] = {0, 0, 16, 0};
+        std::copy(std::begin(levels), std::end(levels), std::begin(params.tcu.walk_cache.s1_entries));
+        return params;
+    }
     if (name == "tiny") {
         params.tbu.xlate_slots = 4;
         params.tbu.micro_tlb = {{true, 4, 0, Replacement::lru}, Cycles{1}, 1};
@@ -230,7 +242,7 @@ std::optional<IommuParams> iommu_preset(std::string_view name) {
 }
 
 std::vector<std::string> iommu_preset_names() {
-    return {"mmu-600-like", "gem5-default", "tiny", "mmu-500-like", "rockchip-like", "dart-like"};
+    return {"mmu-600-like", "gem5-default", "tiny", "mmu-500-like", "rockchip-like", "dart-like", "sun50i-like"};
 }
 
 std::vector<Diagnostic> check(const SocConfig& config, const firmware::Description& description) {
