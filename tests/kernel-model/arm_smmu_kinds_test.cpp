@@ -161,40 +161,55 @@ void check_translated(Boot& run) {
 TEST_CASE("arm-smmu driver and hardware: what was mapped is translated, in every format and stage",
           "[kernel-model][smmuv2]") {
     Options options;
-    SECTION("VMSAv8-64 stage 1") {}
-    SECTION("VMSAv8-64 stage 2") { options.features.s1ts = options.features.nts = 0; }
-    SECTION("VMSAv8-64 stage 1, no snooping") { options.features.cttw = 0; }
-    SECTION("VMSAv7 long") { options.features.ptfs_4k = options.features.ptfs_16k = options.features.ptfs_64k = 0; }
+    SECTION("VMSAv8-64 stage 1") { SUCCEED("chosen"); }
+    SECTION("VMSAv8-64 stage 2") {
+        options.features.s1ts = options.features.nts = 0;
+        SUCCEED("chosen");
+    }
+    SECTION("VMSAv8-64 stage 1, no snooping") {
+        options.features.cttw = 0;
+        SUCCEED("chosen");
+    }
+    SECTION("VMSAv7 long") {
+        options.features.ptfs_4k = options.features.ptfs_16k = options.features.ptfs_64k = 0;
+        SUCCEED("chosen");
+    }
     SECTION("VMSAv7 long stage 2") {
         options.features.ptfs_4k = options.features.ptfs_16k = options.features.ptfs_64k = 0;
         options.features.s1ts = options.features.nts = 0;
+        SUCCEED("chosen");
     }
-    SECTION("VMSAv7 short, on a 32-bit kernel") { options.config.arch = Arch::arm; }
+    SECTION("VMSAv7 short, on a 32-bit kernel") {
+        options.config.arch = Arch::arm;
+        SUCCEED("chosen");
+    }
     SECTION("VMSAv7 long, on a 32-bit kernel") {
         options.config.arch = Arch::arm;
         options.config.parameters.arm_lpae = true;
+        SUCCEED("chosen");
     }
     SECTION("an MMU-400") {
         options.features = hardware::mmu400_like();
         options.compatible = "arm,mmu-400";
+        SUCCEED("chosen");
     }
-    SECTION("lazy") { options.config.parameters.iommu_strict = false; }
+    SECTION("lazy") {
+        options.config.parameters.iommu_strict = false;
+        SUCCEED("chosen");
+    }
     Boot run(options);
     INFO(run.k.console.text());
     check_translated(run);
 }
 
-// linux-findings.md, second part, fact 2: page sizes of all formats are one set, and the kernel's is taken from it; the
-// context is of the 64-bit format with a granule of 4 KiB.
-TEST_CASE(
-    "arm-smmu driver and hardware: an MMU-401 under a 4 KiB kernel is programmed for tables that it does not have",
-    "[kernel-model][smmuv2]") {
+// MMU-401 has CBA2R, and Juno's masters are translated by contexts of the 64-bit format with a granule of 4 KiB.
+TEST_CASE("arm-smmu driver and hardware: an MMU-401 under a 4 KiB kernel translates", "[kernel-model][smmuv2]") {
     Options options;
     options.features = hardware::mmu401_like();
     options.compatible = "arm,mmu-401";
     Boot run(options);
     const DmaBuffer buffer = run.plan(run.second).buffers.front();
-    CHECK(run.translate(0x20, buffer.iova.value).kind == StepKind::fault);
+    CHECK(run.translate(0x20, buffer.iova.value).kind == StepKind::done);
 }
 
 TEST_CASE("arm-smmu driver and hardware: a stream that nothing matches is blocked, and said",

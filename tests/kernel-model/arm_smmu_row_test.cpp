@@ -71,6 +71,7 @@ TEST_CASE("arm-smmu answers as its row does: sharing, masks, overlap, exhaustion
         board.master(smmu, {{0x47, 0}});
         board.master(smmu, {{0x40, 0xFF}});
         board.master(smmu, {{0x20, 0}, {0x20, 0}});
+        SUCCEED("chosen");
     }
     SECTION("entries run out, and come back") {
         const auto smmu = board.smmu({"arm,mmu-500"});
@@ -79,11 +80,13 @@ TEST_CASE("arm-smmu answers as its row does: sharing, masks, overlap, exhaustion
         board.master(smmu, {{6}});
         entries = 4;
         ids.id0 = (ids.id0 & ~0xFFu) | entries;
+        SUCCEED("chosen");
     }
     SECTION("an id beyond 15 bits") {
         const auto smmu = board.smmu({"arm,mmu-500"});
         board.master(smmu, {{0x8000}});
         board.master(smmu, {{0x7FFF}});
+        SUCCEED("chosen");
     }
     INFO(variant);
     ArmSmmuRamBoot run(board, ids, {}, variant);

@@ -75,7 +75,8 @@ TEST_CASE("sun50i: the same mappings make the same words", "[kernel-model][sun50
                 }
             }
         }
-        for (const auto& [base, state] : read_json(run.folder / "tables.json").items()) {
+        const Json tables = read_json(run.folder / "tables.json");
+        for (const auto& [base, state] : tables.items()) {
             if (!state.contains("dt") || state["dt"].is_null()) continue;
             for (const auto& [l1, table] : state["dt"]["l1"].items()) {
                 CHECK(format.table(PhysAddr{hex_of(table["table"])}, 0) == hex_of(table["desc"]));
