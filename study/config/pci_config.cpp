@@ -196,16 +196,18 @@ public:
         host_ = root.host;
         domain_ = root.domain;
         last_bus_ = root.bus;
-        bus(root.functions, root.bus, std::nullopt);
+        bus(root.functions, root.bus, std::nullopt, std::nullopt);
     }
 
 private:
-    void bus(const std::vector<PciFunction>& functions, unsigned number, std::optional<std::uint32_t> alias) {
+    void bus(const std::vector<PciFunction>& functions, unsigned number, std::optional<std::uint32_t> alias,
+             std::optional<std::uint32_t> linux_alias) {
         for (const PciFunction& function : functions) {
             PciSeat seat;
             seat.name = fmt::format("{:04x}:{:02x}:{:02x}.{}", domain_, number, function.device, function.function);
             seat.own_id = number << 8 | function.device << 3 | function.function;
             seat.wire_id = alias.value_or(seat.own_id);
+            seat.linux_id = linux_alias.value_or(seat.own_id);
             seat.host = host_;
             seat.domain = domain_;
             seat.function = function;
@@ -221,7 +223,11 @@ private:
             if (!below && function.kind == PciKind::pcie_to_pci_bridge && !forwards) below = behind << 8;
             if (!below && (function.kind == PciKind::pci_bridge || function.kind == PciKind::pci_to_pcie_bridge))
                 below = own;
-            bus(function.below, behind, below);
+            std::optional<std::uint32_t> linux_below = linux_alias ? linux_alias : below;
+            if (!linux_below && function.kind == PciKind::pcie_to_pci_bridge && !function.no_alias) {
+                linux_below = behind << 8;
+            }
+            bus(function.below, behind, below, linux_below);
         }
     }
 

@@ -36,10 +36,11 @@ std::vector<kernel::PciRoot> make_pci_roots(const Config& config, yaml::Findings
 
 /// One function with the numbers that a depth-first scan gives its bus.
 struct PciSeat {
-    std::string name;           ///< Linux's: "0000:01:00.0"
-    std::uint32_t own_id = 0;   ///< bus << 8 | devfn
-    std::uint32_t wire_id = 0;  ///< requester ID that arrives at the host bridge: a bridge's where one stands between
-    std::string host;           ///< of the root
+    std::string name;            ///< Linux's: "0000:01:00.0"
+    std::uint32_t own_id = 0;    ///< bus << 8 | devfn
+    std::uint32_t wire_id = 0;   ///< requester ID that arrives at the host bridge: a bridge's where one stands between
+    std::uint32_t linux_id = 0;  ///< the alias that Linux 6.12 takes it for; differs where a bridge forwards ids
+    std::string host;            ///< of the root
     unsigned domain = 0;
     kernel::PciFunction function;  ///< without what is below
 };

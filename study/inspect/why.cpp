@@ -57,7 +57,7 @@ Found find(const Description& description, const std::vector<PciSeat>& seats, co
         const std::vector<firmware::PciHost> hosts = firmware::pci_hosts(description);
         if (!host && hosts.empty()) break;
         std::vector<std::uint32_t> requesters{seat.own_id};
-        if (seat.wire_id != seat.own_id) requesters.push_back(seat.wire_id);
+        if (seat.linux_id != seat.own_id) requesters.push_back(seat.linux_id);
         return {device, id_path_of_function(description, host ? host->node : hosts.front().node, requesters), {}};
     }
     for (std::size_t i = 0; i < description.nodes.size(); ++i) {

@@ -43,7 +43,7 @@ Said refused(const Scratch& scratch, const std::string& arguments, int status) {
     CHECK(said.out.empty());
     CHECK(used < kSeconds);
     CHECK(usage.ru_maxrss < kMegabytes * 1024);
-    CHECK(said.err.size() < 20'000);
+    CHECK(said.err.size() < 32'000);
     for (const char c : said.err) REQUIRE((c == '\n' || static_cast<unsigned char>(c) >= 0x20));
     CHECK_FALSE(fs::exists(scratch.path("o")));
     return said;
