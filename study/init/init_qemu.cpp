@@ -103,7 +103,15 @@ private:
     }
 
     void functions(const QemuPci& pci) {
-        if (pci.functions.empty()) {
+        const bool no_host = in_.nodes.size() > 1 && firmware::pci_hosts(in_).empty();
+        if (no_host) {
+            std::vector<std::string> models;
+            for (const QemuPciFunction& function : pci.functions)
+                models.push_back(function.model.empty() ? "the machine's own" : function.model);
+            line(fmt::format("  # note: the firmware has no PCI host bridge; left out: {}",
+                             remark(fmt::format("{}", fmt::join(models, ", ")))));
+        }
+        if (no_host || pci.functions.empty()) {
             line("  pci: []");
             return;
         }
