@@ -90,8 +90,9 @@ private:
             result_.refusals.push_back({master, "no driver is known for " + provider.path});
             return;
         }
-        if (const auto larbs = several_larbs(provider, entries); !larbs.empty()) {
-            result_.refusals.push_back({master, larbs});
+        for (const std::string& why : {several_drivers(provider, entries), several_larbs(provider, entries)}) {
+            if (why.empty()) continue;
+            result_.refusals.push_back({master, why});
             return;
         }
         const GroupRule rule = firmware::iommu_kind(provider).group;
@@ -129,6 +130,23 @@ private:
         if (rule == GroupRule::per_iommu || rule == GroupRule::per_device) return;
         for (const IommuEntry* entry : entries)
             owners.add({firmware::stream_of(provider, entry->args).value_or(StreamMatch{}), *group});
+    }
+
+    /// A fwspec is one driver's, and two DARTs are the most that one master has.
+    std::string several_drivers(const Node& provider, const std::vector<const IommuEntry*>& entries) const {
+        constexpr std::size_t kMostDarts = 2;
+        std::vector<NodeIndex> instances;
+        for (const IommuEntry* entry : entries) {
+            const Node& other = description_.node(*entry->provider);
+            if (firmware::iommu_kind(other).driver != firmware::iommu_kind(provider).driver)
+                return fmt::format("its entries name IOMMUs of two drivers, {} and {} (-22)", provider.path,
+                                   other.path);
+            if (std::find(instances.begin(), instances.end(), *entry->provider) == instances.end())
+                instances.push_back(*entry->provider);
+        }
+        if (firmware::iommu_kind(provider).family == "dart" && instances.size() > kMostDarts)
+            return fmt::format("its entries name {} DARTs, of which a master has at most two (-22)", instances.size());
+        return {};
     }
 
     /// MediaTek: one device, one local arbiter.
