@@ -245,6 +245,7 @@ TEST_CASE("arm-smmu: an SMMU that cannot be used fails to probe, and its masters
     SECTION("no interrupts of contexts") {
         contexts = 0;
         text = "found 1 interrupts but expected at least 2";
+        SUCCEED("chosen");
     }
     const std::string master = board.master(board.smmu({"arm,mmu-500"}, 1, 0x20000, contexts), {{1}});
     ArmSmmuRamBoot run(board, ids);
