@@ -31,7 +31,7 @@ Dart::Dart(const DartParams& params)
     for (unsigned above = 1; above <= 2; ++above) {
         walk.emplace_back(params.walk, params.seed, params.name + ".walk" + std::to_string(above));
     }
-    translates_ = true;  // a stream that nobody has set up is blocked: there is no switch for all
+    translates_ = true;  // a stream that is not set up is blocked: there is no switch for all
 }
 
 void Dart::reset() {

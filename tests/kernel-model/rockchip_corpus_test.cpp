@@ -8,7 +8,7 @@
 
 #include "iommu/simple/layout_rockchip.hpp"
 #include "kernel-model/pgtable/rockchip_format.hpp"
-#include "tests/kernel-model/rockchip_boot.hpp"
+#include "tests/kernel-model/family_checks.hpp"
 
 using namespace xlate;
 using namespace xlate::kernel;
@@ -81,17 +81,6 @@ std::string register_text(const std::set<std::uint64_t>& files, std::uint64_t ad
     return table ? fmt::format("{:#x} = table | 1", address) : fmt::format("{:#x} = {:#x}", address, value);
 }
 
-/// Devices of the families that this driver is not: their events are another test's.
-std::set<std::string> foreign_devices(const FamilyBoot& run) {
-    std::set<std::string> foreign;
-    for (const Json& iommu : run.truth["iommus"]) {
-        if (iommu["driver"] == "rk_iommu") continue;
-        foreign.insert(iommu["device"].get<std::string>());
-        for (const Json& member : iommu["members"]) foreign.insert(member.get<std::string>());
-    }
-    return foreign;
-}
-
 template <typename Check>
 void for_each_case(Check check) {
     if (xlate::tests::skip_without_corpus()) return;
@@ -106,58 +95,14 @@ void for_each_case(Check check) {
 
 TEST_CASE("rockchip: a boot's events, groups and IOMMUs are the real kernel's", "[kernel-model][rockchip][corpus]") {
     for_each_case([](FamilyBoot& run) {
-        const std::set<std::string> foreign = foreign_devices(run);
-        const Sequences expected = sequences_of(events_only(run.truth));
-        const Sequences found = sequences_of(run.k.events);
-        for (const auto& [device, lines] : expected) {
-            if (foreign.count(device) != 0 || device.find(':') != std::string::npos) continue;
-            INFO(device);
-            const auto ours = found.find(device);
-            CHECK((ours == found.end() ? std::vector<std::string>{} : ours->second) == lines);
-        }
-        std::map<std::string, std::set<std::string>> wanted, members;
-        for (const Json& iommu : run.truth["iommus"]) {
-            if (iommu["driver"] != "rk_iommu") continue;
-            auto& set = wanted[iommu["name"].get<std::string>() + " " + iommu["device"].get<std::string>()];
-            for (const Json& member : iommu["members"]) set.insert(member.get<std::string>());
-        }
-        for (const IommuResult& iommu : run.boot->iommus()) {
-            if (iommu.driver == "rk_iommu") {
-                members[iommu.name + " " + iommu.device].insert(iommu.members.begin(), iommu.members.end());
-            }
-        }
-        CHECK(members == wanted);
-        std::map<std::string, std::string> groups;
-        for (const GroupResult& group : run.boot->groups()) {
-            for (const std::string& device : group.devices) {
-                groups[device] = fmt::format("{} {}", group.id, kernel::name(group.type));
-            }
-        }
-        for (const Json& group : run.truth["groups"]) {
-            for (const Json& device : group["devices"]) {
-                if (foreign.count(device.get<std::string>()) != 0) continue;
-                INFO(device.get<std::string>());
-                CHECK(groups[device.get<std::string>()] ==
-                      fmt::format("{} {}", group["id"].get<unsigned>(), group["type"].get<std::string>()));
-            }
-        }
-        std::map<std::string, std::string> drivers;
-        for (const DeviceResult& device : run.boot->devices()) drivers[device.name] = device.driver;
-        for (const Json& device : run.truth["devices"]) {
-            if (device["bus"] != "platform" || foreign.count(device["name"].get<std::string>()) != 0) continue;
-            INFO(device["name"].get<std::string>());
-            CHECK(drivers[device["name"].get<std::string>()] ==
-                  (device["driver"].is_null() ? "" : device["driver"].get<std::string>()));
-        }
-        for (const Report& report : run.k.reports.all()) FAIL_CHECK(report.text());
+        check_events(run, "rk_iommu");
+        check_groups(run, "rk_iommu");
     });
 }
 
 TEST_CASE("rockchip: the same addresses are mapped and unmapped, in the same order",
           "[kernel-model][rockchip][corpus]") {
-    for_each_case([](FamilyBoot& run) {
-        if (has_dma(run.truth)) CHECK(pages_of(run.rng.mappings()) == pages_of(run.truth["dma_trace"]));
-    });
+    for_each_case([](FamilyBoot& run) { check_mappings(run); });
 }
 
 TEST_CASE("rockchip: registers are written in the same order, and end with the same words",
