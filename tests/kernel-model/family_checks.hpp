@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/kernel-model/rockchip_boot.hpp"
+#include "tests/kernel-model/family_boot.hpp"
 
 namespace xlate::kernel::tests {
 

@@ -1,0 +1,204 @@
+// A boot of corpus/linux-boot-families (or linux-boot): its tree, its command line, its virtio-rng consumers, over
+// registers in RAM; and what the real kernel did.
+//   initcall_blacklist=   that driver is loaded as a module, before virtio_mmio
+//   pmon=                 runtime PM of these IOMMUs is switched on after the maps
+//   rebind=               a consumer is unbound and bound again after that
+#pragma once
+
+#include <algorithm>
+#include <fstream>
+#include <memory>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "kernel-model/clients/virtio_rng.hpp"
+#include "kernel-model/driver-core/driver_core.hpp"
+#include "kernel-model/drivers/iommu_drivers.hpp"
+#include "kernel-model/system.hpp"
+#include "tests/kernel-model/corpus_boot.hpp"
+#include "tests/kernel-model/register_machine.hpp"
+
+namespace xlate::kernel::tests {
+
+/// Folders of both corpora whose names start with one of `prefixes` and that have a truth.json, sorted.
+inline std::vector<std::filesystem::path> family_cases(const std::vector<std::string>& prefixes) {
+    std::vector<std::filesystem::path> found;
+    const auto root = xlate::tests::corpus();
+    if (!root) return found;
+    for (const char* const part : {"linux-boot", "linux-boot-families"}) {
+        if (!std::filesystem::is_directory(*root / part)) continue;
+        for (const auto& entry : std::filesystem::directory_iterator(*root / part)) {
+            const std::string name = entry.path().filename().string();
+            const bool wanted = std::any_of(prefixes.begin(), prefixes.end(),
+                                            [&](const std::string& prefix) { return name.rfind(prefix, 0) == 0; });
+            if (wanted && std::filesystem::exists(entry.path() / "truth.json")) found.push_back(entry.path());
+        }
+    }
+    std::sort(found.begin(), found.end());
+    return found;
+}
+
+inline Json read_json(const std::filesystem::path& path) {
+    std::ifstream file(path);
+    return Json::parse(file);
+}
+
+/// The words behind `key=` of the guest's command line, split at commas.
+inline std::vector<std::string> words_of(const Json& truth, const std::string& key) {
+    const std::string line = " " + truth["cmdline_extra"].get<std::string>() + " ";
+    std::smatch match;
+    std::vector<std::string> words;
+    if (!std::regex_search(line, match, std::regex(" " + key + "=([^ ]*)"))) return words;
+    std::string rest = match[1];
+    for (std::size_t at = 0; at <= rest.size();) {
+        const std::size_t end = std::min(rest.find(',', at), rest.size());
+        if (end > at) words.push_back(rest.substr(at, end - at));
+        at = end + 1;
+    }
+    return words;
+}
+
+/// Slots of virtio-mmio that have a virtio-rng with iommu_platform=on.
+inline std::vector<std::string> rng_slots(const std::filesystem::path& folder) {
+    std::ifstream file(folder / "qemu-command.txt");
+    const std::string command((std::istreambuf_iterator<char>(file)), {});
+    const std::regex device("virtio-rng-device,bus=virtio-mmio-bus\\.([0-9]+),iommu_platform=on");
+    std::vector<std::string> slots;
+    for (std::sregex_iterator at(command.begin(), command.end(), device), end; at != end; ++at) {
+        slots.push_back(fmt::format("{:x}.virtio_mmio", 0xA000000 + 0x200 * std::stoul((*at)[1])));
+    }
+    return slots;
+}
+
+/// The boot, to its end.
+class FamilyBoot {
+public:
+    /// `emulate`: what a case of the kind "e" answers, or every one (`always`).
+    explicit FamilyBoot(const std::filesystem::path& the_folder,
+                        const std::function<void(RegisterMachine&)>& emulate = {}, bool always = false)
+        : folder(the_folder),
+          truth(read_json(folder / "truth.json")),
+          description(firmware::read_device_tree(firmware::read_file((folder / "board.dtb").string()), "board.dtb")),
+          variant(find_variant(variant_of(truth))),
+          k(machine, variant),
+          system(k, description, boot_config(truth)),
+          rng(k, system.dma, rng_slots(folder)) {
+        machine.preset(folder);
+        const std::string kind = truth["kernel"].value("package", "");
+        if (emulate && (always || kind.find("emulate") != std::string::npos)) emulate(machine);
+        configure();
+        boot = std::make_unique<LinuxBoot>(k, description, system.boot_config());
+        boot->start();
+        machine.run(k.sched);
+        after_boot();
+        k.finish();
+    }
+    ~FamilyBoot() { k.sched.kill_all(); }
+    FamilyBoot(const FamilyBoot&) = delete;
+    FamilyBoot& operator=(const FamilyBoot&) = delete;
+
+    const std::filesystem::path folder;
+    const Json truth;
+    const firmware::Description description;
+    const Variant variant;
+    RegisterMachine machine;
+    Kernel k;
+    KernelSystem system;
+    VirtioRng rng;
+    std::unique_ptr<LinuxBoot> boot;
+
+private:
+    static BootConfig boot_config(const Json& truth) {
+        BootConfig config = config_of(truth);
+        config.drivers.clear();
+        return config;
+    }
+    void configure() {
+        BootConfig& config = system.boot_config();
+        const std::vector<std::string> slots = rng_slots(folder);
+        if (!slots.empty()) {
+            config.client = &rng;
+            config.drivers.push_back(rng.driver());
+        }
+        config.modules.emplace();
+        const auto load = [&](const std::string& name) { config.modules->push_back({name, {}, true, 0}); };
+        // A driver that the kernel does not have, or that its command line switches off, comes as a module.
+        const std::string kind = truth["kernel"].value("package", "");
+        const bool as_module =
+            !words_of(truth, "initcall_blacklist").empty() || kind.find("built as a module") != std::string::npos;
+        // predelay=MODULE:SECONDS: the init script waits before it loads that one, which is then the last.
+        SimTime delay{};
+        for (const std::string& one : words_of(truth, "predelay")) {
+            const std::size_t colon = one.find(':');
+            const bool client = one.rfind("virtio", 0) == 0;
+            if (colon != std::string::npos && !client) delay = us(1'000'000 * std::stoull(one.substr(colon + 1)));
+        }
+        const auto load_drivers = [&] {
+            for (const IommuDriver& driver : iommu_drivers()) load(std::string(driver.module));
+        };
+        if (as_module && delay == SimTime{}) load_drivers();
+        load("virtio_mmio");
+        if (!slots.empty()) load("virtio_rng");
+        if (as_module && delay != SimTime{}) {
+            const std::size_t before = config.modules->size();
+            load_drivers();
+            for (std::size_t i = before; i < config.modules->size(); ++i) {
+                (*config.modules)[i].at = delay;
+                (*config.modules)[i].after_previous = i > before;
+            }
+        }
+    }
+    void after_boot() {
+        k.spawn("init", 0, [this] {
+            for (const std::string& name : words_of(truth, "pmon")) {
+                if (Device* dev = boot->find_device(name)) system.power.get_sync(*dev);
+            }
+            for (const std::string& name : words_of(truth, "rebind")) {
+                Device* dev = boot->find_device(name);
+                if (dev == nullptr) continue;
+                boot->drivers().device_release_driver(*dev);
+                boot->drivers().device_attach(*dev);
+            }
+        });
+        machine.run(k.sched);
+    }
+};
+
+/// truth.json's timeline without markers.
+inline Json events_only(const Json& truth) {
+    Json copy = truth;
+    copy["timeline"] = Json::array();
+    for (const Json& event : truth["timeline"]) {
+        if (event["event"] != "marker") copy["timeline"].push_back(event);
+    }
+    return copy;
+}
+
+/// Pages of a DMA trace: "+ffff8000" mapped, "-ffff8000" unmapped, in order, 4 KiB each.
+inline std::vector<std::string> pages_of(const Json& trace) {
+    std::vector<std::string> pages;
+    for (const Json& one : trace) {
+        const auto number = [&](const char* key) {
+            return one[key].is_string() ? std::stoull(one[key].get<std::string>(), nullptr, 0)
+                                        : one[key].get<unsigned long long>();
+        };
+        for (std::uint64_t at = 0; at < number("size"); at += 4096) {
+            pages.push_back(fmt::format("{}{:x}", one["event"] == "map" ? '+' : '-', number("iova") + at));
+        }
+    }
+    return pages;
+}
+inline std::vector<std::string> pages_of(const std::vector<ClientMapping>& mappings) {
+    std::vector<std::string> pages;
+    for (const ClientMapping& one : mappings) {
+        if (!one.unmap && one.iova.value == one.memory.value) continue;  // no IOMMU, no trace
+        for (std::uint64_t at = 0; at < one.size; at += 4096) {
+            pages.push_back(fmt::format("{}{:x}", one.unmap ? '-' : '+', one.iova.value + at));
+        }
+    }
+    return pages;
+}
+
+}  // namespace xlate::kernel::tests
