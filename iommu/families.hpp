@@ -1,9 +1,13 @@
-// Every family that has an engine, in one list: what makes an instance of it, and its parameters.
+// Every family that has an engine: what makes an instance of it, its parameters, its config keys, its usual timing.
+// A family stands in a file of its own, iommu/<folder>/<name>_family.cpp, which defines
+//     Span<Family> <name>_family();
+// in xlate::iommu; the build gathers these files, in the order of their names, into families().
 // Which family a node of firmware is, firmware/iommu_families says.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,11 +20,27 @@
 
 namespace xlate::iommu {
 
+/// A config key of a family: `soc.iommu.<block>.<key>`. One of `choices`, the first unless the config says another; or,
+/// if there are no choices, a number.
+struct OptionSpec {
+    const char* block;     ///< "dart"
+    const char* audience;  ///< a sentence on the block: "Apple's DART only."
+    const char* key;       ///< "page_size"
+    const char* sentence;
+    Span<std::string_view> choices;
+    std::uint64_t usual = 0;  ///< a number's value if the config says nothing
+    std::uint64_t low = 0, high = 0;
+};
+
 /// What the ID registers say, by family.
 struct Hardware {
     smmuv3::Features smmuv3 = smmuv3::qemu_like();
-    std::string smmuv2;  ///< SMMUv1 and v2: name of smmuv2::features_by_name(); empty: what `compatible` says
-    std::uint8_t dart_page_log2 = 14;  ///< DART: 12 or 14
+    /// "dart.page_size": the number of a choice, or the number. What is not there is as usual.
+    std::map<std::string, std::uint64_t> options;
+
+    std::uint64_t option(const OptionSpec& option) const;
+    /// option() of a choice, as its name. UB: one without choices.
+    std::string_view choice(const OptionSpec& option) const;
 };
 
 /// What firmware says of one instance.
@@ -36,6 +56,9 @@ struct CoreCaches {
     CacheParams config, tlb, ipa;
     bool walk_enabled = true;
     CacheParams walk_s1[4], walk_s2[4];  ///< by level
+
+    /// A walk cache of stage 1 that is on only if walk caches are.
+    CacheParams walk(unsigned level) const;
 };
 
 /// Everything about one instance. Plain values, already validated.
@@ -49,15 +72,40 @@ struct InstanceParams {
     bool prefetch_commands = false;
 };
 
+/// A table of a preset: least recently used goes first. Times in cycles of the IOMMU's clock.
+struct TableTiming {
+    bool enabled = true;
+    std::uint32_t entries = 16;
+    std::uint32_t ways = 0;  ///< 0: fully associative
+    std::uint32_t cycles = 1;
+    std::uint32_t slots = 1;  ///< look-ups at once
+};
+
+/// Shape and speed that an instance's config starts from: a preset by name. What it does not name is as in
+/// mmu-600-like.
+struct TimingPreset {
+    std::string_view name;    ///< "rockchip-like"
+    std::string_view source;  ///< of its numbers, or "estimate"
+    TableTiming micro_tlb;    ///< in each port
+    TableTiming port_tlb;     ///< behind it
+    TableTiming core_tlb;
+    std::uint32_t link = 10;  ///< cycles between port and core, one way
+    std::uint32_t xlate_slots = 64;
+    std::uint32_t walk_slots = 16;
+    std::uint32_t walk_s1[4] = {256, 256, 256, 0};  ///< entries of the walk cache by level; 0: none
+    std::uint32_t walk_s2[4] = {256, 256, 256, 0};
+};
+
 using MakeInstance = std::function<std::unique_ptr<Instance>(const InstanceParams&)>;
 
 struct Family {
-    std::string_view name;    ///< as firmware/iommu_families has it
-    std::string_view preset;  ///< of timing parameters, by which its instances go if a config says nothing
+    std::string_view name;       ///< as firmware/iommu_families has it
+    const TimingPreset* timing;  ///< nullptr: mmu-600-like
     const InstanceSpec& (*sheet)();
     std::unique_ptr<Instance> (*make)(const InstanceParams&);
+    Span<OptionSpec> options;  ///< those of families that share a block stand with the first of them
 };
-Span<Family> families();
+const std::vector<Family>& families();
 /// nullptr: no engine.
 const Family* find_family(std::string_view name);
 

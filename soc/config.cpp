@@ -154,6 +154,25 @@ void check_register_windows(Findings& findings, const SocConfig& config, const f
     }
 }
 
+CacheTiming table_of(const iommu::TableTiming& table) {
+    return {{table.enabled, table.entries, table.ways, Replacement::lru}, Cycles{table.cycles}, table.slots};
+}
+
+IommuParams params_of(const iommu::TimingPreset& preset) {
+    IommuParams params;
+    params.tbu.micro_tlb = table_of(preset.micro_tlb);
+    params.tbu.main_tlb = table_of(preset.port_tlb);
+    params.tbu.link_to_tcu = Cycles{preset.link};
+    params.tbu.link_from_tcu = Cycles{preset.link};
+    params.tcu.tlb = table_of(preset.core_tlb);
+    params.tcu.xlate_slots = preset.xlate_slots;
+    params.tcu.walk_slots = preset.walk_slots;
+    WalkCacheParams& walk = params.tcu.walk_cache;
+    std::copy(std::begin(preset.walk_s1), std::end(preset.walk_s1), std::begin(walk.s1_entries));
+    std::copy(std::begin(preset.walk_s2), std::end(preset.walk_s2), std::begin(walk.s2_entries));
+    return params;
+}
+
 }  // namespace
 
 std::optional<IommuParams> iommu_preset(std::string_view name) {
@@ -179,52 +198,6 @@ std::optional<IommuParams> iommu_preset(std::string_view name) {
         params.tbu.youngest_first = true;
         return params;
     }
-    if (name == "mmu-500-like") {
-        // TBU hit: 2 clocks (docs/spec/iommu-anchors.md section E, Arm DDI 0517); all else is an estimate.
-        params.tbu.micro_tlb = {{false, 16, 0, Replacement::lru}, Cycles{1}, 1};
-        params.tbu.main_tlb = {{true, 64, 0, Replacement::lru}, Cycles{2}, 2};
-        params.tcu.tlb = {{true, 512, 4, Replacement::lru}, Cycles{3}, 3};
-        params.tcu.walk_slots = 8;
-        const std::uint32_t levels[4] = {4, 16, 64, 0};
-        std::copy(std::begin(levels), std::end(levels), std::begin(params.tcu.walk_cache.s1_entries));
-        std::copy(std::begin(levels), std::end(levels), std::begin(params.tcu.walk_cache.s2_entries));
-        return params;
-    }
-    if (name == "rockchip-like") {
-        // Estimate, all of it: one TLB beside the master, one walk at a time, nothing between port and core.
-        params.tbu.micro_tlb = {{false, 16, 0, Replacement::lru}, Cycles{1}, 1};
-        params.tbu.main_tlb = {{false, 64, 0, Replacement::lru}, Cycles{1}, 1};
-        params.tbu.link_to_tcu = Cycles{1};
-        params.tbu.link_from_tcu = Cycles{1};
-        params.tcu.tlb = {{true, 64, 0, Replacement::lru}, Cycles{1}, 1};
-        params.tcu.xlate_slots = 16;
-        params.tcu.walk_slots = 1;
-        const std::uint32_t levels[4] = {0, 0, 8, 0};
-        std::copy(std::begin(levels), std::end(levels), std::begin(params.tcu.walk_cache.s1_entries));
-        return params;
-    }
-    if (name == "dart-like") {
-        // Estimate, all of it: as an SMMU's shape, smaller.
-        params.tbu.micro_tlb = {{false, 16, 0, Replacement::lru}, Cycles{1}, 1};
-        params.tbu.main_tlb = {{true, 64, 0, Replacement::lru}, Cycles{2}, 2};
-        params.tcu.tlb = {{true, 128, 4, Replacement::lru}, Cycles{3}, 3};
-        params.tcu.walk_slots = 4;
-        const std::uint32_t levels[4] = {0, 0, 16, 0};
-        std::copy(std::begin(levels), std::end(levels), std::begin(params.tcu.walk_cache.s1_entries));
-        return params;
-    }
-    if (name == "sun50i-like") {
-        // Estimate, all of it: a micro-TLB at each master, a macro-TLB behind them.
-        params.tbu.micro_tlb = {{false, 16, 0, Replacement::lru}, Cycles{1}, 1};
-        params.tbu.main_tlb = {{true, 16, 0, Replacement::lru}, Cycles{1}, 1};
-        params.tbu.link_to_tcu = Cycles{2};
-        params.tbu.link_from_tcu = Cycles{2};
-        params.tcu.tlb = {{true, 64, 4, Replacement::lru}, Cycles{2}, 2};
-        params.tcu.walk_slots = 2;
-        const std::uint32_t levels[4] = {0, 0, 16, 0};
-        std::copy(std::begin(levels), std::end(levels), std::begin(params.tcu.walk_cache.s1_entries));
-        return params;
-    }
     if (name == "tiny") {
         params.tbu.xlate_slots = 4;
         params.tbu.micro_tlb = {{true, 4, 0, Replacement::lru}, Cycles{1}, 1};
@@ -238,11 +211,20 @@ std::optional<IommuParams> iommu_preset(std::string_view name) {
         params.tcu.walk_cache.slots = 1;
         return params;
     }
+    for (const iommu::Family& family : iommu::families()) {
+        if (family.timing != nullptr && family.timing->name == name) return params_of(*family.timing);
+    }
     return std::nullopt;
 }
 
 std::vector<std::string> iommu_preset_names() {
-    return {"mmu-600-like", "gem5-default", "tiny", "mmu-500-like", "rockchip-like", "dart-like", "sun50i-like"};
+    std::vector<std::string> names{"mmu-600-like", "gem5-default", "tiny"};
+    for (const iommu::Family& family : iommu::families()) {
+        if (family.timing == nullptr) continue;
+        const std::string name(family.timing->name);
+        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+    return names;
 }
 
 std::vector<Diagnostic> check(const SocConfig& config, const firmware::Description& description) {

@@ -117,8 +117,7 @@ struct IommuParams {
         return own == tbus.end() ? tbu : own->second;
     }
 };
-/// "mmu-600-like" (SMMUv3's), "mmu-500-like" (SMMUv1's and v2's), "rockchip-like", "dart-like", "sun50i-like",
-/// "gem5-default", "tiny".
+/// "mmu-600-like", "gem5-default", "tiny", and those of the families (iommu::TimingPreset): "mmu-500-like".
 /// Nothing if there is no such preset.
 std::optional<IommuParams> iommu_preset(std::string_view name);
 std::vector<std::string> iommu_preset_names();

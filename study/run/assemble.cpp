@@ -234,16 +234,15 @@ private:
 
     /// An IOMMU of a family with a preset of its own starts from that; `soc.iommu` speaks of it all the same.
     void preset_families() {
-        const std::string usual = IommuConfig{}.preset;
         for (const NodeIndex provider : firmware_iommus()) {
             const Node& node = description_.node(provider);
             const iommu::Family* family = iommu::find_family(firmware::iommu_kind(node).family);
-            if (family == nullptr || family->preset == usual) continue;
-            const IommuConfig own = iommu_config(config_, node.path, std::string(family->preset));
+            if (family == nullptr || family->timing == nullptr) continue;
+            const IommuConfig own = iommu_config(config_, node.path, std::string(family->timing->name));
             wiring_.soc.iommus[node.path] = own.params;
-            if (own.preset != family->preset) continue;
+            if (own.preset != family->timing->name) continue;
             wiring_.assumptions.push_back(
-                fmt::format("{}: timing starts from the preset {}", node.path, family->preset));
+                fmt::format("{}: timing starts from the preset {}", node.path, family->timing->name));
         }
     }
     std::vector<NodeIndex> firmware_iommus() const {

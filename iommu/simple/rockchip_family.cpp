@@ -1,0 +1,34 @@
+#include <algorithm>
+
+#include "iommu/families.hpp"
+#include "iommu/simple/rockchip.hpp"
+
+namespace xlate::iommu {
+namespace {
+
+const InstanceSpec& sheet() { return rockchip::kSpec; }
+
+std::unique_ptr<Instance> make(const InstanceParams& params) {
+    rockchip::Parameters own;
+    const bool first = params.facts.compatible == "rockchip,iommu" || params.facts.compatible.empty();
+    own.version = first ? rockchip::Version::v1 : rockchip::Version::v2;
+    own.banks = static_cast<unsigned>(std::max<std::size_t>(params.facts.register_bytes.size(), 1));
+    own.wires = std::max(params.facts.interrupts, 1U);
+    own.tlb = params.caches.tlb;
+    own.directory = params.caches.walk(2);
+    own.seed = params.seed;
+    return std::make_unique<rockchip::Rockchip>(own);
+}
+
+/// One TLB beside the master, one walk at a time, nothing between port and core.
+constexpr TimingPreset kTiming{
+    "rockchip-like", "estimate",        {false, 16, 0, 1, 1}, {false, 64, 0, 1, 1}, {true, 64, 0, 1, 1}, 1, 16, 1,
+    {0, 0, 8, 0},    {256, 256, 256, 0}};
+
+constexpr Family kFamilies[] = {{"rockchip", &kTiming, &sheet, &make, {}}};
+
+}  // namespace
+
+Span<Family> rockchip_family() { return {kFamilies, std::size(kFamilies)}; }
+
+}  // namespace xlate::iommu
