@@ -3,8 +3,8 @@
 
 #include "firmware/acpi/describe.hpp"
 #include "firmware/acpi/table_writer.hpp"
+#include "kernel-model/system.hpp"
 #include "tests/kernel-model/core_test_world.hpp"
-#include "tests/kernel-model/fake_smmu_v3.hpp"
 
 using namespace xlate;
 using namespace xlate::kernel;
@@ -13,8 +13,8 @@ using firmware::acpi::TableWriter;
 
 namespace {
 
-/// A virtio-iommu at 0x9050000 for PCI 00:00.0 to 00:0f.7 of segments 0 and 1, from endpoint 0x1000 on. The fake SMMU
-/// driver takes it, so that something probes.
+/// A virtio-iommu at 0x9050000 for PCI 00:00.0 to 00:0f.7 of segments 0 and 1, from endpoint 0x1000 on. It is made an
+/// SMMUv3, so that there is a driver.
 firmware::Description viot_board() {
     TableWriter viot("VIOT", 0);
     viot.u16(2).u16(48).zeros(8);
@@ -24,7 +24,11 @@ firmware::Description viot_board() {
     mcfg.u64(0).u64(0x4010000000).u16(0).u8(0).u8(255).u32(0);
     firmware::Description description = firmware::acpi::read_acpi({{"viot", viot.finish()}, {"mcfg", mcfg.finish()}});
     for (firmware::Node& node : description.nodes)
-        if (node.iommu_cells) node.compatible = {"arm,smmu-v3"};
+        if (node.iommu_cells) {
+            node.compatible = {"arm,smmu-v3"};
+            node.regs.front().size = 0x20000;
+        }
+    description.memory = {{0x40000000, 0x40000000}};
     return description;
 }
 
@@ -38,11 +42,16 @@ PciFunction nvme(unsigned device) {
 }
 
 struct Boot {
-    Boot(const std::string& variant, firmware::Description board, BootConfig config)
-        : description(std::move(board)), world(variant), boot(world.k, description, std::move(config)) {
+    Boot(const std::string& variant, firmware::Description board, BootConfig config, bool driver = true)
+        : description(std::move(board)),
+          world(variant),
+          system(world.k, description, config),
+          boot(world.k, description, driver ? system.boot_config() : config) {
+        world.machine.engines.add(description, [](const firmware::Node&) { return true; });
         boot.start();
         world.run();
     }
+    ~Boot() { world.k.sched.kill_all(); }
     DeviceResult device(const std::string& name) const {
         for (const DeviceResult& one : boot.devices())
             if (one.name == name) return one;
@@ -51,13 +60,13 @@ struct Boot {
     }
     firmware::Description description;
     World world;
+    KernelSystem system;
     LinuxBoot boot;
 };
 
 BootConfig config_with(std::vector<PciFunction> functions) {
     BootConfig config;
     config.pci.push_back({"", 0, 0, std::move(functions)});
-    config.drivers.push_back(fake_smmu_v3());
     return config;
 }
 
@@ -78,9 +87,8 @@ TEST_CASE("a PCI function in a VIOT's range has the range's endpoint id; one out
 
 TEST_CASE("ACPI clients of an IOMMU whose driver the kernel lacks bind without it", "[kernel][acpi]") {
     BootConfig config = config_with({nvme(1)});
-    config.drivers.clear();
     const firmware::Description board = viot_board();
-    CHECK(Boot("linux-6.12", board, config).device("0000:00:01.0").state == "deferred");
+    CHECK(Boot("linux-6.12", board, config, false).device("0000:00:01.0").state == "deferred");
     config.not_built = board.providers();
     const Boot run("linux-6.12", board, config);
     CHECK(run.device("0000:00:01.0").state == "bound");

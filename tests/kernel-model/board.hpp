@@ -7,8 +7,11 @@
 
 #include "base/bits.hpp"
 #include "kernel-model/boot.hpp"
+#include "kernel-model/driver-core/driver_core.hpp"
+#include "kernel-model/iommu-core/iommu_core.hpp"
+#include "kernel-model/pci/pci_core.hpp"
+#include "kernel-model/system.hpp"
 #include "tests/kernel-model/core_test_world.hpp"
-#include "tests/kernel-model/fake_smmu_v3.hpp"
 
 namespace xlate::kernel::tests {
 
@@ -19,6 +22,7 @@ public:
         firmware::Node root;
         root.path = "/";
         description.nodes.push_back(root);
+        description.memory = {{0x40000000, 0x40000000}};
     }
     firmware::NodeIndex add(const std::string& name, std::uint64_t address, std::vector<std::string> compatible) {
         firmware::Node node;
@@ -36,6 +40,7 @@ public:
     firmware::NodeIndex smmu(std::uint64_t address = 0x9050000) {
         const auto at = add(fmt::format("smmuv3@{:x}", address), address, {"arm,smmu-v3"});
         description.nodes[firmware::index(at)].iommu_cells = 1;
+        description.nodes[firmware::index(at)].regs.front().size = 0x20000;
         return at;
     }
     /// An IOMMU that no driver of the model takes.
@@ -84,26 +89,39 @@ struct DeferringClient : ClientDriver {
     std::vector<std::string> bound;
 };
 
-/// A finished boot of a hand-made board. Clients are bound by the generic driver, loaded after everything else.
-struct BoardBoot {
-    BoardBoot(const std::string& variant, const Board& on, BootConfig config = {}, ClientDriver* client = nullptr)
-        : board(on), world(variant), boot(world.k, board.description, with_smmu(std::move(config), client)) {
+/// A kernel on a board, not started: real drivers, and their hardware behind the registers. `description` outlives it.
+struct BoardKernel {
+    BoardKernel(const std::string& variant, const firmware::Description& description, BootConfig config)
+        : world(variant),
+          system(world.k, description, std::move(config)),
+          boot(world.k, description, system.boot_config()) {
+        world.machine.engines.add(description, [](const firmware::Node&) { return true; });
+    }
+    ~BoardKernel() { world.k.sched.kill_all(); }
+    void run() {
         boot.start();
         world.run();
-    }
-    static BootConfig with_smmu(BootConfig config, ClientDriver* client) {
-        config.drivers.push_back(fake_smmu_v3());
-        config.client = client;
-        return config;
     }
     DeviceResult device(const std::string& name) const {
         for (const DeviceResult& result : boot.devices())
             if (result.name == name) return result;
         return {};
     }
-    Board board;
     World world;
+    KernelSystem system;
     LinuxBoot boot;
+};
+
+/// A finished boot of a hand-made board. Clients are bound by the generic driver, loaded after everything else.
+struct BoardBoot : private Board, public BoardKernel {
+    BoardBoot(const std::string& variant, const Board& on, BootConfig config = {}, ClientDriver* client = nullptr)
+        : Board(on), BoardKernel(variant, description, with_client(std::move(config), client)) {
+        run();
+    }
+    static BootConfig with_client(BootConfig config, ClientDriver* client) {
+        config.client = client;
+        return config;
+    }
 };
 
 /// Modules as a configuration lists them: all at once, each on a CPU of its own.

@@ -14,9 +14,9 @@
 
 #include "firmware/acpi/describe.hpp"
 #include "kernel-model/boot.hpp"
+#include "kernel-model/system.hpp"
 #include "tests/corpus.hpp"
 #include "tests/kernel-model/core_test_world.hpp"
-#include "tests/kernel-model/fake_smmu_v3.hpp"
 
 namespace xlate::kernel::tests {
 
@@ -113,7 +113,15 @@ inline BootConfig config_of(const Json& truth) {
     config.parameters.iommu_passthrough = value("iommu.passthrough").value_or(0) != 0;
     if (const auto strict = value("iommu.strict")) config.parameters.iommu_strict = *strict != 0;
     config.parameters.deferred_probe_timeout_s = value("deferred_probe_timeout");
-    config.drivers.push_back(fake_smmu_v3());
+    config.parameters.arm_smmu_disable_bypass = value("arm-smmu.disable_bypass").value_or(1) != 0;
+    config.parameters.arm_smmu_force_stage = value("arm-smmu.force_stage").value_or(0);
+    const std::string release = truth["kernel"]["release"];
+    if (release.find("-16k") != std::string::npos) config.page_bytes = 16384;
+    if (release.find("-64k") != std::string::npos) config.page_bytes = 65536;
+    if (release.find("armmp") != std::string::npos) {
+        config.arch = Arch::arm;
+        config.parameters.arm_lpae = release.find("lpae") != std::string::npos;
+    }
     return config;
 }
 
@@ -125,6 +133,7 @@ inline firmware::Description firmware_of(const std::string& name, const Json& tr
     for (const char* const table : {"IORT", "MCFG"})
         tables.emplace_back(table, firmware::read_file((folder / "acpi" / (std::string(table) + ".dat")).string()));
     firmware::Description description = firmware::acpi::read_acpi(tables);
+    description.memory = {{0x40000000, 0x40000000}};  // of QEMU's virt machine
     // Which roots a segment has does not stand in these tables: "pci0000:40".
     for (const PciRoot& root : topology_of(truth)) {
         const auto number = [&](std::size_t at, std::size_t digits) {
@@ -141,13 +150,17 @@ struct CorpusBoot {
         : truth(load_truth(name, folder)),
           description(firmware_of(name, truth, folder)),
           world(variant_of(truth)),
-          boot(world.k, description, config_of(truth)) {
+          system(world.k, description, config_of(truth)),
+          boot(world.k, description, system.boot_config()) {
+        world.machine.engines.add(description, [](const firmware::Node&) { return true; });
         boot.start();
         world.run();
     }
+    ~CorpusBoot() { world.k.sched.kill_all(); }
     Json truth;
     firmware::Description description;
     World world;
+    KernelSystem system;
     LinuxBoot boot;
 };
 

@@ -91,13 +91,13 @@ TEST_CASE("a disabled IOMMU is no reason to wait", "[kernel][driver]") {
 TEST_CASE("two SMMUs serve their own clients, and groups are numbered over both", "[kernel][driver]") {
     Board board;
     const auto first = board.smmu(0x9050000);
-    const auto second = board.smmu(0x9060000);
+    const auto second = board.smmu(0x9080000);
     board.client(0xA000000, {{second, 1}});
     board.client(0xB000000, {{first, 1}});
     for (const char* const variant : {"base", "series-v1-fixed@17", "linux-6.1", "linux-6.12"}) {
         INFO(variant);
         const BoardBoot run(variant, board);
-        CHECK(run.device(kClient).iommu == "9060000.smmuv3");
+        CHECK(run.device(kClient).iommu == "9080000.smmuv3");
         CHECK(run.device("b000000.dma").iommu == "9050000.smmuv3");
         CHECK(run.device(kClient).group == 0u);
         CHECK(run.device("b000000.dma").group == 1u);

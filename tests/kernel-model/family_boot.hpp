@@ -22,22 +22,41 @@
 
 namespace xlate::kernel::tests {
 
-/// Folders of both corpora whose names start with one of `prefixes` and that have a truth.json, sorted.
-inline std::vector<std::filesystem::path> family_cases(const std::vector<std::string>& prefixes) {
+/// Folders of the corpora `parts` that have a tree and a truth.json and that `wanted` takes, sorted.
+inline std::vector<std::filesystem::path> boots_that(const std::vector<std::string>& parts,
+                                                     const std::function<bool(const std::filesystem::path&)>& wanted) {
     std::vector<std::filesystem::path> found;
     const auto root = xlate::tests::corpus();
     if (!root) return found;
-    for (const char* const part : {"linux-boot", "linux-boot-families"}) {
+    for (const std::string& part : parts) {
         if (!std::filesystem::is_directory(*root / part)) continue;
         for (const auto& entry : std::filesystem::directory_iterator(*root / part)) {
-            const std::string name = entry.path().filename().string();
-            const bool wanted = std::any_of(prefixes.begin(), prefixes.end(),
-                                            [&](const std::string& prefix) { return name.rfind(prefix, 0) == 0; });
-            if (wanted && std::filesystem::exists(entry.path() / "truth.json")) found.push_back(entry.path());
+            if (!std::filesystem::exists(entry.path() / "truth.json")) continue;
+            if (std::filesystem::exists(entry.path() / "board.dtb") && wanted(entry.path()))
+                found.push_back(entry.path());
         }
     }
     std::sort(found.begin(), found.end());
     return found;
+}
+
+/// Those of both corpora of 6.1 and 6.12 whose names start with one of `prefixes`.
+inline std::vector<std::filesystem::path> family_cases(const std::vector<std::string>& prefixes) {
+    return boots_that({"linux-boot", "linux-boot-families"}, [&](const std::filesystem::path& folder) {
+        const std::string name = folder.filename().string();
+        return std::any_of(prefixes.begin(), prefixes.end(),
+                           [&](const std::string& prefix) { return name.rfind(prefix, 0) == 0; });
+    });
+}
+
+/// Those of all kernels whose tree has a node that satisfies `wanted`.
+inline std::vector<std::filesystem::path> boots_with(const std::function<bool(const firmware::Node&)>& wanted) {
+    return boots_that(
+        {"linux-boot", "linux-boot-newer", "linux-boot-families"}, [&](const std::filesystem::path& folder) {
+            const firmware::Description tree =
+                firmware::read_device_tree(firmware::read_file((folder / "board.dtb").string()), "board.dtb");
+            return std::any_of(tree.nodes.begin(), tree.nodes.end(), wanted);
+        });
 }
 
 inline Json read_json(const std::filesystem::path& path) {
@@ -86,6 +105,11 @@ public:
           system(k, description, boot_config(truth)),
           rng(k, system.dma, rng_slots(folder)) {
         machine.preset(folder);
+        // QEMU's own SMMUv3 beside them.
+        machine.engines.add(description, [&](const firmware::Node& node) {
+            const std::uint64_t at = node.regs.front().cpu_address.value_or(node.regs.front().address);
+            return at < machine.first || at > machine.last;
+        });
         const std::string kind = truth["kernel"].value("package", "");
         if (emulate && (always || kind.find("emulate") != std::string::npos)) emulate(machine);
         configure();
@@ -126,8 +150,13 @@ private:
         const auto load = [&](const std::string& name) { config.modules->push_back({name, {}, true, 0}); };
         // A driver that the kernel does not have, or that its command line switches off, comes as a module.
         const std::string kind = truth["kernel"].value("package", "");
-        const bool as_module =
-            !words_of(truth, "initcall_blacklist").empty() || kind.find("built as a module") != std::string::npos;
+        const bool as_module = !words_of(truth, "initcall_blacklist").empty() ||
+                               kind.find("built as a module") != std::string::npos ||
+                               kind.find("loaded as a module") != std::string::npos;
+        // Modules of the driver text itself have what the case is about; Debian's kernels do not.
+        config.parameters.arm_smmu_legacy_bindings =
+            as_module && std::any_of(description.nodes.begin(), description.nodes.end(),
+                                     [](const firmware::Node& node) { return node.has("mmu-masters"); });
         // predelay=MODULE:SECONDS: the init script waits before it loads that one, which is then the last.
         SimTime delay{};
         for (const std::string& one : words_of(truth, "predelay")) {
@@ -151,17 +180,21 @@ private:
         }
     }
     void after_boot() {
-        k.spawn("init", 0, [this] {
+        step([this] {
             for (const std::string& name : words_of(truth, "pmon")) {
                 if (Device* dev = boot->find_device(name)) system.power.get_sync(*dev);
             }
-            for (const std::string& name : words_of(truth, "rebind")) {
-                Device* dev = boot->find_device(name);
-                if (dev == nullptr) continue;
-                boot->drivers().device_release_driver(*dev);
-                boot->drivers().device_attach(*dev);
-            }
         });
+        for (const std::string& name : words_of(truth, "rebind")) {
+            Device* dev = boot->find_device(name);
+            if (dev == nullptr) continue;
+            step([this, dev] { boot->drivers().device_release_driver(*dev); });
+            step([this, dev] { boot->drivers().device_attach(*dev); });
+        }
+    }
+    /// A command of the init script; to its end, timers (a flush queue's) included.
+    void step(const std::function<void()>& body) {
+        k.spawn("init", 0, body);
         machine.run(k.sched);
     }
 };
@@ -184,6 +217,7 @@ inline std::vector<std::string> pages_of(const Json& trace) {
             return one[key].is_string() ? std::stoull(one[key].get<std::string>(), nullptr, 0)
                                         : one[key].get<unsigned long long>();
         };
+        if (one["event"] == "map" && number("iova") == number("paddr")) continue;  // a direct map of firmware's
         for (std::uint64_t at = 0; at < number("size"); at += 4096) {
             pages.push_back(fmt::format("{}{:x}", one["event"] == "map" ? '+' : '-', number("iova") + at));
         }

@@ -102,9 +102,8 @@ inline void check_mappings(FamilyBoot& run) {
     if (rng_slots(run.folder).empty()) return;  // other clients than virtio-rng
     // The trace has what goes through an IOMMU.
     std::set<std::string> translated;
-    for (const GroupResult& group : run.boot->groups()) {
-        if (group.type == DomainType::identity) continue;
-        translated.insert(group.devices.begin(), group.devices.end());
+    for (const DeviceResult& device : run.boot->devices()) {
+        if (device.group && device.domain != DomainType::identity) translated.insert(device.name);
     }
     std::vector<ClientMapping> mappings;
     for (const ClientMapping& one : run.rng.mappings()) {
@@ -112,6 +111,36 @@ inline void check_mappings(FamilyBoot& run) {
     }
     CHECK(pages_of(mappings) == pages_of(run.truth["dma_trace"]));
 }
+
+/// Where the real kernel's pages lie in our run: by the IOVA to which both mapped one.
+class Frames {
+public:
+    explicit Frames(const FamilyBoot& run) {
+        std::map<std::uint64_t, std::set<std::uint64_t>> ours;
+        for (const ClientMapping& one : run.rng.mappings()) {
+            for (std::uint64_t at = 0; !one.unmap && at < one.size; at += 4096)
+                ours[one.iova.value + at].insert(one.memory.value + at);
+        }
+        if (!run.truth.contains("dma_trace")) return;
+        for (const Json& one : run.truth["dma_trace"]) {
+            if (one["event"] != "map") continue;
+            const std::uint64_t iova = hex_of(one["iova"]), memory = hex_of(one["paddr"]);
+            if (iova == memory) continue;  // firmware's
+            for (std::uint64_t at = 0; at < one["size"].get<std::uint64_t>(); at += 4096) {
+                const auto found = ours.find(iova + at);
+                if (found != ours.end()) frames_[memory + at].insert(found->second.begin(), found->second.end());
+            }
+        }
+    }
+    /// `ours` is what the real kernel's page at `theirs` is here; one that no client mapped lies where it lay.
+    bool same(std::uint64_t theirs, std::uint64_t ours) const {
+        const auto found = frames_.find(theirs);
+        return found == frames_.end() ? theirs == ours : found->second.count(ours) != 0;
+    }
+
+private:
+    std::map<std::uint64_t, std::set<std::uint64_t>> frames_;
+};
 
 /// Writes in order, and the words left in the end. `text` prints a register's value without what differs from run to
 /// run (where a table lies); an empty text is not compared.

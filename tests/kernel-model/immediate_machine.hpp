@@ -1,5 +1,5 @@
 // The simplest machine: tasks run first in, first out, each until it blocks or ends; time stands still but for
-// what tasks spend; registers read as what was written, memory is a map.
+// what tasks spend; registers read as what was written, or have an engine behind; memory is a map.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 
 #include "kernel-model/core/kernel.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
+#include "tests/kernel-model/engines.hpp"
 
 namespace xlate::kernel::tests {
 
@@ -43,8 +44,13 @@ public:
     std::function<void(Task&, const Point&)> on_point;
 
     SimTime now() const override { return time_; }
-    std::uint64_t mmio_read(PhysAddr address, unsigned) override { return registers[address.value]; }
-    void mmio_write(PhysAddr address, unsigned, std::uint64_t value) override { registers[address.value] = value; }
+    std::uint64_t mmio_read(PhysAddr address, unsigned size) override {
+        std::uint64_t value = 0;
+        return engines.read(address, size, value) ? value : registers[address.value];
+    }
+    void mmio_write(PhysAddr address, unsigned size, std::uint64_t value) override {
+        if (!engines.write(address, size, value)) registers[address.value] = value;
+    }
     void memory_read(PhysAddr address, std::uint8_t* bytes, std::size_t size) override {
         for (std::size_t i = 0; i < size; ++i) bytes[i] = memory[address.value + i];
     }
@@ -78,6 +84,7 @@ public:
     std::map<std::uint64_t, std::uint8_t> memory;
     std::map<std::pair<firmware::NodeIndex, std::string>, std::function<void()>> interrupts;
     std::vector<std::pair<std::string, DmaPlan>> masters;
+    Engines engines{memory, interrupts};  ///< none at first
 
 private:
     std::deque<Task*> ready_;

@@ -95,11 +95,11 @@ TEST_CASE("while its IOMMU is absent a client leaves a marker in base and nothin
         board.client(0xA000000, {{board.foreign(0x9200000), 1}});
         BootConfig config;
         config.modules = modules({"generic_client"});
-        World world{variant};
-        LinuxBoot boot(world.k, board.description, BoardBoot::with_smmu(config, nullptr));
+        BoardKernel kernel(variant, board.description, config);
+        LinuxBoot& boot = kernel.boot;
         boot.start();
-        world.machine.fire_timers = false;
-        world.machine.run(world.k.sched);
+        kernel.world.machine.fire_timers = false;
+        kernel.world.machine.run(kernel.world.k.sched);
         const std::string name = variant;
         const bool marker = name == "base" || name == "series-v1@5" || name == "murphy-6.7" || name == "linux-6.1";
         const Device& dev = *boot.find_device(kClient);

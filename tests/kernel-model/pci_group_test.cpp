@@ -33,14 +33,12 @@ Partition boot(const std::vector<PciFunction>& functions, bool acs_early, const 
     board.host(0x10000000, board.smmu());
     BootConfig config;
     config.pci.push_back({"", 0, 0, functions});
-    World world{variant};
-    LinuxBoot run(world.k, board.description, BoardBoot::with_smmu(config, nullptr));
-    if (acs_early) run.pci().pci_request_acs();
-    run.start();
-    world.run();
+    BoardKernel run(variant, board.description, config);
+    if (acs_early) run.boot.pci().pci_request_acs();
+    run.run();
     Partition partition;
-    for (const GroupResult& group : run.groups()) partition.insert({group.devices.begin(), group.devices.end()});
-    CHECK(world.k.reports.empty());
+    for (const GroupResult& group : run.boot.groups()) partition.insert({group.devices.begin(), group.devices.end()});
+    CHECK(run.world.k.reports.empty());
     return partition;
 }
 

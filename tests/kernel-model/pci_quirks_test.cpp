@@ -30,30 +30,23 @@ PciFunction with(PciFunction bridge, std::vector<PciFunction> below) {
 
 struct Run {
     Run(std::vector<PciFunction> functions, const char* variant = "linux-6.12", AcsParameters acs = {},
-        bool acs_early = true)
-        : world(variant) {
+        bool acs_early = true) {
         board.host(0x10000000, board.smmu());
         BootConfig config;
         config.pci.push_back({"", 0, 0, std::move(functions)});
         config.parameters.acs = std::move(acs);
-        boot = std::make_unique<LinuxBoot>(world.k, board.description, BoardBoot::with_smmu(config, nullptr));
-        if (acs_early) boot->pci().pci_request_acs();
-        boot->start();
-        world.run();
+        kernel = std::make_unique<BoardKernel>(variant, board.description, config);
+        if (acs_early) kernel->boot.pci().pci_request_acs();
+        kernel->run();
     }
-    DeviceResult device(const std::string& name) const {
-        for (const DeviceResult& result : boot->devices())
-            if (result.name == name) return result;
-        return {};
-    }
+    DeviceResult device(const std::string& name) const { return kernel->device(name); }
     std::set<std::set<std::string>> groups() const {
         std::set<std::set<std::string>> all;
-        for (const GroupResult& group : boot->groups()) all.insert({group.devices.begin(), group.devices.end()});
+        for (const GroupResult& group : kernel->boot.groups()) all.insert({group.devices.begin(), group.devices.end()});
         return all;
     }
     Board board;
-    World world;
-    std::unique_ptr<LinuxBoot> boot;
+    std::unique_ptr<BoardKernel> kernel;
 };
 
 /// Field case 03: VGA and USB below an ASPEED bridge.

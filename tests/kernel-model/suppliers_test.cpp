@@ -45,20 +45,12 @@ std::string names(const firmware::Description& description, const char* path) {
 
 struct SupplierBoot {
     explicit SupplierBoot(BootConfig config)
-        : description(board()),
-          world("linux-6.12"),
-          boot(world.k, description, BoardBoot::with_smmu(std::move(config), nullptr)) {
-        boot.start();
-        world.run();
+        : description(board()), kernel("linux-6.12", description, std::move(config)) {
+        kernel.run();
     }
-    DeviceResult device(const std::string& name) const {
-        for (const DeviceResult& result : boot.devices())
-            if (result.name == name) return result;
-        return {};
-    }
+    DeviceResult device(const std::string& name) const { return kernel.device(name); }
     firmware::Description description;
-    World world;
-    LinuxBoot boot;
+    BoardKernel kernel;
 };
 
 ModuleLoad load(const std::string& name, SimTime at, const std::string& device = {}) {
@@ -88,7 +80,7 @@ TEST_CASE("suppliers: an SMMU waits for its clock's driver, and its clients for 
     CHECK(run.device("8c0000.clock-controller").driver == "mmcc");
     CHECK(run.device("a000000.dma").group == 0u);
     std::vector<int> smmu;
-    for (const Event& event : run.world.k.events.events()) {
+    for (const Event& event : run.kernel.world.k.events.events()) {
         if (event.kind == EventKind::driver_probe && event.device == "9050000.smmuv3") smmu.push_back(*event.ret);
     }
     REQUIRE(smmu.size() >= 2);
@@ -112,7 +104,7 @@ TEST_CASE("suppliers: with fw_devlink.strict a client waits for its IOMMU before
         const SupplierBoot run(config);
         CHECK(run.device("a000000.dma").group == 0u);
         bool parsed_early = false;
-        for (const Event& event : run.world.k.events.events()) {
+        for (const Event& event : run.kernel.world.k.events.events()) {
             if (event.kind == EventKind::fwspec_init && event.device == "a000000.dma") {
                 parsed_early = parsed_early || event.time < ms(500);
             }
