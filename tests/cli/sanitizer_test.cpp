@@ -116,6 +116,17 @@ TEST_CASE("sanitizer: each seeded mistake is caught, with step, transaction and 
         {"zap-before-clear", "rockchip", "missing-tlbi", "rk_iommu_unmap", "ZAP_ONE_LINE 0xff", "before the change"},
         {"page-freed-while-mapped", "rockchip", "page-outlived", "", "ZAP_ONE_LINE 0xff", "",
          "traffic[0].unmap.after=5 us"},
+        {"unmap-without-tlbi", "smmuv2", "missing-tlbi", "dma_unmap_single", "TLBIVA ASID 3 ", "before the change"},
+        {"tlbi-without-sync", "smmuv2", "missing-sync", "dma_unmap_single", "TLBIVA ASID 3 ", ""},
+        {"return-before-sync", "smmuv2", "missing-sync", "dma_unmap_single", "TLBIVA ASID 3 ", ""},
+        {"wrong-asid", "smmuv2", "missing-tlbi", "dma_unmap_single", "TLBIVA ASID 3 ", "another address space"},
+        {"short-range", "smmuv2", "missing-tlbi", "dma_unmap_single", "TLBIVA ASID 3 ", "before the change"},
+        {"leaf-only-walk", "mistakes/leaf_only_walk", "table-outlived", "dma_unmap_single", "TLBIVA ASID ", "",
+         "firmware.devicetree=smmuv2.dtb"},
+        {"table-freed-before-sync", "mistakes/leaf_only_walk", "table-outlived", "dma_unmap_single", "TLBIVA ASID ", "",
+         "firmware.devicetree=smmuv2.dtb"},
+        {"page-freed-while-mapped", "mistakes/leaf_only_walk", "page-outlived", "", "TLBIVA ASID ", "",
+         "firmware.devicetree=smmuv2.dtb"},
     };
     for (const Row& row : rows) {
         CAPTURE(row.mistake, row.rule);

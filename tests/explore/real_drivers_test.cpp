@@ -143,6 +143,26 @@ TEST_CASE("real: arm-smmu's races are its row's (R24, R26, the old binding)", "[
     }
 }
 
+TEST_CASE("real: an attach to a domain that is freed meanwhile is an Oops, and the row's leak is there (R16 in 6.1)",
+          "[explore][real]") {
+    ExploreOptions options;
+    options.strategy = Strategy::dpor;
+    options.data_races = false;
+    options.minimise = false;
+    const ExploreResult row = explore::explore(find_scenario("r16"), "linux-6.1", options);
+    options.budget = 20000;
+    const ExploreResult real = explore::explore(find_scenario("r16+real"), "linux-6.1", options);
+    INFO(explore_text(row) << explore_text(real));
+    CHECK(real.exhaustive);
+    const std::set<std::string> of_row = kinds(row), of_real = kinds(real);
+    CHECK(of_row == std::set<std::string>{"use-after-free", "refcount-underflow", "leak"});
+    CHECK(std::includes(of_real.begin(), of_real.end(), of_row.begin(), of_row.end()));
+    const auto follows_freed_domain = [](const Bug& bug) {
+        return bug.kind == "use-after-free" && bug.where.find("arm_smmu_attach_dev") != std::string::npos;
+    };
+    CHECK(std::any_of(real.bugs.begin(), real.bugs.end(), follows_freed_domain));
+}
+
 TEST_CASE("real: two clients of a Rockchip IOMMU add it to a list twice, as the row says (F17)", "[explore][real]") {
     for (const char* variant : {"base", "series-v1-fixed@17", "murphy-6.7", "linux-6.12", "linux-6.1"}) {
         const ExploreResult row = some(find_scenario("rockchip-two"), variant, 150);

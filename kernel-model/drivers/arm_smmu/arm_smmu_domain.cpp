@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/bits.hpp"
+#include "kernel-model/drivers/freed_tables.hpp"
 #include "kernel-model/pgtable/vmsav7_short.hpp"
 #include "kernel-model/pgtable/vmsav8_stage1.hpp"
 #include "kernel-model/pgtable/vmsav8_stage2.hpp"
@@ -19,6 +20,7 @@ namespace tcr2 = iommu::smmuv2::tcr2;
 
 namespace {
 
+constexpr const char* kTables = "the page tables of an iommu_domain that is freed";
 /// Page sizes of VMSAv7 long descriptors.
 constexpr std::uint64_t kLongSizes = (1ull << 12) | (1ull << 21) | (1ull << 30);
 constexpr unsigned kA32InputBits = 32, kA32OutputBits = 40;
@@ -195,8 +197,9 @@ void ArmSmmuDomain::destroy_domain_context() {
     device.cbs[cfg_.cbndx].domain = nullptr;
     device.write_context_bank(cfg_.cbndx);
     tlb_inv_context();
-    pgtable_->free_tables();
-    pgtable_.reset();
+    // Another task may still be in them, which is its bug: they end with the domain's object.
+    freed_tables_.push_back(std::move(pgtable_));
+    freed_tables_.back()->free_tables();
     device.context_map[cfg_.cbndx] = false;
     smmu_ = {};
 }
@@ -231,9 +234,11 @@ std::uint64_t ArmSmmuDomain::unmap(Iova iova, std::uint64_t size) {
     std::uint64_t done = 0;
     if (mistaken(Mistake::split_in_place)) {
         const std::uint64_t page = pgsize_bitmap & (~pgsize_bitmap + 1);
-        while (done < size && pgtable_->unmap(Iova{iova.value + done}, page, gather) == page) done += page;
+        while (done < size && live(kernel(), pgtable_, kTables).unmap(Iova{iova.value + done}, page, gather) == page) {
+            done += page;
+        }
     } else {
-        done = pgtable_->unmap(iova, size, gather);
+        done = live(kernel(), pgtable_, kTables).unmap(iova, size, gather);
     }
     unmapping_.erase(task);
     if (!gather.queued) add_pages(gather);
@@ -266,7 +271,7 @@ std::optional<PhysAddr> ArmSmmuDomain::iova_to_phys_hard(Iova iova) {
         cb_lock_.unlock("SAT2");
         kernel().console.err(device.prefix, "iova to phys timed out on {:#x}. Falling back to software table walk.",
                              iova.value);
-        return pgtable_->iova_to_phys(iova);
+        return live(kernel(), pgtable_, kTables).iova_to_phys(iova);
     }
     const std::uint64_t answer = device.cb_readq(cfg_.cbndx, cb::PAR);
     cb_lock_.unlock("SAT2");

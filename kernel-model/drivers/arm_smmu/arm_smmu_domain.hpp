@@ -76,6 +76,7 @@ private:
     Ptr<ArmSmmuDevice> smmu_;
     ContextConfig cfg_;
     std::unique_ptr<IoPgtable> pgtable_;
+    std::vector<std::unique_ptr<IoPgtable>> freed_tables_;
     Ptr<Device> first_device_;    ///< its coherency is what leaves say about caching
     std::set<TaskId> unmapping_;  ///< tasks inside unmap(): what they gather is invalidated, and not yet synced
 };

@@ -6,6 +6,7 @@
 
 #include "base/bits.hpp"
 #include "base/error.hpp"
+#include "kernel-model/drivers/freed_tables.hpp"
 #include "kernel-model/pci/ats.hpp"
 
 namespace xlate::kernel {
@@ -18,6 +19,9 @@ namespace {
 constexpr unsigned kFirstReleaseFinalisedAtAllocation = 609;
 
 constexpr std::uint64_t kMaxRangeNum = 31;  // NUM holds one less than the multiplier
+
+constexpr const char* kTables = "the page tables of an iommu_domain that is freed";
+constexpr const char* kContexts = "the context descriptors of an iommu_domain that is freed";
 
 unsigned trailing_zeros(std::uint64_t n) { return log2_floor(n & (~n + 1)); }
 
@@ -98,7 +102,8 @@ smmu::SteWords ArmSmmuDomain::ste(const ArmSmmuMaster& master) const {
     const bool e2h = device.has(smmu_feature::kHyp) && device.params.e2h;
     const bool stall_disable =
         device.has(smmu_feature::kStalls) && !device.has(smmu_feature::kStallForce) && !master.stall_enabled;
-    return ArmSmmuStreamTable::stage1(cd_table_->address(), cd_table_->cd_max(), cd_table_->format(),
+    const ArmSmmuCdTable& contexts = live(kernel(), cd_table_, kContexts);
+    return ArmSmmuStreamTable::stage1(contexts.address(), contexts.cd_max(), contexts.format(),
                                       e2h ? ste::STRW_EL2 : ste::STRW_NSEL1, stall_disable,
                                       master.ats_enabled ? ste::EATS_TRANS : ste::EATS_ABT);
 }
@@ -119,7 +124,7 @@ int ArmSmmuDomain::attach_dev(Device& dev) {
             if (err != 0) smmu_ = {};
         } else if (smmu_.get() != &device) {
             err = -kEINVAL;
-        } else if (cd_table_->cd_max() != master->ssid_bits) {
+        } else if (live(kernel(), cd_table_, kContexts).cd_max() != master->ssid_bits) {
             err = -kEINVAL;
         }
     }
@@ -256,10 +261,12 @@ std::uint64_t ArmSmmuDomain::unmap(Iova iova, std::uint64_t size) {
     if (mistaken(Mistake::split_in_place)) {
         const std::uint64_t page = pgsize_bitmap & (~pgsize_bitmap + 1);
         std::uint64_t done = 0;
-        while (done < size && pgtable_->unmap(Iova{iova.value + done}, page, gather) == page) done += page;
+        while (done < size && live(kernel(), pgtable_, kTables).unmap(Iova{iova.value + done}, page, gather) == page) {
+            done += page;
+        }
         return done;
     }
-    return pgtable_->unmap(iova, size, gather);
+    return live(kernel(), pgtable_, kTables).unmap(iova, size, gather);
 }
 
 void ArmSmmuDomain::iotlb_sync(Iova, std::uint64_t) {
@@ -289,7 +296,7 @@ void ArmSmmuDomain::tlb_inv_range(std::uint64_t iova, std::uint64_t size, std::u
     ArmSmmuDevice& device = *smmu_;
     const smmu::Opcode opcode = regime(device, smmu::Opcode::TLBI_NH_VA, smmu::Opcode::TLBI_EL2_VA);
     // Before the tables are installed the smallest page is not known to the domain, but then nothing is mapped.
-    const unsigned tg_log2 = trailing_zeros(pgtable_->pgsize_bitmap());
+    const unsigned tg_log2 = trailing_zeros(live(kernel(), pgtable_, kTables).pgsize_bitmap());
     std::uint16_t asid = asid_;
     if (mistaken(Mistake::wrong_asid)) ++asid;
     const std::uint64_t bytes = size;
@@ -333,10 +340,11 @@ void ArmSmmuDomain::free() {
     if (!pgtable_) return;
     flush_iotlb_all();
     if (!pgtable_) return;  // freed twice, and the other one was here meanwhile: the heap says so
-    pgtable_->free_tables();
-    pgtable_.reset();
-    cd_table_->free();
-    cd_table_.reset();
+    // Another task may still be in them, which is its bug: they end with the domain's object.
+    freed_tables_.push_back(std::move(pgtable_));
+    freed_tables_.back()->free_tables();
+    freed_contexts_.push_back(std::move(cd_table_));
+    freed_contexts_.back()->free();
     asids_.free(asid_);
     smmu_ = {};
 }

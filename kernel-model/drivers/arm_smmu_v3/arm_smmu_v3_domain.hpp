@@ -90,7 +90,9 @@ private:
     std::vector<ArmSmmuMaster*> masters_;  ///< under devices_lock_
     unsigned ats_masters_ = 0;             ///< of those with ATS enabled: none saves the look at the list
     std::unique_ptr<IoPgtable> pgtable_;
+    std::vector<std::unique_ptr<IoPgtable>> freed_tables_;
     std::unique_ptr<ArmSmmuCdTable> cd_table_;
+    std::vector<std::unique_ptr<ArmSmmuCdTable>> freed_contexts_;
     std::uint16_t asid_ = 0;
     bool changed_asid_ = false;
     bool coherent_devices_ = true;           ///< of the first master: what leaves say about caching
