@@ -88,8 +88,9 @@ private:
         unrecorded,
         finished,
     };
-    // Each returns true if `step_` is to be given to the owner.
-    bool advance(Smmu& smmu, const Reply& reply);
+    // Each returns true if `step_` is to be given to the owner. advance() is inline, having one caller: a step goes
+    // through several states.
+    inline bool advance(Smmu& smmu, const Reply& reply);
     bool begin(Smmu& smmu);
     void note_walk(Smmu& smmu);
     bool walk_step();
