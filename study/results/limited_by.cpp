@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "iommu/families.hpp"
+
 namespace xlate::study {
 namespace {
 
@@ -49,6 +51,14 @@ double overlap(std::pair<SimTime, SimTime> own, std::pair<SimTime, SimTime> othe
     return static_cast<double>((to - from).fs) / static_cast<double>((other.second - other.first).fs);
 }
 
+/// Those that the IOMMU ran with: its family's preset, and what the config says of it.
+soc::IommuParams params_of(const Config& config, const soc::IommuStats& iommu) {
+    const iommu::Family* const family = iommu::find_family(iommu.arch);
+    const bool own_preset = family != nullptr && family->timing != nullptr;
+    return iommu_config(config, iommu.path, own_preset ? std::string(family->timing->name) : IommuConfig{}.preset)
+        .params;
+}
+
 }  // namespace
 
 LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
@@ -62,6 +72,8 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
     Load all;
     Load link;  // of one host bridge
     Load port;  // of one TBU
+    Load unit;  // of one IOMMU
+    Load unit_ever;
     for (const soc::MasterStats& other : facts.soc.masters) {
         const double share = overlap(time, time_of(facts, other));
         all.add(other, share);
@@ -71,6 +83,10 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
         const kernel::DeviceResult* const one = device_of(devices, other.device);
         const bool same_iommu = self != nullptr && one != nullptr && self->iommu == one->iommu;
         if (&other == &own || (same_link && same_iommu)) port.add(other, share);
+        if (&other == &own || same_iommu) {
+            unit.add(other, share);
+            unit_ever.add(other, 1);
+        }
     }
     std::vector<LimitedBy> candidates;
     const auto add = [&](std::string resource, double busy_fs) {
@@ -88,12 +104,10 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
         add("PCIe link (soc.pcie.bandwidth)", bytes * kSecond / static_cast<double>(soc.pcie.bandwidth_bytes_per_s));
     }
     const auto iommu = std::find_if(facts.soc.iommus.begin(), facts.soc.iommus.end(), [&](const soc::IommuStats& one) {
-        // Presets of other families are not the config's own defaults.
-        return self != nullptr && one.name == self->iommu && one.arch == "smmuv3";
+        return self != nullptr && one.name == self->iommu;
     });
     if (iommu != facts.soc.iommus.end()) {
-        const auto named = soc.iommus.find(iommu->path);
-        const soc::IommuParams& params = named == soc.iommus.end() ? soc.iommu.params : named->second.params;
+        const soc::IommuParams params = params_of(facts.config, *iommu);
         const double beats =
             port.writes <= 0 ? 1 : std::max(1.0, port.write_bytes / port.writes / params.tbu.port_width_bytes);
         const auto held = static_cast<double>(iommu->translation.mean().fs);
@@ -102,6 +116,11 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
         add("translation slots of the TBU (tbu.xlate_slots)", port.transactions() * held / params.tbu.xlate_slots);
         const double needed = std::min(beats, static_cast<double>(params.tbu.write_buffer_beats));
         add("write buffer of the TBU (tbu.write_buffer)", port.writes * held * needed / params.tbu.write_buffer_beats);
+        if (unit_ever.transactions() > 0) {
+            const double meanwhile = unit.transactions() / unit_ever.transactions();
+            add("walk slots of the core (tcu.walk_slots)",
+                static_cast<double>(iommu->walk.sum_fs()) * meanwhile / params.tcu.walk_slots);
+        }
     }
     const auto busiest = std::max_element(candidates.begin(), candidates.end(),
                                           [](const LimitedBy& a, const LimitedBy& b) { return a.share < b.share; });

@@ -99,6 +99,26 @@ TEST_CASE("limited by: the busiest resource, with the key that sizes it", "[cli]
     CHECK(alone["share"].get<double>() > 0.9);
 }
 
+TEST_CASE("limited by: the one walker of a Rockchip IOMMU, and with four of them its masters are faster",
+          "[cli][steady]") {
+    const Scratch scratch;
+    const auto run = [&](const std::string& more) {
+        const std::string config = quoted(std::string(XLATE_SOURCE_DIR) + "/configs/rockchip.yaml");
+        const Said said = run_xlate(scratch, "run " + config + " --quiet --set 'expect=[]' --out r" + more);
+        INFO(said.err);
+        REQUIRE(said.status == 0);
+        return Json::parse(read_text(scratch.path("r/result.json")))["masters"];
+    };
+    const Json one = run(""), four = run(" --set soc.iommu.tcu.walk_slots=4");
+    std::size_t bounded = 0;
+    for (std::size_t i = 0; i < one.size(); ++i) {
+        if (one[i]["limited_by"]["resource"] != "walk slots of the core (tcu.walk_slots)") continue;
+        ++bounded;
+        CHECK(four[i]["bandwidth_bytes_per_s"].get<double>() > 1.05 * one[i]["bandwidth_bytes_per_s"].get<double>());
+    }
+    CHECK(bounded == 3);
+}
+
 TEST_CASE("case 04: the run says that the write buffer bounds passthrough", "[cli][steady]") {
     if (skip_without_corpus()) return;
     const Scratch scratch;
