@@ -130,6 +130,10 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
         const double waiting = static_cast<double>(own.latency.sum_fs()) / traffic.params.outstanding;
         const LimitedBy itself{"its own outstanding transfers (traffic[].outstanding) and their latency",
                                std::min(1.0, waiting / span)};
+        // What is mapped around each transfer waits for its driver when it does not wait for the device.
+        if (traffic.mapping == TrafficConfig::Mapping::per_transfer && itself.share < 0.5) {
+            return {"map and unmap around each transfer by its driver (traffic[].tasks)", 1 - itself.share};
+        }
         if (itself.share > busiest->share) return itself;
     }
     return *busiest;

@@ -119,6 +119,38 @@ TEST_CASE("limited by: the one walker of a Rockchip IOMMU, and with four of them
     CHECK(bounded == 3);
 }
 
+TEST_CASE("limited by: the driver that maps around each transfer, and with more of its tasks it is faster",
+          "[cli][steady]") {
+    const Scratch scratch;
+    const auto run = [&](const std::string& tasks) {
+        return result_of(
+            scratch, config("transfers: 2000, mapping: per-transfer, outstanding: 32, tasks: " + tasks))["masters"][0];
+    };
+    const Json one = run("1"), four = run("4");
+    CHECK(one["limited_by"]["resource"] == "map and unmap around each transfer by its driver (traffic[].tasks)");
+    CHECK(one["limited_by"]["share"].get<double>() > 0.5);
+    CHECK(four["bandwidth_bytes_per_s"].get<double>() > 1.5 * one["bandwidth_bytes_per_s"].get<double>());
+}
+
+TEST_CASE("case 04: sized as the machine was, passthrough, lazy and strict come near what was published",
+          "[cli][steady]") {
+    if (skip_without_corpus()) return;
+    const Scratch scratch;
+    const std::string study = quoted((*corpus() / "field/04-grace-strict/sized.yaml").string());
+    const Said said = run_xlate(scratch, "sweep " + study + " --out s");
+    INFO(said.err);
+    REQUIRE(said.status == 0);
+    const Json points = Json::parse(read_text(scratch.path("s/sweep.json")))["points"];
+    REQUIRE(points.size() == 3);
+    const double published[] = {8.25, 8.2, 1.4};  // million I/O a second
+    for (std::size_t i = 0; i < 3; ++i) {
+        CHECK(points[i]["values"][0].get<double>() == Approx(published[i]).epsilon(0.3));
+        const std::string directory = points[i]["directory"];
+        const Json result = Json::parse(read_text(scratch.path("s/" + directory + "/result.json")));
+        for (const Json& master : result["masters"]) CHECK(master["steady"]["settled"] == true);
+    }
+}
+
 TEST_CASE("case 04: the run says that the write buffer bounds passthrough", "[cli][steady]") {
     if (skip_without_corpus()) return;
     const Scratch scratch;
