@@ -28,6 +28,7 @@ struct Parsed {
     std::string report;
     SweepArguments sweep;
     DecodeArguments decode;
+    DiffKernelsArguments diff_kernels;
     std::function<ExitStatus()> call;
 };
 
@@ -122,6 +123,17 @@ void add_studies(CLI::App& app, Parsed& p) {
     report->callback([&p] { p.call = [&p] { return report_command(p.report); }; });
 }
 
+void add_diff_kernels(CLI::App& app, Parsed& p) {
+    CLI::App* diff =
+        app.add_subcommand("diff-kernels", "What two kernels make of the same firmware, and which change explains it");
+    diff->add_option("WHAT", p.diff_kernels.what, "A B BOARD: two variants or releases, and CONFIG.yaml or BOARD.dtb")
+        ->required();
+    diff->add_option("--set", p.diff_kernels.sets, "PATH=VALUE: set one value of the config")->allow_extra_args(false);
+    diff->add_flag("--matrix", p.diff_kernels.matrix, "BOARD alone: every variant");
+    diff->add_flag("--json", p.diff_kernels.json, "print one JSON document");
+    diff->callback([&p] { p.call = [&p] { return diff_kernels_command(p.diff_kernels); }; });
+}
+
 void add_decode(CLI::App& app, Parsed& p) {
     CLI::App* decode = app.add_subcommand(
         "decode", "Event and fault records, commands, STEs, CDs, table entries and error registers, in words");
@@ -186,6 +198,7 @@ ExitStatus run_app(const std::vector<std::string>& arguments) {
     add_studies(app, parsed);
     add_sweep(app, parsed);
     add_decode(app, parsed);
+    add_diff_kernels(app, parsed);
     add_config(app, parsed);
     try {
         std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());

@@ -84,6 +84,15 @@ struct ReplayArguments {
 };
 ExitStatus replay_command(const ReplayArguments& arguments);
 
+struct DiffKernelsArguments {
+    std::vector<std::string> what;  ///< two variants and a config or device tree; with `matrix` the latter alone
+    std::vector<std::string> sets;
+    bool matrix = false;  ///< every variant
+    bool json = false;
+};
+/// 0 if nothing differs, 1 if something does.
+ExitStatus diff_kernels_command(const DiffKernelsArguments& arguments);
+
 struct DecodeArguments {
     std::vector<std::string> what;  ///< a kind, then words or files; no words or files: stdin
     bool json = false;

@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/huge_pages.hpp"
+#include "soc/unit.hpp"
 
 namespace xlate::soc {
 
@@ -25,8 +26,7 @@ std::size_t expected_bytes(const SocConfig& config, const Topology& topology) {
     constexpr std::size_t kBytesOfMaster = 24 << 10, kBytesOfEntry = 128;
     std::size_t bytes = config.masters.size() * kBytesOfMaster;
     for (const IommuSite& site : topology.iommus) {
-        const auto own = config.iommus.find(site.path);
-        const IommuParams& params = own == config.iommus.end() ? config.iommu : own->second;
+        const IommuParams& params = params_of(config, site);
         for (const std::string& name : site.tbus) {
             const PortParams& tbu = params.tbu_of(name);
             for (const CacheTiming* tlb : {&tbu.micro_tlb, &tbu.main_tlb}) bytes += tlb->shape.entries * kBytesOfEntry;
@@ -47,33 +47,6 @@ public:
     std::vector<InitiatorPort*> ports;
 };
 
-/// The engine of a site's family, of the config's shapes.
-std::unique_ptr<iommu::Instance> make_unit(const SocConfig& config, const IommuSite& site, const IommuParams& params) {
-    iommu::InstanceParams unit;
-    unit.hardware = params.hardware;
-    unit.facts = site.facts;
-    unit.seed = config.seed;
-    unit.name = site.name;
-    const CoreParams& core = params.tcu;
-    unit.commands_per_fetch = static_cast<std::uint8_t>(core.commands_per_fetch);
-    unit.prefetch_commands = core.prefetch_commands;
-    unit.caches.config = core.config_cache.shape;
-    unit.caches.tlb = core.tlb.shape;
-    unit.caches.ipa = core.ipa_cache.shape;
-    unit.caches.walk_enabled = core.walk_cache.enabled;
-    const auto level = [&](std::uint32_t entries) {
-        iommu::CacheParams cache{entries != 0, entries, core.walk_cache.ways, core.walk_cache.replacement};
-        if (entries == 0) cache.entries = core.walk_cache.ways;
-        return cache;
-    };
-    for (unsigned i = 0; i < 4; ++i) {
-        unit.caches.walk_s1[i] = level(core.walk_cache.s1_entries[i]);
-        unit.caches.walk_s2[i] = level(core.walk_cache.s2_entries[i]);
-    }
-    const auto own = config.engines.find(site.family);
-    return own != config.engines.end() ? own->second(unit) : iommu::find_family(site.family)->make(unit);
-}
-
 }  // namespace
 
 Soc::Parts::Parts(const firmware::Description& from, const SocConfig& with)
@@ -93,10 +66,7 @@ Soc::Parts::Parts(const firmware::Description& from, const SocConfig& with)
 
 Soc::Parts::~Parts() = default;
 
-const IommuParams& Soc::Parts::params_of(const IommuSite& site) const {
-    const auto own = config.iommus.find(site.path);
-    return own == config.iommus.end() ? config.iommu : own->second;
-}
+const IommuParams& Soc::Parts::params_of(const IommuSite& site) const { return soc::params_of(config, site); }
 
 bool Soc::Parts::in_registers(std::uint64_t address) const {
     return std::any_of(iommus.begin(), iommus.end(), [&](const auto& iommu) { return iommu->in_banks(address); });
@@ -116,7 +86,7 @@ void Soc::Parts::build() {
     for (const IommuSite& site : topology.iommus) {
         const IommuParams& params = params_of(site);
         iommus.push_back(std::make_unique<IommuDevice>(systemc_name(site.name).c_str(), iommu_context, site, params,
-                                                       config.seed, make_unit(config, site, params)));
+                                                       config.seed, make_unit(config, site)));
         const auto names = IommuDevice::bus_port_names(params, site.tbus);
         for (std::size_t i = 0; i < names.size(); ++i) {
             initiators.add(site.name + "_" + names[i], iommus.back()->bus_port(i).port);

@@ -91,6 +91,14 @@ public:
     void iommu_release_device(Device& dev);
     /// The walk of one registration (BIP).
     int bus_iommu_probe(BusType& bus);
+    /// A walk's call of the probe function, which is no event of its own: kept while events are.
+    struct WalkedDevice {
+        std::string device;
+        int ret = 0;
+        std::size_t first_event = 0, end_event = 0;  ///< what was logged meanwhile, by any task
+    };
+    /// Those that found ids, or failed with other than -ENODEV.
+    const std::vector<WalkedDevice>& walked() const { return walked_; }
 
     // Groups (group.cpp).
     PtrOrErr<IommuGroup> iommu_group_alloc();
@@ -139,6 +147,7 @@ private:
     void remove_member(Ptr<IommuGroup> group, Device& dev, const char* step);
     void free_group_domains(Ptr<IommuGroup> group, const char* step);
     int walk_device(Device& dev, Ptr<WalkList> list);
+    void note_walked(const Device& dev, int ret, std::size_t first_event);
     // probe_6_1.cpp
     int iommu_probe_device_6_1(Device& dev);
     int do_iommu_probe_device_6_1(Device& dev, Ptr<WalkList> list);
@@ -158,6 +167,7 @@ private:
 
     std::vector<BusType*> buses_;
     std::vector<Ptr<IommuDevice>> iommu_device_list_;  ///< under iommu_device_lock
+    std::vector<WalkedDevice> walked_;
     std::map<firmware::NodeIndex, std::unique_ptr<FwNodeObject>> fwnodes_;
     std::set<unsigned> group_ids_;
 };

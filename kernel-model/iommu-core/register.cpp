@@ -109,6 +109,7 @@ void IommuCore::iommu_device_unregister(Ptr<IommuDevice> iommu) {
 /// probe_iommu_group: one device of the walk.
 int IommuCore::walk_device(Device& dev, Ptr<WalkList> list) {
     int err = 0;
+    const std::size_t first_event = k.events.events().size();
     if (variant.has(Cap::group_test_outside_probe)) {
         if (dev.iommu_group.read("BIP1")) return 0;
         iommu_probe_device_lock.lock("BIP1");
@@ -122,7 +123,17 @@ int IommuCore::walk_device(Device& dev, Ptr<WalkList> list) {
         if (callers_take_probe_lock(variant)) iommu_probe_device_lock.unlock("BIP1");
         if (device_lock) dev.device_lock.unlock("BIP1");
     }
+    note_walked(dev, err, first_event);
     return err == -kENODEV ? 0 : err;
+}
+
+void IommuCore::note_walked(const Device& dev, int ret, std::size_t first_event) {
+    if (!k.events.enabled) return;
+    const std::vector<Event>& events = k.events.events();
+    const bool ids = std::any_of(
+        events.begin() + static_cast<std::ptrdiff_t>(first_event), events.end(),
+        [&](const Event& event) { return event.kind == EventKind::fwspec_add_ids && event.device == dev.name; });
+    if (ids || (ret < 0 && ret != -kENODEV)) walked_.push_back({dev.name, ret, first_event, events.size()});
 }
 
 int IommuCore::bus_iommu_probe(BusType& bus) {

@@ -1,7 +1,6 @@
 #include "study/init/init_kernel.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -18,55 +17,7 @@ namespace xlate::study {
 namespace {
 
 constexpr std::string_view kDefaultVariant = "linux-6.12";
-
-/// "vmlinuz-6.12.107+deb13-arm64": 6 and 12; none if the name holds no version.
-struct Release {
-    unsigned major = 0;
-    unsigned minor = 0;
-};
-std::optional<Release> release_of(const std::string& kernel) {
-    const std::string name = kernel.substr(kernel.find_last_of('/') + 1);
-    for (std::size_t at = 0; at < name.size(); ++at) {
-        if (std::isdigit(static_cast<unsigned char>(name[at])) == 0) continue;
-        const std::size_t dot = name.find_first_not_of("0123456789", at);
-        if (dot == std::string::npos || name[dot] != '.' || dot - at > 3) return std::nullopt;
-        const std::size_t end = std::min(name.find_first_not_of("0123456789", dot + 1), name.size());
-        if (end == dot + 1 || end - dot > 4) return std::nullopt;
-        return Release{static_cast<unsigned>(std::stoul(name.substr(at, dot - at))),
-                       static_cast<unsigned>(std::stoul(name.substr(dot + 1, end - dot - 1)))};
-    }
-    return std::nullopt;
-}
-
-struct Chosen {
-    std::string variant{kDefaultVariant};
-    std::string note;
-};
-Chosen variant_of(const std::string& kernel) {
-    const std::optional<Release> release = release_of(kernel);
-    if (kernel.empty()) return {};
-    if (!release) return {std::string(kDefaultVariant), "its name says no version; " + std::string(kDefaultVariant)};
-    const unsigned number = release->major * 100 + release->minor;
-    const std::string own = fmt::format("linux-{}.{}", release->major, release->minor);
-    const kernel::Variant* newest = nullptr;  // of Debian's, before it
-    for (const kernel::Variant& variant : kernel::variants()) {
-        if (variant.name == own) return {own, ""};
-        if (variant.name.rfind("linux-", 0) == 0 && variant.release <= number && variant.release > 612 &&
-            (newest == nullptr || variant.release > newest->release))
-            newest = &variant;
-    }
-    if (newest != nullptr)
-        return {newest->name, fmt::format("Linux {}.{} is no variant; this one is the nearest before it",
-                                          release->major, release->minor)};
-    const std::string_view nearest = number < 602    ? "linux-6.1"
-                                     : number < 608  ? "base"
-                                     : number < 611  ? "mainline-6.8"
-                                     : number == 611 ? "mainline-6.11"
-                                     : number < 615  ? "linux-6.12"
-                                                     : "mainline-6.15.1";
-    return {std::string(nearest), fmt::format("Linux {}.{} is no variant; this one is the nearest before it",
-                                              release->major, release->minor)};
-}
+constexpr const char* kDigits = "0123456789";
 
 kernel::Arch arch_of(const std::string& program) {
     const std::string name = program.substr(program.find_last_of('/') + 1);
@@ -102,7 +53,7 @@ public:
 
     std::string write() {
         line("\nkernel:");
-        const Chosen chosen = variant_of(command_.kernel);
+        const ChosenVariant chosen = variant_of_kernel(command_.kernel);
         const std::string note = chosen.note.empty() ? "" : ": " + chosen.note;
         line(fmt::format("  variant: {}{}", chosen.variant,
                          command_.kernel.empty() ? "" : "   # " + remark(command_.kernel) + note));
@@ -214,6 +165,55 @@ private:
 };
 
 }  // namespace
+
+std::optional<KernelRelease> kernel_release_of(const std::string& kernel) {
+    const std::string name = kernel.substr(kernel.find_last_of('/') + 1);
+    const std::size_t at = name.find_first_of(kDigits);
+    if (at == std::string::npos) return std::nullopt;
+    const std::size_t dot = name.find_first_not_of(kDigits, at);
+    if (dot == std::string::npos || name[dot] != '.' || dot - at > 3) return std::nullopt;
+    const std::size_t end = std::min(name.find_first_not_of(kDigits, dot + 1), name.size());
+    if (end == dot + 1 || end - dot > 4) return std::nullopt;
+    KernelRelease release;
+    release.major = static_cast<unsigned>(std::stoul(name.substr(at, dot - at)));
+    release.minor = static_cast<unsigned>(std::stoul(name.substr(dot + 1, end - dot - 1)));
+    if (end < name.size() && name[end] == '.') {
+        const std::size_t last = std::min(name.find_first_not_of(kDigits, end + 1), name.size());
+        if (last > end + 1 && last - end <= 6)
+            release.patch = static_cast<unsigned>(std::stoul(name.substr(end + 1, last - end - 1)));
+    }
+    return release;
+}
+
+ChosenVariant variant_of_kernel(const std::string& kernel) {
+    const std::optional<KernelRelease> release = kernel_release_of(kernel);
+    if (kernel.empty()) return {std::string(kDefaultVariant), ""};
+    if (!release) return {std::string(kDefaultVariant), "its name says no version; " + std::string(kDefaultVariant)};
+    const unsigned number = release->number();
+    const std::string own = fmt::format("linux-{}.{}", release->major, release->minor);
+    // c41e2fb67e26 in stable releases (docs/spec/probe-reports.md sections 1 and 3).
+    const unsigned patch = release->patch.value_or(0);
+    if (number == 612 && patch >= 75 && patch <= 77) return {"linux-6.12.75", ""};
+    if (number == 618 && patch >= 16) return {own + "+acs_in_dma_configure", ""};
+    const kernel::Variant* newest = nullptr;  // of Debian's, before it
+    for (const kernel::Variant& variant : kernel::variants()) {
+        if (variant.name == own) return {own, ""};
+        if (variant.name.rfind("linux-", 0) == 0 && variant.release <= number && variant.release > 612 &&
+            (newest == nullptr || variant.release > newest->release))
+            newest = &variant;
+    }
+    if (newest != nullptr)
+        return {newest->name, fmt::format("Linux {}.{} is no variant; this one is the nearest before it",
+                                          release->major, release->minor)};
+    const std::string_view nearest = number < 602    ? "linux-6.1"
+                                     : number < 608  ? "base"
+                                     : number < 611  ? "mainline-6.8"
+                                     : number == 611 ? "mainline-6.11"
+                                     : number < 615  ? "linux-6.12"
+                                                     : "mainline-6.15.1";
+    return {std::string(nearest), fmt::format("Linux {}.{} is no variant; this one is the nearest before it",
+                                              release->major, release->minor)};
+}
 
 std::string init_kernel(const QemuCommand* command) {
     if (command != nullptr) return KernelWriter(*command).write();

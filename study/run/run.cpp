@@ -89,21 +89,6 @@ std::vector<std::string> unpowered(const kernel::RuntimePm& power, const Assembl
     return warnings;
 }
 
-/// VT-d and AMD-Vi are not built: a run would translate nothing and say nothing true.
-void refuse_unmodelled(const Config& config, const firmware::Description& description) {
-    for (const firmware::NodeIndex at : description.providers()) {
-        const firmware::Node& node = description.node(at);
-        const firmware::IommuKind& kind = firmware::iommu_kind(node);
-        if (kind.family != "vt-d" && kind.family != "amd-vi") continue;
-        throw InputError(
-            Diagnostic{config.where("firmware.acpi"), "firmware.acpi",
-                       fmt::format("the {} names a unit of {} ({}), whose hardware is not modelled: it can "
-                                   "be inspected, not run",
-                                   kind.table.substr(0, 4), kind.title, node.path),
-                       "tables whose IOMMUs are SMMUv3 (IORT)", ""});
-    }
-}
-
 /// The defaults are in every resolved config: only another value asks for something.
 void refuse_unused_memory(const Config& config, const firmware::Description& description) {
     if (description.memory.empty() || !config.firmware.generate.empty()) return;
@@ -319,6 +304,21 @@ RunReport run(Config& config, const RunOptions& options) {
         write_file(options.junit, junit_xml(config.name, cases));
     }
     return report;
+}
+
+// VT-d and AMD-Vi are not built: a run would translate nothing and say nothing true.
+void refuse_unmodelled(const Config& config, const firmware::Description& description) {
+    for (const firmware::NodeIndex at : description.providers()) {
+        const firmware::Node& node = description.node(at);
+        const firmware::IommuKind& kind = firmware::iommu_kind(node);
+        if (kind.family != "vt-d" && kind.family != "amd-vi") continue;
+        throw InputError(
+            Diagnostic{config.where("firmware.acpi"), "firmware.acpi",
+                       fmt::format("the {} names a unit of {} ({}), whose hardware is not modelled: it can "
+                                   "be inspected, not run",
+                                   kind.table.substr(0, 4), kind.title, node.path),
+                       "tables whose IOMMUs are SMMUv3 (IORT)", ""});
+    }
 }
 
 bool interrupt_run() {
