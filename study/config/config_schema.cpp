@@ -128,6 +128,20 @@ private:
     Json definitions_ = Json::object();
 };
 
+/// The words of any family for an IOMMU's parts (config_read.cpp's rename_parts).
+void add_other_words(Json& node) {
+    if (!node.is_structured()) return;
+    for (Json& inside : node) add_other_words(inside);
+    if (!node.is_object() || !node.contains("properties")) return;
+    Json& properties = node["properties"];
+    if (!properties.contains("tbu") || !properties.contains("tcu")) return;
+    for (const auto& [word, key] : {std::pair{"port", "tbu"}, {"ports", "tbus"}, {"core", "tcu"}}) {
+        Json same = properties[key];
+        same["description"] = std::string("As ") + key + ".";
+        properties[word] = std::move(same);
+    }
+}
+
 }  // namespace
 
 std::string config_schema() {
@@ -135,6 +149,7 @@ std::string config_schema() {
     Config config;
     visit_config(visitor, config);
     Json schema = visitor.take();
+    add_other_words(schema);
     schema["properties"]["study"] = study_schema_json();
     return schema.dump(2) + "\n";
 }

@@ -216,6 +216,13 @@ TEST_CASE("config: the schema is JSON and knows every key", "[study][config]") {
     CHECK(schema["definitions"]["pci"]["properties"]["below"]["items"]["$ref"] == "#/definitions/pci");
     CHECK(schema["definitions"]["iommu"]["properties"]["tcu"]["properties"].contains("walk_slots"));
     CHECK(schema["properties"]["study"]["properties"].contains("vary"));
+    // The words of any family for its parts.
+    for (const auto& place : {schema["definitions"]["iommu"], schema["properties"]["soc"]["properties"]["iommu"]}) {
+        CHECK(place["properties"]["core"]["properties"] == place["properties"]["tcu"]["properties"]);
+        CHECK(place["properties"]["port"]["properties"] == place["properties"]["tbu"]["properties"]);
+        CHECK(place["properties"]["ports"]["additionalProperties"] ==
+              place["properties"]["tbus"]["additionalProperties"]);
+    }
     CHECK(schema["additionalProperties"] == false);
 }
 
