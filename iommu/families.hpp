@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,12 @@
 
 namespace xlate::iommu {
 
+/// What a register holds.
+struct RegisterWord {
+    std::uint64_t offset = 0;
+    std::uint32_t word = 0;
+};
+
 /// A config key of a family: `soc.iommu.<block>.<key>`. One of `choices`, the first unless the config says another; or,
 /// if there are no choices, a number.
 struct OptionSpec {
@@ -30,6 +37,9 @@ struct OptionSpec {
     Span<std::string_view> choices;
     std::uint64_t usual = 0;  ///< a number's value if the config says nothing
     std::uint64_t low = 0, high = 0;
+    /// The value that ID registers stand for, where a board is described by what they hold (`xlate init`); nothing:
+    /// they do not say. Without: they never do.
+    std::optional<std::uint64_t> (*of_registers)(const std::vector<RegisterWord>& words) = nullptr;
 };
 
 /// What the ID registers say, by family.
