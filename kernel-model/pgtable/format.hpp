@@ -60,6 +60,9 @@ public:
     virtual std::uint64_t table(PhysAddr table, unsigned level) const = 0;
     /// What an entry becomes when it is unmapped.
     virtual std::uint64_t cleared(std::uint64_t /*word*/) const { return 0; }
+    virtual std::uint64_t cleared_at(std::uint64_t word, unsigned /*level*/) const { return cleared(word); }
+    /// What the entries of a new table hold; present() says no to it.
+    virtual std::uint64_t unused(unsigned /*level*/) const { return 0; }
     /// The leaf at `part_level` that maps what the leaf `word` of `level` maps from `offset` on. Formats of one page
     /// size are never asked.
     virtual std::uint64_t part(std::uint64_t word, unsigned level, std::uint64_t offset, unsigned part_level) const;

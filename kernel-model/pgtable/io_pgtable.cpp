@@ -44,7 +44,9 @@ int IoPgtable::init() {
     const auto root = memory_.alloc_table(allocated_bytes(row().first_level));
     if (!root) return -kENOMEM;
     root_ = root->value;
-    tables_[root_] = Table(format_->entries(row().first_level), 0);
+    const std::uint64_t unused = format_->unused(row().first_level);
+    tables_[root_] = Table(format_->entries(row().first_level), unused);
+    if (unused != 0) store(root_, tables_[root_]);
     return 0;
 }
 
@@ -91,7 +93,7 @@ int IoPgtable::map_pages(std::uint64_t iova, std::uint64_t paddr, std::uint64_t 
         Place place{root_, index_of(iova, row().first_level), row().first_level};
         while (entry_bytes(place.level) > pgsize) {
             XLATE_CHECK(place.level != row().last_level, fmt::format("page size {:#x}", pgsize));
-            if (const int err = next_table(place, place.table); err != 0) return err;
+            if (const int err = next_table(place, iova, place.table); err != 0) return err;
             place.index = index_of(iova, ++place.level);
         }
         const std::uint64_t bytes = entry_bytes(place.level);
@@ -147,7 +149,7 @@ bool IoPgtable::is_empty(std::uint64_t table, unsigned level) const {
 
 // The table below an entry, made if there is none. Two CPUs may find the entry empty at once: Linux settles it by a
 // compare-and-swap, and the loser frees its page.
-int IoPgtable::next_table(const Place& place, std::uint64_t& next) {
+int IoPgtable::next_table(const Place& place, std::uint64_t iova, std::uint64_t& next) {
     const std::uint64_t slot = address(place);
     std::uint64_t descriptor = word(place);
     if (!format_->present(descriptor)) {
@@ -164,6 +166,7 @@ int IoPgtable::next_table(const Place& place, std::uint64_t& next) {
             publishing_.insert(slot);
             store(slot, {descriptor});
             publishing_.erase(slot);
+            flush_.table_linked(iova);
         }
     }
     while (publishing_.count(slot) != 0) memory_.relax();
@@ -301,7 +304,7 @@ void IoPgtable::clear(const Place& first, unsigned count) {
     std::vector<std::uint64_t> words;
     words.reserve(count);
     for (unsigned i = 0; i < count; ++i) {
-        words.push_back(format_->cleared(entries[first.index + i]));
+        words.push_back(format_->cleared_at(entries[first.index + i], first.level));
         entries[first.index + i] = words.back();
     }
     store(address(first), words);
@@ -325,19 +328,30 @@ void IoPgtable::free_tables() {
     root_ = 0;
 }
 
-std::optional<PhysAddr> IoPgtable::iova_to_phys(Iova iova) const {
-    if (root_ == 0 || iova.value >> row().ias != 0) return std::nullopt;
+// A leaf, or an entry that holds nothing.
+IoPgtable::Place IoPgtable::last_place(std::uint64_t iova) const {
     Place place{root_, 0, row().first_level};
     for (;; ++place.level) {
-        place.index = index_of(iova.value, place.level);
+        place.index = index_of(iova, place.level);
         const std::uint64_t descriptor = word(place);
-        if (!format_->present(descriptor)) return std::nullopt;
-        if (format_->is_leaf(descriptor, place.level)) {
-            const std::uint64_t offset = iova.value & (format_->leaf_bytes(descriptor, place.level) - 1);
-            return PhysAddr{format_->leaf_address(descriptor, place.level).value | offset};
-        }
+        if (!format_->present(descriptor) || format_->is_leaf(descriptor, place.level)) return place;
         place.table = format_->table_address(descriptor).value;
     }
+}
+
+IoPgtable::End IoPgtable::end_of_walk(Iova iova) const {
+    const Place place = last_place(iova.value);
+    const bool mapped = format_->present(word(place));
+    return {mapped ? format_->leaf_bytes(word(place), place.level) : entry_bytes(place.level), mapped, place.level};
+}
+
+std::optional<PhysAddr> IoPgtable::iova_to_phys(Iova iova) const {
+    if (root_ == 0 || iova.value >> row().ias != 0) return std::nullopt;
+    const Place place = last_place(iova.value);
+    const std::uint64_t descriptor = word(place);
+    if (!format_->present(descriptor)) return std::nullopt;
+    const std::uint64_t offset = iova.value & (format_->leaf_bytes(descriptor, place.level) - 1);
+    return PhysAddr{format_->leaf_address(descriptor, place.level).value | offset};
 }
 
 }  // namespace xlate::kernel

@@ -35,6 +35,8 @@ public:
     virtual void tlb_flush_walk(std::uint64_t iova, std::uint64_t size, std::uint64_t granule) = 0;
     /// Invalidates what was gathered, and waits.
     virtual void tlb_sync_gather(const IotlbGather& gather) = 0;
+    /// A new table has just been put in place for what holds `iova`; nothing is mapped in it yet.
+    virtual void table_linked(std::uint64_t /*iova*/) {}
 };
 
 /// The largest page size and how many of them can be mapped at once at these addresses.
@@ -62,6 +64,13 @@ public:
     /// Returns the bytes unmapped: less than `size` if a hole was met.
     std::uint64_t unmap(Iova iova, std::uint64_t size, IotlbGather& gather);
     std::optional<PhysAddr> iova_to_phys(Iova iova) const;
+    /// Where a walk for `iova` ends: bytes that the entry there stands for (a group's together), and what it is.
+    struct End {
+        std::uint64_t bytes = 0;
+        bool mapped = false;
+        unsigned level = 0;
+    };
+    End end_of_walk(Iova iova) const;
 
     const PgtableFormat& format() const { return *format_; }
     std::uint64_t pgsize_bitmap() const { return row().pgsize_bitmap; }
@@ -89,7 +98,7 @@ private:
                   const PageProt& prot, std::uint64_t& mapped);
     int make_room(const Place& place, std::uint64_t iova);
     bool is_empty(std::uint64_t table, unsigned level) const;
-    int next_table(const Place& place, std::uint64_t& next);
+    int next_table(const Place& place, std::uint64_t iova, std::uint64_t& next);
     std::uint64_t unmap_pages(std::uint64_t iova, std::uint64_t pgsize, std::uint64_t count, IotlbGather& gather);
     std::uint64_t unmap_entries(const Place& first, unsigned limit, std::uint64_t iova, IotlbGather& gather);
     std::uint64_t split_block(const Place& place, std::uint64_t iova, std::uint64_t pgsize, std::uint64_t count,
@@ -98,6 +107,7 @@ private:
     void gather_page(IotlbGather& gather, std::uint64_t iova, std::uint64_t size);
     void free_subtree(std::uint64_t table, unsigned level);
     void clear(const Place& first, unsigned count);
+    Place last_place(std::uint64_t iova) const;
     void store(std::uint64_t at, const std::vector<std::uint64_t>& words);
 
     std::unique_ptr<const PgtableFormat> format_;
