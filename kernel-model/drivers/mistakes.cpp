@@ -26,9 +26,10 @@ constexpr std::array<Row, kMistakes> kRows{{
     {"flush-without-tlbi", "the flush of lazy mode gives the addresses back and invalidates nothing"},
     {"page-freed-while-mapped", "a client frees its buffers before it unmaps them"},
     {"unmap-without-atc-inv", "an unmap gives its TLBI, and no ATC_INV to the endpoints that cache translations"},
-    {"attach-without-zap", "an IOMMU gets another directory and keeps what it has cached (Rockchip)"},
-    {"zap-first-file-only", "of several register files the first alone is told of an unmap (Rockchip)"},
-    {"zap-before-clear", "an unmap drops translations before it clears their words (Rockchip)"},
+    {"attach-without-zap", "an IOMMU gets another directory and keeps what it has cached (Rockchip, Exynos)"},
+    {"zap-first-file-only",
+     "of several register files or SysMMUs the first alone is told of an unmap (Rockchip, Exynos)"},
+    {"zap-before-clear", "an unmap drops translations before it clears their words (Rockchip, Exynos)"},
 }};
 
 }  // namespace
