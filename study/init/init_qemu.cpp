@@ -9,6 +9,7 @@
 #include "firmware/id_path.hpp"
 #include "firmware/iommu_families.hpp"
 #include "firmware/pci_hosts.hpp"
+#include "iommu/families.hpp"
 #include "study/init/init_kernel.hpp"
 #include "study/init/init_text.hpp"
 #include "study/init/qemu_command.hpp"
@@ -87,19 +88,44 @@ private:
             line(fmt::format("  #   {}: {{ tcu: {{ tlb: {{ entries: 2048, ways: 4 }} }} }}   # {}",
                              in_quotes(remark(node.path)), firmware::iommu_kind(node).family));
         }
+        const std::vector<std::string> presets = preset_options(platform);
         const bool features = std::any_of(platform.smmus.begin(), platform.smmus.end(),
                                           [](const QemuSmmu& smmu) { return !smmu.features.empty(); });
-        if (features) line("  iommus:");
+        if (features || !presets.empty()) line("  iommus:");
         for (const QemuSmmu& smmu : platform.smmus) {
             if (smmu.features.empty()) continue;
             line(fmt::format("    {}: {{ features: {{ {} }} }}   # {}", in_quotes(smmu.iommu),
                              fmt::join(smmu.features, ", "), remark(smmu.remark)));
         }
+        for (const std::string& one : presets) line(one);
         for (const QemuPreset& preset : platform.presets) {
             line(fmt::format("  # registers of {} that a loader presets:", remark(preset.iommu)));
             for (const auto& [offset, word] : preset.registers)
                 line(fmt::format("  #   +{:#x}: {:#010x}", offset, word));
         }
+    }
+
+    /// What presets of ID registers come to in the keys of their family.
+    std::vector<std::string> preset_options(const QemuPlatform& platform) const {
+        std::vector<std::string> lines;
+        for (const QemuPreset& preset : platform.presets) {
+            const auto node = std::find_if(in_.nodes.begin(), in_.nodes.end(),
+                                           [&](const Node& one) { return one.path == preset.iommu; });
+            const iommu::Family* const family =
+                node == in_.nodes.end() ? nullptr : iommu::find_family(firmware::iommu_kind(*node).family);
+            if (family == nullptr) continue;
+            std::vector<iommu::RegisterWord> words;
+            for (const auto& [offset, word] : preset.registers) words.push_back({offset, word});
+            for (const iommu::OptionSpec& option : family->options) {
+                const auto value = option.of_registers == nullptr ? std::nullopt : option.of_registers(words);
+                if (!value) continue;
+                const std::string text =
+                    option.choices.empty() ? fmt::format("{}", *value) : in_quotes(std::string(option.choices[*value]));
+                lines.push_back(fmt::format("    {}: {{ {}: {{ {}: {} }} }}   # as its registers say",
+                                            in_quotes(preset.iommu), option.block, option.key, text));
+            }
+        }
+        return lines;
     }
 
     void functions(const QemuPci& pci) {
