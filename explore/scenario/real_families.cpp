@@ -5,12 +5,14 @@
 #include <string>
 
 #include "iommu/dart/dart.hpp"
+#include "iommu/exynos/sysmmu.hpp"
 #include "iommu/simple/rockchip.hpp"
 #include "iommu/smmuv2/smmu.hpp"
 #include "iommu/smmuv3/smmu.hpp"
 #include "kernel-model/drivers/apple_dart/apple_dart.hpp"
 #include "kernel-model/drivers/arm_smmu/arm_smmu.hpp"
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
+#include "kernel-model/drivers/exynos/exynos_iommu.hpp"
 #include "kernel-model/drivers/rockchip/rockchip_iommu.hpp"
 
 namespace xlate::explore {
@@ -154,10 +156,34 @@ std::unique_ptr<iommu::Instance> make_dart(const Scenario&, const IommuSpec& spe
     return std::make_unique<iommu::dart::Dart>(params);
 }
 
+constexpr std::uint8_t kSysmmuClock[] = "sysmmu";
+constexpr firmware::Property kSysmmuProperties[] = {{"clocks", {}, 0},
+                                                    {"clock-names", {kSysmmuClock, sizeof kSysmmuClock}, 0}};
+
+void describe_exynos(firmware::Node& node) {
+    add_interrupts(node, {""});
+    node.properties = {kSysmmuProperties, std::size(kSysmmuProperties)};
+}
+
+RealDriver make_exynos_driver(const RealDriverParts& parts) {
+    auto driver = std::make_unique<kernel::ExynosIommuDriver>(
+        parts.core, parts.platform, kernel::IommuDriverParts{parts.pages, parts.power, parts.mistakes, {}});
+    kernel::IommuOps* const ops = &driver->ops();
+    return {std::move(driver), ops};
+}
+
+std::unique_ptr<iommu::Instance> make_exynos(const Scenario&, const IommuSpec&) {
+    iommu::exynos::Parameters parameters;
+    parameters.tlb.entries = parameters.flpd.entries = 8;
+    parameters.tlb.ways = 0;
+    return std::make_unique<iommu::exynos::SysMmu>(parameters);
+}
+
 constexpr RealFamily kFamilies[] = {
     {"arm-smmu-v3", 0x20000, describe_smmu_v3, make_smmu_v3_driver, make_smmu_v3},
     {"arm-smmu", 0x20000, describe_smmu_v2, make_smmu_v2_driver, make_smmu_v2},
     {"apple-dart", 0x4000, describe_one_interrupt, make_dart_driver, make_dart},
+    {"exynos-sysmmu", 0x1000, describe_exynos, make_exynos_driver, make_exynos},
     {"rockchip-iommu", 0x100, describe_one_interrupt, make_rockchip_driver, make_rockchip},
 };
 
