@@ -1,0 +1,55 @@
+#include <algorithm>
+
+#include "iommu/families.hpp"
+#include "iommu/riscv/iommu.hpp"
+
+namespace xlate::iommu {
+namespace {
+
+constexpr std::string_view kLike[] = {"qemu", "full", "base"};
+constexpr const char* kBlock = "riscv";
+constexpr const char* kAudience = "The RISC-V IOMMU only.";
+constexpr OptionSpec kOptions[] = {
+    {kBlock,
+     kAudience,
+     "like",
+     "capabilities; qemu: as QEMU's; full: all that is modelled, A/D updates too; base: Sv39, one stage, no ATS.",
+     {kLike, std::size(kLike)}},
+    {kBlock, kAudience, "ddt_levels", "The most that ddtp takes.", {}, 3, 1, 3},
+    {kBlock, kAudience, "pdt_cache", "Process contexts kept; 0: none.", {}, 64, 0, 4096},
+};
+
+std::unique_ptr<Instance> make(const InstanceParams& params) {
+    riscv::RiscvParams own;
+    own.capabilities = riscv::capabilities_by_name(std::string(params.hardware.choice(kOptions[0])));
+    own.max_ddt_levels = static_cast<std::uint8_t>(params.hardware.option(kOptions[1]));
+    own.wires = std::clamp(params.facts.interrupts, 1U, riscv::kVectors);
+    own.ddt_cache = params.caches.config;
+    const auto processes = static_cast<std::uint32_t>(params.hardware.option(kOptions[2]));
+    own.pdt_cache.enabled = own.ddt_cache.enabled && processes != 0;
+    own.pdt_cache.entries = std::max(processes, 1U);
+    own.pdt_cache.ways = processes % 4 == 0 && processes != 0 ? 4 : 0;
+    own.tlb = params.caches.tlb;
+    own.gpa_cache = params.caches.ipa;
+    for (unsigned level = 0; level < riscv::kWalkCaches; ++level) {
+        own.walk_s1[level] = params.caches.walk(level);
+        own.walk_s2[level] = params.caches.walk_s2[level];
+        own.walk_s2[level].enabled = own.walk_s2[level].enabled && params.caches.walk_enabled;
+    }
+    own.seed = params.seed;
+    own.name = params.name;
+    return std::make_unique<riscv::Iommu>(own);
+}
+
+/// A TLB of its own at the port, contexts and tables cached in the core.
+constexpr TimingPreset kTiming{
+    "riscv-like", "estimate", {false, 16, 0, 1, 1}, {true, 64, 0, 2, 2}, {true, 512, 4, 3, 3}, 10,
+    64,           8,          {4, 16, 64, 0},       {4, 16, 64, 0}};
+
+constexpr Family kFamilies[] = {{"riscv", &kTiming, &riscv::sheet, &make, {kOptions, std::size(kOptions)}}};
+
+}  // namespace
+
+Span<Family> riscv_family() { return {kFamilies, std::size(kFamilies)}; }
+
+}  // namespace xlate::iommu
