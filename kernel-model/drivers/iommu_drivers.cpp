@@ -7,6 +7,7 @@
 #include "kernel-model/drivers/arm_smmu/arm_smmu.hpp"
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
 #include "kernel-model/drivers/exynos/exynos_iommu.hpp"
+#include "kernel-model/drivers/riscv/riscv_iommu.hpp"
 #include "kernel-model/drivers/rockchip/rockchip_iommu.hpp"
 #include "kernel-model/drivers/sun50i/sun50i_iommu.hpp"
 
@@ -23,6 +24,7 @@ constexpr std::string_view kSmmu[] = {"arm,smmu-v1", "arm,smmu-v2",    "arm,mmu-
 constexpr std::string_view kSmmuV3[] = {"arm,smmu-v3"};
 constexpr std::string_view kDart[] = {"apple,t8103-dart", "apple,t8103-usb4-dart", "apple,t6000-dart",
                                       "apple,t8110-dart"};
+constexpr std::string_view kRiscv[] = {"riscv,iommu"};
 constexpr std::string_view kRockchip[] = {"rockchip,iommu", "rockchip,rk3568-iommu"};
 
 constexpr std::string_view kExynos[] = {"samsung,exynos-sysmmu"};
@@ -34,6 +36,7 @@ constexpr IommuDriver kDrivers[] = {
     {"arm-smmu", "arm-smmu", DriverHome::platform, names(kSmmu), arm_smmu::make_arm_smmu},
     {"arm-smmu-v3", "arm-smmu-v3", DriverHome::platform, names(kSmmuV3), make_arm_smmu_v3},
     {"exynos-sysmmu", "exynos-iommu", DriverHome::platform, names(kExynos), make_exynos_iommu},
+    {"riscv-iommu", "riscv-iommu", DriverHome::platform, names(kRiscv), make_riscv_iommu},
     {"rockchip-iommu", "rockchip-iommu", DriverHome::platform, names(kRockchip), make_rockchip_iommu},
     {"sun50i-iommu", "sun50i-iommu", DriverHome::platform, names(kSun50i), make_sun50i_iommu},
 };
