@@ -55,10 +55,11 @@ struct Hardware {
 
 /// What firmware says of one instance.
 struct InstanceFacts {
-    std::string compatible;                     ///< "arm,smmu-v3"
-    std::vector<std::uint64_t> register_bytes;  ///< of each register bank
-    unsigned interrupts = 0;                    ///< in `interrupts`
-    unsigned global_interrupts = 1;             ///< of those, the first ones (SMMUv1, v2)
+    std::string compatible;                      ///< "arm,smmu-v3"
+    std::vector<std::uint64_t> register_bytes;   ///< of each register bank
+    unsigned interrupts = 0;                     ///< in `interrupts`
+    unsigned global_interrupts = 1;              ///< of those, the first ones (SMMUv1, v2)
+    std::map<std::string, std::uint32_t> cells;  ///< its properties of one cell: "ti,#tlb-entries"
 };
 
 /// Caches of the core. A family takes those that its sheet names.

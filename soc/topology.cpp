@@ -72,6 +72,9 @@ private:
             site.facts.compatible = kind_of.compatible;
             site.facts.interrupts = static_cast<unsigned>(node.interrupts.size());
             if (const auto global = node.u32("#global-interrupts")) site.facts.global_interrupts = *global;
+            for (const firmware::Property& property : node.properties) {
+                if (const auto cell = node.u32(property.name)) site.facts.cells[std::string(property.name)] = *cell;
+            }
             for (const firmware::Interrupt& interrupt : node.interrupts) site.interrupt_names.push_back(interrupt.name);
             topology_.iommus.push_back(std::move(site));
         }
