@@ -37,42 +37,71 @@ void ArchDma::arch_setup_dma_ops(Device& dev, std::uint64_t base, std::uint64_t 
         case ArchRow::Mapped::own_mapping: {
             if (dev.dma_ops.read("ODC6") != DmaOps::direct) return;  // set up already: never twice
             ArchData& data = archdata_[&dev];
-            if (behind_iommu(dev, ops)) arm_setup_iommu_dma_ops(dev, base, size, data);
+            if (behind_iommu(dev, ops)) arm_setup_iommu_dma_ops(dev, base, size);
             data.dma_ops_setup = true;
             return;
         }
     }
 }
 
-void ArchDma::arm_setup_iommu_dma_ops(Device& dev, std::uint64_t base, std::uint64_t size, ArchData& data) {
-    Frame frame{k_, "arm_setup_iommu_dma_ops"};
+PtrOrErr<ArmMapping> ArchDma::arm_iommu_create_mapping(Device& dev, std::uint64_t base, std::uint64_t size) {
+    Frame frame{k_, "arm_iommu_create_mapping"};
     const Ptr<ArmMapping> mapping = k_.heap.make<ArmMapping>("ARM1");
-    if (mapping) mapping->domain = iommu_.iommu_domain_alloc(dev, "ARM1");
-    if (!mapping || !mapping->domain) {
-        k_.console.warn("", "Failed to create {}-byte IOMMU mapping for device {}", size, dev.name);
-        if (mapping) k_.heap.release(mapping, "ARM1");
-        return;
+    if (!mapping) return {{}, -kENOMEM};
+    mapping->domain = iommu_.iommu_domain_alloc(dev, "ARM1");
+    if (!mapping->domain) {
+        k_.heap.release(mapping, "ARM1");
+        return {{}, -kENODEV};
     }
     mapping->base = base;
     mapping->size = size;
-    DmaLayer* const dma = iommu_.dma;
-    int err = dma != nullptr ? dma->get_dma_cookie(mapping->domain) : 0;
-    if (err == 0) err = iommu_.iommu_attach_device(mapping->domain, dev);
-    // A domain learns its page sizes when it is attached.
-    if (err == 0 && dma != nullptr) {
-        err = dma->init_domain(mapping->domain, base, base + size - 1, dev);
-        if (err != 0) iommu_.iommu_detach_device(mapping->domain, dev);
-    }
+    const int err = iommu_.dma != nullptr ? iommu_.dma->get_dma_cookie(mapping->domain) : 0;
     if (err != 0) {
-        k_.console.warn("", "Failed to attached device {} to IOMMU_mapping", dev.name);
-        release(mapping, "ARM2");
-        return;
+        arm_iommu_release_mapping(mapping, "ARM1");
+        return {{}, err};
     }
-    data.mapping = mapping;
-    dev.dma_ops.write(DmaOps::arm_mapping, "ARM3");
+    return {mapping, 0};
 }
 
-void ArchDma::release(Ptr<ArmMapping> mapping, const char* step) {
+int ArchDma::arm_iommu_attach_device(Device& dev, Ptr<ArmMapping> mapping) {
+    Frame frame{k_, "arm_iommu_attach_device"};
+    int err = iommu_.iommu_attach_device(mapping->domain, dev);
+    // A domain learns its page sizes when it is attached.
+    if (err == 0 && iommu_.dma != nullptr) {
+        err = iommu_.dma->init_domain(mapping->domain, mapping->base, mapping->base + mapping->size - 1, dev);
+        if (err != 0) iommu_.iommu_detach_device(mapping->domain, dev);
+    }
+    if (err != 0) return err;
+    archdata_[&dev].mapping = mapping;
+    dev.dma_ops.write(DmaOps::arm_mapping, "ARM3");
+    return 0;
+}
+
+Ptr<ArmMapping> ArchDma::arm_iommu_detach_device(Device& dev) {
+    Frame frame{k_, "arm_iommu_detach_device"};
+    const auto found = archdata_.find(&dev);
+    if (found == archdata_.end()) return {};
+    const Ptr<ArmMapping> mapping = found->second.mapping;
+    found->second.mapping = {};
+    if (!mapping) return {};
+    iommu_.iommu_detach_device(mapping->domain, dev);
+    dev.dma_ops.write(DmaOps::direct, "ARM4");
+    return mapping;
+}
+
+void ArchDma::arm_setup_iommu_dma_ops(Device& dev, std::uint64_t base, std::uint64_t size) {
+    Frame frame{k_, "arm_setup_iommu_dma_ops"};
+    const PtrOrErr<ArmMapping> made = arm_iommu_create_mapping(dev, base, size);
+    if (made.err != 0) {
+        k_.console.warn("", "Failed to create {}-byte IOMMU mapping for device {}", size, dev.name);
+        return;
+    }
+    if (arm_iommu_attach_device(dev, made.value) == 0) return;
+    k_.console.warn("", "Failed to attached device {} to IOMMU_mapping", dev.name);
+    arm_iommu_release_mapping(made.value, "ARM2");
+}
+
+void ArchDma::arm_iommu_release_mapping(Ptr<ArmMapping> mapping, const char* step) {
     if (iommu_.dma != nullptr) iommu_.dma->put_dma_cookie(mapping->domain);
     iommu_.iommu_domain_free(mapping->domain, step);
     k_.heap.release(mapping, step);
@@ -87,7 +116,7 @@ void ArchDma::arch_teardown_dma_ops(Device& dev) {
     found->second.mapping = {};
     if (mapping) {
         iommu_.iommu_detach_device(mapping->domain, dev);
-        release(mapping, "ARM4");
+        arm_iommu_release_mapping(mapping, "ARM4");
     }
     dev.dma_ops.write(DmaOps::direct, "ARM4");
 }

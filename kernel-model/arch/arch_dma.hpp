@@ -30,6 +30,15 @@ public:
     /// `ops`: the IOMMU driver that the parser found; asked until `cap: arch_setup_uses_group`, then dev->iommu_group.
     void arch_setup_dma_ops(Device& dev, std::uint64_t base, std::uint64_t size, const IommuOps* ops, bool coherent);
     void arch_teardown_dma_ops(Device& dev);
+
+    // ARM32's mappings, also for client drivers that make one themselves.
+    /// -ENODEV: no domain to be had.
+    PtrOrErr<ArmMapping> arm_iommu_create_mapping(Device& dev, std::uint64_t base, std::uint64_t size);
+    /// 0: it is the device's mapping, and its DMA goes through it.
+    int arm_iommu_attach_device(Device& dev, Ptr<ArmMapping> mapping);
+    /// What was the device's mapping; null: it had none.
+    Ptr<ArmMapping> arm_iommu_detach_device(Device& dev);
+    void arm_iommu_release_mapping(Ptr<ArmMapping> mapping, const char* step);
     /// The architecture's own mapping; for oracles. nullptr: none.
     const ArmMapping* mapping_of(const Device& dev) const;
     void visit_pointers(PointerVisitor& visitor) const override;
@@ -40,9 +49,7 @@ private:
         bool dma_ops_setup = false;
     };
     bool behind_iommu(Device& dev, const IommuOps* ops) const;
-    void arm_setup_iommu_dma_ops(Device& dev, std::uint64_t base, std::uint64_t size, ArchData& data);
-
-    void release(Ptr<ArmMapping> mapping, const char* step);
+    void arm_setup_iommu_dma_ops(Device& dev, std::uint64_t base, std::uint64_t size);
 
     Kernel& k_;
     IommuCore& iommu_;

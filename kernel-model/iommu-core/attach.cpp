@@ -24,7 +24,10 @@ int IommuCore::group_set_domain(Ptr<IommuGroup> group, Ptr<IommuDomain> domain, 
     const Ptr<IommuDomain> old = group->domain.read(step);
     if (old == domain) return 0;
     for (const Ptr<GroupDevice> member : group->devices) {
-        if (!domain) break;  // 6.1 only: nothing to go back to
+        if (!domain) {  // 6.1 only: nothing to go back to
+            old.deref(step)->detach_dev(*member.deref(step)->dev);
+            continue;
+        }
         const int err = device_set_domain(group, *member.deref(step)->dev, domain);
         if (err == 0) continue;
         for (const Ptr<GroupDevice> one : group->devices) {

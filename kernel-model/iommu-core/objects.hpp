@@ -143,6 +143,8 @@ public:
     Shared<Ptr<HeapObject>> iova_cookie;  ///< the DMA layer's
 
     virtual int attach_dev(Device& dev) = 0;
+    /// 6.1 only: `dev` leaves, and its group has no default domain to go to.
+    virtual void detach_dev(Device& /*dev*/) {}
     /// Makes the tables for the instance of `dev` before any attach, where the driver can (domain_alloc_paging with a
     /// device). 0 also where it cannot: map then fails until a device is attached.
     virtual int finalise_for(Device& /*dev*/) { return 0; }
