@@ -1,0 +1,35 @@
+#include "iommu/families.hpp"
+#include "iommu/simple/sprd.hpp"
+
+namespace xlate::iommu {
+namespace {
+
+constexpr std::string_view kVersions[] = {"ex", "vau"};
+constexpr OptionSpec kOptions[] = {{"sprd",
+                                    "Spreadtrum's IOMMU only.",
+                                    "version",
+                                    "which registers it has: EX of multimedia, VAU of the video unit",
+                                    {kVersions, std::size(kVersions)}}};
+
+const InstanceSpec& sheet() { return sprd::kSpec; }
+
+std::unique_ptr<Instance> make(const InstanceParams& params) {
+    sprd::Parameters own;
+    own.version = static_cast<sprd::Version>(params.hardware.option(kOptions[0]));
+    own.tlb = params.caches.tlb;
+    own.seed = params.seed;
+    return std::make_unique<sprd::Sprd>(own);
+}
+
+/// One TLB beside the master, one read a walk.
+constexpr TimingPreset kTiming{
+    "sprd-like", "estimate", {false, 16, 0, 1, 1}, {false, 64, 0, 1, 1}, {true, 64, 0, 1, 1}, 1,
+    16,          2,          {0, 0, 0, 0},         {256, 256, 256, 0}};
+
+constexpr Family kFamilies[] = {{"sprd", &kTiming, &sheet, &make, {kOptions, std::size(kOptions)}}};
+
+}  // namespace
+
+Span<Family> sprd_family() { return {kFamilies, std::size(kFamilies)}; }
+
+}  // namespace xlate::iommu
