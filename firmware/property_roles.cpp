@@ -62,9 +62,9 @@ constexpr PropertyRow kRows[] = {
     {"mediatek,smi", kNotModelled, "the SMI above a local arbiter"},
     {"mediatek,infracfg", kNotModelled, "whether page tables may lie above 4 GiB"},
     {"mediatek,pericfg", kNotModelled, "where an infrastructure IOMMU is switched on"},
-    {"ti,#tlb-entries", kNotModelled, "the number of TLB entries"},
-    {"ti,iommu-bus-err-back", kNotModelled, "what a fault answers the master"},
-    {"ti,syscon-mmuconfig", kNotModelled, "where the MMU is switched on"},
+    {"ti,#tlb-entries", kActedOn, ""},
+    {"ti,iommu-bus-err-back", kActedOn, ""},
+    {"ti,syscon-mmuconfig", kNotModelled, "where the DSP's MMU is switched on: written, without effect"},
     {"samsung,sysmmu", kNotModelled, "the older binding of Exynos masters"},
     {"apple,dma-range", kNotModelled, "the IOVAs that a DART can translate"},
     // DMA

@@ -6,14 +6,18 @@
 
 #include "iommu/dart/dart.hpp"
 #include "iommu/exynos/sysmmu.hpp"
+#include "iommu/omap/omap.hpp"
 #include "iommu/simple/rockchip.hpp"
+#include "iommu/simple/sprd.hpp"
 #include "iommu/smmuv2/smmu.hpp"
 #include "iommu/smmuv3/smmu.hpp"
 #include "kernel-model/drivers/apple_dart/apple_dart.hpp"
 #include "kernel-model/drivers/arm_smmu/arm_smmu.hpp"
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
 #include "kernel-model/drivers/exynos/exynos_iommu.hpp"
+#include "kernel-model/drivers/omap/omap_iommu_ops.hpp"
 #include "kernel-model/drivers/rockchip/rockchip_iommu.hpp"
+#include "kernel-model/drivers/sprd/sprd_iommu.hpp"
 
 namespace xlate::explore {
 
@@ -179,12 +183,38 @@ std::unique_ptr<iommu::Instance> make_exynos(const Scenario&, const IommuSpec&) 
     return std::make_unique<iommu::exynos::SysMmu>(parameters);
 }
 
+RealDriver make_omap_driver(const RealDriverParts& parts) {
+    auto driver = std::make_unique<kernel::OmapIommuDriver>(
+        parts.core, parts.platform, kernel::IommuDriverParts{parts.pages, parts.power, parts.mistakes, {}});
+    kernel::IommuOps* const ops = &driver->ops();
+    return {std::move(driver), ops};
+}
+
+std::unique_ptr<iommu::Instance> make_omap(const Scenario&, const IommuSpec&) {
+    return std::make_unique<iommu::omap::Omap>(iommu::omap::Parameters{});
+}
+
+RealDriver make_sprd_driver(const RealDriverParts& parts) {
+    auto driver = std::make_unique<kernel::SprdIommuDriver>(
+        parts.core, parts.platform, kernel::IommuDriverParts{parts.pages, parts.power, parts.mistakes, {}});
+    kernel::IommuOps* const ops = &driver->ops();
+    return {std::move(driver), ops};
+}
+
+std::unique_ptr<iommu::Instance> make_sprd(const Scenario&, const IommuSpec&) {
+    iommu::sprd::Parameters parameters;
+    parameters.tlb.entries = 8;
+    return std::make_unique<iommu::sprd::Sprd>(parameters);
+}
+
 constexpr RealFamily kFamilies[] = {
     {"arm-smmu-v3", 0x20000, describe_smmu_v3, make_smmu_v3_driver, make_smmu_v3},
     {"arm-smmu", 0x20000, describe_smmu_v2, make_smmu_v2_driver, make_smmu_v2},
     {"apple-dart", 0x4000, describe_one_interrupt, make_dart_driver, make_dart},
     {"exynos-sysmmu", 0x1000, describe_exynos, make_exynos_driver, make_exynos},
     {"rockchip-iommu", 0x100, describe_one_interrupt, make_rockchip_driver, make_rockchip},
+    {"omap-iommu", 0x100, describe_one_interrupt, make_omap_driver, make_omap},
+    {"sprd-iommu", 0x80, describe_one_interrupt, make_sprd_driver, make_sprd},
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "base/bits.hpp"
 #include "kernel-model/boot.hpp"
 #include "kernel-model/boot_state.hpp"
+#include "kernel-model/clients/omap_clients.hpp"
 #include "kernel-model/pci/port_services.hpp"
 
 namespace xlate::kernel {
@@ -53,6 +54,20 @@ public:
           boot_(boot) {}
     int probe(Device& dev) override {
         if (node_of(boot_, dev)->is_compatible("simple-pm-bus")) boot_.of().of_platform_populate(dev);
+        return 0;
+    }
+
+private:
+    LinuxBoot& boot_;
+};
+
+/// ti-sysc: one module of an OMAP interconnect; makes devices of what is inside.
+class TiSyscDriver : public TableDriver {
+public:
+    TiSyscDriver(BusType& platform, LinuxBoot& boot)
+        : TableDriver("ti-sysc", platform, boot, {"ti,sysc"}, false), boot_(boot) {}
+    int probe(Device& dev) override {
+        boot_.of().of_platform_populate(dev);
         return 0;
     }
 
@@ -278,7 +293,10 @@ std::vector<KnownDriver> make_known_drivers(LinuxBoot& boot) {
     add_virtio_pci(boot, all);
     for (const DriverSource& source : boot.config().drivers)
         all.push_back({source.make(boot), DriverLevel::device, module_name(source.name)});
+    // Behind the IOMMU drivers: OMAP's is there (subsys_initcall) before any module's inside is.
+    all.push_back({std::make_unique<TiSyscDriver>(state.platform, boot), DriverLevel::device, "ti_sysc"});
     add_clients(boot, all);
+    for (KnownDriver& driver : make_omap_clients(boot)) all.push_back(std::move(driver));
     add_suppliers(boot, all);
     const auto late = [&](std::string name, BusType& bus, std::vector<std::string> compatibles) {
         all.push_back({std::make_unique<TableDriver>(name, bus, boot, std::move(compatibles), false),

@@ -7,8 +7,10 @@
 #include "kernel-model/drivers/arm_smmu/arm_smmu.hpp"
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
 #include "kernel-model/drivers/exynos/exynos_iommu.hpp"
+#include "kernel-model/drivers/omap/omap_iommu_ops.hpp"
 #include "kernel-model/drivers/riscv/riscv_iommu.hpp"
 #include "kernel-model/drivers/rockchip/rockchip_iommu.hpp"
+#include "kernel-model/drivers/sprd/sprd_iommu.hpp"
 #include "kernel-model/drivers/sun50i/sun50i_iommu.hpp"
 
 namespace xlate::kernel {
@@ -25,10 +27,12 @@ constexpr std::string_view kSmmuV3[] = {"arm,smmu-v3"};
 constexpr std::string_view kDart[] = {"apple,t8103-dart", "apple,t8103-usb4-dart", "apple,t6000-dart",
                                       "apple,t8110-dart"};
 constexpr std::string_view kRiscv[] = {"riscv,iommu"};
+constexpr std::string_view kOmap[] = {"ti,omap2-iommu", "ti,omap4-iommu", "ti,dra7-iommu", "ti,dra7-dsp-iommu"};
 constexpr std::string_view kRockchip[] = {"rockchip,iommu", "rockchip,rk3568-iommu"};
 
 constexpr std::string_view kExynos[] = {"samsung,exynos-sysmmu"};
 
+constexpr std::string_view kSprd[] = {"sprd,iommu-v1"};
 constexpr std::string_view kSun50i[] = {"allwinner,sun50i-h6-iommu", "allwinner,sun50i-h616-iommu"};
 
 constexpr IommuDriver kDrivers[] = {
@@ -37,7 +41,9 @@ constexpr IommuDriver kDrivers[] = {
     {"arm-smmu-v3", "arm-smmu-v3", DriverHome::platform, names(kSmmuV3), make_arm_smmu_v3},
     {"exynos-sysmmu", "exynos-iommu", DriverHome::platform, names(kExynos), make_exynos_iommu},
     {"riscv-iommu", "riscv-iommu", DriverHome::platform, names(kRiscv), make_riscv_iommu},
+    {"omap-iommu", "omap-iommu", DriverHome::platform, names(kOmap), make_omap_iommu},
     {"rockchip-iommu", "rockchip-iommu", DriverHome::platform, names(kRockchip), make_rockchip_iommu},
+    {"sprd-iommu", "sprd-iommu", DriverHome::platform, names(kSprd), make_sprd_iommu},
     {"sun50i-iommu", "sun50i-iommu", DriverHome::platform, names(kSun50i), make_sun50i_iommu},
 };
 

@@ -170,6 +170,7 @@ private:
         if (as_module && delay == SimTime{}) load_drivers();
         load("virtio_mmio");
         if (!slots.empty()) load("virtio_rng");
+        for (const char* const client : {"omap3_isp", "omap_remoteproc"}) load(client);
         if (as_module && delay != SimTime{}) {
             const std::size_t before = config.modules->size();
             load_drivers();
