@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "firmware/id_path.hpp"
+#include "kernel-model/boot_state.hpp"
 #include "kernel-model/core/errno.hpp"
 
 namespace xlate::study {
@@ -84,8 +85,27 @@ private:
         return fmt::format("Linux made no device of it: no driver made devices of the children of {}", parent);
     }
 
-    /// A driver may have an IOMMU whose registers are there and whose hardware is not.
+    /// Its IOMMU's driver; nullptr: not registered.
+    const kernel::IommuOps* ops_of(const DeviceResult& iommu) const {
+        for (const kernel::Ptr<kernel::IommuDevice> one : facts_.boot.state().iommu.registered()) {
+            const kernel::Device* const dev = one.get()->dev.get();
+            if (dev != nullptr && dev->name == iommu.name) return one.get()->ops.peek();
+        }
+        return nullptr;
+    }
+
+    /// A driver may have an IOMMU whose registers are there and whose hardware is not; or make no domain by itself.
     void grouped(const DeviceResult& device) {
+        const auto provider = std::find_if(devices_.begin(), devices_.end(),
+                                           [&](const DeviceResult& one) { return one.name == device.iommu; });
+        if (device.domain == kernel::DomainType::none && provider != devices_.end()) {
+            const kernel::IommuOps* const ops = ops_of(*provider);
+            return add(device.name, device.path, "no-domain",
+                       fmt::format("it has a group without a domain: {}; its own driver attaches none",
+                                   ops != nullptr && !ops->has_of_xlate()
+                                       ? fmt::format("{} has no of_xlate, and DMA goes past its IOMMU", ops->name)
+                                       : "this kernel's driver of its IOMMU makes none"));
+        }
         for (const DeviceResult& iommu : devices_) {
             if (iommu.name != device.iommu || iommu.path.empty() || modelled_.count(iommu.path) != 0) continue;
             const auto at = index_of_.find(iommu.path);
@@ -142,6 +162,12 @@ private:
         }
         if (facts_.kernel.reports.crashed() && probes_.count(device.name) == 0) {
             return add(device.name, device.path, "crash", "the simulated kernel crashed before it was probed");
+        }
+        const kernel::IommuOps* const ops = ops_of(*iommu);
+        if (ops != nullptr && !ops->has_of_xlate()) {
+            return add(
+                device.name, device.path, "no-group",
+                fmt::format("{} has no of_xlate: in this kernel nothing puts its clients into a group", ops->name));
         }
         const auto probe = probes_.find(device.name);
         if (probe != probes_.end() && probe->second < 0) return refused(device, path, *iommu, probe->second);
