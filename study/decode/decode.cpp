@@ -181,6 +181,8 @@ private:
         } else if (const auto address = has(line, "of type ") ? number_after(line, "Page fault at ") : std::nullopt) {
             const bool write = has(line, "of type write");
             add("rockchip.status", {write ? 0x27U : 0x07U}, number, {fmt::format("at iova {:#x}", *address)});
+        } else if (const auto errs = has(line, " da:0x") ? number_after(line, "errs:0x") : std::nullopt) {
+            add("omap.irqstatus", {*errs}, number, {fmt::format("at {:#x}", number_after(line, " da:0x").value_or(0))});
         } else if (const char* family = foreign_family(line); family != nullptr && foreign_.empty()) {
             foreign_ = family;
             foreign_line_ = number;

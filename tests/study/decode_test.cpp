@@ -110,6 +110,18 @@ TEST_CASE("decode: SMMUv2 and Rockchip fault registers", "[study][decode]") {
           "a page at 0x34567000 (version 1) or 0xab34567000 (version 2), readable, writable");
 }
 
+TEST_CASE("decode: OMAP's interrupts, TLB entries and table words", "[study][decode]") {
+    CHECK(read("omap-iommu 55082000.mmu: 55082000.mmu: errs:0x00000002 da:0x123abcde pgd:0x0 *pgd:px00000000") ==
+          "the tables have nothing");
+    CHECK(read("0x12", "irqstatus") == "the tables have nothing, two entries match");
+    CHECK(read("0x00ABC00E", "cam") == "4 KiB at 0xabc000, preserved over GFLUSH");
+    CHECK(read("0x00000420", "omap.lock") == "1 entries locked, the next victim is 2");
+    CHECK(read("0x81040002", "omap.l1") == "16 MiB at 0x81000000");
+    CHECK(read("0x80004001", "omap.l1") == "a table at 0x80004000");
+    CHECK(read("0x9ABCD002", "omap.l2") == "4 KiB at 0x9abcd000");
+    CHECK(read("0x9AB50001", "omap.l2") == "64 KiB at 0x9ab50000");
+}
+
 TEST_CASE("decode: as kernels print it, with time stamps and other lines around", "[study][decode]") {
     CHECK(
         read("[   12.345678] arm-smmu-v3 arm-smmu-v3.0.auto: event 0x10 received:\n"

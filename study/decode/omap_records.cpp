@@ -1,0 +1,139 @@
+// Registers, TLB entries and table words of OMAP's IOMMU. Source: docs/spec/iommu-hardware.md section 6.
+#include <fmt/format.h>
+
+#include "iommu/omap/layout.hpp"
+#include "study/decode/record.hpp"
+
+namespace xlate::study {
+namespace {
+
+namespace om = iommu::omap;
+using Show = RecordField::Show;
+
+RecordField row(std::string_view name, const Field& field, Show show = Show::flag, std::string_view values = {}) {
+    return {name, 0, field.lsb, field.width, show, values};
+}
+
+constexpr std::string_view kSizes = "0 1M|1 64K|2 4K|3 16M";
+
+std::string size_of(unsigned log2_bytes) {
+    return log2_bytes >= om::kSectionBits ? fmt::format("{} MiB", 1U << (log2_bytes - om::kSectionBits))
+                                          : fmt::format("{} KiB", 1U << (log2_bytes - 10));
+}
+
+Reading read_interrupts(const Words& words) {
+    struct Cause {
+        Field bit;
+        const char* what;
+        const char* note;
+    };
+    const Cause causes[] = {
+        {om::interrupt::TLBMISS, "no entry, and the walker is off",
+         "the access goes on when an entry for it is loaded"},
+        {om::interrupt::TRANSLATION, "the tables have nothing", "the access tries again when the bit is cleared"},
+        {om::interrupt::EMUMISS, "a miss of the emulator", ""},
+        {om::interrupt::WALK, "memory refused a table", "TTB or a first-level word is wrong"},
+        {om::interrupt::MULTIHIT, "two entries match", "one of them was loaded without a flush before"},
+    };
+    Reading reading;
+    for (const Cause& cause : causes) {
+        if (!cause.bit.test(words[0])) continue;
+        reading.headline += (reading.headline.empty() ? "" : ", ") + std::string(cause.what);
+        if (*cause.note != 0) reading.notes.emplace_back(cause.note);
+    }
+    if (reading.headline.empty()) reading.headline = "no interrupt";
+    return reading;
+}
+
+Reading read_cam(const Words& words) {
+    const auto word = static_cast<std::uint32_t>(words[0]);
+    Reading reading;
+    const unsigned bits = om::cam::log2_bytes(word);
+    reading.headline = !om::cam::V.test(word) ? "an empty entry"
+                                              : fmt::format("{} at {:#x}{}", size_of(bits), om::cam::tag(word),
+                                                            om::cam::P.test(word) ? ", preserved over GFLUSH" : "");
+    return reading;
+}
+
+Reading read_lock(const Words& words) {
+    Reading reading;
+    reading.headline = fmt::format("{} entries locked, the next victim is {}", om::lock::BASE.get(words[0]),
+                                   om::lock::VICT.get(words[0]));
+    return reading;
+}
+
+Reading read_l1(const Words& words) {
+    const auto word = static_cast<std::uint32_t>(words[0]);
+    Reading reading;
+    const auto type = om::l1::TYPE.get(word);
+    if (type == om::l1::TYPE_TABLE) {
+        reading.headline = fmt::format("a table at {:#x}", om::l1::table(word));
+    } else if (type == om::l1::TYPE_SECTION) {
+        const unsigned bits = om::l1::log2_bytes(word);
+        reading.headline = fmt::format("{} at {:#x}", size_of(bits), align_down(word, std::uint64_t{1} << bits));
+    } else {
+        reading.headline = "nothing: a translation fault";
+    }
+    return reading;
+}
+
+Reading read_l2(const Words& words) {
+    const auto word = static_cast<std::uint32_t>(words[0]);
+    Reading reading;
+    const unsigned bits = om::l2::log2_bytes(word);
+    reading.headline = om::l2::present(word)
+                           ? fmt::format("{} at {:#x}", size_of(bits), align_down(word, std::uint64_t{1} << bits))
+                           : "nothing: a translation fault";
+    return reading;
+}
+
+}  // namespace
+
+RecordFamily omap_records() {
+    namespace interrupt = om::interrupt;
+    RecordFamily family{"omap", {}};
+    family.kinds.push_back(
+        {"irqstatus",
+         "OMAP IRQSTATUS (and IRQENABLE)",
+         1,
+         32,
+         {row("TLBMISS", interrupt::TLBMISS), row("TRANSLATION", interrupt::TRANSLATION),
+          row("EMUMISS", interrupt::EMUMISS), row("WALK", interrupt::WALK), row("MULTIHIT", interrupt::MULTIHIT)},
+         read_interrupts,
+         nullptr});
+    family.kinds.push_back(
+        {"cam",
+         "OMAP CAM (and READ_CAM)",
+         1,
+         32,
+         {row("PGSZ", om::cam::PGSZ, Show::number, kSizes), row("V", om::cam::V), row("P", om::cam::P)},
+         read_cam,
+         nullptr});
+    family.kinds.push_back({"lock",
+                            "OMAP LOCK",
+                            1,
+                            32,
+                            {row("VICT", om::lock::VICT, Show::number), row("BASE", om::lock::BASE, Show::number)},
+                            read_lock,
+                            nullptr});
+    family.kinds.push_back(
+        {"l1",
+         "OMAP first-level word",
+         1,
+         32,
+         {row("TYPE", om::l1::TYPE, Show::number, "0 none|1 table|2 section|3 none"), row("SUPER", om::l1::SUPER),
+          row("MIXED", om::l1::MIXED), row("ENDIAN", om::l1::ENDIAN), row("ELSZ", om::l1::ELSZ, Show::number)},
+         read_l1,
+         nullptr});
+    family.kinds.push_back({"l2",
+                            "OMAP second-level word",
+                            1,
+                            32,
+                            {row("LARGE", om::l2::LARGE), row("SMALL", om::l2::SMALL), row("MIXED", om::l2::MIXED),
+                             row("ENDIAN", om::l2::ENDIAN), row("ELSZ", om::l2::ELSZ, Show::number)},
+                            read_l2,
+                            nullptr});
+    return family;
+}
+
+}  // namespace xlate::study
