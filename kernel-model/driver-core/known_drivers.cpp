@@ -174,11 +174,9 @@ void add_boot_devices(LinuxBoot& boot, std::vector<KnownDriver>& all) {
             {std::make_unique<TableDriver>(name, bus, boot, std::move(compatibles), false), level, module_name(name)});
     };
     table("uart-pl011", state.amba, {"arm,pl011"}, DriverLevel::arch);
-    // What IOMMU drivers wait for: Qualcomm's firmware, and Tegra's memory controllers.
+    // What IOMMU drivers wait for: Qualcomm's firmware, and memory controllers of Tegras whose SMMU is Arm's.
     table("qcom_scm", state.platform, {"qcom,scm"}, DriverLevel::arch);
-    table("tegra-mc", state.platform,
-          {"nvidia,tegra114-mc", "nvidia,tegra124-mc", "nvidia,tegra132-mc", "nvidia,tegra210-mc", "nvidia,tegra186-mc",
-           "nvidia,tegra194-mc", "nvidia,tegra234-mc"},
+    table("tegra-mc", state.platform, {"nvidia,tegra186-mc", "nvidia,tegra194-mc", "nvidia,tegra234-mc"},
           DriverLevel::arch);
     all.push_back({std::make_unique<SimplePmBusDriver>(state.platform, boot), DriverLevel::device, "simple_pm_bus"});
     table("pl061_gpio", state.amba, {"arm,pl061"}, DriverLevel::device);
@@ -271,6 +269,11 @@ void add_clients(LinuxBoot& boot, std::vector<KnownDriver>& all) {
         DriverLevel::module);
 }
 
+/// Most IOMMU drivers register at device level. tegra-mc: arch_initcall(tegra_mc_init).
+DriverLevel level_of(const DriverSource& source) {
+    return module_name(source.name) == "tegra_mc" ? DriverLevel::arch : DriverLevel::device;
+}
+
 }  // namespace
 
 std::string module_name(std::string_view name) {
@@ -292,7 +295,7 @@ std::vector<KnownDriver> make_known_drivers(LinuxBoot& boot) {
     add_pci(boot, all);
     add_virtio_pci(boot, all);
     for (const DriverSource& source : boot.config().drivers)
-        all.push_back({source.make(boot), DriverLevel::device, module_name(source.name)});
+        all.push_back({source.make(boot), level_of(source), module_name(source.name)});
     // Behind the IOMMU drivers: OMAP's is there (subsys_initcall) before any module's inside is.
     all.push_back({std::make_unique<TiSyscDriver>(state.platform, boot), DriverLevel::device, "ti_sysc"});
     add_clients(boot, all);

@@ -12,6 +12,7 @@
 #include "kernel-model/drivers/rockchip/rockchip_iommu.hpp"
 #include "kernel-model/drivers/sprd/sprd_iommu.hpp"
 #include "kernel-model/drivers/sun50i/sun50i_iommu.hpp"
+#include "kernel-model/drivers/tegra/tegra_mc.hpp"
 
 namespace xlate::kernel {
 namespace {
@@ -35,6 +36,9 @@ constexpr std::string_view kExynos[] = {"samsung,exynos-sysmmu"};
 constexpr std::string_view kSprd[] = {"sprd,iommu-v1"};
 constexpr std::string_view kSun50i[] = {"allwinner,sun50i-h6-iommu", "allwinner,sun50i-h616-iommu"};
 
+constexpr std::string_view kTegra[] = {"nvidia,tegra30-mc", "nvidia,tegra114-mc", "nvidia,tegra124-mc",
+                                       "nvidia,tegra132-mc", "nvidia,tegra210-mc"};
+
 constexpr IommuDriver kDrivers[] = {
     {"apple-dart", "apple-dart", DriverHome::platform, names(kDart), make_apple_dart},
     {"arm-smmu", "arm-smmu", DriverHome::platform, names(kSmmu), arm_smmu::make_arm_smmu},
@@ -45,6 +49,7 @@ constexpr IommuDriver kDrivers[] = {
     {"rockchip-iommu", "rockchip-iommu", DriverHome::platform, names(kRockchip), make_rockchip_iommu},
     {"sprd-iommu", "sprd-iommu", DriverHome::platform, names(kSprd), make_sprd_iommu},
     {"sun50i-iommu", "sun50i-iommu", DriverHome::platform, names(kSun50i), make_sun50i_iommu},
+    {"tegra-smmu", "tegra-mc", DriverHome::platform, names(kTegra), make_tegra_mc},
 };
 
 }  // namespace
