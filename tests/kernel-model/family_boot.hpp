@@ -137,6 +137,8 @@ private:
     static BootConfig boot_config(const Json& truth) {
         BootConfig config = config_of(truth);
         config.drivers.clear();
+        // Debian's flavours of ARM32.
+        if (truth["kernel"].value("release", "").find("armmp") != std::string::npos) config.arch = Arch::arm;
         return config;
     }
     void configure() {
@@ -165,7 +167,13 @@ private:
             if (colon != std::string::npos && !client) delay = us(1'000'000 * std::stoull(one.substr(colon + 1)));
         }
         const auto load_drivers = [&] {
-            for (const IommuDriver& driver : iommu_drivers()) load(std::string(driver.module));
+            // Another driver's module finds the memory controllers bound: tegra-mc is built in, unless it is switched off.
+            const std::vector<std::string> off = words_of(truth, "initcall_blacklist");
+            const bool own = std::find(off.begin(), off.end(), "tegra_mc_init") != off.end();
+            for (const IommuDriver& driver : iommu_drivers()) {
+                if (driver.module == "tegra-mc" && !off.empty() && !own) continue;
+                load(std::string(driver.module));
+            }
         };
         if (as_module && delay == SimTime{}) load_drivers();
         load("virtio_mmio");
