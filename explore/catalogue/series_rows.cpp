@@ -293,7 +293,8 @@ std::string series_rows_text() {
     for (const SeriesRow& row : series_rows()) {
         std::vector<std::string> cells;
         for (const SeriesPoint& point : row.points) cells.push_back(cell(point));
-        const char* form = find_real_family(row.row) != nullptr ? " (also: real driver)" : "";
+        const std::string_view driver = row.row == "omap" ? "omap-iommu" : row.row;
+        const char* form = find_real_family(driver) != nullptr ? " (also: real driver)" : "";
         text += fmt::format("| {}{} | {} | {} | {}.yaml | {} |\n", row.row, form, row.patch, row.what, row.scenario,
                             fmt::join(cells, "<br>"));
     }
