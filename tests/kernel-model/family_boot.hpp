@@ -167,7 +167,8 @@ private:
             if (colon != std::string::npos && !client) delay = us(1'000'000 * std::stoull(one.substr(colon + 1)));
         }
         const auto load_drivers = [&] {
-            // Another driver's module finds the memory controllers bound: tegra-mc is built in, unless it is switched off.
+            // Another driver's module finds the memory controllers bound: tegra-mc is built in, unless it is switched
+            // off.
             const std::vector<std::string> off = words_of(truth, "initcall_blacklist");
             const bool own = std::find(off.begin(), off.end(), "tegra_mc_init") != off.end();
             for (const IommuDriver& driver : iommu_drivers()) {

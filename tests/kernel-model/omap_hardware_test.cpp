@@ -133,7 +133,8 @@ struct Boot {
         for (OmapMachine::Unit* unit : {&machine.isp, &machine.dsp0, &machine.dsp1}) {
             unit->untimed.on_wire = [this, unit](const iommu::WireSpec&) {
                 for (std::size_t i = 0; i < description.nodes.size(); ++i) {
-                    if (description.nodes[i].regs.empty() || description.nodes[i].regs[0].address != unit->base) continue;
+                    if (description.nodes[i].regs.empty() || description.nodes[i].regs[0].address != unit->base)
+                        continue;
                     const auto handler = machine.interrupts.find({static_cast<firmware::NodeIndex>(i), ""});
                     if (handler != machine.interrupts.end()) handler->second();
                 }
@@ -225,7 +226,8 @@ TEST_CASE("omap driver: what is unmapped is in no TLB, unless the driver forgets
     Boot run("linux-6.1", mistakes);
     Device& isp = run.device("480bc000.isp");
     std::optional<Iova> mapped;
-    run.task([&] { mapped = run.system.dma.dma_map_single(isp, PhysAddr{0x90000000}, 0x11000, DmaDirection::to_device); });
+    run.task(
+        [&] { mapped = run.system.dma.dma_map_single(isp, PhysAddr{0x90000000}, 0x11000, DmaDirection::to_device); });
     REQUIRE(mapped);
     // A large page and a small one.
     CHECK(run.translate(run.machine.isp, mapped->value + 0x4000).result.pa.value == 0x90004000);
@@ -299,17 +301,18 @@ TEST_CASE("omap driver: a client that goes leaves its MMUs off and its tables fr
     for (const Report& report : run.k.reports.all()) FAIL_CHECK(report.text());
 }
 
-TEST_CASE("omap driver: after patch 1 the architecture's mapping is in the clients' way (D-1); in 6.12 none has a group",
-          "[kernel-model][omap]") {
+TEST_CASE(
+    "omap driver: after patch 1 the architecture's mapping is in the clients' way (D-1); in 6.12 none has a group",
+    "[kernel-model][omap]") {
     struct Row {
         const char* variant;
         std::size_t groups;
         const char* says;
         bool translated;
     };
-    const Row row = GENERATE(Row{"base", 2, "", true},
-                             Row{"series-v1@1", 2, "isp: failed to attach device to VA mapping", false},
-                             Row{"linux-6.12", 0, "isp: failed to create ARM IOMMU mapping", false});
+    const Row row =
+        GENERATE(Row{"base", 2, "", true}, Row{"series-v1@1", 2, "isp: failed to attach device to VA mapping", false},
+                 Row{"linux-6.12", 0, "isp: failed to create ARM IOMMU mapping", false});
     Boot run(row.variant);
     CAPTURE(row.variant);
     INFO(run.k.console.text());
