@@ -158,6 +158,15 @@ private:
                     if (stream) id = stream->id;
                 }
                 result = attachment(entry.provider, id, master.device);
+                const auto others = std::count_if(
+                    effective.entries.begin(), effective.entries.end(),
+                    [&](const firmware::IommuEntry* one) { return one->provider && one->provider != entry.provider; });
+                if (result.iommu && others != 0) {
+                    warn(
+                        fmt::format("{}: its traffic takes the port with {}; {} more of its entries name other IOMMUs, "
+                                    "which see none of it",
+                                    master.device, description_.node(*entry.provider).path, others));
+                }
             }
         }
         if (result.iommu) {

@@ -240,6 +240,14 @@ private:
             if (family == nullptr || family->timing == nullptr) continue;
             const IommuConfig own = iommu_config(config_, node.path, std::string(family->timing->name));
             wiring_.soc.iommus[node.path] = own.params;
+            for (const iommu::OptionSpec& option : family->options) {
+                // What only the registers of a real board would say.
+                const std::string key = fmt::format("{}.{}", option.block, option.key);
+                if (option.of_registers == nullptr || own.params.hardware.options.count(key) != 0) continue;
+                const std::string value = option.choices.empty() ? fmt::format("{}", option.usual)
+                                                                 : std::string(own.params.hardware.choice(option));
+                wiring_.assumptions.push_back(fmt::format("{}: {} is {}", node.path, key, value));
+            }
             if (own.preset != family->timing->name) continue;
             wiring_.assumptions.push_back(
                 fmt::format("{}: timing starts from the preset {}", node.path, family->timing->name));
