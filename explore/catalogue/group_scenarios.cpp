@@ -65,6 +65,28 @@ std::vector<Scenario> make_group_scenarios() {
         s.tasks = {{"modprobe", 0, {bind("dev0")}}, {"modprobe", 1, {bind("dev1")}}};
         all.push_back(std::move(s));
     }
+    {
+        // The first one's unmap comes after the second one's attach.
+        Scenario s =
+            two_clients("exynos-two", "One thread: two clients of one Exynos SysMMU are bound, the first unbound",
+                        "exynos-sysmmu", {"sysmmu0", {}});
+        s.tasks = {{"modprobe", 0, {bind("dev0"), bind("dev1"), {ActionKind::unbind, "dev0"}}}};
+        all.push_back(std::move(s));
+    }
+    {
+        Scenario s = two_clients("exynos-late", "A walk visits a client of two Exynos SysMMUs between its entries",
+                                 "exynos-sysmmu", {"sysmmu0", {}});
+        IommuSpec second = s.iommus.front(), late = s.iommus.front();
+        second.name = "sysmmu1";
+        late.name = "sysmmu2";
+        late.registered = false;
+        s.iommus.push_back(second);
+        s.iommus.push_back(late);
+        s.devices.pop_back();
+        s.devices[0].iommus.push_back({"sysmmu1", {}});
+        s.tasks = {{"modprobe", 0, {bind("dev0")}}, {"insmod", 1, {{ActionKind::register_iommu, "sysmmu2"}}}};
+        all.push_back(std::move(s));
+    }
     return all;
 }
 

@@ -102,7 +102,8 @@ TEST_CASE("real: what the repaired series is clean of, it is clean of with real 
             const bool dead_group = real.name == "dart-group+real";  // F15: a freed group is used on
             const bool passes =
                 real.name == "removed-omap+real" && starts_with(kind, "semantic: its device is gone");  // F22
-            CHECK((of_row.count(kind) != 0 || second_iommu || attach || paging || dead_group || passes));
+            const bool endless = real.name == "exynos-two+real" && kind == "hung-task";                 // F23
+            CHECK((of_row.count(kind) != 0 || second_iommu || attach || paging || dead_group || passes || endless));
         }
     }
 }
@@ -175,6 +176,26 @@ TEST_CASE("real: two clients of a Rockchip IOMMU add it to a list twice, as the 
         CHECK(kinds(row) == all);
         CHECK(shows(row, "list_add double add") == shows(real, "list_add double add"));
     }
+}
+
+TEST_CASE("real: a SysMMU of two masters is a list without an end (F23), one parsed late stays off (F24)",
+          "[explore][real]") {
+    for (const char* variant : {"base", "series-v1-fixed@17", "linux-6.12", "linux-6.1"}) {
+        const ExploreResult two = some(find_scenario("exynos-two+real"), variant, 10);
+        INFO(explore_text(two));
+        CHECK(shows(two, "hard LOCKUP: domain->clients has no end"));
+    }
+    CHECK(some(find_scenario("exynos-two"), "base", 10).bugs.empty());
+    const auto off = [](const char* variant) {
+        const ExploreResult late = some(find_scenario("exynos-late+real"), variant, 300);
+        return std::any_of(late.outcomes.begin(), late.outcomes.end(), [](const std::string& outcome) {
+            return outcome.find("dma=0:buffer,0:elsewhere") != std::string::npos;
+        });
+    };
+    CHECK(off("base"));
+    CHECK(off("series-v1@17"));
+    CHECK_FALSE(off("series-v1-fixed@17"));
+    CHECK_FALSE(off("linux-6.12"));
 }
 
 TEST_CASE("real: a driver that forgets an invalidation is seen by a stale translation", "[explore][real]") {
