@@ -1,0 +1,83 @@
+// What a virtio-iommu and its driver share: registers of the memory-mapped transport, the split virtqueue, requests,
+// their answers, events. All little-endian. Source: Virtual I/O Device (VIRTIO) 1.2, sections 2.7 (split
+// virtqueues), 4.2 (virtio over MMIO), 5.13 (IOMMU device); docs/spec/iommu-hardware.md section 8.
+#pragma once
+
+#include <cstdint>
+
+#include "base/bits.hpp"
+
+namespace xlate::iommu::virtio {
+
+inline constexpr std::uint64_t kRegisterBytes = 0x200;  ///< of a slot; configuration space included
+inline constexpr unsigned kQueues = 2;
+inline constexpr unsigned kRequestQueue = 0, kEventQueue = 1;
+inline constexpr std::uint32_t kQueueMost = 1024;
+inline constexpr std::uint32_t kMagic = 0x74726976, kTransportVersion = 2, kDeviceId = 23;
+
+namespace reg {
+inline constexpr std::uint32_t MagicValue = 0x000, Version = 0x004, DeviceID = 0x008, VendorID = 0x00C,
+                               DeviceFeatures = 0x010, DeviceFeaturesSel = 0x014, DriverFeatures = 0x020,
+                               DriverFeaturesSel = 0x024, QueueSel = 0x030, QueueNumMax = 0x034, QueueNum = 0x038,
+                               QueueReady = 0x044, QueueNotify = 0x050, InterruptStatus = 0x060, InterruptACK = 0x064,
+                               Status = 0x070, QueueDescLow = 0x080, QueueDescHigh = 0x084, QueueDriverLow = 0x090,
+                               QueueDriverHigh = 0x094, QueueDeviceLow = 0x0A0, QueueDeviceHigh = 0x0A4,
+                               ConfigGeneration = 0x0FC, Config = 0x100;
+}  // namespace reg
+
+namespace status {
+inline constexpr std::uint32_t ACKNOWLEDGE = 1, DRIVER = 2, DRIVER_OK = 4, FEATURES_OK = 8, NEEDS_RESET = 0x40,
+                               FAILED = 0x80;
+}  // namespace status
+
+namespace interrupt {
+inline constexpr std::uint32_t kUsedBuffer = 1, kConfigChange = 2;
+}  // namespace interrupt
+
+/// Bit numbers.
+namespace feature {
+inline constexpr unsigned INPUT_RANGE = 0, DOMAIN_RANGE = 1, MAP_UNMAP = 2, BYPASS = 3, PROBE = 4, MMIO = 5,
+                          BYPASS_CONFIG = 6, VERSION_1 = 32, ACCESS_PLATFORM = 33;
+}  // namespace feature
+
+/// Offsets in the configuration space.
+namespace config {
+inline constexpr std::uint32_t page_size_mask = 0, input_start = 8, input_end = 16, domain_start = 24, domain_end = 28,
+                               probe_size = 32, bypass = 36, kBytes = 40;
+}  // namespace config
+
+enum class RequestType : std::uint8_t { attach = 1, detach = 2, map = 3, unmap = 4, probe = 5 };
+/// Of the part that the device reads.
+inline constexpr std::uint32_t kHeadBytes = 4, kAttachBytes = 20, kDetachBytes = 20, kMapBytes = 36, kUnmapBytes = 28,
+                               kProbeBytes = 72, kTailBytes = 4, kMostRequestBytes = kProbeBytes;
+
+namespace attach_flag {
+inline constexpr std::uint32_t BYPASS = 1;
+}
+namespace map_flag {
+inline constexpr std::uint32_t READ = 1, WRITE = 2, MMIO = 4, kAll = 7;
+}
+
+enum class RequestStatus : std::uint8_t { ok, ioerr, unsupp, deverr, inval, range, noent, fault, nomem };
+
+namespace property {
+inline constexpr std::uint16_t RESV_MEM = 1;
+inline constexpr std::uint8_t kReserved = 0, kMsi = 1;  ///< subtypes
+inline constexpr std::uint32_t kHeadBytes = 4, kResvMemBytes = 20;
+}  // namespace property
+
+/// A record of an access that was refused, in a buffer that the driver gave.
+namespace event {
+inline constexpr std::uint32_t kBytes = 24;
+inline constexpr std::uint8_t kUnknown = 0, kDomain = 1, kMapping = 2;  ///< reasons
+inline constexpr std::uint32_t READ = 1, WRITE = 2, EXEC = 4, ADDRESS = 0x100;
+}  // namespace event
+
+/// The split virtqueue: a table of descriptors, a ring that the driver writes, one that the device writes.
+namespace ring {
+inline constexpr std::uint32_t kDescriptorBytes = 16, kUsedBytes = 8, kHeadBytes = 4;
+inline constexpr std::uint16_t NEXT = 1, WRITE = 2, INDIRECT = 4;  ///< flags of a descriptor
+inline constexpr std::uint16_t NO_INTERRUPT = 1;                   ///< flag of the driver's ring
+}  // namespace ring
+
+}  // namespace xlate::iommu::virtio
