@@ -160,7 +160,9 @@ constexpr std::uint32_t kStreamBits = 0xffff;  // of SMMUv1, v2 as Linux keeps t
 const IommuKind& iommu_kind(const Node& node) {
     for (const std::string& compatible : node.compatible) {
         for (const IommuKind& known : kRows) {
-            if (known.compatible == compatible) return known;
+            if (known.compatible != compatible) continue;
+            // A slot of virtio over MMIO may hold any device.
+            return known.family == kVirtio.name && !is_iommu(node) ? kUnknown : known;
         }
     }
     if (!is_iommu(node)) return kUnknown;

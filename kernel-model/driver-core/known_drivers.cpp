@@ -5,6 +5,7 @@
 #include <initializer_list>
 
 #include "base/bits.hpp"
+#include "firmware/iommu_families.hpp"
 #include "kernel-model/boot.hpp"
 #include "kernel-model/boot_state.hpp"
 #include "kernel-model/clients/omap_clients.hpp"
@@ -34,7 +35,11 @@ public:
           boot_(boot),
           compatibles_(std::move(compatibles)),
           client_(is_client) {}
-    bool match(const Device& device) const override { return is_any(node_of(boot_, device), compatibles_); }
+    bool match(const Device& device) const override {
+        const Node* const node = node_of(boot_, device);
+        // A virtio slot that holds an IOMMU is its driver's.
+        return is_any(node, compatibles_) && !(client_ && firmware::is_iommu(*node));
+    }
     int probe(Device& dev) override { return client_ ? boot_.state().client_probe(dev) : 0; }
     void remove(Device& dev) override {
         if (client_) boot_.state().client_remove(dev);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "firmware/iommu_families.hpp"
 #include "kernel-model/drivers/apple_dart/apple_dart.hpp"
 #include "kernel-model/drivers/arm_smmu/arm_smmu.hpp"
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
@@ -13,6 +14,7 @@
 #include "kernel-model/drivers/sprd/sprd_iommu.hpp"
 #include "kernel-model/drivers/sun50i/sun50i_iommu.hpp"
 #include "kernel-model/drivers/tegra/tegra_mc.hpp"
+#include "kernel-model/drivers/virtio_iommu/virtio_iommu.hpp"
 
 namespace xlate::kernel {
 namespace {
@@ -38,6 +40,7 @@ constexpr std::string_view kSun50i[] = {"allwinner,sun50i-h6-iommu", "allwinner,
 
 constexpr std::string_view kTegra[] = {"nvidia,tegra30-mc", "nvidia,tegra114-mc", "nvidia,tegra124-mc",
                                        "nvidia,tegra132-mc", "nvidia,tegra210-mc"};
+constexpr std::string_view kVirtio[] = {"virtio,mmio"};
 
 constexpr IommuDriver kDrivers[] = {
     {"apple-dart", "apple-dart", DriverHome::platform, names(kDart), make_apple_dart},
@@ -50,11 +53,13 @@ constexpr IommuDriver kDrivers[] = {
     {"sprd-iommu", "sprd-iommu", DriverHome::platform, names(kSprd), make_sprd_iommu},
     {"sun50i-iommu", "sun50i-iommu", DriverHome::platform, names(kSun50i), make_sun50i_iommu},
     {"tegra-smmu", "tegra-mc", DriverHome::platform, names(kTegra), make_tegra_mc},
+    {"virtio_iommu", "virtio-iommu", DriverHome::virtio, names(kVirtio), make_virtio_iommu, true},
 };
 
 }  // namespace
 
 bool IommuDriver::binds_to(const firmware::Node& node) const {
+    if (needs_iommu_cells && !firmware::is_iommu(node)) return false;
     return std::any_of(compatibles.begin(), compatibles.end(),
                        [&](std::string_view one) { return node.is_compatible(one); });
 }

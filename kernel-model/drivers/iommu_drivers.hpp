@@ -39,6 +39,8 @@ struct IommuDriver {
     Span<std::string_view> compatibles;  ///< its match table; initcall: none
     std::unique_ptr<Driver> (*make)(LinuxBoot& boot, const IommuDriverParts& parts) = nullptr;
 
+    bool needs_iommu_cells = false;  ///< nodes of its compatibles are IOMMUs only with #iommu-cells (virtio,mmio)
+
     bool binds_to(const firmware::Node& node) const;
 };
 
