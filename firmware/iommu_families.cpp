@@ -15,11 +15,15 @@ struct Family {
     IdCells cells = IdCells::id;
     Rule group = Rule::per_device;
     bool last_provider_wins = false;
+    std::string_view main{};
+    std::string_view parts{};
+    std::string_view part_number{};
 };
 
 constexpr IommuKind row(std::string_view compatible, const Family& of, std::string_view table = {},
                         std::string_view acpi_name = {}) {
-    return {compatible, of.name, of.title, of.driver, of.cells, of.group, of.last_provider_wins, table, acpi_name};
+    return {compatible, of.name,   of.title, of.driver, of.cells,      of.group, of.last_provider_wins,
+            table,      acpi_name, of.main,  of.parts,  of.part_number};
 }
 
 constexpr Family kSmmuV3{"smmuv3", "Arm SMMUv3", "arm-smmu-v3", IdCells::id, Rule::exclusive_id};
@@ -37,11 +41,13 @@ constexpr Family kSprd{"sprd", "Spreadtrum IOMMU", "sprd-iommu", IdCells::none, 
 constexpr Family kOmap{"omap", "OMAP IOMMU", "omap-iommu", IdCells::none, Rule::per_iommu};
 constexpr Family kTegra{"tegra", "Tegra SMMU", "tegra-mc", IdCells::id, Rule::shared_id};
 constexpr Family kTegraGart{"tegra-gart", "Tegra20 GART", "tegra-mc", IdCells::none, Rule::per_iommu};
-constexpr Family kQcom{"qcom", "Qualcomm msm-iommu", "qcom-iommu"};
+constexpr Family kQcom{"qcom", "Qualcomm msm-iommu", "qcom-iommu",   IdCells::id, Rule::per_device, false,
+                       {},     "qcom,msm-iommu-",    "qcom,ctx-asid"};
 constexpr Family kMsm{"msm", "Qualcomm APQ8064 IOMMU", "msm_iommu"};
 constexpr Family kMediatek{"mediatek", "MediaTek M4U", "mtk-iommu", IdCells::larb_port, Rule::per_iommu};
 constexpr Family kMediatekV1{"mediatek-v1", "MediaTek M4U (first)", "mtk-iommu-v1", IdCells::larb_port};
-constexpr Family kIpmmu{"ipmmu", "Renesas IPMMU", "ipmmu-vmsa", IdCells::id, Rule::per_iommu};
+constexpr Family kIpmmu{"ipmmu",         "Renesas IPMMU", "ipmmu-vmsa",        IdCells::id,
+                        Rule::per_iommu, false,           "renesas,ipmmu-main"};
 constexpr Family kVerisilicon{"verisilicon", "Verisilicon IOMMU", "vsi-iommu", IdCells::none, Rule::per_iommu};
 constexpr Family kBcm2712{"bcm2712", "Broadcom BCM2712 IOMMU", "bcm2712-iommu", IdCells::none, Rule::per_device};
 constexpr Family kXenGrant{"xen-grant-dma", "Xen grant DMA", "grant-dma-iommu", IdCells::id, Rule::per_device};
@@ -188,6 +194,28 @@ bool binds_to(std::string_view driver, const Node& node) {
     return std::any_of(std::begin(kRows), std::end(kRows), [&](const IommuKind& known) {
         return known.driver == driver && node.is_compatible(known.compatible);
     });
+}
+
+std::optional<NodeIndex> main_iommu(const Description& description, NodeIndex node) {
+    const Node& cache = description.node(node);
+    const IommuKind& kind = iommu_kind(cache);
+    const auto phandle = kind.main.empty() ? std::nullopt : cache.u32(kind.main);
+    const auto found = phandle ? description.find_phandle(*phandle) : std::nullopt;
+    return found && *found != node ? found : std::nullopt;
+}
+
+std::vector<NodeIndex> iommu_parts(const Description& description, NodeIndex node) {
+    std::vector<NodeIndex> parts;
+    const IommuKind& kind = iommu_kind(description.node(node));
+    if (kind.parts.empty()) return parts;
+    for (const NodeIndex child : description.node(node).children) {
+        const Node& part = description.node(child);
+        const bool named = std::any_of(
+            part.compatible.begin(), part.compatible.end(),
+            [&](const std::string& compatible) { return compatible.compare(0, kind.parts.size(), kind.parts) == 0; });
+        if (named && part.available && !part.regs.empty()) parts.push_back(child);
+    }
+    return parts;
 }
 
 bool is_iommu(const Node& node) { return node.iommu_cells.has_value() || !node.mmu_masters.empty(); }

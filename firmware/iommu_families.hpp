@@ -42,6 +42,10 @@ struct IommuKind {
     bool last_provider_wins = false;  ///< of several providers in one list; otherwise the first one does
     std::string_view table{};         ///< ACPI: the entry that such a node is made of: "IORT SMMUv3"
     std::string_view acpi_name{};     ///< Linux's device of that entry, without its number: "arm-smmu-v3"
+    std::string_view main{};          ///< property of a cache: a phandle of the IOMMU behind it; see main_iommu()
+    /// What the compatibles of its parts begin with, which are children of its node; see iommu_parts().
+    std::string_view parts{};
+    std::string_view part_number{};  ///< property of a part: its number, if its place does not say it
 };
 
 /// By the first of the node's compatibles that has a row (also of a node that is no provider, such as an SMMU without
@@ -54,6 +58,12 @@ const IommuKind* iommu_kind_of_table(std::string_view entry);
 Span<IommuKind> iommu_kinds();
 /// Whether Linux's driver of that name has one of the node's compatibles in its match table.
 bool binds_to(std::string_view driver, const Node& node);
+
+/// The IOMMU that walks tables for `node`, which is a cache before it (IPMMU); none: it does so itself.
+std::optional<NodeIndex> main_iommu(const Description& description, NodeIndex node);
+
+/// Context banks and the like that have nodes of their own: available children with registers; in the tree's order.
+std::vector<NodeIndex> iommu_parts(const Description& description, NodeIndex node);
 
 /// Whether others can be behind it: it has `#iommu-cells` or `mmu-masters`.
 bool is_iommu(const Node& node);

@@ -60,6 +60,16 @@ struct InstanceFacts {
     unsigned interrupts = 0;                     ///< in `interrupts`
     unsigned global_interrupts = 1;              ///< of those, the first ones (SMMUv1, v2)
     std::map<std::string, std::uint32_t> cells;  ///< its properties of one cell: "ti,#tlb-entries"
+    /// A part with a node of its own (firmware::iommu_parts). Register banks of parts follow the IOMMU's own, one each;
+    /// so do interrupts.
+    struct Part {
+        std::string compatible;
+        std::uint64_t place = 0;              ///< of its registers, as its `reg` has it
+        std::optional<std::uint32_t> number;  ///< that firmware gives it beside
+        std::uint64_t bytes = 0;
+    };
+    std::vector<Part> parts;
+    unsigned own_banks() const { return static_cast<unsigned>(register_bytes.size() - parts.size()); }
 };
 
 /// Caches of the core. A family takes those that its sheet names.
@@ -115,6 +125,9 @@ struct Family {
     const InstanceSpec& (*sheet)();
     std::unique_ptr<Instance> (*make)(const InstanceParams&);
     Span<OptionSpec> options;  ///< those of families that share a block stand with the first of them
+    /// `unit` is a cache of `main`, of the same family, which outlives it (firmware::main_iommu); nullptr: there are
+    /// none.
+    void (*connect)(Instance& unit, Instance& main) = nullptr;
 };
 const std::vector<Family>& families();
 /// nullptr: no engine.

@@ -93,6 +93,13 @@ void Soc::Parts::build() {
         }
         targets.push_back(site.name);
     }
+    for (std::size_t i = 0; i < iommus.size(); ++i) {
+        const IommuSite& site = topology.iommus[i];
+        const iommu::Family* family = site.main ? iommu::find_family(site.family) : nullptr;
+        if (family != nullptr && family->connect != nullptr && config.engines.count(site.family) == 0) {
+            family->connect(iommus[i]->unit(), iommus[*site.main]->unit());
+        }
+    }
     // Behind all others, since the place of a target is its number.
     for (std::size_t i = 0; i < iommus.size(); ++i) {
         if (iommus[i]->counters() != nullptr) targets.push_back(topology.iommus[i].name + "_counters");

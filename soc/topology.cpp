@@ -21,6 +21,7 @@ public:
 
     Topology build() {
         find_iommus();
+        find_mains();
         for (std::size_t i = 0; i < masters_.size(); ++i) {
             topology_.pcie_of.emplace_back();
             topology_.tbu_of.push_back(0);
@@ -61,6 +62,7 @@ private:
                 site.banks.push_back({*reg.cpu_address, reg.size});
                 site.facts.register_bytes.push_back(reg.size);
             }
+            for (const firmware::NodeIndex part : firmware::iommu_parts(description_, index)) add_part(site, part);
             if (site.banks.empty()) {
                 warn(node.path + ": an IOMMU without registers that the CPU can reach is left out");
                 continue;
@@ -77,6 +79,41 @@ private:
             }
             for (const firmware::Interrupt& interrupt : node.interrupts) site.interrupt_names.push_back(interrupt.name);
             topology_.iommus.push_back(std::move(site));
+        }
+    }
+
+    void add_part(IommuSite& site, firmware::NodeIndex at) {
+        const firmware::Node& node = description_.node(at);
+        const firmware::Reg& window = node.regs.front();
+        if (!window.cpu_address || window.size == 0) {
+            warn(node.path + ": a part of an IOMMU whose registers the CPU cannot reach is left out");
+            return;
+        }
+        const firmware::IommuKind& kind = firmware::iommu_kind(description_.node(*node.parent));
+        iommu::InstanceFacts::Part part;
+        part.compatible = node.compatible.front();
+        part.place = window.address;
+        part.number = kind.part_number.empty() ? std::nullopt : node.u32(kind.part_number);
+        part.bytes = window.size;
+        site.facts.parts.push_back(std::move(part));
+        site.banks.push_back({*window.cpu_address, window.size});
+        site.facts.register_bytes.push_back(window.size);
+        site.part_wires.push_back({at, node.interrupts.empty() ? std::string{} : node.interrupts.front().name});
+    }
+
+    /// A cache of a cache is left alone.
+    void find_mains() {
+        for (IommuSite& site : topology_.iommus) {
+            const auto named = firmware::main_iommu(description_, site.node);
+            if (!named) continue;
+            const auto at = iommu_at(*named);
+            const bool walks =
+                at && topology_.iommus[*at].family == site.family && !firmware::main_iommu(description_, *named);
+            if (walks) {
+                site.main = at;
+            } else {
+                warn(site.path + ": the IOMMU that should walk tables for it is not there: what it translates faults");
+            }
         }
     }
 

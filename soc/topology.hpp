@@ -50,8 +50,15 @@ struct IommuSite {
     std::vector<Bank> banks;  ///< `reg` ranges that the CPU can reach; not empty
     iommu::InstanceFacts facts;
     std::vector<std::string> interrupt_names;  ///< in the order of `interrupts`; "" if firmware does not name it
+    /// Interrupts of parts that have nodes of their own, one a part, behind those of `interrupts`.
+    struct PartWire {
+        firmware::NodeIndex node{};
+        std::string name;
+    };
+    std::vector<PartWire> part_wires;
     std::vector<CounterSite> counters;
-    std::vector<std::string> tbus;  ///< ports: one for each platform master and each PCI host bridge behind it
+    std::optional<std::size_t> main;  ///< index in Topology::iommus: it is a cache before that one
+    std::vector<std::string> tbus;    ///< ports: one for each platform master and each PCI host bridge behind it
 };
 
 /// A PCI host bridge with masters behind it.

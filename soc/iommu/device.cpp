@@ -90,7 +90,12 @@ IommuDevice::IommuDevice(const sc_core::sc_module_name& module_name, const Conte
 void IommuDevice::pulse(unsigned wire) {
     context_.stream.add(agenda().now(), *this, EventStream::Kind::interrupt, wire);
     const iommu::WireSpec spec = unit_->wire(wire);
-    const bool named = !spec.name.empty() || spec.index >= site_.interrupt_names.size();
+    const std::size_t own = site_.interrupt_names.size();
+    if (spec.name.empty() && spec.index >= own && spec.index - own < site_.part_wires.size()) {
+        const IommuSite::PartWire& part = site_.part_wires[spec.index - own];
+        return context_.interrupts.on_interrupt(part.node, part.name, 0);
+    }
+    const bool named = !spec.name.empty() || spec.index >= own;
     context_.interrupts.on_interrupt(site_.node, named ? spec.name : site_.interrupt_names[spec.index], spec.index);
 }
 

@@ -69,6 +69,7 @@ public:
 
     const iommu::InstanceSpec& spec() const { return spec_; }
     const iommu::Instance& unit() const { return *unit_; }
+    iommu::Instance& unit() { return *unit_; }
     /// Its register space, by register bank.
     const std::vector<IommuSite::Bank>& banks() const { return banks_; }
     bool in_banks(std::uint64_t address) const { return find_bank(address) != banks_.size(); }
