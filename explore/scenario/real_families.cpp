@@ -6,6 +6,7 @@
 
 #include "iommu/dart/dart.hpp"
 #include "iommu/exynos/sysmmu.hpp"
+#include "iommu/ipmmu/ipmmu.hpp"
 #include "iommu/omap/omap.hpp"
 #include "iommu/simple/rockchip.hpp"
 #include "iommu/simple/sprd.hpp"
@@ -15,6 +16,7 @@
 #include "kernel-model/drivers/arm_smmu/arm_smmu.hpp"
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
 #include "kernel-model/drivers/exynos/exynos_iommu.hpp"
+#include "kernel-model/drivers/ipmmu/ipmmu_vmsa.hpp"
 #include "kernel-model/drivers/omap/omap_iommu_ops.hpp"
 #include "kernel-model/drivers/rockchip/rockchip_iommu.hpp"
 #include "kernel-model/drivers/sprd/sprd_iommu.hpp"
@@ -207,11 +209,35 @@ std::unique_ptr<iommu::Instance> make_sprd(const Scenario&, const IommuSpec&) {
     return std::make_unique<iommu::sprd::Sprd>(parameters);
 }
 
+/// Of Gen2, where an instance is whole: later ones need a root beside.
+void describe_ipmmu(firmware::Node& node) {
+    node.compatible = {"renesas,ipmmu-vmsa"};
+    describe_one_interrupt(node);
+}
+
+RealDriver make_ipmmu_driver(const RealDriverParts& parts) {
+    auto driver = std::make_unique<kernel::IpmmuVmsaDriver>(
+        parts.core, parts.platform, kernel::IommuDriverParts{parts.pages, parts.power, parts.mistakes, {}});
+    kernel::IommuOps* const ops = &driver->ops();
+    return {std::move(driver), ops};
+}
+
+std::unique_ptr<iommu::Instance> make_ipmmu(const Scenario&, const IommuSpec&) {
+    iommu::ipmmu::Parameters parameters;
+    parameters.generation = iommu::ipmmu::Generation::gen2;
+    for (iommu::CacheParams* cache : {&parameters.tlb, &parameters.level1, &parameters.level2}) {
+        cache->entries = 8;
+        cache->ways = 0;
+    }
+    return std::make_unique<iommu::ipmmu::Ipmmu>(parameters);
+}
+
 constexpr RealFamily kFamilies[] = {
     {"arm-smmu-v3", 0x20000, describe_smmu_v3, make_smmu_v3_driver, make_smmu_v3},
     {"arm-smmu", 0x20000, describe_smmu_v2, make_smmu_v2_driver, make_smmu_v2},
     {"apple-dart", 0x4000, describe_one_interrupt, make_dart_driver, make_dart},
     {"exynos-sysmmu", 0x1000, describe_exynos, make_exynos_driver, make_exynos},
+    {"ipmmu-vmsa", 0x1000, describe_ipmmu, make_ipmmu_driver, make_ipmmu},
     {"rockchip-iommu", 0x100, describe_one_interrupt, make_rockchip_driver, make_rockchip},
     {"omap-iommu", 0x100, describe_one_interrupt, make_omap_driver, make_omap},
     {"sprd-iommu", 0x80, describe_one_interrupt, make_sprd_driver, make_sprd},

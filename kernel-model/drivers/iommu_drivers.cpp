@@ -8,7 +8,9 @@
 #include "kernel-model/drivers/arm_smmu/arm_smmu.hpp"
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
 #include "kernel-model/drivers/exynos/exynos_iommu.hpp"
+#include "kernel-model/drivers/ipmmu/ipmmu_vmsa.hpp"
 #include "kernel-model/drivers/omap/omap_iommu_ops.hpp"
+#include "kernel-model/drivers/qcom/qcom_iommu.hpp"
 #include "kernel-model/drivers/riscv/riscv_iommu.hpp"
 #include "kernel-model/drivers/rockchip/rockchip_iommu.hpp"
 #include "kernel-model/drivers/sprd/sprd_iommu.hpp"
@@ -34,6 +36,12 @@ constexpr std::string_view kOmap[] = {"ti,omap2-iommu", "ti,omap4-iommu", "ti,dr
 constexpr std::string_view kRockchip[] = {"rockchip,iommu", "rockchip,rk3568-iommu"};
 
 constexpr std::string_view kExynos[] = {"samsung,exynos-sysmmu"};
+constexpr std::string_view kIpmmu[] = {
+    "renesas,ipmmu-vmsa",     "renesas,ipmmu-r8a774a1", "renesas,ipmmu-r8a774b1",      "renesas,ipmmu-r8a774c0",
+    "renesas,ipmmu-r8a774e1", "renesas,ipmmu-r8a7795",  "renesas,ipmmu-r8a7796",       "renesas,ipmmu-r8a77961",
+    "renesas,ipmmu-r8a77965", "renesas,ipmmu-r8a77970", "renesas,ipmmu-r8a77980",      "renesas,ipmmu-r8a77990",
+    "renesas,ipmmu-r8a77995", "renesas,ipmmu-r8a779a0", "renesas,rcar-gen4-ipmmu-vmsa"};
+constexpr std::string_view kQcom[] = {"qcom,msm-iommu-v1", "qcom,msm-iommu-v2"};
 
 constexpr std::string_view kSprd[] = {"sprd,iommu-v1"};
 constexpr std::string_view kSun50i[] = {"allwinner,sun50i-h6-iommu", "allwinner,sun50i-h616-iommu"};
@@ -49,6 +57,8 @@ constexpr IommuDriver kDrivers[] = {
     {"exynos-sysmmu", "exynos-iommu", DriverHome::platform, names(kExynos), make_exynos_iommu},
     {"riscv-iommu", "riscv-iommu", DriverHome::platform, names(kRiscv), make_riscv_iommu},
     {"omap-iommu", "omap-iommu", DriverHome::platform, names(kOmap), make_omap_iommu},
+    {"ipmmu-vmsa", "ipmmu-vmsa", DriverHome::platform, names(kIpmmu), make_ipmmu_vmsa},
+    {"qcom-iommu", "qcom-iommu", DriverHome::platform, names(kQcom), make_qcom_iommu},
     {"rockchip-iommu", "rockchip-iommu", DriverHome::platform, names(kRockchip), make_rockchip_iommu},
     {"sprd-iommu", "sprd-iommu", DriverHome::platform, names(kSprd), make_sprd_iommu},
     {"sun50i-iommu", "sun50i-iommu", DriverHome::platform, names(kSun50i), make_sun50i_iommu},

@@ -30,8 +30,9 @@ enum class Mistake : unsigned char {
     attach_without_zap,
     zap_first_file_only,
     zap_before_clear,
+    flush_cache_only,
 };
-inline constexpr std::size_t kMistakes = 19;
+inline constexpr std::size_t kMistakes = 20;
 
 /// "unmap-without-tlbi": as configs have it.
 std::string_view name(Mistake mistake);

@@ -57,7 +57,8 @@ std::uint64_t restrict_pgsizes(std::uint64_t bitmap, std::uint64_t cpu_page_byte
     }
 }
 
-Vmsav8Stage1::Vmsav8Stage1(const IoPgtableConfig& config) : PgtableFormat({}), coherent_walk_(config.coherent_walk) {
+Vmsav8Stage1::Vmsav8Stage1(const IoPgtableConfig& config)
+    : PgtableFormat({}), coherent_walk_(config.coherent_walk), non_secure_(config.non_secure) {
     row_.last_level = kLastLevel;
     row_.ias = config.ias;
     row_.oas = config.oas;
@@ -95,6 +96,7 @@ std::uint64_t Vmsav8Stage1::address_field(std::uint64_t address) const {
 std::uint64_t Vmsav8Stage1::leaf(PhysAddr page, const PageProt& prot, unsigned level, std::uint64_t /*pgsize*/) const {
     std::uint64_t word = address_field(page.value) | leaf_type(level);
     word |= pte::nG.of(1) | pte::AF.of(1);
+    if (non_secure_) word |= pte::NS.of(1);
     if (!prot.write) word |= pte::AP2.of(1);
     if (!prot.privileged) word |= pte::AP1.of(1);
     if (prot.device_memory) {
@@ -108,7 +110,8 @@ std::uint64_t Vmsav8Stage1::leaf(PhysAddr page, const PageProt& prot, unsigned l
 }
 
 std::uint64_t Vmsav8Stage1::table(PhysAddr table, unsigned /*level*/) const {
-    return address_field(table.value) | pte::TYPE.of(pte::TYPE_TABLE) | table_in_memory(coherent_walk_);
+    return address_field(table.value) | pte::TYPE.of(pte::TYPE_TABLE) | table_in_memory(coherent_walk_) |
+           pte::NSTable.of(non_secure_ ? 1 : 0);
 }
 
 std::uint64_t Vmsav8Stage1::part(std::uint64_t word, unsigned level, std::uint64_t offset, unsigned part_level) const {

@@ -16,6 +16,7 @@ struct IoPgtableConfig {
     unsigned oas = 48;                    ///< output bits
     bool coherent_walk = true;            ///< the walker snoops: tables are write-back, inner shareable
     std::uint64_t cpu_page_bytes = 4096;  ///< the kernel's PAGE_SIZE: the granule, if the hardware has it
+    bool non_secure = false;              ///< stage 1: NS and NSTable are set (IO_PGTABLE_QUIRK_ARM_NS)
 };
 
 /// What the context descriptor says about these tables.
@@ -60,6 +61,7 @@ private:
     bool wide() const { return granule_ == iommu::smmuv3::Granule::k64; }
     std::uint64_t address_field(std::uint64_t address) const;
     bool coherent_walk_;
+    bool non_secure_;
     iommu::smmuv3::Granule granule_ = iommu::smmuv3::Granule::k4;
 };
 

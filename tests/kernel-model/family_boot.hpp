@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "firmware/iommu_families.hpp"
 #include "kernel-model/clients/virtio_rng.hpp"
 #include "kernel-model/driver-core/driver_core.hpp"
 #include "kernel-model/drivers/iommu_drivers.hpp"
@@ -178,6 +179,15 @@ private:
         };
         if (as_module && delay == SimTime{}) load_drivers();
         load("virtio_mmio");
+        // Between two modules the init script leaves time enough for a cache of an IPMMU that waited for its root.
+        const bool waits =
+            std::any_of(description.nodes.begin(), description.nodes.end(), [](const firmware::Node& node) {
+                return !firmware::iommu_kind(node).main.empty() && node.has(firmware::iommu_kind(node).main);
+            });
+        if (as_module && waits) {
+            config.modules->back().at = us(50'000);
+            machine.scheduler = &k.sched;
+        }
         if (!slots.empty()) load("virtio_rng");
         for (const char* const client : {"omap3_isp", "omap_remoteproc"}) load(client);
         if (as_module && delay != SimTime{}) {

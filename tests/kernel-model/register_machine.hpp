@@ -55,6 +55,15 @@ public:
         if (on_write) on_write(address.value, value);
     }
 
+    /// Whose tasks others run beside while they sleep; nullptr: sleep only takes time.
+    Scheduler* scheduler = nullptr;
+    void sleep(SimTime time) override {
+        if (scheduler == nullptr || !scheduler->in_task()) return ImmediateMachine::sleep(time);
+        Task& task = scheduler->current();
+        set_timer(time, [this, &task] { task_ready(task); });
+        scheduler->suspend();
+    }
+
     /// What QEMU's command line loads: `-device loader,addr=..,data=..,data-len=..` and `file=..,force-raw=on`, files
     /// beside it (one that the corpus does not have: said in `missing_files`).
     void preset(const std::filesystem::path& folder) {
