@@ -282,25 +282,4 @@ std::vector<std::uint64_t> Omap::counter_values() const {
 
 CacheCounters Omap::structure_counters(std::size_t) const { return tlb_counters_; }
 
-bool Omap::decode(AccessPurpose purpose, std::uint64_t word, TableWord& out) const {
-    const auto bits = static_cast<std::uint32_t>(word);
-    if (purpose == Purpose::directory) {
-        const auto type = l1::TYPE.get(bits);
-        out.present = type == l1::TYPE_TABLE || type == l1::TYPE_SECTION;
-        out.leaf = type == l1::TYPE_SECTION;
-        // One of the sixteen words of a supersection maps its own part of it.
-        out.log2_bytes = kSectionBits;
-        out.target = out.leaf ? bits & ~static_cast<std::uint32_t>(low_mask(l1::log2_bytes(bits))) : l1::table(bits);
-        out.target_bytes = out.leaf ? std::uint64_t{1} << l1::log2_bytes(bits) : kTableEntries * kWordBytes;
-        out.next = Purpose::table;
-        return true;
-    }
-    out.present = l2::present(bits);
-    out.leaf = true;
-    out.log2_bytes = kPageBits;
-    out.target = bits & ~static_cast<std::uint32_t>(low_mask(l2::log2_bytes(bits)));
-    out.target_bytes = std::uint64_t{1} << l2::log2_bytes(bits);
-    return purpose == Purpose::table;
-}
-
 }  // namespace xlate::iommu::omap

@@ -11,6 +11,8 @@
 // Accesses that fault while another fault is recorded wait for it, unrecorded (ours).
 // Not modelled: the emulator's side (EML_TLB, EMU_FAULT_AD, FAULT_PC), SYSCONFIG's idle modes, endianness and element
 // size of data (kept in entries); DRA7's enable in the DSP's system module (it counts as given).
+// No shadow for the sanitizer (TableWords): a shadow takes every valid word for one that may be cached, and this driver
+// looks through the TLB and drops what it finds, or nothing.
 // Source: docs/spec/iommu-hardware.md sections 6 and 14.
 #pragma once
 
@@ -22,7 +24,6 @@
 
 #include "iommu/instance.hpp"
 #include "iommu/omap/layout.hpp"
-#include "iommu/shadow/table_words.hpp"
 
 namespace xlate::iommu::omap {
 
@@ -42,7 +43,7 @@ extern const InstanceSpec kSpec;
 
 class Slot;
 
-class Omap final : public Instance, public TableWords {
+class Omap final : public Instance {
 public:
     explicit Omap(const Parameters& parameters);
 
@@ -56,10 +57,6 @@ public:
     std::optional<std::uint64_t> take_resumed() override;
     std::vector<std::uint64_t> counter_values() const override;
     CacheCounters structure_counters(std::size_t row) const override;
-
-    unsigned word_bytes() const override { return kWordBytes; }
-    bool decode(AccessPurpose purpose, std::uint64_t word, TableWord& out) const override;
-    std::uint64_t space_of(std::uint32_t) const override { return 0; }
 
 private:
     friend class Slot;
