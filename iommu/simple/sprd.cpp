@@ -10,7 +10,8 @@ constexpr StructureSpec kStructures[] = {{"tlb", Structure::tlb, 1, 0}};
 constexpr CounterSpec kCounters[] = {
     {"translations", "", "accesses that missed the ports' TLBs while it is on"},
     {"tlb_misses", "", "look-ups of the TLB without a hit"},
-    {"walk_reads", "", "table words read"},
+    {"walks", "", "table words looked up"},
+    {"walk_reads", "", "the same: one word a walk"},
     {"defaulted", "", "accesses that went to the default page: nothing was mapped there"},
     {"updates", "", "UPDATE written: the TLB was dropped"},
 };
@@ -96,7 +97,8 @@ void Sprd::drop() {
 std::unique_ptr<TranslationSlot> Sprd::make_translation() { return std::make_unique<SprdSlot>(*this); }
 
 std::vector<std::uint64_t> Sprd::counter_values() const {
-    return {counters_.translations, counters_.tlb_misses, counters_.walk_reads, counters_.defaulted, counters_.updates};
+    return {counters_.translations, counters_.tlb_misses, counters_.walk_reads,
+            counters_.walk_reads,   counters_.defaulted,  counters_.updates};
 }
 
 CacheCounters Sprd::structure_counters(std::size_t) const { return tlb_.counters(); }

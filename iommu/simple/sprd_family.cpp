@@ -5,11 +5,24 @@ namespace xlate::iommu {
 namespace {
 
 constexpr std::string_view kVersions[] = {"ex", "vau"};
+
+std::optional<std::uint64_t> version_of_registers(const std::vector<RegisterWord>& words) {
+    for (const RegisterWord& one : words) {
+        const std::uint64_t number = sprd::version::NUMBER.get(one.word);
+        if (one.offset == sprd::reg::VERSION && number < std::size(kVersions)) return number;
+    }
+    return std::nullopt;
+}
+
 constexpr OptionSpec kOptions[] = {{"sprd",
                                     "Spreadtrum's IOMMU only.",
                                     "version",
                                     "which registers it has: EX of multimedia, VAU of the video unit",
-                                    {kVersions, std::size(kVersions)}}};
+                                    {kVersions, std::size(kVersions)},
+                                    0,
+                                    0,
+                                    0,
+                                    &version_of_registers}};
 
 const InstanceSpec& sheet() { return sprd::kSpec; }
 
