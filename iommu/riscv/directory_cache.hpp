@@ -35,6 +35,15 @@ public:
         }
         return nullptr;
     }
+    /// Counts nothing and ages nothing.
+    const Context* peek(std::uint64_t tag) const {
+        if (!enabled_) return nullptr;
+        const std::uint32_t first = ways_.first(tag ^ (tag >> 32));
+        for (std::uint32_t i = first; i < first + ways_.ways(); ++i) {
+            if (tags_[i] == tag) return &entries_[i];
+        }
+        return nullptr;
+    }
     void fill(std::uint64_t tag, const Context& context) {
         if (!enabled_) return;
         ++counters_.fills;

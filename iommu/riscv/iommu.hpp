@@ -22,6 +22,7 @@
 #include "iommu/riscv/parameters.hpp"
 #include "iommu/riscv/registers.hpp"
 #include "iommu/riscv/translation.hpp"
+#include "iommu/shadow/table_words.hpp"
 #include "iommu/tlb.hpp"
 #include "iommu/walk_cache.hpp"
 
@@ -46,7 +47,7 @@ struct RiscvCounters {
     std::uint64_t ats_translated = 0;
 };
 
-class Iommu final : public Instance, public PageRequests, public Endpoints {
+class Iommu final : public Instance, public PageRequests, public Endpoints, public TableWords {
 public:
     explicit Iommu(const RiscvParams& params);
 
@@ -75,6 +76,16 @@ public:
     std::optional<PageResponse> take_page_response() override { return outputs.take_page_response(); }
     /// EN_ATS is looked at for each.
     bool checks_translated() const override { return true; }
+
+    // TableWords. The context of a claim is a PSCID.
+    unsigned word_bytes() const override { return 8; }
+    bool decode(AccessPurpose purpose, std::uint64_t word, TableWord& out) const override {
+        return decode_in(0, purpose, word, out);
+    }
+    bool decode_in(std::uint64_t space, AccessPurpose purpose, std::uint64_t word, TableWord& out) const override;
+    std::uint64_t space_of(std::uint32_t context) const override;
+    std::optional<std::uint64_t> space_of_stream(StreamId stream) const override;
+    bool needs_drain() const override { return true; }
 
     const RiscvParams& params() const { return params_; }
     ContextRules rules() const { return {registers.big_endian(), registers.gxl()}; }

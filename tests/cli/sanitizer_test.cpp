@@ -127,6 +127,13 @@ TEST_CASE("sanitizer: each seeded mistake is caught, with step, transaction and 
          "firmware.devicetree=smmuv2.dtb"},
         {"page-freed-while-mapped", "mistakes/leaf_only_walk", "page-outlived", "", "TLBIVA ASID ", "",
          "firmware.devicetree=smmuv2.dtb"},
+        {"unmap-without-tlbi", "riscv", "missing-tlbi", "riscv_iommu_unmap_pages", "IOTINVAL.VMA PSCID 2 0xf",
+         "before the change"},
+        {"unmap-without-tlbi", "riscv", "use-after-unmap", "riscv_iommu_unmap_pages", "IOTINVAL.VMA PSCID 2 0xf", ""},
+        {"tlbi-without-sync", "riscv", "missing-sync", "riscv_iommu_unmap_pages", "IOTINVAL.VMA PSCID 2 0xf", ""},
+        {"return-before-sync", "riscv", "missing-tlbi", "riscv_iommu_unmap_pages", "IOTINVAL.VMA PSCID 2 0xf", ""},
+        {"wrong-asid", "riscv", "missing-tlbi", "riscv_iommu_unmap_pages", "IOTINVAL.VMA PSCID 2 0xf",
+         "another address space"},
     };
     for (const Row& row : rows) {
         CAPTURE(row.mistake, row.rule);
