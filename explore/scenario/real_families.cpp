@@ -8,6 +8,7 @@
 #include "iommu/exynos/sysmmu.hpp"
 #include "iommu/ipmmu/ipmmu.hpp"
 #include "iommu/omap/omap.hpp"
+#include "iommu/riscv/iommu.hpp"
 #include "iommu/simple/rockchip.hpp"
 #include "iommu/simple/sprd.hpp"
 #include "iommu/smmuv2/smmu.hpp"
@@ -18,6 +19,7 @@
 #include "kernel-model/drivers/exynos/exynos_iommu.hpp"
 #include "kernel-model/drivers/ipmmu/ipmmu_vmsa.hpp"
 #include "kernel-model/drivers/omap/omap_iommu_ops.hpp"
+#include "kernel-model/drivers/riscv/riscv_iommu.hpp"
 #include "kernel-model/drivers/rockchip/rockchip_iommu.hpp"
 #include "kernel-model/drivers/sprd/sprd_iommu.hpp"
 
@@ -232,12 +234,37 @@ std::unique_ptr<iommu::Instance> make_ipmmu(const Scenario&, const IommuSpec&) {
     return std::make_unique<iommu::ipmmu::Ipmmu>(parameters);
 }
 
+RealDriver make_riscv_driver(const RealDriverParts& parts) {
+    auto driver = std::make_unique<kernel::RiscvIommuDriver>(
+        parts.core, parts.platform, kernel::IommuDriverParts{parts.pages, parts.power, parts.mistakes, {}},
+        parts.pci_device_group);
+    kernel::IommuOps* const ops = &driver->ops();
+    return {std::move(driver), ops};
+}
+
+std::unique_ptr<iommu::Instance> make_riscv(const Scenario&, const IommuSpec&) {
+    iommu::riscv::RiscvParams params;
+    params.capabilities = iommu::riscv::capabilities_by_name("base");
+    params.max_ddt_levels = 2;
+    params.wires = 1;
+    iommu::CacheParams few;
+    few.entries = 8;
+    iommu::CacheParams none = few;
+    none.enabled = false;
+    params.ddt_cache = params.tlb = few;
+    params.pdt_cache = params.gpa_cache = none;
+    for (iommu::CacheParams& level : params.walk_s1) level = few;
+    for (iommu::CacheParams& level : params.walk_s2) level = none;
+    return std::make_unique<iommu::riscv::Iommu>(params);
+}
+
 constexpr RealFamily kFamilies[] = {
     {"arm-smmu-v3", 0x20000, describe_smmu_v3, make_smmu_v3_driver, make_smmu_v3},
     {"arm-smmu", 0x20000, describe_smmu_v2, make_smmu_v2_driver, make_smmu_v2},
     {"apple-dart", 0x4000, describe_one_interrupt, make_dart_driver, make_dart},
     {"exynos-sysmmu", 0x1000, describe_exynos, make_exynos_driver, make_exynos},
     {"ipmmu-vmsa", 0x1000, describe_ipmmu, make_ipmmu_driver, make_ipmmu},
+    {"riscv-iommu", 0x1000, describe_one_interrupt, make_riscv_driver, make_riscv},
     {"rockchip-iommu", 0x100, describe_one_interrupt, make_rockchip_driver, make_rockchip},
     {"omap-iommu", 0x100, describe_one_interrupt, make_omap_driver, make_omap},
     {"sprd-iommu", 0x80, describe_one_interrupt, make_sprd_driver, make_sprd},

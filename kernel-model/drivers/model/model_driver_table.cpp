@@ -192,6 +192,14 @@ std::vector<Row> make_rows() {
         row.lookup = Lookup::priv;
         row.group = Row::Group::single;
     }
+    {
+        Row& row = add("riscv-iommu", "riscv,iommu", 1);
+        row.lookup = Lookup::bus;
+        row.allocates_in_probe = true;
+        row.attach_reads_ids = true;
+        row.id_limit_bits = 24;
+        row.remark = "a real driver: riscv_iommu, of 6.13; this row is what it must store, check and return";
+    }
     return rows;
 }
 

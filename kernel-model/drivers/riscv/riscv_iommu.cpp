@@ -69,12 +69,12 @@ PtrOrErr<IommuDevice> RiscvIommuOps::probe_device(Device& dev) {
     return {iommu.iommu, 0};
 }
 
+// The pointer to the freed data stays in the container, which goes next.
 void RiscvIommuOps::release_device(Device& dev) {
     Frame frame{core_.k, "riscv_iommu_release_device"};
     const Ptr<HeapObject> info = core_.dev_iommu_priv_get(dev, "RVR1");
     if (!info) return;
     if (const Ptr<IommuDomain> blocked = blocked_domain()) blocked->attach_dev(dev);  // release_domain
-    if (!core_.variant.has(Cap::assert_priv)) core_.dev_iommu_priv_set(dev, {}, "RVR2");
     core_.k.heap.release(info, "RVR3");
 }
 

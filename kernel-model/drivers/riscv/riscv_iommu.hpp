@@ -48,6 +48,8 @@ public:
     int probe(Device& dev) override;
     void remove(Device& dev) override;
 
+    RiscvIommuOps& ops() { return ops_; }
+
 private:
     IommuCore& core_;
     PageAllocator& pages_;
