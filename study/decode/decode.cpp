@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "iommu/riscv/layout.hpp"
 #include "iommu/smmuv3/layout.hpp"
 
 namespace xlate::study {
@@ -183,10 +184,24 @@ private:
             add("rockchip.status", {write ? 0x27U : 0x07U}, number, {fmt::format("at iova {:#x}", *address)});
         } else if (const auto errs = has(line, " da:0x") ? number_after(line, "errs:0x") : std::nullopt) {
             add("omap.irqstatus", {*errs}, number, {fmt::format("at {:#x}", number_after(line, " da:0x").value_or(0))});
+        } else if (has(line, " devid: 0x") && has(line, " iotval: ")) {
+            take_riscv_fault(line, number);
         } else if (const char* family = foreign_family(line); family != nullptr && foreign_.empty()) {
             foreign_ = family;
             foreign_line_ = number;
         }
+    }
+    /// "Fault 258 devid: 0x229 iotval: 44237600 iotval2: 0": the cause is a decimal number.
+    void take_riscv_fault(std::string_view line, unsigned number) {
+        namespace fault = iommu::riscv::fault;
+        std::uint64_t cause = 0;
+        for (std::size_t at = line.find("Fault ") + 6; at < line.size() && line[at] >= '0' && line[at] <= '9'; ++at) {
+            cause = cause * 10 + static_cast<std::uint64_t>(line[at] - '0');
+        }
+        add("riscv.fault",
+            {fault::CAUSE.of(cause) | fault::DID.of(number_after(line, "devid: 0x").value_or(0)), 0,
+             number_after(line, " iotval: ").value_or(0), number_after(line, " iotval2: ").value_or(0)},
+            number);
     }
     /// A kernel from 6.14 on prints the fields of an event, not its words: they are put together again.
     void take_named_event(std::string_view line, unsigned number) {

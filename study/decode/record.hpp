@@ -59,6 +59,7 @@ RecordFamily smmuv3_records();
 RecordFamily smmuv2_records();
 RecordFamily rockchip_records();
 RecordFamily omap_records();
+RecordFamily riscv_records();
 
 /// "SID 0x11": one text a field that is worth showing.
 std::vector<std::string> field_texts(const RecordKind& kind, const Words& words);
