@@ -19,6 +19,7 @@
 #include "study/results/result.hpp"
 #include "study/results/run_directory.hpp"
 #include "study/run/assemble.hpp"
+#include "study/run/assume_kernel.hpp"
 #include "study/run/firmware_input.hpp"
 #include "study/run/pci_roots.hpp"
 #include "study/trace/trace_recorder.hpp"
@@ -193,9 +194,11 @@ void check_warmups(const Config& config, const soc::SocStats& stats, RunReport& 
 RunReport run(Config& config, const RunOptions& options) {
     HostFacts host;
     const std::vector<Expectation> expectations = parse_expectations(config);
-    const kernel::Variant variant = find_variant_at(config);
+    kernel::Variant variant = find_variant_at(config);
     FirmwareInput input = load_firmware(config, options.firmware);
     firmware::Description& description = input.description;
+    const std::vector<std::string> kernel_assumed = assume_kernel(config, description);
+    if (!kernel_assumed.empty()) variant = find_variant_at(config);
     refuse_unmodelled(config, description);
     const std::vector<std::string> unscanned = settle_pci_roots(config, description);
     refuse_unused_memory(config, description);
@@ -210,6 +213,7 @@ RunReport run(Config& config, const RunOptions& options) {
         host.add_input(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     Assembly assembly = assemble(config, description);
     if (memory) assembly.assumptions.push_back(*memory);
+    assembly.assumptions.insert(assembly.assumptions.begin(), kernel_assumed.begin(), kernel_assumed.end());
     assembly.warnings.insert(assembly.warnings.begin(), unscanned.begin(), unscanned.end());
     for (const firmware::UnmodelledProperty& one : firmware::unmodelled_properties(description)) {
         assembly.warnings.push_back(
