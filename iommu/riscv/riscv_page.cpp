@@ -16,7 +16,8 @@ struct Row {
 /// In the order of register_rows().
 constexpr Row kRegisters[] = {
     {"capabilities", "functional", "by `soc.iommu.riscv.like`"},
-    {"fctl", "functional", "BE, WSI, GXL as far as the capabilities have both; only while directory and queues are off"},
+    {"fctl", "functional",
+     "BE, WSI, GXL as far as the capabilities have both; only while directory and queues are off"},
     {"ddtp", "functional", "busy until it is in effect; a mode that is not there changes nothing"},
     {"cqb", "functional", "ignored while the queue is on"},
     {"cqh", "functional", ""},
@@ -46,27 +47,37 @@ constexpr Row kRegisters[] = {
     {"msi_vec_ctl", "functional", "a masked vector's message waits"},
 };
 constexpr Row kStructures[] = {
-    {"DDT, one to three levels, contexts of 32 or 64 bytes", "functional", "all checks of a context, reserved bits included"},
+    {"DDT, one to three levels, contexts of 32 or 64 bytes", "functional",
+     "all checks of a context, reserved bits included"},
     {"PDT: PD8, PD17, PD20", "functional", "through the second stage where there is one"},
-    {"First stage: Sv32, Sv39, Sv48, Sv57", "functional", "NAPOT leaves are kept as 64 KiB; PBMT becomes memory attributes"},
+    {"First stage: Sv32, Sv39, Sv48, Sv57", "functional",
+     "NAPOT leaves are kept as 64 KiB; PBMT becomes memory attributes"},
     {"Second stage: Sv32x4, Sv39x4, Sv48x4, Sv57x4", "functional", ""},
     {"A/D updates (SADE, GADE)", "functional", "compare-and-swap; a word that changed meanwhile is read again"},
     {"MSI page table, basic entries", "functional", "not kept: no command drops them alone"},
-    {"MSI page table, MRIF entries", "limited", "the translation names file and notice; the access goes to the notice page, nothing is stored"},
+    {"MSI page table, MRIF entries", "limited",
+     "the translation names file and notice; the access goes to the notice page, nothing is stored"},
     {"Big-endian structures (fctl.BE, tc.SBE)", "functional", ""},
     {"Custom encodings", "absent", "misconfigured"},
 };
 constexpr Row kCommands[] = {
     {"IOTINVAL.VMA", "functional", "AV, PSCV, GV; NL and S where the capabilities have them"},
     {"IOTINVAL.GVMA", "functional", "drops all that went through the guest's tables, whatever the address"},
-    {"IOFENCE.C", "functional", "older commands, translations and records; AV, WSI. PR and PW change nothing: all older accesses are waited for"},
+    {"IOFENCE.C", "functional",
+     "older commands, translations and records; AV, WSI. PR and PW change nothing: all older accesses are waited for"},
     {"IODIR.INVAL_DDT", "functional", "its process contexts go with a device's"},
     {"IODIR.INVAL_PDT", "functional", ""},
     {"ATS.INVAL", "functional", "the fence behind it waits for the endpoint, or ends in cmd_to"},
     {"ATS.PRGR", "functional", ""},
 };
-constexpr const char* kEvents[] = {"none", "untranslated requests", "translated requests", "ATS requests", "TLB misses",
-                                   "device directory walks", "process directory walks", "first-stage words",
+constexpr const char* kEvents[] = {"none",
+                                   "untranslated requests",
+                                   "translated requests",
+                                   "ATS requests",
+                                   "TLB misses",
+                                   "device directory walks",
+                                   "process directory walks",
+                                   "first-stage words",
                                    "second-stage words"};
 
 template <std::size_t N>
@@ -103,8 +114,10 @@ void causes(std::string& page) {
 std::string riscv_page() {
     std::string page =
         "# The RISC-V IOMMU\n\n"
-        "What the model does with each register, structure, command and cause: *functional* it acts, *stored* it keeps what "
-        "is\nwritten, *limited* as the note says, *absent* not there. Made by `iommu/riscv/riscv_page.cpp`; a test holds "
+        "What the model does with each register, structure, command and cause: *functional* it acts, *stored* it keeps "
+        "what "
+        "is\nwritten, *limited* as the note says, *absent* not there. Made by `iommu/riscv/riscv_page.cpp`; a test "
+        "holds "
         "it.\nSource: RISC-V IOMMU specification 1.0; `docs/spec/iommu-hardware.md` section 9.\n";
     static_assert(std::size(kRegisters) == 29);
     registers(page);
@@ -123,11 +136,11 @@ std::string riscv_page() {
     }
     page += "\n## Caches\n\n| Structure | Config |\n|---|---|\n";
     for (const StructureSpec& structure : sheet().structures) {
-        const char* key = structure.name == "pdt_cache"                    ? "riscv.pdt_cache"
-                          : structure.kind == Structure::config_cache      ? "core.config_cache"
-                          : structure.kind == Structure::tlb               ? "core.tlb"
-                          : structure.kind == Structure::ipa_cache         ? "core.ipa_cache"
-                                                                           : "core.walk_cache";
+        const char* key = structure.name == "pdt_cache"               ? "riscv.pdt_cache"
+                          : structure.kind == Structure::config_cache ? "core.config_cache"
+                          : structure.kind == Structure::tlb          ? "core.tlb"
+                          : structure.kind == Structure::ipa_cache    ? "core.ipa_cache"
+                                                                      : "core.walk_cache";
         page += fmt::format("| {} | {} |\n", structure.name, key);
     }
     return page;

@@ -36,21 +36,25 @@ Reading read_fault(const Words& words) {
             break;
         case Cause::ddt_invalid:
             reading.notes.emplace_back(
-                "the device has no valid context: no domain is attached, it was blocked, or it uses an id that firmware "
+                "the device has no valid context: no domain is attached, it was blocked, or it uses an id that "
+                "firmware "
                 "does not give it");
             break;
         case Cause::ddt_misconfigured:
-            reading.notes.emplace_back("a reserved bit is set in the context, or it asks for what the capabilities lack");
+            reading.notes.emplace_back(
+                "a reserved bit is set in the context, or it asks for what the capabilities lack");
             break;
         case Cause::type_disallowed:
             reading.notes.emplace_back(
-                "the device id is wider than the directory, or ATS or a process id came that the context does not allow");
+                "the device id is wider than the directory, or ATS or a process id came that the context does not "
+                "allow");
             break;
         case Cause::instruction_page:
         case Cause::read_page:
         case Cause::write_page:
             reading.notes.emplace_back(
-                "the address is not mapped, without the right, without A or D, or its bits above the mode's are no copies");
+                "the address is not mapped, without the right, without A or D, or its bits above the mode's are no "
+                "copies");
             break;
         case Cause::instruction_guest_page:
         case Cause::read_guest_page:
@@ -71,13 +75,13 @@ Reading read_command(const Words& words) {
     Reading reading;
     const rv::CommandWords command{words[0], words[1]};
     const std::uint64_t opcode = rv::cmd::OPCODE.get(words[0]);
-    reading.headline = rv::command_name(
-        rv::command_code(static_cast<rv::Opcode>(opcode), rv::cmd::FUNC3.get(words[0])));
+    reading.headline =
+        rv::command_name(rv::command_code(static_cast<rv::Opcode>(opcode), rv::cmd::FUNC3.get(words[0])));
     if (const auto invalidation = rv::decode_invalidation(command)) {
         reading.headline = rv::describe(*invalidation);
     } else if (opcode == static_cast<std::uint64_t>(rv::Opcode::IOFENCE) && rv::cmd::AV.test(words[0])) {
-        reading.headline += fmt::format(", writes {:#x} to {:#x}", rv::cmd::DATA.get(words[0]),
-                                        rv::cmd::ADDR_WORD.get(words[1]) << 2);
+        reading.headline +=
+            fmt::format(", writes {:#x} to {:#x}", rv::cmd::DATA.get(words[0]), rv::cmd::ADDR_WORD.get(words[1]) << 2);
     }
     rv::RiscvParams all;
     all.capabilities = rv::capabilities_by_name("full");
@@ -123,12 +127,13 @@ Reading read_pte(const Words& words) {
     }
     const std::uint64_t at = pte::PPN.get(word) << 12;
     if (!pte::R.test(word) && !pte::X.test(word)) {
-        reading.headline = pte::W.test(word) ? "reserved: writable and not readable" : fmt::format("a table at {:#x}", at);
+        reading.headline =
+            pte::W.test(word) ? "reserved: writable and not readable" : fmt::format("a table at {:#x}", at);
         return reading;
     }
-    reading.headline = fmt::format("a page at {:#x}, {}{}{}, {}", at, pte::R.test(word) ? "r" : "-",
-                                   pte::W.test(word) ? "w" : "-", pte::X.test(word) ? "x" : "-",
-                                   pte::U.test(word) ? "user" : "supervisor");
+    reading.headline =
+        fmt::format("a page at {:#x}, {}{}{}, {}", at, pte::R.test(word) ? "r" : "-", pte::W.test(word) ? "w" : "-",
+                    pte::X.test(word) ? "x" : "-", pte::U.test(word) ? "user" : "supervisor");
     if (!pte::U.test(word)) {
         reading.notes.emplace_back("a request without a process id is a user's: it faults here");
     }
@@ -141,16 +146,16 @@ Reading read_pte(const Words& words) {
 RecordFamily riscv_records() {
     RecordFamily family{"riscv", {}};
     namespace f = rv::fault;
-    family.kinds.push_back({"fault",
-                            "RISC-V IOMMU fault record",
-                            4,
-                            64,
-                            {row("CAUSE", 0, f::CAUSE, Show::number), row("TTYP", 0, f::TTYP, Show::number, kTtyp),
-                             row("DID", 0, f::DID, Show::hex), row("PV", 0, f::PV), row("PID", 0, f::PID, Show::hex),
-                             row("PRIV", 0, f::PRIV), row("iotval", 2, {0, 64}, Show::hex),
-                             row("iotval2", 3, {0, 64}, Show::hex)},
-                            read_fault,
-                            nullptr});
+    family.kinds.push_back(
+        {"fault",
+         "RISC-V IOMMU fault record",
+         4,
+         64,
+         {row("CAUSE", 0, f::CAUSE, Show::number), row("TTYP", 0, f::TTYP, Show::number, kTtyp),
+          row("DID", 0, f::DID, Show::hex), row("PV", 0, f::PV), row("PID", 0, f::PID, Show::hex),
+          row("PRIV", 0, f::PRIV), row("iotval", 2, {0, 64}, Show::hex), row("iotval2", 3, {0, 64}, Show::hex)},
+         read_fault,
+         nullptr});
     family.kinds.push_back({"command",
                             "RISC-V IOMMU command",
                             2,
@@ -171,15 +176,16 @@ RecordFamily riscv_records() {
           row("iohgatp.MODE", 1, rv::atp::MODE, Show::number, kModes), row("fsc.MODE", 3, rv::atp::MODE, Show::number)},
          read_context,
          nullptr});
-    family.kinds.push_back({"pte",
-                            "RISC-V page table entry",
-                            1,
-                            64,
-                            {row("V", 0, pte::V), row("R", 0, pte::R), row("W", 0, pte::W), row("X", 0, pte::X),
-                             row("U", 0, pte::U), row("G", 0, pte::G), row("A", 0, pte::A), row("D", 0, pte::D),
-                             row("PBMT", 0, pte::PBMT, Show::number, "0 PMA|1 NC|2 IO|3 reserved"), row("N", 0, pte::N)},
-                            read_pte,
-                            nullptr});
+    family.kinds.push_back(
+        {"pte",
+         "RISC-V page table entry",
+         1,
+         64,
+         {row("V", 0, pte::V), row("R", 0, pte::R), row("W", 0, pte::W), row("X", 0, pte::X), row("U", 0, pte::U),
+          row("G", 0, pte::G), row("A", 0, pte::A), row("D", 0, pte::D),
+          row("PBMT", 0, pte::PBMT, Show::number, "0 PMA|1 NC|2 IO|3 reserved"), row("N", 0, pte::N)},
+         read_pte,
+         nullptr});
     return family;
 }
 

@@ -1,5 +1,5 @@
-// Which kernel a board asks for, where the config does not say: its architecture by the CPUs, its release by the drivers
-// of its IOMMUs.
+// Which kernel a board asks for, where the config does not say: its architecture by the CPUs, its release by the
+// drivers of its IOMMUs.
 #pragma once
 
 #include <string>

@@ -1,6 +1,6 @@
-// The driver of the RISC-V IOMMU with the hardware behind its registers, without time: what it writes to bring it up, in
-// order; contexts; what was mapped is translated, and nothing else; invalidations; what it refuses. Expected words are
-// the specification's and Linux 6.13's (docs/spec/iommu-hardware.md section 9).
+// The driver of the RISC-V IOMMU with the hardware behind its registers, without time: what it writes to bring it up,
+// in order; contexts; what was mapped is translated, and nothing else; invalidations; what it refuses. Expected words
+// are the specification's and Linux 6.13's (docs/spec/iommu-hardware.md section 9).
 #include <catch2/catch.hpp>
 
 #include <map>
@@ -206,15 +206,22 @@ TEST_CASE("riscv-iommu and its hardware: what brings it up, in Linux's order", "
     using namespace rv::reg;
     const std::uint64_t ddt = rv::ddtp::PPN.get(run.machine.unit.registers.ddtp);
     const std::vector<Write> expected{
-        {FCTL, 2},        {ICVEC, 0x2310},
-        {DDTP, 0},        {CQB, 0x1F},
+        {FCTL, 2},
+        {ICVEC, 0x2310},
+        {DDTP, 0},
+        {CQB, 0x1F},
         {CQB, run.machine.unit.registers.cq.base},
-        {FQB, 0x1F},      {FQB, run.machine.unit.registers.fq.base},
-        {CQT, 0},         {CQCSR, 0x103},
-        {IPSR, 1},        {FQH, 0},
-        {FQCSR, 0x103},   {IPSR, 2},
+        {FQB, 0x1F},
+        {FQB, run.machine.unit.registers.fq.base},
+        {CQT, 0},
+        {CQCSR, 0x103},
+        {IPSR, 1},
+        {FQH, 0},
+        {FQCSR, 0x103},
+        {IPSR, 2},
         {DDTP, ddt << 10 | 4},
-        {CQT, 1},         {CQT, 2},
+        {CQT, 1},
+        {CQT, 2},
         {CQT, 3},
     };
     REQUIRE(run.machine.writes.size() > expected.size());
@@ -233,9 +240,18 @@ TEST_CASE("riscv-iommu and its hardware: what brings it up, in Linux's order", "
 TEST_CASE("riscv-iommu and its hardware: what was mapped is translated, by whatever it has", "[kernel-model][riscv]") {
     rv::RiscvParams params = params_of("qemu");
     SECTION("Sv57, contexts of 64 bytes") { SUCCEED("chosen"); }
-    SECTION("Sv39, contexts of 32 bytes, no ATS") { params = params_of("base"); SUCCEED("chosen"); }
-    SECTION("A and D set by the hardware") { params = params_of("full"); SUCCEED("chosen"); }
-    SECTION("one line for all") { params.wires = 1; SUCCEED("chosen"); }
+    SECTION("Sv39, contexts of 32 bytes, no ATS") {
+        params = params_of("base");
+        SUCCEED("chosen");
+    }
+    SECTION("A and D set by the hardware") {
+        params = params_of("full");
+        SUCCEED("chosen");
+    }
+    SECTION("one line for all") {
+        params.wires = 1;
+        SUCCEED("chosen");
+    }
     Boot run(params);
     check_mappings(run);
     const rv::DeviceContext gpu = run.context(kGpu);
