@@ -55,7 +55,7 @@ constexpr IommuDriver kDrivers[] = {
     {"arm-smmu", "arm-smmu", DriverHome::platform, names(kSmmu), arm_smmu::make_arm_smmu},
     {"arm-smmu-v3", "arm-smmu-v3", DriverHome::platform, names(kSmmuV3), make_arm_smmu_v3},
     {"exynos-sysmmu", "exynos-iommu", DriverHome::platform, names(kExynos), make_exynos_iommu},
-    {"riscv-iommu", "riscv-iommu", DriverHome::platform, names(kRiscv), make_riscv_iommu, 613},
+    {"riscv-iommu", "riscv-iommu", DriverHome::platform, names(kRiscv), make_riscv_iommu, false, 613},
     {"omap-iommu", "omap-iommu", DriverHome::platform, names(kOmap), make_omap_iommu},
     {"ipmmu-vmsa", "ipmmu-vmsa", DriverHome::platform, names(kIpmmu), make_ipmmu_vmsa},
     {"qcom-iommu", "qcom-iommu", DriverHome::platform, names(kQcom), make_qcom_iommu},
