@@ -1,5 +1,9 @@
 #include "iommu/families.hpp"
 
+#include <algorithm>
+
+#include <fmt/format.h>
+
 namespace xlate::iommu {
 
 std::vector<Family> gathered_families();  // made by the build of the *_family.cpp
@@ -28,6 +32,34 @@ const Family* find_family(std::string_view name) {
         if (family.name == name) return &family;
     }
     return nullptr;
+}
+
+std::vector<std::string> preset_registers(Instance& instance, const Hardware& hardware,
+                                          Span<std::uint32_t> id_registers) {
+    std::vector<std::string> lost;
+    struct Place {
+        unsigned bank = 0;
+        std::uint64_t offset = 0;
+    };
+    const auto place_of = [&](std::uint64_t offset) {
+        Place place{0, offset};
+        while (place.bank + 1 < instance.register_banks() && place.offset >= instance.register_bytes(place.bank)) {
+            place.offset -= instance.register_bytes(place.bank++);
+        }
+        return place;
+    };
+    for (const auto& [offset, word] : hardware.registers) {
+        if (std::find(id_registers.begin(), id_registers.end(), offset) != id_registers.end()) continue;
+        const Place place = place_of(offset);
+        instance.write_register(place.offset, 4, word, place.bank);
+        if (instance.settling()) instance.settle();
+    }
+    for (const auto& [offset, word] : hardware.registers) {
+        const Place place = place_of(offset);
+        const auto found = static_cast<std::uint32_t>(instance.read_register(place.offset, 4, place.bank));
+        if (found != word) lost.push_back(fmt::format("+{:#x} reads {:#x}, not {:#x}", offset, found, word));
+    }
+    return lost;
 }
 
 }  // namespace xlate::iommu

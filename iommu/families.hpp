@@ -47,6 +47,9 @@ struct Hardware {
     smmuv3::Features smmuv3 = smmuv3::qemu_like();
     /// "dart.page_size": the number of a choice, or the number. What is not there is as usual.
     std::map<std::string, std::uint64_t> options;
+    /// What registers hold before software comes, by offset (those of a second bank follow on the first one's): words
+    /// of ID registers say what there is, all others are what firmware or a boot loader wrote.
+    std::map<std::uint64_t, std::uint32_t> registers;
 
     std::uint64_t option(const OptionSpec& option) const;
     /// option() of a choice, as its name. UB: one without choices.
@@ -128,9 +131,15 @@ struct Family {
     /// `unit` is a cache of `main`, of the same family, which outlives it (firmware::main_iommu); nullptr: there are
     /// none.
     void (*connect)(Instance& unit, Instance& main) = nullptr;
+    Span<std::uint32_t> id_registers{};  ///< offsets whose words make() takes from Hardware::registers
 };
 const std::vector<Family>& families();
 /// nullptr: no engine.
 const Family* find_family(std::string_view name);
+
+/// Puts Hardware::registers into a new instance, ID registers aside. Returns a sentence for each word that it does not
+/// have then: "+0x24 reads 0x30000008, not 0x30000010".
+std::vector<std::string> preset_registers(Instance& instance, const Hardware& hardware,
+                                          Span<std::uint32_t> id_registers);
 
 }  // namespace xlate::iommu

@@ -87,6 +87,8 @@ void Soc::Parts::build() {
         const IommuParams& params = params_of(site);
         iommus.push_back(std::make_unique<IommuDevice>(systemc_name(site.name).c_str(), iommu_context, site, params,
                                                        config.seed, make_unit(config, site)));
+        for (const std::string& lost : iommus.back()->lost_presets())
+            warnings.push_back(site.path + ": register " + lost + ": this hardware has no such value");
         const auto names = IommuDevice::bus_port_names(params, site.tbus);
         for (std::size_t i = 0; i < names.size(); ++i) {
             initiators.add(site.name + "_" + names[i], iommus.back()->bus_port(i).port);

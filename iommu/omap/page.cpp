@@ -86,8 +86,7 @@ Of a DSP with two MMUs every access goes through the one that its `iommus` names
 firmware); the driver programs both alike. The enables in DRA7's DSP system module are written and count as given.
 
 Linux: no `of_xlate`, so that the DMA API goes past it. `omap3isp` and the remote processors attach domains of their own
-(`kernel-model/clients/omap_clients`), in 6.1; in 6.12 none of its clients has a group (`docs/spec/linux-findings.md` 14), and later
-kernels, which have a small `of_xlate` again, are taken to be like it. A fault that
+(`kernel-model/clients/omap_clients`), in 6.1; in 6.12 none of its clients has a group (`docs/spec/linux-findings.md` 14). A fault that
 nothing handles switches the MMU's interrupts off, and what has stalled stays so.
 )";
     table(page, "Registers", "Register | Offset", kRegisters, "0x{:02x}");

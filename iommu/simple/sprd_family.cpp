@@ -5,6 +5,7 @@ namespace xlate::iommu {
 namespace {
 
 constexpr std::string_view kVersions[] = {"ex", "vau"};
+constexpr std::uint32_t kIdRegisters[] = {sprd::reg::VERSION};
 
 std::optional<std::uint64_t> version_of_registers(const std::vector<RegisterWord>& words) {
     for (const RegisterWord& one : words) {
@@ -39,7 +40,8 @@ constexpr TimingPreset kTiming{
     "sprd-like", "estimate", {false, 16, 0, 1, 1}, {false, 64, 0, 1, 1}, {true, 64, 0, 1, 1}, 1,
     16,          2,          {0, 0, 0, 0},         {256, 256, 256, 0}};
 
-constexpr Family kFamilies[] = {{"sprd", &kTiming, &sheet, &make, {kOptions, std::size(kOptions)}}};
+constexpr Family kFamilies[] = {
+    {"sprd", &kTiming, &sheet, &make, {kOptions, std::size(kOptions)}, nullptr, {kIdRegisters, 1}}};
 
 }  // namespace
 

@@ -1,12 +1,19 @@
 #include <algorithm>
+#include <functional>
+#include <map>
+
+#include <fmt/format.h>
 
 #include "base/bits.hpp"
+#include "base/error.hpp"
 #include "iommu/families.hpp"
 #include "iommu/smmuv2/register_files.hpp"
 #include "iommu/smmuv2/sheet.hpp"
 
 namespace xlate::iommu {
 namespace {
+
+namespace gr0 = smmuv2::gr0;
 
 constexpr std::string_view kLikes[] = {"by-compatible",
                                        "full",
@@ -19,11 +26,25 @@ constexpr std::string_view kLikes[] = {"by-compatible",
                                        "nvidia-smmu-500-like",
                                        "marvell-smmu-500-like",
                                        "cavium-smmu-v2-like"};
-constexpr OptionSpec kOptions[] = {{"smmuv2",
-                                    "SMMUv1 and v2 only.",
-                                    "like",
-                                    "What its ID registers say; by-compatible: what firmware calls it.",
-                                    {kLikes, std::size(kLikes)}}};
+constexpr std::string_view kNoYes[] = {"no", "yes"};
+
+constexpr OptionSpec option(const char* key, const char* sentence, Span<std::string_view> choices) {
+    return {"smmuv2", "SMMUv1 and v2 only.", key, sentence, choices};
+}
+constexpr OptionSpec number(const char* key, const char* sentence, std::uint64_t high) {
+    return {"smmuv2", "SMMUv1 and v2 only.", key, sentence, {}, 0, 0, high};
+}
+enum Option : std::size_t { like, stream_groups, context_banks, secure_access, firmware_rewrites_s2cr };
+constexpr OptionSpec kOptions[] = {
+    option("like", "What its ID registers say; by-compatible: what firmware calls it.", {kLikes, std::size(kLikes)}),
+    number("stream_groups", "ID0.NUMSMRG: stream mapping register groups; 0: as `like` has them.", 128),
+    number("context_banks", "ID1.NUMCB: context banks; 0: as `like` and its interrupts have them.", 128),
+    option("secure_access", "Whether software sees the secure copies of its registers (Calxeda).",
+           {kNoYes, std::size(kNoYes)}),
+    option("firmware_rewrites_s2cr",
+           "Whether a hypervisor drops S2CR writes of type fault and stores bypass as fault (Qualcomm).",
+           {kNoYes, std::size(kNoYes)}),
+};
 
 /// What a compatible says of the ID registers, in names of smmuv2::features_by_name().
 std::string_view features_of(std::string_view compatible) {
@@ -48,20 +69,91 @@ std::string_view features_of(std::string_view compatible) {
     return "mmu-500-like";
 }
 
+constexpr std::uint32_t kIdRegisters[] = {gr0::sCR0, gr0::IDR0, gr0::IDR1, gr0::IDR2, gr0::IDR7};
+
+/// What ID registers say, those that are given; the space is theirs to say as well.
+void take_ids(smmuv2::Features& f, const std::map<std::uint64_t, std::uint32_t>& registers) {
+    using namespace smmuv2;
+    const auto given = [&](std::uint32_t offset, const std::function<void(std::uint32_t)>& take) {
+        const auto found = registers.find(offset);
+        if (found != registers.end()) take(found->second);
+    };
+    const auto set = [](std::uint8_t& field, const Field& place, std::uint32_t word) {
+        field = static_cast<std::uint8_t>(place.get(word));
+    };
+    given(gr0::IDR0, [&](std::uint32_t word) {
+        set(f.numsmrg, idr0::NUMSMRG, word);
+        set(f.exids, idr0::EXIDS, word);
+        set(f.numsidb, idr0::NUMSIDB, word);
+        set(f.cttw, idr0::CTTW, word);
+        set(f.numirpt, idr0::NUMIRPT, word);
+        set(f.no_aarch32s, idr0::PTFS_NO_AARCH32S, word);
+        set(f.no_aarch32, idr0::PTFS_NO_AARCH32, word);
+        set(f.atosns, idr0::ATOSNS, word);
+        set(f.sms, idr0::SMS, word);
+        set(f.nts, idr0::NTS, word);
+        set(f.s2ts, idr0::S2TS, word);
+        set(f.s1ts, idr0::S1TS, word);
+    });
+    given(gr0::IDR1, [&](std::uint32_t word) {
+        set(f.numcb, idr1::NUMCB, word);
+        set(f.smcd, idr1::SMCD, word);
+        set(f.nums2cb, idr1::NUMS2CB, word);
+        set(f.numpagendxb, idr1::NUMPAGENDXB, word);
+        set(f.pagesize, idr1::PAGESIZE, word);
+        f.numcb = static_cast<std::uint8_t>(std::min<std::uint32_t>(f.numcb, f.space().pages));
+    });
+    given(gr0::IDR2, [&](std::uint32_t word) {
+        set(f.ias, idr2::IAS, word);
+        set(f.oas, idr2::OAS, word);
+        set(f.ubs, idr2::UBS, word);
+        set(f.ptfs_4k, idr2::PTFS_4K, word);
+        set(f.ptfs_16k, idr2::PTFS_16K, word);
+        set(f.ptfs_64k, idr2::PTFS_64K, word);
+        set(f.vmid16s, idr2::VMID16S, word);
+    });
+    given(gr0::IDR7, [&](std::uint32_t word) {
+        set(f.major, idr7::MAJOR, word);
+        set(f.minor, idr7::MINOR, word);
+    });
+}
+
 std::unique_ptr<Instance> make(const InstanceParams& params) {
     const InstanceFacts& facts = params.facts;
     smmuv2::SmmuParams own;
-    const bool by_compatible = params.hardware.option(kOptions[0]) == 0;
+    const Hardware& hardware = params.hardware;
+    const bool by_compatible = hardware.option(kOptions[like]) == 0;
     own.features = smmuv2::features_by_name(
-        std::string(by_compatible ? features_of(facts.compatible) : params.hardware.choice(kOptions[0])));
+        std::string(by_compatible ? features_of(facts.compatible) : hardware.choice(kOptions[like])));
     // The next smaller size that the architecture has.
     constexpr std::uint64_t kLeast = 0x4000, kMost = 0x2000000;
     const std::uint64_t bytes = facts.register_bytes.empty() ? kLeast : facts.register_bytes.front();
-    smmuv2::fit_space(own.features, bytes < kLeast ? kLeast : std::min(kMost, std::uint64_t{1} << log2_floor(bytes)));
+    const auto& registers = hardware.registers;
+    if (registers.count(gr0::IDR1) == 0) {
+        smmuv2::fit_space(own.features,
+                          bytes < kLeast ? kLeast : std::min(kMost, std::uint64_t{1} << log2_floor(bytes)));
+        smmuv2::fit_interrupts(
+            own.features, facts.interrupts > facts.global_interrupts ? facts.interrupts - facts.global_interrupts : 0);
+    }
+    if (const auto groups = hardware.option(kOptions[stream_groups]); groups != 0)
+        own.features.numsmrg = static_cast<std::uint8_t>(groups);
+    if (const auto banks = hardware.option(kOptions[context_banks]); banks != 0) {
+        const std::uint32_t pages = own.features.space().pages;
+        if (banks > pages) {
+            throw InputError(Diagnostic{{},
+                                        params.name + ": smmuv2.context_banks",
+                                        fmt::format("found {}", banks),
+                                        fmt::format("{} at most: its registers have no place for more", pages),
+                                        {}});
+        }
+        own.features.numcb = static_cast<std::uint8_t>(banks);
+    }
+    take_ids(own.features, registers);
+    own.secure_access = hardware.option(kOptions[secure_access]) == 1;
+    own.firmware_rewrites_s2cr = hardware.option(kOptions[firmware_rewrites_s2cr]) == 1;
+    if (const auto cr0 = registers.find(gr0::sCR0); cr0 != registers.end()) own.reset_cr0 = cr0->second;
     own.seed = params.seed;
     own.name = params.name;
-    smmuv2::fit_interrupts(own.features,
-                           facts.interrupts > facts.global_interrupts ? facts.interrupts - facts.global_interrupts : 0);
     own.global_interrupts = static_cast<std::uint8_t>(std::min(facts.global_interrupts, facts.interrupts));
     own.context_interrupts = static_cast<std::uint16_t>(facts.interrupts - own.global_interrupts);
     own.caches.tlb = params.caches.tlb;
@@ -89,8 +181,14 @@ constexpr TimingPreset kTiming{
     {4, 16, 64, 0}};
 
 constexpr Family kFamilies[] = {
-    {"smmuv1", &kTiming, &smmuv2::sheet, &make, {kOptions, std::size(kOptions)}},
-    {"smmuv2", &kTiming, &smmuv2::sheet, &make, {}},
+    {"smmuv1",
+     &kTiming,
+     &smmuv2::sheet,
+     &make,
+     {kOptions, std::size(kOptions)},
+     nullptr,
+     {kIdRegisters, std::size(kIdRegisters)}},
+    {"smmuv2", &kTiming, &smmuv2::sheet, &make, {}, nullptr, {kIdRegisters, std::size(kIdRegisters)}},
 };
 
 }  // namespace

@@ -84,6 +84,9 @@ IommuDevice::IommuDevice(const sc_core::sc_module_name& module_name, const Conte
     }
     counter_groups_.attach(*unit_);
     unit_->reset();
+    const iommu::Family* family = iommu::find_family(site.family);
+    lost_presets_ = iommu::preset_registers(*unit_, params.hardware,
+                                            family != nullptr ? family->id_registers : Span<std::uint32_t>{});
     unit_->add_sink(*this);
 }
 

@@ -70,6 +70,8 @@ public:
     const iommu::InstanceSpec& spec() const { return spec_; }
     const iommu::Instance& unit() const { return *unit_; }
     iommu::Instance& unit() { return *unit_; }
+    /// Words of Hardware::registers that it does not have, a sentence each.
+    const std::vector<std::string>& lost_presets() const { return lost_presets_; }
     /// Its register space, by register bank.
     const std::vector<IommuSite::Bank>& banks() const { return banks_; }
     bool in_banks(std::uint64_t address) const { return find_bank(address) != banks_.size(); }
@@ -260,6 +262,7 @@ private:
     const IommuParams params_;
     const ClockPeriod clock_;
     std::unique_ptr<iommu::Instance> unit_;
+    std::vector<std::string> lost_presets_;
     const iommu::InstanceSpec& spec_;
     iommu::PageRequests* page_requests_;  ///< nullptr: it takes none
     iommu::Endpoints* endpoints_;         ///< nullptr: it knows no translated addresses
