@@ -11,11 +11,11 @@ namespace {
 constexpr std::uint64_t kQueueEntries = 1024;  // QueueNumMax of QEMU's virtio-mmio
 constexpr std::uint64_t kBufferBytes = 64;     // a cache line
 
-/// Linux vring_size() with the page size as its alignment, in whole pages.
+/// Linux vring_size() with the page size as its alignment.
 std::uint64_t vring_bytes(std::uint64_t page) {
     constexpr std::uint64_t kDescriptors = 16 * kQueueEntries, kAvail = 6 + 2 * kQueueEntries;
     constexpr std::uint64_t kUsed = 6 + 8 * kQueueEntries;
-    return align_up(align_up(kDescriptors + kAvail, page) + kUsed, page);
+    return align_up(kDescriptors + kAvail, page) + kUsed;
 }
 
 }  // namespace
@@ -88,12 +88,13 @@ int VirtioRng::probe_rng(Device& virtio) {
     const auto queue = dma_.dma_alloc_coherent(dev, bytes);
     if (!queue) return -kENOMEM;
     bound_[dev.name].queue = queue;
-    mappings_.push_back({dev.name, false, queue->address, queue->memory, bytes, false});
+    const std::uint64_t granule = dma_.mapping_granule(dev);
+    mappings_.push_back({dev.name, false, queue->address, queue->memory, align_up(queue->size, granule), false});
     if (!slab_) slab_ = dma_.pages().alloc(dma_.pages().page_bytes());
     if (!slab_) return -kENOMEM;
     const auto buffer = dma_.dma_map_single(dev, *slab_, kBufferBytes, DmaDirection::from_device);
     if (!buffer) return -kENOMEM;
-    mappings_.push_back({dev.name, false, *buffer, *slab_, dma_.pages().page_bytes(), true});
+    mappings_.push_back({dev.name, false, *buffer, *slab_, granule, true});
     return 0;
 }
 
@@ -103,7 +104,8 @@ void VirtioRng::remove_rng(Device& virtio) {
     Slot& slot = bound_[dev.name];
     if (!slot.queue) return;
     dma_.dma_free_coherent(dev, *slot.queue);
-    mappings_.push_back({dev.name, true, slot.queue->address, {}, slot.queue->size, false});
+    const std::uint64_t mapped = align_up(slot.queue->size, dma_.mapping_granule(dev));
+    mappings_.push_back({dev.name, true, slot.queue->address, {}, mapped, false});
     slot.queue.reset();
 }
 

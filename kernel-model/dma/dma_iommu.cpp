@@ -429,9 +429,18 @@ void DmaIommu::release(Device& dev, Iova address, std::uint64_t size, const std:
     iommu_dma_free_iova(*cookie, address.value, align_up(size, granule));
 }
 
+std::uint64_t DmaIommu::mapping_granule(const Device& dev) const {
+    const DmaOps ops = dev.dma_ops.peek();
+    const IommuGroup* const group = dev.iommu_group.peek().get();
+    const bool translated = ops == DmaOps::iommu || ops == DmaOps::arm_mapping;
+    const IovaDomain* const iovas = translated && group != nullptr ? iova_domain(group->domain.peek()) : nullptr;
+    return iovas != nullptr ? iovas->granule() : pages_.page_bytes();
+}
+
 std::optional<DmaIommu::Coherent> DmaIommu::dma_alloc_coherent(Device& dev, std::uint64_t size) {
     Frame frame{kernel_, "dma_alloc_attrs"};
-    const std::uint64_t bytes = align_up(size, pages_.page_bytes());
+    // A domain with smaller pages than the CPU's maps no more than it needs.
+    const std::uint64_t bytes = align_up(size, std::min(mapping_granule(dev), pages_.page_bytes()));
     const auto memory = pages_.alloc_zeroed(bytes);
     if (!memory) return std::nullopt;
     const std::vector<DmaBuffer> mapped =

@@ -84,6 +84,8 @@ public:
     /// dma_max_mapping_size: of one piece.
     std::uint64_t dma_max_mapping_size(Device& dev);
 
+    /// What mappings of this device are multiples of: the smallest page of its domain; without one the CPU's page.
+    std::uint64_t mapping_granule(const Device& dev) const;
     std::optional<Coherent> dma_alloc_coherent(Device& dev, std::uint64_t size);
     void dma_free_coherent(Device& dev, const Coherent& allocation);
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "base/bits.hpp"
 #include "kernel-model/boot.hpp"
 #include "kernel-model/dma/page_allocator.hpp"
+#include "kernel-model/dma/reserved_regions.hpp"
 #include "kernel-model/driver-core/driver_core.hpp"
 #include "kernel-model/pci/pci_core.hpp"
 
@@ -168,11 +170,16 @@ Ptr<IommuDomain> AppleDartOps::make_static(Ptr<IommuDomain>& kept, DomainType ty
 Ptr<IommuDomain> AppleDartOps::identity_domain() { return make_static(identity_, DomainType::identity); }
 Ptr<IommuDomain> AppleDartOps::blocked_domain() { return make_static(blocked_, DomainType::blocked); }
 
-// What lies behind a PCI host must not be taken for its message doorbell.
+// What lies behind a PCI host must not be taken for its message doorbell; and what firmware reserves.
 std::vector<ReservedRegion> AppleDartOps::get_resv_regions(Device& dev) {
-    if (!is_pci(dev)) return {};
+    std::vector<ReservedRegion> regions;
+    const std::uint64_t page = std::uint64_t{1} << cpu_page_log2_;
     constexpr std::uint64_t kDoorbell = 0xFFFFF000;
-    return {{ReservedRegion::Kind::msi, kDoorbell, std::uint64_t{1} << cpu_page_log2_}};
+    if (is_pci(dev)) regions.push_back({ReservedRegion::Kind::msi, align_down(kDoorbell, page), page});
+    const std::vector<ReservedRegion> of_firmware =
+        iommu_dma_get_resv_regions(core_.description, dev, core_.variant.release);
+    regions.insert(regions.end(), of_firmware.begin(), of_firmware.end());
+    return regions;
 }
 
 AppleDartDriver::AppleDartDriver(IommuCore& core, BusType& platform, const IommuDriverParts& parts,
@@ -180,8 +187,8 @@ AppleDartDriver::AppleDartDriver(IommuCore& core, BusType& platform, const Iommu
     : Driver("apple-dart", platform),
       core_(core),
       mistakes_(parts.mistakes),
-      cpu_page_log2_(12),
-      ops_(core, platform, parts.pages, 12, std::move(pci_device_group)) {}
+      cpu_page_log2_(log2_floor(parts.pages.page_bytes())),
+      ops_(core, platform, parts.pages, cpu_page_log2_, std::move(pci_device_group)) {}
 
 bool AppleDartDriver::match(const Device& device) const {
     return device.of_node && apple_dart_kind(core_.description.node(*device.of_node)) != nullptr;

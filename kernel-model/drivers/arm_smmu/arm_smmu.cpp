@@ -97,8 +97,16 @@ int ArmSmmuDriver::probe_steps(Device& dev, ArmSmmuDevice& smmu) {
     if (!smmu.iommu) return -kENOMEM;
     // Masters of the old binding name no node: they find the SMMU by themselves.
     const Ptr<Device> hardware = using_legacy_binding_ ? Ptr<Device>{} : Ptr<Device>(&dev);
+    // From 6.15 on the registration's walk asks for it, which finds devices that are not bound yet.
+    const bool found_by_walk = core_.variant.has(Cap::parse_in_probe);
+    if (found_by_walk) dev.driver_data = &smmu;
     if (const int err = core_.iommu_device_register(smmu.iommu, &ops_, hardware); err != 0) {
-        core_.k.console.err(smmu.prefix, "Failed to register iommu");
+        if (found_by_walk) {
+            dev.driver_data = nullptr;
+            core_.k.console.err(smmu.prefix, "error -{}: Failed to register iommu", kernel::errno_name(err));
+        } else {
+            core_.k.console.err(smmu.prefix, "Failed to register iommu");
+        }
         core_.k.heap.release(smmu.iommu, "SI3");
         smmu.iommu = {};
         return err;

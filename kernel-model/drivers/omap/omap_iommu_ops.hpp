@@ -1,7 +1,6 @@
 // The ops and the platform driver of OMAP's IOMMU: no of_xlate, so that only a walk of the bus finds its clients, by
-// the phandles of their `iommus`; one group an instance; no default domain before there were identity domains.
-// Not modelled: the small of_xlate that releases after 6.12 have again: they are as 6.12.
-// Source: docs/spec/kernel-probe.md sections 5.1 and 6.5; docs/spec/linux-findings.md 14 to 17.
+// the phandles of their `iommus`; one group an instance; no default domain before there were identity domains. Source:
+// docs/spec/kernel-probe.md section 5.1 and 6.5; docs/spec/linux-findings.md 14 to 17.
 #pragma once
 
 #include <memory>
