@@ -58,10 +58,18 @@ struct PciConfig {
     PciConfig() { atc.shape.enabled = false; }
 };
 
+/// What is behind one virtio-mmio transport.
+struct VirtioMmioConfig {
+    std::string slot;                  ///< Linux name: "a000000.virtio_mmio"
+    std::string model = "virtio-rng";  ///< without "-device"
+    bool access_platform = true;       ///< VIRTIO_F_ACCESS_PLATFORM: its driver maps through the DMA API
+};
+
 /// An IOMMU's parameters and the name of the preset that they start from: that of its family, if none is given.
 struct IommuConfig {
     std::string preset = "mmu-600-like";
-    std::string features = "qemu";  ///< what params.features start from
+    std::string features = "qemu";                 ///< what params.features start from
+    std::map<std::string, std::string> registers;  ///< offset: word, as written
     soc::IommuParams params;
 };
 
@@ -78,7 +86,14 @@ struct SocConfig {
     std::map<std::string, IommuConfig> iommus;  ///< by node path
     soc::PayloadMode payload = soc::PayloadMode::timing_only;
     std::vector<PciConfig> pci;
+    std::vector<VirtioMmioConfig> virtio_mmio;
     firmware::BoardSpec board;  ///< with firmware.generate; its memory is that of `memory_*`
+};
+
+/// A step of user space after the modules: one of these.
+struct AfterBootConfig {
+    std::string power_on;  ///< Linux name of the device whose runtime PM is kept on
+    std::string rebind;    ///< of the device that is unbound and bound again
 };
 
 struct KernelConfig {
@@ -87,7 +102,9 @@ struct KernelConfig {
     kernel::Arch arch = kernel::Arch::arm64;
     std::uint64_t page_bytes = 4096;
     std::vector<kernel::ModuleLoad> modules;
+    std::vector<AfterBootConfig> after_boot;
     std::map<std::string, std::string> parameters;
+    std::map<std::string, std::string> build;  ///< CONFIG_ options
     kernel::CostTable costs;
     bool sanitizer = false;
     std::vector<std::string> mistakes;

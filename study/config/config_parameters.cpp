@@ -79,6 +79,10 @@ void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
     soc::IommuParams& p = iommu.params;
     v.clock("clock", "Its clock; not given: the system clock.", p.clock);
     visit_families(v, iommu);
+    v.text_map("registers",
+               "What registers hold before software comes, offset: word. ID registers: what they say; others: what a "
+               "boot loader left.",
+               iommu.registers);
     v.boolean("one_port", "Whether all its traffic and walks share one port to the interconnect.", p.one_port);
     v.map("tbu", "A port: stands before each master (an SMMU's TBU). Also written `port`.",
           [&] { visit_tbu(v, p.tbu); });
@@ -312,6 +316,15 @@ void visit_config(ParameterVisitor& v, Config& config) {
                {"timing-only", "full"});
         list(v, "pci", "PCI functions and bridges as they sit on the bus; not given: an NVMe drive and a NIC.", "pci",
              config.soc.pci, visit_pci);
+        list(v, "virtio_mmio",
+             "What is behind the virtio-mmio transports of the firmware; not given: something behind each.",
+             "virtio_mmio", config.soc.virtio_mmio, [](ParameterVisitor& w, VirtioMmioConfig& one) {
+                 w.text("slot", "Linux name of the transport: a000000.virtio_mmio.", one.slot);
+                 w.text("model", "virtio-rng maps its queue and a buffer as Linux's driver does; others map as any.",
+                        one.model);
+                 w.boolean("access_platform", "Whether the driver maps through the DMA API (iommu_platform=on).",
+                           one.access_platform);
+             });
     });
     v.map("kernel", "The simulated kernel.", [&] {
         v.text("variant", "Version of the kernel model; `xlate run --variant help` lists them.", config.kernel.variant);
@@ -332,9 +345,17 @@ void visit_config(ParameterVisitor& v, Config& config) {
                      "domains (fw_devlink).",
                      module.device);
              });
+        list(v, "after_boot", "What user space does a second after the last module, a step every 100 ms.", "after_boot",
+             config.kernel.after_boot, [](ParameterVisitor& w, AfterBootConfig& step) {
+                 w.text("power_on", "Linux name of a device whose runtime PM is switched on.", step.power_on);
+                 w.text("rebind", "Linux name of a device that is unbound and bound again.", step.rebind);
+             });
+        v.text_map("build", "How the kernel was built: ARM_LPAE (arch: arm), ARM_SMMU_LEGACY_DT_BINDINGS: y or n.",
+                   config.kernel.build);
         v.text_map("parameters",
                    "Kernel parameters: iommu.passthrough, iommu.strict, deferred_probe_timeout, "
-                   "arm-smmu-v3.disable_bypass, fw_devlink, fw_devlink.strict, swiotlb, pci (config_acs=, "
+                   "arm-smmu-v3.disable_bypass, arm-smmu.disable_bypass, arm-smmu.force_stage, fw_devlink, "
+                   "fw_devlink.strict, swiotlb, pci (config_acs=, "
                    "disable_acs_redir=), pcie_acs_override; and, "
                    "not Linux's, arm-smmu-v3.invalidation (linux, single, all) and arm-smmu-v3.all_from_pages.",
                    config.kernel.parameters);

@@ -53,8 +53,6 @@ constexpr IdleParameter kIdle[] = {
     {"amd-iommu", true, "an option of AMD-Vi's driver"},
     {"amd-iommu-dump", true, "an option of AMD-Vi's driver"},
     {"intremap", true, "interrupt remapping of x86"},
-    {"arm-smmu.force-stage", false, "of the driver of SMMUv1 and v2: which stage it uses"},
-    {"arm-smmu.disable-bypass", false, "of the driver of SMMUv1 and v2"},
     {"arm-smmu-v3.disable-msipolling", false, "whether a CMD_SYNC is polled or awaited"},
     {"smmu.bypassdev", false, "no kernel.org kernel knows it: of a vendor's kernel"},
     {"iommu.forcedac", false, "whether IOVAs begin above 4 GiB at once"},
@@ -78,6 +76,8 @@ const std::vector<std::string>& kernel_parameter_names() {
                                                  "iommu.strict",
                                                  "deferred_probe_timeout",
                                                  "arm-smmu-v3.disable_bypass",
+                                                 "arm-smmu.disable_bypass",
+                                                 "arm-smmu.force_stage",
                                                  "arm-smmu-v3.invalidation",
                                                  "arm-smmu-v3.all_from_pages",
                                                  "fw_devlink",
@@ -103,6 +103,27 @@ std::optional<std::string> idle_kernel_parameter(const std::string& name, kernel
     return std::nullopt;
 }
 
+std::optional<Diagnostic> read_build_option(const std::string& name, const std::string& text,
+                                            kernel::KernelParameters& parameters) {
+    static const std::vector<std::string> kNames{"ARM_LPAE", "ARM_SMMU_LEGACY_DT_BINDINGS"};
+    const std::string plain = name.rfind("CONFIG_", 0) == 0 ? name.substr(7) : name;
+    bool* const field = plain == kNames[0]   ? &parameters.arm_lpae
+                        : plain == kNames[1] ? &parameters.arm_smmu_legacy_bindings
+                                             : nullptr;
+    if (field == nullptr) {
+        return Diagnostic{{},
+                          "",
+                          "no option of the kernel's build that has a meaning here",
+                          fmt::format("one of {}", fmt::join(kNames, ", ")),
+                          nearest_name(plain, kNames).value_or("")};
+    }
+    const bool yes = text == "y" || text == "1" || text == "true";
+    if (!yes && text != "n" && text != "0" && text != "false")
+        return Diagnostic{{}, "", fmt::format("found '{}'", text), "y or n", ""};
+    *field = yes;
+    return std::nullopt;
+}
+
 std::optional<Diagnostic> read_kernel_parameter(const std::string& name, const std::string& text,
                                                 kernel::KernelParameters& parameters) {
     const std::vector<std::string>& known = kernel_parameter_names();
@@ -124,6 +145,12 @@ std::optional<Diagnostic> read_kernel_parameter(const std::string& name, const s
     if (plain == "iommu.passthrough") return flag(parameters.iommu_passthrough);
     if (plain == "iommu.strict") return flag(parameters.iommu_strict);
     if (plain == "arm-smmu-v3.disable-bypass") return flag(parameters.smmu_v3_disable_bypass);
+    if (plain == "arm-smmu.disable-bypass") return flag(parameters.arm_smmu_disable_bypass);
+    if (plain == "arm-smmu.force-stage") {
+        if (text != "0" && text != "1" && text != "2") return wrong("0 (the driver's choice), 1 or 2");
+        parameters.arm_smmu_force_stage = static_cast<unsigned>(text[0] - '0');
+        return std::nullopt;
+    }
     if (plain == "arm-smmu-v3.invalidation") {
         using Invalidation = kernel::KernelParameters::Invalidation;
         if (text != "linux" && text != "single" && text != "all") return wrong("linux, single or all");

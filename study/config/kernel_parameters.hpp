@@ -15,6 +15,10 @@ namespace xlate::study {
 std::optional<Diagnostic> read_kernel_parameter(const std::string& name, const std::string& text,
                                                 kernel::KernelParameters& parameters);
 
+/// The same for an option of the kernel's build, "ARM_LPAE": y or n.
+std::optional<Diagnostic> read_build_option(const std::string& name, const std::string& text,
+                                            kernel::KernelParameters& parameters);
+
 /// The names that read_kernel_parameter knows.
 const std::vector<std::string>& kernel_parameter_names();
 

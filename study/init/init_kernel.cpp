@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/quantity.hpp"
+#include "kernel-model/drivers/iommu_drivers.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
 #include "study/config/kernel_parameters.hpp"
 #include "study/init/init_text.hpp"
@@ -36,11 +37,20 @@ struct BlacklistedDriver {
     std::string_view module;
 };
 constexpr BlacklistedDriver kBlacklisted[] = {
-    {"rk_iommu_driver_init", "rockchip-iommu"},   {"rk_iommu_init", "rockchip-iommu"},
-    {"arm_smmu_driver_init", "arm-smmu"},         {"arm_smmu_v3_driver_init", "arm-smmu-v3"},
-    {"sun50i_iommu_driver_init", "sun50i-iommu"}, {"qcom_iommu_init", "qcom-iommu"},
-    {"mtk_iommu_driver_init", "mtk-iommu"},       {"tegra_mc_init", "tegra-mc"},
+    {"rk_iommu_driver_init", "rockchip-iommu"},
+    {"rk_iommu_init", "rockchip-iommu"},
+    {"arm_smmu_driver_init", "arm-smmu"},
+    {"arm_smmu_init", "arm-smmu"},
+    {"arm_smmu_v3_driver_init", "arm-smmu-v3"},
+    {"sun50i_iommu_driver_init", "sun50i-iommu"},
+    {"qcom_iommu_init", "qcom-iommu"},
+    {"mtk_iommu_driver_init", "mtk-iommu"},
+    {"tegra_mc_init", "tegra-mc"},
 };
+
+/// IOMMU drivers that Debian's arm64 kernels do not have: whoever boots such a board with one brings a module. As their
+/// modules' names begin.
+constexpr std::string_view kNotInDebian[] = {"apple-dart", "exynos", "ipmmu", "sprd"};
 
 struct Module {
     std::string name;
@@ -49,7 +59,8 @@ struct Module {
 
 class KernelWriter {
 public:
-    explicit KernelWriter(const QemuCommand& command) : command_(command), arch_(arch_of(command.program)) {}
+    KernelWriter(const QemuCommand& command, const firmware::Description& description)
+        : command_(command), in_(description), arch_(arch_of(command.program)) {}
 
     std::string write() {
         line("\nkernel:");
@@ -61,7 +72,11 @@ public:
             line(fmt::format("  arch: {}   # {}", kernel::arch_names()[static_cast<std::size_t>(arch_)],
                              remark(command_.program)));
         line(fmt::format("  cpus: {}", command_.cpus.value_or(1)));
+        for (const auto& [suffix, size] : {std::pair("-16k", "16 KiB"), std::pair("-64k", "64 KiB")}) {
+            if (says(suffix)) line(fmt::format("  page_size: {}", size));
+        }
         modules(chosen.variant);
+        build();
         parameters();
         return std::move(out_);
     }
@@ -82,6 +97,67 @@ private:
                           [](char x, char y) { return (x == '_' ? '-' : x) == (y == '_' ? '-' : y); });
     }
 
+    /// The kernel's name has this in it.
+    bool says(std::string_view text) const {
+        return command_.kernel.substr(command_.kernel.find_last_of('/') + 1).find(text) != std::string::npos;
+    }
+
+    /// Modules of the IOMMU drivers that this kernel has not built in, or is told to leave out.
+    std::vector<std::string> iommu_modules() const {
+        std::vector<std::string> taken_out;
+        const std::string blacklist = parameter("initcall_blacklist").value_or("");
+        bool unknown = false;
+        for (std::size_t at = 0; at < blacklist.size();) {
+            const std::size_t end = std::min(blacklist.find(',', at), blacklist.size());
+            const std::string initcall = blacklist.substr(at, end - at);
+            const auto known = std::find_if(std::begin(kBlacklisted), std::end(kBlacklisted),
+                                            [&](const BlacklistedDriver& one) { return one.initcall == initcall; });
+            if (known != std::end(kBlacklisted)) taken_out.emplace_back(known->module);
+            unknown = unknown || known == std::end(kBlacklisted);
+            at = end + 1;
+        }
+        std::vector<std::string> modules;
+        for (const kernel::IommuDriver& driver : kernel::iommu_drivers()) {
+            const std::string module(driver.module);
+            const bool here = std::any_of(in_.nodes.begin(), in_.nodes.end(),
+                                          [&](const firmware::Node& node) { return driver.binds_to(node); });
+            if (!here) continue;
+            const bool absent = arch_ == kernel::Arch::arm64 && says("+deb") &&
+                                std::any_of(std::begin(kNotInDebian), std::end(kNotInDebian),
+                                            [&](std::string_view start) { return module.rfind(start, 0) == 0; });
+            const bool out = std::any_of(taken_out.begin(), taken_out.end(),
+                                         [&](const std::string& one) { return same(one, module); });
+            if (absent || out || unknown) modules.push_back(module);
+        }
+        return modules;
+    }
+
+    void build() {
+        std::vector<std::string> options;
+        if (arch_ == kernel::Arch::arm && says("lpae")) options.emplace_back("ARM_LPAE: y");
+        const std::vector<std::string> own = iommu_modules();
+        const bool legacy = std::any_of(in_.nodes.begin(), in_.nodes.end(),
+                                        [](const firmware::Node& node) { return node.has("mmu-masters"); });
+        // No kernel of Debian's has it: a module that a tree of that kind is booted with does.
+        if (legacy && std::find(own.begin(), own.end(), "arm-smmu") != own.end())
+            options.emplace_back("ARM_SMMU_LEGACY_DT_BINDINGS: y");
+        if (!options.empty()) line(fmt::format("  build: {{ {} }}", fmt::join(options, ", ")));
+    }
+
+    /// What the init script of our corpus is told: `pmon=DEVICES`, `rebind=DEVICES`.
+    void after_boot() {
+        std::vector<std::string> steps;
+        for (const auto& [key, step] : {std::pair("pmon", "power_on"), std::pair("rebind", "rebind")}) {
+            const std::string names = parameter(key).value_or("");
+            for (std::size_t at = 0; at < names.size();) {
+                const std::size_t end = std::min(names.find(',', at), names.size());
+                if (end > at) steps.push_back(fmt::format("{{ {}: {} }}", step, in_quotes(names.substr(at, end - at))));
+                at = end + 1;
+            }
+        }
+        if (!steps.empty()) line(fmt::format("  after_boot: [ {} ]", fmt::join(steps, ", ")));
+    }
+
     /// Debian's kernels: what is a module, in the order in which an init script loads it.
     void modules(const std::string& variant) {
         struct Known {
@@ -94,33 +170,52 @@ private:
                                              {"virtio-net", true, true},  {"virtio-blk", true, true},
                                              {"e1000e", true, true},      {"nvme", true, true}};
         std::vector<Module> list;
-        const std::string blacklist = "," + parameter("initcall_blacklist").value_or("") + ",";
-        for (const BlacklistedDriver& one : kBlacklisted) {
-            if (blacklist.find(fmt::format(",{},", one.initcall)) != std::string::npos)
-                list.push_back({std::string(one.module)});
+        // One that the init script is told to wait for comes last.
+        const std::string late = parameter("predelay").value_or("");
+        const std::string late_name = late.substr(0, late.find(':'));
+        const std::vector<std::string> own = iommu_modules();
+        // A name that no module here has is of the driver that was brought along.
+        const bool brought =
+            !late.empty() && late_name.rfind("virtio", 0) != 0 &&
+            std::none_of(std::begin(kModules), std::end(kModules),
+                         [&](const Known& one) { return same(one.name, late_name); }) &&
+            std::none_of(own.begin(), own.end(), [&](const auto& one) { return same(one, late_name); });
+        const auto is_late = [&](const std::string& module) { return brought || same(module, late_name); };
+        for (const std::string& module : own) {
+            if (!is_late(module)) list.push_back({module});
         }
         for (const Known& module : kModules) {
             if (variant == "linux-6.1" && !module.in_6_1) continue;
             if (variant != "linux-6.1" && !module.in_6_12) continue;
             list.push_back({module.name});
+            if (same(module.name, "virtio-mmio") && has_rng()) list.push_back({"virtio-rng"});
+        }
+        for (const std::string& module : own) {
+            if (is_late(module)) list.push_back({module});
         }
         line("  modules:                               # one after the other, as the init script loads them");
-        delay(list);
+        delay(list, brought ? own : std::vector<std::string>{late_name});
         for (std::size_t i = 0; i < list.size(); ++i) {
             line(fmt::format("    - {{ name: {}, at: {}{} }}", list[i].name, list[i].delay,
                              i == 0 ? "" : ", after_previous: true"));
         }
     }
 
+    bool has_rng() const {
+        return std::any_of(command_.devices.begin(), command_.devices.end(),
+                           [](const QemuOption& device) { return device.head == "virtio-rng-device"; });
+    }
+
     /// `predelay=MODULE:SECONDS`, of the init script of our corpus: it waits before it loads that module.
-    void delay(std::vector<Module>& list) const {
+    void delay(std::vector<Module>& list, const std::vector<std::string>& names) const {
         const std::string wanted = parameter("predelay").value_or("");
         const std::size_t colon = wanted.find(':');
         if (colon == std::string::npos) return;
         const Parsed<std::uint64_t> seconds = parse_integer(wanted.substr(colon + 1));
         if (!seconds || seconds.value() > 3600) return;
         for (Module& module : list) {
-            if (same(module.name, wanted.substr(0, colon))) module.delay = fmt::format("{} s", seconds.value());
+            if (std::any_of(names.begin(), names.end(), [&](const std::string& one) { return same(module.name, one); }))
+                module.delay = fmt::format("{} s", seconds.value());
         }
     }
 
@@ -138,7 +233,10 @@ private:
             done.push_back(name);
             const std::string written = at->second.empty() ? at->first : at->first + "=" + at->second;
             if (known == names.end()) {
-                if (same(name, "predelay") || same(name, "initcall_blacklist")) continue;  // taken over as modules
+                // taken over as modules and steps
+                if (same(name, "predelay") || same(name, "initcall_blacklist") || same(name, "pmon") ||
+                    same(name, "rebind"))
+                    continue;
                 const std::optional<std::string> what = idle_kernel_parameter(name, arch_);
                 if (what) {
                     idle.push_back(fmt::format("kernel parameter '{}' {}", written, *what));
@@ -152,6 +250,7 @@ private:
                 fmt::format("{}: {}{}{}", name, simple ? at->second : in_quotes(at->second.empty() ? "1" : at->second),
                             list.empty() ? "" : ", ", list);
         }
+        after_boot();
         if (!list.empty()) line("  parameters: { " + list + " }");
         for (auto one = idle.rbegin(); one != idle.rend(); ++one) line("  # note: " + remark(*one));
         std::reverse(other.begin(), other.end());
@@ -160,6 +259,7 @@ private:
     }
 
     const QemuCommand& command_;
+    const firmware::Description& in_;
     kernel::Arch arch_;
     std::string out_;
 };
@@ -215,8 +315,8 @@ ChosenVariant variant_of_kernel(const std::string& kernel) {
                                               release->major, release->minor)};
 }
 
-std::string init_kernel(const QemuCommand* command) {
-    if (command != nullptr) return KernelWriter(*command).write();
+std::string init_kernel(const QemuCommand* command, const firmware::Description& description) {
+    if (command != nullptr) return KernelWriter(*command, description).write();
     return fmt::format(
         "\nkernel:\n  variant: {}\n"
         "  # cpus: 4                              # default: as many as the firmware has\n"

@@ -4,12 +4,13 @@
 #include <optional>
 #include <string>
 
+#include "firmware/description.hpp"
 #include "study/init/qemu_command.hpp"
 
 namespace xlate::study {
 
 /// Lines of YAML, from "kernel:" on. `command`: nullptr for a board alone.
-std::string init_kernel(const QemuCommand* command);
+std::string init_kernel(const QemuCommand* command, const firmware::Description& description);
 
 /// Of "vmlinuz-6.12.107+deb13-arm64": 6, 12 and 107.
 struct KernelRelease {

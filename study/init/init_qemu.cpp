@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -48,7 +50,7 @@ public:
             iommus({});
             no_functions();
         }
-        out_ += init_kernel(command);
+        out_ += init_kernel(command, in_);
         tail();
         return std::move(out_);
     }
@@ -88,44 +90,50 @@ private:
             line(fmt::format("  #   {}: {{ tcu: {{ tlb: {{ entries: 2048, ways: 4 }} }} }}   # {}",
                              in_quotes(remark(node.path)), firmware::iommu_kind(node).family));
         }
-        const std::vector<std::string> presets = preset_options(platform);
         const bool features = std::any_of(platform.smmus.begin(), platform.smmus.end(),
                                           [](const QemuSmmu& smmu) { return !smmu.features.empty(); });
-        if (features || !presets.empty()) line("  iommus:");
+        if (features || !platform.presets.empty()) line("  iommus:");
         for (const QemuSmmu& smmu : platform.smmus) {
             if (smmu.features.empty()) continue;
             line(fmt::format("    {}: {{ features: {{ {} }} }}   # {}", in_quotes(smmu.iommu),
                              fmt::join(smmu.features, ", "), remark(smmu.remark)));
         }
-        for (const std::string& one : presets) line(one);
         for (const QemuPreset& preset : platform.presets) {
-            line(fmt::format("  # registers of {} that a loader presets:", remark(preset.iommu)));
-            for (const auto& [offset, word] : preset.registers)
-                line(fmt::format("  #   +{:#x}: {:#010x}", offset, word));
+            line(fmt::format("    {}:   # {}", in_quotes(preset.iommu), kind_of(preset.iommu)));
+            for (const std::string& one : options_of(preset)) line(one);
+            line("      registers:                         # that a loader presets");
+            std::map<std::uint64_t, std::uint32_t> last;  // of one that two options load
+            for (const auto& [offset, word] : preset.registers) last[offset] = word;
+            for (const auto& [offset, word] : last) line(fmt::format("        {:#x}: {:#010x}", offset, word));
         }
     }
 
-    /// What presets of ID registers come to in the keys of their family.
-    std::vector<std::string> preset_options(const QemuPlatform& platform) const {
-        std::vector<std::string> lines;
-        for (const QemuPreset& preset : platform.presets) {
-            const auto node = std::find_if(in_.nodes.begin(), in_.nodes.end(),
-                                           [&](const Node& one) { return one.path == preset.iommu; });
-            const iommu::Family* const family =
-                node == in_.nodes.end() ? nullptr : iommu::find_family(firmware::iommu_kind(*node).family);
-            if (family == nullptr) continue;
-            std::vector<iommu::RegisterWord> words;
-            for (const auto& [offset, word] : preset.registers) words.push_back({offset, word});
-            for (const iommu::OptionSpec& option : family->options) {
-                const auto value = option.of_registers == nullptr ? std::nullopt : option.of_registers(words);
-                if (!value) continue;
-                const std::string text =
-                    option.choices.empty() ? fmt::format("{}", *value) : in_quotes(std::string(option.choices[*value]));
-                lines.push_back(fmt::format("    {}: {{ {}: {{ {}: {} }} }}   # as its registers say",
-                                            in_quotes(preset.iommu), option.block, option.key, text));
-            }
+    /// What its ID registers come to in the keys of their family, a line a block.
+    std::vector<std::string> options_of(const QemuPreset& preset) const {
+        const std::optional<NodeIndex> node = in_.find_path(preset.iommu);
+        const iommu::Family* const family =
+            node ? iommu::find_family(firmware::iommu_kind(in_.node(*node)).family) : nullptr;
+        if (family == nullptr) return {};
+        std::vector<iommu::RegisterWord> words;
+        for (const auto& [offset, word] : preset.registers) words.push_back({offset, word});
+        std::map<std::string, std::string> blocks;
+        for (const iommu::OptionSpec& option : family->options) {
+            const auto value = option.of_registers == nullptr ? std::nullopt : option.of_registers(words);
+            if (!value) continue;
+            const std::string text =
+                option.choices.empty() ? fmt::format("{}", *value) : in_quotes(std::string(option.choices[*value]));
+            std::string& block = blocks[option.block];
+            block += fmt::format("{}{}: {}", block.empty() ? "" : ", ", option.key, text);
         }
+        std::vector<std::string> lines;
+        for (const auto& [block, keys] : blocks)
+            lines.push_back(fmt::format("      {}: {{ {} }}   # as its registers say", block, keys));
         return lines;
+    }
+
+    std::string_view kind_of(const std::string& path) const {
+        const std::optional<NodeIndex> at = in_.find_path(path);
+        return at ? firmware::iommu_kind(in_.node(*at)).family : "unknown";
     }
 
     void functions(const QemuPci& pci) {
@@ -145,8 +153,18 @@ private:
             "  pci:                                     # as it sits on the bus; what is behind a port or bridge hangs "
             "below it");
         for (const QemuPciFunction& function : pci.functions) {
-            write(function, fmt::format("{:02x}:{:02x}.{}", function.bus, function.device, function.function), 4);
+            const std::string slot = fmt::format("{:02x}:{:02x}.{}", function.bus, function.device, function.function);
+            const std::optional<unsigned> domain = domain_of(function.bus);
+            write(function, domain ? fmt::format("{:04x}:{}", *domain, slot) : slot, 4);
         }
+    }
+
+    /// Where the firmware has several host bridges, as expanders are its own: of the one for this root bus.
+    std::optional<unsigned> domain_of(unsigned bus) const {
+        const std::vector<firmware::PciHost> hosts = firmware::pci_hosts(in_);
+        const auto own =
+            std::find_if(hosts.begin(), hosts.end(), [&](const auto& one) { return one.first_bus == bus; });
+        return hosts.size() > 1 && own != hosts.end() ? std::optional(own->domain) : std::nullopt;
     }
 
     void write(const QemuPciFunction& function, const std::string& slot, std::size_t indent) {
@@ -190,10 +208,11 @@ private:
     /// The transports of a virt machine are nodes of the firmware: which have a device, and what is in front of each.
     void virtio_mmio(const QemuPci& pci) {
         if (pci.virtio_mmio.empty()) return;
-        line("  # virtio-mmio transports with a device behind them; Linux's driver declines the others:");
+        std::vector<std::string> lines;
+        bool any = false;
         for (const QemuVirtioMmio& one : pci.virtio_mmio) {
             const std::uint64_t address = kVirtioMmioBase + kVirtioMmioStep * one.number;
-            std::string state = "the firmware has no node at that address";
+            std::string state;
             for (std::size_t i = 0; i < in_.nodes.size(); ++i) {
                 const Node& node = in_.nodes[i];
                 if (node.regs.empty() || node.regs.front().cpu_address != address) continue;
@@ -201,11 +220,25 @@ private:
                 state = path.end == firmware::PathEnd::behind ? "behind " + in_.node(*path.provider).path
                                                               : "not translated: " + path.why;
             }
-            line(fmt::format("  #   {:x}.virtio_mmio: {}, {}{}", address, remark(one.model), remark(state),
-                             one.uses_dma_api ? ""
-                                              : "; without iommu_platform=on its driver hands out physical addresses, "
-                                                "here it maps"));
+            if (state.empty()) {
+                lines.push_back(fmt::format("    # {:x}.virtio_mmio: {}, the firmware has no node at that address",
+                                            address, remark(one.model)));
+                continue;
+            }
+            any = true;
+            constexpr std::string_view kSuffix = "-device";
+            std::string model = one.model;
+            if (model.size() > kSuffix.size() && model.substr(model.size() - kSuffix.size()) == kSuffix)
+                model.resize(model.size() - kSuffix.size());
+            lines.push_back(fmt::format("    - {{ slot: {:x}.virtio_mmio, model: {}{} }}   # {}{}", address,
+                                        in_quotes(model), one.uses_dma_api ? "" : ", access_platform: false",
+                                        remark(state),
+                                        one.uses_dma_api ? ""
+                                                         : "; without iommu_platform=on its driver hands out physical "
+                                                           "addresses, here it maps"));
         }
+        if (any) line("  virtio_mmio:                             # Linux's driver declines all other transports");
+        for (const std::string& one : lines) line(one);
     }
 
     void left_out(const QemuCommand& command, const QemuPci& pci, const QemuPlatform& platform) {

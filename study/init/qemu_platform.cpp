@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "base/quantity.hpp"
 #include "firmware/iommu_families.hpp"
+#include "iommu/families.hpp"
 
 namespace xlate::study {
 namespace {
@@ -110,8 +111,15 @@ private:
         const std::vector<std::uint8_t> bytes = firmware::read_file(path.string());
         for (std::uint64_t at = 0; at + 4 <= bytes.size(); at += 4) {
             const auto word = static_cast<std::uint32_t>(load_le(&bytes[at], 4));
-            if (word != 0) put(where, at, word);
+            if (word != 0 || is_id_register(where.first, where.second + at)) put(where, at, word);
         }
+    }
+
+    /// Its zero says something too.
+    bool is_id_register(NodeIndex iommu, std::uint64_t offset) const {
+        const iommu::Family* family = iommu::find_family(firmware::iommu_kind(in_.node(iommu)).family);
+        return family != nullptr && std::find(family->id_registers.begin(), family->id_registers.end(), offset) !=
+                                        family->id_registers.end();
     }
 
     void put(std::pair<NodeIndex, std::uint64_t> where, std::uint64_t offset, std::uint32_t word) {

@@ -193,7 +193,10 @@ private:
 
     /// A little traffic of everything that has a driver and an IOMMU in front of it.
     void assume_traffic() {
-        const std::vector<std::string> devices = likely_masters(description_, seats_);
+        std::vector<std::string> devices = likely_masters(description_, seats_);
+        devices.erase(std::remove_if(devices.begin(), devices.end(),
+                                     [&](const std::string& device) { return is_empty_transport(device); }),
+                      devices.end());
         for (const std::string& device : devices) {
             TrafficConfig traffic;
             traffic.device = device;
@@ -220,7 +223,12 @@ private:
         soc.pcie = config_.soc.pcie;
         soc.cpu = config_.soc.cpu;
         soc.iommu = config_.soc.iommu.params;
-        for (const auto& [path, iommu] : config_.soc.iommus) soc.iommus[path] = iommu.params;
+        read_registers(config_.soc.iommu, "soc.iommu", soc.iommu);
+        for (const auto& [path, iommu] : config_.soc.iommus) {
+            soc.iommus[path] = iommu.params;
+            read_registers(iommu, yaml::join_path("soc.iommus", path), soc.iommus[path]);
+        }
+        check_virtio_mmio();
         preset_families();
         soc.limits = config_.limits;
         soc.payload = config_.soc.payload;
@@ -239,7 +247,11 @@ private:
             const iommu::Family* family = iommu::find_family(firmware::iommu_kind(node).family);
             if (family == nullptr || family->timing == nullptr) continue;
             const IommuConfig own = iommu_config(config_, node.path, std::string(family->timing->name));
+            const std::map<std::uint64_t, std::uint32_t> registers =
+                (wiring_.soc.iommus.count(node.path) != 0 ? wiring_.soc.iommus[node.path] : wiring_.soc.iommu)
+                    .hardware.registers;
             wiring_.soc.iommus[node.path] = own.params;
+            wiring_.soc.iommus[node.path].hardware.registers = registers;
             for (const iommu::OptionSpec& option : family->options) {
                 // What only the registers of a real board would say.
                 const std::string key = fmt::format("{}.{}", option.block, option.key);
@@ -288,6 +300,12 @@ private:
             if (const auto wrong = read_kernel_parameter(name, text, boot.parameters))
                 add(yaml::join_path("kernel.parameters", name), wrong->what, wrong->expected, wrong->nearest);
         }
+        for (const auto& [name, text] : config_.kernel.build) {
+            if (const auto wrong = read_build_option(name, text, boot.parameters))
+                add(yaml::join_path("kernel.build", name), wrong->what, wrong->expected, wrong->nearest);
+        }
+        if (boot.parameters.arm_lpae && boot.arch != kernel::Arch::arm)
+            add("kernel.build", "ARM_LPAE is an option of 32-bit Arm", "kernel.arch: arm beside it");
         const std::vector<std::string> known = kernel::mistake_names();
         for (std::size_t i = 0; i < config_.kernel.mistakes.size(); ++i) {
             const std::string& name = config_.kernel.mistakes[i];
@@ -298,6 +316,52 @@ private:
                     fmt::format("one of {}", fmt::join(known, ", ")), nearest_name(name, known).value_or(""));
             }
         }
+    }
+
+    /// "0x20: 0x7c085e10": of an IOMMU's parameters.
+    void read_registers(const IommuConfig& iommu, const std::string& path, soc::IommuParams& params) {
+        for (const auto& [offset, word] : iommu.registers) {
+            const Parsed<std::uint64_t> at = parse_integer(offset);
+            const Parsed<std::uint64_t> value = parse_integer(word);
+            const std::string where = yaml::join_path(path + ".registers", offset);
+            if (!at || at.value() % 4 != 0 || at.value() >= (std::uint64_t{1} << 32)) {
+                add(where, fmt::format("found '{}'", printable(offset)),
+                    "an offset of a 32-bit register, such as 0x20");
+            } else if (!value || value.value() > 0xFFFFFFFF) {
+                add(where, fmt::format("found '{}'", printable(word)), "a word of 32 bits");
+            } else {
+                params.hardware.registers[at.value()] = static_cast<std::uint32_t>(value.value());
+            }
+        }
+    }
+
+    /// Transports that the firmware has.
+    void check_virtio_mmio() {
+        std::vector<std::string> names;
+        for (std::size_t i = 0; i < description_.nodes.size(); ++i) {
+            if (description_.nodes[i].is_compatible("virtio,mmio"))
+                names.push_back(firmware::linux_device_name(description_, static_cast<NodeIndex>(i)));
+        }
+        for (std::size_t i = 0; i < config_.soc.virtio_mmio.size(); ++i) {
+            const VirtioMmioConfig& one = config_.soc.virtio_mmio[i];
+            if (std::find(names.begin(), names.end(), one.slot) != names.end()) continue;
+            add(fmt::format("soc.virtio_mmio[{}].slot", i),
+                fmt::format("the firmware has no virtio-mmio transport '{}'", printable(one.slot)),
+                names.empty() ? "no such list" : "one such as " + names.front(),
+                nearest_name(one.slot, names).value_or(""));
+        }
+    }
+
+    /// A transport that `soc.virtio_mmio` leaves empty.
+    bool is_empty_transport(const std::string& device) const {
+        if (!config_.given("soc.virtio_mmio")) return false;
+        for (std::size_t i = 0; i < description_.nodes.size(); ++i) {
+            if (!description_.nodes[i].is_compatible("virtio,mmio")) continue;
+            if (firmware::linux_device_name(description_, static_cast<NodeIndex>(i)) != device) continue;
+            return std::none_of(config_.soc.virtio_mmio.begin(), config_.soc.virtio_mmio.end(),
+                                [&](const VirtioMmioConfig& one) { return one.slot == device; });
+        }
+        return false;
     }
 
     /// A driver that others wait for drives a device that Linux makes of a node.

@@ -18,10 +18,13 @@
 #include "study/results/host_facts.hpp"
 #include "study/results/result.hpp"
 #include "study/results/run_directory.hpp"
+#include "study/run/after_boot.hpp"
 #include "study/run/assemble.hpp"
 #include "study/run/assume_kernel.hpp"
 #include "study/run/firmware_input.hpp"
+#include "study/run/mmio_clients.hpp"
 #include "study/run/pci_roots.hpp"
+#include "study/run/run_watch.hpp"
 #include "study/trace/trace_recorder.hpp"
 
 namespace xlate::study {
@@ -229,13 +232,20 @@ RunReport run(Config& config, const RunOptions& options) {
     for (const TrafficConfig& traffic : config.traffic) steady.set_warmup(traffic.device, warmup_of(traffic).value());
     if (traced) steady.set_next(&trace);
     soc.set_trace(&steady);
-    kernel::Kernel kernel(soc.machine(), variant);
+    std::optional<WatchedMachine> watched;
+    if (options.watch != nullptr) watched.emplace(soc.machine(), *options.watch);
+    kernel::Kernel kernel(watched ? static_cast<kernel::Machine&>(*watched) : soc.machine(), variant);
     soc.attach(kernel);
     kernel.costs = config.kernel.costs;
-    const kernel::KernelSystem system(kernel, description, assembly.boot);
+    kernel::KernelSystem system(kernel, description, assembly.boot);
+    MmioClients clients(config, description, kernel, system);
     kernel::LinuxBoot boot(kernel, description, system.boot_config());
     const Unwound unwound(kernel);
+    if (options.watch != nullptr) options.watch->on_start(soc);
     boot.start();
+    AfterBoot after_boot(config, boot, system.power,
+                         clients.any() ? [&] { clients.start_masters(boot); } : std::function<void()>{});
+    after_boot.arm();
     for (const RogueConfig& rogue : config.rogues) {
         soc.machine().set_timer(rogue.at,
                                 [&soc, rogue] { soc.start_master(rogue.device, Iova{rogue.iova}, rogue.size_bytes); });
@@ -262,6 +272,8 @@ RunReport run(Config& config, const RunOptions& options) {
     std::vector<std::string> warnings = assembly.warnings;
     warnings.insert(warnings.end(), soc.warnings().begin(), soc.warnings().end());
     for (std::string& warning : unpowered(system.power, assembly, stats)) warnings.push_back(std::move(warning));
+    warnings.insert(warnings.end(), after_boot.warnings().begin(), after_boot.warnings().end());
+    if (options.watch != nullptr) options.watch->on_end(kernel, boot, soc, clients.rng());
     RunReport report;
     if (traced) {
         if (const std::optional<std::string> cut = trace.cut()) {

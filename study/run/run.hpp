@@ -12,6 +12,8 @@
 
 namespace xlate::study {
 
+class RunWatch;
+
 struct RunOptions {
     std::string out;        ///< directory of the results; empty: no files
     std::string junit;      ///< file; empty: none
@@ -20,6 +22,7 @@ struct RunOptions {
     const std::string* config_text =
         nullptr;                             ///< what was read of the config's file; nullptr: it is read for its digest
     const PlannedFiles* firmware = nullptr;  ///< its firmware, read before; nullptr: found and read
+    RunWatch* watch = nullptr;               ///< looks on
 };
 
 struct RunReport {

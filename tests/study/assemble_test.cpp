@@ -178,3 +178,27 @@ TEST_CASE("assemble: a board without memory gets some where no register is", "[s
         }
     }
 }
+
+TEST_CASE("assemble: words of registers, build options, virtio-mmio transports are checked where they are written",
+          "[study][assemble]") {
+    CHECK(refusal("quickstart", "soc: {iommu: {registers: {0x22: 0x1}}}")
+              .find("soc.iommu.registers.0x22: found '0x22'") != std::string::npos);
+    CHECK(refusal("quickstart", "soc: {iommu: {registers: {0x20: 0x100000000}}}").find("a word of 32 bits") !=
+          std::string::npos);
+    CHECK(refusal("quickstart", "kernel: {build: {ARM_LPEA: y}}").find("ARM_LPAE") != std::string::npos);
+    CHECK(refusal("quickstart", "kernel: {build: {ARM_LPAE: y}}").find("kernel.arch: arm") != std::string::npos);
+    CHECK(refusal("quickstart", "kernel: {build: {ARM_SMMU_LEGACY_DT_BINDINGS: maybe}}").find("y or n") !=
+          std::string::npos);
+    CHECK(refusal("quickstart", "kernel: {parameters: {arm-smmu.force_stage: 3}}").find("1 or 2") != std::string::npos);
+    CHECK(refusal("quickstart", "soc: {virtio_mmio: [{slot: a000000.virtio_mmio}]}")
+              .find("the firmware has no virtio-mmio transport 'a000000.virtio_mmio'") != std::string::npos);
+    Config config = config_for("quickstart",
+                               "soc: {iommu: {registers: {0x20: 0x1, 0x24: 7}}}\n"
+                               "kernel: {arch: arm, build: {CONFIG_ARM_LPAE: y}, parameters: {arm-smmu.force_stage: 2, "
+                               "arm-smmu.disable_bypass: 0}}");
+    const Assembly assembly = assemble(config, describe("quickstart"));
+    CHECK(assembly.soc.iommu.hardware.registers == std::map<std::uint64_t, std::uint32_t>{{0x20, 1}, {0x24, 7}});
+    CHECK(assembly.boot.parameters.arm_lpae);
+    CHECK(assembly.boot.parameters.arm_smmu_force_stage == 2);
+    CHECK_FALSE(assembly.boot.parameters.arm_smmu_disable_bypass);
+}

@@ -301,8 +301,8 @@ TEST_CASE("init: every machine of the corpus becomes a config, and what it leave
             if (firmware::pci_hosts(board).empty()) CHECK(config.soc.pci.empty());  // else a run is refused
             // Each consumer, each preset and each option of the command stands in the config, as a value or a comment.
             for (const QemuVirtioMmio& one : place_qemu_devices(command).virtio_mmio)
-                CHECK(yaml.find(fmt::format("{:x}.virtio_mmio: {}", 0xa000000 + 0x200 * one.number, one.model)) !=
-                      std::string::npos);
+                CHECK(yaml.find(fmt::format("slot: {:x}.virtio_mmio, model: \"{}\"", 0xa000000 + 0x200 * one.number,
+                                            one.model.substr(0, one.model.rfind("-device")))) != std::string::npos);
             for (const QemuOption& device : command.devices) {
                 if (device.head != "loader") continue;
                 const bool named = yaml.find(device.text) != std::string::npos;
@@ -349,7 +349,7 @@ TEST_CASE("init: kernel parameters that do nothing are named, with what they are
     CAPTURE(yaml);
     CHECK(parse_config(yaml, "init.yaml").kernel.variant == "linux-7.3");
     for (const char* note :
-         {"'iommu=pt' means nothing on this architecture", "'arm-smmu.force_stage=1' is not modelled",
+         {"'iommu=pt' means nothing on this architecture", "parameters: { arm-smmu.force_stage: 1",
           "'smmu.bypassdev=0x1000:0x17'", "'some.iommu_thing=1' is not known here", "touch nothing here: console"})
         CHECK(yaml.find(note) != std::string::npos);
     CHECK(yaml.find("Linux 7.9 is no variant") != std::string::npos);
@@ -366,9 +366,52 @@ TEST_CASE("init: words that a loader puts into an IOMMU's registers are named wi
                     base + 0x20, base),
         "q.txt");
     CAPTURE(yaml);
-    CHECK(yaml.find("+0x20: 0xaabbccdd") != std::string::npos);
-    CHECK(yaml.find("+0x24: 0x11223344") != std::string::npos);
+    const Config config = parse_config(yaml, "init.yaml");
+    REQUIRE(config.soc.iommus.size() == 1);
+    CHECK(config.soc.iommus.begin()->second.registers ==
+          std::map<std::string, std::string>{{"0x20", "0xaabbccdd"}, {"0x24", "0x11223344"}});
     CHECK(yaml.find("the file is not here") != std::string::npos);
     CHECK(yaml.find("no IOMMU's registers") != std::string::npos);
-    CHECK(parse_config(yaml, "init.yaml").kernel.arch == kernel::Arch::arm);
+    CHECK(config.kernel.arch == kernel::Arch::arm);
+}
+
+TEST_CASE("init: what a kernel's name, its command line and its init script say becomes keys", "[study][init]") {
+    const std::string tree = std::string(XLATE_BINARY_DIR) + "/boards/quickstart.dtb";
+    const firmware::Description board = firmware::read_device_tree(firmware::read_file(tree), tree);
+    const Config arm64 =
+        parse_config(init_config(board, tree,
+                                 "qemu-system-aarch64 -M virt -kernel vmlinuz-6.12.107+deb13-arm64-16k -append "
+                                 "'arm-smmu.disable_bypass=0 pmon=a.iommu,b.iommu rebind=c.dev "
+                                 "initcall_blacklist=arm_smmu_v3_driver_init'",
+                                 "q.txt"),
+                     "init.yaml");
+    CHECK(arm64.kernel.page_bytes == 16384);
+    CHECK(arm64.kernel.parameters == std::map<std::string, std::string>{{"arm-smmu.disable_bypass", "0"}});
+    REQUIRE(arm64.kernel.after_boot.size() == 3);
+    CHECK(arm64.kernel.after_boot[0].power_on == "a.iommu");
+    CHECK(arm64.kernel.after_boot[1].power_on == "b.iommu");
+    CHECK(arm64.kernel.after_boot[2].rebind == "c.dev");
+    REQUIRE(!arm64.kernel.modules.empty());
+    CHECK(arm64.kernel.modules.front().name == "arm-smmu-v3");
+    const Config lpae = parse_config(
+        init_config(board, tree, "qemu-system-arm -M virt -kernel vmlinuz-6.12.107+deb13-armmp-lpae", "q.txt"),
+        "init.yaml");
+    CHECK(lpae.kernel.build == std::map<std::string, std::string>{{"ARM_LPAE", "y"}});
+    CHECK(lpae.kernel.arch == kernel::Arch::arm);
+}
+
+TEST_CASE("init: functions below a PCI expander are named in the domain of the firmware's bridge for that bus",
+          "[study][init][corpus]") {
+    if (tests::skip_without_corpus()) return;
+    std::size_t count = 0;
+    for (const auto& entry : fs::directory_iterator(*tests::corpus() / "linux-boot-newer")) {
+        if (entry.path().filename().string().rfind("dt-acs-rootport", 0) != 0) continue;
+        const std::string dtb = (entry.path() / "board.dtb").string();
+        const firmware::Description board = firmware::read_device_tree(firmware::read_file(dtb), dtb);
+        const std::string yaml =
+            init_config(board, dtb, read_text(entry.path() / "qemu-command.txt"), "qemu-command.txt");
+        CHECK(yaml.find("slot: \"0001:40:00.0\"") != std::string::npos);
+        ++count;
+    }
+    CHECK(count > 0);
 }
