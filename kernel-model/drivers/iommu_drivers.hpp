@@ -39,7 +39,7 @@ struct IommuDriver {
     Span<std::string_view> compatibles;  ///< its match table; initcall: none
     std::unique_ptr<Driver> (*make)(LinuxBoot& boot, const IommuDriverParts& parts) = nullptr;
     bool needs_iommu_cells = false;  ///< nodes of its compatibles are IOMMUs only with #iommu-cells (virtio,mmio)
-    unsigned first_release = 0;  ///< of Linux that has it, as Variant::release; 0: every one that is modelled
+    unsigned first_release = 0;      ///< of Linux that has it, as Variant::release; 0: every one that is modelled
 
     bool binds_to(const firmware::Node& node) const;
 };

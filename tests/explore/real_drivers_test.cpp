@@ -121,6 +121,16 @@ TEST_CASE("real: the series' defects show in what the hardware does", "[explore]
     shows_at("r13+real", "series-v1-fixed@17", "its IOMMU was given the ids [1] of [1, 2]: what the others do, faults");
 }
 
+TEST_CASE("real: after patch 1 an OMAP client's own attach is refused, as its row says (D-1)", "[explore][real]") {
+    for (const char* variant : {"base", "series-v1@1", "series-v1@17"}) {
+        const ExploreResult row = some(find_scenario("d-1"), variant, 400);
+        const ExploreResult real = some(find_scenario("d-1+real"), variant, 400);
+        INFO(variant << "\n" << explore_text(row) << explore_text(real));
+        CHECK(row.verdict == real.verdict);
+        CHECK(kinds(row) == kinds(real));
+    }
+}
+
 TEST_CASE("real: DMA lands in the buffer, and the outcome says so", "[explore][real]") {
     for (const char* name : {"d-10a+real", "rockchip-two+real"}) {
         const ExploreResult result = some(find_scenario(name), "linux-6.12", 400);
