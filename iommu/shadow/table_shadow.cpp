@@ -71,10 +71,21 @@ void TableShadow::add(std::uint64_t address, std::uint64_t word, AccessPurpose p
 
 void TableShadow::read(const MemoryAccess& access, const Reply& reply, std::uint64_t space, std::uint32_t epoch,
                        const ShadowAccess& reader) {
-    if (reply.abort || access.kind != AccessKind::read || access.size != words_.word_bytes()) return;
+    const std::uint64_t size = words_.word_bytes();
+    if (reply.abort || access.kind != AccessKind::read || access.size % size != 0) return;
     ++counters_.reads;
-    add(access.address.value, load_le(reply.data.data(), words_.word_bytes()), access.purpose, access.input, space,
-        epoch, reader);
+    // An access of several words reads the neighbours of the one that maps `input`.
+    TableWord says;
+    if (!words_.decode_in(space, access.purpose, 0, says)) return;
+    const std::uint64_t in_table = words_.table_bytes(space) / size;
+    const std::uint64_t wanted = (access.input >> says.log2_bytes) % in_table;
+    const std::uint64_t first = access.address.value / size % in_table;
+    for (std::uint64_t i = 0; i < access.size / size; ++i) {
+        const std::uint64_t input =
+            access.size == size ? access.input : access.input + ((first + i - wanted) << says.log2_bytes);
+        add(access.address.value + i * size, load_le(reply.data.data() + i * size, words_.word_bytes()), access.purpose,
+            input, space, epoch, reader);
+    }
 }
 
 void TableShadow::invalidate(const Invalidation& invalidation, std::uint32_t epoch, SimTime now) {

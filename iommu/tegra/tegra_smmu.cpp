@@ -138,6 +138,7 @@ void TegraSmmu::flush_tlb(std::uint32_t value) {
     if (invalidation.code == tlb_flush::kSection || invalidation.code == tlb_flush::kGroup) {
         const unsigned bits = invalidation.code == tlb_flush::kSection ? kSectionBits : kGroupBits;
         invalidation.by_address = true;
+        invalidation.leaf = bits == kGroupBits;  // a directory word goes with its section
         invalidation.first = va & ~low_mask(bits);
         invalidation.last = invalidation.first | low_mask(bits);
     }
