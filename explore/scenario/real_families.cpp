@@ -13,6 +13,8 @@
 #include "iommu/simple/sprd.hpp"
 #include "iommu/smmuv2/smmu.hpp"
 #include "iommu/smmuv3/smmu.hpp"
+#include "iommu/tegra/layout_socs.hpp"
+#include "iommu/tegra/tegra_smmu.hpp"
 #include "kernel-model/drivers/apple_dart/apple_dart.hpp"
 #include "kernel-model/drivers/arm_smmu/arm_smmu.hpp"
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
@@ -21,6 +23,7 @@
 #include "kernel-model/drivers/omap/omap_iommu_ops.hpp"
 #include "kernel-model/drivers/riscv/riscv_iommu.hpp"
 #include "kernel-model/drivers/rockchip/rockchip_iommu.hpp"
+#include "kernel-model/drivers/tegra/tegra_mc.hpp"
 #include "kernel-model/drivers/sprd/sprd_iommu.hpp"
 
 namespace xlate::explore {
@@ -258,6 +261,23 @@ std::unique_ptr<iommu::Instance> make_riscv(const Scenario&, const IommuSpec&) {
     return std::make_unique<iommu::riscv::Iommu>(params);
 }
 
+RealDriver make_tegra_driver(const RealDriverParts& parts) {
+    auto driver = std::make_unique<kernel::TegraMcDriver>(
+        parts.core, parts.platform, kernel::IommuDriverParts{parts.pages, parts.power, parts.mistakes, {}},
+        parts.pci_device_group);
+    kernel::IommuOps* const ops = &driver->ops();
+    return {std::move(driver), ops};
+}
+
+/// Of the compatible that its row has.
+std::unique_ptr<iommu::Instance> make_tegra(const Scenario&, const IommuSpec&) {
+    iommu::tegra::Parameters parameters;
+    parameters.soc = iommu::tegra::soc_of("nvidia,tegra210-mc");
+    parameters.tlb.entries = parameters.ptc.entries = 8;
+    parameters.ptc.ways = 0;
+    return std::make_unique<iommu::tegra::TegraSmmu>(parameters);
+}
+
 constexpr RealFamily kFamilies[] = {
     {"arm-smmu-v3", 0x20000, describe_smmu_v3, make_smmu_v3_driver, make_smmu_v3},
     {"arm-smmu", 0x20000, describe_smmu_v2, make_smmu_v2_driver, make_smmu_v2},
@@ -268,6 +288,7 @@ constexpr RealFamily kFamilies[] = {
     {"rockchip-iommu", 0x100, describe_one_interrupt, make_rockchip_driver, make_rockchip},
     {"omap-iommu", 0x100, describe_one_interrupt, make_omap_driver, make_omap},
     {"sprd-iommu", 0x80, describe_one_interrupt, make_sprd_driver, make_sprd},
+    {"tegra-smmu", 0x1000, describe_one_interrupt, make_tegra_driver, make_tegra},
 };
 
 }  // namespace

@@ -97,11 +97,13 @@ void ScenarioWorld::judge_dma(Client& client) {
 /// A bound device's ids that its IOMMU has been told of must reach its buffer.
 void ScenarioWorld::judge_streams(const Client& client, const kernel::IommuGroup& group,
                                   const kernel::IommuFwspec* fwspec) {
-    if (!client.address || fwspec == nullptr || fwspec->freed()) return;
-    if (!group.domain.peek() || !all_iommus_bound(*client.spec)) return;
+    if (!client.address || !group.domain.peek() || !all_iommus_bound(*client.spec)) return;
     const kernel::ModelDriverRow& row =
         *kernel::find_model_driver(iommu_named(program_.scenario(), client.spec->iommus.front().iommu).driver);
-    std::vector<std::uint32_t> ids = fwspec->peek_ids();
+    // A driver that keeps its streams in data of its own does without the fwspec (D-11).
+    const bool known = fwspec != nullptr && !fwspec->freed();
+    if (!known && (row.xlate_ids || row.xlate_priv != kernel::ModelDriverRow::Priv::data_once)) return;
+    std::vector<std::uint32_t> ids = known ? fwspec->peek_ids() : std::vector<std::uint32_t>{};
     if (!row.xlate_ids) {
         for (const EntrySpec& entry : client.spec->iommus) ids.push_back(id_of(entry));
     }
