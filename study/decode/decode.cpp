@@ -182,6 +182,8 @@ private:
         } else if (const auto address = has(line, "of type ") ? number_after(line, "Page fault at ") : std::nullopt) {
             const bool write = has(line, "of type write");
             add("rockchip.status", {write ? 0x27U : 0x07U}, number, {fmt::format("at iova {:#x}", *address)});
+        } else if (const auto where = has(line, "] ") ? number_after(line, " FAULT occurred at ") : std::nullopt) {
+            take_exynos_fault(line, *where, number);
         } else if (const auto errs = has(line, " da:0x") ? number_after(line, "errs:0x") : std::nullopt) {
             add("omap.irqstatus", {*errs}, number, {fmt::format("at {:#x}", number_after(line, " da:0x").value_or(0))});
         } else if (has(line, " devid: 0x") && has(line, " iotval: ")) {
@@ -202,6 +204,16 @@ private:
             {fault::CAUSE.of(cause) | fault::DID.of(number_after(line, "devid: 0x").value_or(0)), 0,
              number_after(line, " iotval: ").value_or(0), number_after(line, " iotval2: ").value_or(0)},
             number);
+    }
+    /// "[WRITE] ACCESS PROTECTION FAULT occurred at 0x...": Linux names the fault, not its bit.
+    void take_exynos_fault(std::string_view line, std::uint64_t where, unsigned number) {
+        constexpr std::string_view kNames[] = {"PTW", "PAGE", "MULTI-HIT", "ACCESS PROTECTION", "SECURITY PROTECTION"};
+        std::uint64_t causes = has(line, "] BUS ERROR FAULT") ? 1 : 0;
+        for (unsigned i = 0; i < std::size(kNames); ++i) {
+            if (has(line, fmt::format("] {} FAULT", kNames[i]))) causes |= std::uint64_t{1} << i;
+        }
+        if (has(line, "[WRITE] ")) causes <<= 16;
+        add("exynos.int-v5", {causes}, number, {fmt::format("at iova {:#x}", where)});
     }
     /// A kernel from 6.14 on prints the fields of an event, not its words: they are put together again.
     void take_named_event(std::string_view line, unsigned number) {

@@ -58,6 +58,7 @@ std::string record_kind_names();
 RecordFamily smmuv3_records();
 RecordFamily smmuv2_records();
 RecordFamily rockchip_records();
+RecordFamily exynos_records();
 RecordFamily omap_records();
 RecordFamily riscv_records();
 

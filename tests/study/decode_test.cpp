@@ -110,6 +110,23 @@ TEST_CASE("decode: SMMUv2 and Rockchip fault registers", "[study][decode]") {
           "a page at 0x34567000 (version 1) or 0xab34567000 (version 2), readable, writable");
 }
 
+TEST_CASE("decode: Exynos faults, registers and table words", "[study][decode]") {
+    CHECK(read("exynos-sysmmu 14650000.sysmmu: 14450000.mixer: [READ] PAGE FAULT occurred at 0x20c80000")
+              .find("page fault, read") == 0);
+    CHECK(read("exynos-sysmmu 14650000.sysmmu: 14450000.mixer: [WRITE] ACCESS PROTECTION FAULT occurred at 0x1000")
+              .find("access protection, write") == 0);
+    CHECK(read("0x20000", "exynos.int-v5").find("page fault, write") == 0);
+    CHECK(read("0x1", "exynos.int-v1").find("page fault") == 0);
+    CHECK(read("0x30600000", "exynos.version") == "version 3.3");
+    CHECK(read("0x80000001", "exynos.version") == "version 1.0");
+    CHECK(read("0x88000441", "exynos.lv1").find("0x880004400 (5 and later)") != std::string::npos);
+    CHECK(read("0x45608402", "exynos.lv1").find("1 MiB at 0x45600000 (versions 1 to 3)") == 0);
+    CHECK(read("0x45678212", "exynos.lv2").find("read only") != std::string::npos);
+    CHECK(read("0x01100784", "exynos.cfg") == "rights are checked, first-level words are cached");
+    CHECK(read("7", "exynos.ctrl") == "blocked: accesses wait");
+    CHECK(read("0", "exynos.lv2") == "nothing: a page fault");
+}
+
 TEST_CASE("decode: OMAP's interrupts, TLB entries and table words", "[study][decode]") {
     CHECK(read("omap-iommu 55082000.mmu: 55082000.mmu: errs:0x00000002 da:0x123abcde pgd:0x0 *pgd:px00000000") ==
           "the tables have nothing");

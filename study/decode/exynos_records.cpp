@@ -1,0 +1,163 @@
+// Registers and table words of the Exynos SysMMU. Source: docs/spec/iommu-hardware.md section 16.2.
+#include <fmt/format.h>
+
+#include "iommu/exynos/layout.hpp"
+#include "study/decode/record.hpp"
+
+namespace xlate::study {
+namespace {
+
+namespace ex = iommu::exynos;
+using Show = RecordField::Show;
+
+RecordField row(std::string_view name, const Field& field, Show show = Show::flag, std::string_view values = {}) {
+    return {name, 0, field.lsb, field.width, show, values};
+}
+RecordField bit(std::string_view name, unsigned at) { return {name, 0, at, 1, Show::flag, {}}; }
+
+/// A word as each shape has it; version 1's comes first.
+std::string place(std::uint32_t word, ex::Kind kind) {
+    return fmt::format("{:#x} (versions 1 to 3) or {:#x} (5 and later)", ex::address(word, kind, ex::Words::v1),
+                       ex::address(word, kind, ex::Words::v5));
+}
+std::string rights(std::uint32_t word, ex::Kind kind, ex::Words words) {
+    const bool reads = ex::may_read(word, kind, words), writes = ex::may_write(word, kind, words);
+    return reads ? writes ? "read and write" : "read only" : writes ? "write only" : "no access";
+}
+
+Reading read_word(std::uint32_t word, ex::Kind kind) {
+    Reading reading;
+    switch (kind) {
+        case ex::Kind::fault:
+            reading.headline = "nothing: a page fault";
+            return reading;
+        case ex::Kind::table:
+            reading.headline = "a second-level table at " + place(word, kind);
+            reading.notes.emplace_back(
+                "Linux fills unused first-level words with a link to one table of zeros that all domains share");
+            return reading;
+        case ex::Kind::section:
+            reading.headline = "1 MiB at " + place(word, kind);
+            break;
+        case ex::Kind::large_page:
+            reading.headline = "64 KiB at " + place(word, kind);
+            break;
+        case ex::Kind::small_page:
+            reading.headline = "4 KiB at " + place(word, kind);
+            break;
+    }
+    reading.headline += fmt::format(", {} or {}", rights(word, kind, ex::Words::v1), rights(word, kind, ex::Words::v5));
+    return reading;
+}
+
+Reading read_cfg(const Words& words) {
+    std::string text = ex::cfg::EAP.test(words[0]) ? "rights are checked" : "rights are not looked at";
+    text += ex::cfg::FLPDCACHE.test(words[0]) ? ", first-level words are cached" : ", first-level words are not cached";
+    return {text, {}};
+}
+Reading read_ctrl(const Words& words) {
+    if (!ex::ctrl::ENABLE.test(words[0])) return {"off: everything passes", {}};
+    return {ex::ctrl::BLOCK.test(words[0]) ? "blocked: accesses wait" : "on", {}};
+}
+
+Reading read_version(const Words& words) {
+    const ex::Version version = ex::version_of(static_cast<std::uint32_t>(words[0]));
+    return {fmt::format("version {}.{}", version.major(), version.minor()), {}};
+}
+
+Reading read_causes(std::uint64_t causes, std::initializer_list<std::pair<unsigned, const char*>> names) {
+    Reading reading;
+    for (const auto& [at, name] : names) {
+        if ((causes >> at & 1) == 0) continue;
+        reading.headline += (reading.headline.empty() ? "" : ", ") + std::string(name);
+    }
+    if (reading.headline.empty()) {
+        reading.headline = "no fault";
+    } else {
+        reading.notes.emplace_back("the SysMMU is blocked until CTRL is written with 5; Linux panics before that");
+    }
+    return reading;
+}
+
+}  // namespace
+
+RecordFamily exynos_records() {
+    namespace at = ex::interrupt;
+    RecordFamily family{"exynos", {}};
+    family.kinds.push_back({"int-v5",
+                            "Exynos SysMMU interrupt status, versions 5 and 6",
+                            1,
+                            32,
+                            {},
+                            [](const Words& words) {
+                                return read_causes(words[0], {{at::V5_WALK, "table walk, read"},
+                                                              {at::V5_PAGE, "page fault, read"},
+                                                              {at::V5_MULTIHIT, "multi-hit, read"},
+                                                              {at::V5_ACCESS, "access protection, read"},
+                                                              {at::V5_SECURITY, "security protection, read"},
+                                                              {at::V5_WRITE + at::V5_WALK, "table walk, write"},
+                                                              {at::V5_WRITE + at::V5_PAGE, "page fault, write"},
+                                                              {at::V5_WRITE + at::V5_MULTIHIT, "multi-hit, write"},
+                                                              {at::V5_WRITE + at::V5_ACCESS, "access protection, write"},
+                                                              {at::V5_WRITE + at::V5_SECURITY,
+                                                               "security protection, write"}});
+                            },
+                            nullptr});
+    family.kinds.push_back({"int-v1",
+                            "Exynos SysMMU interrupt status, versions 1 to 3",
+                            1,
+                            32,
+                            {},
+                            [](const Words& words) {
+                                return read_causes(words[0], {{at::V1_PAGE, "page fault"},
+                                                              {at::V1_AR_MULTIHIT, "multi-hit, read"},
+                                                              {at::V1_AW_MULTIHIT, "multi-hit, write"},
+                                                              {at::V1_BUS, "bus error"},
+                                                              {at::V1_AR_SECURITY, "security protection, read"},
+                                                              {at::V1_AR_ACCESS, "access protection, read"},
+                                                              {at::V1_AW_SECURITY, "security protection, write"},
+                                                              {at::V1_AW_ACCESS, "access protection, write"}});
+                            },
+                            nullptr});
+    family.kinds.push_back({"cfg",
+                            "Exynos SysMMU CFG",
+                            1,
+                            32,
+                            {row("LRU", ex::cfg::LRU), row("EAP", ex::cfg::EAP, Show::flag, "0 rights ignored|1 checked"),
+                             row("QOS", ex::cfg::QOS, Show::number), row("FLPDCACHE", ex::cfg::FLPDCACHE),
+                             row("SYSSEL", ex::cfg::SYSSEL), row("ACGEN", ex::cfg::ACGEN)},
+                            read_cfg,
+                            nullptr});
+    family.kinds.push_back({"ctrl",
+                            "Exynos SysMMU CTRL",
+                            1,
+                            32,
+                            {bit("ENABLE", ex::ctrl::ENABLE.lsb), bit("BLOCK", ex::ctrl::BLOCK.lsb),
+                             bit("INTERRUPT", ex::ctrl::INTERRUPT.lsb)},
+                            read_ctrl,
+                            nullptr});
+    family.kinds.push_back({"version", "Exynos SysMMU VERSION", 1, 32, {}, read_version, nullptr});
+    family.kinds.push_back({"lv1",
+                            "Exynos SysMMU first-level word",
+                            1,
+                            32,
+                            {},
+                            [](const Words& words) {
+                                const auto word = static_cast<std::uint32_t>(words[0]);
+                                return read_word(word, ex::section_kind(word));
+                            },
+                            nullptr});
+    family.kinds.push_back({"lv2",
+                            "Exynos SysMMU second-level word",
+                            1,
+                            32,
+                            {},
+                            [](const Words& words) {
+                                const auto word = static_cast<std::uint32_t>(words[0]);
+                                return read_word(word, ex::page_kind(word));
+                            },
+                            nullptr});
+    return family;
+}
+
+}  // namespace xlate::study
