@@ -302,9 +302,17 @@ std::vector<KnownDriver> make_known_drivers(LinuxBoot& boot) {
     for (const DriverSource& source : boot.config().drivers)
         all.push_back({source.make(boot), level_of(source), module_name(source.name)});
     // Behind the IOMMU drivers: OMAP's is there (subsys_initcall) before any module's inside is.
-    all.push_back({std::make_unique<TiSyscDriver>(state.platform, boot), DriverLevel::device, "ti_sysc"});
+    // Both for OMAP's boards alone: elsewhere no module is loaded, and none takes its time.
+    const auto& nodes = boot.description().nodes;
+    const bool omap = std::any_of(nodes.begin(), nodes.end(), [](const Node& node) {
+        return std::any_of(node.compatible.begin(), node.compatible.end(),
+                           [](const std::string& one) { return one.rfind("ti,", 0) == 0; });
+    });
+    if (omap) all.push_back({std::make_unique<TiSyscDriver>(state.platform, boot), DriverLevel::device, "ti_sysc"});
     add_clients(boot, all);
-    for (KnownDriver& driver : make_omap_clients(boot)) all.push_back(std::move(driver));
+    if (omap) {
+        for (KnownDriver& driver : make_omap_clients(boot)) all.push_back(std::move(driver));
+    }
     add_suppliers(boot, all);
     const auto late = [&](std::string name, BusType& bus, std::vector<std::string> compatibles) {
         all.push_back({std::make_unique<TableDriver>(name, bus, boot, std::move(compatibles), false),

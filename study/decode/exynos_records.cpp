@@ -90,17 +90,17 @@ RecordFamily exynos_records() {
                             32,
                             {},
                             [](const Words& words) {
-                                return read_causes(words[0], {{at::V5_WALK, "table walk, read"},
-                                                              {at::V5_PAGE, "page fault, read"},
-                                                              {at::V5_MULTIHIT, "multi-hit, read"},
-                                                              {at::V5_ACCESS, "access protection, read"},
-                                                              {at::V5_SECURITY, "security protection, read"},
-                                                              {at::V5_WRITE + at::V5_WALK, "table walk, write"},
-                                                              {at::V5_WRITE + at::V5_PAGE, "page fault, write"},
-                                                              {at::V5_WRITE + at::V5_MULTIHIT, "multi-hit, write"},
-                                                              {at::V5_WRITE + at::V5_ACCESS, "access protection, write"},
-                                                              {at::V5_WRITE + at::V5_SECURITY,
-                                                               "security protection, write"}});
+                                return read_causes(words[0],
+                                                   {{at::V5_WALK, "table walk, read"},
+                                                    {at::V5_PAGE, "page fault, read"},
+                                                    {at::V5_MULTIHIT, "multi-hit, read"},
+                                                    {at::V5_ACCESS, "access protection, read"},
+                                                    {at::V5_SECURITY, "security protection, read"},
+                                                    {at::V5_WRITE + at::V5_WALK, "table walk, write"},
+                                                    {at::V5_WRITE + at::V5_PAGE, "page fault, write"},
+                                                    {at::V5_WRITE + at::V5_MULTIHIT, "multi-hit, write"},
+                                                    {at::V5_WRITE + at::V5_ACCESS, "access protection, write"},
+                                                    {at::V5_WRITE + at::V5_SECURITY, "security protection, write"}});
                             },
                             nullptr});
     family.kinds.push_back({"int-v1",
@@ -119,15 +119,16 @@ RecordFamily exynos_records() {
                                                               {at::V1_AW_ACCESS, "access protection, write"}});
                             },
                             nullptr});
-    family.kinds.push_back({"cfg",
-                            "Exynos SysMMU CFG",
-                            1,
-                            32,
-                            {row("LRU", ex::cfg::LRU), row("EAP", ex::cfg::EAP, Show::flag, "0 rights ignored|1 checked"),
-                             row("QOS", ex::cfg::QOS, Show::number), row("FLPDCACHE", ex::cfg::FLPDCACHE),
-                             row("SYSSEL", ex::cfg::SYSSEL), row("ACGEN", ex::cfg::ACGEN)},
-                            read_cfg,
-                            nullptr});
+    family.kinds.push_back(
+        {"cfg",
+         "Exynos SysMMU CFG",
+         1,
+         32,
+         {row("LRU", ex::cfg::LRU), row("EAP", ex::cfg::EAP, Show::flag, "0 rights ignored|1 checked"),
+          row("QOS", ex::cfg::QOS, Show::number), row("FLPDCACHE", ex::cfg::FLPDCACHE), row("SYSSEL", ex::cfg::SYSSEL),
+          row("ACGEN", ex::cfg::ACGEN)},
+         read_cfg,
+         nullptr});
     family.kinds.push_back({"ctrl",
                             "Exynos SysMMU CTRL",
                             1,
