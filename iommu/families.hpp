@@ -72,7 +72,15 @@ struct InstanceFacts {
         std::uint64_t bytes = 0;
     };
     std::vector<Part> parts;
-    unsigned own_banks() const { return static_cast<unsigned>(register_bytes.size() - parts.size()); }
+    unsigned own_banks() const {
+        return static_cast<unsigned>(register_bytes.size() - parts.size() - outside.size());
+    }
+    /// A register bank that another node of firmware has: "larb" and its number, for instance.
+    struct OutsideBank {
+        std::string role;
+        unsigned number = 0;
+    };
+    std::vector<OutsideBank> outside;  ///< the last ones of register_bytes, in their order
 };
 
 /// Caches of the core. A family takes those that its sheet names.

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "firmware/device_name.hpp"
 #include "firmware/iommu_families.hpp"
+#include "firmware/iommu_windows.hpp"
 
 namespace xlate::soc {
 
@@ -66,6 +68,12 @@ private:
             if (site.banks.empty()) {
                 warn(node.path + ": an IOMMU without registers that the CPU can reach is left out");
                 continue;
+            }
+            for (const firmware::OutsideWindow& window : firmware::outside_windows(description_, index)) {
+                if (!claimed_.insert(window.node).second) continue;  // an earlier IOMMU's
+                site.banks.push_back({window.address, window.size});
+                site.facts.register_bytes.push_back(window.size);
+                site.facts.outside.push_back({std::string(window.role), window.number});
             }
             site.node = index;
             site.path = node.path;
@@ -259,6 +267,7 @@ private:
     const SocConfig& config_;
     const std::vector<MasterConfig>& masters_;
     Topology topology_;
+    std::set<firmware::NodeIndex> claimed_;  ///< whose registers an IOMMU has as its own
 };
 
 }  // namespace
