@@ -1,0 +1,24 @@
+// docs/mediatek.md and the code say the same.
+#include <catch2/catch.hpp>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "iommu/mediatek/m4u_page.hpp"
+
+using namespace xlate;
+
+TEST_CASE("mediatek: docs/mediatek.md is what the code's tables say", "[iommu][mediatek]") {
+    const std::string path = std::string(XLATE_SOURCE_DIR) + "/docs/mediatek.md";
+    const std::string page = iommu::mediatek::m4u_page();
+    if (const char* update = std::getenv("XLATE_UPDATE_DOCS"); update != nullptr && *update == '1') {
+        std::ofstream(path, std::ios::binary) << page;
+    }
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    INFO("docs/mediatek.md is not up to date: run this test with XLATE_UPDATE_DOCS=1 and commit the page");
+    const bool same = text.str() == page;
+    CHECK(same);
+}
