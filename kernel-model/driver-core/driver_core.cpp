@@ -158,7 +158,11 @@ int DriverCore::do_driver_probe_device(Driver& driver, Device& dev) {
     if (dev.dead) return -kENODEV;
     if (dev.driver.read("DD2") != nullptr) return -kEBUSY;
     if (!dev.added) return -kEPROBE_DEFER;
-    return really_probe(driver, dev);
+    std::vector<std::string> suppliers;
+    if (get_suppliers) suppliers = get_suppliers(dev);
+    const int err = really_probe(driver, dev);
+    if (!suppliers.empty()) put_suppliers(suppliers);
+    return err;
 }
 
 int DriverCore::really_probe(Driver& driver, Device& dev) {

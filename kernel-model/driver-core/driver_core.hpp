@@ -58,6 +58,10 @@ public:
     std::function<int(Device&)> firmware_suppliers;
     /// fw_devlink_drivers_done: no driver will come any more that has not come by the timeout. Empty: nothing to do.
     std::function<void()> drivers_done;
+    /// What the device is linked to is in use while a driver is tried on it: gives what to put back. Empty: no power
+    /// management.
+    std::function<std::vector<std::string>(Device&)> get_suppliers;
+    std::function<void(const std::vector<std::string>&)> put_suppliers;
     /// DD12: undoes what the architecture set up for DMA. Empty: it has nothing to undo.
     std::function<void(Device&)> arch_teardown_dma_ops;
 

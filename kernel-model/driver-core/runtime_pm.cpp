@@ -65,6 +65,17 @@ void RuntimePm::put(const std::string& name) {
 int RuntimePm::get_sync(const Device& dev) { return get(dev.name); }
 void RuntimePm::put(const Device& dev) { put(dev.name); }
 
+std::vector<std::string> RuntimePm::get_suppliers(const Device& dev) {
+    const auto found = devices_.find(dev.name);
+    if (found == devices_.end()) return {};
+    const std::vector<std::string> suppliers = found->second.suppliers;
+    for (const std::string& supplier : suppliers) get(supplier);
+    return suppliers;
+}
+void RuntimePm::put_suppliers(const std::vector<std::string>& suppliers) {
+    for (const std::string& supplier : suppliers) put(supplier);
+}
+
 std::vector<std::string> RuntimePm::never_resumed(const std::string& consumer) const {
     std::vector<std::string> names;
     const auto found = devices_.find(consumer);

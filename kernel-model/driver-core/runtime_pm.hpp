@@ -33,6 +33,10 @@ public:
     /// leaves it suspended and ends in its error; the use counts all the same.
     int get_sync(const Device& dev);
     void put(const Device& dev);
+    /// Linux pm_runtime_get_suppliers() and pm_runtime_put_suppliers(): while a driver is tried on `dev`, what it is
+    /// linked to by then is in use. Gives what to put back.
+    std::vector<std::string> get_suppliers(const Device& dev);
+    void put_suppliers(const std::vector<std::string>& suppliers);
     /// Linux pm_runtime_get_if_in_use() > 0, without taking a use: it is resumed and used.
     bool in_use(const Device& dev) const;
     /// Devices that were never resumed though `consumer` is linked to them. For reports; by Linux's name.
