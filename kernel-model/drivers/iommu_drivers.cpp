@@ -4,11 +4,14 @@
 #include <iterator>
 
 #include "firmware/iommu_families.hpp"
+#include "kernel-model/driver-core/driver_core.hpp"
+#include "kernel-model/driver-core/runtime_pm.hpp"
 #include "kernel-model/drivers/apple_dart/apple_dart.hpp"
 #include "kernel-model/drivers/arm_smmu/arm_smmu.hpp"
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
 #include "kernel-model/drivers/exynos/exynos_iommu.hpp"
 #include "kernel-model/drivers/ipmmu/ipmmu_vmsa.hpp"
+#include "kernel-model/drivers/mediatek/mtk_iommu_driver.hpp"
 #include "kernel-model/drivers/omap/omap_iommu_ops.hpp"
 #include "kernel-model/drivers/qcom/qcom_iommu.hpp"
 #include "kernel-model/drivers/riscv/riscv_iommu.hpp"
@@ -49,6 +52,21 @@ constexpr std::string_view kSun50i[] = {"allwinner,sun50i-h6-iommu", "allwinner,
 constexpr std::string_view kTegra[] = {"nvidia,tegra30-mc", "nvidia,tegra114-mc", "nvidia,tegra124-mc",
                                        "nvidia,tegra132-mc", "nvidia,tegra210-mc"};
 constexpr std::string_view kVirtio[] = {"virtio,mmio"};
+constexpr std::string_view kMtk[] = {
+    "mediatek,mt2712-m4u",       "mediatek,mt6779-m4u",       "mediatek,mt6795-m4u",      "mediatek,mt8167-m4u",
+    "mediatek,mt8173-m4u",       "mediatek,mt8183-m4u",       "mediatek,mt8186-iommu-mm", "mediatek,mt8188-iommu-infra",
+    "mediatek,mt8188-iommu-vdo", "mediatek,mt8188-iommu-vpp", "mediatek,mt8192-m4u",      "mediatek,mt8195-iommu-infra",
+    "mediatek,mt8195-iommu-vdo", "mediatek,mt8195-iommu-vpp", "mediatek,mt8365-m4u"};
+constexpr std::string_view kMtkSmiCommon[] = {
+    "mediatek,mt2701-smi-common",     "mediatek,mt2712-smi-common",     "mediatek,mt6779-smi-common",
+    "mediatek,mt6795-smi-common",     "mediatek,mt8167-smi-common",     "mediatek,mt8173-smi-common",
+    "mediatek,mt8183-smi-common",     "mediatek,mt8186-smi-common",     "mediatek,mt8188-smi-common-vdo",
+    "mediatek,mt8188-smi-common-vpp", "mediatek,mt8192-smi-common",     "mediatek,mt8195-smi-common-vdo",
+    "mediatek,mt8195-smi-common-vpp", "mediatek,mt8195-smi-sub-common", "mediatek,mt8365-smi-common"};
+constexpr std::string_view kMtkSmiLarb[] = {
+    "mediatek,mt2701-smi-larb", "mediatek,mt2712-smi-larb", "mediatek,mt6779-smi-larb", "mediatek,mt6795-smi-larb",
+    "mediatek,mt8167-smi-larb", "mediatek,mt8173-smi-larb", "mediatek,mt8183-smi-larb", "mediatek,mt8186-smi-larb",
+    "mediatek,mt8188-smi-larb", "mediatek,mt8192-smi-larb", "mediatek,mt8195-smi-larb"};
 
 constexpr IommuDriver kDrivers[] = {
     {"apple-dart", "apple-dart", DriverHome::platform, names(kDart), make_apple_dart},
@@ -59,6 +77,10 @@ constexpr IommuDriver kDrivers[] = {
     {"omap-iommu", "omap-iommu", DriverHome::platform, names(kOmap), make_omap_iommu},
     {"ipmmu-vmsa", "ipmmu-vmsa", DriverHome::platform, names(kIpmmu), make_ipmmu_vmsa},
     {"qcom-iommu", "qcom-iommu", DriverHome::platform, names(kQcom), make_qcom_iommu},
+    // What mtk-iommu cannot do without: SMI commons and larbs.
+    {"mtk-smi-common", "mtk-smi", DriverHome::platform, names(kMtkSmiCommon), make_mtk_smi_common},
+    {"mtk-smi-larb", "mtk-smi", DriverHome::platform, names(kMtkSmiLarb), make_mtk_smi_larb},
+    {"mtk-iommu", "mtk-iommu", DriverHome::platform, names(kMtk), make_mtk_iommu},
     {"rockchip-iommu", "rockchip-iommu", DriverHome::platform, names(kRockchip), make_rockchip_iommu},
     {"sprd-iommu", "sprd-iommu", DriverHome::platform, names(kSprd), make_sprd_iommu},
     {"sun50i-iommu", "sun50i-iommu", DriverHome::platform, names(kSun50i), make_sun50i_iommu},
@@ -94,8 +116,16 @@ std::vector<DriverSource> iommu_driver_sources(const firmware::Description& desc
                             std::find(not_built.begin(), not_built.end(), node) == not_built.end());
         }
         if (!used) continue;
-        sources.push_back(
-            {std::string(driver.module), [&driver, parts](LinuxBoot& boot) { return driver.make(boot, parts); }});
+        sources.push_back({std::string(driver.module), [&driver, parts](LinuxBoot& boot) {
+                               RuntimePm& power = parts.power;
+                               boot.drivers().get_suppliers = [&power](Device& dev) {
+                                   return power.get_suppliers(dev);
+                               };
+                               boot.drivers().put_suppliers = [&power](const std::vector<std::string>& suppliers) {
+                                   power.put_suppliers(suppliers);
+                               };
+                               return driver.make(boot, parts);
+                           }});
     }
     return sources;
 }

@@ -1,6 +1,6 @@
-// The IOMMU drivers that this kernel has: one list. A driver needs registers (Machine), page tables, pages, interrupts
-// and runtime power management; nothing of soc/ or explore/.
-// Source: families.md section 4; docs/spec/kernel-probe.md section 5.
+// The IOMMU drivers that this kernel has, and those that an IOMMU driver waits for: one list. A driver needs registers
+// (Machine), page tables, pages, interrupts and runtime power management; nothing of soc/ or explore/. Source:
+// families.md section 4; docs/spec/kernel-probe.md section 5.
 #pragma once
 
 #include <functional>

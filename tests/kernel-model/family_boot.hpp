@@ -98,8 +98,12 @@ public:
     /// `emulate`: what a case of the kind "e" answers, or every one (`always`).
     explicit FamilyBoot(const std::filesystem::path& the_folder,
                         const std::function<void(RegisterMachine&)>& emulate = {}, bool always = false)
+        : FamilyBoot(the_folder, read_json(the_folder / "truth.json"), emulate, always) {}
+    /// Of a folder without a truth.json: what configures the boot is given.
+    FamilyBoot(const std::filesystem::path& the_folder, const Json& the_truth,
+               const std::function<void(RegisterMachine&)>& emulate = {}, bool always = false)
         : folder(the_folder),
-          truth(read_json(folder / "truth.json")),
+          truth(the_truth),
           description(firmware::read_device_tree(firmware::read_file((folder / "board.dtb").string()), "board.dtb")),
           variant(find_variant(variant_of(truth))),
           k(machine, variant),
@@ -172,9 +176,10 @@ private:
             // off.
             const std::vector<std::string> off = words_of(truth, "initcall_blacklist");
             const bool own = std::find(off.begin(), off.end(), "tegra_mc_init") != off.end();
+            std::set<std::string_view> loaded;  // two drivers may share a module
             for (const IommuDriver& driver : iommu_drivers()) {
                 if (driver.module == "tegra-mc" && !off.empty() && !own) continue;
-                load(std::string(driver.module));
+                if (loaded.insert(driver.module).second) load(std::string(driver.module));
             }
         };
         if (as_module && delay == SimTime{}) load_drivers();
