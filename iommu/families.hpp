@@ -72,9 +72,7 @@ struct InstanceFacts {
         std::uint64_t bytes = 0;
     };
     std::vector<Part> parts;
-    unsigned own_banks() const {
-        return static_cast<unsigned>(register_bytes.size() - parts.size() - outside.size());
-    }
+    unsigned own_banks() const { return static_cast<unsigned>(register_bytes.size() - parts.size() - outside.size()); }
     /// A register bank that another node of firmware has: "larb" and its number, for instance.
     struct OutsideBank {
         std::string role;

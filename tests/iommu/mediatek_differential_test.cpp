@@ -152,7 +152,8 @@ private:
             for (unsigned i = 0; i < 16; ++i) store(table + ((page & ~15U) + i) * 4, word);
         } else {
             const std::uint32_t type = rng_.below(6) == 0 ? 0 : 2;
-            store_one(table + page * 4, static_cast<std::uint32_t>(rng_.below(1 << 20) << 12) | attributes() | type, false);
+            store_one(table + page * 4, static_cast<std::uint32_t>(rng_.below(1 << 20) << 12) | attributes() | type,
+                      false);
         }
         first = 0;
         last = wide() ? 0x3FFFFFFFF : 0xFFFFFFFF;
