@@ -75,7 +75,7 @@ constexpr IommuDriver kDrivers[] = {
     {"exynos-sysmmu", "exynos-iommu", DriverHome::platform, names(kExynos), make_exynos_iommu},
     {"riscv-iommu", "riscv-iommu", DriverHome::platform, names(kRiscv), make_riscv_iommu, false, 613},
     {"omap-iommu", "omap-iommu", DriverHome::platform, names(kOmap), make_omap_iommu},
-    {"ipmmu-vmsa", "ipmmu-vmsa", DriverHome::platform, names(kIpmmu), make_ipmmu_vmsa},
+    {"ipmmu-vmsa", "ipmmu-vmsa", DriverHome::platform, names(kIpmmu), make_ipmmu_vmsa, false, 0, ipmmu_turns_away},
     {"qcom-iommu", "qcom-iommu", DriverHome::platform, names(kQcom), make_qcom_iommu},
     // What mtk-iommu cannot do without: SMI commons and larbs.
     {"mtk-smi-common", "mtk-smi", DriverHome::platform, names(kMtkSmiCommon), make_mtk_smi_common},

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "base/span.hpp"
@@ -40,6 +41,9 @@ struct IommuDriver {
     std::unique_ptr<Driver> (*make)(LinuxBoot& boot, const IommuDriverParts& parts) = nullptr;
     bool needs_iommu_cells = false;  ///< nodes of its compatibles are IOMMUs only with #iommu-cells (virtio,mmio)
     unsigned first_release = 0;      ///< of Linux that has it, as Variant::release; 0: every one that is modelled
+    /// Why its of_xlate answers -ENODEV for a device of that name, for people; empty: it does not. nullptr: never.
+    std::string (*turns_away)(const firmware::Description& description, std::string_view device, bool pci,
+                              unsigned release) = nullptr;
 
     bool binds_to(const firmware::Node& node) const;
 };

@@ -11,6 +11,7 @@
 #include "firmware/id_path.hpp"
 #include "kernel-model/boot_state.hpp"
 #include "kernel-model/core/errno.hpp"
+#include "kernel-model/drivers/iommu_drivers.hpp"
 
 namespace xlate::study {
 namespace {
@@ -162,6 +163,12 @@ private:
         }
         if (facts_.kernel.reports.crashed() && probes_.count(device.name) == 0) {
             return add(device.name, device.path, "crash", "the simulated kernel crashed before it was probed");
+        }
+        const kernel::IommuDriver* const driver = kernel::iommu_driver_of(provider);
+        if (driver != nullptr && driver->turns_away != nullptr) {
+            std::string why =
+                driver->turns_away(in_, device.name, device.pci_host.has_value(), facts_.kernel.variant.release);
+            if (!why.empty()) return add(device.name, device.path, "refused", std::move(why));
         }
         const kernel::IommuOps* const ops = ops_of(*iommu);
         if (ops != nullptr && !ops->has_of_xlate()) {

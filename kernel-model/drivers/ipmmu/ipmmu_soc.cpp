@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include <fmt/format.h>
+
 namespace xlate::kernel {
 
 namespace {
@@ -41,6 +43,16 @@ bool ipmmu_device_is_allowed(const IpmmuSoc& soc, std::string_view device, bool 
     if (soc.denied) return false;
     if (pci && release > kLastWithoutPci) return true;
     return has(kAllowed, device);
+}
+
+std::string ipmmu_turns_away(const firmware::Description& description, std::string_view device, bool pci,
+                             unsigned release) {
+    const IpmmuSoc soc = ipmmu_soc(description);
+    if (ipmmu_device_is_allowed(soc, device, pci, release)) return {};
+    if (soc.denied)
+        return fmt::format("the driver ipmmu-vmsa uses no IPMMU of {}: the SoC is on its deny list", soc.id);
+    return fmt::format("on {} the driver ipmmu-vmsa takes four SDHI controllers{}, and not {}", soc.id,
+                       release > kLastWithoutPci ? " and PCI functions" : "", device);
 }
 
 }  // namespace xlate::kernel

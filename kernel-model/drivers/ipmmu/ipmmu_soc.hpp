@@ -20,5 +20,8 @@ IpmmuSoc ipmmu_soc(const firmware::Description& description);
 
 /// Linux ipmmu_device_is_allowed(). `pci`: a PCI function; `release`: 601, 612.
 bool ipmmu_device_is_allowed(const IpmmuSoc& soc, std::string_view device, bool pci, unsigned release);
+/// The same for people; empty: it is allowed.
+std::string ipmmu_turns_away(const firmware::Description& description, std::string_view device, bool pci,
+                             unsigned release);
 
 }  // namespace xlate::kernel
