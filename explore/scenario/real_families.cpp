@@ -23,8 +23,8 @@
 #include "kernel-model/drivers/omap/omap_iommu_ops.hpp"
 #include "kernel-model/drivers/riscv/riscv_iommu.hpp"
 #include "kernel-model/drivers/rockchip/rockchip_iommu.hpp"
-#include "kernel-model/drivers/tegra/tegra_mc.hpp"
 #include "kernel-model/drivers/sprd/sprd_iommu.hpp"
+#include "kernel-model/drivers/tegra/tegra_mc.hpp"
 
 namespace xlate::explore {
 

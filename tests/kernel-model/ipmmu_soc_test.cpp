@@ -17,7 +17,8 @@ firmware::Description board(std::vector<std::string> compatible) {
 
 }  // namespace
 
-TEST_CASE("ipmmu: SoCs of Gen3, Gen4 and RZ/G2 let listed devices in alone, two of them none", "[kernel-model][ipmmu]") {
+TEST_CASE("ipmmu: SoCs of Gen3, Gen4 and RZ/G2 let listed devices in alone, two of them none",
+          "[kernel-model][ipmmu]") {
     const auto allowed = [](std::vector<std::string> compatible, std::string_view device, bool pci, unsigned release) {
         return ipmmu_device_is_allowed(ipmmu_soc(board(std::move(compatible))), device, pci, release);
     };
@@ -33,6 +34,7 @@ TEST_CASE("ipmmu: SoCs of Gen3, Gen4 and RZ/G2 let listed devices in alone, two 
     // RZ/G2M and R-Car M3-W: none at all.
     CHECK_FALSE(allowed({"hoperun,hihope-rzg2m", "renesas,r8a774a1"}, "ee140000.mmc", false, 601));
     CHECK_FALSE(allowed({"renesas,salvator-x", "renesas,r8a7796"}, "ee140000.mmc", false, 612));
-    CHECK(ipmmu_turns_away(board({"hoperun,hihope-rzg2m", "renesas,r8a774a1"}), "ee140000.mmc", false, 601).find("r8a774a1") != std::string::npos);
+    CHECK(ipmmu_turns_away(board({"hoperun,hihope-rzg2m", "renesas,r8a774a1"}), "ee140000.mmc", false, 601)
+              .find("r8a774a1") != std::string::npos);
     CHECK(ipmmu_turns_away(board({"renesas,salvator-xs", "renesas,r8a7795"}), "ee140000.mmc", false, 601).empty());
 }

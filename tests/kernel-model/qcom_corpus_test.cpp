@@ -111,3 +111,38 @@ TEST_CASE("qcom-iommu: the same mappings make the same words", "[kernel-model][q
         }
     });
 }
+
+TEST_CASE("qcom-iommu: of a device's two banks the second is told of the page behind, F26",
+          "[kernel-model][qcom][corpus]") {
+    if (xlate::tests::skip_without_corpus()) return;
+    // The boot with a rebind, but of the consumer of banks 2 and 5.
+    for (const auto& folder : family_cases({"dt-qcom-msm-iommu-rebind"})) {
+        const auto copy = std::filesystem::temp_directory_path() / ("xlate-qcom-" + folder.filename().string());
+        std::filesystem::remove_all(copy);
+        std::filesystem::create_directories(copy);
+        for (const char* const name : {"board.dtb", "qemu-command.txt"}) {
+            std::filesystem::copy_file(folder / name, copy / name);
+        }
+        Json truth = read_json(folder / "truth.json");
+        std::string line = truth["cmdline_extra"];
+        const std::string was = "rebind=a000000.virtio_mmio";
+        const auto at = line.find(was);
+        REQUIRE(at != std::string::npos);
+        truth["cmdline_extra"] = line.replace(at, was.size(), "rebind=a000400.virtio_mmio");
+        std::ofstream(copy / "truth.json") << truth;
+        FamilyBoot run(copy);
+        std::vector<std::uint64_t> first, second;
+        for (const RegisterLogEntry& access : run.machine.log) {
+            if (!access.write) continue;
+            if (access.address == 0x7f002000 + cb::TLBIVAL) first.push_back(access.value);
+            if (access.address == 0x7f005000 + cb::TLBIVAL) second.push_back(access.value);
+        }
+        std::filesystem::remove_all(copy);
+        REQUIRE(first.size() == 8);
+        REQUIRE(second.size() == 8);
+        for (std::size_t i = 0; i < 8; ++i) {
+            CHECK(first[i] == 0xffff8002 + i * 0x1000);
+            CHECK(second[i] == ((0xffff9005 + i * 0x1000) & 0xffffffff));
+        }
+    }
+}

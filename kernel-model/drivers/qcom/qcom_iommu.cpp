@@ -46,7 +46,10 @@ int QcomIommuOps::of_xlate(Device& dev, const OfPhandleArgs& args) {
     if (!provider) return -kEINVAL;
     const Ptr<QcomIommuDev> iommu(static_cast<QcomIommuDev*>(provider.deref("OX1")->driver_data));
     const std::uint32_t asid = args.args.front();
-    if (asid > iommu.deref("OX2")->max_asid || iommu->ctx(asid) == nullptr) {
+    // 6.1 looks for numbers out of range alone, from 1 on: a bank that is not there is met in attach.
+    const bool old_check = core_.variant.release <= kRelease61;
+    const bool wrong = old_check ? asid == 0 : iommu.deref("OX2")->ctx(asid) == nullptr;
+    if (asid > iommu.deref("OX2")->max_asid || wrong) {
         core_.k.reports.warn("qcom_iommu_of_xlate: a context bank that is not there", "OX2");
         return -kEINVAL;
     }
@@ -122,7 +125,7 @@ int QcomIommuCtxDriver::probe(Device& dev) {
                                   [](const std::string& one) { return iommu::qcom::is_secured(one); });
     if (!ctx.secured_ctx) ctx.write(cb::FSR, ctx.read(cb::FSR));
     ctx.request_irq(node);
-    ctx.asid = *qcom_get_asid(node);
+    ctx.asid = *qcom_get_asid(node, core_.variant.release);
     dev.driver_data = &ctx;
     static_cast<QcomIommuDev*>(dev.parent->driver_data)->ctxs[ctx.asid] = made;
     return 0;
@@ -163,7 +166,8 @@ int QcomIommuDriver::probe(Device& dev) {
 
 int QcomIommuDriver::qcom_iommu_device_probe(Device& dev, QcomIommuDev& iommu, const firmware::Node& node) {
     for (const firmware::NodeIndex child : node.children) {
-        iommu.max_asid = std::max(iommu.max_asid, qcom_get_asid(core_.description.node(child)).value_or(0));
+        iommu.max_asid =
+            std::max(iommu.max_asid, qcom_get_asid(core_.description.node(child), core_.variant.release).value_or(0));
     }
     if (!node.regs.empty()) {
         const firmware::Reg& window = node.regs.front();

@@ -12,12 +12,14 @@ namespace {
 /// ARM_SMMU_FSR_FAULT: what a fault sets, MULTI and SS included.
 constexpr std::uint32_t kFsrFault = 0xC00001FE;
 constexpr std::uint32_t kResumeTerminate = 1;
+constexpr unsigned kRelease61 = 601;
 
 }  // namespace
 
-std::optional<std::uint32_t> qcom_get_asid(const firmware::Node& context) {
+std::optional<std::uint32_t> qcom_get_asid(const firmware::Node& context, unsigned release) {
     if (context.regs.empty()) return std::nullopt;
-    return iommu::qcom::asid_of(context.regs.front().address, context.u32("qcom,ctx-asid"));
+    const auto given = release > kRelease61 ? context.u32("qcom,ctx-asid") : std::nullopt;
+    return iommu::qcom::asid_of(context.regs.front().address, given);
 }
 
 QcomIommuCtx::QcomIommuCtx(Kernel& the_kernel, Device& the_dev)

@@ -66,7 +66,7 @@ public:
     }
 };
 
-/// Linux get_asid().
-std::optional<std::uint32_t> qcom_get_asid(const firmware::Node& context);
+/// Linux get_asid(). 6.1 knows no qcom,ctx-asid.
+std::optional<std::uint32_t> qcom_get_asid(const firmware::Node& context, unsigned release);
 
 }  // namespace xlate::kernel

@@ -34,12 +34,12 @@ QcomIommuDomain::QcomIommuDomain(Kernel& the_kernel, DomainType domain_type, Iom
     pgsize_bitmap = kPageSizes;
 }
 
-/// Every bank that the domain is in; of_xlate has seen that it is there.
+/// Every bank that the domain is in. Linux takes it that each is there.
 template <typename Body>
 void QcomIommuDomain::for_each_ctx(Body body) {
     const unsigned ids = fwspec_.deref("QCX1")->num_ids("QCX1");
     for (unsigned i = 0; i < ids; ++i) {
-        if (QcomIommuCtx* const ctx = iommu_->ctx(fwspec_->id(i, "QCX2"))) body(*ctx);
+        body(*Ptr<QcomIommuCtx>(iommu_->ctx(fwspec_->id(i, "QCX2"))).deref("QCX3"));
     }
 }
 
@@ -202,7 +202,28 @@ std::uint64_t QcomIommuDomain::unmap(Iova iova, std::uint64_t size) {
     return unmapped;
 }
 
-void QcomIommuDomain::iotlb_sync(Iova, std::uint64_t) { flush_iotlb_all(); }
+void QcomIommuDomain::iotlb_sync(Iova iova, std::uint64_t size) {
+    flush_iotlb_all();
+    annotate_other_banks(iova, size);
+}
+
+// What is unmapped is so in every bank; the DMA layer speaks of the first one (address_space()).
+void QcomIommuDomain::annotate_other_banks(Iova iova, std::uint64_t size) {
+    if (!tables_ || size == 0) return;
+    bool first = true;
+    for_each_ctx([&](QcomIommuCtx& ctx) {
+        if (!first) {
+            Annotation annotation;
+            annotation.kind = Annotation::Kind::unmapped;
+            annotation.iommu = ctx.base;
+            annotation.context = ctx.asid;
+            annotation.first = iova.value;
+            annotation.bytes = size;
+            kernel().machine.annotate(annotation);
+        }
+        first = false;
+    });
+}
 
 // Linux waits here, and invalidates nothing.
 void QcomIommuDomain::flush_iotlb_all() {

@@ -41,6 +41,7 @@ private:
     int qcom_iommu_init_domain(const Ptr<QcomIommuDev>& iommu, Device& dev);
     void program(QcomIommuCtx& ctx);
     void qcom_iommu_tlb_sync();
+    void annotate_other_banks(Iova iova, std::uint64_t size);
     void qcom_iommu_tlb_inv_range_nosync(std::uint64_t iova, std::uint64_t size, std::uint64_t granule, bool leaf);
 
     template <typename Body>
