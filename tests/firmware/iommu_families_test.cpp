@@ -93,3 +93,25 @@ TEST_CASE("cells become ids as the driver reads them") {
     CHECK_FALSE(stream_of(provider({"rockchip,iommu"}), {}));
     CHECK_FALSE(stream_of(v3, {}));
 }
+
+TEST_CASE("a cache names the IOMMU behind it, and context banks are children") {
+    const auto board = [](const std::string& name) {
+        return read_device_tree(read_file(std::string(XLATE_BINARY_DIR) + "/boards/" + name), name);
+    };
+    const Description renesas = board("ipmmu.dtb");
+    const auto root = renesas.find_path("/iommu@e67b0000"), cache = renesas.find_path("/iommu@febd0000");
+    REQUIRE(root);
+    REQUIRE(cache);
+    CHECK(main_iommu(renesas, *cache) == root);
+    CHECK_FALSE(main_iommu(renesas, *root));
+    CHECK(iommu_parts(renesas, *cache).empty());
+
+    const Description qcom = board("msm-iommu.dtb");
+    const auto iommu = qcom.find_path("/iommu@1ef0000");
+    REQUIRE(iommu);
+    const std::vector<NodeIndex> parts = iommu_parts(qcom, *iommu);
+    REQUIRE(parts.size() == 4);
+    CHECK(qcom.node(parts[3]).path == "/iommu@1ef0000/iommu-ctx@5000");
+    CHECK(qcom.node(parts[3]).regs.front().cpu_address == 0x1e25000);
+    CHECK_FALSE(main_iommu(qcom, *iommu));
+}
