@@ -8,7 +8,6 @@ namespace xlate::iommu::tegra {
 
 namespace {
 
-constexpr std::uint32_t kRights = static_cast<std::uint32_t>(word::READABLE.mask() | word::WRITABLE.mask());
 constexpr std::uint8_t kReads =
     Permissions::kUserRead | Permissions::kPrivilegedRead | Permissions::kUserExecute | Permissions::kPrivilegedExecute;
 constexpr std::uint8_t kWrites = Permissions::kUserWrite | Permissions::kPrivilegedWrite;

@@ -16,6 +16,17 @@ bool has_cpu(const firmware::Description& description, std::string_view compatib
     });
 }
 
+/// CPUs that run no 64-bit kernel. Source: the names of Linux's Documentation/devicetree/bindings/arm/cpus.yaml.
+bool has_arm32_cpu(const firmware::Description& description) {
+    constexpr std::string_view kCpus[] = {"arm,cortex-a5",     "arm,cortex-a7",    "arm,cortex-a8",   "arm,cortex-a9",
+                                          "arm,cortex-a12",    "arm,cortex-a15",   "arm,cortex-a17",  "arm,cortex-a32",
+                                          "arm,arm1136jf-s",   "arm,arm1176jzf-s", "arm,arm11mpcore", "arm,arm926ej-s",
+                                          "qcom,krait",        "qcom,scorpion",    "marvell,pj4a",    "marvell,pj4b",
+                                          "marvell,sheeva-v7", "brcm,brahma-b15"};
+    return std::any_of(std::begin(kCpus), std::end(kCpus),
+                       [&](std::string_view compatible) { return has_cpu(description, compatible); });
+}
+
 /// The driver that is the youngest of those that the board's IOMMUs want; nullptr: all are old enough.
 const kernel::IommuDriver* youngest_driver(const firmware::Description& description) {
     const kernel::IommuDriver* youngest = nullptr;
@@ -34,6 +45,10 @@ std::vector<std::string> assume_kernel(Config& config, const firmware::Descripti
     if (!config.given("kernel.arch") && config.kernel.arch != kernel::Arch::riscv && has_cpu(description, "riscv")) {
         config.kernel.arch = kernel::Arch::riscv;
         assumed.emplace_back("kernel.arch is not given: riscv, as the CPUs are");
+    }
+    if (!config.given("kernel.arch") && config.kernel.arch == kernel::Arch::arm64 && has_arm32_cpu(description)) {
+        config.kernel.arch = kernel::Arch::arm;
+        assumed.emplace_back("kernel.arch is not given: arm, as the CPUs are");
     }
     const kernel::IommuDriver* driver = youngest_driver(description);
     if (driver == nullptr || config.given("kernel.variant")) return assumed;
