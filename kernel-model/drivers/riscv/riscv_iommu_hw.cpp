@@ -16,7 +16,6 @@ namespace ddtp = iommu::riscv::ddtp;
 namespace {
 
 constexpr std::uint32_t kCommandEntries = 8192, kFaultEntries = 4096;
-constexpr unsigned kInterruptSources = 4;
 constexpr std::uint64_t kDdtpTimeoutUs = 10'000'000, kCsrTimeoutUs = 150'000, kQueueTimeoutUs = 500'000,
                         kSyncTimeoutUs = 90'000'000, kPollUs = 10;
 /// Looks at an untimed machine's hardware before it is believed to hang: its clock may stand still.

@@ -146,7 +146,6 @@ bool ViommuOps::capable_deferred_flush() const { return core_.variant.release >=
 
 ViommuDriver::ViommuDriver(LinuxBoot& boot, const IommuDriverParts& parts)
     : Driver("virtio-mmio", *boot.drivers().buses().front()),
-      boot_(boot),
       core_(boot.iommu()),
       pages_(parts.pages),
       ops_(boot, *this) {}

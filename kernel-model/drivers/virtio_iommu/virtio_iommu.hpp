@@ -145,7 +145,6 @@ public:
     void remove(Device&) override {}
 
 private:
-    LinuxBoot& boot_;
     IommuCore& core_;
     PageAllocator& pages_;
     ViommuOps ops_;
