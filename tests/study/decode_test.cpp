@@ -124,7 +124,7 @@ TEST_CASE("decode: Exynos faults, registers and table words", "[study][decode]")
     CHECK(read("0x45678212", "exynos.lv2").find("read only") != std::string::npos);
     CHECK(read("0x01100784", "exynos.cfg") == "rights are checked, first-level words are cached");
     CHECK(read("7", "exynos.ctrl") == "blocked: accesses wait");
-    CHECK(read("0", "exynos.lv2") == "nothing: a page fault");
+    CHECK(read("0x0", "exynos.lv2") == "nothing: a page fault");
 }
 
 TEST_CASE("decode: OMAP's interrupts, TLB entries and table words", "[study][decode]") {
