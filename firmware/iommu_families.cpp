@@ -39,12 +39,12 @@ constexpr Family kExynos{"exynos", "Exynos SysMMU", "exynos-sysmmu", IdCells::no
 constexpr Family kSun50i{"sun50i", "Allwinner sun50i IOMMU", "sun50i-iommu", IdCells::id, Rule::per_iommu, true};
 constexpr Family kSprd{"sprd", "Spreadtrum IOMMU", "sprd-iommu", IdCells::none, Rule::per_iommu};
 constexpr Family kOmap{"omap", "OMAP IOMMU", "omap-iommu", IdCells::none, Rule::per_iommu};
-constexpr Family kTegra{"tegra", "Tegra SMMU", "tegra-mc", IdCells::id, Rule::shared_id};
+constexpr Family kTegra{"tegra", "Tegra SMMU", "tegra-mc", IdCells::id, Rule::soc_table};
 constexpr Family kTegraGart{"tegra-gart", "Tegra20 GART", "tegra-mc", IdCells::none, Rule::per_iommu};
 constexpr Family kQcom{"qcom", "Qualcomm msm-iommu", "qcom-iommu",   IdCells::id, Rule::per_device, false,
                        {},     "qcom,msm-iommu-",    "qcom,ctx-asid"};
 constexpr Family kMsm{"msm", "Qualcomm APQ8064 IOMMU", "msm_iommu"};
-constexpr Family kMediatek{"mediatek", "MediaTek M4U", "mtk-iommu", IdCells::larb_port, Rule::per_iommu};
+constexpr Family kMediatek{"mediatek", "MediaTek M4U", "mtk-iommu", IdCells::larb_port, Rule::soc_table};
 constexpr Family kMediatekV1{"mediatek-v1", "MediaTek M4U (first)", "mtk-iommu-v1", IdCells::larb_port};
 constexpr Family kIpmmu{"ipmmu",         "Renesas IPMMU", "ipmmu-vmsa",        IdCells::id,
                         Rule::per_iommu, false,           "renesas,ipmmu-main"};

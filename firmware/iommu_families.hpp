@@ -19,8 +19,9 @@ enum class GroupRule : std::uint8_t {
     per_device,    ///< each its own
     exclusive_id,  ///< each its own; an id that another device has is refused (SMMUv3)
     stream_match,  ///< ids that match alike share; partial overlap is refused (SMMUv1, v2)
-    shared_id,     ///< devices with the same id share (DART, Tegra)
-    per_iommu      ///< all devices of one instance share
+    shared_id,     ///< devices with the same id share (DART)
+    per_iommu,     ///< all devices of one instance share
+    soc_table      ///< as a table in the driver for each SoC says, which firmware does not show (Tegra, MediaTek)
 };
 
 /// What the cells of one provider reference are to the driver.

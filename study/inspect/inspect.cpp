@@ -279,7 +279,8 @@ void write_groups(const Description& description, std::string& out) {
         for (std::size_t i = 0; i < group.members.size(); ++i) {
             out += (i == 0 ? "" : ", ") + safe(description.node(group.members[i]).path);
         }
-        out += fmt::format("  behind {}\n", safe(description.node(group.iommu).path));
+        out += fmt::format("  behind {}{}\n", safe(description.node(group.iommu).path),
+                           group.may_share ? ", or with others: a table of the driver decides" : "");
     }
     for (const Refusal& refusal : expected.refusals) {
         any = true;
@@ -332,7 +333,9 @@ std::string inspect_json(const Description& description) {
         for (const ExpectedGroup& group : expected.groups) {
             ordered_json members = ordered_json::array();
             for (const NodeIndex member : group.members) members.push_back(path_of(description, member));
-            list.push_back({{"iommu", path_of(description, group.iommu)}, {"members", members}});
+            ordered_json one = {{"iommu", path_of(description, group.iommu)}, {"members", members}};
+            if (group.may_share) one["may_share"] = true;
+            list.push_back(std::move(one));
         }
     });
     write_list(out, "refused", [&](JsonList& list) {

@@ -101,7 +101,7 @@ private:
         if (rule == GroupRule::per_iommu) {
             const auto found = instance_.find(iommu);
             if (found != instance_.end()) group = found->second;
-        } else if (rule != GroupRule::per_device) {
+        } else if (rule != GroupRule::per_device && rule != GroupRule::soc_table) {
             for (const IommuEntry* entry : entries) {
                 const StreamMatch match = firmware::stream_of(provider, entry->args).value_or(StreamMatch{});
                 const Owned* rival = nullptr;
@@ -123,11 +123,11 @@ private:
         }
         if (!group) {
             group = result_.groups.size();
-            result_.groups.push_back({iommu, {}});
+            result_.groups.push_back({iommu, {}, rule == GroupRule::soc_table});
             if (rule == GroupRule::per_iommu) instance_[iommu] = *group;
         }
         result_.groups[*group].members.push_back(master);
-        if (rule == GroupRule::per_iommu || rule == GroupRule::per_device) return;
+        if (rule == GroupRule::per_iommu || rule == GroupRule::per_device || rule == GroupRule::soc_table) return;
         for (const IommuEntry* entry : entries)
             owners.add({firmware::stream_of(provider, entry->args).value_or(StreamMatch{}), *group});
     }

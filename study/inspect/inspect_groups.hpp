@@ -13,6 +13,7 @@ namespace xlate::study {
 struct ExpectedGroup {
     firmware::NodeIndex iommu{};
     std::vector<firmware::NodeIndex> members;  ///< in firmware order
+    bool may_share = false;                    ///< with others of its driver's: a table of the driver decides
 };
 /// A device that its IOMMU's driver turns away: it runs untranslated.
 struct Refusal {

@@ -273,6 +273,22 @@ private:
         return all;
     }
 
+    /// Parameters of an IOMMU driver that the board has no use for.
+    void warn_of_idle_parameters() {
+        for (const auto& [name, value] : config_.kernel.parameters) {
+            const std::string driver = name.substr(0, name.find('.'));
+            const Span<kernel::IommuDriver> all = kernel::iommu_drivers();
+            const auto known =
+                std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.name == driver; });
+            if (known == all.end()) continue;
+            const bool used = std::any_of(description_.nodes.begin(), description_.nodes.end(),
+                                          [&](const Node& node) { return known->binds_to(node); });
+            if (used) continue;
+            wiring_.warnings.push_back(fmt::format(
+                "kernel.parameters.{} changes nothing: the firmware has no IOMMU of the driver {}", name, driver));
+        }
+    }
+
     void wire_kernel() {
         kernel::BootConfig& boot = wiring_.boot;
         boot.cpus = wiring_.soc.cpu.count;
@@ -287,6 +303,7 @@ private:
         }
         if (config_.given("kernel.modules")) boot.modules = config_.kernel.modules;
         check_module_devices();
+        warn_of_idle_parameters();
         for (std::string& one : firmware_warnings(description_, config_.kernel.modules))
             wiring_.warnings.push_back(std::move(one));
         for (std::size_t i = 0; i < config_.kernel.modules.size(); ++i) {

@@ -198,6 +198,7 @@ TEST_CASE("boards: what inspect promises is what run does, and every other maste
                     continue;
                 }
                 ++compared;
+                if (group.value("may_share", false)) continue;
                 const std::string first = group["members"][0];
                 CHECK(group_is.emplace(found->second, first).first->second == first);
             }
@@ -240,8 +241,11 @@ TEST_CASE("boards: a kernel parameter that does nothing is named with what it is
     CHECK(pt.status == 2);
     CHECK(has(pt.err, "kernel.parameters.iommu: this kernel parameter means nothing on this architecture"));
     const Said dashes = run_xlate(scratch, "run " + field("23-kernel-params/dashes.yaml"));
-    CHECK(dashes.status == 2);
-    CHECK(has(dashes.err, "arm-smmu.force_stage"));
+    // A parameter of a driver that the board has no use for.
+    CHECK(dashes.status == 0);
+    CHECK(has(dashes.out,
+              "warning: kernel.parameters.arm-smmu.force_stage changes nothing: the firmware has no IOMMU of "
+              "the driver arm-smmu"));
 }
 
 TEST_CASE("boards: ids beyond the preset's width make a wider SMMU; a config that says no is named", "[cli][corpus]") {

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "firmware/iommu_windows.hpp"
 #include "tests/corpus.hpp"
 #include "tests/kernel-model/board.hpp"
 
@@ -27,6 +28,12 @@ TEST_CASE("every board of the corpus boots without a report and each reachable c
         const Variant variant = find_variant("linux-6.12");
         ImmediateMachine machine;
         Kernel k(machine, variant, &workspace);
+        // Registers of other nodes (MediaTek's larbs) are not the untimed machine's: tests/cli/boards_test.cpp runs
+        // those.
+        bool outside = false;
+        for (const firmware::NodeIndex at : description.providers())
+            outside = outside || !firmware::outside_windows(description, at).empty();
+        if (outside) continue;
         machine.engines.add(description, [](const firmware::Node&) { return true; });
         const KernelSystem system(k, description, {});
         LinuxBoot boot(k, description, system.boot_config());

@@ -123,7 +123,7 @@ TEST_CASE("decode: Exynos faults, registers and table words", "[study][decode]")
     CHECK(read("0x45608402", "exynos.lv1").find("1 MiB at 0x45600000 (versions 1 to 3)") == 0);
     CHECK(read("0x45678212", "exynos.lv2").find("read only") != std::string::npos);
     CHECK(read("0x01100784", "exynos.cfg") == "rights are checked, first-level words are cached");
-    CHECK(read("7", "exynos.ctrl") == "blocked: accesses wait");
+    CHECK(read("0x7", "exynos.ctrl") == "blocked: accesses wait");
     CHECK(read("0x0", "exynos.lv2") == "nothing: a page fault");
 }
 
