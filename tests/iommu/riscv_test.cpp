@@ -196,7 +196,7 @@ TEST_CASE("riscv: DTF silences the faults of tables, not those of the directory"
 
 TEST_CASE("riscv: records that wait for memory hold their accesses back, and none is lost", "[iommu][riscv]") {
     Simple world(full());
-    // Nobody writes records meanwhile: more accesses than there is room for inside.
+    // No record is written meanwhile: more accesses than there is room for inside.
     std::vector<std::unique_ptr<Translation>> slots;
     unsigned stalled = 0;
     for (std::uint64_t i = 0; i < Outputs::kCapacity + 8; ++i) {

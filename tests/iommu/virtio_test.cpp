@@ -90,7 +90,7 @@ TEST_CASE("virtio-iommu: rights, moves and ends of domains", "[iommu][virtio]") 
     CHECK(denied.kind == StepKind::fault);
     CHECK(denied.result.fault == static_cast<unsigned>(Fault::permission));
     CHECK(denied.result.response == Response::abort);
-    // Moved: the old domain has nobody left and ends with its mappings.
+    // Moved: the old domain has no endpoint left and ends with its mappings.
     CHECK(bench.ask(attach(2, kEndpoint)) == RequestStatus::ok);
     CHECK(bench.access(kEndpoint, 0x2008, false).kind == StepKind::fault);
     CHECK(bench.ask(map(1, 0x1000, 0x1FFF, 0, kReadWrite)) == RequestStatus::noent);

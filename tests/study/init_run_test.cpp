@@ -507,7 +507,7 @@ constexpr std::array kKnown{
     Known{"virtio-iommu", "", kNotYet},
 };
 
-/// The differences that nobody knows of; says the others.
+/// The differences that are not in the list of known ones; says the others.
 std::string unknown(const std::filesystem::path& folder, const std::string& text) {
     const auto tree = firmware::read_device_tree(firmware::read_file((folder / "board.dtb").string()), "board.dtb");
     std::string rest;
