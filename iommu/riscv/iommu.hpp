@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
+#include "iommu/directory_cache.hpp"
 #include "iommu/instance.hpp"
 #include "iommu/riscv/commands.hpp"
-#include "iommu/riscv/directory_cache.hpp"
 #include "iommu/riscv/hpm.hpp"
 #include "iommu/riscv/outputs.hpp"
 #include "iommu/riscv/parameters.hpp"

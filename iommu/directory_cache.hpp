@@ -1,5 +1,5 @@
-// A cache of contexts by device, or by device and process. Faulty ones are not kept.
-// Source: ours; the specification leaves caches open (chapter 3, "Directory caching").
+// A cache of contexts by device, by device and process, or by another number. Faulty ones are not kept.
+// Source: ours; the specifications leave caches open (RISC-V IOMMU chapter 3, "Directory caching"; VT-d chapter 6).
 #pragma once
 
 #include <cstdint>
@@ -10,9 +10,9 @@
 #include "iommu/engine.hpp"
 #include "iommu/invalidation.hpp"
 
-namespace xlate::iommu::riscv {
+namespace xlate::iommu {
 
-/// Tags are stream_tag().
+/// Tags are stream_tag(), or what their owner takes for one; never ~0.
 template <typename Context>
 class DirectoryCache {
 public:
@@ -68,6 +68,15 @@ public:
             ++counters_.invalidated;
         }
     }
+    /// Drops those of which `drop(tag, context)` is true.
+    template <typename Drop>
+    void drop_if(Drop&& drop) {
+        for (std::size_t i = 0; i < tags_.size(); ++i) {
+            if (tags_[i] == kFree || !drop(tags_[i], entries_[i])) continue;
+            tags_[i] = kFree;
+            ++counters_.invalidated;
+        }
+    }
     void clear() { tags_.assign(tags_.size(), kFree); }
     const CacheCounters& counters() const { return counters_; }
 
@@ -80,4 +89,4 @@ private:
     std::vector<Context> entries_;
 };
 
-}  // namespace xlate::iommu::riscv
+}  // namespace xlate::iommu
