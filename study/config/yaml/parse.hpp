@@ -19,8 +19,8 @@ struct Budget {
     std::size_t bytes = kMaxBytes;
     std::size_t nodes = kMaxNodes;
 };
-/// Of a config or study: some hundred times the largest that we know.
-inline constexpr Budget kConfigBudget{std::size_t{4} << 20, 65'536};
+/// Of a config or study: some hundred times the largest that we know. The parser takes up to 80 ns a byte.
+inline constexpr Budget kConfigBudget{std::size_t{1} << 20, 65'536};
 
 /// One document. Refused, with file:line:column: bytes that are not UTF-8, syntax errors, a second document, duplicate
 /// keys (both places are named), `<<`, tags, keys that are not text, aliases into their own anchor, more nodes, depth
