@@ -227,6 +227,12 @@ std::vector<std::string> iommu_preset_names() {
     return names;
 }
 
+std::vector<Diagnostic> check_iommu_params(const IommuParams& params, const std::string& path) {
+    Findings findings;
+    check_iommu(findings, params, path);
+    return findings.take();
+}
+
 std::vector<Diagnostic> check(const SocConfig& config, const firmware::Description& description) {
     Findings findings;
     findings.range(config.clock.fs, 1, kFsPerUs, "soc.clocks.system");

@@ -219,6 +219,8 @@ struct SocConfig {
     }
 };
 
+/// Of one IOMMU's parameters: what is out of range. `path` stands before their names.
+std::vector<Diagnostic> check_iommu_params(const IommuParams& params, const std::string& path);
 /// Everything that is out of range or names nothing in `description`. Paths as in the YAML (`soc.memory.banks`).
 std::vector<Diagnostic> check(const SocConfig& config, const firmware::Description& description);
 

@@ -106,6 +106,14 @@ Transaction& TransactionPool::take(tlm::tlm_command command, PhysAddr address, s
     return transaction;
 }
 
+Transaction& TransactionPool::lend(const tlm::tlm_generic_payload& whole, PhysAddr address, std::uint32_t offset,
+                                   std::uint32_t size) {
+    Transaction& transaction = take(whole.get_command(), address, size, false);
+    transaction.moves_data_ = true;
+    transaction.payload_->set_data_ptr(whole.get_data_ptr() + offset);
+    return transaction;
+}
+
 void TransactionPool::give_back(Transaction& transaction) { transaction.payload_->release(); }
 
 void TransactionPool::free(tlm::tlm_generic_payload* payload) {

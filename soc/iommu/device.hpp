@@ -118,6 +118,8 @@ public:
     void give_back(TranslationJob& job) { free_jobs_.push_back(&job); }
     void translate(TranslationJob& job);
     void decide_globally(TranslationJob& job);
+    /// At once and without a trace; nothing: refused, or it would write or wait. Memory is read by the core's port.
+    std::optional<PhysAddr> translate_debug(iommu::Request request);
     /// Everything between a port and the return from memory counts as in flight, in one of two generations: a drain
     /// starts a new one and waits for the end of the old.
     void enter_flight(TranslationJob& job);

@@ -428,7 +428,26 @@ void IommuPort::invalidate(const iommu::Invalidation& invalidation) {
     main_tlb_.invalidate(invalidation);
 }
 
-unsigned IommuPort::on_debug(unsigned, tlm::tlm_generic_payload&) { return 0; }
+/// Through the tables as they are, without time: no cache is asked or filled. It does not cross a page.
+unsigned IommuPort::on_debug(unsigned, tlm::tlm_generic_payload& payload) {
+    const auto* who = payload.get_extension<Transaction>();
+    Request request;
+    if (who != nullptr) {
+        request.sid = who->stream;
+        request.ssid = who->substream;
+        request.privileged = who->privileged;
+        request.ats = who->ats.type == AtsType::translated ? AtsType::translated : AtsType::untranslated;
+    }
+    request.address = payload.get_address();
+    request.length = payload.get_data_length();
+    request.write = payload.is_write();
+    const std::optional<PhysAddr> place = device_.translate_debug(request);
+    if (!place) return 0;
+    payload.set_address(place->value);
+    const unsigned done = out_.port.socket->transport_dbg(payload);
+    payload.set_address(request.address);
+    return done;
+}
 
 void IommuPort::add_to(IommuStats& stats) const {
     const auto add = [](LookupStats& to, const iommu::CacheCounters& from) {

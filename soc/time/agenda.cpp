@@ -1,6 +1,7 @@
 #include "soc/time/agenda.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.hpp"
 #include "soc/time/host_cache.hpp"
@@ -13,6 +14,8 @@ Agenda::Agenda(const sc_core::sc_module_name& name) : sc_core::sc_module(name) {
     sensitive << wake_;
     dont_initialize();
     current_.reserve(64);
+    const double resolution = sc_core::sc_get_time_resolution().to_seconds();
+    fs_per_tick_ = static_cast<std::uint64_t>(std::llround(resolution * static_cast<double>(kFsPerSecond)));
 }
 
 Agenda::~Agenda() = default;
@@ -41,7 +44,7 @@ void Agenda::limit(SimTime max_time, std::uint64_t max_entries) {
 void Agenda::schedule(AgendaEntry& entry, SimTime at, Phase phase, const Component& component) {
     if (!running_) {
         // Somebody from outside (a foreign SystemC process) may be ahead of the last instant that we handled.
-        now_ = std::max<std::uint64_t>(now_, sc_core::sc_time_stamp().value());
+        now_ = std::max(now_, systemc_now());
     }
     XLATE_CHECK(!entry.scheduled_, component.component_name());
     XLATE_CHECK(at.fs >= now_,
@@ -183,8 +186,9 @@ std::uint64_t Agenda::next_time() {
 
 void Agenda::wake_systemc_at(std::uint64_t time) {
     wake_time_ = time;
-    const std::uint64_t systemc_now = sc_core::sc_time_stamp().value();
-    wake_.notify(sc_core::sc_time::from_value(time - systemc_now));
+    const std::uint64_t now = systemc_now();
+    const std::uint64_t ahead = time <= now ? 0 : (time - now + fs_per_tick_ - 1) / fs_per_tick_;
+    wake_.notify(sc_core::sc_time::from_value(ahead));
 }
 
 namespace {
@@ -205,7 +209,7 @@ void Agenda::start_of_simulation() { only_process_ = count_processes(sc_core::sc
 
 bool Agenda::alone_until(std::uint64_t time) const {
     if (time == kTimeNever.fs) return false;
-    return only_process_ || sc_core::sc_time_to_pending_activity().value() > time - sc_core::sc_time_stamp().value();
+    return only_process_ || sc_core::sc_time_to_pending_activity().value() > (time - systemc_now()) / fs_per_tick_;
 }
 
 bool Agenda::go_on_at(SimTime at) {
@@ -217,7 +221,12 @@ bool Agenda::go_on_at(SimTime at) {
 }
 
 void Agenda::run() {
-    std::uint64_t horizon = sc_core::sc_time_stamp().value();
+    std::uint64_t horizon = systemc_now();
+    if (beside_others_ && waited_at_ != sc_core::sc_time_stamp().value()) {
+        others_are_here();
+        wake_.notify(sc_core::SC_ZERO_TIME);
+        return;
+    }
     wake_time_ = kTimeNever.fs;
     running_ = true;
     for (;;) {

@@ -84,6 +84,14 @@ public:
     /// up to then. For a SoC whose modules are all ours: sc_time_stamp() then lags behind now().
     void run_ahead() { runs_ahead_ = true; }
 
+    /// From now on foreign processes act in the same instants: in each, SystemC runs those that wait for it first, so
+    /// that what they send is there before anything is chosen. sc_time_stamp() is never behind now().
+    void stand_beside_others() { beside_others_ = true; }
+    /// What foreign processes of this instant sent is about to be scheduled: there is nothing more to wait for.
+    void others_are_here() { waited_at_ = sc_core::sc_time_stamp().value(); }
+    /// SystemC's time resolution. Times in between are reached at the next whole one.
+    std::uint64_t fs_per_tick() const { return fs_per_tick_; }
+
     /// The run ends when the next entry lies past `max_time`, or before the entry that would be number `max_entries`+1.
     void limit(SimTime max_time, std::uint64_t max_entries);
     enum class Stop : std::uint8_t { none, time, entries, requested };
@@ -122,6 +130,7 @@ private:
     void run();
     std::uint64_t next_time();
     bool alone_until(std::uint64_t time) const;
+    std::uint64_t systemc_now() const { return sc_core::sc_time_stamp().value() * fs_per_tick_; }
     void wake_systemc_at(std::uint64_t time);
 
     std::uint64_t now_ = 0;
@@ -145,8 +154,11 @@ private:
 
     bool running_ = false;
     bool runs_ahead_ = false;
-    bool only_process_ = false;                ///< nobody else can be pending in SystemC
-    std::uint64_t wake_time_ = kTimeNever.fs;  ///< what SystemC has been told
+    bool beside_others_ = false;
+    std::uint64_t fs_per_tick_ = 1;
+    std::uint64_t waited_at_ = ~std::uint64_t{0};  ///< beside others: SystemC's instant in which they have run
+    bool only_process_ = false;                    ///< nobody else can be pending in SystemC
+    std::uint64_t wake_time_ = kTimeNever.fs;      ///< what SystemC has been told
     sc_core::sc_event wake_;
 };
 

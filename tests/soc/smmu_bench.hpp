@@ -82,13 +82,15 @@ struct SmmuBench {
         return config;
     }
 
-    static void store(soc::Soc& soc, std::uint64_t address, std::uint64_t word) {
+    // `Machine`: a Soc, or what has its peek, poke, peek_register and poke_register.
+    template <typename Machine>
+    static void store(Machine& soc, std::uint64_t address, std::uint64_t word) {
         std::uint8_t bytes[8];
         store_le(bytes, 8, word);
         soc.poke(PhysAddr{address}, bytes, 8);
     }
-    template <std::size_t N>
-    static void store(soc::Soc& soc, std::uint64_t address, const std::array<std::uint64_t, N>& words) {
+    template <typename Machine, std::size_t N>
+    static void store(Machine& soc, std::uint64_t address, const std::array<std::uint64_t, N>& words) {
         for (std::size_t i = 0; i < N; ++i) store(soc, address + 8 * i, words[i]);
     }
     static std::uint64_t leaf(std::uint64_t page) {
@@ -100,7 +102,8 @@ struct SmmuBench {
     static std::uint64_t leaf_address(std::uint64_t index) { return kTables + 0x10'0000 + index * 8; }
 
     /// `streams` streams share one CD, in which `pages` pages are mapped.
-    static void install(soc::Soc& soc, std::uint64_t pages, std::uint32_t streams = 1) {
+    template <typename Machine>
+    static void install(Machine& soc, std::uint64_t pages, std::uint32_t streams = 1) {
         using namespace smmu;  // NOLINT(google-build-using-namespace)
         SteWords entry{};
         ste::V.set(entry, 1);
@@ -133,10 +136,12 @@ struct SmmuBench {
             store(soc, leaf_address(index), leaf(kPages + index * 4096));
         }
     }
-    static void set(soc::Soc& soc, std::uint32_t offset, std::uint64_t value, unsigned size = 4) {
+    template <typename Machine>
+    static void set(Machine& soc, std::uint32_t offset, std::uint64_t value, unsigned size = 4) {
         soc.poke_register(PhysAddr{kRegisters + offset}, size, value);
     }
-    static void enable(soc::Soc& soc) {
+    template <typename Machine>
+    static void enable(Machine& soc) {
         using namespace smmu;  // NOLINT(google-build-using-namespace)
         set(soc, reg::CR1, 0xD75);
         set(soc, reg::STRTAB_BASE, kStreamTable, 8);
