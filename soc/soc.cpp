@@ -1,7 +1,5 @@
 #include "soc/soc.hpp"
 
-#include <systemc>
-
 #include "base/error.hpp"
 #include "kernel-model/core/kernel.hpp"
 #include "soc/parts.hpp"
@@ -78,6 +76,3 @@ void Soc::start_master(const std::string& device, Iova iova, std::uint64_t size,
 }
 
 }  // namespace xlate::soc
-
-/// The SystemC library wants one; ours is never called, since our own main() drives the simulation.
-int sc_main(int, char*[]) { return 0; }

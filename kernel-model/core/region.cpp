@@ -160,9 +160,10 @@ void end_static() {
 
 extern "C" {
 
-int __real___cxa_guard_acquire(void* guard);
-void __real___cxa_guard_release(void* guard);
-void __real___cxa_guard_abort(void* guard);
+// Weak: a program that is linked without that, and so without regions, never comes here.
+[[gnu::weak]] int __real___cxa_guard_acquire(void* guard);
+[[gnu::weak]] void __real___cxa_guard_release(void* guard);
+[[gnu::weak]] void __real___cxa_guard_abort(void* guard);
 
 int __wrap___cxa_guard_acquire(void* guard) {
     const int mine = __real___cxa_guard_acquire(guard);

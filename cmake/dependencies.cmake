@@ -1,0 +1,13 @@
+# What the libraries are linked with: for the build, and for programs that find the installed package.
+find_package(PkgConfig REQUIRED)
+find_package(fmt REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(Boost REQUIRED COMPONENTS context)
+if(NOT TARGET PkgConfig::SYSTEMC)
+    pkg_check_modules(SYSTEMC REQUIRED IMPORTED_TARGET GLOBAL systemc)
+endif()
+if(NOT TARGET xlate::fdt)
+    find_library(XLATE_FDT_LIBRARY fdt REQUIRED)
+    add_library(xlate::fdt INTERFACE IMPORTED)
+    set_target_properties(xlate::fdt PROPERTIES INTERFACE_LINK_LIBRARIES "${XLATE_FDT_LIBRARY}")
+endif()
