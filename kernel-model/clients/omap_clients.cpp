@@ -1,12 +1,14 @@
 #include "kernel-model/clients/omap_clients.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
 #include <string_view>
 
+#include "base/span.hpp"
 #include "kernel-model/boot.hpp"
 #include "kernel-model/boot_state.hpp"
 
@@ -18,18 +20,24 @@ constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
 constexpr std::uint64_t kFirmwareBase = 0x8000'0000, kFirmwareLast = 0xFFFF'FFFF;
 constexpr unsigned kReleaseDropsMapping = 613;
 
+constexpr std::string_view kIspModule = "omap3_isp", kRprocModule = "omap_remoteproc";
+constexpr std::string_view kIsp[] = {"ti,omap3-isp"};
+constexpr std::string_view kRproc[] = {"ti,omap4-dsp", "ti,omap4-ipu", "ti,omap5-dsp",
+                                       "ti,omap5-ipu", "ti,dra7-dsp",  "ti,dra7-ipu"};
+
+bool is_one_of(const firmware::Node& node, Span<std::string_view> compatibles) {
+    return std::any_of(compatibles.begin(), compatibles.end(),
+                       [&](std::string_view one) { return node.is_compatible(one); });
+}
+
 /// What both have in common: one attaches before its own probe goes on, and detaches behind its removal.
 class OwnDomainClient : public Driver {
 public:
-    OwnDomainClient(std::string driver_name, BusType& platform, LinuxBoot& the_boot,
-                    std::vector<std::string_view> compatibles)
-        : Driver(std::move(driver_name), platform), boot(the_boot), compatibles_(std::move(compatibles)) {}
+    OwnDomainClient(std::string driver_name, BusType& platform, LinuxBoot& the_boot, Span<std::string_view> compatibles)
+        : Driver(std::move(driver_name), platform), boot(the_boot), compatibles_(compatibles) {}
 
     bool match(const Device& device) const override {
-        if (!device.of_node) return false;
-        const firmware::Node& node = boot.description().node(*device.of_node);
-        return std::any_of(compatibles_.begin(), compatibles_.end(),
-                           [&](std::string_view one) { return node.is_compatible(one); });
+        return device.of_node && is_one_of(boot.description().node(*device.of_node), compatibles_);
     }
     int probe(Device& dev) override {
         const bool behind = boot.description().node(*dev.of_node).has_iommus;
@@ -64,14 +72,14 @@ protected:
     LinuxBoot& boot;
 
 private:
-    const std::vector<std::string_view> compatibles_;
+    const Span<std::string_view> compatibles_;
     std::set<const Device*> running_;  ///< looked up, never walked
 };
 
 class Omap3Isp final : public OwnDomainClient {
 public:
     Omap3Isp(BusType& platform, LinuxBoot& the_boot)
-        : OwnDomainClient("omap3isp", platform, the_boot, {"ti,omap3-isp"}) {}
+        : OwnDomainClient("omap3isp", platform, the_boot, {kIsp, std::size(kIsp)}) {}
 
 protected:
     // Linux isp_attach_iommu().
@@ -104,9 +112,7 @@ protected:
 class OmapRproc final : public OwnDomainClient {
 public:
     OmapRproc(BusType& platform, LinuxBoot& the_boot)
-        : OwnDomainClient(
-              "omap-rproc", platform, the_boot,
-              {"ti,omap4-dsp", "ti,omap4-ipu", "ti,omap5-dsp", "ti,omap5-ipu", "ti,dra7-dsp", "ti,dra7-ipu"}) {}
+        : OwnDomainClient("omap-rproc", platform, the_boot, {kRproc, std::size(kRproc)}) {}
 
 protected:
     // Linux rproc_enable_iommu(); the addresses of its memory come from a range that only this domain has.
@@ -162,9 +168,21 @@ private:
 std::vector<KnownDriver> make_omap_clients(LinuxBoot& boot) {
     BusType& platform = boot.state().platform;
     std::vector<KnownDriver> all;
-    all.push_back({std::make_unique<Omap3Isp>(platform, boot), DriverLevel::module, "omap3_isp"});
-    all.push_back({std::make_unique<OmapRproc>(platform, boot), DriverLevel::module, "omap_remoteproc"});
+    all.push_back({std::make_unique<Omap3Isp>(platform, boot), DriverLevel::module, std::string(kIspModule)});
+    all.push_back({std::make_unique<OmapRproc>(platform, boot), DriverLevel::module, std::string(kRprocModule)});
     return all;
+}
+
+std::vector<std::string> omap_client_modules(const firmware::Description& board) {
+    std::vector<std::string> modules;
+    const auto add = [&](std::string_view module, Span<std::string_view> compatibles) {
+        if (std::any_of(board.nodes.begin(), board.nodes.end(),
+                        [&](const firmware::Node& node) { return is_one_of(node, compatibles); }))
+            modules.emplace_back(module);
+    };
+    add(kIspModule, {kIsp, std::size(kIsp)});
+    add(kRprocModule, {kRproc, std::size(kRproc)});
+    return modules;
 }
 
 }  // namespace xlate::kernel

@@ -9,13 +9,18 @@
 // Source: docs/spec/linux-findings.md 14 to 17; Linux drivers/media/platform/ti/omap3isp, drivers/remoteproc.
 #pragma once
 
+#include <string>
 #include <vector>
 
+#include "firmware/description.hpp"
 #include "kernel-model/driver-core/known_drivers.hpp"
 
 namespace xlate::kernel {
 
 /// Their drivers, of modules "omap3_isp" and "omap_remoteproc".
 std::vector<KnownDriver> make_omap_clients(LinuxBoot& boot);
+
+/// Those of these modules that have a device on the board, each once.
+std::vector<std::string> omap_client_modules(const firmware::Description& board);
 
 }  // namespace xlate::kernel

@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/quantity.hpp"
+#include "kernel-model/clients/omap_clients.hpp"
 #include "kernel-model/drivers/iommu_drivers.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
 #include "study/config/kernel_parameters.hpp"
@@ -48,13 +49,17 @@ constexpr BlacklistedDriver kBlacklisted[] = {
     {"tegra_mc_init", "tegra-mc"},
 };
 
-/// IOMMU drivers that Debian's arm64 kernels do not have: whoever boots such a board with one brings a module. As their
-/// modules' names begin.
-constexpr std::string_view kNotInDebian[] = {"apple-dart", "exynos", "ipmmu", "sprd"};
+/// IOMMU drivers and what they need, as Debian's arm64 kernels have them: not at all, so that a boot of such a board
+/// with one brings a module; or as modules of the kernel's own. As their modules' names begin.
+constexpr std::string_view kNotBuiltInByDebian[] = {"apple-dart", "exynos", "ipmmu", "sprd", "mtk"};
+
+/// From one module of an init script to the next: in the recorded boots some 30 to 500 ms. Long enough for the work
+/// that the module before has left to a worker (the deferred devices).
+constexpr std::string_view kNextModule = "10 ms";
 
 struct Module {
     std::string name;
-    std::string delay = "0 ns";
+    std::string delay = std::string(kNextModule);
 };
 
 class KernelWriter {
@@ -102,6 +107,15 @@ private:
         return command_.kernel.substr(command_.kernel.find_last_of('/') + 1).find(text) != std::string::npos;
     }
 
+    /// Its name is one that Debian gives: "6.12.107+deb13-arm64", "6.1.0-50-armmp".
+    bool is_debian() const {
+        if (says("+deb")) return true;
+        const std::size_t abi = command_.kernel.rfind(".0-");
+        if (abi == std::string::npos) return false;
+        const std::size_t end = command_.kernel.find_first_not_of(kDigits, abi + 3);
+        return end != std::string::npos && end > abi + 3 && command_.kernel[end] == '-';
+    }
+
     /// Modules of the IOMMU drivers that this kernel has not built in, or is told to leave out.
     std::vector<std::string> iommu_modules() const {
         std::vector<std::string> taken_out;
@@ -122,12 +136,13 @@ private:
             const bool here = std::any_of(in_.nodes.begin(), in_.nodes.end(),
                                           [&](const firmware::Node& node) { return driver.binds_to(node); });
             if (!here) continue;
-            const bool absent = arch_ == kernel::Arch::arm64 && says("+deb") &&
-                                std::any_of(std::begin(kNotInDebian), std::end(kNotInDebian),
+            const bool absent = arch_ == kernel::Arch::arm64 && is_debian() &&
+                                std::any_of(std::begin(kNotBuiltInByDebian), std::end(kNotBuiltInByDebian),
                                             [&](std::string_view start) { return module.rfind(start, 0) == 0; });
             const bool out = std::any_of(taken_out.begin(), taken_out.end(),
                                          [&](const std::string& one) { return same(one, module); });
-            if (absent || out || unknown) modules.push_back(module);
+            const bool listed = std::find(modules.begin(), modules.end(), module) != modules.end();
+            if (!listed && (absent || out || unknown)) modules.push_back(module);
         }
         return modules;
     }
@@ -190,9 +205,11 @@ private:
             list.push_back({module.name});
             if (same(module.name, "virtio-mmio") && has_rng()) list.push_back({"virtio-rng"});
         }
+        for (const std::string& module : kernel::omap_client_modules(in_)) list.push_back({module});
         for (const std::string& module : own) {
             if (is_late(module)) list.push_back({module});
         }
+        list.front().delay = "0 ns";
         line("  modules:                               # one after the other, as the init script loads them");
         delay(list, brought ? own : std::vector<std::string>{late_name});
         for (std::size_t i = 0; i < list.size(); ++i) {
