@@ -14,7 +14,7 @@ std::vector<std::string> rng_transports(const Config& config) {
 
 MmioClients::MmioClients(const Config& config, const firmware::Description& description, kernel::Kernel& kernel,
                          kernel::KernelSystem& system)
-    : description_(description), kernel_(kernel), others_(*system.boot_config().client) {
+    : description_(description), kernel_(kernel), others_(*system.boot_config().client), power_(system.power) {
     if (!config.given("soc.virtio_mmio")) return;
     for (const VirtioMmioConfig& one : config.soc.virtio_mmio) populated_.insert(one.slot);
     const std::vector<std::string> slots = rng_transports(config);
@@ -47,8 +47,15 @@ void MmioClients::start_masters(const kernel::LinuxBoot& boot) {
         for (const kernel::ClientMapping& one : rng_->mappings()) {
             if (one.device == slot && !one.unmap && !one.device_writes_only) plan.buffers = {{one.iova, one.size}};
         }
-        if (!plan.buffers.empty()) kernel_.machine.start_master(slot, plan);
+        if (plan.buffers.empty()) continue;
+        unpowered_[slot] = power_.never_resumed(slot);
+        kernel_.machine.start_master(slot, plan);
     }
+}
+
+std::vector<std::string> MmioClients::unpowered_at_start(const std::string& device) const {
+    const auto found = unpowered_.find(device);
+    return found == unpowered_.end() ? std::vector<std::string>{} : found->second;
 }
 
 }  // namespace xlate::study

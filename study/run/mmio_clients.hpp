@@ -2,6 +2,7 @@
 // other devices.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -27,6 +28,8 @@ public:
 
     /// The random number generators' traffic, over their queues: of those that have traffic and a queue.
     void start_masters(const kernel::LinuxBoot& boot);
+    /// IOMMUs of such a generator that nothing had powered when its traffic began.
+    std::vector<std::string> unpowered_at_start(const std::string& device) const;
     bool any() const { return rng_ != nullptr; }
     const kernel::VirtioRng* rng() const { return rng_.get(); }
 
@@ -36,6 +39,8 @@ private:
     const firmware::Description& description_;
     kernel::Kernel& kernel_;
     kernel::ClientDriver& others_;
+    const kernel::RuntimePm& power_;
+    std::map<std::string, std::vector<std::string>> unpowered_;  ///< by the consumer's name
     std::set<std::string> populated_;
     std::set<std::string> rng_slots_;
     std::unique_ptr<kernel::VirtioRng> rng_;

@@ -79,16 +79,31 @@ std::vector<Expectation> parse_expectations(const Config& config) {
 }
 
 /// Masters whose traffic passed an IOMMU that nothing ever powered: Linux says nothing of it.
-std::vector<std::string> unpowered(const kernel::RuntimePm& power, const Assembly& assembly,
+std::vector<std::string> unpowered(const kernel::RuntimePm& power, const MmioClients& clients, const Assembly& assembly,
                                    const soc::SocStats& stats) {
     std::vector<std::string> warnings;
     for (std::size_t i = 0; i < assembly.soc.masters.size() && i < stats.masters.size(); ++i) {
         const std::string& device = assembly.soc.masters[i].device;
         if (stats.masters[i].issued == 0) continue;
-        for (const std::string& iommu : power.never_resumed(device)) {
+        std::vector<std::string> iommus = clients.unpowered_at_start(device);
+        if (iommus.empty()) iommus = power.never_resumed(device);
+        for (const std::string& iommu : iommus) {
             warnings.push_back(fmt::format(
-                "{} is not translated: {} was never powered, since its driver has no runtime PM", device, iommu));
+                "{} is not translated: {} was not powered when it began, since its driver has no runtime PM", device,
+                iommu));
         }
+    }
+    return warnings;
+}
+
+/// A run that is over with transfers still under way: nothing is left that could end them.
+std::vector<std::string> stuck(const soc::SocStats& stats, soc::Outcome outcome) {
+    std::vector<std::string> warnings;
+    if (outcome != soc::Outcome::finished) return warnings;
+    for (const soc::MasterStats& master : stats.masters) {
+        if (master.in_flight == 0) continue;
+        warnings.push_back(fmt::format("{}: {} of its transfers never ended: what they wait for does not come",
+                                       master.device, master.in_flight));
     }
     return warnings;
 }
@@ -271,7 +286,9 @@ RunReport run(Config& config, const RunOptions& options) {
 
     std::vector<std::string> warnings = assembly.warnings;
     warnings.insert(warnings.end(), soc.warnings().begin(), soc.warnings().end());
-    for (std::string& warning : unpowered(system.power, assembly, stats)) warnings.push_back(std::move(warning));
+    for (std::string& warning : unpowered(system.power, clients, assembly, stats))
+        warnings.push_back(std::move(warning));
+    for (std::string& warning : stuck(stats, outcome)) warnings.push_back(std::move(warning));
     warnings.insert(warnings.end(), after_boot.warnings().begin(), after_boot.warnings().end());
     if (options.watch != nullptr) options.watch->on_end(kernel, boot, soc, clients.rng());
     RunReport report;
