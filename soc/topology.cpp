@@ -190,13 +190,30 @@ private:
         return result;
     }
 
+    /// The entry whose port a master's traffic takes: the first, unless the config says another. Of a binding whose
+    /// driver programs the last provider alone, the last: nothing programs the others for this master.
+    std::size_t entry_of(const MasterConfig& master, const std::vector<const firmware::IommuEntry*>& entries) const {
+        if (master.specifier != 0) return master.specifier;
+        const bool last = std::all_of(entries.begin(), entries.end(), [&](const firmware::IommuEntry* one) {
+            return one->provider && firmware::iommu_kind(description_.node(*one->provider)).last_provider_wins;
+        });
+        const auto family = [&](const firmware::IommuEntry* one) {
+            return firmware::iommu_kind(description_.node(*one->provider)).family;
+        };
+        if (!last || family(entries.front()) != family(entries.back())) return 0;
+        const auto first_of_last = std::find_if(entries.begin(), entries.end(), [&](const firmware::IommuEntry* one) {
+            return one->provider == entries.back()->provider;
+        });
+        return static_cast<std::size_t>(first_of_last - entries.begin());
+    }
+
     void attach_platform(std::size_t number) {
         const MasterConfig& master = masters_[number];
         Attachment result;
         if (firmware::index(master.node) < description_.nodes.size()) {
             const auto effective = description_.effective_iommus(master.node);
             if (effective.translated && master.specifier < effective.entries.size()) {
-                const firmware::IommuEntry& entry = *effective.entries[master.specifier];
+                const firmware::IommuEntry& entry = *effective.entries[entry_of(master, effective.entries)];
                 std::uint32_t id = 0;
                 if (entry.provider) {
                     const auto stream = firmware::stream_of(description_.node(*entry.provider), entry.args);
