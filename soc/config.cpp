@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/bits.hpp"
+#include "soc/iommu/smmuv3_window.hpp"
 #include "soc/topology.hpp"
 
 namespace xlate::soc {
@@ -134,26 +135,6 @@ void check_tbu_names(Findings& findings, const SocConfig& config, const firmware
     }
 }
 
-/// Command queue control pages lie behind the two pages that every SMMUv3 has: firmware has to give them away.
-void check_register_windows(Findings& findings, const SocConfig& config, const firmware::Description& description) {
-    const bool any = config.iommu.hardware.smmuv3.ecmdq != 0 ||
-                     std::any_of(config.iommus.begin(), config.iommus.end(),
-                                 [](const auto& own) { return own.second.hardware.smmuv3.ecmdq != 0; });
-    if (!any) return;
-    for (const IommuSite& site : make_topology(description, config).iommus) {
-        if (site.family != "smmuv3") continue;
-        const auto own = config.iommus.find(site.path);
-        const IommuParams& params = own == config.iommus.end() ? config.iommu : own->second;
-        if (params.hardware.smmuv3.ecmdq == 0) continue;
-        const std::uint32_t needed = register_bytes(params.hardware.smmuv3);
-        const std::string path = own == config.iommus.end() ? "soc.iommu" : "soc.iommus." + site.path;
-        findings.expect(
-            site.banks[0].bytes >= needed, path + ".features.ecmdq",
-            "the register space of " + site.path + " has " + std::to_string(site.banks[0].bytes >> 10) + " KiB",
-            "firmware that gives it " + std::to_string(needed >> 10) + " KiB, or ecmdq: 0");
-    }
-}
-
 CacheTiming table_of(const iommu::TableTiming& table) {
     return {{table.enabled, table.entries, table.ways, Replacement::lru}, Cycles{table.cycles}, table.slots};
 }
@@ -260,7 +241,6 @@ std::vector<Diagnostic> check(const SocConfig& config, const firmware::Descripti
                         finding.nearest.empty() ? "the path of an IOMMU" : "one such as '" + finding.nearest + "'");
     }
     check_tbu_names(findings, config, description);
-    check_register_windows(findings, config, description);
     std::set<std::string> names;
     for (std::size_t i = 0; i < config.masters.size(); ++i) {
         const MasterConfig& master = config.masters[i];
@@ -278,7 +258,9 @@ std::vector<Diagnostic> check(const SocConfig& config, const firmware::Descripti
         findings.expect(master.requester_id.has_value(), path + ".atc", "only PCI endpoints have one",
                         "a device behind a PCI host bridge");
     }
-    return findings.take();
+    std::vector<Diagnostic> all = findings.take();
+    for (Diagnostic& one : check_smmuv3_windows(config, description)) all.push_back(std::move(one));
+    return all;
 }
 
 }  // namespace xlate::soc

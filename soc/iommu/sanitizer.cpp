@@ -36,8 +36,8 @@ Sanitizer::~Sanitizer() = default;
 
 TranslationObserver* Sanitizer::watch(std::size_t index, const IommuDevice& device, const iommu::Hardware& hardware) {
     const IommuSite& site = topology_.iommus[index];
-    auto unit = site.family == "smmuv3" ? make_smmuv3_unit(*this, bytes_, site, device, hardware)
-                                        : make_table_unit(*this, bytes_, site, device);
+    auto unit = make_shadow_unit(*this, bytes_, site, device, hardware);
+    if (unit == nullptr) unit = make_table_unit(*this, bytes_, site, device);
     if (unit == nullptr) return nullptr;
     units_.push_back(std::move(unit));
     return units_.back().get();

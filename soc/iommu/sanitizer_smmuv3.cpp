@@ -226,8 +226,9 @@ SanitizerFinding SmmuV3Unit::explain(const ShadowViolation& violation) const {
 
 }  // namespace
 
-std::unique_ptr<SanitizerUnit> make_smmuv3_unit(const Sanitizer& owner, PhysicalMemory& memory, const IommuSite& site,
+std::unique_ptr<SanitizerUnit> make_shadow_unit(const Sanitizer& owner, PhysicalMemory& memory, const IommuSite& site,
                                                 const IommuDevice& device, const iommu::Hardware& hardware) {
+    if (site.family != "smmuv3") return nullptr;
     return std::make_unique<SmmuV3Unit>(owner, memory, site, device, hardware);
 }
 

@@ -53,8 +53,9 @@ protected:
     Bytes bytes;
 };
 
-/// SMMUv3: configuration, tables of both stages, queues, endpoints (iommu/smmuv3/shadow.hpp).
-std::unique_ptr<SanitizerUnit> make_smmuv3_unit(const Sanitizer& owner, PhysicalMemory& memory, const IommuSite& site,
+/// A family whose memory is more than tables: configuration, tables of both stages, queues, endpoints
+/// (iommu/smmuv3/shadow.hpp); nullptr: the device's is none.
+std::unique_ptr<SanitizerUnit> make_shadow_unit(const Sanitizer& owner, PhysicalMemory& memory, const IommuSite& site,
                                                 const IommuDevice& device, const iommu::Hardware& hardware);
 /// Families whose instances say what their table words mean (iommu/shadow/table_shadow.hpp); nullptr: it does not.
 std::unique_ptr<SanitizerUnit> make_table_unit(const Sanitizer& owner, PhysicalMemory& memory, const IommuSite& site,

@@ -12,9 +12,9 @@
 #include "firmware/pci_hosts.hpp"
 #include "iommu/families.hpp"
 #include "kernel-model/drivers/iommu_drivers.hpp"
+#include "study/config/families/smmuv3_needs.hpp"
 #include "study/config/kernel_parameters.hpp"
 #include "study/inspect/firmware_facts.hpp"
-#include "study/run/derive_hardware.hpp"
 #include "study/run/likely_masters.hpp"
 
 namespace xlate::study {
@@ -45,7 +45,7 @@ public:
 
     Assembly assemble() {
         assume_pci();
-        for (std::string& one : derive_hardware(config_, description_)) wiring_.warnings.push_back(std::move(one));
+        for (std::string& one : derive_smmuv3(config_, description_)) wiring_.warnings.push_back(std::move(one));
         wiring_.boot.pci = make_pci_roots(config_, findings_, &pci_origins_);
         seats_ = seat_pci_functions(wiring_.boot.pci);
         check_hosts();

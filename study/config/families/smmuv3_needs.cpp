@@ -1,4 +1,4 @@
-#include "study/run/derive_hardware.hpp"
+#include "study/config/families/smmuv3_needs.hpp"
 
 #include <optional>
 
@@ -26,7 +26,7 @@ std::optional<std::string> place_of(const Config& config, const std::string& iom
 
 }  // namespace
 
-std::vector<std::string> derive_hardware(Config& config, const Description& description) {
+std::vector<std::string> derive_smmuv3(Config& config, const Description& description) {
     std::vector<std::string> contradictions;
     for (const auto& [at, needs] : firmware::iommu_needs(description)) {
         const firmware::Node& node = description.node(at);

@@ -5,8 +5,8 @@
 #include "base/error.hpp"
 #include "firmware/iommu_families.hpp"
 #include "firmware/iommu_needs.hpp"
+#include "study/config/families/smmuv3_needs.hpp"
 #include "study/run/assemble.hpp"
-#include "study/run/derive_hardware.hpp"
 #include "tests/corpus.hpp"
 
 using namespace xlate;
@@ -47,7 +47,7 @@ firmware::Description wide_board() {
 
 TEST_CASE("derive: ids and addresses of an SMMUv3 are as wide as the firmware needs them", "[study][derive]") {
     Config config = parse_config("firmware: { devicetree: x.dtb }", "x.yaml");
-    CHECK(derive_hardware(config, wide_board()).empty());
+    CHECK(derive_smmuv3(config, wide_board()).empty());
     const auto& features = config.soc.iommus.at("/smmu@1000").params.hardware.smmuv3;
     CHECK(features.sidsize == 17);
     CHECK(features.oas == 5);  // 48 bits
@@ -59,7 +59,7 @@ TEST_CASE("derive: a config that says otherwise is believed, and both places are
         "features: "
         "{ sid_bits: 12, oas: 44 } }\n",
         "x.yaml");
-    const std::vector<std::string> lines = derive_hardware(config, wide_board());
+    const std::vector<std::string> lines = derive_smmuv3(config, wide_board());
     REQUIRE(lines.size() == 2);
     CHECK(lines[0].find("stream ids of 12 bits (x.yaml:5:") != std::string::npos);
     CHECK(lines[0].find("/dma@80000: iommus leads to id 0x12345, which takes 17") != std::string::npos);
@@ -81,7 +81,7 @@ TEST_CASE("derive: every id that a map or a list of a corpus board leads to exis
             continue;  // a broken one
         }
         Config config = parse_config("firmware: { devicetree: x.dtb }", "x.yaml");
-        CHECK(derive_hardware(config, board).empty());
+        CHECK(derive_smmuv3(config, board).empty());
         for (const firmware::NodeIndex at : board.providers()) {
             const firmware::Node& smmu = board.node(at);
             if (!smmu.reachable || firmware::iommu_kind(smmu).family != "smmuv3") continue;
