@@ -25,6 +25,10 @@ constexpr std::size_t kUsualSteps = 512;
 constexpr std::size_t kUsualTasks = 32;
 
 /// The hardware and what it reads, as one location: what a DMA access depends on.
+/// Memory, a page a location, where tasks' stores may be late.
+constexpr Resource memory_page(std::uint64_t address) {
+    return (Resource{5} << 61) | (address >> 12 << kernel::kFieldBits);
+}
 constexpr Resource kHardware = (Resource{3} << 62) | kernel::kFieldBits;
 
 }  // namespace
@@ -56,6 +60,7 @@ Relation relation(const Access& earlier, const Access& later) {
 Execution::Execution(const Program& program, ExecutionOptions options)
     : program_(program),
       options_(options),
+      late_stores_(program.late_stores()),
       region_(options.in_region && program.can_be_copied() ? kernel::Region::make() : nullptr) {}
 Execution::~Execution() = default;
 
@@ -183,7 +188,7 @@ void Execution::race(Director& director) {
     world.start();
     run_->race_end = kernel.sched.tasks().size();
     kernel.sched.watched_points = kVisible;
-    if (director.hears_steps) kernel.sched.watched_points |= kernel::point_bit(PointKind::unlock);
+    if (director.hears_steps || late_stores_) kernel.sched.watched_points |= kernel::point_bit(PointKind::unlock);
     kernel.sched.watch_touches = director.hears_steps;
     kernel.observer = observing_.to != nullptr ? &observing_ : nullptr;
     {
@@ -361,6 +366,14 @@ void Execution::run_race() {
 }
 
 void Execution::at_point(Task& task, const Point& point) {
+    if (late_stores_ && point.kind == PointKind::unlock) {
+        const Point unlock = point;
+        full_barrier();
+        task.pending = unlock;
+        task.waits_for = nullptr;
+        if (takes_notes_) add_access(unlock.kind, unlock.resource, false);
+        return;
+    }
     if (takes_notes_) {
         if (point.kind == PointKind::unlock) return add_access(point.kind, point.resource, false);
         end_step();
@@ -455,6 +468,44 @@ void Execution::changed_hardware() {
     kernel_->sched.changed(hardware_change_);
 }
 
+/// Of the first page; the others are part of the same step.
+void Execution::memory_point(PointKind kind, PhysAddr address, std::size_t size) {
+    kernel_->sched.point({kind, "MEM", memory_page(address.value), "memory"});
+    for (std::uint64_t page = (address.value >> 12) + 1; page <= (address.value + size - 1) >> 12; ++page)
+        add_access(kind, memory_page(page << 12), false);
+}
+
+void Execution::store_now(PhysAddr address, const std::uint8_t* bytes, std::size_t size) {
+    if (!run_->hardware.empty()) used_hardware(false);
+    run_->hardware.memory.store(address.value, bytes, size);
+    if (schedules_mmio()) changed_hardware();
+}
+
+void Execution::store_late(PhysAddr address, const std::uint8_t* bytes, std::size_t size) {
+    kernel::Scheduler& sched = kernel_->sched;
+    Task& owner = sched.current();
+    const std::shared_ptr<LateStore> store = run_->late.add(owner, address.value, bytes, size);
+    store->task = &kernel_->spawn("store of " + owner.name, owner.cpu, [this, store, &sched] {
+        for (const auto& before : store->after) {
+            if (!before->seen) sched.join(*before->task, "MEM");
+        }
+        memory_point(PointKind::write, PhysAddr{store->address}, store->bytes.size());
+        store_now(PhysAddr{store->address}, store->bytes.data(), store->bytes.size());
+        store->seen = true;
+    });
+}
+
+void Execution::store_barrier() {
+    if (stores_late()) run_->late.barrier(kernel_->sched.current());
+}
+
+void Execution::full_barrier() {
+    if (!stores_late()) return;
+    for (const auto& store : run_->late.pending(kernel_->sched.current())) {
+        if (!store->seen) kernel_->sched.join(*store->task, "MB");
+    }
+}
+
 std::uint64_t Execution::mmio_read(PhysAddr address, unsigned size) {
     if (!schedules_mmio()) return run_->hardware.read_register(address, size);
     const Task* const task = kernel_->sched.current_or_null();
@@ -469,6 +520,7 @@ std::uint64_t Execution::mmio_read(PhysAddr address, unsigned size) {
 }
 
 void Execution::mmio_write(PhysAddr address, unsigned size, std::uint64_t value) {
+    full_barrier();
     if (!schedules_mmio()) return run_->hardware.write_register(address, size, value);
     mmio_point(address, nullptr);
     run_->hardware.write_register(address, size, value);
@@ -487,13 +539,15 @@ void Execution::used_hardware(bool dma) {
 }
 
 void Execution::memory_read(PhysAddr address, std::uint8_t* bytes, std::size_t size) {
+    const bool late = stores_late() && size != 0;
+    if (late) memory_point(PointKind::read, address, size);
     run_->hardware.memory.load(address.value, bytes, size);
+    if (late) run_->late.forward(kernel_->sched.current(), address.value, bytes, size);
 }
 
 void Execution::memory_write(PhysAddr address, const std::uint8_t* bytes, std::size_t size) {
-    if (!run_->hardware.empty()) used_hardware(false);
-    run_->hardware.memory.store(address.value, bytes, size);
-    if (schedules_mmio()) changed_hardware();
+    if (stores_late() && size != 0) return store_late(address, bytes, size);
+    store_now(address, bytes, size);
 }
 
 void Execution::start_master(const std::string& device, const kernel::DmaPlan& plan) {

@@ -15,9 +15,11 @@
 
 #include "base/random.hpp"
 #include "explore/machine/hardware.hpp"
+#include "explore/machine/late_stores.hpp"
 #include "explore/machine/program.hpp"
 #include "kernel-model/core/kernel.hpp"
 #include "kernel-model/core/region.hpp"
+#include "kernel-model/core/store_order.hpp"
 
 namespace xlate::explore {
 
@@ -103,7 +105,7 @@ struct ExecutionOptions {
 /// Machine and driver of runs; one a worker, used for many runs. Not thread-safe.
 /// If the program allows it, a run lives in a region of memory, and what comes before the race is done once: each
 /// further run begins with a copy of that state. What directors and observers allocate is theirs.
-class Execution : public kernel::Machine, private kernel::RaceFilter {
+class Execution : public kernel::Machine, public kernel::StoreOrder, private kernel::RaceFilter {
 public:
     Execution(const Program& program, ExecutionOptions options);
     ~Execution() override;
@@ -168,6 +170,8 @@ public:
     void mmio_write(PhysAddr address, unsigned size, std::uint64_t value) override;
     void memory_read(PhysAddr address, std::uint8_t* bytes, std::size_t size) override;
     void memory_write(PhysAddr address, const std::uint8_t* bytes, std::size_t size) override;
+    void store_barrier() override;
+    void full_barrier() override;
     void pass(SimTime time) override { run_->waited += time; }
     void sleep(SimTime time) override { run_->waited += time; }
     kernel::TimerId set_timer(SimTime delay, std::function<void()> fire) override;
@@ -238,6 +242,7 @@ private:
         SimTime timer_time{};
         SimTime waited{};  ///< by tasks, for hardware
         Hardware hardware;
+        LateStores late;
         std::vector<Poll> polls;
         std::uint64_t changes = 0;  ///< of hardware and memory, counted where register accesses are points
         std::vector<TaskName> names;
@@ -274,11 +279,16 @@ private:
     void add_access(PointKind kind, Resource resource, bool guarded);
     void mmio_point(PhysAddr address, const kernel::Waitable* waits_for);
     bool schedules_mmio() const { return racing_ && program_.schedules_mmio(); }
+    bool stores_late() const { return racing_ && late_stores_ && kernel_->sched.in_task(); }
+    void memory_point(PointKind kind, PhysAddr address, std::size_t size);
+    void store_late(PhysAddr address, const std::uint8_t* bytes, std::size_t size);
+    void store_now(PhysAddr address, const std::uint8_t* bytes, std::size_t size);
     void changed_hardware();
     void used_hardware(bool dma);
 
     const Program& program_;
     const ExecutionOptions options_;
+    const bool late_stores_;
     kernel::Workspace workspace_;
     std::unique_ptr<kernel::Region> region_;  ///< null: every run is made and destroyed piece by piece
     std::vector<kernel::RaceSight> races_;    ///< reported by earlier runs

@@ -61,6 +61,14 @@ constexpr std::array kCaps{
     CapRow{Cap::amba_driver_read_once, "amba_driver_read_once", "dma_configure of AMBA reads dev->driver once"},
     CapRow{Cap::alias_is_enodev, "alias_is_enodev", "SMMUv3 refuses another device's stream id with -ENODEV"},
     CapRow{Cap::acs_in_dma_configure, "acs_in_dma_configure", "PCI access control is enabled where DMA is configured"},
+    CapRow{Cap::drivers_before_walk, "drivers_before_walk",
+           "rockchip, ipmmu and virtio-iommu are ready before the walk of their own registration"},
+    CapRow{Cap::ste_barrier, "ste_barrier", "SMMUv3 has a write barrier before hitless STE writes"},
+    CapRow{Cap::l2_before_l1, "l2_before_l1", "SMMUv3's level 2 stream table is visible before its level 1 pointer"},
+    CapRow{Cap::walk_skips_device, "walk_skips_device", "a registration's walk goes on after a device's error"},
+    CapRow{Cap::all_instances_ready, "all_instances_ready",
+           "a firmware parse waits for every IOMMU instance that the device names"},
+    CapRow{Cap::m4u_forgets_group, "m4u_forgets_group", "mtk-iommu forgets a region's group when the group ends"},
     CapRow{Cap::attempt_nullcheck, "attempt_nullcheck", "foil: dev->iommu is tested before each use"},
     CapRow{Cap::attempt_lock_free_only, "attempt_lock_free_only", "foil: the probe lock around dev_iommu_free"},
     CapRow{Cap::attempt_device_lock, "attempt_device_lock", "foil: the device's own lock around configure and probe"},
@@ -168,7 +176,7 @@ std::vector<Variant> make_variants() {
     Variant v6151 = v615;
     v6151.name = "mainline-6.15.1";
     v6151.what = "mainline-6.15 with its two repairs, and one read of dev->driver (not on AMBA)";
-    add(v6151, {Cap::recheck_after_parse, Cap::instance_ready, Cap::driver_read_once});
+    add(v6151, {Cap::recheck_after_parse, Cap::instance_ready, Cap::driver_read_once, Cap::drivers_before_walk});
     all.push_back(v6151);
     for (const Newer& newer : kNewer) {
         Variant variant = v6151;
@@ -177,6 +185,7 @@ std::vector<Variant> make_variants() {
         variant.release = newer.release;
         add(variant, {Cap::alias_is_enodev, Cap::virtio_pci_built_in});
         if (newer.acs_in_dma_configure) add(variant, {Cap::acs_in_dma_configure});
+        if (newer.release >= 701) add(variant, {Cap::ste_barrier});
         all.push_back(variant);
     }
     for (const bool later : {false, true}) {

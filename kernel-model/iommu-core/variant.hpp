@@ -53,6 +53,14 @@ enum class Cap : std::uint8_t {
     amba_driver_read_once,     ///< not merged yet: the same for AMBA
     alias_is_enodev,           ///< 6.15-rc3: a stream id of another device is -ENODEV to SMMUv3's driver, not -EINVAL
     acs_in_dma_configure,      ///< 7.0, 6.18.16: pci_enable_acs is called by pci_dma_configure
+    // Of drivers after 6.15 (probe-reports.md section 2).
+    drivers_before_walk,  ///< 6.15.1: rockchip, ipmmu and virtio-iommu are ready before their own walk (X1, X2, X7)
+    ste_barrier,          ///< 7.1: SMMUv3 has a write barrier before hitless STE writes (X15)
+    // Not merged: what would close a report that is open.
+    l2_before_l1,         ///< queued for 7.4: SMMUv3's level 2 table is visible before its level 1 pointer (X15)
+    walk_skips_device,    ///< a walk goes on after a device's error (X17)
+    all_instances_ready,  ///< a parse asks of each instance that firmware names whether it is ready (X10)
+    m4u_forgets_group,    ///< mtk-iommu forgets a region's group when that ends (F16)
     // Foils (section 3.7).
     attempt_nullcheck,
     attempt_lock_free_only,

@@ -6,6 +6,8 @@
 
 #include "base/bits.hpp"
 #include "base/error.hpp"
+#include "kernel-model/core/store_order.hpp"
+#include "kernel-model/iommu-core/variant.hpp"
 
 namespace xlate::kernel {
 
@@ -111,6 +113,7 @@ int ArmSmmuStreamTable::prepare(std::uint32_t sid) {
     fill_unowned(*table, std::uint64_t{1} << kSplit);
     second_level_[sid >> kSplit] = *table;
     const std::uint64_t descriptor = smmu::l1std::SPAN.of(kSpan) | (table->value & smmu::l1std::L2PTR.mask());
+    if (kernel_.variant.has(Cap::l2_before_l1)) dma_wmb(kernel_.machine);
     pages_.write_u64(base_ + std::uint64_t{sid >> kSplit} * smmu::l1std::kBytes, descriptor);
     return 0;
 }
