@@ -321,7 +321,8 @@ std::vector<RaceRow> defect_rows() {
 const std::vector<RaceRow>& race_index() {
     static const std::vector<RaceRow> all = [] {
         std::vector<RaceRow> rows = parser_rows();
-        for (const auto& more : {other_rows(), defect_rows()}) rows.insert(rows.end(), more.begin(), more.end());
+        for (const auto& more : {other_rows(), defect_rows(), report_rows()})
+            rows.insert(rows.end(), more.begin(), more.end());
         return rows;
     }();
     return all;
@@ -341,6 +342,8 @@ std::string race_index_text() {
         text += fmt::format("| {} | {} | {}.yaml | {} | {} |\n", row.id, row.what, row.scenario, fmt::join(shown, " "),
                             fmt::join(gone, ", "));
     }
+    text += "\nReports of docs/spec/probe-reports.md that no scenario shows:\n";
+    for (const UnshownReport& one : unshown_reports()) text += fmt::format("- {}: {}.\n", one.id, one.why);
     return text;
 }
 

@@ -26,7 +26,16 @@ struct RaceRow {
     std::vector<RaceGone> gone;
 };
 
-/// In the specification's order.
+/// A report of docs/spec/probe-reports.md that no scenario shows, and why.
+struct UnshownReport {
+    std::string_view id;
+    std::string_view why;
+};
+const std::vector<UnshownReport>& unshown_reports();
+/// Rows X1 to X18 of race_index().
+std::vector<RaceRow> report_rows();
+
+/// In the specification's order; then the reports of docs/spec/probe-reports.md.
 const std::vector<RaceRow>& race_index();
 /// As a table of Markdown, one row an id.
 std::string race_index_text();

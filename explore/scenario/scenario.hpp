@@ -71,6 +71,7 @@ enum class ActionKind : std::uint8_t {
                        ///< does
     notify_add,        ///< N1 alone: iommu_probe_device from the bus notifier
     load_driver,       ///< as register_iommu, of a second driver's instance (R10)
+    access,            ///< the device, with a driver or without, accesses memory with each of its ids (real drivers)
     unload_driver,     ///< rmmod of the driver's module: refused while it is in use
 };
 struct Action {
@@ -99,9 +100,10 @@ struct Scenario {
     std::vector<DeviceSpec> devices;
     std::vector<Action> before;  ///< done by one task before the race
     std::vector<TaskSpec> tasks;
-    bool deferral_timeout = false;   ///< when all is quiet, the deferred-probe timer fires
-    bool schedules_mmio = false;     ///< real drivers: another task may come in at each register access
-    bool rechecks_trigger = true;    ///< DD13's second half; false shows what it is for (R14)
+    bool deferral_timeout = false;  ///< when all is quiet, the deferred-probe timer fires
+    bool schedules_mmio = false;    ///< real drivers: another task may come in at each register access
+    bool stores_late = false;       ///< real drivers: plain stores to memory may be seen late (machine/late_stores.hpp)
+    bool rechecks_trigger = true;   ///< DD13's second half; false shows what it is for (R14)
     std::vector<std::string> shows;  ///< what it is there for: "R1", "D-8a" (spec names)
 };
 

@@ -49,11 +49,38 @@ void ScenarioWorld::check() {
     for (Client& client : clients_) {
         if (real_) judge_dma(client);
         check_client(client);
+        check_disabled(client);
         const Device& dev = *client.dev.get();
         if ((dev.on_pending || dev.on_active) && all_iommus_bound(*client.spec)) {
             k_.reports.semantic("deferred for ever though its IOMMU is there", dev.name);
         }
     }
+}
+
+/// X17: an IOMMU that does not serve a device whose firmware is in order, since another device's is not.
+void ScenarioWorld::check_disabled(const Client& client) {
+    const auto& scenario = program_.scenario();
+    const auto refused = [](const DeviceSpec& spec) { return spec.refused; };
+    if (client.spec->refused || std::none_of(scenario.devices.begin(), scenario.devices.end(), refused)) return;
+    for (std::size_t i = 0; i < scenario.iommus.size(); ++i) {
+        const Device& iommu = *iommus_[i].get();
+        const bool named = std::any_of(client.spec->iommus.begin(), client.spec->iommus.end(),
+                                       [&](const EntrySpec& entry) { return entry.iommu == scenario.iommus[i].name; });
+        const bool tried = registers(scenario.iommus[i].name);
+        if (named && tried && iommu.driver.peek() == nullptr && !iommu.on_pending && !iommu.on_active)
+            k_.reports.semantic("its IOMMU is not there, since another device's entry is refused",
+                                client.dev.get()->name);
+    }
+}
+
+/// Whether a task of the race binds this IOMMU.
+bool ScenarioWorld::registers(const std::string& iommu) const {
+    for (const TaskSpec& task : program_.scenario().tasks) {
+        for (const Action& action : task.actions) {
+            if (action.kind == ActionKind::register_iommu && action.target == iommu) return true;
+        }
+    }
+    return false;
 }
 
 bool ScenarioWorld::all_iommus_bound(const DeviceSpec& spec) const {

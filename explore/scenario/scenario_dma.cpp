@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "explore/scenario/scenario_world.hpp"
+#include "kernel-model/core/store_order.hpp"
 
 namespace xlate::explore {
 
@@ -65,9 +66,27 @@ Landing ScenarioWorld::access(const Client& client, const EntrySpec& entry) {
     return hardware_->access(program_.node_of(entry.iommu), StreamId{id_of(entry)}, address, true);
 }
 
+/// Hardware that a boot loader has left running, or that goes astray.
+void ScenarioWorld::access_of_device(const std::string& name) {
+    for (const Client& client : clients_) {
+        if (client.spec->name != name || !behind_real(client)) continue;
+        for (const EntrySpec& entry : client.spec->iommus) {
+            k_.sched.point(
+                {kernel::PointKind::mmio, "DMA", (kernel::Resource{7} << 61) | kernel::kFieldBits, "memory"});
+            const Landing landing = access(client, entry);
+            // A stream without a table is refused (C_BAD_STREAMID); half of one is not to be seen.
+            if (landing.fault_name != "C_BAD_STE") continue;
+            k_.reports.semantic(fmt::format("stream {}: its IOMMU reads an entry that is not written yet ({})",
+                                            id_of(entry), landing.fault_name),
+                                name);
+        }
+    }
+}
+
 /// The device has its domain, so that its first access must be translated. Whether it is a finding of its own shows in
 /// the end.
 void ScenarioWorld::first_access(Client& client) {
+    kernel::smp_mb(k_.machine);  // its driver's doorbell is a register write
     const Device& dev = *client.dev.get();
     client.first_refused.clear();
     const kernel::IommuGroup* group = dev.iommu_group.peek().get();

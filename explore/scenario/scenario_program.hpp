@@ -26,6 +26,7 @@ public:
     bool reports_unsequential_outcomes() const override { return true; }
     std::string limits() const override;
     bool schedules_mmio() const override { return scenario_.schedules_mmio; }
+    bool late_stores() const override { return scenario_.stores_late; }
 
     const Scenario& scenario() const { return scenario_; }
     const firmware::Description& description() const { return description_; }

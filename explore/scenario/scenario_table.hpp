@@ -13,4 +13,7 @@ std::vector<Scenario> make_series_scenarios();
 /// Of what drivers remember of groups.
 std::vector<Scenario> make_group_scenarios();
 
+/// Of reports after 6.15: docs/spec/probe-reports.md section 2.
+std::vector<Scenario> make_report_scenarios();
+
 }  // namespace xlate::explore

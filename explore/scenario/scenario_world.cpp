@@ -344,6 +344,9 @@ void ScenarioWorld::act(const Action& action) {
             kernel::delete_module(iommu_, *one.driver, *one.ops);
             break;
         }
+        case ActionKind::access:
+            access_of_device(action.target);
+            break;
         case ActionKind::notify_add:
             iommu_.iommu_probe_device(dev, "iommu_bus_notifier");
             break;

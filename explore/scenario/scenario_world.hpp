@@ -102,6 +102,9 @@ private:
     kernel::Device& device(const std::string& name);
     Client* client(const std::string& name);
     const Client* client(const std::string& name) const;
+    void access_of_device(const std::string& name);
+    void check_disabled(const Client& client);
+    bool registers(const std::string& iommu) const;
     void check_client(Client& client);
     void check_untranslated(const Client& client, const kernel::IommuFwspec* fwspec);
     void check_attached(const Client& client, const kernel::IommuGroup& group, const kernel::DevIommu& container);

@@ -12,6 +12,7 @@ const std::vector<Scenario>& scenarios() {
         std::vector<Scenario> made = make_scenarios();
         for (Scenario& scenario : make_series_scenarios()) made.push_back(std::move(scenario));
         for (Scenario& scenario : make_group_scenarios()) made.push_back(std::move(scenario));
+        for (Scenario& scenario : make_report_scenarios()) made.push_back(std::move(scenario));
         return made;
     }();
     return all;

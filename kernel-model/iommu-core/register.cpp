@@ -124,6 +124,7 @@ int IommuCore::walk_device(Device& dev, Ptr<WalkList> list) {
         if (device_lock) dev.device_lock.unlock("BIP1");
     }
     note_walked(dev, err, first_event);
+    if (variant.has(Cap::walk_skips_device) && err != -kEPROBE_DEFER) return 0;
     return err == -kENODEV ? 0 : err;
 }
 

@@ -54,6 +54,7 @@ public:
 
 private:
     struct Parse;  ///< what a parse writes to
+    bool all_instances_ready(firmware::NodeIndex master);
     int parse_master(Device& dev, firmware::NodeIndex master, std::optional<std::uint32_t> id, Parse& parse);
     int parse_iommus(Device& dev, firmware::NodeIndex master, Parse& parse);
     void of_pci_check_device_ats(Device& dev, firmware::NodeIndex host);

@@ -101,7 +101,7 @@ int OfCore::configure_6_11(Device& dev, std::optional<firmware::NodeIndex> maste
         return 0;
     }
     Parse parse;
-    int err = parse_master(dev, *master, id, parse);
+    int err = container || all_instances_ready(*master) ? parse_master(dev, *master, id, parse) : -kEPROBE_DEFER;
     if (err != 0 && container)
         iommu_.iommu_fwspec_free(dev);
     else if (err != 0 && dev.iommu.read("OIC6"))
@@ -111,6 +111,17 @@ int OfCore::configure_6_11(Device& dev, std::optional<firmware::NodeIndex> maste
     if (err == 0 && dev.bus != nullptr && replay) err = iommu_.iommu_probe_device(dev, "of_iommu_configure");
     if (err != 0 && err != -kEPROBE_DEFER) k_.console.debug(dev.prefix(), "Adding to IOMMU failed: {}", err);
     return err;
+}
+
+/// X10: the parse itself asks of the first entry's instance only. Those that are not registered are its own business.
+bool OfCore::all_instances_ready(firmware::NodeIndex master) {
+    if (!variant_.has(Cap::all_instances_ready)) return true;
+    for (const firmware::IommuEntry& entry : description_.node(master).iommus) {
+        if (!entry.provider) continue;
+        const Ptr<IommuDevice> iommu = iommu_.iommu_from_fwnode(entry.provider, "OIC1");
+        if (iommu && !iommu->ready.read_once("OIC1")) return false;
+    }
+    return true;
 }
 
 /// OIC5.

@@ -24,7 +24,7 @@ using yaml::Value;
 const std::vector<std::string>& action_names() {
     static const std::vector<std::string> kNames{"bind",           "unbind",           "add",           "remove",
                                                  "register_iommu", "unregister_iommu", "dma_configure", "notify_add",
-                                                 "load_driver",    "unload_driver"};
+                                                 "load_driver",    "access",           "unload_driver"};
     return kNames;
 }
 
@@ -108,6 +108,11 @@ public:
             std::size_t which = 0;
             yaml::read_choice(*mmio, map.path_of("mmio"), findings_, {"at once", "scheduled"}, which);
             scenario.schedules_mmio = which == 1;
+        }
+        if (const Value* stores = map.take("stores")) {
+            std::size_t which = 0;
+            yaml::read_choice(*stores, map.path_of("stores"), findings_, {"at once", "late"}, which);
+            scenario.stores_late = which == 1;
         }
         map.text("arch", scenario.arch);
         map.boolean("iommu_knows_vmbus", scenario.iommu_knows_vmbus);

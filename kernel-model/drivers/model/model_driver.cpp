@@ -93,7 +93,8 @@ ModelIommuOps::ModelIommuOps(IommuCore& core, OfCore&, BusType& bus, Driver& dri
     properties.null_checks_instance = row.null_checks_instance;
     properties.converted_by_series = row.converted;
     properties.instance_lookup = row.lookup;
-    if (row.lookup == InstanceLookup::bound && core.variant.release >= kReleaseWithBusLookup) {
+    if (row.lookup == InstanceLookup::bound && core.variant.release >= kReleaseWithBusLookup &&
+        !meets_walk_half_made()) {
         properties.instance_lookup = InstanceLookup::bus;
     }
     for (const firmware::Node& node : core.description.nodes)
@@ -289,7 +290,8 @@ int ModelIommuDriver::probe(Device& dev) {
         instance->entries.resize(entries != 0 ? entries : ops_.row.entries);
     }
     // From 6.15 on a walk of its own has to find the instance.
-    const bool late = ops_.row.sets_data_after_register && core_.variant.release < kReleaseWithBusLookup;
+    const bool late = (ops_.row.sets_data_after_register && core_.variant.release < kReleaseWithBusLookup) ||
+                      (ops_.row.name == "ipmmu-vmsa" && ops_.meets_walk_half_made());  // X2
     if (!late) dev.driver_data = instance.get();
     const bool by_table = ops_.row.lookup == IommuOps::InstanceLookup::table;
     const bool nodeless = by_table || (ops_.legacy_binding() && core_.variant.has(Cap::no_bus_ops));
@@ -305,6 +307,7 @@ int ModelIommuDriver::probe(Device& dev) {
         return err;
     }
     dev.driver_data = instance.get();
+    ops_.any_registered = true;
     core_.k.heap.set_immortal(*instance);  // driver data, which the leak check does not see
     return 0;
 }

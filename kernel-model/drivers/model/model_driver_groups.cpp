@@ -136,7 +136,7 @@ PtrOrErr<IommuGroup> ModelIommuOps::first_id_group(Device& dev) {
         chosen = core_.generic_device_group(dev);
         if (chosen.err == 0) {
             keep(*instance, key, chosen.value);
-            if (!by_region) {
+            if (!by_region || core_.variant.has(Cap::m4u_forgets_group)) {
                 chosen.value->on_release = [instance, key] {
                     instance.deref("GR")->streams_mutex.lock("GR");
                     keep(*instance, key, {});

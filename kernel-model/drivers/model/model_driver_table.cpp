@@ -87,6 +87,7 @@ std::vector<Row> make_rows() {
     }
     {
         Row& row = add("virtio-iommu", "virtio,pci-iommu", 1);
+        row.ready_after_walk = true;
         row.allocates_in_probe = true;
         row.attach_reads_ids = true;
         row.converted = true;
@@ -108,6 +109,7 @@ std::vector<Row> make_rows() {
     }
     {
         Row& row = add("rockchip-iommu", "rockchip,iommu", 0);
+        row.ready_after_walk = true;
         row.xlate_priv = Row::Priv::data_each;
         row.resets_domain = true;
         row.xlate_ids = false;
@@ -160,6 +162,7 @@ std::vector<Row> make_rows() {
     }
     {
         Row& row = add("ipmmu-vmsa", "renesas,ipmmu-r8a7795", 1);
+        row.ready_after_walk = true;
         row.xlate_priv = Row::Priv::instance_once;
         row.checks_fwspec = false;
         row.checks_priv = true;

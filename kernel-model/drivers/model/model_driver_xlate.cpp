@@ -81,6 +81,9 @@ int ModelIommuOps::of_xlate(Device& dev, const OfPhandleArgs& args) {
         const Ptr<ModelIommu> instance = instance_by_node(args.np, "OX1");
         if (!instance) return row.missing_instance;
         if (const int err = check_xlate(dev, args, *instance); err != 0) return err;
+        // X1: its data are allocated for a device that a global names, which the first probe sets at its end.
+        if (row.xlate_priv == ModelDriverRow::Priv::data_each && !any_registered && meets_walk_half_made())
+            check_pointer(nullptr, "OX2");
         if (row.xlate_priv == ModelDriverRow::Priv::first_master)
             return first_master(dev, instance, id_of_cells(row, args.args));
         if (const int err = xlate_priv(dev, instance, args); err != 0) return err;
