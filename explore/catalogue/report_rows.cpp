@@ -24,9 +24,7 @@ std::vector<RaceRow> report_rows() {
          "x6-amba",
          kDd7,
          {"x6-amba/linux-7.3/cpu0@DD5,cpu1@DD7#3/be55"},
-         {{"x6-amba", "linux-6.12", 0},
-          {"x6-amba", "linux-7.3+amba_driver_read_once", 1225},
-          {"r22", "linux-7.3", 0}}},
+         {{"x6-amba", "linux-6.12", 0}, {"x6-amba", "linux-7.3+amba_driver_read_once", 1225}, {"r22", "linux-7.3", 0}}},
         {"X7",
          "virtio-iommu looks for itself before its probe has returned: no groups under ACPI",
          "x7",
@@ -62,7 +60,8 @@ std::vector<RaceRow> report_rows() {
 
 const std::vector<UnshownReport>& unshown_reports() {
     static const std::vector<UnshownReport> all{
-        {"X3", "the model tests for a late probe where 73d2f10957f5 put it, behind the driver's filter (findings.md F8)"},
+        {"X3",
+         "the model tests for a late probe where 73d2f10957f5 put it, behind the driver's filter (findings.md F8)"},
         {"X4", "fix-up phases of PCI quirks are not modelled"},
         {"X5", "its cause was not traced"},
         {"X9", "a NIC that hangs behind a switch: access control has no effect on traffic here"},

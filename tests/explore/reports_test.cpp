@@ -1,0 +1,100 @@
+// The pages of docs/reports: each schedule that a page names replays, and each line that a page quotes after it (lines
+// that begin with "> ") is a line of that replay.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "explore/search/explore.hpp"
+#include "tests/explore/expectations.hpp"
+
+using namespace xlate::explore;
+
+namespace {
+
+/// Runs of blanks as one, none at the ends.
+std::string squeezed(const std::string& line) {
+    std::istringstream words(line);
+    std::string word;
+    std::string text;
+    while (words >> word) text += (text.empty() ? "" : " ") + word;
+    return text;
+}
+
+std::string squeezed_lines(const std::string& all) {
+    std::istringstream stream(all);
+    std::string line;
+    std::string text;
+    while (std::getline(stream, line)) text += squeezed(line) + "\n";
+    return text;
+}
+
+}  // namespace
+
+TEST_CASE("reports: each schedule replays, and each line that a page quotes is in its replay", "[explore]") {
+    std::size_t pages = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(std::string(XLATE_SOURCE_DIR) + "/docs/reports")) {
+        if (entry.path().filename() == "README.md") continue;
+        INFO(entry.path().filename().string());
+        ++pages;
+        std::ifstream page(entry.path());
+        std::string line;
+        std::string replayed;
+        std::size_t tokens = 0;
+        std::size_t quotes = 0;
+        while (std::getline(page, line)) {
+            const std::string mark = "xlate replay '";
+            if (const std::size_t at = line.find(mark); at != std::string::npos) {
+                const std::size_t begin = at + mark.size();
+                const std::size_t end = line.rfind('\'');
+                const std::string whole = line.substr(begin, end - begin);
+                INFO(whole);
+                const Replay run = replay(whole);
+                CHECK(run.missing.empty());
+                CHECK_FALSE(run.reports.empty());
+                replayed = squeezed_lines(timeline_text(run));
+                ++tokens;
+            }
+            if (line.rfind("> ", 0) == 0) {
+                INFO(line);
+                CHECK(replayed.find(squeezed(line.substr(2))) != std::string::npos);
+                ++quotes;
+            }
+        }
+        CHECK(tokens > 0);
+        CHECK(quotes > 0);
+    }
+    CHECK(pages >= 4);
+}
+
+TEST_CASE("reports: the numbers of traces that the pages name, and what is in none of them", "[explore]") {
+    struct Claim {
+        const char* scenario;
+        const char* variant;
+        std::uint64_t traces;
+        const char* absent;  ///< empty: nothing is found
+    };
+    for (const Claim& claim :
+         {Claim{"x17", "linux-7.3+walk_skips_device", 49, ""}, Claim{"x17", "linux-6.12", 49, ""},
+          Claim{"x6-amba", "linux-7.3", 1227, "no such thing"},
+          Claim{"x6-amba", "linux-7.3+amba_driver_read_once", 1225, "null-dereference"},
+          Claim{"x10", "linux-7.3", 2165, "no such thing"},
+          Claim{"x10", "linux-7.3+all_instances_ready", 1934, "no such thing"},
+          Claim{"x10", "linux-6.12", 1068, "late IOMMU probe"}, Claim{"x15", "linux-7.3", 89, "no such thing"},
+          Claim{"x15", "linux-7.3+l2_before_l1", 80, ""}, Claim{"mtk-group", "linux-7.3", 10, ""},
+          Claim{"mtk-group", "linux-6.12+m4u_forgets_group", 10, ""}}) {
+        INFO(claim.scenario << " at " << claim.variant);
+        const ExploreResult result = all_traces(claim.scenario, claim.variant);
+        CHECK(result.exhaustive);
+        CHECK(result.traces == claim.traces);
+        if (*claim.absent == 0)
+            CHECK(result.verdict == Verdict::verified);
+        else
+            CHECK_FALSE(shows(result, claim.absent));
+    }
+}
