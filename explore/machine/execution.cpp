@@ -481,17 +481,39 @@ void Execution::store_now(PhysAddr address, const std::uint8_t* bytes, std::size
     if (schedules_mmio()) changed_hardware();
 }
 
+void Execution::wait_for(const LateAccesses::List& accesses, const char* step) {
+    for (const auto& one : accesses) {
+        if (!one->done) kernel_->sched.join(*one->task, step);
+    }
+}
+
 void Execution::store_late(PhysAddr address, const std::uint8_t* bytes, std::size_t size) {
-    kernel::Scheduler& sched = kernel_->sched;
-    Task& owner = sched.current();
-    const std::shared_ptr<LateStore> store = run_->late.add(owner, address.value, bytes, size);
-    store->task = &kernel_->spawn("store of " + owner.name, owner.cpu, [this, store, &sched] {
-        for (const auto& before : store->after) {
-            if (!before->seen) sched.join(*before->task, "MEM");
-        }
-        memory_point(PointKind::write, PhysAddr{store->address}, store->bytes.size());
-        store_now(PhysAddr{store->address}, store->bytes.data(), store->bytes.size());
-        store->seen = true;
+    Task& owner = kernel_->sched.current();
+    const std::shared_ptr<LateAccess> store = run_->late.add_store(owner, address.value, bytes, size);
+    store->task = &kernel_->spawn("store of " + owner.name, owner.cpu, [this, store] {
+        wait_for(store->after, "MEM");
+        memory_point(PointKind::write, PhysAddr{store->address}, store->size);
+        store_now(PhysAddr{store->address}, store->bytes.data(), store->size);
+        store->done = true;
+    });
+}
+
+void Execution::load_late(PhysAddr address, std::size_t size, std::function<void(const std::uint8_t*)> then) {
+    if (!stores_late()) {
+        std::vector<std::uint8_t> bytes(size);
+        memory_read(address, bytes.data(), size);
+        return then(bytes.data());
+    }
+    Task& owner = kernel_->sched.current();
+    const std::shared_ptr<LateAccess> load = run_->late.add_load(owner, address.value, size);
+    load->task = &kernel_->spawn("load of " + owner.name, owner.cpu, [this, load, then = std::move(then)] {
+        wait_for(load->after, "MEM");
+        memory_point(PointKind::read, PhysAddr{load->address}, load->size);
+        std::vector<std::uint8_t> bytes(load->size);
+        run_->hardware.memory.load(load->address, bytes.data(), load->size);
+        run_->late.forward(*load->owner, load->address, bytes.data(), load->size, load.get());
+        load->done = true;
+        then(bytes.data());
     });
 }
 
@@ -499,11 +521,12 @@ void Execution::store_barrier() {
     if (stores_late()) run_->late.barrier(kernel_->sched.current());
 }
 
+void Execution::load_barrier() {
+    if (stores_late()) wait_for(run_->late.pending_loads(kernel_->sched.current()), "RMB");
+}
+
 void Execution::full_barrier() {
-    if (!stores_late()) return;
-    for (const auto& store : run_->late.pending(kernel_->sched.current())) {
-        if (!store->seen) kernel_->sched.join(*store->task, "MB");
-    }
+    if (stores_late()) wait_for(run_->late.pending(kernel_->sched.current()), "MB");
 }
 
 std::uint64_t Execution::mmio_read(PhysAddr address, unsigned size) {
@@ -540,7 +563,12 @@ void Execution::used_hardware(bool dma) {
 
 void Execution::memory_read(PhysAddr address, std::uint8_t* bytes, std::size_t size) {
     const bool late = stores_late() && size != 0;
-    if (late) memory_point(PointKind::read, address, size);
+    if (late) {
+        for (const auto& one : run_->late.pending_loads(kernel_->sched.current())) {
+            if (!one->done && one->overlaps(address.value, size)) kernel_->sched.join(*one->task, "MEM");
+        }
+        memory_point(PointKind::read, address, size);
+    }
     run_->hardware.memory.load(address.value, bytes, size);
     if (late) run_->late.forward(kernel_->sched.current(), address.value, bytes, size);
 }

@@ -15,11 +15,11 @@
 
 #include "base/random.hpp"
 #include "explore/machine/hardware.hpp"
-#include "explore/machine/late_stores.hpp"
+#include "explore/machine/late_accesses.hpp"
 #include "explore/machine/program.hpp"
 #include "kernel-model/core/kernel.hpp"
+#include "kernel-model/core/late_memory.hpp"
 #include "kernel-model/core/region.hpp"
-#include "kernel-model/core/store_order.hpp"
 
 namespace xlate::explore {
 
@@ -105,7 +105,7 @@ struct ExecutionOptions {
 /// Machine and driver of runs; one a worker, used for many runs. Not thread-safe.
 /// If the program allows it, a run lives in a region of memory, and what comes before the race is done once: each
 /// further run begins with a copy of that state. What directors and observers allocate is theirs.
-class Execution : public kernel::Machine, public kernel::StoreOrder, private kernel::RaceFilter {
+class Execution : public kernel::Machine, public kernel::LateMemory, private kernel::RaceFilter {
 public:
     Execution(const Program& program, ExecutionOptions options);
     ~Execution() override;
@@ -171,7 +171,9 @@ public:
     void memory_read(PhysAddr address, std::uint8_t* bytes, std::size_t size) override;
     void memory_write(PhysAddr address, const std::uint8_t* bytes, std::size_t size) override;
     void store_barrier() override;
+    void load_barrier() override;
     void full_barrier() override;
+    void load_late(PhysAddr address, std::size_t size, std::function<void(const std::uint8_t*)> then) override;
     void pass(SimTime time) override { run_->waited += time; }
     void sleep(SimTime time) override { run_->waited += time; }
     kernel::TimerId set_timer(SimTime delay, std::function<void()> fire) override;
@@ -242,7 +244,7 @@ private:
         SimTime timer_time{};
         SimTime waited{};  ///< by tasks, for hardware
         Hardware hardware;
-        LateStores late;
+        LateAccesses late;
         std::vector<Poll> polls;
         std::uint64_t changes = 0;  ///< of hardware and memory, counted where register accesses are points
         std::vector<TaskName> names;
@@ -282,6 +284,7 @@ private:
     bool stores_late() const { return racing_ && late_stores_ && kernel_->sched.in_task(); }
     void memory_point(PointKind kind, PhysAddr address, std::size_t size);
     void store_late(PhysAddr address, const std::uint8_t* bytes, std::size_t size);
+    void wait_for(const LateAccesses::List& accesses, const char* step);
     void store_now(PhysAddr address, const std::uint8_t* bytes, std::size_t size);
     void changed_hardware();
     void used_hardware(bool dma);

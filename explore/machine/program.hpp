@@ -46,7 +46,7 @@ public:
     /// True: another task may be let in at each access to a register of the hardware.
     virtual bool schedules_mmio() const { return false; }
     /// True: a task's plain stores to memory are seen late, in any order that barriers, locks and register writes leave
-    /// (late_stores.hpp).
+    /// (late_accesses.hpp).
     virtual bool late_stores() const { return false; }
     /// True: an outcome that no sequential order of the tasks gives is a bug (if nothing crashed).
     virtual bool reports_unsequential_outcomes() const { return false; }

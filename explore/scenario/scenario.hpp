@@ -102,8 +102,8 @@ struct Scenario {
     std::vector<TaskSpec> tasks;
     bool deferral_timeout = false;  ///< when all is quiet, the deferred-probe timer fires
     bool schedules_mmio = false;    ///< real drivers: another task may come in at each register access
-    bool stores_late = false;       ///< real drivers: plain stores to memory may be seen late (machine/late_stores.hpp)
-    bool rechecks_trigger = true;   ///< DD13's second half; false shows what it is for (R14)
+    bool stores_late = false;  ///< real drivers: plain stores to memory may be seen late (machine/late_accesses.hpp)
+    bool rechecks_trigger = true;    ///< DD13's second half; false shows what it is for (R14)
     std::vector<std::string> shows;  ///< what it is there for: "R1", "D-8a" (spec names)
 };
 

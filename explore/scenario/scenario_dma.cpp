@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "explore/scenario/scenario_world.hpp"
-#include "kernel-model/core/store_order.hpp"
+#include "kernel-model/core/late_memory.hpp"
 
 namespace xlate::explore {
 
@@ -74,8 +74,9 @@ void ScenarioWorld::access_of_device(const std::string& name) {
             k_.sched.point(
                 {kernel::PointKind::mmio, "DMA", (kernel::Resource{7} << 61) | kernel::kFieldBits, "memory"});
             const Landing landing = access(client, entry);
-            // A stream without a table is refused (C_BAD_STREAMID); half of one is not to be seen.
-            if (landing.fault_name != "C_BAD_STE") continue;
+            // A stream without a table is refused (C_BAD_STREAMID); half of one, or of what it points to, is not to be
+            // seen.
+            if (landing.fault_name != "C_BAD_STE" && landing.fault_name != "C_BAD_CD") continue;
             k_.reports.semantic(fmt::format("stream {}: its IOMMU reads an entry that is not written yet ({})",
                                             id_of(entry), landing.fault_name),
                                 name);

@@ -150,6 +150,12 @@ std::string ScenarioProgram::limits() const {
     text += scenario_.schedules_mmio ? "." : "; no task comes in between two register accesses.";
     if (!std::all_of(scenario_.iommus.begin(), scenario_.iommus.end(), real))
         text += " Drivers without hardware are data-driven models.";
+    if (scenario_.stores_late) {
+        text +=
+            " Stores to memory may be late, as far as Linux's memory model lets them; a driver's loads take their "
+            "value "
+            "when their turn comes, none early, so that a barrier that is missing between two loads does not show.";
+    }
     return text;
 }
 

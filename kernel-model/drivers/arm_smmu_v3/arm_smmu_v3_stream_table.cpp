@@ -6,7 +6,7 @@
 
 #include "base/bits.hpp"
 #include "base/error.hpp"
-#include "kernel-model/core/store_order.hpp"
+#include "kernel-model/core/late_memory.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
 
 namespace xlate::kernel {
@@ -145,6 +145,8 @@ void ArmSmmuStreamTable::write_initial(std::uint32_t sid, const smmu::SteWords& 
 
 void ArmSmmuStreamTable::write_strtab_ent(std::uint32_t sid, const smmu::SteWords& entry) {
     Frame frame{kernel_, "arm_smmu_write_strtab_ent"};
+    // X15: what the entry points to is seen before the entry.
+    if (kernel_.variant.has(Cap::ste_barrier)) dma_wmb(kernel_.machine);
     const PhysAddr at = ste_address(sid);
     const bool translates = ste::Config.get(entry) >= ste::CONFIG_S1;
     if (!translates) {
