@@ -342,6 +342,20 @@ std::string race_index_text() {
         text += fmt::format("| {} | {} | {}.yaml | {} | {} |\n", row.id, row.what, row.scenario, fmt::join(shown, " "),
                             fmt::join(gone, ", "));
     }
+    text +=
+        "\nReports of docs/spec/probe-reports.md by kernel: found in a schedule of the scenario, or in none (-).\n\n| "
+        "id | scenario |";
+    std::string rule = "|---|---|";
+    for (const std::string_view kernel : report_kernels()) {
+        text += fmt::format(" {} |", kernel.substr(kernel.find('-') + 1));
+        rule += "---|";
+    }
+    text += "\n" + rule + "\n";
+    for (const ReportVerdicts& row : report_verdicts()) {
+        text += fmt::format("| {} | {} |", row.id, row.scenario);
+        for (const std::string_view kernel : report_kernels()) text += row.found_in(kernel) ? " found |" : " - |";
+        text += "\n";
+    }
     text += "\nReports of docs/spec/probe-reports.md that no scenario shows:\n";
     for (const UnshownReport& one : unshown_reports()) text += fmt::format("- {}: {}.\n", one.id, one.why);
     return text;

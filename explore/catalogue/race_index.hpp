@@ -35,6 +35,18 @@ const std::vector<UnshownReport>& unshown_reports();
 /// Rows X1 to X18 of race_index().
 std::vector<RaceRow> report_rows();
 
+/// The kernels in which a search of a report's scenario finds its sign; in all others of report_kernels() it does not.
+struct ReportVerdicts {
+    std::string_view id;
+    std::string_view scenario;
+    std::string_view sign;
+    std::string_view first, last;  ///< of report_kernels()
+    bool found_in(std::string_view kernel) const;
+};
+const std::vector<ReportVerdicts>& report_verdicts();
+/// In the order of releases.
+const std::vector<std::string_view>& report_kernels();
+
 /// In the specification's order; then the reports of docs/spec/probe-reports.md.
 const std::vector<RaceRow>& race_index();
 /// As a table of Markdown, one row an id.

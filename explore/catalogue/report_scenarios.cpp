@@ -48,6 +48,20 @@ std::vector<Scenario> make_report_scenarios() {
     all.back().firmware = Firmware::acpi;
     all.back().devices[0].iommus[0].viot = true;
     {
+        // Bound before its unit registers, and not covered by it.
+        Scenario s;
+        s.name = "x3";
+        s.what = "A VT-d unit registers beside a bound device that it does not cover";
+        s.shows = {"X3"};
+        s.firmware = Firmware::acpi;
+        s.arch = "x86";
+        s.iommus = {iommu("unit0", "intel-iommu")};
+        s.devices = {client("dev0", {})};
+        s.devices[0].bound = true;
+        s.tasks = {{"init", 0, {{ActionKind::register_iommu, "unit0"}}}};
+        all.push_back(std::move(s));
+    }
+    {
         Scenario s;
         s.name = "x10";
         s.what = "A client of two SysMMUs is bound while the second one's registration runs";
@@ -79,6 +93,17 @@ std::vector<Scenario> make_report_scenarios() {
         for (DeviceSpec& device : s.devices) device.added = false;
         s.stores_late = true;
         s.tasks = {{"hotplug", 0, {{ActionKind::add, "dev0"}}}, {"dev1", 1, {{ActionKind::access, "dev1"}}}};
+        all.push_back(std::move(s));
+    }
+    {
+        Scenario s = register_then_bind(
+            "x18", "One thread: one of two clients names an id that its SMMUv2 has not; then the timeout", "X18",
+            "arm-smmu", {"smmu0", {1}});
+        s.iommus[0].real = true;
+        s.devices.push_back(client("dev1", {{"smmu0", {0x8000}}}));
+        s.devices[1].refused = true;
+        s.tasks[0].actions.push_back({ActionKind::bind, "dev1"});
+        s.deferral_timeout = true;
         all.push_back(std::move(s));
     }
     return all;

@@ -54,6 +54,14 @@ void ScenarioWorld::check() {
         if ((dev.on_pending || dev.on_active) && all_iommus_bound(*client.spec)) {
             k_.reports.semantic("deferred for ever though its IOMMU is there", dev.name);
         }
+        // X18: the deferred-probe timeout gives up waiting for IOMMUs, not for what a device link names.
+        const auto waits_for = std::find_if(dev.supplier_links.begin(), dev.supplier_links.end(),
+                                            [](const Ptr<Device>& one) { return one.get()->driver.peek() == nullptr; });
+        if (dev.on_pending && program_.scenario().deferral_timeout && waits_for != dev.supplier_links.end()) {
+            k_.reports.semantic(
+                fmt::format("deferred for ever, also after the timeout: supplier {} not ready", waits_for->get()->name),
+                dev.name);
+        }
     }
 }
 

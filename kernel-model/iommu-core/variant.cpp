@@ -69,6 +69,8 @@ constexpr std::array kCaps{
     CapRow{Cap::all_instances_ready, "all_instances_ready",
            "a firmware parse waits for every IOMMU instance that the device names"},
     CapRow{Cap::m4u_forgets_group, "m4u_forgets_group", "mtk-iommu forgets a region's group when the group ends"},
+    CapRow{Cap::link_ends_with_client, "link_ends_with_client",
+           "arm-smmu takes its device link back when a client is released"},
     CapRow{Cap::attempt_nullcheck, "attempt_nullcheck", "foil: dev->iommu is tested before each use"},
     CapRow{Cap::attempt_lock_free_only, "attempt_lock_free_only", "foil: the probe lock around dev_iommu_free"},
     CapRow{Cap::attempt_device_lock, "attempt_device_lock", "foil: the device's own lock around configure and probe"},
@@ -213,13 +215,46 @@ std::optional<Defect> find_defect(std::string_view text) {
     return std::nullopt;
 }
 
-InputError unknown(std::string_view kind, std::string_view text, const std::vector<std::string>& candidates) {
+InputError unknown(std::string_view kind, std::string_view text, const std::vector<std::string>& candidates,
+                   std::string nearest = {}) {
     Diagnostic finding;
     finding.path = "variant";
     finding.what = "'" + printable(text) + "' is no " + std::string(kind);
     finding.expected = "`xlate run --variant help` lists them";
-    if (const auto nearest = nearest_name(text, candidates)) finding.nearest = *nearest;
+    finding.nearest = nearest.empty() ? nearest_name(text, candidates).value_or("") : std::move(nearest);
     return InputError(finding);
+}
+
+/// "linux-7.4" and "linux-6.14.3" as Variant::release has it: 704, 614.
+std::optional<unsigned> release_of(std::string_view text) {
+    constexpr std::string_view kStart = "linux-";
+    if (text.substr(0, kStart.size()) != kStart) return std::nullopt;
+    unsigned parts[3] = {0, 0, 0};
+    std::size_t part = 0;
+    bool digit = false;
+    for (const char c : text.substr(kStart.size())) {
+        const bool is_digit = c >= '0' && c <= '9';
+        if (!is_digit && (c != '.' || !digit || ++part == std::size(parts))) return std::nullopt;
+        if (is_digit) parts[part] = parts[part] * 10 + static_cast<unsigned>(c - '0');
+        if (parts[part] > 9999) return std::nullopt;
+        digit = is_digit;
+    }
+    if (!digit || part == 0) return std::nullopt;
+    return parts[0] * 100 + parts[1];
+}
+
+/// Of a release that has no variant the nearest is the last one before it, not the one whose name looks alike.
+InputError unknown_variant(std::string_view stem) {
+    std::vector<std::string> names;
+    const Variant* nearest = nullptr;
+    const std::optional<unsigned> release = release_of(stem);
+    for (const Variant& variant : variants()) {
+        names.push_back(variant.name);
+        if (!release || !release_of(variant.name) || variant.release > *release) continue;
+        if (nearest == nullptr || variant.release > nearest->release) nearest = &variant;
+    }
+    if (nearest == nullptr) return unknown("variant", stem, names);
+    return unknown("variant", stem, names, nearest->name);
 }
 
 }  // namespace
@@ -236,12 +271,10 @@ const std::vector<Variant>& variants() {
 Variant find_variant(std::string_view text) {
     const std::string_view stem = text.substr(0, text.find_first_of("~+"));
     const Variant* found = nullptr;
-    std::vector<std::string> names;
     for (const Variant& variant : variants()) {
-        names.push_back(variant.name);
         if (variant.name == stem) found = &variant;
     }
-    if (found == nullptr) throw unknown("variant", stem, names);
+    if (found == nullptr) throw unknown_variant(stem);
     Variant result = *found;
     std::string_view rest = text.substr(stem.size());
     while (!rest.empty()) {

@@ -57,10 +57,11 @@ enum class Cap : std::uint8_t {
     drivers_before_walk,  ///< 6.15.1: rockchip, ipmmu and virtio-iommu are ready before their own walk (X1, X2, X7)
     ste_barrier,          ///< 7.1: SMMUv3 has a write barrier before hitless STE writes (X15)
     // Not merged: what would close a report that is open.
-    l2_before_l1,         ///< queued for 7.4: SMMUv3's level 2 table is visible before its level 1 pointer (X15)
-    walk_skips_device,    ///< a walk goes on after a device's error (X17)
-    all_instances_ready,  ///< a parse asks of each instance that firmware names whether it is ready (X10)
-    m4u_forgets_group,    ///< mtk-iommu forgets a region's group when that ends (F16)
+    l2_before_l1,           ///< queued for 7.4: SMMUv3's level 2 table is visible before its level 1 pointer (X15)
+    walk_skips_device,      ///< a walk goes on after a device's error (X17)
+    all_instances_ready,    ///< a parse asks of each instance that firmware names whether it is ready (X10)
+    m4u_forgets_group,      ///< mtk-iommu forgets a region's group when that ends (F16)
+    link_ends_with_client,  ///< arm-smmu takes its device link back when a client is released (X18)
     // Foils (section 3.7).
     attempt_nullcheck,
     attempt_lock_free_only,

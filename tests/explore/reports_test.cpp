@@ -45,9 +45,12 @@ TEST_CASE("reports: each schedule replays, and each line that a page quotes is i
         std::ifstream page(entry.path());
         std::string line;
         std::string replayed;
+        bool of_replay = true;
         std::size_t tokens = 0;
         std::size_t quotes = 0;
         while (std::getline(page, line)) {
+            // What another command prints is another test's (tests/study/diff_kernels_test.cpp).
+            if (line.find("`xlate diff-kernels ") != std::string::npos) of_replay = false;
             const std::string mark = "xlate replay '";
             if (const std::size_t at = line.find(mark); at != std::string::npos) {
                 const std::size_t begin = at + mark.size();
@@ -58,9 +61,10 @@ TEST_CASE("reports: each schedule replays, and each line that a page quotes is i
                 CHECK(run.missing.empty());
                 CHECK_FALSE(run.reports.empty());
                 replayed = squeezed_lines(timeline_text(run));
+                of_replay = true;
                 ++tokens;
             }
-            if (line.rfind("> ", 0) == 0) {
+            if (line.rfind("> ", 0) == 0 && of_replay) {
                 INFO(line);
                 CHECK(replayed.find(squeezed(line.substr(2))) != std::string::npos);
                 ++quotes;
@@ -81,6 +85,8 @@ TEST_CASE("reports: the numbers of traces that the pages name, and what is in no
     };
     for (const Claim& claim :
          {Claim{"x17", "linux-7.3+walk_skips_device", 49, ""}, Claim{"x17", "linux-6.12", 49, ""},
+          Claim{"x18", "linux-7.3+link_ends_with_client", 14, "deferred for ever, also after the timeout"},
+          Claim{"x18", "linux-7.3+walk_skips_device", 196, "deferred for ever, also after the timeout"},
           Claim{"x6-amba", "linux-7.3", 1227, "no such thing"},
           Claim{"x6-amba", "linux-7.3+amba_driver_read_once", 1225, "null-dereference"},
           Claim{"x10", "linux-7.3", 2165, "no such thing"},

@@ -167,6 +167,7 @@ void ArmSmmuOps::release_device(Device& dev) {
     const Ptr<ArmSmmuMasterCfg> cfg = ptr_cast<ArmSmmuMasterCfg>(core_.dev_iommu_priv_get(dev, "SR1"));
     if (!cfg) return;
     cfg->free_smes();
+    if (core_.variant.has(Cap::link_ends_with_client)) dev.supplier_links.clear();  // it makes no other
     if (!core_.variant.has(Cap::assert_priv)) core_.dev_iommu_priv_set(dev, {}, "SR2");
     core_.k.heap.release(cfg, "SR2");
 }
