@@ -34,7 +34,8 @@ bool Invalidation::covers_table(std::uint64_t of_space, std::uint64_t base, unsi
     if (leaf || (granule != 0 && table_granule != granule)) return false;
     const std::uint64_t from = first & low_mask(56);
     const std::uint64_t to = from + (last - first);
-    return base <= to && from <= base + low_mask(shift);
+    const std::uint64_t low = base & low_mask(56);
+    return low <= to && from <= low + low_mask(shift);
 }
 
 bool Invalidation::covers_endpoint(const CachedTranslation& entry) const {

@@ -1,0 +1,162 @@
+#include "iommu/intel/invalidation_queue.hpp"
+
+#include "iommu/intel/vtd.hpp"
+
+namespace xlate::iommu::vtd {
+
+bool InvalidationQueue::runnable(const Vtd& unit) const {
+    return unit.queue_on() && unit.queue_head != unit.queue_tail() && !unit.outputs.error(fsts::IQE) &&
+           !unit.outputs.error(fsts::ITE);
+}
+
+bool InvalidationQueue::pending(const Vtd& unit) const { return busy() || runnable(unit); }
+
+/// With the descriptor in hand. False: it was an error, and the head stays at it.
+bool InvalidationQueue::begin(Vtd& unit, Step& step) {
+    if (illegal_descriptor(words_, unit.params(), unit.scalable(), unit.queue_wide())) {
+        unit.outputs.raise(fsts::IQE, unit.registers);
+        state_ = State::idle;
+        return false;
+    }
+    const auto type = static_cast<DescriptorType>(qi::TYPE.get(words_[0]));
+    const bool plain = type == DescriptorType::wait || type == DescriptorType::interrupt_entry_cache ||
+                       type == DescriptorType::device_tlb || type == DescriptorType::pasid_device_tlb ||
+                       type == DescriptorType::page_group_response;
+    const std::uint8_t code = descriptor_code(type, plain ? 0 : qi::G.get(words_[0]));
+    step.opcode = code;
+    ++executed[code % executed.size()];
+    if (type == DescriptorType::wait) {
+        state_ = State::sync;
+        step.kind = StepKind::sync;
+        return true;
+    }
+    if (type == DescriptorType::page_group_response) {
+        unit.respond(words_);
+    } else {
+        unit.invalidate(decode_descriptor(words_, unit.params()));
+    }
+    state_ = State::complete;
+    step.kind = StepKind::executed;
+    return true;
+}
+
+void InvalidationQueue::complete(Vtd& unit) {
+    unit.queue_head = unit.queue_next(unit.queue_head);
+    state_ = State::idle;
+}
+
+// The head moves first: software may look at it as soon as the status is there.
+void InvalidationQueue::end_wait(Vtd& unit) {
+    complete(unit);
+    if (qi::IF.test(words_[0])) unit.outputs.complete(unit.registers);
+}
+
+void InvalidationQueue::step(Vtd& unit, const Reply& reply, Step& step) {
+    switch (state_) {
+        case State::idle:
+            break;
+        case State::fetch: {
+            if (reply.abort) {
+                unit.outputs.raise(fsts::IQE, unit.registers);
+                state_ = State::idle;
+                break;
+            }
+            words_ = {};
+            for (unsigned i = 0; i < (unit.queue_wide() ? 4U : 2U); ++i) words_[i] = load_le(&reply.data[8 * i], 8);
+            if (!begin(unit, step)) break;
+            return;
+        }
+        case State::complete:
+            complete(unit);
+            break;
+        case State::sync:
+            if (reply.abort) {
+                // 6.5.2.10: a device TLB has not answered: the wait is given up, and nothing is fetched until software
+                // clears the error.
+                complete(unit);
+                unit.outputs.raise(fsts::ITE, unit.registers);
+                break;
+            }
+            if (!qi::SW.test(words_[0])) {
+                end_wait(unit);
+                break;
+            }
+            state_ = State::status;
+            step.kind = StepKind::access;
+            step.access = {};
+            step.access.address = PhysAddr{words_[1] & ~low_mask(2)};
+            step.access.size = 4;
+            step.access.kind = AccessKind::write;
+            step.access.purpose = Purpose::wait_status;
+            store_le(step.access.data.data(), 4, qi::STATUS.get(words_[0]));
+            return;
+        case State::status:
+            if (reply.abort) {
+                unit.outputs.raise(fsts::IQE, unit.registers);
+                state_ = State::idle;
+            } else {
+                end_wait(unit);
+            }
+            break;
+    }
+    // 11.4.9.2: a tail outside of the queue, or inside of a descriptor.
+    if (runnable(unit) && unit.queue_tail() >= unit.queue_entries()) unit.outputs.raise(fsts::IQE, unit.registers);
+    if (!runnable(unit)) {
+        step.kind = StepKind::idle;
+        return;
+    }
+    state_ = State::fetch;
+    step.kind = StepKind::access;
+    step.access = {};
+    step.access.address = PhysAddr{unit.queue_address(unit.queue_head)};
+    step.access.size = unit.queue_bytes();
+    step.access.purpose = Purpose::descriptor;
+}
+
+bool RegisterInvalidation::pending(const Vtd& unit) const {
+    return running_ || ccmd::ICC.test(unit.registers.get(reg::CCMD)) || iotlb::IVT.test(unit.iotlb_register);
+}
+
+void RegisterInvalidation::step(Vtd& unit, Step& step) {
+    if (running_) {
+        running_ = false;
+        if (context_) {
+            unit.registers.set(reg::CCMD, ccmd::ICC.set(unit.registers.get(reg::CCMD), 0));
+        } else {
+            unit.iotlb_register = iotlb::IVT.set(unit.iotlb_register, 0);
+        }
+    }
+    if (!pending(unit)) {
+        step.kind = StepKind::idle;
+        return;
+    }
+    const std::uint64_t command = unit.registers.get(reg::CCMD);
+    context_ = ccmd::ICC.test(command);
+    running_ = true;
+    // Granularity 0 is reserved, and while the queue is on registers are not for use: nothing is done, and the actual
+    // granularity (CAIG, IAIG) says so.
+    Descriptor words{};
+    std::uint64_t granularity = context_ ? ccmd::CIRG.get(command) : iotlb::IIRG.get(unit.iotlb_register);
+    if (unit.queue_on()) granularity = 0;
+    if (context_) {
+        words[0] = qi::TYPE.of(static_cast<unsigned>(DescriptorType::context_cache)) | qi::G.of(granularity) |
+                   qi::DID.of(ccmd::DID.get(command)) | qi::CC_SID.of(ccmd::SID.get(command)) |
+                   qi::CC_FM.of(ccmd::FM.get(command));
+        unit.registers.set(reg::CCMD, ccmd::CAIG.set(command, granularity));
+    } else {
+        const bool page = granularity == qi::PAGE;
+        if (page && (!cap::PSI.test(unit.params().cap) ||
+                     iva::AM.get(unit.iva_register) > cap::MAMV.get(unit.params().cap))) {
+            granularity = qi::DOMAIN;  // what hardware may do in its place
+        }
+        words[0] = qi::TYPE.of(static_cast<unsigned>(DescriptorType::iotlb)) | qi::G.of(granularity) |
+                   qi::DID.of(iotlb::DID.get(unit.iotlb_register));
+        words[1] = unit.iva_register;
+        unit.iotlb_register = iotlb::IAIG.set(unit.iotlb_register, granularity);
+    }
+    if (granularity != 0) unit.invalidate(decode_descriptor(words, unit.params()));
+    step.kind = StepKind::sync;
+    step.opcode = descriptor_code(DescriptorType::wait, 0);
+}
+
+}  // namespace xlate::iommu::vtd

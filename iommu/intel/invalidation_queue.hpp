@@ -1,0 +1,88 @@
+// The consumer of the invalidation queue: fetch, decode, execute, complete; and its error protocol. Register-driven
+// invalidations take the same decoder.
+// Source: docs/spec/iommu-hardware.md sections 3.3, 14; VT-d specification 4.1, sections 6.5.1, 6.5.2.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "iommu/engine.hpp"
+#include "iommu/intel/layout_queue.hpp"
+#include "iommu/intel/parameters.hpp"
+#include "iommu/invalidation.hpp"
+
+namespace xlate::iommu::vtd {
+
+class Vtd;
+
+/// Step::opcode and Invalidation::code: type and granularity.
+constexpr std::uint8_t descriptor_code(DescriptorType type, std::uint64_t granularity) {
+    return static_cast<std::uint8_t>(static_cast<unsigned>(type) << 2 | static_cast<unsigned>(granularity));
+}
+/// "iotlb (page)".
+std::string descriptor_name(std::uint16_t code);
+/// "iotlb (page) DID 5 0x1000".
+std::string describe(const Invalidation& invalidation);
+
+/// A type, a granularity or a bit that is reserved, or that the mode or the capabilities leave out. `scalable`: the
+/// mode in effect; `wide`: of 32 bytes.
+bool illegal_descriptor(const Descriptor& words, const VtdParams& params, bool scalable, bool wide);
+
+/// What an entry of the context, PASID or interrupt entry cache must look like to go.
+struct ConfigMatch {
+    enum class Cache : std::uint8_t { none, context, pasid, interrupt };
+    Cache cache = Cache::none;
+    bool by_domain = false;
+    std::uint16_t did = 0;
+    bool by_device = false;
+    std::uint16_t sid = 0, sid_mask = 0xFFFF;
+    bool by_pasid = false;
+    std::uint32_t pasid = 0;
+    bool by_index = false;
+    std::uint32_t first = 0, count = 0;  ///< interrupt entries
+};
+struct Decoded {
+    ConfigMatch config;
+    std::optional<Invalidation> tlb;     ///< for TLBs, walk caches and ports
+    std::optional<Invalidation> nested;  ///< what a change of the second level takes of nested translations
+};
+Decoded decode_descriptor(const Descriptor& words, const VtdParams& params);
+
+class InvalidationQueue {
+public:
+    bool pending(const Vtd& unit) const;
+    /// A descriptor has been fetched and is not completed: turning the queue off waits for it.
+    bool busy() const { return state_ != State::idle; }
+    void step(Vtd& unit, const Reply& reply, Step& step);
+    void clear() { state_ = State::idle; }
+
+    std::array<std::uint64_t, 64> executed{};  ///< by descriptor_code()
+
+private:
+    enum class State : std::uint8_t { idle, fetch, complete, sync, status };
+    bool runnable(const Vtd& unit) const;
+    bool begin(Vtd& unit, Step& step);
+    void complete(Vtd& unit);
+    void end_wait(Vtd& unit);
+
+    State state_ = State::idle;
+    Descriptor words_{};
+};
+
+/// CCMD and IOTLB: one invalidation each; its busy bit clears behind a drain.
+class RegisterInvalidation {
+public:
+    bool pending(const Vtd& unit) const;
+    bool busy() const { return running_; }
+    void step(Vtd& unit, Step& step);
+    void clear() { running_ = false; }
+
+private:
+    bool running_ = false;
+    bool context_ = false;  ///< the one that runs
+};
+
+}  // namespace xlate::iommu::vtd

@@ -1,0 +1,80 @@
+#include <algorithm>
+#include <string>
+
+#include "iommu/families.hpp"
+#include "iommu/intel/vtd.hpp"
+
+namespace xlate::iommu {
+namespace {
+
+constexpr std::string_view kLike[] = {"server", "qemu", "scalable"};
+constexpr std::string_view kOff[] = {"off", "on"};
+constexpr const char* kBlock = "vt-d";
+constexpr const char* kAudience = "Intel VT-d only.";
+constexpr OptionSpec kOptions[] = {
+    {kBlock,
+     kAudience,
+     "like",
+     "capabilities; server: legacy mode, 4 levels, device TLBs; qemu: as QEMU's; scalable: all that is modelled.",
+     {kLike, std::size(kLike)}},
+    {kBlock, kAudience, "caching_mode", "CAP.CM: software flushes after each map, too.", {kOff, std::size(kOff)}},
+    {kBlock, kAudience, "address_bits", "Of physical addresses; 0: as CAP.MGAW has it.", {}, 0, 0, 52},
+    {kBlock, kAudience, "pasid_cache", "PASID entries kept; 0: none.", {}, 64, 0, 4096},
+    {kBlock, kAudience, "fault_records", "Registers for faults; 0: as `like` has it.", {}, 0, 0, 256},
+    {kBlock,
+     kAudience,
+     "mappable_order",
+     "CAP.MAMV: log2 of the pages that one page-selective flush can name.",
+     {},
+     18,
+     0,
+     18},
+};
+
+CacheParams sized(std::uint64_t entries, bool enabled) {
+    CacheParams cache;
+    cache.enabled = enabled && entries != 0;
+    cache.entries = static_cast<std::uint32_t>(std::max<std::uint64_t>(entries, 1));
+    cache.ways = entries % 4 == 0 && entries != 0 ? 4 : 0;
+    return cache;
+}
+
+std::unique_ptr<Instance> make(const InstanceParams& params) {
+    const Hardware& hardware = params.hardware;
+    const vtd::Capabilities like = vtd::capabilities_by_name(std::string(hardware.choice(kOptions[0])));
+    vtd::VtdParams own;
+    own.version = like.version;
+    own.cap = vtd::cap::CM.set(like.cap, hardware.option(kOptions[1]));
+    own.ecap = like.ecap;
+    own.host_bits = static_cast<unsigned>(hardware.option(kOptions[2]));
+    if (own.host_bits != 0) own.host_bits = std::max(own.host_bits, 32U);
+    if (const std::uint64_t records = hardware.option(kOptions[4])) own.cap = vtd::cap::NFR.set(own.cap, records - 1);
+    own.cap = vtd::cap::MAMV.set(own.cap, hardware.option(kOptions[5]));
+    own.context_cache = params.caches.config;
+    own.interrupt_cache = params.caches.config;
+    own.pasid_cache = sized(hardware.option(kOptions[3]), params.caches.config.enabled);
+    own.tlb = params.caches.tlb;
+    own.nested_cache = params.caches.ipa;
+    for (unsigned level = 0; level < vtd::kWalkCaches; ++level) {
+        own.walk_s1[level] = params.caches.walk(level);
+        own.walk_s2[level] = params.caches.walk_s2[level];
+        own.walk_s2[level].enabled = own.walk_s2[level].enabled && params.caches.walk_enabled;
+    }
+    own.seed = params.seed;
+    own.name = params.name;
+    return std::make_unique<vtd::Vtd>(own);
+}
+
+/// One unit in the root complex, near to its devices; a page-table cache of 32 entries for each upper level
+/// (published-figures A argues with that); everything else is an estimate.
+constexpr TimingPreset kTiming{
+    "vt-d-like", "estimate; page-table caches: F&S, SOSP'24", {false, 16, 0, 1, 1}, {true, 64, 0, 2, 2},
+    {true, 512, 4, 3, 3}, 10, 64, 8, {32, 32, 32, 0}, {32, 32, 32, 0}};
+
+constexpr Family kFamilies[] = {{"vt-d", &kTiming, &vtd::sheet, &make, {kOptions, std::size(kOptions)}}};
+
+}  // namespace
+
+Span<Family> vtd_family() { return {kFamilies, std::size(kFamilies)}; }
+
+}  // namespace xlate::iommu
