@@ -40,8 +40,9 @@ struct ModuleLoad {
 };
 
 struct KernelParameters {
-    bool iommu_passthrough = false;                    ///< iommu.passthrough
-    std::optional<bool> iommu_strict;                  ///< iommu.strict; none: strict (CONFIG_IOMMU_DEFAULT_DMA_STRICT)
+    bool iommu_passthrough = false;  ///< iommu.passthrough
+    /// iommu.strict; none: strict (CONFIG_IOMMU_DEFAULT_DMA_STRICT), on x86 lazy (CONFIG_IOMMU_DEFAULT_DMA_LAZY).
+    std::optional<bool> iommu_strict;
     std::optional<unsigned> deferred_probe_timeout_s;  ///< none: 10; 0: no waiting
     bool smmu_v3_disable_bypass = true;                ///< arm-smmu-v3.disable_bypass
     /// Which TLBIs an unmap gives. linux: by range where the SMMU can (IDR3.RIL), else one a page; the others are ours.
@@ -59,8 +60,19 @@ struct KernelParameters {
     enum class Swiotlb : std::uint8_t { as_needed, force, noforce };
     Swiotlb swiotlb = Swiotlb::as_needed;        ///< swiotlb=force, swiotlb=noforce
     std::optional<std::uint64_t> swiotlb_slots;  ///< swiotlb=N: of 2 KiB; none: 64 MiB
-    bool modules = true;                         ///< false: a kernel without module support
-    bool deferral_rechecks_trigger = true;       ///< false only to show what the second half of DD13 is for
+    /// Of x86's IOMMUs, which firmware's tables name.
+    struct X86 {
+        bool iommu = true;             ///< iommu=off: none is used
+        bool intel = true;             ///< intel_iommu=on, off
+        bool intel_scalable = false;   ///< intel_iommu=sm_on
+        bool intel_superpages = true;  ///< intel_iommu=sp_off: 4 KiB alone
+        bool intel_graphics = true;    ///< intel_iommu=igfx_off: graphics pass
+        bool amd = true;               ///< amd_iommu=off
+        bool intremap = true;          ///< intremap=off: interrupts are not remapped
+    };
+    X86 x86;
+    bool modules = true;                    ///< false: a kernel without module support
+    bool deferral_rechecks_trigger = true;  ///< false only to show what the second half of DD13 is for
 };
 
 /// What a DMA client does beyond probing; implemented in drivers/ (client).

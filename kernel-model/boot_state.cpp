@@ -20,10 +20,12 @@ DriverCoreParameters driver_core_parameters(const BootConfig& config) {
     return parameters;
 }
 
+bool is_strict(const BootConfig& config) { return config.parameters.iommu_strict.value_or(config.arch != Arch::x86); }
+
 IommuParameters iommu_parameters(const BootConfig& config) {
     IommuParameters parameters;
     parameters.passthrough = config.parameters.iommu_passthrough;
-    parameters.strict = config.parameters.iommu_strict.value_or(true);
+    parameters.strict = is_strict(config);
     parameters.arch = config.arch;
     parameters.not_built = config.not_built;
     return parameters;
@@ -152,6 +154,15 @@ void BootState::register_level(DriverLevel level) {
     }
 }
 
+/// x86: IOMMUs that a table of firmware names.
+void BootState::pci_iommu_init() {
+    for (const KnownDriver& row : known) {
+        if (row.level != DriverLevel::rootfs) continue;
+        Frame frame{k, "pci_iommu_init"};
+        static_cast<InitcallDriver&>(*row.driver).init();
+    }
+}
+
 void BootState::load_module(const std::string& name) {
     Frame frame{k, "do_init_module"};
     for (const KnownDriver& row : known)
@@ -169,13 +180,13 @@ void BootState::init() {
                    config.parameters.iommu_passthrough ? "Passthrough" : "Translated",
                    config.parameters.iommu_passthrough ? " (set via kernel command line)" : "");
     if (!config.parameters.iommu_passthrough)
-        k.console.info("iommu", "DMA domain TLB invalidation policy: {} mode",
-                       config.parameters.iommu_strict.value_or(true) ? "strict" : "lazy");
+        k.console.info("iommu", "DMA domain TLB invalidation policy: {} mode", is_strict(config) ? "strict" : "lazy");
     register_level(DriverLevel::arch);  // arch
     if (description.acs_early) pci.pci_request_acs();
     of.of_platform_default_populate(platform, amba);  // DT: arch_sync; ACPI: subsys, of the tables
     acpi_scan_pci_roots();                            // subsys
     iommu.install_notifiers();                        // subsys, after pci and acpi
+    pci_iommu_init();                                 // rootfs
     register_level(DriverLevel::device);              // device
     drivers.deferred_probe_initcall();                // late
     drivers.async_synchronize_full("kernel_init");

@@ -54,6 +54,7 @@ struct BootState {
 
     void init();  ///< the init task
     void acpi_scan_pci_roots();
+    void pci_iommu_init();
     void register_level(DriverLevel level);
     void load_module(const std::string& name);
     std::vector<ModuleLoad> module_list() const;

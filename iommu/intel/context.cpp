@@ -50,8 +50,8 @@ Reason check(const Context& context, const VtdParams& params, bool scalable) {
 
 Reason check(const PasidEntry& entry, const VtdParams& params) {
     const auto& words = entry.words;
-    std::uint64_t reserved = (words[0] & pasid::kReserved0) | (words[1] & pasid::kReserved1) |
-                             (words[2] & pasid::kReserved2);
+    std::uint64_t reserved =
+        (words[0] & pasid::kReserved0) | (words[1] & pasid::kReserved1) | (words[2] & pasid::kReserved2);
     reserved |= words[3] & ~low_mask(12);
     for (unsigned i = 4; i < 8; ++i) reserved |= words[i];
     if (reserved != 0 || entry.did() >> params.domain_bits() != 0) return Reason::sm_pasid_reserved;

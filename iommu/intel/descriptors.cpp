@@ -139,8 +139,7 @@ void decode_pasid_cache(const Descriptor& words, std::uint8_t code, Decoded& out
     out.config.by_pasid = granularity == qi::PC_PASID;
     out.config.pasid = static_cast<std::uint32_t>(qi::PASID.get(words[0]));
     const bool global = granularity == qi::PC_GLOBAL;
-    out.tlb =
-        translations(code, global ? 0 : space_tag::DID.of(out.config.did), global ? 0 : space_tag::DID.mask());
+    out.tlb = translations(code, global ? 0 : space_tag::DID.of(out.config.did), global ? 0 : space_tag::DID.mask());
 }
 
 void decode_interrupts(const Descriptor& words, Decoded& out) {
@@ -155,16 +154,9 @@ void decode_interrupts(const Descriptor& words, Decoded& out) {
 }  // namespace
 
 std::string descriptor_name(std::uint16_t code) {
-    constexpr const char* kNames[] = {"?",
-                                      "context cache",
-                                      "iotlb",
-                                      "device tlb",
-                                      "interrupt entry cache",
-                                      "wait",
-                                      "pasid iotlb",
-                                      "pasid cache",
-                                      "pasid device tlb",
-                                      "page group response"};
+    constexpr const char* kNames[] = {
+        "?",    "context cache", "iotlb",       "device tlb",       "interrupt entry cache",
+        "wait", "pasid iotlb",   "pasid cache", "pasid device tlb", "page group response"};
     constexpr const char* kIotlb[] = {"", " (global)", " (domain)", " (page)"};
     constexpr const char* kContext[] = {"", " (global)", " (domain)", " (device)"};
     constexpr const char* kPasidIotlb[] = {"", "", " (pasid)", " (page)"};
@@ -250,11 +242,10 @@ Decoded decode_descriptor(const Descriptor& words, const VtdParams& params) {
             decode_pasid_cache(words, code, out);
             break;
         case DescriptorType::pasid_device_tlb:
-            out.tlb = of_endpoint(
-                descriptor_code(type, 0),
-                stream_tag(stream(qi::P_SID.get(words[0])),
-                           SubstreamId{static_cast<std::uint32_t>(qi::PASID.get(words[0]))}),
-                words[1], qi::P_S.test(words[1]));
+            out.tlb = of_endpoint(descriptor_code(type, 0),
+                                  stream_tag(stream(qi::P_SID.get(words[0])),
+                                             SubstreamId{static_cast<std::uint32_t>(qi::PASID.get(words[0]))}),
+                                  words[1], qi::P_S.test(words[1]));
             break;
         case DescriptorType::wait:
         case DescriptorType::page_group_response:

@@ -43,8 +43,8 @@ Progress FirstLevel::advance(Vtd& unit, const Reply& reply, Step& step) {
                 break;
             case State::cache_looked_up: {
                 state_ = State::cache_lookup;
-                const WalkCacheEntry* hit = unit.walk_s1[kWalkCaches + 1 - probe_].lookup(table_.space, address_,
-                                                                                          vtd_table::shift(probe_));
+                const WalkCacheEntry* hit =
+                    unit.walk_s1[kWalkCaches + 1 - probe_].lookup(table_.space, address_, vtd_table::shift(probe_));
                 if (hit == nullptr) break;
                 at_ = hit->table;
                 level_ = static_cast<std::uint8_t>(probe_ - 1);

@@ -53,14 +53,13 @@ bool Translation::take_interrupt(const InterruptEntry& entry) {
     const bool silent = irte::FPD.test(entry.low);
     if (!irte::P.test(entry.low)) return fail_interrupt(Reason::ir_not_present, silent);
     const bool long_destination = irta::EIME.test(unit_.interrupt_table());
-    const std::uint64_t reserved = (entry.low & (irte::kReserved0 | irte::IM.mask() |
-                                                 (long_destination ? 0 : irte::kXapicReserved0))) |
-                                   (entry.high & irte::kReserved1);
+    const std::uint64_t reserved =
+        (entry.low & (irte::kReserved0 | irte::IM.mask() | (long_destination ? 0 : irte::kXapicReserved0))) |
+        (entry.high & irte::kReserved1);
     if (reserved != 0 || irte::SVT.get(entry.high) == 3) return fail_interrupt(Reason::ir_reserved, silent);
     if (!is_source(entry, value(request_.sid))) return fail_interrupt(Reason::ir_source, silent);
     if (!request_.debug && epoch_ == unit_.epoch()) unit_.interrupt_cache.fill(index_, entry);
-    const std::uint64_t destination =
-        long_destination ? irte::DST.get(entry.low) : irte::XAPIC_DST.get(entry.low);
+    const std::uint64_t destination = long_destination ? irte::DST.get(entry.low) : irte::XAPIC_DST.get(entry.low);
     const std::uint64_t address =
         kInterruptBase | message::DEST.of(destination) | message::DEST_HIGH.of(destination >> 8) |
         message::REDIRECTION_HINT.of(irte::RH.get(entry.low)) | message::DEST_MODE.of(irte::DM.get(entry.low));
@@ -70,9 +69,7 @@ bool Translation::take_interrupt(const InterruptEntry& entry) {
     return deliver(address, static_cast<std::uint32_t>(data));
 }
 
-bool Translation::fail_interrupt(Reason reason, bool silent) {
-    return refuse(reason, frcd::INDEX.of(index_), silent);
-}
+bool Translation::fail_interrupt(Reason reason, bool silent) { return refuse(reason, frcd::INDEX.of(index_), silent); }
 
 bool Translation::deliver(std::uint64_t address, std::uint32_t data) {
     outcome_.address = address;

@@ -145,8 +145,8 @@ void RegisterInvalidation::step(Vtd& unit, Step& step) {
         unit.registers.set(reg::CCMD, ccmd::CAIG.set(command, granularity));
     } else {
         const bool page = granularity == qi::PAGE;
-        if (page && (!cap::PSI.test(unit.params().cap) ||
-                     iva::AM.get(unit.iva_register) > cap::MAMV.get(unit.params().cap))) {
+        if (page &&
+            (!cap::PSI.test(unit.params().cap) || iva::AM.get(unit.iva_register) > cap::MAMV.get(unit.params().cap))) {
             granularity = qi::DOMAIN;  // what hardware may do in its place
         }
         words[0] = qi::TYPE.of(static_cast<unsigned>(DescriptorType::iotlb)) | qi::G.of(granularity) |

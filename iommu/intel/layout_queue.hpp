@@ -39,10 +39,10 @@ inline constexpr Field IEC_G{4, 1}, IM{27, 5}, IIDX{32, 16};
 inline constexpr Field IF{4, 1}, SW{5, 1}, FN{6, 1}, PD{7, 1}, STATUS{32, 32};
 /// PASID-based ones.
 inline constexpr Field PASID{32, 20};
-inline constexpr std::uint64_t PASID_ALL = 2, PASID_PAGE = 3;                      ///< of G, PASID IOTLB
-inline constexpr std::uint64_t PC_DOMAIN = 0, PC_PASID = 1, PC_GLOBAL = 3;         ///< of G, PASID cache
-inline constexpr Field P_QDEP{4, 5}, P_SID{16, 16}, P_S{11, 1}, P_G{0, 1};          ///< PASID device TLB
-inline constexpr Field PP{4, 1}, RC{12, 4}, RID{16, 16}, LPIG{2, 1}, PRGI{3, 9};    ///< page group response
+inline constexpr std::uint64_t PASID_ALL = 2, PASID_PAGE = 3;                     ///< of G, PASID IOTLB
+inline constexpr std::uint64_t PC_DOMAIN = 0, PC_PASID = 1, PC_GLOBAL = 3;        ///< of G, PASID cache
+inline constexpr Field P_QDEP{4, 5}, P_SID{16, 16}, P_S{11, 1}, P_G{0, 1};        ///< PASID device TLB
+inline constexpr Field PP{4, 1}, RC{12, 4}, RID{16, 16}, LPIG{2, 1}, PRGI{3, 9};  ///< page group response
 constexpr std::uint64_t page(std::uint64_t word) { return keep(word, 63, 12); }
 }  // namespace qi
 

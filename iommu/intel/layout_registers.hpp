@@ -97,6 +97,8 @@ inline constexpr Field INDEX{48, 16};
 
 /// Messages of devices arrive here: never translated as memory.
 inline constexpr std::uint64_t kInterruptBase = 0xFEE00000, kInterruptBytes = 0x100000;
-constexpr bool in_interrupt_range(std::uint64_t address) { return (address & ~(kInterruptBytes - 1)) == kInterruptBase; }
+constexpr bool in_interrupt_range(std::uint64_t address) {
+    return (address & ~(kInterruptBytes - 1)) == kInterruptBase;
+}
 
 }  // namespace xlate::iommu::vtd

@@ -53,7 +53,7 @@ constexpr std::uint64_t index(std::uint32_t pasid) { return pasid >> kPasidTable
 /// PASID entry: eight words.
 namespace pasid {
 inline constexpr Field P{0, 1}, FPD{1, 1}, AW{2, 3}, SLEE{5, 1}, PGTT{6, 3}, SLADE{9, 1};
-inline constexpr Field DID{0, 16}, PWSNP{23, 1}, PGSNP{24, 1};                                         ///< second
+inline constexpr Field DID{0, 16}, PWSNP{23, 1}, PGSNP{24, 1};                                          ///< second
 inline constexpr Field SRE{0, 1}, ERE{1, 1}, FLPM{2, 2}, WPE{4, 1}, NXE{5, 1}, SMEP{6, 1}, EAFE{7, 1};  ///< third
 inline constexpr std::uint64_t kReserved0 = Field{10, 2}.mask(), kReserved1 = Field{16, 7}.mask(),
                                kReserved2 = Field{8, 4}.mask();

@@ -35,8 +35,8 @@ bool Outputs::report(const FaultRecord& record, Registers& registers) {
         if (quiet) signal(Event::fault, registers);
         return false;
     }
-    const bool none = std::none_of(records_.begin(), records_.end(),
-                                   [](const FaultRecord& one) { return frcd::F.test(one.high); });
+    const bool none =
+        std::none_of(records_.begin(), records_.end(), [](const FaultRecord& one) { return frcd::F.test(one.high); });
     if (none) first_ = next_;
     records_[next_] = record;
     records_[next_].high |= frcd::F.mask();
@@ -52,8 +52,8 @@ void Outputs::clear_record(unsigned index, Registers& registers) {
 }
 
 std::uint32_t Outputs::fault_status() const {
-    const bool pending = std::any_of(records_.begin(), records_.end(),
-                                     [](const FaultRecord& one) { return frcd::F.test(one.high); });
+    const bool pending =
+        std::any_of(records_.begin(), records_.end(), [](const FaultRecord& one) { return frcd::F.test(one.high); });
     return static_cast<std::uint32_t>(errors_ | fsts::PFO.of(overflow_ ? 1 : 0) | fsts::PPF.of(pending ? 1 : 0) |
                                       fsts::FRI.of(pending ? first_ : 0));
 }

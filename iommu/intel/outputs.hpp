@@ -23,8 +23,7 @@ struct FaultRecord {
 
 class Outputs {
 public:
-    explicit Outputs(const VtdParams& params)
-        : records_(params.fault_records()), collapse_(params.collapse_faults) {}
+    explicit Outputs(const VtdParams& params) : records_(params.fault_records()), collapse_(params.collapse_faults) {}
     void clear();
 
     /// True: it stands in a register. False: there was no room, an overflow is pending, or one of the same device waits

@@ -9,9 +9,7 @@ namespace {
 // PCIe's codes.
 constexpr std::uint8_t kSuccess = 0, kInvalidRequest = 1, kResponseFailure = 15;
 
-std::uint64_t queue_bytes(const Vtd& unit) {
-    return std::uint64_t{4096} << iqa::QS.get(unit.registers.get(reg::PQA));
-}
+std::uint64_t queue_bytes(const Vtd& unit) { return std::uint64_t{4096} << iqa::QS.get(unit.registers.get(reg::PQA)); }
 
 }  // namespace
 

@@ -209,14 +209,13 @@ bool Translation::located_pasid() {
     if (kinds_.execute && !pasid::ERE.test(flags)) return fail(Reason::sm_no_execute_requests);
     if (type != pasid::FIRST_LEVEL) {
         const std::uint64_t space = space_tag::second_level(entry.did());
-        second_table_ = {pasid::table(entry.words[0]), entry.second_levels(), space,
-                         pasid::SLADE.test(entry.words[0]), type == pasid::NESTED};
+        second_table_ = {pasid::table(entry.words[0]), entry.second_levels(), space, pasid::SLADE.test(entry.words[0]),
+                         type == pasid::NESTED};
     }
     if (type == pasid::SECOND_LEVEL) {
         levels_ = Levels::second;
         space_ = second_table_.space;
-        const unsigned bits =
-            std::min(unit_.params().guest_bits(), vtd_table::input_bits(second_table_.levels));
+        const unsigned bits = std::min(unit_.params().guest_bits(), vtd_table::input_bits(second_table_.levels));
         if (request_.address >> bits != 0) return fail(Reason::sm_beyond_width);
         return walk();
     }
@@ -318,7 +317,8 @@ bool Translation::finish(const StageOutput* first, const StageOutput& last) {
 
 /// Requests without a PASID carry no privilege: theirs is the context entry's.
 CachedTranslation Translation::for_requester(CachedTranslation entry) const {
-    if (!request_.ssid && kinds_.supervisor) entry.permissions.bits = static_cast<std::uint8_t>(entry.permissions.bits >> 3);
+    if (!request_.ssid && kinds_.supervisor)
+        entry.permissions.bits = static_cast<std::uint8_t>(entry.permissions.bits >> 3);
     return entry;
 }
 
@@ -415,9 +415,8 @@ bool Translation::fail(WalkFault fault, bool of_second) {
 }
 
 bool Translation::fail(Reason reason) {
-    const bool silent =
-        is_qualified(reason) && ((context_.located() && context_.context().silent()) ||
-                                 (pasid_located_ && pasid_walk_.entry().silent));
+    const bool silent = is_qualified(reason) && ((context_.located() && context_.context().silent()) ||
+                                                 (pasid_located_ && pasid_walk_.entry().silent));
     outcome_.unsupported_request = reason < Reason::entry_access || reason == Reason::request_blocked;
     return refuse(reason, frcd::page(request_.address), silent);
 }

@@ -81,7 +81,7 @@ private:
     std::uint32_t epoch_ = 0;
     std::uint64_t space_ = 0;
     std::uint32_t pasid_ = 0;
-    std::uint32_t data_ = 0;  ///< of a message
+    std::uint32_t data_ = 0;   ///< of a message
     std::uint32_t index_ = 0;  ///< of an interrupt's entry
     bool pasid_located_ = false;
     Levels levels_ = Levels::none;

@@ -56,9 +56,8 @@ void Vtd::reset() {
 }
 
 std::uint64_t Vtd::register_bytes(unsigned) const {
-    const std::uint64_t end =
-        std::max<std::uint64_t>(params_.fault_offset() + params_.fault_records() * kFaultRecordBytes,
-                                params_.iotlb_offset() + 16);
+    const std::uint64_t end = std::max<std::uint64_t>(
+        params_.fault_offset() + params_.fault_records() * kFaultRecordBytes, params_.iotlb_offset() + 16);
     return align_up(std::max<std::uint64_t>(end, kRegisterBytes), kRegisterBytes);
 }
 
@@ -144,9 +143,7 @@ void Vtd::write_word(std::uint32_t offset, std::uint64_t value) {
 }
 
 void Vtd::write_row(const RegRow& row, std::uint64_t value) {
-    const auto plain = [&] {
-        registers.store(row, (registers.read(row) & ~row.writable) | (value & row.writable));
-    };
+    const auto plain = [&] { registers.store(row, (registers.read(row) & ~row.writable) | (value & row.writable)); };
     switch (row.spec.offset) {
         case reg::GCMD:
             if (command_) settle();
@@ -358,10 +355,9 @@ bool Vtd::is_protected(std::uint64_t address) const {
 
 std::vector<std::uint64_t> Vtd::counter_values() const {
     const VtdCounters& c = counters;
-    return {c.translations, c.faults,     c.config_reads, c.context_misses, c.pasid_misses,
-            c.iotlb_misses, c.walks,      c.walk_reads,   c.updates,        c.interrupts,
-            c.ats_requests, c.ats_translated, outputs.recorded, outputs.lost, c.page_requests,
-            outputs.messages};
+    return {c.translations,   c.faults,     c.config_reads,  c.context_misses, c.pasid_misses, c.iotlb_misses,
+            c.walks,          c.walk_reads, c.updates,       c.interrupts,     c.ats_requests, c.ats_translated,
+            outputs.recorded, outputs.lost, c.page_requests, outputs.messages};
 }
 
 CacheCounters Vtd::structure_counters(std::size_t row) const {

@@ -2,7 +2,8 @@
 // remapping, and the caches behind them.
 //   registers     GCMD takes effect with settle(): GSTS answers; CCMD and IOTLB stay busy until the machine
 //                 `register_invalidation` is through; all others act with the write
-//   machines      `invalidation_queue`; `register_invalidation`; `outputs`: messages that do not go to local APICs, page
+//   machines      `invalidation_queue`; `register_invalidation`; `outputs`: messages that do not go to local APICs,
+//   page
 //                 requests
 //   wires         `fault`, `completion`, `page`: the events' messages, as far as they go to the interrupt range
 // Not modelled: advanced fault logging, memory type range registers, virtual commands, posted interrupts (an entry with
@@ -147,10 +148,10 @@ private:
     void drop_ports();
 
     VtdParams params_;
-    std::uint32_t status_ = 0;             ///< GSTS
-    std::optional<std::uint32_t> command_; ///< GCMD as written, not in effect yet
-    std::uint64_t root_ = 0;               ///< RTADDR as SRTP latched it
-    std::uint64_t interrupt_table_ = 0;    ///< IRTA as SIRTP latched it
+    std::uint32_t status_ = 0;              ///< GSTS
+    std::optional<std::uint32_t> command_;  ///< GCMD as written, not in effect yet
+    std::uint64_t root_ = 0;                ///< RTADDR as SRTP latched it
+    std::uint64_t interrupt_table_ = 0;     ///< IRTA as SIRTP latched it
     InvalidationQueue queue_;
     RegisterInvalidation by_register_;
     PageRequestQueue pages_;

@@ -67,9 +67,16 @@ std::unique_ptr<Instance> make(const InstanceParams& params) {
 
 /// One unit in the root complex, near to its devices; a page-table cache of 32 entries for each upper level
 /// (published-figures A argues with that); everything else is an estimate.
-constexpr TimingPreset kTiming{
-    "vt-d-like", "estimate; page-table caches: F&S, SOSP'24", {false, 16, 0, 1, 1}, {true, 64, 0, 2, 2},
-    {true, 512, 4, 3, 3}, 10, 64, 8, {32, 32, 32, 0}, {32, 32, 32, 0}};
+constexpr TimingPreset kTiming{"vt-d-like",
+                               "estimate; page-table caches: F&S, SOSP'24",
+                               {false, 16, 0, 1, 1},
+                               {true, 64, 0, 2, 2},
+                               {true, 512, 4, 3, 3},
+                               10,
+                               64,
+                               8,
+                               {32, 32, 32, 0},
+                               {32, 32, 32, 0}};
 
 constexpr Family kFamilies[] = {{"vt-d", &kTiming, &vtd::sheet, &make, {kOptions, std::size(kOptions)}}};
 

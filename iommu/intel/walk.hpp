@@ -1,6 +1,6 @@
-// The two levels of translation: second-level tables, and first-level tables whose addresses go through the second level
-// if translation is nested. Resumable.
-// Source: docs/spec/iommu-hardware.md section 3.2; VT-d specification 4.1, sections 3.6 to 3.8.
+// The two levels of translation: second-level tables, and first-level tables whose addresses go through the second
+// level if translation is nested. Resumable. Source: docs/spec/iommu-hardware.md section 3.2; VT-d specification 4.1,
+// sections 3.6 to 3.8.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ namespace xlate::iommu::vtd {
 /// What a walk found wrong; which reason that is, the mode decides.
 enum class WalkFault : std::uint8_t {
     none,
-    root_access,   ///< the first table cannot be read
-    access,        ///< another one cannot
+    root_access,  ///< the first table cannot be read
+    access,       ///< another one cannot
     not_present,
     no_read,
     no_write,
@@ -116,16 +116,7 @@ public:
     static bool canonical(std::uint64_t address, unsigned levels);
 
 private:
-    enum class State : std::uint8_t {
-        begin,
-        cache_lookup,
-        cache_looked_up,
-        locate,
-        locating,
-        read,
-        fetched,
-        updated
-    };
+    enum class State : std::uint8_t { begin, cache_lookup, cache_looked_up, locate, locating, read, fetched, updated };
     Progress fail(WalkFault fault) {
         fault_ = fault;
         return Progress::fault;

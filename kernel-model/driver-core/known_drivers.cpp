@@ -275,7 +275,8 @@ void add_clients(LinuxBoot& boot, std::vector<KnownDriver>& all) {
 }
 
 /// Most IOMMU drivers register at device level. tegra-mc: arch_initcall(tegra_mc_init).
-DriverLevel level_of(const DriverSource& source) {
+DriverLevel level_of(const DriverSource& source, const Driver& driver) {
+    if (dynamic_cast<const InitcallDriver*>(&driver) != nullptr) return DriverLevel::rootfs;
     return module_name(source.name) == "tegra_mc" ? DriverLevel::arch : DriverLevel::device;
 }
 
@@ -299,8 +300,11 @@ std::vector<KnownDriver> make_known_drivers(LinuxBoot& boot) {
     add_boot_devices(boot, all);
     add_pci(boot, all);
     add_virtio_pci(boot, all);
-    for (const DriverSource& source : boot.config().drivers)
-        all.push_back({source.make(boot), level_of(source), module_name(source.name)});
+    for (const DriverSource& source : boot.config().drivers) {
+        std::unique_ptr<Driver> driver = source.make(boot);
+        const DriverLevel level = level_of(source, *driver);
+        all.push_back({std::move(driver), level, module_name(source.name)});
+    }
     // Behind the IOMMU drivers: OMAP's is there (subsys_initcall) before any module's inside is.
     // Both for OMAP's boards alone: elsewhere no module is loaded, and none takes its time.
     const auto& nodes = boot.description().nodes;

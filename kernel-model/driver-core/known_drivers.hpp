@@ -17,8 +17,18 @@ class LinuxBoot;
 /// When a driver of the table registers if no module loads it.
 enum class DriverLevel : std::uint8_t {
     arch,    ///< before the IOMMU core hooks its notifiers in
+    rootfs,  ///< InitcallDriver: between PCI's scan and device initcalls
     device,  ///< device initcall, in the order of the table
     module,  ///< by the init script's insmod, in the order of the table
+};
+
+/// A driver without devices: an initcall finds its hardware in a table of firmware (DMAR, IVRS).
+class InitcallDriver : public Driver {
+public:
+    using Driver::Driver;
+    bool match(const Device& /*device*/) const final { return false; }
+    /// On the init task, before device initcalls. 0 or -errno.
+    virtual int init() = 0;
 };
 
 /// One driver: object, level, name of its module.

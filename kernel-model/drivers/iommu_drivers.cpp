@@ -10,6 +10,7 @@
 #include "kernel-model/drivers/arm_smmu/arm_smmu.hpp"
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
 #include "kernel-model/drivers/exynos/exynos_iommu.hpp"
+#include "kernel-model/drivers/intel/intel_iommu.hpp"
 #include "kernel-model/drivers/ipmmu/ipmmu_vmsa.hpp"
 #include "kernel-model/drivers/mediatek/mtk_iommu_driver.hpp"
 #include "kernel-model/drivers/omap/omap_iommu_ops.hpp"
@@ -46,6 +47,7 @@ constexpr std::string_view kIpmmu[] = {
     "renesas,ipmmu-r8a77995", "renesas,ipmmu-r8a779a0", "renesas,rcar-gen4-ipmmu-vmsa"};
 constexpr std::string_view kQcom[] = {"qcom,msm-iommu-v1", "qcom,msm-iommu-v2"};
 
+constexpr std::string_view kIntel[] = {"intel,vt-d"};  // nodes that the description makes of DRHD structures
 constexpr std::string_view kSprd[] = {"sprd,iommu-v1"};
 constexpr std::string_view kSun50i[] = {"allwinner,sun50i-h6-iommu", "allwinner,sun50i-h616-iommu"};
 
@@ -73,6 +75,7 @@ constexpr IommuDriver kDrivers[] = {
     {"arm-smmu", "arm-smmu", DriverHome::platform, names(kSmmu), arm_smmu::make_arm_smmu},
     {"arm-smmu-v3", "arm-smmu-v3", DriverHome::platform, names(kSmmuV3), make_arm_smmu_v3},
     {"exynos-sysmmu", "exynos-iommu", DriverHome::platform, names(kExynos), make_exynos_iommu},
+    {"intel-iommu", "intel-iommu", DriverHome::initcall, names(kIntel), make_intel_iommu},
     {"riscv-iommu", "riscv-iommu", DriverHome::platform, names(kRiscv), make_riscv_iommu, false, 613},
     {"omap-iommu", "omap-iommu", DriverHome::platform, names(kOmap), make_omap_iommu},
     {"ipmmu-vmsa", "ipmmu-vmsa", DriverHome::platform, names(kIpmmu), make_ipmmu_vmsa, false, 0, ipmmu_turns_away},

@@ -3,6 +3,7 @@
 // Node::viot, a VIOT's PCI ranges in Node::viot_map.
 #include <algorithm>
 
+#include "firmware/acpi/tables.hpp"
 #include "kernel-model/of/of_core.hpp"
 #include "kernel-model/pci/pci_core.hpp"
 
@@ -80,6 +81,8 @@ int OfCore::iort_iommu_configure_id(Device& dev, std::optional<firmware::NodeInd
                                     Ptr<IommuFwspec> fwspec) {
     Frame frame{k_, "iort_iommu_configure_id"};
     if (!companion) return -kENODEV;
+    // What DMAR and IVRS say of a device stands in the same fields; only their drivers look there.
+    if (description_.tables && !description_.tables->iort) return -kENODEV;
     const firmware::Node& node = description_.node(*companion);
     if (auto* const pdev = dynamic_cast<PciDevice*>(&dev)) {
         if (!node.iommu_map) return -kENODEV;

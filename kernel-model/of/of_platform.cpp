@@ -3,6 +3,7 @@
 #include <array>
 
 #include "firmware/device_name.hpp"
+#include "firmware/iommu_families.hpp"
 #include "kernel-model/of/of_core.hpp"
 
 namespace xlate::kernel {
@@ -55,6 +56,9 @@ void OfCore::create(NodeIndex at, Ptr<Device> parent, bool recurse, bool through
     if (populated_[firmware::index(at)] || !node.available) return;
     // ACPI's host bridges are no platform devices: boot_state.cpp scans them.
     if (description_.origin == firmware::Description::Origin::acpi && node.has("bus-range")) return;
+    // Nor are units that DMAR or IVRS name: initcalls find them.
+    const std::string_view table = firmware::iommu_kind(node).table;
+    if (table == "DMAR DRHD" || table == "IVRS IVHD") return;
     populated_[firmware::index(at)] = true;
     const bool primecell = node.is_compatible("arm,primecell");
     BusType* const bus = primecell ? amba_ : platform_;

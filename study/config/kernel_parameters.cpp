@@ -51,7 +51,7 @@ constexpr IdleParameter kIdle[] = {
     {"iommu", true, "only x86 reads it; elsewhere 'iommu.passthrough=1' is what 'iommu=pt' is there"},
     {"intel-iommu", true, "an option of VT-d's driver"},
     {"amd-iommu", true, "an option of AMD-Vi's driver"},
-    {"amd-iommu-dump", true, "an option of AMD-Vi's driver"},
+    {"amd-iommu-dump", true, "what AMD-Vi's driver prints"},
     {"intremap", true, "interrupt remapping of x86"},
     {"arm-smmu-v3.disable-msipolling", false, "whether a CMD_SYNC is polled or awaited"},
     {"smmu.bypassdev", false, "no kernel.org kernel knows it: of a vendor's kernel"},
@@ -69,9 +69,67 @@ constexpr IdleParameter kIdle[] = {
     {"kpti", false, "page tables of the CPU"},
 };
 
+/// Options of x86's parameters, which stand by commas. Those without an effect here are legal.
+struct X86Option {
+    std::string_view parameter;  ///< '-' for '_'
+    std::string_view option;
+    void (*apply)(kernel::KernelParameters& parameters);
+};
+void nothing(kernel::KernelParameters&) {}
+constexpr X86Option kX86Options[] = {
+    {"iommu", "off", [](kernel::KernelParameters& p) { p.x86.iommu = false; }},
+    {"iommu", "on", nothing},
+    {"iommu", "force", nothing},
+    {"iommu", "noforce", nothing},
+    {"iommu", "soft", nothing},
+    {"iommu", "merge", nothing},
+    {"iommu", "nomerge", nothing},
+    {"iommu", "pt", [](kernel::KernelParameters& p) { p.iommu_passthrough = true; }},
+    {"iommu", "nopt", [](kernel::KernelParameters& p) { p.iommu_passthrough = false; }},
+    {"intel-iommu", "on", [](kernel::KernelParameters& p) { p.x86.intel = true; }},
+    {"intel-iommu", "off", [](kernel::KernelParameters& p) { p.x86.intel = false; }},
+    {"intel-iommu", "igfx_off", [](kernel::KernelParameters& p) { p.x86.intel_graphics = false; }},
+    {"intel-iommu", "strict", [](kernel::KernelParameters& p) { p.iommu_strict = true; }},
+    {"intel-iommu", "sp_off", [](kernel::KernelParameters& p) { p.x86.intel_superpages = false; }},
+    {"intel-iommu", "sm_on", [](kernel::KernelParameters& p) { p.x86.intel_scalable = true; }},
+    {"intel-iommu", "sm_off", [](kernel::KernelParameters& p) { p.x86.intel_scalable = false; }},
+    {"intel-iommu", "tboot_noforce", nothing},
+    {"amd-iommu", "off", [](kernel::KernelParameters& p) { p.x86.amd = false; }},
+    {"amd-iommu", "on", [](kernel::KernelParameters& p) { p.x86.amd = true; }},
+    {"amd-iommu", "fullflush", [](kernel::KernelParameters& p) { p.iommu_strict = true; }},
+    {"intremap", "on", [](kernel::KernelParameters& p) { p.x86.intremap = true; }},
+    {"intremap", "off", [](kernel::KernelParameters& p) { p.x86.intremap = false; }},
+    {"intremap", "nosid", nothing},
+};
+
+std::optional<Diagnostic> read_x86(const std::string& plain, const std::string& text,
+                                   kernel::KernelParameters& parameters) {
+    std::vector<std::string> options;
+    for (const X86Option& one : kX86Options) {
+        if (one.parameter == plain) options.emplace_back(one.option);
+    }
+    for (std::size_t at = 0; at <= text.size();) {
+        const std::size_t comma = std::min(text.find(',', at), text.size());
+        const std::string part = text.substr(at, comma - at);
+        const auto found = std::find_if(std::begin(kX86Options), std::end(kX86Options), [&](const X86Option& one) {
+            return one.parameter == plain && one.option == part;
+        });
+        if (found == std::end(kX86Options)) {
+            return Diagnostic{{},
+                              "",
+                              fmt::format("found '{}'", part),
+                              fmt::format("{}, by commas", fmt::join(options, ", ")),
+                              nearest_name(part, options).value_or("")};
+        }
+        found->apply(parameters);
+        at = comma + 1;
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
-const std::vector<std::string>& kernel_parameter_names() {
+const std::vector<std::string>& kernel_parameter_names(kernel::Arch arch) {
     static const std::vector<std::string> kKnown{"iommu.passthrough",
                                                  "iommu.strict",
                                                  "deferred_probe_timeout",
@@ -85,7 +143,12 @@ const std::vector<std::string>& kernel_parameter_names() {
                                                  "swiotlb",
                                                  "pci",
                                                  "pcie_acs_override"};
-    return kKnown;
+    static const std::vector<std::string> kOnX86 = [] {
+        std::vector<std::string> all = kKnown;
+        for (const char* const name : {"iommu", "intel_iommu", "amd_iommu", "intremap"}) all.emplace_back(name);
+        return all;
+    }();
+    return arch == kernel::Arch::x86 ? kOnX86 : kKnown;
 }
 
 std::optional<std::string> idle_kernel_parameter(const std::string& name, kernel::Arch arch) {
@@ -125,8 +188,8 @@ std::optional<Diagnostic> read_build_option(const std::string& name, const std::
 }
 
 std::optional<Diagnostic> read_kernel_parameter(const std::string& name, const std::string& text,
-                                                kernel::KernelParameters& parameters) {
-    const std::vector<std::string>& known = kernel_parameter_names();
+                                                kernel::KernelParameters& parameters, kernel::Arch arch) {
+    const std::vector<std::string>& known = kernel_parameter_names(arch);
     std::string plain = name;
     std::replace(plain.begin(), plain.end(), '_', '-');
     const auto wrong = [&](const char* expected) -> std::optional<Diagnostic> {
@@ -142,6 +205,11 @@ std::optional<Diagnostic> read_kernel_parameter(const std::string& name, const s
         }
         return std::nullopt;
     };
+    if (arch == kernel::Arch::x86) {
+        for (const X86Option& one : kX86Options) {
+            if (plain == one.parameter) return read_x86(plain, text, parameters);
+        }
+    }
     if (plain == "iommu.passthrough") return flag(parameters.iommu_passthrough);
     if (plain == "iommu.strict") return flag(parameters.iommu_strict);
     if (plain == "arm-smmu-v3.disable-bypass") return flag(parameters.smmu_v3_disable_bypass);
@@ -188,7 +256,7 @@ std::optional<Diagnostic> read_kernel_parameter(const std::string& name, const s
         return std::nullopt;
     }
     // An idle one of another architecture says so; the architecture is the config's to know.
-    const std::optional<std::string> idle = idle_kernel_parameter(name, kernel::Arch::arm64);
+    const std::optional<std::string> idle = idle_kernel_parameter(name, arch);
     return Diagnostic{{},
                       "",
                       fmt::format("this kernel parameter {}", idle.value_or("has no meaning here")),

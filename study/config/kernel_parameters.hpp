@@ -13,14 +13,15 @@ namespace xlate::study {
 /// Sets what "iommu.strict" and the others mean; '-' and '_' in names are the same. Nothing, or what is wrong (`what`,
 /// `expected`, `nearest`).
 std::optional<Diagnostic> read_kernel_parameter(const std::string& name, const std::string& text,
-                                                kernel::KernelParameters& parameters);
+                                                kernel::KernelParameters& parameters,
+                                                kernel::Arch arch = kernel::Arch::arm64);
 
 /// The same for an option of the kernel's build, "ARM_LPAE": y or n.
 std::optional<Diagnostic> read_build_option(const std::string& name, const std::string& text,
                                             kernel::KernelParameters& parameters);
 
-/// The names that read_kernel_parameter knows.
-const std::vector<std::string>& kernel_parameter_names();
+/// The names that read_kernel_parameter knows on that architecture.
+const std::vector<std::string>& kernel_parameter_names(kernel::Arch arch = kernel::Arch::arm64);
 
 /// Of a parameter that Linux knows and that does nothing here: what it is, in a sentence ("x86 reads it; ..."). Nothing
 /// for one that has to do with neither IOMMUs nor probing.

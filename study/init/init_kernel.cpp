@@ -242,7 +242,7 @@ private:
         std::vector<std::string> other;
         std::vector<std::string> idle;
         for (auto at = command_.append.rbegin(); at != command_.append.rend(); ++at) {  // the last one counts
-            const std::vector<std::string>& names = kernel_parameter_names();
+            const std::vector<std::string>& names = kernel_parameter_names(arch_);
             const auto known =
                 std::find_if(names.begin(), names.end(), [&](const std::string& one) { return same(one, at->first); });
             const std::string& name = known == names.end() ? at->first : *known;

@@ -314,7 +314,7 @@ private:
             }
         }
         for (const auto& [name, text] : config_.kernel.parameters) {
-            if (const auto wrong = read_kernel_parameter(name, text, boot.parameters))
+            if (const auto wrong = read_kernel_parameter(name, text, boot.parameters, boot.arch))
                 add(yaml::join_path("kernel.parameters", name), wrong->what, wrong->expected, wrong->nearest);
         }
         for (const auto& [name, text] : config_.kernel.build) {

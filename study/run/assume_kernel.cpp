@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "firmware/acpi/tables.hpp"
 #include "kernel-model/drivers/iommu_drivers.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
 
@@ -27,6 +28,10 @@ bool has_arm32_cpu(const firmware::Description& description) {
                        [&](std::string_view compatible) { return has_cpu(description, compatible); });
 }
 
+bool is_x86(const firmware::Description& description) {
+    return description.tables && (description.tables->dmar || description.tables->ivrs);
+}
+
 /// The driver that is the youngest of those that the board's IOMMUs want; nullptr: all are old enough.
 const kernel::IommuDriver* youngest_driver(const firmware::Description& description) {
     const kernel::IommuDriver* youngest = nullptr;
@@ -45,6 +50,10 @@ std::vector<std::string> assume_kernel(Config& config, const firmware::Descripti
     if (!config.given("kernel.arch") && config.kernel.arch != kernel::Arch::riscv && has_cpu(description, "riscv")) {
         config.kernel.arch = kernel::Arch::riscv;
         assumed.emplace_back("kernel.arch is not given: riscv, as the CPUs are");
+    }
+    if (!config.given("kernel.arch") && config.kernel.arch != kernel::Arch::x86 && is_x86(description)) {
+        config.kernel.arch = kernel::Arch::x86;
+        assumed.emplace_back("kernel.arch is not given: x86, as the tables are (DMAR, IVRS)");
     }
     if (!config.given("kernel.arch") && config.kernel.arch == kernel::Arch::arm64 && has_arm32_cpu(description)) {
         config.kernel.arch = kernel::Arch::arm;

@@ -11,6 +11,7 @@
 #include "firmware/description.hpp"
 #include "firmware/iommu_families.hpp"
 #include "firmware/property_roles.hpp"
+#include "iommu/families.hpp"
 #include "kernel-model/system.hpp"
 #include "soc/soc.hpp"
 #include "study/results/expect.hpp"
@@ -339,18 +340,18 @@ RunReport run(Config& config, const RunOptions& options) {
     return report;
 }
 
-// VT-d and AMD-Vi are not built: a run would translate nothing and say nothing true.
+// AMD-Vi is not built: a run would translate nothing and say nothing true.
 void refuse_unmodelled(const Config& config, const firmware::Description& description) {
     for (const firmware::NodeIndex at : description.providers()) {
         const firmware::Node& node = description.node(at);
         const firmware::IommuKind& kind = firmware::iommu_kind(node);
-        if (kind.family != "vt-d" && kind.family != "amd-vi") continue;
+        if (kind.family != "amd-vi" || iommu::find_family(kind.family) != nullptr) continue;
         throw InputError(
             Diagnostic{config.where("firmware.acpi"), "firmware.acpi",
                        fmt::format("the {} names a unit of {} ({}), whose hardware is not modelled: it can "
                                    "be inspected, not run",
                                    kind.table.substr(0, 4), kind.title, node.path),
-                       "tables whose IOMMUs are SMMUv3 (IORT)", ""});
+                       "tables whose IOMMUs are SMMUv3 (IORT) or VT-d (DMAR)", ""});
     }
 }
 

@@ -18,8 +18,8 @@ inline VtdParams bench_params(std::uint64_t cap, std::uint64_t ecap, bool caches
     VtdParams params;
     params.cap = cap;
     params.ecap = ecap;
-    for (CacheParams* cache : {&params.context_cache, &params.pasid_cache, &params.interrupt_cache, &params.tlb,
-                               &params.nested_cache}) {
+    for (CacheParams* cache :
+         {&params.context_cache, &params.pasid_cache, &params.interrupt_cache, &params.tlb, &params.nested_cache}) {
         cache->enabled = caches;
     }
     for (unsigned level = 0; level < kWalkCaches; ++level) {

@@ -97,7 +97,8 @@ private:
             // The recorder's memory keeps what earlier cases left in it.
             if (bench_.memory.written.count(at) == 0) continue;
             ++checked_;
-            const std::uint64_t ours = bench_.memory.ram.load(at, 1), recorded = std::stoul(hex.substr(i, 2), nullptr, 16);
+            const std::uint64_t ours = bench_.memory.ram.load(at, 1),
+                                recorded = std::stoul(hex.substr(i, 2), nullptr, 16);
             if (ours == recorded) continue;
             // Where a read has filled its TLB, the recorder lets a write pass without setting D; the specification
             // (3.6.2) does not.
@@ -287,7 +288,8 @@ private:
         }
         // An entry was rewritten, and the interrupt entry cache not told: either may be used.
         const std::string note = step.value("note", std::string());
-        const bool stale = note.find("IEC: none") != std::string::npos || note.find("IEC: idx_other") != std::string::npos;
+        const bool stale =
+            note.find("IEC: none") != std::string::npos || note.find("IEC: idx_other") != std::string::npos;
         if (has_quirk(step, "V-IR-BUSRANGE") || (stale && caches_)) {
             ++undecided_;
             return clear_faults();

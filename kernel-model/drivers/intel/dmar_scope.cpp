@@ -1,0 +1,97 @@
+#include "kernel-model/drivers/intel/dmar_scope.hpp"
+
+#include "firmware/acpi/tables.hpp"
+#include "firmware/iommu_families.hpp"
+
+namespace xlate::kernel {
+
+namespace acpi = firmware::acpi;
+
+DmarScopes::DmarScopes(const firmware::Description& description, const BusType& pci)
+    : description_(description), pci_(pci) {
+    if (!description.tables || !description.tables->dmar) return;
+    dmar_ = &*description.tables->dmar;
+    // The description has a node for each unit, in the table's order.
+    std::vector<firmware::NodeIndex> nodes;
+    for (const firmware::NodeIndex node : description.providers()) {
+        if (firmware::iommu_kind(description.node(node)).table == "DMAR DRHD") nodes.push_back(node);
+    }
+    for (const acpi::DmarStructure& one : dmar_->structures) {
+        const auto* const drhd = std::get_if<acpi::Drhd>(&one.body);
+        if (drhd == nullptr || units_.size() == nodes.size()) continue;
+        units_.push_back({nodes[units_.size()], drhd});
+    }
+}
+
+/// dmar_match_pci_path: down from the start bus, through the bridges on the way.
+const PciDevice* DmarScopes::scope_device(const acpi::DeviceScope& scope, unsigned segment) const {
+    unsigned bus = scope.start_bus;
+    const PciDevice* found = nullptr;
+    for (std::size_t i = 0; i < scope.path.size(); ++i) {
+        if (i != 0) {
+            if (found->subordinate == nullptr) return nullptr;
+            bus = found->subordinate->number;
+        }
+        const unsigned devfn = (scope.path[i].first & 31U) << 3 | (scope.path[i].second & 7U);
+        found = nullptr;
+        for (const Ptr<Device> dev : pci_.devices) {
+            const auto* const pdev = dev ? dynamic_cast<const PciDevice*>(dev.get()) : nullptr;
+            if (pdev == nullptr || pdev->pci_bus.domain != segment) continue;
+            if (pdev->pci_bus.number == bus && pdev->devfn == devfn) found = pdev;
+        }
+        if (found == nullptr) return nullptr;
+    }
+    return found;
+}
+
+bool DmarScopes::covers(const std::vector<acpi::DeviceScope>& scopes, unsigned segment, const PciDevice& pdev) const {
+    for (const acpi::DeviceScope& scope : scopes) {
+        const auto type = static_cast<acpi::ScopeType>(scope.type);
+        if (type != acpi::ScopeType::pci_endpoint && type != acpi::ScopeType::pci_bridge) continue;
+        const PciDevice* const named = scope_device(scope, segment);
+        if (named == nullptr) continue;
+        // is_downstream_to_pci_bridge
+        for (const PciDevice* at = &pdev; at != nullptr; at = at->pci_bus.self) {
+            if (at == named && (at == &pdev || named->subordinate != nullptr)) return true;
+        }
+    }
+    return false;
+}
+
+std::optional<DmarScopes::Place> DmarScopes::dmar_find_matched_drhd_unit(const Device& dev) const {
+    if (const auto* const pdev = dynamic_cast<const PciDevice*>(&dev)) {
+        std::optional<std::size_t> rest;
+        for (std::size_t i = 0; i < units_.size(); ++i) {
+            const acpi::Drhd& drhd = *units_[i].drhd;
+            if (drhd.segment != pdev->pci_bus.domain) continue;
+            if (covers(drhd.scopes, drhd.segment, *pdev)) return Place{i, pdev->rid()};
+            if (drhd.include_all() && !rest) rest = i;
+        }
+        if (rest) return Place{*rest, pdev->rid()};
+        return std::nullopt;
+    }
+    // Devices of the namespace that an ANDD structure numbers: the description has found out whose they are.
+    if (!dev.of_node) return std::nullopt;
+    const firmware::Node& node = description_.node(*dev.of_node);
+    if (node.iommus.empty() || !node.iommus.front().provider || node.iommus.front().args.empty()) return std::nullopt;
+    for (std::size_t i = 0; i < units_.size(); ++i) {
+        if (units_[i].node == *node.iommus.front().provider) {
+            return Place{i, static_cast<std::uint16_t>(node.iommus.front().args.front())};
+        }
+    }
+    return std::nullopt;
+}
+
+std::vector<const acpi::Rmrr*> DmarScopes::rmrrs_of(const Device& dev) const {
+    std::vector<const acpi::Rmrr*> found;
+    const auto* const pdev = dynamic_cast<const PciDevice*>(&dev);
+    if (dmar_ == nullptr || pdev == nullptr) return found;
+    for (const acpi::DmarStructure& one : dmar_->structures) {
+        const auto* const region = std::get_if<acpi::Rmrr>(&one.body);
+        if (region == nullptr || region->end < region->base || region->segment != pdev->pci_bus.domain) continue;
+        if (covers(region->scopes, region->segment, *pdev)) found.push_back(region);
+    }
+    return found;
+}
+
+}  // namespace xlate::kernel

@@ -1,0 +1,310 @@
+#include "kernel-model/drivers/intel/intel_domain.hpp"
+
+#include <algorithm>
+
+#include "base/bits.hpp"
+#include "kernel-model/core/errno.hpp"
+
+namespace xlate::kernel {
+
+namespace vt = iommu::vtd;
+namespace table = iommu::vtd_table;
+
+namespace {
+
+/// Domains without tables of their own: pass-through (FLPT_DEFAULT_DID in scalable mode).
+constexpr std::uint16_t kPassDid = 1;
+constexpr std::uint64_t kAll = ~std::uint64_t{0};
+
+}  // namespace
+
+DmarDomain::DmarDomain(Kernel& the_kernel, DomainType domain_type, IommuCore& core, TableMemory& memory)
+    : IommuDomain(the_kernel, domain_type), core_(core), memory_(memory), lock_(the_kernel, "domain->lock") {}
+
+int DmarDomain::init(const IntelIommu& iommu, bool superpages) {
+    Frame frame{kernel(), "md_domain_init"};
+    first_level_ = iommu.scalable && iommu.has(vt::ecap::FLTS);
+    if (first_level_) {
+        levels_ = vt::cap::FS5LP.test(iommu.cap) ? 5 : 4;
+        tables_ = std::make_unique<PgtableOf<VtdFirstFormat>>(memory_, *this, levels_, vt::cap::FS1GP.test(iommu.cap));
+    } else {
+        levels_ = iommu.levels;
+        const std::uint64_t sizes = superpages ? vt::cap::SLLPS.get(iommu.cap) : 0;
+        const unsigned leaf_levels = (sizes & 1) == 0 ? 1 : (sizes & 2) == 0 ? 2 : 3;
+        const auto bits = static_cast<unsigned>(vt::cap::MGAW.get(iommu.cap)) + 1;
+        tables_ = std::make_unique<PgtableOf<VtdSecondFormat>>(memory_, *this, levels_, bits, leaf_levels);
+    }
+    if (const int err = tables_->init(); err != 0) return err;
+    pgsize_bitmap = tables_->pgsize_bitmap();
+    aperture_start = 0;
+    aperture_end = low_mask(tables_->format().row().ias);
+    return 0;
+}
+
+int DmarDomain::domain_attach_iommu(IntelIommu& iommu) {
+    Frame frame{kernel(), "domain_attach_iommu"};
+    lock_.lock("IDA1");
+    InUnit& unit = units_[iommu.seq_id];
+    int err = 0;
+    if (unit.refcnt == 0) {
+        unit.iommu = &iommu;
+        unit.did = iommu.scalable && !paging() ? kPassDid : iommu.alloc_domain_id();
+        if (unit.did == 0) err = -kENOSPC;
+    }
+    if (err == 0) {
+        ++unit.refcnt;
+    } else {
+        units_.erase(iommu.seq_id);
+    }
+    lock_.unlock("IDA2");
+    return err;
+}
+
+void DmarDomain::domain_detach_iommu(IntelIommu& iommu) {
+    Frame frame{kernel(), "domain_detach_iommu"};
+    lock_.lock("IDD1");
+    const auto at = units_.find(iommu.seq_id);
+    if (at != units_.end() && --at->second.refcnt == 0) {
+        if (!(iommu.scalable && !paging())) iommu.free_domain_id(at->second.did);
+        units_.erase(at);
+    }
+    lock_.unlock("IDD2");
+}
+
+std::uint16_t DmarDomain::did_in(const IntelIommu& iommu) const {
+    const auto at = units_.find(iommu.seq_id);
+    return at == units_.end() ? std::uint16_t{0} : at->second.did;
+}
+
+// Legacy mode. Without caching mode nothing is known of an entry that was not present: no flush.
+int DmarDomain::domain_context_mapping_one(IntelIommu& iommu, std::uint16_t source) {
+    Frame frame{kernel(), "domain_context_mapping_one"};
+    const auto entry = iommu.iommu_context_addr(source, true);
+    if (!entry) return -kENOMEM;
+    const std::uint64_t old = iommu.pages.read_u64(*entry);
+    if (vt::context::P.test(old)) return 0;
+    const std::uint16_t did = did_in(iommu);
+    std::uint64_t low = vt::context::P.of(1), high = vt::context::DID.of(did);
+    if (paging()) {
+        low |= tables_->root() | vt::context::TT.of(vt::context::TRANSLATE);
+        high |= vt::context::AW.of(levels_ - 2);
+    } else {
+        low |= vt::context::TT.of(vt::context::PASS_THROUGH);
+        high |= vt::context::AW.of(iommu.levels - 2);
+    }
+    iommu.pages.write_u64(*entry + 8, high);
+    iommu.pages.write_u64(*entry, low);
+    if (vt::cap::CM.test(iommu.cap)) {
+        iommu.qi_flush_context(0, source, 0, vt::qi::DEVICE);
+        iommu.qi_flush_iotlb(did, 0, 0, false, vt::qi::DOMAIN);
+    }
+    return 0;
+}
+
+void DmarDomain::domain_context_clear_one(IntelIommu& iommu, std::uint16_t source) {
+    Frame frame{kernel(), "domain_context_clear_one"};
+    const auto entry = iommu.iommu_context_addr(source, false);
+    if (!entry) return;
+    const std::uint64_t low = iommu.pages.read_u64(*entry), high = iommu.pages.read_u64(*entry + 8);
+    if (!vt::context::P.test(low)) return;
+    iommu.pages.write_u64(*entry, 0);
+    iommu.pages.write_u64(*entry + 8, 0);
+    if (iommu.mistakes.has(Mistake::ste_without_cfgi)) return;
+    if (iommu.scalable) {
+        iommu.qi_flush_context(0, source, 0, vt::qi::DEVICE);
+        return;
+    }
+    const auto did = static_cast<std::uint16_t>(vt::context::DID.get(high));
+    iommu.qi_flush_context(did, source, 0, vt::qi::DEVICE);
+    iommu.qi_flush_iotlb(did, 0, 0, false, vt::qi::DOMAIN);
+}
+
+// Scalable mode: a context entry that leads to a PASID table of the device's own, whose entry 0 is this domain's.
+int DmarDomain::pasid_setup(IntelIommu& iommu, DeviceDomainInfo& info, std::uint16_t source) {
+    Frame frame{kernel(), first_level_ ? "intel_pasid_setup_first_level"
+                          : paging()   ? "intel_pasid_setup_second_level"
+                                       : "intel_pasid_setup_pass_through"};
+    if (!info.pasid_directory) {
+        info.pasid_directory = iommu.pages.alloc_zeroed(4096);
+        info.pasid_table = iommu.pages.alloc_zeroed(4096);
+        if (!info.pasid_directory || !info.pasid_table) return -kENOMEM;
+        iommu.pages.write_u64(*info.pasid_directory, info.pasid_table->value | vt::pasid_directory::P.of(1));
+    }
+    std::uint64_t words[8] = {};
+    const std::uint16_t did = did_in(iommu);
+    words[0] = vt::pasid::P.of(1) | vt::pasid::AW.of(iommu.levels - 2);
+    words[1] = vt::pasid::DID.of(did);
+    if (first_level_) {
+        words[0] |= vt::pasid::PGTT.of(vt::pasid::FIRST_LEVEL);
+        words[1] |= vt::pasid::PWSNP.of(iommu.has(vt::ecap::SMPWC) ? 1 : 0);
+        words[2] = tables_->root() | vt::pasid::FLPM.of(levels_ == 5 ? 1 : 0) | vt::pasid::NXE.of(1) |
+                   vt::pasid::SRE.of(iommu.has(vt::ecap::SRS) ? 1 : 0) |
+                   vt::pasid::WPE.of(iommu.has(vt::ecap::SRS) ? 1 : 0);
+    } else if (paging()) {
+        words[0] |= vt::pasid::PGTT.of(vt::pasid::SECOND_LEVEL) | tables_->root();
+    } else {
+        words[0] |= vt::pasid::PGTT.of(vt::pasid::PASS_THROUGH);
+    }
+    iommu.pages.write_words(*info.pasid_table + 8, words + 1, 7);
+    iommu.pages.write_u64(*info.pasid_table, words[0]);
+    if (vt::cap::CM.test(iommu.cap)) {
+        iommu.qi_flush_pasid_cache(did, vt::qi::PC_PASID, 0);
+        iommu.qi_flush_piotlb(did, 0, 0, 0, false);
+    }
+    const auto entry = iommu.iommu_context_addr(source, true);
+    if (!entry) return -kENOMEM;
+    if (vt::context::P.test(iommu.pages.read_u64(*entry))) return 0;
+    iommu.pages.write_u64(*entry, info.pasid_directory->value | vt::scalable_context::P.of(1));
+    if (vt::cap::CM.test(iommu.cap)) iommu.qi_flush_context(0, source, 0, vt::qi::DEVICE);
+    return 0;
+}
+
+int DmarDomain::attach_dev(Device& dev) {
+    Frame frame{kernel(), "intel_iommu_attach_device"};
+    const Ptr<DeviceDomainInfo> info = ptr_cast<DeviceDomainInfo>(core_.dev_iommu_priv_get(dev, "IAT1"));
+    IntelIommu& iommu = *info.deref("IAT1")->iommu.deref("IAT1");
+    if (info->domain != nullptr) info->domain->dmar_remove_one_dev_info(dev, *info);
+    if (type == DomainType::blocked) return 0;
+    if (tables_ && !first_level_ && levels_ > iommu.levels) return -kEINVAL;
+    if (const int err = domain_attach_iommu(iommu); err != 0) return err;
+    info->domain = this;
+    for (const std::uint16_t source : info->sources) {
+        const int err =
+            iommu.scalable ? pasid_setup(iommu, *info, source) : domain_context_mapping_one(iommu, source);
+        if (err == 0) continue;
+        dmar_remove_one_dev_info(dev, *info);
+        return err;
+    }
+    return 0;
+}
+
+void DmarDomain::dmar_remove_one_dev_info(Device& /*dev*/, DeviceDomainInfo& info) {
+    Frame frame{kernel(), "dmar_remove_one_dev_info"};
+    IntelIommu& iommu = *info.iommu.get();
+    const std::uint16_t did = did_in(iommu);
+    if (iommu.scalable && info.pasid_table) {  // intel_pasid_tear_down_entry
+        iommu.pages.write_u64(*info.pasid_table, 0);
+        iommu.qi_flush_pasid_cache(did, vt::qi::PC_PASID, 0);
+        if (first_level_) {
+            iommu.qi_flush_piotlb(did, 0, 0, 0, false);
+        } else {
+            iommu.qi_flush_iotlb(did, 0, 0, false, vt::qi::DOMAIN);
+        }
+    }
+    for (const std::uint16_t source : info.sources) domain_context_clear_one(iommu, source);
+    domain_detach_iommu(iommu);
+    info.domain = nullptr;
+}
+
+int DmarDomain::map(Iova iova, PhysAddr paddr, std::uint64_t size, bool write, bool read) {
+    if (!tables_) return -kENODEV;
+    Frame frame{kernel(), "intel_iommu_map_pages"};
+    PageProt prot;
+    prot.write = write;
+    prot.read = read;
+    if (const int err = tables_->map(iova, paddr, size, prot); err != 0) return err;
+    // intel_iommu_iotlb_sync_map: what was not there may be cached as such.
+    for (const auto& [seq_id, unit] : units_) {
+        if (!vt::cap::CM.test(unit.iommu->cap)) continue;
+        iommu_flush_iotlb_psi(*unit.iommu, unit.did, iova.value, size >> 12, false);
+    }
+    return 0;
+}
+
+std::uint64_t DmarDomain::unmap(Iova iova, std::uint64_t size) {
+    if (!tables_) return 0;
+    Frame frame{kernel(), "intel_iommu_unmap_pages"};
+    IotlbGather& gather = gathers_[kernel().sched.current().id];
+    gather = IotlbGather{};
+    gather.queued = type == DomainType::dma_fq;
+    std::uint64_t done = 0;
+    while (done < size) {
+        const Iova at{iova.value + done};
+        const IoPgtable::End end = tables_->end_of_walk(at);
+        if (!end.mapped) break;
+        // A part of a large page: the whole of it goes, as Linux does it.
+        const std::uint64_t from = at.value & ~(end.bytes - 1);
+        if (tables_->unmap(Iova{from}, end.bytes, gather) != end.bytes) break;
+        done = from + end.bytes - iova.value;
+    }
+    return std::min(done, size);
+}
+
+void DmarDomain::iotlb_sync(Iova, std::uint64_t) {
+    const auto pending = gathers_.find(kernel().sched.current().id);
+    if (pending == gathers_.end()) return;
+    const IotlbGather gather = pending->second;
+    gathers_.erase(pending);
+    if (gather.pgsize != 0) tlb_sync_gather(gather);
+}
+
+void DmarDomain::tlb_sync_gather(const IotlbGather& gather) {
+    Frame frame{kernel(), "intel_iommu_tlb_sync"};
+    flush_range(gather.start, gather.end, true);
+}
+
+// A table is about to be freed: what is above the leaves goes too.
+void DmarDomain::tlb_flush_walk(std::uint64_t iova, std::uint64_t size, std::uint64_t) {
+    Frame frame{kernel(), "intel_iommu_tlb_sync"};
+    bool leaf_only = false;
+    for (const auto& [seq_id, unit] : units_) leaf_only = leaf_only || unit.iommu->mistakes.has(Mistake::leaf_only_walk);
+    flush_range(iova, iova + size - 1, leaf_only);
+}
+
+void DmarDomain::flush_range(std::uint64_t start, std::uint64_t end, bool leaf_only) {
+    for (const auto& [seq_id, unit] : units_) {
+        IntelIommu& iommu = *unit.iommu;
+        if (iommu.mistakes.has(Mistake::unmap_without_tlbi)) continue;
+        std::uint64_t pages = ((end - start) >> 12) + 1;
+        if (iommu.mistakes.has(Mistake::short_range)) --pages;
+        const std::uint16_t did = iommu.mistakes.has(Mistake::wrong_asid) ? static_cast<std::uint16_t>(unit.did + 1)
+                                                                          : unit.did;
+        if (pages != 0) iommu_flush_iotlb_psi(iommu, did, start, pages, leaf_only);
+    }
+}
+
+// The smallest power of two of pages, aligned to itself, that holds the range; all of the domain if one flush cannot.
+void DmarDomain::iommu_flush_iotlb_psi(IntelIommu& iommu, std::uint16_t did, std::uint64_t start, std::uint64_t pages,
+                                       bool leaf_only) {
+    Frame frame{kernel(), "iommu_flush_iotlb_psi"};
+    if (first_level_) return iommu.qi_flush_piotlb(did, 0, start, pages, leaf_only);
+    const std::uint64_t first = start >> 12, last = first + pages - 1;
+    unsigned order = log2_ceil(pages);
+    while (order < 52 && first >> order != last >> order) ++order;
+    if (!vt::cap::PSI.test(iommu.cap) || order > vt::cap::MAMV.get(iommu.cap)) {
+        iommu.qi_flush_iotlb(did, 0, 0, false, vt::qi::DOMAIN);
+    } else {
+        iommu.qi_flush_iotlb(did, (first >> order << order) << 12, order, leaf_only, vt::qi::PAGE);
+    }
+}
+
+void DmarDomain::flush_iotlb_all() {
+    Frame frame{kernel(), "intel_flush_iotlb_all"};
+    for (const auto& [seq_id, unit] : units_) {
+        if (unit.iommu->mistakes.has(Mistake::flush_without_tlbi)) continue;
+        if (first_level_) {
+            unit.iommu->qi_flush_piotlb(unit.did, 0, 0, 0, false);
+        } else {
+            unit.iommu->qi_flush_iotlb(unit.did, 0, 0, false, vt::qi::DOMAIN);
+        }
+    }
+}
+
+std::optional<PhysAddr> DmarDomain::iova_to_phys(Iova iova) {
+    if (type == DomainType::identity) return PhysAddr{iova.value};
+    return tables_ ? tables_->iova_to_phys(iova) : std::nullopt;
+}
+
+std::optional<AddressSpace> DmarDomain::address_space() const {
+    if (units_.empty()) return std::nullopt;
+    const InUnit& unit = units_.begin()->second;
+    return AddressSpace{unit.iommu->regs, unit.did};
+}
+
+void DmarDomain::free() {
+    if (!tables_) return;
+    tables_->free_tables();
+    tables_.reset();
+}
+
+}  // namespace xlate::kernel

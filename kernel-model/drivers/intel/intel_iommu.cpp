@@ -1,0 +1,271 @@
+#include "kernel-model/drivers/intel/intel_iommu.hpp"
+
+#include <algorithm>
+
+#include "kernel-model/driver-core/driver_core.hpp"
+#include "kernel-model/pci/pci_core.hpp"
+
+namespace xlate::kernel {
+
+namespace vt = iommu::vtd;
+namespace acpi = firmware::acpi;
+
+namespace {
+
+constexpr std::uint32_t kClassIsaBridge = 0x0601, kClassDisplay = 0x03, kClassUsb = 0x0C03, kClassHdAudio = 0x0403;
+constexpr std::uint16_t kVendorIntel = 0x8086;
+constexpr std::uint64_t kIsaBytes = std::uint64_t{16} << 20;  ///< CONFIG_INTEL_IOMMU_FLOPPY_WA
+constexpr std::uint8_t kDmarIntrRemap = 1;
+constexpr unsigned kFirstReleaseWithStaticIdentity = 612;
+constexpr unsigned kFirstReleaseWithoutFinalize = 612;
+
+}  // namespace
+
+IntelIommuOps::IntelIommuOps(IommuCore& core, PageAllocator& pages, const KernelParameters::X86& parameters,
+                             DmarScopes scopes, std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group)
+    : IommuOps("intel-iommu"),
+      core_(core),
+      pages_(pages),
+      parameters_(parameters),
+      scopes_(std::move(scopes)),
+      pci_device_group_(std::move(pci_device_group)) {
+    properties.checks_fwspec = false;
+    properties.instance_lookup = InstanceLookup::table;
+}
+
+int IntelIommuOps::of_xlate(Device&, const OfPhandleArgs&) { return -kENODEV; }
+
+// device_lookup_iommu: no unit, or one that has not registered yet: not ours.
+PtrOrErr<IommuDevice> IntelIommuOps::probe_device(Device& dev) {
+    Frame frame{core_.k, "intel_iommu_probe_device"};
+    const auto place = scopes_.dmar_find_matched_drhd_unit(dev);
+    if (!place || place->unit >= iommus.size() || !iommus[place->unit]) return {{}, -kENODEV};
+    const Ptr<IntelIommu> found = iommus[place->unit];
+    const Ptr<IommuDevice> instance = found->iommu;
+    if (!instance || instance->ops.read("IPD1") == nullptr) return {{}, -kENODEV};
+    std::vector<std::uint16_t> sources;
+    if (auto* const pdev = dynamic_cast<PciDevice*>(&dev)) {
+        pci_for_each_dma_alias(*pdev, [&](PciDevice&, std::uint16_t alias) {
+            if (std::find(sources.begin(), sources.end(), alias) == sources.end()) sources.push_back(alias);
+            return 0;
+        });
+    } else {
+        sources.push_back(place->source);
+    }
+    const Ptr<DeviceDomainInfo> info = core_.k.heap.make<DeviceDomainInfo>("IPD2", found, std::move(sources));
+    if (!info) return {{}, -kENOMEM};
+    core_.dev_iommu_priv_set(dev, info, "IPD3");
+    return {instance, 0};
+}
+
+void IntelIommuOps::release_device(Device& dev) {
+    Frame frame{core_.k, "intel_iommu_release_device"};
+    const Ptr<DeviceDomainInfo> info = ptr_cast<DeviceDomainInfo>(core_.dev_iommu_priv_get(dev, "IRD1"));
+    if (!info) return;
+    if (info->domain != nullptr) info->domain->dmar_remove_one_dev_info(dev, *info.get());
+    if (!core_.variant.has(Cap::assert_priv)) core_.dev_iommu_priv_set(dev, {}, "IRD2");
+    core_.k.heap.release(info, "IRD3");
+}
+
+/// x86 has no arch_setup_dma_ops: the driver sets the DMA operations, until the core does.
+void IntelIommuOps::probe_finalize(Device& dev) {
+    if (core_.variant.has(Cap::core_sets_dma_ops) || core_.variant.release >= kFirstReleaseWithoutFinalize) return;
+    Frame frame{core_.k, "intel_iommu_probe_finalize"};
+    core_.iommu_setup_dma_ops(dev, 0, ~std::uint64_t{0});
+}
+
+PtrOrErr<IommuGroup> IntelIommuOps::device_group(Device& dev) {
+    Frame frame{core_.k, "intel_iommu_device_group"};
+    if (dev.bus != nullptr && dev.bus->name == "pci" && pci_device_group_) return pci_device_group_(dev);
+    return core_.generic_device_group(dev);
+}
+
+// device_def_domain_type: an audio function whose firmware writes past its buffers; graphics if asked for.
+DomainType IntelIommuOps::def_domain_type(Device& dev) {
+    const auto* const pdev = dynamic_cast<const PciDevice*>(&dev);
+    if (pdev == nullptr) return DomainType::none;
+    const bool azalia = pdev->config.vendor == kVendorIntel && pdev->config.device == 0x3a3e;
+    const bool graphics = pdev->class_code() >> 16 == kClassDisplay && pdev->config.vendor == kVendorIntel;
+    if (azalia || (graphics && !parameters_.intel_graphics)) return DomainType::identity;
+    return DomainType::none;
+}
+
+Ptr<IommuDomain> IntelIommuOps::domain_alloc(DomainType type) {
+    if (type != DomainType::identity && type != DomainType::blocked) return {};
+    return core_.k.heap.make<DmarDomain>("IDO1", type, core_, pages_);
+}
+
+// Linux makes tables of the most levels and takes what is too many off at the attach; here the unit is known.
+Ptr<IommuDomain> IntelIommuOps::domain_alloc_for(Device& dev, DomainType type) {
+    if (type == DomainType::identity || type == DomainType::blocked) return domain_alloc(type);
+    Frame frame{core_.k, "intel_iommu_domain_alloc"};
+    const Ptr<DeviceDomainInfo> info = ptr_cast<DeviceDomainInfo>(core_.dev_iommu_priv_get(dev, "IDO2"));
+    if (!info) return {};
+    const Ptr<DmarDomain> domain = core_.k.heap.make<DmarDomain>("IDO2", type, core_, pages_);
+    if (!domain) return {};
+    if (domain->init(*info->iommu.deref("IDO3"), parameters_.intel_superpages) != 0) {
+        core_.k.heap.release(domain, "IDO4");
+        return {};
+    }
+    return domain;
+}
+
+Ptr<IommuDomain> IntelIommuOps::make_static(Ptr<IommuDomain>& kept, DomainType type) {
+    if (!kept) {
+        kept = core_.k.heap.make<DmarDomain>("IDO5", type, core_, pages_);
+        if (!kept) return {};
+        kept->is_static = true;
+        core_.k.heap.set_immortal(*kept.get());
+    }
+    return kept;
+}
+
+// One for all (si_domain, later identity_domain).
+Ptr<IommuDomain> IntelIommuOps::identity_domain() { return make_static(identity_, DomainType::identity); }
+Ptr<IommuDomain> IntelIommuOps::blocked_domain() { return make_static(blocked_, DomainType::blocked); }
+
+std::vector<ReservedRegion> IntelIommuOps::get_resv_regions(Device& dev) {
+    std::vector<ReservedRegion> regions;
+    const auto* const pdev = dynamic_cast<const PciDevice*>(&dev);
+    const std::uint32_t code = pdev != nullptr ? pdev->class_code() : 0;
+    // device_rmrr_is_relaxable: what firmware used before the driver took over.
+    const bool relaxable = pdev != nullptr && (code >> 8 == kClassUsb || code >> 16 == kClassDisplay);
+    for (const acpi::Rmrr* const rmrr : scopes_.rmrrs_of(dev)) {
+        ReservedRegion region;
+        region.kind = relaxable ? ReservedRegion::Kind::direct_relaxable : ReservedRegion::Kind::direct;
+        region.start = rmrr->base;
+        region.length = rmrr->end - rmrr->base + 1;
+        regions.push_back(region);
+    }
+    if (pdev != nullptr && code >> 8 == kClassIsaBridge) {
+        ReservedRegion region;
+        region.kind = ReservedRegion::Kind::direct_relaxable;
+        region.length = kIsaBytes;
+        regions.push_back(region);
+    }
+    ReservedRegion messages;
+    messages.kind = ReservedRegion::Kind::msi;
+    messages.start = vt::kInterruptBase;
+    messages.length = vt::kInterruptBytes;
+    regions.push_back(messages);
+    return regions;
+}
+
+IntelIommuDriver::IntelIommuDriver(LinuxBoot& boot, const IommuDriverParts& parts)
+    : InitcallDriver("intel-iommu", *boot.drivers().buses().front()),
+      boot_(boot),
+      core_(boot.iommu()),
+      pages_(parts.pages),
+      mistakes_(parts.mistakes),
+      ops_(boot.iommu(), parts.pages, boot.config().parameters.x86,
+           DmarScopes(boot.description(), boot.pci().bus()),
+           [&pci = boot.pci()](Device& dev) { return pci.pci_device_group(dev); }) {}
+
+void IntelIommuDriver::dmar_table_init() {
+    Frame frame{core_.k, "dmar_table_init"};
+    const acpi::Dmar& table = *ops_.scopes().table();
+    core_.k.console.info("DMAR", "Host address width {}", table.host_address_width);
+    unsigned sequence = 0;
+    for (const DmarUnit& unit : ops_.scopes().units()) {
+        core_.k.console.info("DMAR", "DRHD base: {:#016x} flags: {:#x}", unit.drhd->base, unit.drhd->flags);
+        const Ptr<IntelIommu> made =
+            core_.k.heap.make<IntelIommu>("INI1", unit.node, PhysAddr{unit.drhd->base}, unit.drhd->segment, sequence++,
+                                          pages_, mistakes_);
+        const auto& lacking = boot_.config().not_built;
+        const bool built = std::find(lacking.begin(), lacking.end(), unit.node) == lacking.end();
+        if (made) core_.k.heap.set_immortal(*made.get());  // for as long as the machine runs
+        const bool usable = made && built && made->alloc_iommu() == 0;
+        ops_.iommus.push_back(usable ? made : Ptr<IntelIommu>{});
+    }
+    for (const acpi::DmarStructure& one : table.structures) {
+        if (const auto* const rmrr = std::get_if<acpi::Rmrr>(&one.body)) {
+            core_.k.console.info("DMAR", "RMRR base: {:#016x} end: {:#016x}", rmrr->base, rmrr->end);
+        }
+    }
+}
+
+/// Before anything sends messages; all units or none.
+void IntelIommuDriver::intel_enable_irq_remapping() {
+    Frame frame{core_.k, "intel_enable_irq_remapping"};
+    const bool wanted =
+        boot_.config().parameters.x86.intremap && (ops_.scopes().table()->flags & kDmarIntrRemap) != 0;
+    const bool all = std::all_of(ops_.iommus.begin(), ops_.iommus.end(), [](const Ptr<IntelIommu>& one) {
+        return one && one->has(vt::ecap::IR) && one->has(vt::ecap::QI);
+    });
+    if (!wanted || !all || ops_.iommus.empty()) return;
+    for (const Ptr<IntelIommu>& iommu : ops_.iommus) {
+        if (iommu->intel_setup_irq_remapping() != 0) return;
+    }
+    for (const Ptr<IntelIommu>& iommu : ops_.iommus) {
+        if (iommu->dmar_enable_qi() != 0) return;
+        iommu->iommu_set_irq_remapping();
+    }
+    for (const Ptr<IntelIommu>& iommu : ops_.iommus) iommu->iommu_enable_irq_remapping();
+    core_.k.console.info("DMAR-IR", "Enabled IRQ remapping in xapic mode");
+}
+
+int IntelIommuDriver::init_dmars() {
+    Frame frame{core_.k, "init_dmars"};
+    const auto each = [&](const auto& what) {
+        for (const Ptr<IntelIommu>& iommu : ops_.iommus) {
+            if (!iommu) continue;
+            if (const int err = what(*iommu.get()); err != 0) return err;
+        }
+        return 0;
+    };
+    int err = each([&](IntelIommu& iommu) {
+        if (const int failed = iommu.dmar_enable_qi(); failed != 0) return failed;
+        core_.k.console.info("DMAR", "{}: Using Queued invalidation", iommu.name);
+        iommu.scalable = boot_.config().parameters.x86.intel_scalable && iommu.has(vt::ecap::SMTS);
+        return iommu.iommu_alloc_root_entry();
+    });
+    if (err != 0) return err;
+    err = each([](IntelIommu& iommu) {
+        iommu.iommu_set_root_entry();
+        return 0;
+    });
+    if (err != 0) return err;
+    return each([](IntelIommu& iommu) {
+        iommu.dmar_set_interrupt();
+        return 0;
+    });
+}
+
+int IntelIommuDriver::init() {
+    Frame frame{core_.k, "intel_iommu_init"};
+    const KernelParameters::X86& parameters = boot_.config().parameters.x86;
+    if (!ops_.scopes().has_table()) return -kENODEV;
+    dmar_table_init();
+    intel_enable_irq_remapping();
+    if (!parameters.iommu || !parameters.intel) {
+        // What firmware has left on would refuse everything.
+        for (const Ptr<IntelIommu>& iommu : ops_.iommus) {
+            if (iommu) iommu->iommu_disable_protect_mem_regions();
+        }
+        return -kENODEV;
+    }
+    if (const int err = init_dmars(); err != 0) {
+        core_.k.console.err("DMAR", "Initialization failed");
+        return err;
+    }
+    // Devices are probed, and their contexts set, before anything is translated.
+    for (const Ptr<IntelIommu>& iommu : ops_.iommus) {
+        if (!iommu) continue;
+        iommu->iommu = core_.k.heap.make<IommuDevice>("INI2", iommu->name);
+        if (!iommu->iommu) return -kENOMEM;
+        core_.iommu_device_register(iommu->iommu, &ops_, {});
+    }
+    for (const Ptr<IntelIommu>& iommu : ops_.iommus) {
+        if (!iommu) continue;
+        iommu->iommu_enable_translation();
+        iommu->iommu_disable_protect_mem_regions();
+    }
+    core_.k.console.info("DMAR", "Intel(R) Virtualization Technology for Directed I/O");
+    return 0;
+}
+
+std::unique_ptr<Driver> make_intel_iommu(LinuxBoot& boot, const IommuDriverParts& parts) {
+    return std::make_unique<IntelIommuDriver>(boot, parts);
+}
+
+}  // namespace xlate::kernel

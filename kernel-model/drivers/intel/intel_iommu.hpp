@@ -1,0 +1,74 @@
+// Linux's driver of VT-d: no device of its own; an initcall finds the units in the DMAR table after PCI has been
+// scanned, and registers them without a firmware node. Devices have no firmware entries: the table's scopes say whose
+// they are.
+// Source: docs/spec/kernel-probe.md 5.1, 2.9 ("DMAR/IVRS systems never build a fwspec"), 2.8; Linux
+// drivers/iommu/intel/iommu.c (6.1 to 6.12), intel_iommu_init(). Not modelled: SVA, auxiliary PASIDs, graphics quirks.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "kernel-model/boot.hpp"
+#include "kernel-model/driver-core/known_drivers.hpp"
+#include "kernel-model/drivers/intel/dmar_scope.hpp"
+#include "kernel-model/drivers/intel/intel_domain.hpp"
+#include "kernel-model/drivers/iommu_drivers.hpp"
+
+namespace xlate::kernel {
+
+/// Linux intel_iommu_ops.
+class IntelIommuOps final : public IommuOps {
+public:
+    IntelIommuOps(IommuCore& core, PageAllocator& pages, const KernelParameters::X86& parameters, DmarScopes scopes,
+                  std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group);
+
+    bool has_of_xlate() const override { return false; }
+    int of_xlate(Device& dev, const OfPhandleArgs& args) override;
+    PtrOrErr<IommuDevice> probe_device(Device& dev) override;
+    void release_device(Device& dev) override;
+    void probe_finalize(Device& dev) override;
+    PtrOrErr<IommuGroup> device_group(Device& dev) override;
+    DomainType def_domain_type(Device& dev) override;
+    Ptr<IommuDomain> domain_alloc(DomainType type) override;
+    Ptr<IommuDomain> domain_alloc_for(Device& dev, DomainType type) override;
+    Ptr<IommuDomain> identity_domain() override;
+    Ptr<IommuDomain> blocked_domain() override;
+    std::vector<ReservedRegion> get_resv_regions(Device& dev) override;
+
+    const DmarScopes& scopes() const { return scopes_; }
+    std::vector<Ptr<IntelIommu>> iommus;  ///< by DmarScopes::units(); null: could not be used
+
+private:
+    Ptr<IommuDomain> make_static(Ptr<IommuDomain>& kept, DomainType type);
+
+    IommuCore& core_;
+    PageAllocator& pages_;
+    const KernelParameters::X86 parameters_;
+    DmarScopes scopes_;
+    std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group_;
+    Ptr<IommuDomain> identity_, blocked_;
+};
+
+class IntelIommuDriver final : public InitcallDriver {
+public:
+    IntelIommuDriver(LinuxBoot& boot, const IommuDriverParts& parts);
+    /// intel_iommu_init().
+    int init() override;
+
+private:
+    void dmar_table_init();
+    int init_dmars();
+    void intel_enable_irq_remapping();
+
+    LinuxBoot& boot_;
+    IommuCore& core_;
+    PageAllocator& pages_;
+    const Mistakes mistakes_;
+    IntelIommuOps ops_;
+};
+
+/// Its row of iommu_drivers().
+std::unique_ptr<Driver> make_intel_iommu(LinuxBoot& boot, const IommuDriverParts& parts);
+
+}  // namespace xlate::kernel
