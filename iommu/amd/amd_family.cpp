@@ -33,8 +33,8 @@ std::unique_ptr<Instance> make(const InstanceParams& params) {
 
 /// One TLB for all masters of the unit, entries and tables cached in the core.
 constexpr TimingPreset kTiming{
-    "amd-vi-like", "estimate", {false, 16, 0, 1, 1}, {true, 64, 0, 2, 2}, {true, 512, 4, 3, 3}, 10,
-    64,            8,          {4, 16, 64, 0},       {4, 16, 64, 0}};
+    "amd-vi-like",  "estimate",    {false, 16, 0, 1, 1}, {true, 64, 0, 2, 2}, {true, 512, 4, 3, 3}, 10, 64, 8,
+    {4, 16, 64, 0}, {4, 16, 64, 0}};
 
 constexpr Family kFamilies[] = {{"amd-vi", &kTiming, &amd::sheet, &make, {kOptions, std::size(kOptions)}}};
 

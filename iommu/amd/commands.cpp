@@ -84,8 +84,7 @@ std::string command_name(std::uint16_t code) {
 
 std::string describe(const Invalidation& invalidation) {
     // Code 0: not one that was given, but the one that would have done.
-    std::string text =
-        command_name(invalidation.code != 0 ? invalidation.code : code(Opcode::invalidate_iommu_pages));
+    std::string text = command_name(invalidation.code != 0 ? invalidation.code : code(Opcode::invalidate_iommu_pages));
     if (invalidation.stream_mask != 0) text += fmt::format(" device {:#x}", value(stream_of(invalidation.stream)));
     if (space_tag::DOMAIN_ID.test(invalidation.space_mask)) {
         text += fmt::format(" domain {}", space_tag::DOMAIN_ID.get(invalidation.space));
@@ -144,9 +143,8 @@ std::optional<Invalidation> decode_invalidation(const EntryWords& words) {
         case Opcode::invalidate_iotlb_pages: {
             invalidation.target = Target::endpoint;
             const bool guest = cmd::GN.test(words[1]);
-            invalidation.stream =
-                stream_tag(StreamId{device_of(words)},
-                           guest ? std::optional(SubstreamId{endpoint_pasid(words)}) : std::nullopt);
+            invalidation.stream = stream_tag(StreamId{device_of(words)},
+                                             guest ? std::optional(SubstreamId{endpoint_pasid(words)}) : std::nullopt);
             invalidation.stream_mask = low_mask(53);
             set_range(invalidation, words[1]);
             // Endpoints compare addresses.

@@ -35,7 +35,7 @@ DteError check(const Dte& entry, const AmdParams& params);
 struct WalkFault {
     Event event = Event::io_page_fault;
     bool present = false, permission = false, reserved = false;  ///< PR, PE, RZ
-    std::uint64_t address = 0;  ///< hardware errors: of what could not be read
+    std::uint64_t address = 0;                                   ///< hardware errors: of what could not be read
 };
 
 /// Finds the entry of a device.

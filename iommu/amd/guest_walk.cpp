@@ -89,8 +89,8 @@ Progress GuestWalk::advance(Iommu& iommu, const Dte& entry, const Reply& reply, 
                 break;
             case State::cache_looked_up: {
                 state_ = State::cache_lookup;
-                const WalkCacheEntry* hit = iommu.walk_guest[kWalkCaches - probe_].lookup(
-                    space_, address_, amd_table::shift(probe_ + 1U));
+                const WalkCacheEntry* hit =
+                    iommu.walk_guest[kWalkCaches - probe_].lookup(space_, address_, amd_table::shift(probe_ + 1U));
                 if (hit == nullptr) break;
                 table_ = hit->table;
                 level_ = probe_;

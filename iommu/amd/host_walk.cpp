@@ -47,8 +47,8 @@ Progress HostWalk::advance(Iommu& iommu, const Reply& reply, Step& step) {
                 break;
             case State::cache_looked_up: {
                 state_ = State::cache_lookup;
-                const WalkCacheEntry* hit = iommu.walk_host[kWalkCaches - probe_].lookup(space_, address_,
-                                                                                        amd_table::shift(probe_ + 1U));
+                const WalkCacheEntry* hit =
+                    iommu.walk_host[kWalkCaches - probe_].lookup(space_, address_, amd_table::shift(probe_ + 1U));
                 if (hit == nullptr) break;
                 table_ = hit->table;
                 level_ = probe_;
@@ -97,8 +97,7 @@ Progress HostWalk::take_word(Iommu& iommu, std::uint64_t word) {
     }
     if (next >= level_) return bad_word(false);
     // Address bits of the levels that are skipped are zero: nothing else is mapped there.
-    const std::uint64_t skipped =
-        low_mask(amd_table::input_bits(level_ - 1U)) & ~low_mask(amd_table::input_bits(next));
+    const std::uint64_t skipped = low_mask(amd_table::input_bits(level_ - 1U)) & ~low_mask(amd_table::input_bits(next));
     if ((address_ & skipped) != 0) return not_present();
     table_ = v1::address(word);
     level_ = static_cast<std::uint8_t>(next);

@@ -18,8 +18,7 @@ const Step& Interrupt::step(const Reply& reply) {
 
 bool Interrupt::advance(const Reply& reply) {
     const std::uint64_t index = message::INDEX.get(request_.data);
-    const std::uint64_t tag =
-        stream_tag(StreamId{request_.device}, SubstreamId{static_cast<std::uint32_t>(index)});
+    const std::uint64_t tag = stream_tag(StreamId{request_.device}, SubstreamId{static_cast<std::uint32_t>(index)});
     switch (state_) {
         case State::begin:
             step_ = {};
@@ -56,8 +55,7 @@ bool Interrupt::advance(const Reply& reply) {
             state_ = State::fetched;
             step_.kind = StepKind::access;
             step_.access = {};
-            step_.access.address =
-                PhysAddr{(device_.entry().words[2] & dte::INT_ROOT.mask()) + index * bytes};
+            step_.access.address = PhysAddr{(device_.entry().words[2] & dte::INT_ROOT.mask()) + index * bytes};
             step_.access.size = bytes;
             step_.access.purpose = Purpose::irte;
             return true;

@@ -18,8 +18,8 @@ std::uint64_t ext_feat_by_name(std::string_view name) {
     using namespace feat;
     const std::uint64_t v1 = IA.of(1) | HATS.of(2);
     if (name == "v1") return v1;
-    const std::uint64_t qemu = PREF.of(1) | PPR.of(1) | GT.of(1) | IA.of(1) | GA.of(1) | HE.of(1) | HATS.of(2) |
-                               GATS.of(2);
+    const std::uint64_t qemu =
+        PREF.of(1) | PPR.of(1) | GT.of(1) | IA.of(1) | GA.of(1) | HE.of(1) | HATS.of(2) | GATS.of(2);
     if (name == "qemu") return qemu;
     return PREF.of(1) | PPR.of(1) | XT.of(1) | NX.of(1) | GT.of(1) | IA.of(1) | GA.of(1) | HATS.of(2) | GATS.of(1) |
            GLX.of(2) | PASMAX.of(kPasidBits - 1);
@@ -197,8 +197,8 @@ bool Iommu::report(const WalkFault& fault, const FaultSubject& subject, const Dt
         case Event::invalid_device_request:
             // RW's place is not this event's.
             words[0] &= ~(event::RW.mask() | event::I.mask());
-            words[0] |= event::REQUEST_TYPE.of(subject.address >= kInterruptFirst && subject.address <= kInterruptLast &&
-                                                       !subject.translation_request
+            words[0] |= event::REQUEST_TYPE.of(subject.address >= kInterruptFirst &&
+                                                       subject.address <= kInterruptLast && !subject.translation_request
                                                    ? 0
                                                    : 1);
             break;
@@ -245,14 +245,10 @@ void Iommu::drop_translations(const Invalidation& invalidation) {
 
 std::vector<std::uint64_t> Iommu::counter_values() const {
     const AmdCounters& c = counters;
-    return {c.translations, c.faults,
-            c.tlb_hits,     c.tlb_misses,
-            c.dte_hits,     c.dte_misses,
-            c.walks,        c.host_reads + c.guest_reads,
-            c.host_reads,   c.guest_reads,
-            c.updates,      c.interrupts,
-            c.interrupts_blocked, logs.written,
-            logs.lost,      logs.requests,
+    return {c.translations,       c.faults,      c.tlb_hits, c.tlb_misses,
+            c.dte_hits,           c.dte_misses,  c.walks,    c.host_reads + c.guest_reads,
+            c.host_reads,         c.guest_reads, c.updates,  c.interrupts,
+            c.interrupts_blocked, logs.written,  logs.lost,  logs.requests,
             logs.messages};
 }
 

@@ -1,4 +1,5 @@
-// One AMD IOMMU (AMD-Vi): registers, device table, command buffer, logs, interrupt remapping and the caches behind them.
+// One AMD IOMMU (AMD-Vi): registers, device table, command buffer, logs, interrupt remapping and the caches behind
+// them.
 //   registers  act with the write
 //   machines   `commands`: the command buffer; `outputs`: events, page requests, own interrupts as messages
 //   wires      one, pulsed where the MSI capability is off and x2APIC interrupts are not used

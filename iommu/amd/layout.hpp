@@ -1,6 +1,6 @@
-// AMD-Vi's registers, device table, commands, records and interrupt tables, shared by the hardware and its driver. Knows
-// base only. Names follow the specification's fields.
-// Source: docs/spec/iommu-hardware.md section 4; the PPR log's record: the kernel's decoder of it.
+// AMD-Vi's registers, device table, commands, records and interrupt tables, shared by the hardware and its driver.
+// Knows base only. Names follow the specification's fields. Source: docs/spec/iommu-hardware.md section 4; the PPR
+// log's record: the kernel's decoder of it.
 #pragma once
 
 #include <array>
@@ -88,7 +88,7 @@ constexpr std::uint64_t gcr3_word1(std::uint64_t address) {
 namespace irte {
 /// EOI: also the redirection hint of the message that comes out.
 inline constexpr Field EN{0, 1}, NOFAULT{1, 1}, TYPE{2, 3}, EOI{5, 1}, DM{6, 1}, GUEST{7, 1};
-inline constexpr Field DEST8{8, 8}, VECTOR8{16, 8};                ///< of 4 bytes
+inline constexpr Field DEST8{8, 8}, VECTOR8{16, 8};                  ///< of 4 bytes
 inline constexpr Field DEST24{8, 24}, VECTOR{0, 8}, DEST_HI{56, 8};  ///< of 16; the last two: word 1
 inline constexpr std::uint64_t FIXED = 0, ARBITRATED = 1;
 }  // namespace irte
@@ -167,8 +167,7 @@ enum class Event : std::uint8_t {
 namespace event {
 inline constexpr Field DEVICE{0, 16}, PASID_19_16{16, 4}, DOMAIN_ID{32, 16}, CODE{60, 4};
 /// Flags, all in word 0.
-inline constexpr Field GN{48, 1}, NX{49, 1}, US{50, 1}, I{51, 1}, PR{52, 1}, RW{53, 1}, PE{54, 1}, RZ{55, 1},
-    TR{56, 1};
+inline constexpr Field GN{48, 1}, NX{49, 1}, US{50, 1}, I{51, 1}, PR{52, 1}, RW{53, 1}, PE{54, 1}, RZ{55, 1}, TR{56, 1};
 /// PAGE_TAB_HW_ERROR and its like: 1 master abort, 2 target abort, 3 data error.
 inline constexpr Field HW_TYPE{57, 2};
 /// INVALID_DEVICE_REQUEST: 0 a read of the interrupt range, 1 a translated one or an ATS request of a device without I.

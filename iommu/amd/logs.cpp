@@ -80,13 +80,12 @@ void Logs::raise(Field bit, Registers& registers) {
     if (registers.on(control::INTCAPXT)) {
         const std::uint64_t how = of_page ? registers.xt_ppr : registers.xt_evt;
         const std::uint64_t to = xt_int::DEST_LOW.get(how);
-        unsent_.push_back({kInterruptFirst | message::DEST.of(to) | (to >> 8 | xt_int::DEST_HIGH.get(how) << 16) << 40 |
-                               message::DM.of(xt_int::DM.get(how)),
-                           static_cast<std::uint32_t>(xt_int::VECTOR.get(how) |
-                                                      message::DELIVERY.of(xt_int::DELIVERY.get(how)))});
-    } else if (msi_cap::ENABLE.test(registers.msi_cap)) {
         unsent_.push_back(
-            {registers.msi_addr_lo | std::uint64_t{registers.msi_addr_hi} << 32, registers.msi_data});
+            {kInterruptFirst | message::DEST.of(to) | (to >> 8 | xt_int::DEST_HIGH.get(how) << 16) << 40 |
+                 message::DM.of(xt_int::DM.get(how)),
+             static_cast<std::uint32_t>(xt_int::VECTOR.get(how) | message::DELIVERY.of(xt_int::DELIVERY.get(how)))});
+    } else if (msi_cap::ENABLE.test(registers.msi_cap)) {
+        unsent_.push_back({registers.msi_addr_lo | std::uint64_t{registers.msi_addr_hi} << 32, registers.msi_data});
     } else {
         pulses_ = 1;
     }

@@ -10,8 +10,8 @@ namespace xlate::iommu::amd {
 
 namespace {
 
-constexpr std::uint8_t kReads = Permissions::kUserRead | Permissions::kUserExecute | Permissions::kPrivilegedRead |
-                               Permissions::kPrivilegedExecute;
+constexpr std::uint8_t kReads =
+    Permissions::kUserRead | Permissions::kUserExecute | Permissions::kPrivilegedRead | Permissions::kPrivilegedExecute;
 constexpr std::uint8_t kWrites = Permissions::kUserWrite | Permissions::kPrivilegedWrite;
 constexpr std::uint8_t kExecutes = Permissions::kUserExecute | Permissions::kPrivilegedExecute;
 constexpr std::uint8_t kUsers = Permissions::kUserRead | Permissions::kUserWrite | Permissions::kUserExecute;
@@ -136,7 +136,9 @@ bool Translation::located() {
     return by_tables();
 }
 
-std::uint8_t Translation::device_rights() const { return rights(device_.entry().readable(), device_.entry().writable()); }
+std::uint8_t Translation::device_rights() const {
+    return rights(device_.entry().readable(), device_.entry().writable());
+}
 
 bool Translation::by_tables() {
     const Dte& entry = device_.entry();
@@ -209,9 +211,8 @@ bool Translation::finish() {
         return base <= last && first <= base + low_mask(log2);
     };
     const Registers& registers = iommu_.registers;
-    const bool near_exclusion =
-        excl::EN.test(registers.excl_base) && holds(registers.excl_base & excl::ADDRESS.mask(),
-                                                    registers.excl_limit | low_mask(kPageBits));
+    const bool near_exclusion = excl::EN.test(registers.excl_base) && holds(registers.excl_base & excl::ADDRESS.mask(),
+                                                                            registers.excl_limit | low_mask(kPageBits));
     if (holds(kInterruptFirst, kInterruptLast) || near_exclusion) log2 = kPageBits;
 
     CachedTranslation entry;

@@ -52,8 +52,8 @@ private:
 class GuestWalk {
 public:
     /// `write`: sets D; `nested`: addresses of guest tables go through the host's.
-    void start(std::uint64_t address, std::uint32_t pasid, const Dte& entry, std::uint64_t space, bool nested, bool write,
-               bool debug);
+    void start(std::uint64_t address, std::uint32_t pasid, const Dte& entry, std::uint64_t space, bool nested,
+               bool write, bool debug);
     Progress advance(Iommu& iommu, const Dte& entry, const Reply& reply, Step& step);
     const StageOutput& output() const { return output_; }
     const WalkFault& fault() const { return fault_; }

@@ -1,5 +1,6 @@
 // Page tables of AMD-Vi. Words of 8 bytes, 512 a table.
-//   v1   the host's: up to six levels, counted from 1 at the leaves. A word says itself at which level the next table is,
+//   v1   the host's: up to six levels, counted from 1 at the leaves. A word says itself at which level the next table
+//   is,
 //        so levels can be skipped; 0 is a leaf of the level's own size, 7 one whose size stands in its address: the
 //        lowest zero at or above bit 12 is the size's upper half. Such a leaf stands in each word that it covers.
 //   v2   the guest's: as x86-64's, four or five levels

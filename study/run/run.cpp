@@ -11,7 +11,7 @@
 #include "firmware/description.hpp"
 #include "firmware/iommu_families.hpp"
 #include "firmware/property_roles.hpp"
-#include "iommu/families.hpp"
+#include "kernel-model/drivers/iommu_drivers.hpp"
 #include "kernel-model/system.hpp"
 #include "soc/soc.hpp"
 #include "study/results/expect.hpp"
@@ -345,7 +345,7 @@ void refuse_unmodelled(const Config& config, const firmware::Description& descri
     for (const firmware::NodeIndex at : description.providers()) {
         const firmware::Node& node = description.node(at);
         const firmware::IommuKind& kind = firmware::iommu_kind(node);
-        if (kind.family != "amd-vi" || iommu::find_family(kind.family) != nullptr) continue;
+        if (kind.family != "amd-vi" || kernel::iommu_driver_of(node) != nullptr) continue;
         throw InputError(
             Diagnostic{config.where("firmware.acpi"), "firmware.acpi",
                        fmt::format("the {} names a unit of {} ({}), whose hardware is not modelled: it can "

@@ -173,8 +173,8 @@ private:
         if (!(po_loc | rf | co | fr).acyclic()) return;
 
         const Pairs strong_fence = pairs([&](std::size_t a, std::size_t b) { return between(LitmusOp::mb, a, b); });
-        const Pairs wmb = pairs(
-            [&](std::size_t a, std::size_t b) { return writes(a) && writes(b) && between(LitmusOp::wmb, a, b); });
+        const Pairs wmb =
+            pairs([&](std::size_t a, std::size_t b) { return writes(a) && writes(b) && between(LitmusOp::wmb, a, b); });
         const Pairs rmb = pairs(
             [&](std::size_t a, std::size_t b) { return !writes(a) && !writes(b) && between(LitmusOp::rmb, a, b); });
         const Pairs ctrl = pairs(

@@ -29,9 +29,7 @@ struct Bench : InvalidationSink {
     using Record = std::array<std::uint32_t, 4>;
     struct Write {
         std::uint64_t address, value;
-        friend bool operator==(const Write& a, const Write& b) {
-            return a.address == b.address && a.value == b.value;
-        }
+        friend bool operator==(const Write& a, const Write& b) { return a.address == b.address && a.value == b.value; }
     };
     /// RAM as the recorder of corpus/vectors had it: the rest answers with aborts.
     struct Ram : SparseMemory {

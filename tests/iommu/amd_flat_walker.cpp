@@ -89,8 +89,8 @@ private:
         event(2, flags | rw(), access_.address);
         if (access_.pasid) {
             answer_.event[0] |= *access_.pasid & 0xF0000;
-            answer_.event[1] |= kGn | (*access_.pasid & 0xFFFF) | (access_.execute ? kNx : 0) |
-                                (access_.privileged ? 0 : kUs);
+            answer_.event[1] |=
+                kGn | (*access_.pasid & 0xFFFF) | (access_.execute ? kNx : 0) | (access_.privileged ? 0 : kUs);
         } else {
             answer_.event[1] |= static_cast<std::uint32_t>(bits(dte_[1], 15, 0));
         }

@@ -11,10 +11,10 @@ namespace xlate::iommu::amd {
 
 /// Registers that matter to it.
 struct FlatUnit {
-    std::uint64_t devtab = 0;          ///< offset 0x00
-    std::uint64_t exclusion = 0;       ///< offset 0x20
+    std::uint64_t devtab = 0;           ///< offset 0x00
+    std::uint64_t exclusion = 0;        ///< offset 0x20
     std::uint64_t exclusion_limit = 0;  ///< offset 0x28
-    bool guest = false;                ///< CONTROL.GT with EXT_FEAT.GT
+    bool guest = false;                 ///< CONTROL.GT with EXT_FEAT.GT
 };
 
 struct FlatAccess {

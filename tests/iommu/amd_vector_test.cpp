@@ -62,8 +62,8 @@ private:
         ++index_;
         const std::string op = step.at("op").get<std::string>();
         if (op == "w") {
-            log_differs_ = bench_.unit.registers.events.stopped &&
-                           (log_differs_ || number(step.at("off")) == reg::EVT_HEAD);
+            log_differs_ =
+                bench_.unit.registers.events.stopped && (log_differs_ || number(step.at("off")) == reg::EVT_HEAD);
             bench_.write(static_cast<std::uint32_t>(number(step.at("off"))), number(step.at("value")),
                          step.at("size").get<unsigned>());
             stores_.merge(waiting_);
@@ -80,8 +80,7 @@ private:
         } else if (op == "dma_repeat") {
             for (unsigned i = 0; i < step.at("count").get<unsigned>(); ++i) {
                 bench_.translate(static_cast<std::uint32_t>(number(step.at("rid"))),
-                                 number(step.at("addr")) + i * number(step.at("stride")),
-                                 step.at("write").get<bool>());
+                                 number(step.at("addr")) + i * number(step.at("stride")), step.at("write").get<bool>());
             }
             bench_.take_events();
         } else if (op == "msi") {
@@ -216,14 +215,18 @@ private:
         if (result.contains("undetermined") || answer_is_the_recorders(quirk)) {
             ++left_out;
         } else if (result.contains("pa")) {
-            if (!passes) differ("is refused; recorded: " + result.dump());
-            else expect("address", ours.result.pa.value, number(result.at("pa")));
+            if (!passes)
+                differ("is refused; recorded: " + result.dump());
+            else
+                expect("address", ours.result.pa.value, number(result.at("pa")));
         } else {
             if (passes) differ(fmt::format("{:#x}; recorded: {}", ours.result.pa.value, result.dump()));
             if (result.contains("fault") && !passes && log_runs && !has(quirk, "A-PERM-NOLOG")) {
                 const json& codes = result.at("fault").at("codes");
-                if (events.empty() || codes.empty()) differ("no event");
-                else expect("code", events[0][1] >> 28, std::stoul(codes.at(0).get<std::string>(), nullptr, 16));
+                if (events.empty() || codes.empty())
+                    differ("no event");
+                else
+                    expect("code", events[0][1] >> 28, std::stoul(codes.at(0).get<std::string>(), nullptr, 16));
             }
             if (result.contains("fault") && result.at("fault").contains("head_written")) acknowledge();
         }
@@ -263,8 +266,8 @@ private:
     bool masks_ = false;
     std::set<std::uint64_t> stores_;   ///< where COMPLETION_WAITs of this case have stored
     std::set<std::uint64_t> waiting_;  ///< where they will when the command buffer is turned on
-    bool log_differs_ = false;  ///< it stands still since an overflow, where the recorder's went on
-    bool stopped_ = false;  ///< by an illegal command, where the recorder went on
+    bool log_differs_ = false;         ///< it stands still since an overflow, where the recorder's went on
+    bool stopped_ = false;             ///< by an illegal command, where the recorder went on
     int index_ = -1;
 };
 

@@ -543,8 +543,7 @@ TEST_CASE("vt-d: scalable mode: first level, second level, nested, pass-through"
             world.map_second(second, 4, 0x100000 + page * 0x1000, base + page * 0x1000);
         }
         world.map_second(second, 4, 0x40000000, 0x170000000, 2);
-        world.pasid(kDevice, 0,
-                    second | pasid::AW.of(2) | pasid::PGTT.of(pasid::NESTED), 9, 0x100000);
+        world.pasid(kDevice, 0, second | pasid::AW.of(2) | pasid::PGTT.of(pasid::NESTED), 9, 0x100000);
         std::uint64_t table = 0;
         for (unsigned level = 4; level > 1; --level) {
             world.put(base + table + vtd_table::index(at, level) * 8, (0x100000 + table + 0x1000) | 7);
@@ -607,16 +606,15 @@ TEST_CASE("vt-d: what scalable mode's tables can have wrong", "[iommu][vtd]") {
     CHECK(with(entry, 1) == Reason::sm_pasid_invalid);
     CHECK(with(entry + 16, 0x300000000) == Reason::sm_first_root);
     CHECK(with(world.entry(table, 4, 0x1000, 2, 7), 0x300000007) == Reason::sm_first_access);
-    CHECK(with(world.entry(table, 4, 0x1000, 1, 7), 0x150000007 | std::uint64_t{1} << 50) ==
-          Reason::sm_first_reserved);
+    CHECK(with(world.entry(table, 4, 0x1000, 1, 7), 0x150000007 | std::uint64_t{1} << 50) == Reason::sm_first_reserved);
     CHECK(with(world.entry(table, 4, 0x1000, 1, 7), std::uint64_t{0x150000007} | vtd_table::first::XD.of(1)) ==
           Reason::sm_first_reserved);
     CHECK(world.refusal(kDevice, 0x1000, false, 1) == Reason::sm_no_pasid);
     Request asks = World::request(kDevice, 0x1000);
     asks.ats = AtsType::translation_request;
     CHECK(world.refusal(world.translate(asks)) == Reason::sm_no_device_tlb);
-    world.put(context_entry, (world.word(context_entry) & ~scalable_context::PDTS.mask()) |
-                                 scalable_context::PASIDE.of(1));
+    world.put(context_entry,
+              (world.word(context_entry) & ~scalable_context::PDTS.mask()) | scalable_context::PASIDE.of(1));
     CHECK(world.refusal(kDevice, 0x1000, false, 0x2000) == Reason::sm_pasid_too_large);
     CHECK(with(context_entry + 8, 0x2000) == Reason::sm_rid_pasid_too_large);
     SECTION("FPD silences what comes behind it") {

@@ -1,6 +1,7 @@
 // Which remapping unit a device is behind, and which memory firmware wants mapped for it: the DMAR table's scopes
 // against the PCI devices that are there. A bridge's scope covers what is behind the bridge.
-// Source: Linux drivers/iommu/intel/dmar.c, iommu.c (device_to_iommu, device_rmrr...); docs/spec/iommu-hardware.md 10.2.
+// Source: Linux drivers/iommu/intel/dmar.c, iommu.c (device_to_iommu, device_rmrr...);
+// docs/spec/iommu-hardware.md 10.2.
 #pragma once
 
 #include <cstdint>

@@ -169,8 +169,7 @@ int DmarDomain::attach_dev(Device& dev) {
     if (const int err = domain_attach_iommu(iommu); err != 0) return err;
     info->domain = this;
     for (const std::uint16_t source : info->sources) {
-        const int err =
-            iommu.scalable ? pasid_setup(iommu, *info, source) : domain_context_mapping_one(iommu, source);
+        const int err = iommu.scalable ? pasid_setup(iommu, *info, source) : domain_context_mapping_one(iommu, source);
         if (err == 0) continue;
         dmar_remove_one_dev_info(dev, *info);
         return err;
@@ -247,7 +246,8 @@ void DmarDomain::tlb_sync_gather(const IotlbGather& gather) {
 void DmarDomain::tlb_flush_walk(std::uint64_t iova, std::uint64_t size, std::uint64_t) {
     Frame frame{kernel(), "intel_iommu_tlb_sync"};
     bool leaf_only = false;
-    for (const auto& [seq_id, unit] : units_) leaf_only = leaf_only || unit.iommu->mistakes.has(Mistake::leaf_only_walk);
+    for (const auto& [seq_id, unit] : units_)
+        leaf_only = leaf_only || unit.iommu->mistakes.has(Mistake::leaf_only_walk);
     flush_range(iova, iova + size - 1, leaf_only);
 }
 
@@ -257,8 +257,8 @@ void DmarDomain::flush_range(std::uint64_t start, std::uint64_t end, bool leaf_o
         if (iommu.mistakes.has(Mistake::unmap_without_tlbi)) continue;
         std::uint64_t pages = ((end - start) >> 12) + 1;
         if (iommu.mistakes.has(Mistake::short_range)) --pages;
-        const std::uint16_t did = iommu.mistakes.has(Mistake::wrong_asid) ? static_cast<std::uint16_t>(unit.did + 1)
-                                                                          : unit.did;
+        const std::uint16_t did =
+            iommu.mistakes.has(Mistake::wrong_asid) ? static_cast<std::uint16_t>(unit.did + 1) : unit.did;
         if (pages != 0) iommu_flush_iotlb_psi(iommu, did, start, pages, leaf_only);
     }
 }

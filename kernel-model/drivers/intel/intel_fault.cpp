@@ -29,14 +29,13 @@ constexpr const char* kRemapping[] = {"Software",
                                       "non-zero reserved fields in CTP",
                                       "non-zero reserved fields in PTE",
                                       "PCE for translation request specifies blocking"};
-constexpr const char* kInterrupts[] = {
-    "Detected reserved fields in the decoded interrupt-remapped request",
-    "Interrupt index exceeded the interrupt-remapping table size",
-    "Present field in the IRTE entry is clear",
-    "Error accessing interrupt-remapping table pointed by IRTA_REG",
-    "Detected reserved fields in the IRTE entry",
-    "Blocked a compatibility format interrupt request",
-    "Blocked an interrupt request due to source-id verification failure"};
+constexpr const char* kInterrupts[] = {"Detected reserved fields in the decoded interrupt-remapped request",
+                                       "Interrupt index exceeded the interrupt-remapping table size",
+                                       "Present field in the IRTE entry is clear",
+                                       "Error accessing interrupt-remapping table pointed by IRTA_REG",
+                                       "Detected reserved fields in the IRTE entry",
+                                       "Blocked a compatibility format interrupt request",
+                                       "Blocked an interrupt request due to source-id verification failure"};
 constexpr unsigned kFirstInterruptReason = 0x20;
 
 const char* text_of(unsigned reason) {
@@ -90,9 +89,8 @@ void IntelIommu::dmar_fault_do_one(unsigned reason, std::uint64_t high, std::uin
     const std::uint64_t source = frcd::SID.get(high);
     const std::string device = fmt::format("{:02x}:{:02x}.{}", source >> 8, source >> 3 & 31, source & 7);
     if (reason >= kFirstInterruptReason && reason - kFirstInterruptReason < std::size(kInterrupts)) {
-        kernel().console.err("DMAR",
-                             "[INTR-REMAP] Request device [{}] fault index 0x{:x} [fault reason 0x{:02x}] {}", device,
-                             frcd::INDEX.get(low), reason, text_of(reason));
+        kernel().console.err("DMAR", "[INTR-REMAP] Request device [{}] fault index 0x{:x} [fault reason 0x{:02x}] {}",
+                             device, frcd::INDEX.get(low), reason, text_of(reason));
         return;
     }
     const std::string pasid =

@@ -157,8 +157,7 @@ IntelIommuDriver::IntelIommuDriver(LinuxBoot& boot, const IommuDriverParts& part
       core_(boot.iommu()),
       pages_(parts.pages),
       mistakes_(parts.mistakes),
-      ops_(boot.iommu(), parts.pages, boot.config().parameters.x86,
-           DmarScopes(boot.description(), boot.pci().bus()),
+      ops_(boot.iommu(), parts.pages, boot.config().parameters.x86, DmarScopes(boot.description(), boot.pci().bus()),
            [&pci = boot.pci()](Device& dev) { return pci.pci_device_group(dev); }) {}
 
 void IntelIommuDriver::dmar_table_init() {
@@ -168,9 +167,8 @@ void IntelIommuDriver::dmar_table_init() {
     unsigned sequence = 0;
     for (const DmarUnit& unit : ops_.scopes().units()) {
         core_.k.console.info("DMAR", "DRHD base: {:#016x} flags: {:#x}", unit.drhd->base, unit.drhd->flags);
-        const Ptr<IntelIommu> made =
-            core_.k.heap.make<IntelIommu>("INI1", unit.node, PhysAddr{unit.drhd->base}, unit.drhd->segment, sequence++,
-                                          pages_, mistakes_);
+        const Ptr<IntelIommu> made = core_.k.heap.make<IntelIommu>("INI1", unit.node, PhysAddr{unit.drhd->base},
+                                                                   unit.drhd->segment, sequence++, pages_, mistakes_);
         const auto& lacking = boot_.config().not_built;
         const bool built = std::find(lacking.begin(), lacking.end(), unit.node) == lacking.end();
         if (made) core_.k.heap.set_immortal(*made.get());  // for as long as the machine runs
@@ -187,8 +185,7 @@ void IntelIommuDriver::dmar_table_init() {
 /// Before anything sends messages; all units or none.
 void IntelIommuDriver::intel_enable_irq_remapping() {
     Frame frame{core_.k, "intel_enable_irq_remapping"};
-    const bool wanted =
-        boot_.config().parameters.x86.intremap && (ops_.scopes().table()->flags & kDmarIntrRemap) != 0;
+    const bool wanted = boot_.config().parameters.x86.intremap && (ops_.scopes().table()->flags & kDmarIntrRemap) != 0;
     const bool all = std::all_of(ops_.iommus.begin(), ops_.iommus.end(), [](const Ptr<IntelIommu>& one) {
         return one && one->has(vt::ecap::IR) && one->has(vt::ecap::QI);
     });

@@ -168,17 +168,17 @@ void IntelIommu::qi_flush_piotlb(std::uint16_t did, std::uint32_t pasid, std::ui
         descriptor[0] |= qi::G.of(qi::PASID_ALL);
     } else {
         descriptor[0] |= qi::G.of(qi::PASID_PAGE);
-        descriptor[1] = align_down(address, std::uint64_t{1} << (12 + order)) | qi::AM.of(order) |
-                        qi::IH.of(leaf_only ? 1 : 0);
+        descriptor[1] =
+            align_down(address, std::uint64_t{1} << (12 + order)) | qi::AM.of(order) | qi::IH.of(leaf_only ? 1 : 0);
     }
     qi_submit_sync(descriptor);
 }
 
 void IntelIommu::qi_flush_pasid_cache(std::uint16_t did, std::uint64_t granularity, std::uint32_t pasid) {
     Frame frame{kernel(), "qi_flush_pasid_cache"};
-    qi_submit_sync({type(vt::DescriptorType::pasid_cache) | qi::G.of(granularity) | qi::DID.of(did) |
-                        qi::PASID.of(pasid),
-                    0, 0, 0});
+    qi_submit_sync(
+        {type(vt::DescriptorType::pasid_cache) | qi::G.of(granularity) | qi::DID.of(did) | qi::PASID.of(pasid), 0, 0,
+         0});
 }
 
 void IntelIommu::qi_flush_dev_iotlb(std::uint16_t source, std::uint16_t qdep, std::uint64_t address, unsigned order) {
