@@ -29,6 +29,7 @@ struct Parsed {
     SweepArguments sweep;
     DecodeArguments decode;
     DiffKernelsArguments diff_kernels;
+    WhyArguments why;
     std::function<ExitStatus()> call;
 };
 
@@ -44,6 +45,17 @@ void add_run(CLI::App& app, Parsed& p) {
     run->add_option("--junit", p.run.junit, "write the expectations as JUnit XML");
     run->add_flag("--quiet", p.run.quiet, "print nothing but problems");
     run->callback([&p] { p.call = [&p] { return run_command(p.run); }; });
+}
+
+void add_why(CLI::App& app, Parsed& p) {
+    CLI::App* why = app.add_subcommand("why", "What limits a master, and what more of each resource would bring");
+    why->add_option("RUN", p.why.run, "directory of a run, or CONFIG.yaml")->required();
+    why->add_option("MASTER", p.why.master, "Linux name of one master (default: all with traffic)");
+    why->add_option("-j", p.why.jobs, "trials at once")->check(CLI::Range(1, 1024));
+    why->add_option("--transfers", p.why.transfers, "most transfers of a master in a trial")
+        ->check(CLI::Range(std::uint64_t{1}, ~std::uint64_t{0} >> 1));
+    why->add_flag("--json", p.why.json, "print one JSON document");
+    why->callback([&p] { p.call = [&p] { return why_command(p.why); }; });
 }
 
 void add_inspect(CLI::App& app, Parsed& p) {
@@ -105,6 +117,15 @@ void add_config(CLI::App& app, Parsed& p) {
     init->add_option("OUT", p.init.out, "file to write (default: stdout)");
     init->add_option("--firmware", p.init.firmware, "BOARD.dtb or ACPI tables");
     init->add_option("--qemu-command", p.init.qemu_command, "file with a QEMU command line");
+    study::QuestionText& question = p.init.question;
+    init->add_option("--device", question.device, "no board: one is made for a nic, nvme, gpu, display or dma");
+    init->add_option("--rate", question.rate, "what the device moves: '25 GB/s'");
+    init->add_option("--working-set", question.working_set, "memory that it touches: '64 MiB'");
+    init->add_option("--packet", question.packet, "what it moves at one place: '1 KiB'");
+    init->add_option("--pages", question.pages, "how that memory lies: scattered, huge, contiguous");
+    init->add_option("--mapping", question.mapping, "when the driver maps it: once, per-transfer, ring");
+    init->add_option("--iommu", question.iommu, "smmuv3, or a preset of it");
+    init->add_flag("--ask", p.init.ask, "ask for what is not given");
     init->add_flag("--force", p.init.force, "write over a file that holds something else");
     init->callback([&p] { p.call = [&p] { return init_command(p.init); }; });
 }
@@ -193,6 +214,7 @@ ExitStatus run_app(const std::vector<std::string>& arguments) {
         "--version", std::string("xlate ") + study::kModelVersion + " (model sources " + study::model_sources() + ")");
     app.require_subcommand(1);
     add_run(app, parsed);
+    add_why(app, parsed);
     add_inspect(app, parsed);
     add_explore(app, parsed);
     add_studies(app, parsed);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "study/init/device_question.hpp"
 
 namespace xlate::cli {
 
@@ -33,10 +34,21 @@ ExitStatus inspect_command(const InspectArguments& arguments);
 struct InitArguments {
     std::string out;  ///< empty: stdout
     std::vector<std::string> firmware;
-    std::string qemu_command;  ///< file
-    bool force = false;        ///< also over a file that holds something else
+    std::string qemu_command;      ///< file
+    study::QuestionText question;  ///< a device instead of a board
+    bool ask = false;              ///< for what is not given of that
+    bool force = false;            ///< also over a file that holds something else
 };
 ExitStatus init_command(const InitArguments& arguments);
+
+struct WhyArguments {
+    std::string run;     ///< its directory, or a config
+    std::string master;  ///< empty: all
+    unsigned jobs = 0;   ///< 0: one a CPU
+    std::uint64_t transfers = 100'000;
+    bool json = false;
+};
+ExitStatus why_command(const WhyArguments& arguments);
 
 struct ConfigArguments {
     std::string first;

@@ -1,5 +1,9 @@
+#include <unistd.h>
+
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <optional>
 
 #include <fmt/format.h>
@@ -7,6 +11,7 @@
 #include "cli/commands.hpp"
 #include "cli/print.hpp"
 #include "firmware/description.hpp"
+#include "study/init/init_device.hpp"
 #include "study/init/init_qemu.hpp"
 #include "study/results/files.hpp"
 #include "study/run/firmware_input.hpp"
@@ -57,24 +62,52 @@ void write_config(const InitArguments& arguments, const std::string& config) {
     study::write_file(arguments.out, config);
 }
 
+void put_config(const InitArguments& arguments, const std::string& config) {
+    if (arguments.out.empty()) {
+        print(config);
+    } else {
+        write_config(arguments, config);
+    }
+}
+
+ExitStatus init_device(const InitArguments& arguments, bool asks) {
+    study::QuestionText question = arguments.question;
+    if (asks) {
+        study::ask_question(question, [](const std::string& what, const std::string& usual) {
+            std::fprintf(stderr, "%s [%s] ", what.c_str(), usual.c_str());
+            std::string answer;
+            std::getline(std::cin, answer);
+            return answer;
+        });
+    }
+    put_config(arguments, study::device_config(study::parse_question(question), arguments.out));
+    return ExitStatus::ok;
+}
+
 }  // namespace
 
 ExitStatus init_command(const InitArguments& arguments) {
-    if (arguments.firmware.empty()) {
-        throw InputError(
-            Diagnostic{{"xlate", {}, {}, {}}, "", "init: --firmware BOARD.dtb or TABLE... is missing", "", ""});
+    const bool asks = arguments.ask || (arguments.firmware.empty() && arguments.question.empty() &&
+                                        ::isatty(STDIN_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0);
+    const bool device = asks || !arguments.question.empty();
+    if (device == !arguments.firmware.empty()) {
+        throw InputError(Diagnostic{{"xlate", {}, {}, {}},
+                                    "",
+                                    device ? "init: a board is given, and a device to make one for"
+                                           : "init: neither a board nor a device is given",
+                                    "--firmware BOARD.dtb or TABLE..., or --device KIND, or --ask",
+                                    ""});
     }
+    if (device && !arguments.qemu_command.empty())
+        throw InputError(Diagnostic{{"--qemu-command", {}, {}, {}}, "", "is of a board", "--firmware beside it", ""});
+    if (device) return init_device(arguments, asks);
     const firmware::Description description = study::read_firmware(arguments.firmware).description;
     std::vector<std::string> paths;
     for (const std::string& path : arguments.firmware) paths.push_back(relative_to(path, arguments.out));
     std::optional<std::string> command;
     if (!arguments.qemu_command.empty()) command = read_command(arguments.qemu_command);
     const std::string config = study::init_config(description, paths, command, arguments.qemu_command);
-    if (arguments.out.empty()) {
-        print(config);
-    } else {
-        write_config(arguments, config);
-    }
+    put_config(arguments, config);
     return ExitStatus::ok;
 }
 

@@ -100,6 +100,9 @@ void check_traffic(Findings& findings, const TrafficParams& traffic, const std::
     findings.range(traffic.outstanding, 1, 65536, path + ".outstanding");
     findings.range(traffic.burst, 1, 1 << 20, path + ".burst");
     findings.range(traffic.interval.fs, 0, kFsPerSecond, path + ".interval");
+    findings.expect(traffic.run_bytes % std::max(traffic.size_bytes, 1U) == 0, path + ".size",
+                    "a run of " + std::to_string(traffic.run_bytes) + " bytes is no whole number of transactions",
+                    "a multiple of " + std::to_string(traffic.size_bytes));
     if (traffic.pattern == Pattern::strided) {
         findings.range(traffic.stride_bytes, 1, std::uint64_t{1} << 48, path + ".stride");
     }

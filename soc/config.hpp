@@ -167,6 +167,9 @@ struct TrafficParams {
     std::uint8_t priority = 0;  ///< at arbiters; higher goes first
     bool privileged = false;
     std::optional<std::uint32_t> substream;
+    /// random: so many bytes from each address drawn follow one another, a transaction after the other; 0: one
+    /// transaction. A multiple of `size_bytes`.
+    std::uint64_t run_bytes = 0;
 };
 
 /// A DMA master and where it sits. The topology is the hardware's, whatever the kernel makes of it.

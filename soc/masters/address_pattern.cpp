@@ -13,6 +13,8 @@ AddressPattern::AddressPattern(const TrafficParams& params, std::uint64_t seed, 
       size_(params.size_bytes),
       unit_(std::uint64_t{1} << log2_ceil(params.size_bytes)),
       stride_(params.stride_bytes),
+      transactions_(std::max<std::uint64_t>(1, params.run_bytes / std::max(params.size_bytes, 1U))),
+      run_(std::uint64_t{1} << log2_ceil(std::max<std::uint64_t>(params.run_bytes, 1))),
       wanted_set_(params.working_set_bytes),
       rng_(seed, "soc.master." + std::string(master) + ".addresses") {}
 
@@ -41,12 +43,24 @@ void AddressPattern::follow(std::vector<std::uint64_t> offsets) {
 
 std::uint64_t AddressPattern::next() {
     const std::uint64_t units = std::max<std::uint64_t>(1, working_set_ / unit_);
-    if (pattern_ == Pattern::random) return at(rng_.below(units) * unit_);
+    if (pattern_ == Pattern::random && transactions_ == 1) return at(rng_.below(units) * unit_);
+    if (pattern_ == Pattern::random) return next_of_run();
     if (!followed_.empty()) return at(followed_[offset_++ % followed_.size()]);
     const std::uint64_t offset = offset_;
     offset_ += pattern_ == Pattern::linear ? unit_ : stride_;
     if (offset_ >= units * unit_) offset_ %= units * unit_;
     return at(offset);
+}
+
+std::uint64_t AddressPattern::next_of_run() {
+    if (left_ == 0) {
+        offset_ = rng_.below(std::max<std::uint64_t>(1, working_set_ / run_)) * run_;
+        left_ = transactions_;
+    }
+    --left_;
+    const std::uint64_t offset = offset_;
+    offset_ += size_;
+    return at(std::min(offset, working_set_ - 1));
 }
 
 std::uint64_t AddressPattern::at(std::uint64_t offset) {

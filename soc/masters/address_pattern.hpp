@@ -17,8 +17,8 @@ struct DmaRegion {
 };
 
 /// Walks over the mapped regions as if they lay one behind the other. Offsets are multiples of the transaction's
-/// size, rounded up to a power of two; so no transaction crosses 4 KiB in a page-aligned region, and where a region
-/// is not aligned the address is moved down to the page's end.
+/// size (a run's: of the run's), rounded up to a power of two; so no transaction crosses 4 KiB in a page-aligned
+/// region, and where a region is not aligned the address is moved down to the page's end.
 class AddressPattern {
 public:
     AddressPattern(const TrafficParams& params, std::uint64_t seed, std::string_view master);
@@ -31,15 +31,19 @@ public:
     std::uint64_t working_set() const { return working_set_; }
 
 private:
+    std::uint64_t next_of_run();
     std::uint64_t at(std::uint64_t offset);
 
     Pattern pattern_;
     std::uint64_t size_;
     std::uint64_t unit_;
     std::uint64_t stride_;
+    std::uint64_t transactions_;  ///< random: of one run
+    std::uint64_t run_;           ///< its bytes, rounded up to a power of two
     std::uint64_t wanted_set_;
     std::uint64_t working_set_ = 0;
-    std::uint64_t offset_ = 0;  ///< linear, strided: of the next; following: how many are done
+    std::uint64_t offset_ = 0;  ///< linear, strided, within a run: of the next; following: how many are done
+    std::uint64_t left_ = 0;    ///< transactions of the run under way
     std::uint64_t start_ = 0;   ///< offset of the region that was used last,
     DmaRegion region_;          ///< and that region
     std::vector<std::uint64_t> followed_;

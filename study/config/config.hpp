@@ -111,6 +111,9 @@ struct KernelConfig {
 };
 
 struct TrafficConfig {
+    /// How the physical memory of a mapping lies: as `segments` says; in one piece; page by page, as a kernel has it
+    /// that has run for long; in pieces of a block of the level above.
+    enum class Pages { as_segments, contiguous, scattered, huge };
     std::string device;
     enum class Mapping { once, per_transfer, on_demand } mapping = Mapping::once;
     soc::TrafficParams params;
@@ -118,6 +121,9 @@ struct TrafficConfig {
     std::uint64_t chunk_bytes = 0;   ///< 0: the whole working set
     std::uint64_t buffer_bytes = 0;  ///< per transfer; 0: as the transfer
     std::uint32_t segments = 1;
+    Pages pages = Pages::as_segments;
+    std::uint64_t rate_bytes_per_s = 0;   ///< 0: as fast as `interval` lets it
+    std::uint64_t transaction_bytes = 0;  ///< 0: a transfer is one transaction
     bool coherent_buffers = false;
     std::uint32_t dma_mask_bits = 64;
     std::uint32_t tasks = 1;  ///< per transfer: CPUs 0..tasks-1

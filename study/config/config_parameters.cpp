@@ -170,10 +170,20 @@ void visit_traffic(ParameterVisitor& v, TrafficConfig& traffic) {
     v.bytes("stride", "Distance of two transfers of the strided pattern.", p.stride_bytes, 1, kTiB);
     integer(v, "outstanding", "Transfers under way at once.", p.outstanding, 1, 65536);
     v.integer("transfers", "How many transfers in all.", p.transfers, 0, kAny >> 1);
+    if (v.wants_all() || traffic.transaction_bytes != 0) {
+        v.bytes("transaction",
+                "Bytes of one transaction on the wire, such as PCIe's largest payload; 0: a transfer is one.",
+                traffic.transaction_bytes, 0, 4096);
+    }
     v.text("warmup",
            "Left out of statistics: so many transfers, or all that end in a time such as 10 us from the first.",
            traffic.warmup);
-    v.time("interval", "At least so long from one issue to the next.", p.interval);
+    if (v.wants_all() || traffic.rate_bytes_per_s == 0)
+        v.time("interval", "At least so long from one issue to the next.", p.interval);
+    if (v.wants_all() || traffic.rate_bytes_per_s != 0) {
+        v.bandwidth("rate", "What it moves at most, reads and writes together; in place of interval.",
+                    traffic.rate_bytes_per_s);
+    }
     integer(v, "burst", "Transfers that follow one another without a gap.", p.burst, 1, 1U << 30);
     v.time("burst_gap", "Pause between two bursts.", p.burst_gap);
     v.time("start_delay", "From the driver's word to the first issue.", p.start_delay);
@@ -184,7 +194,15 @@ void visit_traffic(ParameterVisitor& v, TrafficConfig& traffic) {
            "device asks for it (page requests).",
            traffic.mapping, {"once", "per-transfer", "on-demand"});
     v.bytes("chunk", "once: bytes of one mapping; 0: the whole working set.", traffic.chunk_bytes, 0, kTiB);
-    integer(v, "segments", "Physical pieces that one mapping is made of.", traffic.segments, 1, 65536);
+    if (v.wants_all() || traffic.pages == TrafficConfig::Pages::as_segments)
+        integer(v, "segments", "Physical pieces that one mapping is made of.", traffic.segments, 1, 65536);
+    if (v.wants_all() || traffic.pages != TrafficConfig::Pages::as_segments) {
+        choice(
+            v, "pages",
+            "How the memory of a mapping lies, in place of segments: contiguous: one piece; scattered: page by page, "
+            "as a kernel has it that has run for long; huge: in pieces of one block (2 MiB with pages of 4 KiB).",
+            traffic.pages, {"as-segments", "contiguous", "scattered", "huge"});
+    }
     v.boolean("coherent_buffers", "once: whether the buffers come from dma_alloc_coherent.", traffic.coherent_buffers);
     v.bytes("buffer", "per-transfer: bytes that are mapped around each transfer; 0: those of the transfer.",
             traffic.buffer_bytes, 0, kGiB);

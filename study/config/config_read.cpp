@@ -216,6 +216,10 @@ void check(const Config& config, Findings& findings) {
         add("firmware.generate", fmt::format("'{}' cannot be made", printable(firmware.generate)), "devicetree");
     if (firmware.generate.empty() && config.given("soc.board"))
         add("soc.board", "the firmware says what the board is", "this key only with firmware.generate");
+    const auto not_both = [&](const std::string& path, const char* one, const char* other) {
+        if (!config.given(path + "." + one) || !config.given(path + "." + other)) return;
+        add(path + "." + one, fmt::format("says the same as {}, which is also there", other), "one of them");
+    };
     std::map<std::string, std::size_t> with_traffic;
     for (std::size_t i = 0; i < config.traffic.size(); ++i) {
         const std::string path = fmt::format("traffic[{}]", i);
@@ -224,6 +228,14 @@ void check(const Config& config, Findings& findings) {
             continue;
         }
         check_warmup(config.traffic[i], path, add);
+        not_both(path, "rate", "interval");
+        not_both(path, "pages", "segments");
+        const std::uint64_t transaction = config.traffic[i].transaction_bytes;
+        if (transaction != 0 && config.traffic[i].params.size_bytes % transaction != 0) {
+            add(path + ".transaction",
+                fmt::format("a transfer of {} is no whole number of transactions of {}",
+                            format_bytes(config.traffic[i].params.size_bytes), format_bytes(transaction)));
+        }
         const auto [first, is_new] = with_traffic.emplace(config.traffic[i].device, i);
         if (!is_new) {
             add(path + ".device",
@@ -332,6 +344,7 @@ Parsed<WarmUp> warmup_of(const TrafficConfig& traffic) {
         const std::uint64_t size = traffic.params.size_bytes;
         const bool buffers = traffic.mapping == TrafficConfig::Mapping::per_transfer && traffic.buffer_bytes > size;
         warmup.transactions = transfers.value() * (buffers ? (traffic.buffer_bytes + size - 1) / size : 1);
+        if (traffic.transaction_bytes != 0) warmup.transactions *= size / traffic.transaction_bytes;
         return warmup;
     }
     const Parsed<SimTime> time = parse_time(traffic.warmup);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "iommu/families.hpp"
+#include "study/results/resources.hpp"
 
 namespace xlate::study {
 namespace {
@@ -59,6 +60,22 @@ soc::IommuParams params_of(const Config& config, const soc::IommuStats& iommu) {
         .params;
 }
 
+constexpr double kPaced = 0.97;
+
+/// The pause that a master keeps between two issues, over its time.
+LimitedBy pace_of(const TrafficConfig& traffic, const soc::MasterStats& own, std::pair<SimTime, SimTime> time) {
+    const auto span = static_cast<double>((time.second - time.first).fs);
+    if (traffic.rate_bytes_per_s != 0) {
+        const double moved = static_cast<double>(own.bytes) * static_cast<double>(kFsPerSecond) / span;
+        return {resource::kRate, std::min(1.0, moved / static_cast<double>(traffic.rate_bytes_per_s))};
+    }
+    const soc::TrafficParams& params = traffic.params;
+    const auto pause =
+        static_cast<double>(params.interval.fs) + static_cast<double>(params.burst_gap.fs) / std::max(params.burst, 1U);
+    const auto issues = static_cast<double>(own.reads + own.writes + own.faults);
+    return {params.burst_gap.fs != 0 ? resource::kBursts : resource::kInterval, std::min(1.0, issues * pause / span)};
+}
+
 }  // namespace
 
 LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
@@ -94,14 +111,14 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
     };
     constexpr auto kSecond = static_cast<double>(kFsPerSecond);
     if (soc.memory.bandwidth_bytes_per_s != 0) {
-        add("bandwidth of memory (soc.memory.bandwidth)",
+        add(resource::kMemory,
             (all.read_bytes + all.write_bytes) * kSecond / static_cast<double>(soc.memory.bandwidth_bytes_per_s));
     }
-    add("crossbar (soc.interconnect.width)",
+    add(resource::kCrossbar,
         all.busier_way() / soc.interconnect.width_bytes * static_cast<double>(soc.system_clock.fs));
     if (is_pci(own.device) && soc.pcie.bandwidth_bytes_per_s != 0) {
         const double bytes = link.busier_way() + link.transactions() * soc.pcie.header_bytes;
-        add("PCIe link (soc.pcie.bandwidth)", bytes * kSecond / static_cast<double>(soc.pcie.bandwidth_bytes_per_s));
+        add(resource::kLink, bytes * kSecond / static_cast<double>(soc.pcie.bandwidth_bytes_per_s));
     }
     const auto iommu = std::find_if(facts.soc.iommus.begin(), facts.soc.iommus.end(), [&](const soc::IommuStats& one) {
         return self != nullptr && one.name == self->iommu;
@@ -111,16 +128,20 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
         const double beats =
             port.writes <= 0 ? 1 : std::max(1.0, port.write_bytes / port.writes / params.tbu.port_width_bytes);
         const auto held = static_cast<double>(iommu->translation.mean().fs);
-        add("port of the TBU (tbu.port_width)",
-            (port.writes * beats + port.reads) * static_cast<double>(params.clock.fs));
-        add("translation slots of the TBU (tbu.xlate_slots)", port.transactions() * held / params.tbu.xlate_slots);
+        add(resource::kPort, (port.writes * beats + port.reads) * static_cast<double>(params.clock.fs));
+        add(resource::kPortSlots, port.transactions() * held / params.tbu.xlate_slots);
         const double needed = std::min(beats, static_cast<double>(params.tbu.write_buffer_beats));
-        add("write buffer of the TBU (tbu.write_buffer)", port.writes * held * needed / params.tbu.write_buffer_beats);
+        add(resource::kWriteBuffer, port.writes * held * needed / params.tbu.write_buffer_beats);
         if (unit_ever.transactions() > 0) {
             const double meanwhile = unit.transactions() / unit_ever.transactions();
-            add("walk slots of the core (tcu.walk_slots)",
-                static_cast<double>(iommu->walk.sum_fs()) * meanwhile / params.tcu.walk_slots);
+            add(resource::kWalkSlots, static_cast<double>(iommu->walk.sum_fs()) * meanwhile / params.tcu.walk_slots);
         }
+    }
+    // Who moves all that it may is limited by nothing else.
+    for (const TrafficConfig& traffic : facts.config.traffic) {
+        if (traffic.device != own.device || own.issued < 2) continue;
+        const LimitedBy pace = pace_of(traffic, own, time);
+        if (pace.share >= kPaced) return pace;
     }
     const auto busiest = std::max_element(candidates.begin(), candidates.end(),
                                           [](const LimitedBy& a, const LimitedBy& b) { return a.share < b.share; });
@@ -128,11 +149,10 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
     for (const TrafficConfig& traffic : facts.config.traffic) {
         if (traffic.device != own.device) continue;
         const double waiting = static_cast<double>(own.latency.sum_fs()) / traffic.params.outstanding;
-        const LimitedBy itself{"its own outstanding transfers (traffic[].outstanding) and their latency",
-                               std::min(1.0, waiting / span)};
+        const LimitedBy itself{resource::kOutstanding, std::min(1.0, waiting / span)};
         // What is mapped around each transfer waits for its driver when it does not wait for the device.
         if (traffic.mapping == TrafficConfig::Mapping::per_transfer && itself.share < 0.5) {
-            return {"map and unmap around each transfer by its driver (traffic[].tasks)", 1 - itself.share};
+            return {resource::kDriver, 1 - itself.share};
         }
         if (itself.share > busiest->share) return itself;
     }

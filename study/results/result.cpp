@@ -197,6 +197,10 @@ Json masters_json(const RunFacts& facts) {
         if (facts.steady != nullptr) from = facts.steady->measured_from(master.device).value_or(from);
         const SimTime span = master.last_completion > from ? master.last_completion - from : SimTime{};
         one["bandwidth_bytes_per_s"] = rate_per_second(master.bytes, span);
+        for (const TrafficConfig& traffic : facts.config.traffic) {
+            if (traffic.device == master.device && traffic.rate_bytes_per_s != 0)
+                one["asked_bytes_per_s"] = traffic.rate_bytes_per_s;
+        }
         if (master.atc) one["atc"] = atc_json(*master.atc);
         one["latency_ns"] = histogram_json(master.latency);
         const std::uint64_t count = std::max<std::uint64_t>(master.latency.count(), 1);

@@ -57,6 +57,12 @@ public:
         for (std::size_t i = 0; i < config_.traffic.size(); ++i) wire_traffic(config_.traffic[i], paths[i]);
         check_atcs();
         findings_.throw_if_any();
+        if (!contiguous_.empty()) {
+            wiring_.assumptions.push_back(fmt::format(
+                "traffic[].pages is not given: the memory of {} is physically contiguous, mapped by blocks "
+                "of {}; after long use a kernel has single pages (pages: scattered)",
+                fmt::join(contiguous_, ", "), format_bytes(config_.kernel.page_bytes / 8 * config_.kernel.page_bytes)));
+        }
         std::vector<Diagnostic> from_soc = soc::check(wiring_.soc, description_);
         for (Diagnostic& finding : from_soc) {
             if (finding.where.file.empty()) finding.where = config_.where(finding.path);
@@ -404,6 +410,7 @@ private:
         master.traffic = traffic.params;
         master.traffic.working_set_bytes = traffic.working_set_bytes;
         if (!find_master(traffic, path, master)) return;
+        pace(traffic, path, master);
         kernel::TrafficPlan plan;
         plan.device = traffic.device;
         using Mapping = kernel::TrafficPlan::Mapping;
@@ -412,7 +419,6 @@ private:
         plan.working_set_bytes = traffic.working_set_bytes;
         plan.chunk_bytes = traffic.chunk_bytes == 0 ? traffic.working_set_bytes
                                                     : std::min(traffic.chunk_bytes, traffic.working_set_bytes);
-        plan.segments_per_chunk = traffic.segments;
         plan.buffer_bytes = traffic.buffer_bytes;
         if (plan.buffer_bytes != 0 && plan.mapping != kernel::TrafficPlan::Mapping::per_transfer) {
             add(path + ".buffer", "has a meaning only with mapping: per-transfer");
@@ -421,6 +427,11 @@ private:
             add(path + ".buffer", fmt::format("found {}", format_bytes(plan.buffer_bytes)),
                 fmt::format("at least one transfer of {}", format_bytes(traffic.params.size_bytes)));
         }
+        plan.segments_per_chunk =
+            pieces(traffic, plan.mapping == Mapping::per_transfer
+                                ? std::max(plan.buffer_bytes, std::uint64_t{traffic.params.size_bytes})
+                                : plan.chunk_bytes);
+        note_contiguous(traffic, plan);
         plan.coherent = traffic.coherent_buffers;
         plan.transfer_bytes = traffic.params.size_bytes;
         plan.transfers = plan.mapping == kernel::TrafficPlan::Mapping::per_transfer ? traffic.params.transfers : 0;
@@ -449,6 +460,59 @@ private:
         }
         wiring_.boot.traffic.push_back(std::move(plan));
         wiring_.soc.masters.push_back(std::move(master));
+    }
+
+    /// Transfers that are several transactions, and what is asked of its way.
+    void pace(const TrafficConfig& traffic, const std::string& path, soc::MasterConfig& master) {
+        soc::TrafficParams& params = master.traffic;
+        if (traffic.transaction_bytes != 0) {
+            params.run_bytes = params.size_bytes;
+            params.transfers *= params.size_bytes / traffic.transaction_bytes;
+            params.size_bytes = static_cast<std::uint32_t>(traffic.transaction_bytes);
+        }
+        const std::uint64_t rate = traffic.rate_bytes_per_s;
+        if (rate == 0) return;
+        const std::uint64_t byte_seconds = params.size_bytes * kFsPerSecond;  // at most 4096 bytes: no overflow
+        params.interval = {(byte_seconds + rate - 1) / rate};
+        const std::uint64_t link = config_.soc.pcie.bandwidth_bytes_per_s;
+        if (!master.requester_id || link == 0) return;
+        // Data of reads go down and of writes up; a header goes each way.
+        const Ratio read = params.read_share;
+        const auto reads = static_cast<double>(read.numerator) / static_cast<double>(read.denominator);
+        const double wire =
+            std::max(reads, 1 - reads) + static_cast<double>(config_.soc.pcie.header_bytes) / params.size_bytes;
+        if (static_cast<double>(rate) * wire <= static_cast<double>(link)) return;
+        add(path + ".rate",
+            fmt::format("{} do not fit through the PCIe link: its {} carry at most {:.1f} GB/s of such transactions",
+                        format_bandwidth(rate), format_bandwidth(link), static_cast<double>(link) / wire / 1e9),
+            "a lower rate, or a larger soc.pcie.bandwidth");
+    }
+
+    /// Of a mapping of so many bytes.
+    std::uint32_t pieces(const TrafficConfig& traffic, std::uint64_t bytes) const {
+        const std::uint64_t page = config_.kernel.page_bytes;
+        const auto whole = [bytes](std::uint64_t piece) {
+            return static_cast<std::uint32_t>(std::max<std::uint64_t>(1, (bytes + piece - 1) / piece));
+        };
+        switch (traffic.pages) {
+            case TrafficConfig::Pages::as_segments:
+                return traffic.segments;
+            case TrafficConfig::Pages::contiguous:
+                return 1;
+            case TrafficConfig::Pages::scattered:
+                return whole(page);
+            case TrafficConfig::Pages::huge:
+                return whole(page / 8 * page);
+        }
+        return 1;
+    }
+
+    /// What nobody has written decides how many TLB entries a working set needs.
+    void note_contiguous(const TrafficConfig& traffic, const kernel::TrafficPlan& plan) {
+        const std::uint64_t block = config_.kernel.page_bytes / 8 * config_.kernel.page_bytes;
+        const bool said = traffic.pages != TrafficConfig::Pages::as_segments || traffic.segments != 1;
+        if (said || traffic.coherent_buffers || plan.mapping != kernel::TrafficPlan::Mapping::once) return;
+        if (plan.chunk_bytes >= block) contiguous_.push_back(plan.device);
     }
 
     bool find_master(const TrafficConfig& traffic, const std::string& path, soc::MasterConfig& master) {
@@ -506,6 +570,7 @@ private:
     Assembly wiring_;
     std::vector<PciOrigin> pci_origins_;
     std::vector<PciSeat> seats_;
+    std::vector<std::string> contiguous_;  ///< devices whose memory is in large pieces for want of another word
     yaml::Findings findings_;
 };
 

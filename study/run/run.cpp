@@ -246,6 +246,7 @@ RunReport run(Config& config, const RunOptions& options) {
     soc::Soc soc(description, assembly.soc);
     SteadyWatch steady;
     for (const TrafficConfig& traffic : config.traffic) steady.set_warmup(traffic.device, warmup_of(traffic).value());
+    if (options.listener != nullptr) steady.set_next(options.listener);
     if (traced) steady.set_next(&trace);
     soc.set_trace(&steady);
     std::optional<WatchedMachine> watched;

@@ -23,6 +23,7 @@ struct RunOptions {
         nullptr;                             ///< what was read of the config's file; nullptr: it is read for its digest
     const PlannedFiles* firmware = nullptr;  ///< its firmware, read before; nullptr: found and read
     RunWatch* watch = nullptr;               ///< looks on
+    soc::TraceSink* listener = nullptr;      ///< hears of transactions; without `trace`
 };
 
 struct RunReport {

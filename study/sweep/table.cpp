@@ -40,9 +40,11 @@ std::string sweep_table(const Json& sweep) {
         titles.push_back(axis.get<std::string>());
         rules += "---|";
     }
-    for (const Json& column : sweep.at("columns")) {
-        titles.push_back(column.at("name").get<std::string>());
-        rules += "---:|";
+    for (std::size_t i = 0; i < sweep.at("columns").size(); ++i) {
+        titles.push_back(sweep.at("columns")[i].at("name").get<std::string>());
+        const auto is_text = [i](const Json& point) { return point.at("values").at(i).is_string(); };
+        const Json& all = sweep.at("points");
+        rules += std::any_of(all.begin(), all.end(), is_text) ? "---|" : "---:|";  // numbers stand at the right
     }
     const auto odd = [](const Json& point) { return point.at("state") != "done" || !point.at("failed").empty(); };
     const auto& points = sweep.at("points");

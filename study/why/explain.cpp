@@ -1,0 +1,163 @@
+#include "study/why/explain.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "study/config/config.hpp"
+#include "study/results/json_file.hpp"
+#include "study/run/run.hpp"
+#include "study/why/levers.hpp"
+#include "study/why/slowest.hpp"
+#include "study/why/trial.hpp"
+
+namespace xlate::study {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kSlowest = 5;
+
+InputError wrong(const std::string& file, std::string what, std::string expected = {}, std::string nearest = {}) {
+    return InputError(Diagnostic{{file, {}, {}, {}}, "", std::move(what), std::move(expected), std::move(nearest)});
+}
+
+/// The config that a run was made with.
+std::string config_of(const std::string& run) {
+    std::error_code ignored;
+    return std::filesystem::is_directory(run, ignored) ? run + "/config.resolved.yaml" : run;
+}
+
+/// The sets that keep every master to so many transfers.
+std::vector<Override> cuts(const Config& config, std::uint64_t most) {
+    std::vector<Override> sets;
+    for (std::size_t i = 0; i < config.traffic.size(); ++i) {
+        if (config.traffic[i].params.transfers > most)
+            sets.push_back({fmt::format("traffic[{}].transfers", i), fmt::format("{}", most)});
+    }
+    return sets;
+}
+
+/// In a child: what the run comes to, without its lists of events.
+Json run_once(Config config, bool slowest) {
+    Slowest watch(kSlowest);
+    for (const TrafficConfig& traffic : config.traffic) watch.set_warmup(traffic.device, warmup_of(traffic).value());
+    RunOptions options;
+    if (slowest) options.listener = &watch;
+    const RunReport report = run(config, options);
+    if (report.status != ExitStatus::ok && report.status != ExitStatus::failed) return {{"error", report.why}};
+    Json result = report.result;
+    for (const char* key : {"faults", "kernel", "groups", "untranslated"}) result.erase(key);
+    if (!slowest) return result;
+    for (Json& master : result["masters"]) master["slowest"] = watch.of(master["device"].get<std::string>());
+    result["resolved"] = resolved_yaml(config);
+    return result;
+}
+
+void throw_if_error(const std::string& file, const Json& said) {
+    if (!said.contains("error")) return;
+    const auto text = said["error"].get<std::string>();
+    throw wrong(file, fmt::format("cannot be run again: {}", text));
+}
+
+std::string text_of(const std::vector<Override>& sets) {
+    std::string text;
+    for (const Override& one : sets) text += one.path + "=" + one.value + "\n";
+    return text;
+}
+
+const Json* master_of(const Json& result, const Json& device) {
+    for (const Json& master : result.at("masters")) {
+        if (master.at("device") == device) return &master;
+    }
+    return nullptr;
+}
+
+double bandwidth(const Json& master) { return master.at("bandwidth_bytes_per_s").get<double>(); }
+
+Json trial_json(const Lever& lever, const Json& base, const Json& said) {
+    Json one = {{"resource", lever.resource}, {"key", lever.key}, {"from", lever.from}, {"to", lever.to}};
+    const Json* const master = said.contains("error") ? nullptr : master_of(said, base.at("device"));
+    if (master == nullptr) {
+        one["error"] = said.value("error", "the master has no traffic in it");
+        return one;
+    }
+    one["bandwidth_bytes_per_s"] = master->at("bandwidth_bytes_per_s");
+    const double before = bandwidth(base);
+    one["gain"] = before <= 0 ? 0.0 : std::round((bandwidth(*master) / before - 1) * 1000) / 1000;
+    one["latency_mean_ns"] = master->at("latency_ns").at("mean");
+    one["limited_by"] = master->contains("limited_by") ? master->at("limited_by").at("resource") : Json();
+    return one;
+}
+
+}  // namespace
+
+Json explain(const WhyQuestion& question) {
+    const std::string file = config_of(question.run);
+    Config config = load_config(file);
+    std::vector<Override> cut = cuts(config, question.most_transfers);
+    const Json base =
+        in_processes({[&] { return run_once(cut.empty() ? config : load_config(file, cut), true); }}, 1).front();
+    throw_if_error(file, base);
+    // What was left to us is written out now: a lever can name it.
+    Config resolved = parse_config(base.at("resolved").get<std::string>(), file);
+    std::vector<std::string> names;
+    for (const Json& master : base.at("masters")) {
+        if (master.at("issued") != 0) names.push_back(master.at("device").get<std::string>());
+    }
+    if (!question.master.empty() && std::find(names.begin(), names.end(), question.master) == names.end()) {
+        throw wrong(question.run, fmt::format("no master '{}' had traffic", printable(question.master)),
+                    fmt::format("one of {}", fmt::join(names, ", ")),
+                    nearest_name(question.master, names).value_or(""));
+    }
+    if (names.empty()) throw wrong(question.run, "no master had traffic", "a run with traffic");
+
+    std::vector<std::vector<Lever>> levers;
+    std::map<std::string, std::size_t> number_of;
+    std::vector<std::function<Json()>> works;
+    for (std::size_t i = 0; i < base.at("masters").size(); ++i) {
+        const auto device = base.at("masters")[i].at("device").get<std::string>();
+        const bool asked = question.master.empty() ? std::find(names.begin(), names.end(), device) != names.end()
+                                                   : device == question.master;
+        levers.push_back(asked ? levers_of(resolved, base, i) : std::vector<Lever>{});
+        for (const Lever& lever : levers.back()) {
+            if (!number_of.emplace(text_of(lever.sets), works.size()).second) continue;
+            const std::vector<Override> sets = lever.sets;
+            works.emplace_back([&base, &file, sets] {
+                return run_once(parse_config(base.at("resolved").get<std::string>(), file, sets), false);
+            });
+        }
+    }
+    const std::vector<Json> tried = in_processes(works, question.jobs);
+
+    Json masters = Json::array();
+    for (std::size_t i = 0; i < levers.size(); ++i) {
+        if (levers[i].empty()) continue;
+        const Json& master = base.at("masters")[i];
+        Json one;
+        for (const char* key : {"device", "bandwidth_bytes_per_s", "asked_bytes_per_s", "latency_ns", "breakdown_ns",
+                                "limited_by", "slowest"}) {
+            if (master.contains(key)) one[key] = master[key];
+        }
+        std::vector<Json> trials;
+        for (const Lever& lever : levers[i])
+            trials.push_back(trial_json(lever, master, tried[number_of.at(text_of(lever.sets))]));
+        std::stable_sort(trials.begin(), trials.end(),
+                         [](const Json& a, const Json& b) { return a.value("gain", -2.0) > b.value("gain", -2.0); });
+        one["tried"] = trials;
+        masters.push_back(std::move(one));
+    }
+    return {{"schema", "xlate.why/1"},
+            {"name", base.at("name")},
+            {"digest", base.at("digest")},
+            {"cut", !cut.empty()},
+            {"masters", masters}};
+}
+
+}  // namespace xlate::study

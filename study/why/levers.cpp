@@ -1,0 +1,144 @@
+#include "study/why/levers.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/bits.hpp"
+#include "iommu/families.hpp"
+#include "study/results/resources.hpp"
+
+namespace xlate::study {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+class Finder {
+public:
+    Finder(const Config& config, const Json& result, const Json& master)
+        : config_(config), result_(result), device_(master.at("device").get<std::string>()) {}
+
+    std::vector<Lever> find() {
+        system();
+        if (const Json* const iommu = its_iommu()) of_iommu(*iommu);
+        own();
+        return std::move(levers_);
+    }
+
+private:
+    static bool is_pci(const std::string& device) {
+        return device.size() >= 12 && device[4] == ':' && device[7] == ':';
+    }
+
+    void add(const char* resource, const std::string& key, std::string from, std::string to,
+             std::vector<Override> sets = {}) {
+        if (from == to) return;
+        if (sets.empty()) sets.push_back({key, to});
+        levers_.push_back({resource, key, std::move(from), std::move(to), std::move(sets)});
+    }
+    /// `times` as large, at most `most`; 0 is unlimited already.
+    void larger(const char* resource, const std::string& key, std::uint64_t from, std::uint64_t times,
+                std::uint64_t most) {
+        if (from != 0)
+            add(resource, key, fmt::format("{}", from),
+                fmt::format("{}", std::max(from, std::min(from * times, most))));
+    }
+    void wider(const char* resource, const std::string& key, std::uint32_t from) {
+        larger(resource, key, from, 4, 256);
+    }
+    void faster(const char* resource, const std::string& key, std::uint64_t from, std::uint64_t times) {
+        if (from != 0) add(resource, key, format_bandwidth(from), format_bandwidth(from * times));
+    }
+    void shorter(const char* resource, const std::string& key, SimTime from) {
+        if (from.fs >= 4) add(resource, key, format_time(from), format_time({from.fs / 4}));
+    }
+
+    void system() {
+        const SocConfig& soc = config_.soc;
+        faster(resource::kMemory, "soc.memory.bandwidth", soc.memory.bandwidth_bytes_per_s, 4);
+        shorter(resource::kMemoryLatency, "soc.memory.latency", soc.memory.latency);
+        wider(resource::kCrossbar, "soc.interconnect.width", soc.interconnect.width_bytes);
+        if (!is_pci(device_)) return;
+        faster(resource::kLink, "soc.pcie.bandwidth", soc.pcie.bandwidth_bytes_per_s, 4);
+        shorter(resource::kLinkLatency, "soc.pcie.latency", soc.pcie.link_latency);
+    }
+
+    const Json* its_iommu() const {
+        for (const Json& device : result_.at("devices")) {
+            if (device.at("name") != device_) continue;
+            for (const Json& iommu : result_.at("iommus")) {
+                if (iommu.at("name") == device.at("iommu")) return &iommu;
+            }
+        }
+        return nullptr;
+    }
+
+    void of_iommu(const Json& iommu) {
+        const auto path = iommu.at("path").get<std::string>();
+        const iommu::Family* const family = iommu::find_family(iommu.at("arch").get<std::string>());
+        const bool own_preset = family != nullptr && family->timing != nullptr;
+        const soc::IommuParams params =
+            iommu_config(config_, path, own_preset ? std::string(family->timing->name) : IommuConfig{}.preset).params;
+        const std::string at = yaml::join_path("soc.iommus", path);
+        // A port that has a name of its own is sized there.
+        std::string tbu = at + ".tbu";
+        soc::PortParams port = params.tbu;
+        for (const auto& [name, one] : params.tbus) {
+            if (name != device_) continue;
+            tbu = yaml::join_path(at + ".tbus", name);
+            port = one;
+        }
+        wider(resource::kPort, tbu + ".port_width", port.port_width_bytes);
+        larger(resource::kPortSlots, tbu + ".xlate_slots", port.xlate_slots, 4, 4096);
+        larger(resource::kWriteBuffer, tbu + ".write_buffer", port.write_buffer_beats, 8, 65536);
+        if (port.main_tlb.shape.enabled) {
+            larger(resource::kTlb, tbu + ".tlb.entries", port.main_tlb.shape.entries, 8, 1U << 20);
+        } else if (port.micro_tlb.shape.enabled) {
+            larger(resource::kTlb, tbu + ".micro_tlb.entries", port.micro_tlb.shape.entries, 8, 1U << 20);
+        }
+        larger(resource::kCoreSlots, at + ".tcu.xlate_slots", params.tcu.xlate_slots, 4, 65536);
+        larger(resource::kWalkSlots, at + ".tcu.walk_slots", params.tcu.walk_slots, 4, 4096);
+    }
+
+    void own() {
+        for (std::size_t i = 0; i < config_.traffic.size(); ++i) {
+            const TrafficConfig& traffic = config_.traffic[i];
+            if (traffic.device != device_) continue;
+            const std::string at = fmt::format("traffic[{}]", i);
+            larger(resource::kOutstanding, at + ".outstanding", traffic.params.outstanding, 4, 65536);
+            faster(resource::kRate, at + ".rate", traffic.rate_bytes_per_s, 2);
+            if (traffic.rate_bytes_per_s == 0 && traffic.params.interval.fs > 1) pace(traffic, at);
+            if (traffic.mapping != TrafficConfig::Mapping::per_transfer) continue;
+            const std::uint32_t tasks = std::min(traffic.tasks * 4, 64U);
+            std::vector<Override> sets{{at + ".tasks", fmt::format("{}", tasks)}};
+            if (config_.kernel.cpus != 0 && config_.kernel.cpus < tasks)
+                sets.push_back({"kernel.cpus", fmt::format("{}", tasks)});
+            if (config_.kernel.cpus == 0) sets.push_back({"kernel.cpus", fmt::format("{}", std::max(cpus(), tasks))});
+            add(resource::kDriver, at + ".tasks", fmt::format("{}", traffic.tasks), fmt::format("{}", tasks),
+                std::move(sets));
+        }
+    }
+    void pace(const TrafficConfig& traffic, const std::string& at) {
+        const soc::TrafficParams& params = traffic.params;
+        std::vector<Override> sets{{at + ".interval", format_time({params.interval.fs / 2})}};
+        if (params.burst_gap.fs != 0) sets.push_back({at + ".burst_gap", format_time({params.burst_gap.fs / 2})});
+        add(params.burst_gap.fs != 0 ? resource::kBursts : resource::kInterval, at + ".interval",
+            format_time(params.interval), format_time({params.interval.fs / 2}), std::move(sets));
+    }
+    /// Of a board that says how many it has.
+    std::uint32_t cpus() const { return config_.firmware.generate.empty() ? 1 : config_.soc.board.cpus; }
+
+    const Config& config_;
+    const Json& result_;
+    std::string device_;
+    std::vector<Lever> levers_;
+};
+
+}  // namespace
+
+std::vector<Lever> levers_of(const Config& config, const Json& result, std::size_t master) {
+    return Finder(config, result, result.at("masters").at(master)).find();
+}
+
+}  // namespace xlate::study

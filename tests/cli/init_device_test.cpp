@@ -1,0 +1,133 @@
+// `xlate init --device`: from a question to a config that runs, and its study.
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "program.hpp"
+
+using namespace xlate::tests;
+using Json = nlohmann::json;
+
+namespace {
+
+Json result_of(const Scratch& scratch, const std::string& run) {
+    return Json::parse(read_text(scratch.path("out/" + run + "/result.json")));
+}
+
+}  // namespace
+
+TEST_CASE("init --device: every kind and mapping makes a config that runs and moves what was asked", "[cli][init]") {
+    const Scratch scratch;
+    for (const std::string kind : {"nic", "nvme", "gpu", "display", "dma"}) {
+        for (const std::string mapping : {"once", "ring", "per-transfer"}) {
+            CAPTURE(kind, mapping);
+            const Said made = run_xlate(scratch, "init c.yaml --force --device " + kind + " --mapping " + mapping +
+                                                     " --rate '1 GB/s' --working-set '512 KiB' --pages huge");
+            REQUIRE(made.err.empty());
+            REQUIRE(made.status == 0);
+            const Said ran = run_xlate(scratch, "run c.yaml");
+            CHECK(ran.status == 0);
+            CHECK(ran.err.empty());
+            const Json result = result_of(scratch, "c");
+            const Json& master = result["masters"][0];
+            CHECK(master["asked_bytes_per_s"] == 1'000'000'000);
+            CHECK(master["bandwidth_bytes_per_s"].get<double>() <= 1.03e9);
+            if (mapping != "per-transfer") CHECK(master["bandwidth_bytes_per_s"].get<double>() > 0.97e9);
+            CHECK(result["devices"].dump().find("\"domain\":\"DMA\"") != std::string::npos);
+            CHECK(run_xlate(scratch, "sweep plan c.yaml").status == 0);
+        }
+    }
+}
+
+TEST_CASE("init --device: what is not given is named, the rest taken as it is", "[cli][init]") {
+    const Scratch scratch;
+    const Said said = run_xlate(scratch, "init --device nvme --rate '3.5 GB/s' --iommu tiny");
+    CHECK(said.status == 0);
+    CHECK(said.out.find("# Not given, so as usual: --working-set '64 MiB', --packet '4 KiB', --pages scattered, "
+                        "--mapping once\n") != std::string::npos);
+    CHECK(said.out.find("preset: tiny") != std::string::npos);
+    CHECK(said.out.find("pcie: { bandwidth: 3.94 GB/s }") != std::string::npos);             // 3.5 * 280 / 256 = 3.83
+    CHECK(said.out.find("values: [16, 64, 1024, 4096, 8192, 16384]") != std::string::npos);  // 64 MiB / 4 KiB
+}
+
+TEST_CASE("init --ask: answers, and the usual where there is none", "[cli][init]") {
+    const Scratch scratch;
+    scratch.file("answers", "gpu\n\n64 MiB\n");
+    const Said said = run_xlate(scratch, "init --ask < answers");
+    CHECK(said.status == 0);
+    CHECK(said.err.find("How fast? [50 GB/s]") != std::string::npos);
+    CHECK(said.out.find("# A GPU of 50 GB/s over 64 MiB") == 0);
+    CHECK(said.out.find("Not given") == std::string::npos);
+}
+
+TEST_CASE("init --device: what cannot be made is named by its option", "[cli][init]") {
+    const Scratch scratch;
+    const Said wrong = run_xlate(scratch, "init --device nci --iommu vtd --rate 3 --pages small --packet '300 B'");
+    CHECK(wrong.status == 2);
+    CHECK(wrong.err.find("--device: found 'nci'; expected one of nic, nvme") != std::string::npos);
+    CHECK(wrong.err.find("--rate: found '3'; expected a rate") != std::string::npos);
+    CHECK(wrong.err.find("--iommu: a board is made with SMMUv3s, not with 'vtd'") != std::string::npos);
+    CHECK(wrong.err.find("--pages: found 'small'") != std::string::npos);
+    CHECK(wrong.err.find("--packet: 300 B are no whole number of transactions of 256 B") != std::string::npos);
+    const Said fast = run_xlate(scratch, "init --device nic --rate '200 GB/s'");
+    CHECK(fast.status == 2);
+    CHECK(fast.err.find("--rate: 200 GB/s are more than an interconnect of 256 B a cycle at 1 GHz carries") !=
+          std::string::npos);
+    CHECK(run_xlate(scratch, "init --device nic --firmware " + quoted(board("quickstart"))).status == 2);
+    CHECK(run_xlate(scratch, "init < /dev/null").status == 2);
+}
+
+TEST_CASE("traffic: a rate, its transactions and its pages are what they say", "[cli][init]") {
+    const Scratch scratch;
+    const auto config = [&](const std::string& traffic) {
+        return scratch.file("c.yaml",
+                            "firmware: { generate: devicetree }\n"
+                            "soc:\n  board: { masters: [ { name: dma } ] }\n"
+                            "  pci: [ { slot: \"00:01.0\", driver: nvme } ]\n"
+                            "traffic:\n  - { " +
+                                traffic + " }\n");
+    };
+    SECTION("a transfer of 1 KiB in pieces of 256 B is four transactions, and scattered pages are walked one by one") {
+        config(
+            "device: a000000.dma, pattern: random, rate: 2 GB/s, size: 1 KiB, transaction: 256 B, transfers: 1000, "
+            "working_set: 4 MiB, pages: scattered");
+        REQUIRE(run_xlate(scratch, "run c.yaml").status == 0);
+        const Json pages = result_of(scratch, "c");
+        CHECK(pages["masters"][0]["reads"] == 4000);
+        CHECK(pages["masters"][0]["bandwidth_bytes_per_s"].get<double>() == Approx(2e9).epsilon(0.01));
+        CHECK(pages["masters"][0]["limited_by"]["resource"] == "its own rate (traffic[].rate)");
+        CHECK(pages["iommus"][0]["walks"].get<int>() > 500);  // of 1,024 pages, a random 1,000 touch 640
+        REQUIRE(run_xlate(scratch, "run c.yaml --set 'traffic[0].pages=huge'").status == 0);
+        CHECK(result_of(scratch, "c")["iommus"][0]["walks"].get<int>() < 50);
+        // What the resolved config says is the same run.
+        REQUIRE(run_xlate(scratch, "run out/c/config.resolved.yaml --out again").status == 0);
+        CHECK(Json::parse(read_text(scratch.path("again/result.json")))["digest"] == result_of(scratch, "c")["digest"]);
+    }
+    SECTION("a rate that the link cannot carry is named with its place") {
+        config("device: \"0000:00:01.0\", rate: 9 GB/s, size: 256 B");
+        const Said said = run_xlate(scratch, "run c.yaml");
+        CHECK(said.status == 2);
+        CHECK(said.err.find("c.yaml:6:") != std::string::npos);
+        CHECK(said.err.find(
+                  "traffic[0].rate: 9 GB/s do not fit through the PCIe link: its 8 GB/s carry at most 7.3 GB/s") !=
+              std::string::npos);
+    }
+    SECTION("two words for one thing are an error") {
+        config(
+            "device: a000000.dma, rate: 1 GB/s, interval: 1 ns, pages: huge, segments: 4, size: 1000, transaction: "
+            "256");
+        const Said said = run_xlate(scratch, "run c.yaml");
+        CHECK(said.status == 2);
+        CHECK(said.err.find("traffic[0].rate: says the same as interval") != std::string::npos);
+        CHECK(said.err.find("traffic[0].pages: says the same as segments") != std::string::npos);
+        CHECK(said.err.find("traffic[0].transaction: a transfer of 1000 B is no whole number") != std::string::npos);
+    }
+    SECTION("memory that is contiguous because nobody said otherwise is an assumption") {
+        config("device: a000000.dma, working_set: 4 MiB, transfers: 100");
+        CHECK(run_xlate(scratch, "run c.yaml")
+                  .out.find("assumed: traffic[].pages is not given: the memory of a000000.dma is "
+                            "physically contiguous, mapped by blocks of 2 MiB") != std::string::npos);
+        CHECK(run_xlate(scratch, "run c.yaml --set 'traffic[0].segments=2'").out.find("pages is not given") ==
+              std::string::npos);
+    }
+}

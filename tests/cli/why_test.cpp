@@ -1,0 +1,81 @@
+// `xlate why`: what limits a master, and what larger resources bring, by trial.
+#include <algorithm>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "program.hpp"
+
+using namespace xlate::tests;
+using Json = nlohmann::json;
+
+namespace {
+
+/// 256 B writes all over 16 MiB of single pages: nearly each waits in the TBU's write buffer for a walk.
+std::string busy_nic(const Scratch& scratch) {
+    REQUIRE(run_xlate(scratch, "init n.yaml --device nic --packet '256 B' --working-set '16 MiB'").status == 0);
+    return "n.yaml";
+}
+const std::string kShort = " --set 'traffic[0].warmup=100' --set 'traffic[0].transfers=3000'";
+
+const Json& trial(const Json& master, const std::string& key) {
+    const Json& all = master["tried"];
+    const auto found = std::find_if(all.begin(), all.end(), [&](const Json& one) {
+        return one["key"].get<std::string>().find(key) != std::string::npos;
+    });
+    REQUIRE(found != all.end());
+    return *found;
+}
+
+}  // namespace
+
+TEST_CASE("why: the resource that limits brings the rate when it is larger, the others do not", "[cli][why]") {
+    const Scratch scratch;
+    REQUIRE(run_xlate(scratch, "run " + busy_nic(scratch) + kShort).status == 0);
+    const Said said = run_xlate(scratch, "why out/n --json");
+    REQUIRE(said.status == 0);
+    CHECK(said.err.empty());
+    const Json why = Json::parse(said.out);
+    CHECK(why["schema"] == "xlate.why/1");
+    const Json run = Json::parse(read_text(scratch.path("out/n/result.json")));
+    CHECK(why["digest"] == run["digest"]);  // it is that run
+    const Json& master = why["masters"][0];
+    CHECK(master["limited_by"]["resource"] == "write buffer of the TBU (tbu.write_buffer)");
+    CHECK(trial(master, "write_buffer")["gain"].get<double>() > 0.5);
+    CHECK(trial(master, "walk_slots")["gain"].get<double>() < 0.05);
+    CHECK(trial(master, "soc.pcie.bandwidth")["gain"].get<double>() < 0.05);
+    CHECK(trial(master, "outstanding")["gain"].get<double>() < 0.05);
+    CHECK(trial(master, "traffic[0].rate").contains("error"));  // the link does not carry twice the rate
+    const Json& slowest = master["slowest"];
+    REQUIRE(slowest.size() == 5);
+    CHECK(slowest[0]["latency_ns"] == run["masters"][0]["latency_ns"]["max"]);
+    double sum = 0;
+    for (const Json& ns : slowest[0]["parts_ns"]) sum += ns.get<double>();
+    CHECK(sum == Approx(slowest[0]["latency_ns"].get<double>()));
+}
+
+TEST_CASE("why: a config instead of a run, in words, and the same each time", "[cli][why]") {
+    const Scratch scratch;
+    busy_nic(scratch);
+    const Said said = run_xlate(scratch, "why n.yaml --transfers 2000 -j 2");
+    CHECK(said.status == 2);  // the warm-up is longer than that
+    CHECK(said.err.find("traffic[0].warmup") != std::string::npos);
+    REQUIRE(run_xlate(scratch, "run n.yaml" + kShort).status == 0);
+    const Said text = run_xlate(scratch, "why out/n 0000:00:01.0");
+    CHECK(text.status == 0);
+    CHECK(text.out.find("0000:00:01.0 of n: ") == 0);
+    CHECK(text.out.find("limited by: write buffer of the TBU") != std::string::npos);
+    CHECK(text.out.find("waiting for a slot or a buffer of the IOMMU") != std::string::npos);
+    CHECK(text.out.find("Tried, one at a time, with all else as it is:") != std::string::npos);
+    CHECK(run_xlate(scratch, "why out/n -j 3").out == text.out);
+}
+
+TEST_CASE("why: what there is nothing to say about", "[cli][why]") {
+    const Scratch scratch;
+    busy_nic(scratch);
+    REQUIRE(run_xlate(scratch, "run n.yaml" + kShort).status == 0);
+    const Said other = run_xlate(scratch, "why out/n 0000:00:02.0");
+    CHECK(other.status == 2);
+    CHECK(other.err.find("no master '0000:00:02.0' had traffic; expected one of 0000:00:01.0") != std::string::npos);
+    CHECK(run_xlate(scratch, "why nowhere").status == 2);
+}
