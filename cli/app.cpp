@@ -63,7 +63,9 @@ void add_inspect(CLI::App& app, Parsed& p) {
     inspect->add_option("INPUT", p.inspect.inputs, "BOARD.dtb and its overlays, ACPI tables, or CONFIG.yaml")
         ->required();
     inspect->add_flag("--json", p.inspect.json, "print one JSON document");
-    inspect->add_option("--why", p.inspect.why, "DEVICE: its way to an id at an IOMMU, step by step");
+    auto* why = inspect->add_option("--why", p.inspect.why, "DEVICE: its way to an id at an IOMMU, step by step");
+    inspect->add_option("--variant", p.inspect.variant, "VARIANT or release: the groups that this kernel makes")
+        ->excludes(why);
     inspect->callback([&p] { p.call = [&p] { return inspect_command(p.inspect); }; });
 }
 

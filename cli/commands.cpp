@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -15,6 +16,7 @@
 #include "study/config/config.hpp"
 #include "study/config/pci_config.hpp"
 #include "study/inspect/inspect.hpp"
+#include "study/inspect/kernel_groups.hpp"
 #include "study/inspect/why.hpp"
 #include "study/results/compare.hpp"
 #include "study/results/files.hpp"
@@ -88,7 +90,10 @@ ExitStatus inspect_command(const InspectArguments& arguments) {
         print(study::why_translated(description, seats, arguments.why, arguments.json));
         return ExitStatus::ok;
     }
-    print(arguments.json ? study::inspect_json(description) : study::inspect_text(description));
+    std::optional<study::KernelGroups> groups;
+    if (!arguments.variant.empty()) groups = study::kernel_groups(files, arguments.variant);
+    const study::KernelGroups* const kernel = groups ? &*groups : nullptr;
+    print(arguments.json ? study::inspect_json(description, kernel) : study::inspect_text(description, kernel));
     return ExitStatus::ok;
 }
 

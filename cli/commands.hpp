@@ -27,7 +27,8 @@ ExitStatus run_command(const RunArguments& arguments);
 struct InspectArguments {
     std::vector<std::string> inputs;  ///< a device tree, tables, or a config
     bool json = false;
-    std::string why;  ///< a device: only the way to its id
+    std::string why;      ///< a device: only the way to its id
+    std::string variant;  ///< of which kernel the groups are; empty: as far as firmware alone decides
 };
 ExitStatus inspect_command(const InspectArguments& arguments);
 

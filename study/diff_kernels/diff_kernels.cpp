@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "study/init/init_kernel.hpp"
+#include "study/run/assume_kernel.hpp"
 
 namespace xlate::study {
 namespace {
@@ -221,6 +222,9 @@ KernelDiff diff_kernels(const BootBoard& board, const Variant& first, const Vari
     diff.first = first.name;
     diff.second = second.name;
     diff.notes = board.notes;
+    for (const Variant* variant : {&first, &second}) {
+        for (std::string& one : drivers_not_yet(*variant, board.description)) diff.notes.push_back(std::move(one));
+    }
     diff.was = boot_untimed(board, first);
     diff.is = boot_untimed(board, second);
     diff.changes = changes_between(first, second);

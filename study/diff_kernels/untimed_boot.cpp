@@ -15,6 +15,7 @@
 #include "soc/topology.hpp"
 #include "soc/unit.hpp"
 #include "study/run/assemble.hpp"
+#include "study/run/assume_kernel.hpp"
 #include "study/run/firmware_input.hpp"
 #include "study/run/pci_roots.hpp"
 #include "study/run/run.hpp"
@@ -242,8 +243,12 @@ std::size_t BootFacts::grouped() const {
 BootBoard board_for_boots(Config& config) {
     BootBoard board;
     board.description = load_firmware(config).description;
+    std::vector<std::string> assumed = assume_kernel(config, board.description);
     refuse_unmodelled(config, board.description);
     board.notes = settle_pci_roots(config, board.description);
+    for (std::string& one : assumed) {  // a variant is each boot's own
+        if (one.rfind("kernel.arch", 0) == 0) board.notes.push_back(std::move(one));
+    }
     const auto memory = assume_memory(board.description, config.soc.memory_size, config.soc.memory_base);
     Assembly assembly = assemble(config, board.description);
     board.name = config.name;

@@ -12,6 +12,7 @@
 #include "study/inspect/firmware_facts.hpp"
 #include "study/inspect/inspect_groups.hpp"
 #include "study/inspect/inspect_tables.hpp"
+#include "study/inspect/kernel_groups.hpp"
 
 namespace xlate::study {
 namespace {
@@ -309,7 +310,7 @@ void write_unmodelled(const Description& description, std::string& out) {
 
 }  // namespace
 
-std::string inspect_json(const Description& description) {
+std::string inspect_json(const Description& description, const KernelGroups* kernel) {
     std::string out = fmt::format("{{\n \"schema\": \"xlate.inspect/1\",\n \"source\": {},\n \"origin\": \"{}\"",
                                   ordered_json(safe(description.source)).dump(), origin_of(description));
     write_list(out, "iommus", [&](JsonList& list) {
@@ -366,10 +367,11 @@ std::string inspect_json(const Description& description) {
         for (const firmware::Oddity& oddity : description.oddities)
             list.push_back({{"path", safe(oddity.path)}, {"what", safe(oddity.what)}});
     });
+    if (kernel != nullptr) out += ",\n \"kernel_groups\": " + kernel_groups_json(*kernel).dump();
     return out + "\n}\n";
 }
 
-std::string inspect_text(const Description& description) {
+std::string inspect_text(const Description& description, const KernelGroups* kernel) {
     std::uint64_t memory = 0;
     for (const firmware::MemoryRange& range : description.memory) memory += range.size;
     std::string out;
@@ -382,7 +384,10 @@ std::string inspect_text(const Description& description) {
     write_iommus(description, out);
     write_masters(description, out);
     write_maps(description, out);
-    write_groups(description, out);
+    if (kernel != nullptr)
+        out += kernel_groups_text(*kernel);
+    else
+        write_groups(description, out);
     const auto facts = [&](const char* heading, const std::vector<FirmwareFact>& all) {
         if (all.empty()) return;
         out += fmt::format("\n{}\n", heading);

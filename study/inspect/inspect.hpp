@@ -8,6 +8,8 @@
 
 namespace xlate::study {
 
+struct KernelGroups;
+
 /// Schema "xlate.inspect/1". One entry a provider reference, in firmware order; addresses and ids are numbers.
 /// `iommus`: {path, compatible[], arch, cells, status, ...}; `masters`: {path, status, iommu, specifier[], ...} for
 /// each `iommus` entry, `iommu` null where no node answers; `maps`: {path, base, iommu, out_base, length, mask, ...}
@@ -16,10 +18,10 @@ namespace xlate::study {
 /// decoded (inspect_tables.hpp); `device` of an IOMMU is Linux's name of it, null for device trees. Rows of an IORT
 /// stand in `maps` as they are written; those that lead past all IOMMUs are left out. `status` is the property's text,
 /// "okay" where there is none. All texts are printable ASCII. The document as text, indented by one; ends with a line
-/// feed.
-std::string inspect_json(const firmware::Description& description);
+/// feed. With the groups of a kernel also `kernel_groups` (kernel_groups.hpp).
+std::string inspect_json(const firmware::Description& description, const KernelGroups* kernel = nullptr);
 
-/// The same for reading; ends with a line feed.
-std::string inspect_text(const firmware::Description& description);
+/// The same for reading; ends with a line feed. The groups of a kernel stand in the place of firmware's.
+std::string inspect_text(const firmware::Description& description, const KernelGroups* kernel = nullptr);
 
 }  // namespace xlate::study

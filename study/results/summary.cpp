@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "kernel-model/iommu-core/variant.hpp"
 #include "study/results/numbers.hpp"
 
 namespace xlate::study {
@@ -78,6 +79,25 @@ private:
             all_ += styled("33", ", fidelity fast: latencies are approximate");
         if (sim["outcome"] != "finished") all_ += styled("33", fmt::format(" ({})", text(sim["outcome"])));
         all_ += fmt::format("\ndigest {}\n", text(result_["digest"]));
+        newer();
+    }
+    /// Kernels that are modelled and came later: what an upgrade changes is another command's answer.
+    void newer() {
+        const std::string own = text(result_["variant"]);
+        std::vector<const kernel::Variant*> later;
+        const kernel::Variant* mine = nullptr;
+        for (const kernel::Variant& variant : kernel::variants()) {
+            if (variant.name == own) mine = &variant;
+        }
+        for (const kernel::Variant& variant : kernel::variants()) {
+            const bool is_release = variant.name.rfind("linux-", 0) == 0 &&
+                                    std::count(variant.name.begin(), variant.name.end(), '.') == 1;  // no stable one
+            if (mine != nullptr && is_release && variant.release > mine->release) later.push_back(&variant);
+        }
+        if (mine == nullptr || later.empty()) return;
+        all_ += fmt::format("newer kernels: {}{}; `xlate diff-kernels {} {} CONFIG` says what changes\n",
+                            later.front()->name, later.size() > 1 ? " to " + later.back()->name : "", own,
+                            later.back()->name);
     }
     void notes() {
         for (const Json& note : result_["assumptions"]) all_ += "assumed: " + text(note) + "\n";

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
 #include "firmware/acpi/tables.hpp"
 #include "kernel-model/drivers/iommu_drivers.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
@@ -32,6 +33,40 @@ bool is_x86(const firmware::Description& description) {
     return description.tables && (description.tables->dmar || description.tables->ivrs);
 }
 
+/// 64-bit and 32-bit Arm CPUs have names of Arm's, of Apple's or of Qualcomm's; what has none says nothing.
+bool has_arm_cpu(const firmware::Description& description) {
+    constexpr std::string_view kStarts[] = {"arm,", "apple,", "qcom,kryo", "qcom,krait", "qcom,scorpion"};
+    return std::any_of(description.nodes.begin(), description.nodes.end(), [&](const firmware::Node& node) {
+        return node.path.rfind("/cpus/", 0) == 0 &&
+               std::any_of(node.compatible.begin(), node.compatible.end(), [&](const std::string& compatible) {
+                   return std::any_of(std::begin(kStarts), std::end(kStarts),
+                                      [&](std::string_view start) { return compatible.rfind(start, 0) == 0; });
+               });
+    });
+}
+
+void refuse_other_cpus(const Config& config, const firmware::Description& description) {
+    const kernel::Arch arch = config.kernel.arch;
+    const bool x86 = is_x86(description);  // its tables name no CPU
+    const bool riscv = has_cpu(description, "riscv");
+    const bool arm = has_arm_cpu(description);
+    if (!config.given("kernel.arch") || x86 + riscv + arm != 1) return;
+    const bool fits = x86     ? arch == kernel::Arch::x86
+                      : riscv ? arch == kernel::Arch::riscv
+                              : arch == kernel::Arch::arm || arch == kernel::Arch::arm64;
+    if (fits) return;
+    throw InputError(Diagnostic{config.where("kernel.arch"), "kernel.arch",
+                                fmt::format("no kernel of {} runs on this board: its CPUs are {}",
+                                            kernel::arch_names()[static_cast<std::size_t>(arch)],
+                                            x86     ? "x86's"
+                                            : riscv ? "RISC-V's"
+                                                    : "Arm's"),
+                                x86     ? "x86"
+                                : riscv ? "riscv"
+                                        : "arm64 or arm",
+                                ""});
+}
+
 /// The driver that is the youngest of those that the board's IOMMUs want; nullptr: all are old enough.
 const kernel::IommuDriver* youngest_driver(const firmware::Description& description) {
     const kernel::IommuDriver* youngest = nullptr;
@@ -46,6 +81,7 @@ const kernel::IommuDriver* youngest_driver(const firmware::Description& descript
 }  // namespace
 
 std::vector<std::string> assume_kernel(Config& config, const firmware::Description& description) {
+    refuse_other_cpus(config, description);
     std::vector<std::string> assumed;
     if (!config.given("kernel.arch") && config.kernel.arch != kernel::Arch::riscv && has_cpu(description, "riscv")) {
         config.kernel.arch = kernel::Arch::riscv;
@@ -71,6 +107,22 @@ std::vector<std::string> assume_kernel(Config& config, const firmware::Descripti
         break;
     }
     return assumed;
+}
+
+std::vector<std::string> drivers_not_yet(const kernel::Variant& variant, const firmware::Description& description) {
+    std::vector<std::string> all;
+    for (const firmware::Node& node : description.nodes) {
+        const kernel::IommuDriver* const driver = node.reachable ? kernel::iommu_driver_of(node) : nullptr;
+        if (driver == nullptr || variant.release >= driver->first_release) continue;
+        const std::string text = fmt::format(
+            "{} has no driver {}, which came with Linux {}.{}: {} is driven as if it had been taken back", variant.name,
+            driver->name, driver->first_release / 100, driver->first_release % 100, printable(node.path));
+        if (std::none_of(all.begin(), all.end(), [&](const std::string& one) {
+                return one.rfind(fmt::format("{} has no driver {},", variant.name, driver->name), 0) == 0;
+            }))
+            all.push_back(text);
+    }
+    return all;
 }
 
 }  // namespace xlate::study

@@ -234,6 +234,7 @@ RunReport run(Config& config, const RunOptions& options) {
     if (memory) assembly.assumptions.push_back(*memory);
     assembly.assumptions.insert(assembly.assumptions.begin(), kernel_assumed.begin(), kernel_assumed.end());
     assembly.warnings.insert(assembly.warnings.begin(), unscanned.begin(), unscanned.end());
+    for (std::string& one : drivers_not_yet(variant, description)) assembly.warnings.push_back(std::move(one));
     for (const firmware::UnmodelledProperty& one : firmware::unmodelled_properties(description)) {
         assembly.warnings.push_back(
             fmt::format("'{}' of {}{} is not modelled: {}", printable(std::string(one.name)),

@@ -1,3 +1,5 @@
+#include <utility>
+
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/program.hpp"
@@ -73,4 +75,78 @@ TEST_CASE("diff-kernels --matrix: every variant once, those of one outcome on on
     CHECK(newest);
     CHECK(variants >= 70);
     CHECK(json["rows"].size() < variants / 3);
+}
+
+namespace {
+
+std::string config_file(const std::string& name) {
+    return quoted(std::string(XLATE_SOURCE_DIR) + "/configs/" + name + ".yaml");
+}
+
+}  // namespace
+
+TEST_CASE("inspect --variant: the groups of that kernel, and who has none and why", "[cli]") {
+    const Scratch scratch;
+    const std::string board = config_file("smmuv2_bad_entry");
+    const Said was = run_xlate(scratch, "inspect --variant linux-6.12 " + board);
+    CHECK(was.status == 0);
+    CHECK(was.out.find("\nGroups to expect of linux-6.12, booted without time\n    0 DMA      a000000.video 0x1\n"
+                       "    1 DMA      a010000.camera 0x2\n  no group: a020000.dma: bound to") != std::string::npos);
+    CHECK(was.out.find("-22 from of_iommu_configure") != std::string::npos);
+    const Said is = run_xlate(scratch, "inspect --variant 7.3.4+deb13 " + board);
+    CHECK(is.out.find("none: nothing is translated") != std::string::npos);
+    CHECK(is.out.find("no group: a000000.video: deferred (supplier 9050000.iommu not ready)") != std::string::npos);
+    CHECK(is.out.find("no group: 9050000.iommu: failed (-22 of a020000.dma)") != std::string::npos);
+
+    const auto json = nlohmann::json::parse(run_xlate(scratch, "inspect --json --variant linux-6.12 " + board).out);
+    CHECK(json["kernel_groups"]["variant"] == "linux-6.12");
+    CHECK(json["kernel_groups"]["groups"].size() == 2);
+    CHECK(json["kernel_groups"]["without"][0]["errors"][0]["ret"] == -22);
+
+    const Said between = run_xlate(scratch, "inspect --variant 6.14 " + board);
+    CHECK(between.out.find("Linux 6.14 is no variant; this one is the nearest before it") != std::string::npos);
+    CHECK(run_xlate(scratch, "inspect --variant linux-9.1 " + board).status == 2);
+}
+
+TEST_CASE("variants: of a release that there is not, the last one before it is named", "[cli]") {
+    const Scratch scratch;
+    for (const auto& [name, nearest] :
+         {std::pair("linux-7.4", "linux-7.3"), std::pair("linux-6.14", "linux-6.12"),
+          std::pair("linux-6.12.80", "linux-6.12"), std::pair("linux-6.5", "linux-6.1")}) {
+        INFO(name);
+        const Said said = run_xlate(scratch, std::string("run --variant ") + name + " " + kTree);
+        CHECK(said.status == 2);
+        CHECK(said.err.find(std::string("did you mean '") + nearest + "'?") != std::string::npos);
+    }
+}
+
+TEST_CASE("run: an architecture that none of the board's CPUs has is refused", "[cli]") {
+    const Scratch scratch;
+    for (const char* command : {"run", "diff-kernels linux-6.12 linux-7.3"}) {
+        const Said riscv =
+            run_xlate(scratch, std::string(command) + " --set kernel.arch=arm64 " + config_file("riscv"));
+        CHECK(riscv.status == 2);
+        CHECK(riscv.err.find(
+                  "kernel.arch: no kernel of arm64 runs on this board: its CPUs are RISC-V's; expected riscv") !=
+              std::string::npos);
+        const Said arm = run_xlate(scratch, std::string(command) + " --set kernel.arch=riscv " + kTree);
+        CHECK(arm.status == 2);
+        CHECK(arm.err.find("its CPUs are Arm's; expected arm64 or arm") != std::string::npos);
+    }
+}
+
+TEST_CASE("diff-kernels: a driver that a kernel has not yet is said", "[cli]") {
+    const Scratch scratch;
+    const Said said = run_xlate(scratch, "diff-kernels linux-6.12 linux-6.16 " + config_file("riscv"));
+    CHECK(said.status == 1);
+    CHECK(said.out.find("linux-6.12 has no driver riscv-iommu, which came with Linux 6.13") != std::string::npos);
+}
+
+TEST_CASE("run: the summary names newer kernels and the command that compares", "[cli]") {
+    const Scratch scratch;
+    const std::string board = config_file("smmuv2_bad_entry");
+    CHECK(run_xlate(scratch, "run --variant linux-6.12 " + board)
+              .out.find("newer kernels: linux-6.16 to linux-7.3; `xlate diff-kernels linux-6.12 linux-7.3 CONFIG` says "
+                        "what changes\n") != std::string::npos);
+    CHECK(run_xlate(scratch, "run --variant linux-7.3 " + board).out.find("newer kernels") == std::string::npos);
 }

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,8 @@
 #include <nlohmann/json.hpp>
 
 #include "firmware/iommu_families.hpp"
+#include "iommu/families.hpp"
+#include "kernel-model/drivers/iommu_drivers.hpp"
 #include "study/diff_kernels/diff_kernels.hpp"
 #include "study/init/init_kernel.hpp"
 #include "study/init/init_qemu.hpp"
@@ -86,14 +89,14 @@ std::vector<std::string> firmware_of(const fs::path& folder) {
     return files;
 }
 
-/// Families that are compared. Left out: those without an engine, and SMMUv2, of which the kernels after 6.12 are not
-/// modelled yet (docs/spec/probe-reports.md, X17 and X18).
+/// Machines that are compared: an IOMMU that is there has a driver and an engine here.
 bool modelled(const firmware::Description& description) {
-    for (const firmware::NodeIndex at : description.providers()) {
-        const std::string_view family = firmware::iommu_kind(description.node(at)).family;
-        if (family == "virtio-iommu" || family == "vt-d" || family == "amd-vi" || family == "smmuv2") return false;
-    }
-    return true;
+    const std::vector<firmware::NodeIndex> all = description.providers();
+    return std::any_of(all.begin(), all.end(), [&](firmware::NodeIndex at) {
+        const firmware::Node& node = description.node(at);
+        return node.reachable && kernel::iommu_driver_of(node) != nullptr &&
+               iommu::find_family(firmware::iommu_kind(node).family) != nullptr;
+    });
 }
 
 /// device -> field -> value, as docs of diff_kernels.hpp have it.
@@ -112,10 +115,16 @@ Facts facts_of(const Json& truth) {
         for (const Json& device : group["devices"]) members.push_back(device);
         std::sort(members.begin(), members.end());
     }
+    // A list that was printed before the deferred-probe time-out: who was bound then is in the timeline.
+    std::map<std::string, std::string> bound;
+    for (const Json& event : truth["timeline"]) {
+        if (event["event"] == "driver_probe" && event["ret"] == 0) bound[event["device"]] = event["driver"];
+    }
     for (const Json& device : truth["devices"]) {
         if (device["bus"] == "virtio") continue;  // made by clients that the model has not
         auto& facts = all[device["name"]];
         facts["driver"] = driver_text(device);
+        if (device["driver"].is_null() && bound.count(device["name"]) != 0) facts["driver"] = bound[device["name"]];
         if (!device["group"].is_null()) {
             const auto& [type, members] = groups[device["group"]];
             std::vector<std::string> peers;
@@ -215,8 +224,9 @@ TEST_CASE("diff-kernels: explains what two real kernels made differently of one 
         }
         const Json was = Json::parse(read_text(pair.first / "truth.json"));
         const Json is = Json::parse(read_text(pair.second / "truth.json"));
-        Config config = parse_config(
-            init_config(description, files, read_text(pair.second / "qemu-command.txt"), "qemu-command.txt"), "x.yaml");
+        Config config = parse_config(init_config(description, files, read_text(pair.second / "qemu-command.txt"),
+                                                 (pair.second / "qemu-command.txt").string()),
+                                     "x.yaml");
         const BootBoard board = board_for_boots(config);
         std::vector<std::string> notes;
         const KernelDiff diff = diff_kernels(board, variant_for_diff(was["kernel"]["release"], notes),
@@ -245,4 +255,37 @@ TEST_CASE("diff-kernels: explains what two real kernels made differently of one 
         ++compared;
     }
     CHECK(compared > 0);
+}
+
+// docs/reports: a page that names `xlate diff-kernels A B CONFIG` quotes lines of what it prints, behind "> ".
+TEST_CASE("diff-kernels: each line that a report quotes of it is a line of it", "[study]") {
+    const fs::path source = XLATE_SOURCE_DIR;
+    std::size_t quotes = 0;
+    for (const auto& entry : fs::directory_iterator(source / "docs/reports")) {
+        std::istringstream page(read_text(entry.path()));
+        std::set<std::string> printed;
+        for (std::string line; std::getline(page, line);) {
+            const std::string mark = "`xlate diff-kernels ";
+            if (const std::size_t at = line.find(mark); at != std::string::npos) {
+                std::istringstream words(line.substr(at + mark.size(), line.rfind('`') - at - mark.size()));
+                std::string first, second, config_name;
+                words >> first >> second >> config_name;
+                INFO(line);
+                Config config = load_config((source / config_name).string());
+                std::vector<std::string> notes;
+                std::istringstream text(diff_kernels_text(diff_kernels(
+                    board_for_boots(config), variant_for_diff(first, notes), variant_for_diff(second, notes))));
+                printed.clear();
+                for (std::string one; std::getline(text, one);)
+                    printed.insert(
+                        one.substr(one.find_first_not_of(' ') == std::string::npos ? 0 : one.find_first_not_of(' ')));
+            }
+            if (line.find("xlate replay") != std::string::npos) printed.clear();
+            if (line.rfind("> ", 0) != 0 || printed.empty()) continue;
+            INFO(entry.path().filename().string() << ": " << line);
+            CHECK(printed.count(line.substr(2)) == 1);
+            ++quotes;
+        }
+    }
+    CHECK(quotes > 0);
 }

@@ -1,0 +1,148 @@
+#include "study/inspect/kernel_groups.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "firmware/acpi/describe.hpp"
+#include "firmware/description.hpp"
+#include "firmware/device_name.hpp"
+#include "study/diff_kernels/diff_kernels.hpp"
+#include "study/init/init_text.hpp"
+#include "study/run/assume_kernel.hpp"
+
+namespace xlate::study {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Config config_of(const std::vector<std::string>& files) {
+    const std::string extension = std::filesystem::path(files.front()).extension().string();
+    if (files.size() == 1 && (extension == ".yaml" || extension == ".yml")) return load_config(files.front());
+    std::vector<std::string> quoted;
+    bool tables = false;
+    for (const std::string& file : files) {
+        quoted.push_back(in_quotes(std::filesystem::absolute(file).string()));
+        tables = tables || firmware::acpi::looks_like_table(firmware::read_file(file));
+    }
+    const std::string name = std::filesystem::path(files.front()).stem().string();
+    std::string text = fmt::format("name: {}\n", in_quotes(name.empty() ? "board" : name));
+    if (tables) {
+        text += fmt::format("firmware: {{ acpi: [ {} ] }}\n", fmt::join(quoted, ", "));
+    } else {
+        text += fmt::format("firmware: {{ devicetree: {}, overlays: [ {} ] }}\n", quoted.front(),
+                            fmt::join(quoted.begin() + 1, quoted.end(), ", "));
+    }
+    return parse_config(text, files.front());
+}
+
+std::vector<std::string> masters_of(const firmware::Description& description) {
+    std::vector<std::string> all;
+    for (std::uint32_t i = 0; i < description.nodes.size(); ++i) {
+        const firmware::NodeIndex at{i};
+        const firmware::Node& node = description.node(at);
+        if (!node.reachable || !node.has_iommus || node.compatible.empty()) continue;
+        if (description.effective_iommus(at).translated) all.push_back(firmware::linux_device_name(description, at));
+    }
+    return all;
+}
+
+bool is_in(const std::vector<std::string>& all, const std::string& name) {
+    return std::find(all.begin(), all.end(), name) != all.end();
+}
+
+/// Devices by group, in the groups' order.
+std::map<unsigned, std::vector<const BootedDevice*>> by_group(const BootFacts& facts) {
+    std::map<unsigned, std::vector<const BootedDevice*>> all;
+    for (const BootedDevice& device : facts.devices) {
+        if (device.group) all[*device.group].push_back(&device);
+    }
+    return all;
+}
+
+/// Devices without a group that firmware wants in one, or of whose probe something is to be said.
+std::vector<const BootedDevice*> without_group(const KernelGroups& groups) {
+    std::vector<const BootedDevice*> all;
+    for (const BootedDevice& device : groups.facts.devices) {
+        if (!device.group && (is_in(groups.masters, device.name) || !device.errors.empty() || !device.ids.empty() ||
+                              device.state == "failed"))
+            all.push_back(&device);
+    }
+    return all;
+}
+
+std::string ids_of(const BootedDevice& device) {
+    std::string ids;
+    for (const std::uint32_t id : device.ids) ids += fmt::format("{}{:#x}", ids.empty() ? " " : ",", id);
+    return ids;
+}
+
+std::string state_of(const BootedDevice& device) {
+    std::string text = device.driver.empty() ? device.state : fmt::format("{} to {}", device.state, device.driver);
+    if (!device.why.empty()) text += fmt::format(" ({})", device.why);
+    for (const ProbeError& error : device.errors) text += fmt::format(", {} from {}", error.ret, error.caller);
+    return text;
+}
+
+}  // namespace
+
+KernelGroups kernel_groups(const std::vector<std::string>& files, const std::string& variant) {
+    KernelGroups groups;
+    const kernel::Variant kernel = variant_for_diff(variant, groups.notes);
+    Config config = config_of(files);
+    const BootBoard board = board_for_boots(config);
+    groups.variant = kernel.name;
+    groups.notes.insert(groups.notes.end(), board.notes.begin(), board.notes.end());
+    for (std::string& one : drivers_not_yet(kernel, board.description)) groups.notes.push_back(std::move(one));
+    groups.masters = masters_of(board.description);
+    groups.facts = boot_untimed(board, kernel);
+    return groups;
+}
+
+std::string kernel_groups_text(const KernelGroups& groups) {
+    std::string out = fmt::format("\nGroups to expect of {}, booted without time\n", printable(groups.variant));
+    const auto all = by_group(groups.facts);
+    for (const auto& [id, devices] : all) {
+        std::string members;
+        for (const BootedDevice* device : devices) members += " " + printable(device->name) + ids_of(*device);
+        out += fmt::format("  {:>3} {:<8}{}\n", id, kernel::name(devices.front()->domain), members);
+    }
+    if (all.empty()) out += "  none: nothing is translated\n";
+    for (const BootedDevice* device : without_group(groups))
+        out += fmt::format("  no group: {}: {}\n", printable(device->name), printable(state_of(*device)));
+    for (const std::string& report : groups.facts.reports) out += fmt::format("  {}\n", printable(report));
+    for (const std::string& note : groups.notes) out += fmt::format("  note: {}\n", printable(note));
+    return out;
+}
+
+nlohmann::ordered_json kernel_groups_json(const KernelGroups& groups) {
+    Json list = Json::array();
+    for (const auto& [id, devices] : by_group(groups.facts)) {
+        Json members = Json::array();
+        for (const BootedDevice* device : devices)
+            members.push_back({{"name", printable(device->name)}, {"ids", device->ids}});
+        list.push_back({{"id", id}, {"type", kernel::name(devices.front()->domain)}, {"devices", std::move(members)}});
+    }
+    Json without = Json::array();
+    for (const BootedDevice* device : without_group(groups)) {
+        Json errors = Json::array();
+        for (const ProbeError& error : device->errors) errors.push_back({{"ret", error.ret}, {"caller", error.caller}});
+        without.push_back({{"name", printable(device->name)},
+                           {"state", device->state},
+                           {"driver", device->driver},
+                           {"why", printable(device->why)},
+                           {"errors", std::move(errors)}});
+    }
+    Json notes = Json::array();
+    for (const std::string& note : groups.notes) notes.push_back(printable(note));
+    for (const std::string& report : groups.facts.reports) notes.push_back(printable(report));
+    return {{"variant", printable(groups.variant)},
+            {"groups", std::move(list)},
+            {"without", std::move(without)},
+            {"notes", std::move(notes)}};
+}
+
+}  // namespace xlate::study
