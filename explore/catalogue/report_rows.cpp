@@ -95,7 +95,7 @@ std::vector<RaceRow> report_rows() {
          "x15",
          kBadSte,
          {"x15/linux-7.3/cpu1@DMA>store of hotplug.3/7f3d"},
-         {{"x15", "linux-7.3+l2_before_l1", 80}}},
+         {{"x15", "linux-7.3+l2_before_l1", 84}}},
         {"X17",
          "one device's bad entry takes the IOMMU away from all others",
          "x17",

@@ -69,7 +69,7 @@ Task& Execution::task(TaskId id) const { return *kernel_->sched.tasks()[id]; }
 
 /// Puts the task into the list of those that can go on, or takes it out.
 void Execution::refresh(Task& task) {
-    const bool enabled = is_enabled(task);
+    const bool enabled = is_enabled(task) && !(late_stores_ && waits_for_release(task));
     if (enabled == ((task.machine_data & kListed) != 0)) return;
     task.machine_data ^= kListed;
     auto at = run_->enabled.end();
@@ -79,6 +79,12 @@ void Execution::refresh(Task& task) {
     } else {
         run_->enabled.erase(at);
     }
+}
+
+/// It wants a lock whose last holder has not done yet all that it did before it let go.
+bool Execution::waits_for_release(const Task& task) const {
+    return racing_ && task.waits_for != nullptr && is_lock(task.pending.kind) &&
+           run_->late.awaits(task, task.pending.resource);
 }
 
 /// The task stands at something that it may have to wait for: who changes that refreshes the task.
@@ -310,6 +316,9 @@ void Execution::note_begin(Task& task) {
     step_.what = task.pending.what;
     task.touched_count = 0;
     if (task.pending.resource != 0) add_access(task.pending.kind, task.pending.resource, task.waits_for != nullptr);
+    if (!late_stores_ || !is_lock(task.pending.kind)) return;
+    for (const auto& one : run_->late.awaited(task, task.pending.resource))
+        add_access(PointKind::wait, kernel::end_of_task(one->task->id), true);
 }
 
 void Execution::add_access(PointKind kind, Resource resource, bool guarded) {
@@ -366,14 +375,7 @@ void Execution::run_race() {
 }
 
 void Execution::at_point(Task& task, const Point& point) {
-    if (late_stores_ && point.kind == PointKind::unlock) {
-        const Point unlock = point;
-        full_barrier();
-        task.pending = unlock;
-        task.waits_for = nullptr;
-        if (takes_notes_) add_access(unlock.kind, unlock.resource, false);
-        return;
-    }
+    if (late_stores_ && late_point(task, point)) return;
     if (takes_notes_) {
         if (point.kind == PointKind::unlock) return add_access(point.kind, point.resource, false);
         end_step();
@@ -390,6 +392,28 @@ void Execution::at_point(Task& task, const Point& point) {
     }
     begin_step(*next);
     if (next != &task) kernel_->sched.switch_to(*next);
+}
+
+/// Locks where accesses may be late. True: the point is done with.
+bool Execution::late_point(Task& task, const Point& point) {
+    const Point here = point;  // `point` is the task's, and waiting gives it others
+    if (is_lock(here.kind)) {
+        run_->late.lock(task);
+        return false;
+    }
+    if (here.kind == PointKind::update) {  // a lock that is tried
+        if (run_->late.awaits(task, here.resource)) wait_for(run_->late.awaited(task, here.resource), "MEM");
+    } else if (here.kind == PointKind::unlock) {
+        wait_for(run_->late.pending_loads(task), "MEM");
+        run_->late.unlock(task, here.resource);
+    } else {
+        return false;
+    }
+    task.pending = here;
+    task.waits_for = nullptr;
+    if (here.kind != PointKind::unlock) return false;
+    if (takes_notes_) add_access(here.kind, here.resource, false);
+    return true;
 }
 
 void Execution::task_ready(Task& task) {

@@ -62,18 +62,50 @@ void LateAccesses::forward(const kernel::Task& owner, std::uint64_t address, std
     }
 }
 
-void LateAccesses::barrier(const kernel::Task& owner) {
-    Fence fence{&owner, {}};
-    for (const auto& one : pending(owner)) {
-        if (one->is_store) fence.before.push_back(one);
+LateAccesses::List LateAccesses::pending_stores(const kernel::Task& owner) const {
+    List found = pending(owner);
+    found.erase(std::remove_if(found.begin(), found.end(), [](const auto& one) { return !one->is_store; }),
+                found.end());
+    return found;
+}
+
+LateAccesses::Fence& LateAccesses::of(std::vector<Fence>& fences, const kernel::Task& owner) {
+    const auto mine = std::find_if(fences.begin(), fences.end(), [&](const Fence& one) { return one.owner == &owner; });
+    return mine != fences.end() ? *mine : fences.emplace_back(Fence{&owner, {}});
+}
+
+void LateAccesses::barrier(const kernel::Task& owner) { of(fences_, owner).before = pending_stores(owner); }
+
+void LateAccesses::unlock(const kernel::Task& owner, kernel::Resource lock) {
+    of(unlocks_, owner).before = pending_stores(owner);
+    const auto known =
+        std::find_if(released_.begin(), released_.end(), [&](const Released& one) { return one.lock == lock; });
+    Released& released = known != released_.end() ? *known : released_.emplace_back(Released{lock, {}});
+    released.before = pending(owner);
+}
+
+// Linux's model: an unlock and a lock of one CPU, of whatever locks, order what is before and behind them.
+void LateAccesses::lock(const kernel::Task& owner) {
+    List& before = of(fences_, owner).before;
+    for (const auto& one : of(unlocks_, owner).before) {
+        if (!one->done && std::find(before.begin(), before.end(), one) == before.end()) before.push_back(one);
     }
-    const auto mine =
-        std::find_if(fences_.begin(), fences_.end(), [&](const Fence& one) { return one.owner == &owner; });
-    if (mine != fences_.end()) {
-        *mine = std::move(fence);
-    } else {
-        fences_.push_back(std::move(fence));
+}
+
+LateAccesses::List LateAccesses::awaited(const kernel::Task& taker, kernel::Resource lock) const {
+    List found;
+    for (const Released& released : released_) {
+        if (released.lock != lock) continue;
+        for (const auto& one : released.before) {
+            if (one->owner != &taker) found.push_back(one);
+        }
     }
+    return found;
+}
+
+bool LateAccesses::awaits(const kernel::Task& taker, kernel::Resource lock) const {
+    const List all = awaited(taker, lock);
+    return std::any_of(all.begin(), all.end(), [](const auto& one) { return !one->done; });
 }
 
 }  // namespace xlate::explore

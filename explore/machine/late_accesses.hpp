@@ -9,8 +9,7 @@
 //              it (MP with a branch in place of smp_rmb); a store that two tasks see at two times, and what follows
 //              from it (R and 2+2W with smp_wmb, IRIW with smp_rmb: what Linux's model allows for the sake of POWER);
 //              accesses to kernel objects (Shared<T>), which are sequentially consistent
-// A task sees its own stores at once. Waiting at an unlock is more than a release: the task's own later accesses cannot
-// pass the earlier ones.
+// A task sees its own stores at once.
 // Source: Linux's tools/memory-model (explanation.txt): which orders hold. Whatever is seen here is allowed there.
 #pragma once
 
@@ -19,6 +18,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "kernel-model/core/point.hpp"
 #include "kernel-model/core/task.hpp"
 
 namespace xlate::explore {
@@ -57,13 +57,31 @@ public:
     /// Later stores of `owner` come after its earlier ones.
     void barrier(const kernel::Task& owner);
 
+    /// `owner` lets go of this lock.
+    void unlock(const kernel::Task& owner, kernel::Resource lock);
+    /// `owner` wants a lock: its later stores come after those before its last unlock.
+    void lock(const kernel::Task& owner);
+    /// What has to be done before `taker` has this lock: the last holder's accesses.
+    List awaited(const kernel::Task& taker, kernel::Resource lock) const;
+    /// Whether one of them is not done yet.
+    bool awaits(const kernel::Task& taker, kernel::Resource lock) const;
+
 private:
     struct Fence {
         const kernel::Task* owner = nullptr;
         List before;
     };
-    List all_;                   ///< in the order in which they were asked for
-    std::vector<Fence> fences_;  ///< the last one of each task
+    struct Released {
+        kernel::Resource lock = 0;
+        List before;
+    };
+    List pending_stores(const kernel::Task& owner) const;
+    static Fence& of(std::vector<Fence>& fences, const kernel::Task& owner);
+
+    List all_;                        ///< in the order in which they were asked for
+    std::vector<Fence> fences_;       ///< the last one of each task
+    std::vector<Fence> unlocks_;      ///< the same of unlocks
+    std::vector<Released> released_;  ///< the last unlock of each lock
 };
 
 }  // namespace xlate::explore

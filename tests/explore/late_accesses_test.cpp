@@ -4,6 +4,7 @@
 // and the headers of these files state are held against them.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <set>
@@ -33,8 +34,10 @@ struct WeakWorld : World {
     WeakWorld(kernel::Kernel& kernel, const std::vector<Code>& tasks, std::string the_variables)
         : k(kernel),
           lock(kernel, "lock", "", kernel::LockOptions{false}),
+          other_lock(kernel, "other lock", "", kernel::LockOptions{false}),
           bodies(tasks),
           variables(std::move(the_variables)) {}
+    kernel::Mutex& lock_of(char name) { return name == 'l' ? lock : other_lock; }
     void start() override {
         for (std::size_t i = 0; i < bodies.size(); ++i)
             k.spawn("t" + std::to_string(i), static_cast<unsigned>(i), [this, i] { bodies[i](*this); });
@@ -68,7 +71,7 @@ struct WeakWorld : World {
         return litmus_outcome(values, registers);
     }
     kernel::Kernel& k;
-    kernel::Mutex lock;
+    kernel::Mutex lock, other_lock;
     const std::vector<Code>& bodies;
     const std::string variables;
     LitmusValues registers;
@@ -124,6 +127,12 @@ void play(WeakWorld& world, const LitmusTask& task) {
             case LitmusOp::mb:
                 world.memory().full_barrier();
                 break;
+            case LitmusOp::lock:
+                world.lock_of(one.variable).lock("L");
+                break;
+            case LitmusOp::unlock:
+                world.lock_of(one.variable).unlock("UL");
+                break;
         }
     }
 }
@@ -177,6 +186,12 @@ constexpr LitmusRow kTable[] = {
     {"IRIW", "W x 1 || W y 1 || R r0 x; R r1 y || R r2 y; R r3 x", kIriw, true, true},
     {"IRIW+mb+po", "W x 1 || W y 1 || R r0 x; mb; R r1 y || R r2 y; R r3 x", kIriw, true, true},
     {"IRIW+mbs", "W x 1 || W y 1 || R r0 x; mb; R r1 y || R r2 y; mb; R r3 x", kIriw, false, false},
+    {"MP+polocks", "W x 1; L l; W y 1; U l || L l; R r0 y; U l; R r1 x", kMp, false, false},
+    {"MP+porevlocks", "L l; W x 1; U l; W y 1 || R r0 y; L l; R r1 x; U l", kMp, false, false},
+    {"MP+unlock+rmb", "L l; W x 1; U l; W y 1 || R r0 y; rmb; R r1 x", kMp, true, true},
+    {"MP+lock+rmb", "W x 1; L l; W y 1; U l || R r0 y; rmb; R r1 x", kMp, true, true},
+    {"MP+unlocklock+rmb", "L l; W x 1; U l; L m; W y 1; U m || R r0 y; rmb; R r1 x", kMp, false, false},
+    {"SB+unlocklocks", "L l; W x 1; U l; L m; R r0 y; U m || W y 1; mb; R r1 x", kSb, true, true},
     // Allowed by Linux's model, not made here. First those in which a store is seen by two others at two times, or is
     // ordered by what comes after: no Armv8 CPU does that, POWER's may. Then the early load.
     {"R+wmb+mb", "W x 1; wmb; W y 1 || W y 2; mb; R r0 x", kR, true, false},
@@ -186,22 +201,26 @@ constexpr LitmusRow kTable[] = {
     {"MP+wmb+ctrl", "W x 1; wmb; W y 1 || R r0 y; ctrl; R r1 x", kMp, true, false},
 };
 
-/// Two or three tasks of two or three accesses to two variables, with barriers in between.
+/// Two or three tasks of two or three accesses to two variables, with barriers in between; some in a critical section.
 LitmusProgram random_program(Rng& rng) {
     LitmusProgram program(rng.chance(1, 4) ? 3 : 2);
     unsigned values[2] = {0, 0};
     unsigned registers = 0;
     for (LitmusTask& task : program) {
         const std::size_t accesses = program.size() == 3 ? 2 : 2 + rng.below(2);
+        const char lock = rng.chance(1, 3) ? 'm' : 'l';
+        const std::size_t first = rng.below(2 * accesses), last = std::min(accesses - 1, first + rng.below(2));
         for (std::size_t i = 0; i < accesses; ++i) {
             constexpr LitmusOp kBetween[] = {LitmusOp::wmb, LitmusOp::rmb, LitmusOp::mb, LitmusOp::ctrl};
             if (i != 0 && rng.chance(1, 2)) task.push_back({kBetween[rng.below(4)], 0, 0, {}});
+            if (i == first) task.push_back({LitmusOp::lock, lock, 0, {}});
             const std::size_t which = rng.below(2);
             const char variable = which == 0 ? 'x' : 'y';
             if (rng.chance(1, 2))
                 task.push_back({LitmusOp::store, variable, ++values[which], {}});
             else
                 task.push_back({LitmusOp::load, variable, 0, fmt::format("r{}", registers++)});
+            if (first < accesses && i == last) task.push_back({LitmusOp::unlock, lock, 0, {}});
         }
     }
     return program;

@@ -1,6 +1,7 @@
 #include "tests/explore/linux_memory.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 #include <map>
 #include <sstream>
 
@@ -10,13 +11,23 @@ namespace xlate::explore::tests {
 
 namespace {
 
+/// Of lock.cat: taking a lock is LKR, which reads, and LKW, which writes; UL writes.
+enum class EventKind : std::uint8_t { store, load, lkr, lkw, ul };
+
 struct Event {
-    bool write = false;
+    EventKind kind = EventKind::store;
     char variable = 0;
     unsigned value = 0;     ///< of a store
     std::string reg;        ///< of a load
     int task = -1;          ///< -1: the initial store
-    std::size_t place = 0;  ///< in its task
+    std::size_t place = 0;  ///< in its task; LKW follows LKR at the same place
+
+    bool writes() const { return kind != EventKind::load && kind != EventKind::lkr; }
+};
+
+/// A critical section, by its events.
+struct Section {
+    std::size_t lkr = 0, lkw = 0, ul = 0;
 };
 
 /// A relation on few events.
@@ -84,15 +95,13 @@ private:
 
 class Executions {
 public:
-    explicit Executions(const LitmusProgram& program) : program_(program), variables_(litmus_variables(program)) {
-        for (const char variable : variables_) events_.push_back({true, variable, 0, {}, -1, 0});
+    explicit Executions(const LitmusProgram& program)
+        : program_(program), variables_(litmus_variables(program)), locks_(litmus_locks(program)) {
+        for (const char variable : variables_ + locks_) events_.push_back({EventKind::store, variable, 0, {}, -1, 0});
+        sections_.resize(locks_.size());
         for (std::size_t task = 0; task < program.size(); ++task) {
-            for (std::size_t place = 0; place < program[task].size(); ++place) {
-                const LitmusInstruction& one = program[task][place];
-                if (one.op != LitmusOp::store && one.op != LitmusOp::load) continue;
-                events_.push_back(
-                    {one.op == LitmusOp::store, one.variable, one.value, one.reg, static_cast<int>(task), place});
-            }
+            for (std::size_t place = 0; place < program[task].size(); ++place)
+                add(program[task][place], static_cast<int>(task), place);
         }
         source_.assign(events_.size(), 0);
     }
@@ -105,26 +114,43 @@ public:
 private:
     using Order = std::vector<std::size_t>;
 
+    void add(const LitmusInstruction& one, int task, std::size_t place) {
+        const auto event = [&](EventKind kind) {
+            events_.push_back({kind, one.variable, one.value, one.reg, task, place});
+            return events_.size() - 1;
+        };
+        if (one.op == LitmusOp::store) event(EventKind::store);
+        if (one.op == LitmusOp::load) event(EventKind::load);
+        if (one.op == LitmusOp::lock) {
+            const std::size_t lkr = event(EventKind::lkr);
+            sections_of(one.variable).push_back({lkr, event(EventKind::lkw), 0});
+        }
+        if (one.op == LitmusOp::unlock) sections_of(one.variable).back().ul = event(EventKind::ul);
+    }
+    std::vector<Section>& sections_of(char lock) { return sections_[locks_.find(lock)]; }
+
     /// rf: which store each load sees.
     void choose_source(std::size_t at) {
-        while (at < events_.size() && events_[at].write) ++at;
+        while (at < events_.size() && events_[at].kind != EventKind::load) ++at;
         if (at == events_.size()) {
             std::vector<Order> orders;
             return choose_order(orders);
         }
         for (std::size_t store = 0; store < events_.size(); ++store) {
-            if (!events_[store].write || events_[store].variable != events_[at].variable) continue;
+            if (!events_[store].writes() || events_[store].variable != events_[at].variable) continue;
             source_[at] = store;
             choose_source(at + 1);
         }
     }
 
-    /// co: the order of each variable's stores. The initial one, of the lowest number, is first.
+    /// co: the order of each variable's stores, and of each lock's sections. The initial one, of the lowest number, is
+    /// first.
     void choose_order(std::vector<Order>& orders) {
-        if (orders.size() == variables_.size()) return judge(orders);
+        if (orders.size() == variables_.size() + locks_.size()) return judge(orders);
+        if (orders.size() >= variables_.size()) return choose_sections(orders);
         Order stores;
         for (std::size_t i = 0; i < events_.size(); ++i) {
-            if (events_[i].write && events_[i].variable == variables_[orders.size()]) stores.push_back(i);
+            if (events_[i].writes() && events_[i].variable == variables_[orders.size()]) stores.push_back(i);
         }
         do {
             orders.push_back(stores);
@@ -133,8 +159,28 @@ private:
         } while (std::next_permutation(stores.begin() + 1, stores.end()));
     }
 
+    /// Each LKR sees the UL before it: that is what makes it a lock.
+    void choose_sections(std::vector<Order>& orders) {
+        const std::size_t lock = orders.size() - variables_.size();
+        Order turns(sections_[lock].size());
+        for (std::size_t i = 0; i < turns.size(); ++i) turns[i] = i;
+        do {
+            Order stores{orders.size()};  // the initial one
+            for (const std::size_t turn : turns) {
+                const Section& section = sections_[lock][turn];
+                source_[section.lkr] = stores.back();
+                stores.push_back(section.lkw);
+                stores.push_back(section.ul);
+            }
+            orders.push_back(stores);
+            choose_order(orders);
+            orders.pop_back();
+        } while (std::next_permutation(turns.begin(), turns.end()));
+    }
+
     bool in_order(std::size_t a, std::size_t b) const {
-        return events_[a].task >= 0 && events_[a].task == events_[b].task && events_[a].place < events_[b].place;
+        if (events_[a].task < 0 || events_[a].task != events_[b].task) return false;
+        return events_[a].place != events_[b].place ? events_[a].place < events_[b].place : a < b;
     }
     bool between(LitmusOp op, std::size_t a, std::size_t b) const {
         if (!in_order(a, b)) return false;
@@ -156,9 +202,11 @@ private:
 
     /// The names are linux-kernel.cat's.
     void judge(const std::vector<Order>& orders) {
-        const auto writes = [&](std::size_t a) { return events_[a].write; };
+        const auto writes = [&](std::size_t a) { return events_[a].writes(); };
+        const auto is = [&](std::size_t a, EventKind kind) { return events_[a].kind == kind; };
         const auto internal = [&](std::size_t a, std::size_t b) { return events_[a].task == events_[b].task; };
         const auto external = [&](std::size_t a, std::size_t b) { return !internal(a, b); };
+        const Pairs po = pairs([&](std::size_t a, std::size_t b) { return in_order(a, b); });
         const Pairs rf = pairs([&](std::size_t a, std::size_t b) { return !writes(b) && source_[b] == a; });
         Pairs co(events_.size());
         for (const Order& order : orders) {
@@ -168,21 +216,29 @@ private:
         }
         const Pairs fr =
             pairs([&](std::size_t a, std::size_t b) { return !writes(a) && writes(b) && co.has(source_[a], b); });
-        const Pairs po_loc = pairs(
-            [&](std::size_t a, std::size_t b) { return in_order(a, b) && events_[a].variable == events_[b].variable; });
-        if (!(po_loc | rf | co | fr).acyclic()) return;
+        const auto same_place = [&](std::size_t a, std::size_t b) {
+            return events_[a].variable == events_[b].variable;
+        };
+        if (!(po.where(same_place) | rf | co | fr).acyclic()) return;
 
         const Pairs strong_fence = pairs([&](std::size_t a, std::size_t b) { return between(LitmusOp::mb, a, b); });
         const Pairs wmb =
             pairs([&](std::size_t a, std::size_t b) { return writes(a) && writes(b) && between(LitmusOp::wmb, a, b); });
         const Pairs rmb = pairs(
             [&](std::size_t a, std::size_t b) { return !writes(a) && !writes(b) && between(LitmusOp::rmb, a, b); });
-        const Pairs ctrl = pairs(
-            [&](std::size_t a, std::size_t b) { return !writes(a) && writes(b) && between(LitmusOp::ctrl, a, b); });
+        const Pairs ctrl = pairs([&](std::size_t a, std::size_t b) {
+            return is(a, EventKind::load) && writes(b) && between(LitmusOp::ctrl, a, b);
+        });
+        const Pairs acq_po = po.where([&](std::size_t a, std::size_t) { return is(a, EventKind::lkr); });
+        const Pairs po_rel = po.where([&](std::size_t, std::size_t b) { return is(b, EventKind::ul); });
+        const Pairs unlock_lock = (po | rf).where(
+            [&](std::size_t a, std::size_t b) { return is(a, EventKind::ul) && is(b, EventKind::lkr); });
+        const Pairs po_unlock_lock_po = po.then(unlock_lock).then(po);
         const Pairs overwrite = co | fr;
         const Pairs rfe = rf.where(external);
-        const Pairs ppo = ctrl | overwrite.where(internal) | strong_fence | wmb | rmb;
-        const Pairs cumul_fence = rfe.or_none().then(strong_fence) | wmb;
+        const Pairs ppo = ctrl | overwrite.where(internal) | strong_fence | wmb | rmb | acq_po | po_rel |
+                          po_unlock_lock_po.where(internal);
+        const Pairs cumul_fence = rfe.or_none().then(strong_fence | po_rel) | wmb | po_unlock_lock_po;
         const Pairs prop = overwrite.where(external).or_none().then(cumul_fence.repeated()).then(rfe.or_none());
         const Pairs back = prop.where([&](std::size_t a, std::size_t b) { return a != b && internal(a, b); });
         const Pairs hb = ppo | rfe | back;
@@ -191,20 +247,31 @@ private:
         if (!pb.acyclic()) return;
 
         LitmusValues variables, registers;
-        for (const Order& order : orders)
-            variables.emplace_back(std::string(1, events_[order.front()].variable), events_[order.back()].value);
+        for (std::size_t i = 0; i < variables_.size(); ++i)
+            variables.emplace_back(std::string(1, variables_[i]), events_[orders[i].back()].value);
         for (std::size_t i = 0; i < events_.size(); ++i) {
-            if (!writes(i)) registers.emplace_back(events_[i].reg, events_[source_[i]].value);
+            if (is(i, EventKind::load)) registers.emplace_back(events_[i].reg, events_[source_[i]].value);
         }
         found_.insert(litmus_outcome(variables, registers));
     }
 
     const LitmusProgram& program_;
-    const std::string variables_;
+    const std::string variables_, locks_;
     std::vector<Event> events_;
-    std::vector<std::size_t> source_;  ///< of each load
+    std::vector<std::vector<Section>> sections_;  ///< of each lock
+    std::vector<std::size_t> source_;             ///< of each load and LKR
     std::set<std::string> found_;
 };
+
+std::string names_of(const LitmusProgram& program, std::initializer_list<LitmusOp> ops) {
+    std::set<char> all;
+    for (const LitmusTask& task : program) {
+        for (const LitmusInstruction& one : task) {
+            if (std::find(ops.begin(), ops.end(), one.op) != ops.end()) all.insert(one.variable);
+        }
+    }
+    return {all.begin(), all.end()};
+}
 
 constexpr std::pair<LitmusOp, const char*> kFences[] = {
     {LitmusOp::wmb, "wmb"}, {LitmusOp::rmb, "rmb"}, {LitmusOp::mb, "mb"}, {LitmusOp::ctrl, "ctrl"}};
@@ -221,14 +288,9 @@ std::string litmus_outcome(const LitmusValues& variables, const LitmusValues& re
 }
 
 std::string litmus_variables(const LitmusProgram& program) {
-    std::set<char> all;
-    for (const LitmusTask& task : program) {
-        for (const LitmusInstruction& one : task) {
-            if (one.variable != 0) all.insert(one.variable);
-        }
-    }
-    return {all.begin(), all.end()};
+    return names_of(program, {LitmusOp::store, LitmusOp::load});
 }
+std::string litmus_locks(const LitmusProgram& program) { return names_of(program, {LitmusOp::lock}); }
 
 std::set<std::string> linux_outcomes(const LitmusProgram& program) { return Executions(program).allowed(); }
 
@@ -241,6 +303,8 @@ std::string litmus_text(const LitmusProgram& program) {
             if (i != 0) text += "; ";
             if (one.op == LitmusOp::store) text += fmt::format("W {} {}", one.variable, one.value);
             if (one.op == LitmusOp::load) text += fmt::format("R {} {}", one.reg, one.variable);
+            if (one.op == LitmusOp::lock) text += fmt::format("L {}", one.variable);
+            if (one.op == LitmusOp::unlock) text += fmt::format("U {}", one.variable);
             for (const auto& [op, name] : kFences) text += one.op == op ? name : "";
         }
     }
@@ -257,22 +321,19 @@ LitmusProgram litmus_program(const std::string& text) {
             continue;
         }
         LitmusInstruction one;
-        if (word == "W") {
-            one.op = LitmusOp::store;
-            words >> one.variable >> one.value;
-            words >> std::ws;
-            if (words.peek() == ';') words.get();
-        } else if (word == "R") {
-            one.op = LitmusOp::load;
-            words >> one.reg >> one.variable;
-            words >> std::ws;
-            if (words.peek() == ';') words.get();
-        } else {
-            if (word.back() == ';') word.pop_back();
-            for (const auto& [op, name] : kFences) {
-                if (word == name) one.op = op;
-            }
+        const std::string bare = word.substr(0, word.find(';'));
+        for (const auto& [op, name] : kFences) {
+            if (bare == name) one.op = op;
         }
+        if (bare == "W") one.op = LitmusOp::store;
+        if (bare == "R") one.op = LitmusOp::load;
+        if (bare == "L") one.op = LitmusOp::lock;
+        if (bare == "U") one.op = LitmusOp::unlock;
+        if (one.op == LitmusOp::load) words >> one.reg;
+        if (bare.size() == 1) words >> one.variable;
+        if (one.op == LitmusOp::store) words >> one.value;
+        words >> std::ws;
+        if (words.peek() == ';') words.get();
         program.back().push_back(std::move(one));
     }
     return program;
