@@ -33,6 +33,7 @@ struct BootState {
     OfDmaBus amba;
     PciBusType pci_bus;
     BusType pci_express;
+    BusType virtio;  ///< devices behind virtio-pci whose driver is modelled: virtio-iommu
     PciCore pci;
     std::vector<KnownDriver> known;
     std::vector<Task*> module_tasks;
@@ -40,6 +41,8 @@ struct BootState {
     bool started = false;
     std::optional<SimTime> end;
 
+    /// virtio-pci has bound: register_virtio_device(), of a virtio-iommu.
+    void virtio_pci_bound(Device& dev);
     int client_probe(Device& dev);
     void client_remove(Device& dev);
     /// A driver other than the generic ones matches this device.
@@ -76,6 +79,7 @@ private:
     std::map<firmware::NodeIndex, std::vector<Awaited>> suppliers_;
     std::map<std::string, PciRoot> given_;
     unsigned next_domain_ = 0;
+    unsigned virtio_devices_ = 0;
 };
 
 }  // namespace xlate::kernel

@@ -5,13 +5,15 @@
 //   unattached   endpoints pass or are refused, as `bypass` of the configuration space says
 //   ACCESS_PLATFORM, MMIO mappings: offered and not looked at
 // Broken rings and requests without room for an answer end in NEEDS_RESET, as the specification has it.
-// Not modelled: virtio over PCI, legacy interface, indirect descriptors, event indices, shared memory.
+// Over PCI the same registers stand in a window of the function. Not modelled: the registers of virtio over PCI, legacy
+// interface, indirect descriptors, event indices, shared memory.
 // Source: VIRTIO 1.2 sections 2, 4.2 and 5.13; docs/spec/iommu-hardware.md section 8.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -20,6 +22,10 @@
 #include "iommu/tlb.hpp"
 #include "iommu/virtio/domains.hpp"
 #include "iommu/virtio/queue.hpp"
+
+namespace xlate::iommu {
+struct InstanceParams;
+}
 
 namespace xlate::iommu::virtio {
 
@@ -94,5 +100,9 @@ private:
     std::deque<std::vector<std::uint8_t>> records_;
     std::array<Step, kQueues> steps_;
 };
+
+/// As the family makes it, with the endpoints that `exists` says; empty: with every one.
+std::unique_ptr<Instance> make_virtio_iommu(const InstanceParams& params,
+                                            std::function<bool(std::uint32_t endpoint)> exists);
 
 }  // namespace xlate::iommu::virtio

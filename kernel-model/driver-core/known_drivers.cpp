@@ -117,7 +117,11 @@ public:
         if (wanted.empty()) return by_ids_ && by_ids_(*pdev);
         return endpoint_driver_name(wanted) == name;
     }
-    int probe(Device& dev) override { return boot_.state().client_probe(dev); }
+    int probe(Device& dev) override {
+        const int err = boot_.state().client_probe(dev);
+        if (err == 0 && name == "virtio-pci") boot_.state().virtio_pci_bound(dev);
+        return err;
+    }
     void remove(Device& dev) override { boot_.state().client_remove(dev); }
 
 private:

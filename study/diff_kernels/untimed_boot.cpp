@@ -19,6 +19,7 @@
 #include "study/run/firmware_input.hpp"
 #include "study/run/pci_roots.hpp"
 #include "study/run/run.hpp"
+#include "study/run/virtio_pci.hpp"
 
 namespace xlate::study {
 namespace {
@@ -246,6 +247,8 @@ BootBoard board_for_boots(Config& config) {
     std::vector<std::string> assumed = assume_kernel(config, board.description);
     refuse_unmodelled(config, board.description);
     board.notes = settle_pci_roots(config, board.description);
+    const VirtioPci virtio = place_virtio_iommus(config, board.description);
+    board.notes.insert(board.notes.end(), virtio.notes.begin(), virtio.notes.end());
     for (std::string& one : assumed) {  // a variant is each boot's own
         if (one.rfind("kernel.arch", 0) == 0) board.notes.push_back(std::move(one));
     }
@@ -253,6 +256,7 @@ BootBoard board_for_boots(Config& config) {
     Assembly assembly = assemble(config, board.description);
     board.name = config.name;
     board.soc = assembly.soc;
+    leave_out_endpoints(board.soc, virtio);
     board.boot = assembly.boot;
     board.boot.traffic.clear();
     for (std::string& one : assembly.assumptions) {

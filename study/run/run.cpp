@@ -26,6 +26,7 @@
 #include "study/run/mmio_clients.hpp"
 #include "study/run/pci_roots.hpp"
 #include "study/run/run_watch.hpp"
+#include "study/run/virtio_pci.hpp"
 #include "study/trace/trace_recorder.hpp"
 
 namespace xlate::study {
@@ -220,6 +221,7 @@ RunReport run(Config& config, const RunOptions& options) {
     if (!kernel_assumed.empty()) variant = find_variant_at(config);
     refuse_unmodelled(config, description);
     const std::vector<std::string> unscanned = settle_pci_roots(config, description);
+    const VirtioPci virtio = place_virtio_iommus(config, description);
     refuse_unused_memory(config, description);
     const std::optional<std::string> memory =
         assume_memory(description, config.soc.memory_size, config.soc.memory_base);
@@ -232,6 +234,8 @@ RunReport run(Config& config, const RunOptions& options) {
         host.add_input(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     Assembly assembly = assemble(config, description);
     if (memory) assembly.assumptions.push_back(*memory);
+    assembly.assumptions.insert(assembly.assumptions.end(), virtio.notes.begin(), virtio.notes.end());
+    leave_out_endpoints(assembly.soc, virtio);
     assembly.assumptions.insert(assembly.assumptions.begin(), kernel_assumed.begin(), kernel_assumed.end());
     assembly.warnings.insert(assembly.warnings.begin(), unscanned.begin(), unscanned.end());
     for (std::string& one : drivers_not_yet(variant, description)) assembly.warnings.push_back(std::move(one));

@@ -2,6 +2,7 @@
 #include "base/bits.hpp"
 #include "firmware/iommu_families.hpp"
 #include "kernel-model/boot.hpp"
+#include "kernel-model/boot_state.hpp"
 #include "kernel-model/dma/reserved_regions.hpp"
 #include "kernel-model/driver-core/driver_core.hpp"
 #include "kernel-model/drivers/virtio_iommu/virtio_iommu.hpp"
@@ -43,8 +44,11 @@ PtrOrErr<IommuDevice> ViommuOps::probe_device(Device& dev) {
     if (!fwspec) return {{}, -kENODEV};
     if (core_.variant.release < kFirstReleaseWithoutOpsCheck && core_.iommu_fwspec_ops(fwspec, "VIP1") != this)
         return {{}, -kENODEV};
-    const Device* const unit =
-        core_.driver_core.driver_find_device_by_fwnode(driver_, fwspec->iommu_fwnode.read("VIP2"), "VIP2");
+    // X7 (72b6f7cd89ce): in the walk of its own registration it is not in the driver's list yet.
+    const std::optional<firmware::NodeIndex> fwnode = fwspec->iommu_fwnode.read("VIP2");
+    const Device* const unit = core_.variant.has(Cap::drivers_before_walk)
+                                   ? core_.driver_core.bus_find_device_by_fwnode(driver_.bus, fwnode, "VIP2")
+                                   : core_.driver_core.driver_find_device_by_fwnode(driver_, fwnode, "VIP2");
     if (unit == nullptr || unit->driver_data == nullptr) return {{}, -kENODEV};
     const Ptr<ViommuDev> viommu(static_cast<ViommuDev*>(unit->driver_data));
     const Ptr<ViommuEndpoint> endpoint = core_.k.heap.make<ViommuEndpoint>("VIP3", dev, viommu);
@@ -144,16 +148,18 @@ std::vector<ReservedRegion> ViommuOps::get_resv_regions(Device& dev) {
 
 bool ViommuOps::capable_deferred_flush() const { return core_.variant.release >= kFirstReleaseThatFlushesLate; }
 
-ViommuDriver::ViommuDriver(LinuxBoot& boot, const IommuDriverParts& parts)
-    : Driver("virtio-mmio", *boot.drivers().buses().front()),
+ViommuDriver::ViommuDriver(LinuxBoot& boot, const IommuDriverParts& parts, std::string driver_name, BusType& on_bus,
+                           std::string_view compatible)
+    : Driver(std::move(driver_name), on_bus),
       core_(boot.iommu()),
       pages_(parts.pages),
+      compatible_(compatible),
       ops_(boot, *this) {}
 
 bool ViommuDriver::match(const Device& device) const {
     if (!device.of_node) return false;
     const firmware::Node& node = core_.description.node(*device.of_node);
-    return node.is_compatible("virtio,mmio") && firmware::is_iommu(node);
+    return node.is_compatible(compatible_) && firmware::is_iommu(node);
 }
 
 int ViommuDriver::probe(Device& dev) {
@@ -167,13 +173,19 @@ int ViommuDriver::probe(Device& dev) {
     made->request_irq(node);
     if (const int err = made->start(); err != 0) return err;
     dev.driver_data = made.get();
-    made->iommu = core_.k.heap.make<IommuDevice>("VIB2", dev.name);
+    made->iommu = core_.k.heap.make<IommuDevice>("VIB2", bus.name == "virtio" ? dev.parent->name : dev.name);
     if (!made->iommu) return -kENOMEM;
-    return core_.iommu_device_register(made->iommu, &ops_, Ptr<Device>(&dev));
+    core_.k.heap.set_immortal(*made->iommu.get());                       // a part of viommu_dev
+    core_.iommu_device_register(made->iommu, &ops_, Ptr<Device>(&dev));  // its error is nobody's (X17)
+    return 0;
 }
 
 std::unique_ptr<Driver> make_virtio_iommu(LinuxBoot& boot, const IommuDriverParts& parts) {
-    return std::make_unique<ViommuDriver>(boot, parts);
+    return std::make_unique<ViommuDriver>(boot, parts, "virtio-mmio", *boot.drivers().buses().front(), "virtio,mmio");
+}
+
+std::unique_ptr<Driver> make_virtio_iommu_pci(LinuxBoot& boot, const IommuDriverParts& parts) {
+    return std::make_unique<ViommuDriver>(boot, parts, std::string(kDriver), boot.state().virtio, "virtio,pci-iommu");
 }
 
 }  // namespace xlate::kernel

@@ -1,11 +1,13 @@
-// The Linux driver of virtio-iommu behind virtio over MMIO. Function names are Linux's.
+// The Linux driver of virtio-iommu behind virtio over MMIO or PCI. Function names are Linux's.
 //   requests    written to queue 0 under request_lock, and waited for there; from 6.8 on MAP and UNMAP only queue, and
 //               iotlb_sync_map, iotlb_sync and flush_iotlb_all wait
 //   events      queue 1 is full of buffers; the interrupt prints what came and gives them back
 //   probe       one PROBE of the first id: its status is the answer, its properties the reserved regions
-// One driver of platform devices stands for virtio_mmio and virtio_iommu: the virtio device between them is not made.
-// Not modelled: virtio over PCI, identity by mappings, freeze and restore.
-// Source: docs/spec/kernel-probe.md section 5.1, row virtio-iommu; docs/spec/iommu-hardware.md section 8; VIRTIO 1.2.
+// Over MMIO one driver of platform devices stands for virtio_mmio and virtio_iommu: the virtio device between them is
+// not made. Over PCI virtio-pci binds the function, and virtio_iommu the device "virtio0" behind it; its registers have
+// the layout of MMIO, wherever they are. Not modelled: the registers of virtio over PCI, identity by mappings, freeze
+// and restore. Source: docs/spec/kernel-probe.md section 5.1, row virtio-iommu; docs/spec/iommu-hardware.md section 8;
+// VIRTIO 1.2.
 #pragma once
 
 #include <cstdint>
@@ -138,7 +140,9 @@ private:
 
 class ViommuDriver final : public Driver {
 public:
-    ViommuDriver(LinuxBoot& boot, const IommuDriverParts& parts);
+    /// Binds to devices on this bus whose node has this compatible.
+    ViommuDriver(LinuxBoot& boot, const IommuDriverParts& parts, std::string driver_name, BusType& on_bus,
+                 std::string_view compatible);
 
     bool match(const Device& device) const override;
     int probe(Device& dev) override;
@@ -147,10 +151,12 @@ public:
 private:
     IommuCore& core_;
     PageAllocator& pages_;
+    const std::string_view compatible_;
     ViommuOps ops_;
 };
 
-/// Its row of iommu_drivers().
+/// Its rows of iommu_drivers().
 std::unique_ptr<Driver> make_virtio_iommu(LinuxBoot& boot, const IommuDriverParts& parts);
+std::unique_ptr<Driver> make_virtio_iommu_pci(LinuxBoot& boot, const IommuDriverParts& parts);
 
 }  // namespace xlate::kernel
