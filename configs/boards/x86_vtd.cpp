@@ -1,7 +1,8 @@
 // The ACPI tables of a small Intel server, for configs/x86-vtd.yaml: written at build time, as dtc makes the other
 // boards. Usage: DIRECTORY; writes x86_vtd_{dmar,mcfg,apic}.dat there.
-// Two units: the first has the graphics of the platform alone, the second everything else, as client and server chips
-// have it; two CPUs; a reserved range that firmware goes on using for its USB controller.
+// Three units: the first has the graphics of the platform alone, the second a root port and what is plugged in behind
+// it, the third everything else, as client and server chips have it; two CPUs; a reserved range that firmware goes on
+// using for its USB controller.
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
@@ -15,24 +16,27 @@ using xlate::firmware::acpi::TableWriter;
 namespace {
 
 constexpr std::uint64_t kGraphicsUnit = 0xFED90000;
-constexpr std::uint64_t kMainUnit = 0xFED91000;
+constexpr std::uint64_t kSlotUnit = 0xFED91000;
+constexpr std::uint64_t kMainUnit = 0xFED92000;
 constexpr std::uint64_t kEcam = 0xE0000000;
 constexpr std::uint64_t kReservedBase = 0x3F000000, kReservedEnd = 0x3F0FFFFF;
 constexpr unsigned kProcessors = 2;
 
-/// An endpoint of bus 0.
-void scope(TableWriter& table, unsigned device, unsigned function) {
-    table.u8(1).u8(8).u8(0).u8(0).u8(0).u8(0).u8(device).u8(function);
+/// Of bus 0. Type 1: an endpoint; 2: a bridge.
+void scope(TableWriter& table, unsigned type, unsigned device, unsigned function) {
+    table.u8(type).u8(8).u8(0).u8(0).u8(0).u8(0).u8(device).u8(function);
 }
 
 TableWriter dmar() {
     TableWriter table("DMAR", 1);
     table.u8(45).u8(1).zeros(10);  // addresses of 46 bits, interrupt remapping
     table.u16(0).u16(24).u8(0).u8(0).u16(0).u64(kGraphicsUnit);
-    scope(table, 2, 0);
+    scope(table, 1, 2, 0);
+    table.u16(0).u16(24).u8(0).u8(0).u16(0).u64(kSlotUnit);
+    scope(table, 2, 0x1C, 0);
     table.u16(0).u16(16).u8(1).u8(0).u16(0).u64(kMainUnit);
     table.u16(1).u16(32).u16(0).u16(0).u64(kReservedBase).u64(kReservedEnd);
-    scope(table, 0x14, 0);
+    scope(table, 1, 0x14, 0);
     return table;
 }
 

@@ -22,6 +22,7 @@
 #include "study/run/after_boot.hpp"
 #include "study/run/assemble.hpp"
 #include "study/run/assume_kernel.hpp"
+#include "study/run/dmar_scopes.hpp"
 #include "study/run/firmware_input.hpp"
 #include "study/run/mmio_clients.hpp"
 #include "study/run/pci_roots.hpp"
@@ -222,6 +223,7 @@ RunReport run(Config& config, const RunOptions& options) {
     refuse_unmodelled(config, description);
     const std::vector<std::string> unscanned = settle_pci_roots(config, description);
     const VirtioPci virtio = place_virtio_iommus(config, description);
+    settle_dmar_scopes(config, description);
     refuse_unused_memory(config, description);
     const std::optional<std::string> memory =
         assume_memory(description, config.soc.memory_size, config.soc.memory_base);
