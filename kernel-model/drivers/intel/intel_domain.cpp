@@ -210,23 +210,21 @@ int DmarDomain::map(Iova iova, PhysAddr paddr, std::uint64_t size, bool write, b
     return 0;
 }
 
+// Tables that the range empties whole are freed, behind a flush of what is above the leaves.
 std::uint64_t DmarDomain::unmap(Iova iova, std::uint64_t size) {
     if (!tables_) return 0;
     Frame frame{kernel(), "intel_iommu_unmap_pages"};
     IotlbGather& gather = gathers_[kernel().sched.current().id];
     gather = IotlbGather{};
     gather.queued = type == DomainType::dma_fq;
-    std::uint64_t done = 0;
-    while (done < size) {
-        const Iova at{iova.value + done};
-        const IoPgtable::End end = tables_->end_of_walk(at);
-        if (!end.mapped) break;
-        // A part of a large page: the whole of it goes, as Linux does it.
-        const std::uint64_t from = at.value & ~(end.bytes - 1);
-        if (tables_->unmap(Iova{from}, end.bytes, gather) != end.bytes) break;
-        done = from + end.bytes - iova.value;
+    // A part of a large page: the whole of it goes, as Linux does it.
+    std::uint64_t first = iova.value, end = iova.value + size;
+    if (const IoPgtable::End leaf = tables_->end_of_walk(iova); leaf.mapped) first &= ~(leaf.bytes - 1);
+    if (const IoPgtable::End leaf = tables_->end_of_walk(Iova{end - 1}); leaf.mapped) {
+        end = ((end - 1) | (leaf.bytes - 1)) + 1;
     }
-    return std::min(done, size);
+    const std::uint64_t done = tables_->unmap(Iova{first}, end - first, gather);
+    return done <= iova.value - first ? 0 : std::min(done - (iova.value - first), size);
 }
 
 void DmarDomain::iotlb_sync(Iova, std::uint64_t) {
