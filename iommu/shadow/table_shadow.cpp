@@ -52,6 +52,12 @@ void TableShadow::add(std::uint64_t address, std::uint64_t word, AccessPurpose p
     entry.tag.global = entry.says.leaf && entry.says.global;
     entry.epoch = epoch;
     entry.reader = reader;
+    // Of a walk that began before an invalidation: it ends, and what it found goes, with the drain behind that one.
+    if (words_.needs_drain() && epoch < epoch_) {
+        entry.covered = std::any_of(given_.begin(), given_.end(), [&](const Given& given) {
+            return given.epoch > epoch && covers(given.invalidation, entry);
+        });
+    }
     TableEntry& held = entries_[{address, space}];
     if (held.covered && held.epoch < epoch) {
         after_drain_[{address, space}] = entry;
@@ -93,7 +99,7 @@ void TableShadow::invalidate(const Invalidation& invalidation, std::uint32_t epo
     if (!invalidation.is_tlb() && invalidation.target != Invalidation::Target::everything) return;
     ++counters_.commands;
     if (given_.size() >= kMaxGiven) given_.erase(given_.begin());
-    given_.push_back({invalidation, now});
+    given_.push_back({invalidation, now, epoch});
     for (auto at = entries_.begin(); at != entries_.end();) {
         TableEntry& entry = at->second;
         if (entry.epoch >= epoch || !covers(invalidation, entry)) {

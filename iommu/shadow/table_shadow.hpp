@@ -103,6 +103,7 @@ private:
     struct Given {
         Invalidation invalidation;
         SimTime time;
+        std::uint32_t epoch;
     };
 
     void add(std::uint64_t address, std::uint64_t word, AccessPurpose purpose, std::uint64_t input, std::uint64_t space,

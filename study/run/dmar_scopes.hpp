@@ -6,8 +6,9 @@
 
 namespace xlate::study {
 
-/// Adds rows to the maps of host bridges: for what is behind the bridges that units' scopes name, and for endpoints that
-/// scopes name by a path through bridges. Buses are numbered as Linux does it, from soc.pci. Nothing without a DMAR.
+/// Adds rows to the maps of host bridges: for what is behind the bridges that units' scopes name, and for endpoints
+/// that scopes name by a path through bridges. Buses are numbered as Linux does it, from soc.pci. Nothing without a
+/// DMAR.
 void settle_dmar_scopes(const Config& config, firmware::Description& description);
 
 }  // namespace xlate::study

@@ -134,6 +134,16 @@ TEST_CASE("sanitizer: each seeded mistake is caught, with step, transaction and 
         {"return-before-sync", "riscv", "missing-tlbi", "riscv_iommu_unmap_pages", "IOTINVAL.VMA PSCID 2 0xf", ""},
         {"wrong-asid", "riscv", "missing-tlbi", "riscv_iommu_unmap_pages", "IOTINVAL.VMA PSCID 2 0xf",
          "another address space"},
+        {"unmap-without-tlbi", "x86-vtd", "missing-tlbi", "intel_iommu_unmap_pages", "iotlb (page) DID 2 0xf",
+         "before the change", "kernel.parameters.iommu.strict=1"},
+        {"return-before-sync", "x86-vtd", "missing-tlbi", "intel_iommu_unmap_pages", "iotlb (page) DID 2 0xf", "",
+         "kernel.parameters.iommu.strict=1"},
+        {"wrong-asid", "x86-vtd", "missing-tlbi", "intel_iommu_unmap_pages", "iotlb (page) DID 2 0xf",
+         "another address space", "kernel.parameters.iommu.strict=1"},
+        {"short-range", "x86-vtd", "missing-tlbi", "intel_iommu_unmap_pages", "iotlb (page) DID 2 0xf", "",
+         "kernel.parameters.iommu.strict=1"},
+        {"leaf-only-walk", "mistakes/vtd_leaf_only", "table-outlived", "dma_unmap_single", "iotlb (page) DID 1 0xff",
+         ""},
     };
     for (const Row& row : rows) {
         CAPTURE(row.mistake, row.rule);
@@ -181,7 +191,7 @@ TEST_CASE("sanitizer: without it the same mistakes pass unnoticed", "[cli][sanit
 }
 
 TEST_CASE("sanitizer: a config may expect what it finds", "[cli][sanitizer]") {
-    for (const char* name : {"leaf_only_walk", "wrong_asid", "unmap_without_atc_inv"}) {
+    for (const char* name : {"leaf_only_walk", "wrong_asid", "unmap_without_atc_inv", "vtd_leaf_only"}) {
         CAPTURE(name);
         const Scratch scratch;
         const Said said = run_xlate(scratch, "run " + quoted(configs() + "/mistakes/" + name + ".yaml") + " --out out");

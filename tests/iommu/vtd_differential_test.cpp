@@ -269,7 +269,8 @@ struct RandomWorld : World {
         std::uint64_t bits = space.first ? 7 : 3;
         constexpr unsigned kSecond[] = {0, 1, 3, 11, 48, 62}, kFirst[] = {0, 1, 2, 5, 6, 48, 63};
         if (rng.below(is_leaf ? 4 : 24) != 0) return bits;
-        const unsigned bit = space.first ? kFirst[rng.below(std::size(kFirst))] : kSecond[rng.below(std::size(kSecond))];
+        const unsigned bit =
+            space.first ? kFirst[rng.below(std::size(kFirst))] : kSecond[rng.below(std::size(kSecond))];
         return bits ^ std::uint64_t{1} << bit;
     }
     /// Another word somewhere in a space, told as software tells it unless it is just being made.
@@ -380,11 +381,10 @@ void compare(bool scalable, bool caches, std::uint64_t seed, unsigned accesses) 
         world.accesses.clear();
         if (same) continue;
         ++different;
-        UNSCOPED_INFO(fmt::format("access {}: device {:#x} pasid {} address {:#x} {}: {} {:#x}, expected {:#x} {:#x}", i,
-                                  value(request.sid), request.ssid ? static_cast<int>(value(*request.ssid)) : -1,
+        UNSCOPED_INFO(fmt::format("access {}: device {:#x} pasid {} address {:#x} {}: {} {:#x}, expected {:#x} {:#x}",
+                                  i, value(request.sid), request.ssid ? static_cast<int>(value(*request.ssid)) : -1,
                                   request.address, request.write ? "write" : "read", fault ? "reason" : "address",
-                                  fault ? step.result.fault : step.result.pa.value, expected.reason,
-                                  expected.address));
+                                  fault ? step.result.fault : step.result.pa.value, expected.reason, expected.address));
     }
     CHECK(different == 0);
     // Both outcomes are frequent.

@@ -141,8 +141,8 @@ std::vector<PciFunction> usual_functions() {
     PciFunction disk = function(1, 0x010802);
     disk.vendor = 0x1B36;
     disk.product = 0x0010;
-    return {disk, function(2, 0x030000), function(0x14, 0x0C0330), port, function(0x1D, 0x088000), bridge,
-            function(0x1F, 0x060100)};
+    return {disk,   function(2, 0x030000),   function(0x14, 0x0C0330), port, function(0x1D, 0x088000),
+            bridge, function(0x1F, 0x060100)};
 }
 
 struct Boot {
@@ -259,8 +259,9 @@ TEST_CASE("intel-iommu: what brings a unit up, in Linux's order", "[kernel-model
     std::vector<Write> expected{{IQT, 0}, {IQA, queue}, {GCMD, kQie}};
     std::uint64_t on = kQie, tail = 0;
     if (remapping) {
-        expected.insert(expected.end(), {{IRTA, unit.registers.get(IRTA)}, {GCMD, on | kSirtp}, {IQT, tail += 0x20},
-                                         {GCMD, on |= kIre}});
+        expected.insert(
+            expected.end(),
+            {{IRTA, unit.registers.get(IRTA)}, {GCMD, on | kSirtp}, {IQT, tail += 0x20}, {GCMD, on |= kIre}});
     }
     expected.insert(expected.end(), {{RTADDR, root},
                                      {GCMD, on | kSrtp},

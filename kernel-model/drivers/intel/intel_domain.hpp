@@ -75,7 +75,6 @@ private:
     std::unique_ptr<IoPgtable> tables_;
     unsigned levels_ = 0;
     bool first_level_ = false;
-    bool freed_tables_ = false;                     ///< since the last flush
     std::map<std::uint64_t, IotlbGather> gathers_;  ///< by task
 };
 

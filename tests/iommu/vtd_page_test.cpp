@@ -1,0 +1,24 @@
+// docs/vtd.md and the code say the same.
+#include <catch2/catch.hpp>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "iommu/intel/vtd_page.hpp"
+
+using namespace xlate;
+
+TEST_CASE("vt-d: docs/vtd.md is what the code's tables say", "[iommu][vtd]") {
+    const std::string path = std::string(XLATE_SOURCE_DIR) + "/docs/vtd.md";
+    const std::string page = iommu::vtd::vtd_page();
+    if (const char* update = std::getenv("XLATE_UPDATE_DOCS"); update != nullptr && *update == '1') {
+        std::ofstream(path, std::ios::binary) << page;
+    }
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    INFO("docs/vtd.md is not up to date: run this test with XLATE_UPDATE_DOCS=1 and commit the page");
+    const bool same = text.str() == page;
+    CHECK(same);
+}
