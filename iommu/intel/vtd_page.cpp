@@ -54,25 +54,30 @@ constexpr Row kRegisters[] = {
     {"MTRRCAP_REG", "absent", "reads 0, as all memory type range registers do"},
 };
 constexpr Row kMoved[] = {
-    {"IVA_REG, IOTLB_REG (at ECAP.IRO)", "functional", "as CCMD; a mask beyond MAMV drops the domain, and IAIG says so"},
+    {"IVA_REG, IOTLB_REG (at ECAP.IRO)", "functional",
+     "as CCMD; a mask beyond MAMV drops the domain, and IAIG says so"},
     {"FRCD_REG (at CAP.FRO)", "functional", "CAP.NFR + 1 of them, used in turn; F is cleared by writing 1"},
 };
 constexpr Row kTables[] = {
     {"Root and context tables, legacy mode", "functional", "TT 0, 1, 2; AW 1 to 3; every reserved bit"},
-    {"Root and context tables, scalable mode", "functional", "DTE, PASIDE, PRE, PDTS, RID_PASID with RPS, RID_PRIV with SRS"},
+    {"Root and context tables, scalable mode", "functional",
+     "DTE, PASIDE, PRE, PDTS, RID_PASID with RPS, RID_PRIV with SRS"},
     {"PASID directory and tables", "functional",
-     "PGTT 1 to 4; SLADE, SRE, ERE, WPE, NXE, EAFE, FLPM 0 and 1; bits 22:16 of the second word and what has no field are reserved"},
+     "PGTT 1 to 4; SLADE, SRE, ERE, WPE, NXE, EAFE, FLPM 0 and 1; bits 22:16 of the second word and what has no field "
+     "are reserved"},
     {"Second level, 3 to 5 levels, 4 KiB, 2 MiB, 1 GiB", "functional",
      "rights are ANDed; A and D with SLADE; SNP and TM only in leaves; no execute rights, no memory types"},
     {"First level, 4 and 5 levels, 4 KiB, 2 MiB, 1 GiB", "functional",
      "A in every entry, D in the leaf of a write, by compare-and-swap; G is not used: such pages are kept as others"},
-    {"Nested", "functional", "each first-level table goes through the second level; guest pages are kept in a cache of their own"},
+    {"Nested", "functional",
+     "each first-level table goes through the second level; guest pages are kept in a cache of their own"},
     {"Interrupt remapping table", "functional", "SVT 0, 1, 2, SQ, FPD, EIME; IM (posted interrupts) is reserved"},
     {"Extended root tables, advanced fault log", "absent", ""},
 };
 constexpr Row kDescriptors[] = {
     {"1 context cache", "functional", "global, domain, device with FM"},
-    {"2 IOTLB", "functional", "global, domain, page with AM and IH; by page, nested translations of the domain go, too"},
+    {"2 IOTLB", "functional",
+     "global, domain, page with AM and IH; by page, nested translations of the domain go, too"},
     {"3 device TLB", "functional", "the wait behind it waits for the endpoint, or ends in ITE"},
     {"4 interrupt entry cache", "functional", "global, by index with IM"},
     {"5 wait", "functional", "SW, IF, FN; PD with PRS (it waits for what every wait waits for)"},
@@ -104,8 +109,9 @@ void registers(std::string& page) {
 }
 
 void reasons(std::string& page) {
-    page += "\n## Fault reasons\n\nFPD of the entries that were read silences those marked so.\n\n"
-            "| Reason | What | FPD |\n|---|---|---|\n";
+    page +=
+        "\n## Fault reasons\n\nFPD of the entries that were read silences those marked so.\n\n"
+        "| Reason | What | FPD |\n|---|---|---|\n";
     for (std::uint16_t code = 1; code < 256; ++code) {
         const std::string text = fault_name(code);
         if (text.rfind("reason ", 0) == 0) continue;
@@ -123,7 +129,8 @@ std::string vtd_page() {
         "# Intel VT-d\n\n"
         "What the model does with each register, table, descriptor and reason: *functional* it acts, *stored* it keeps "
         "what is\nwritten, *absent* not there. Made by `iommu/intel/vtd_page.cpp`; a test holds it. Source: VT-d "
-        "specification 4.1;\n`docs/spec/iommu-hardware.md` section 3. A machine to try it on: `configs/x86-vtd.yaml`.\n";
+        "specification 4.1;\n`docs/spec/iommu-hardware.md` section 3. A machine to try it on: "
+        "`configs/x86-vtd.yaml`.\n";
     static_assert(std::size(kRegisters) == kRegisterRows);
     registers(page);
     table(page, "Tables", "Table", kTables);

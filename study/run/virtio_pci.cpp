@@ -32,11 +32,12 @@ std::optional<std::uint64_t> free_window(const Description& description) {
         const bool in_memory =
             std::any_of(description.memory.begin(), description.memory.end(),
                         [&](const firmware::MemoryRange& one) { return overlaps(at, kWindow, one.base, one.size); });
-        const bool in_registers = std::any_of(description.nodes.begin(), description.nodes.end(), [&](const Node& node) {
-            return std::any_of(node.regs.begin(), node.regs.end(), [&](const firmware::Reg& reg) {
-                return reg.cpu_address && overlaps(at, kWindow, *reg.cpu_address, reg.size);
+        const bool in_registers =
+            std::any_of(description.nodes.begin(), description.nodes.end(), [&](const Node& node) {
+                return std::any_of(node.regs.begin(), node.regs.end(), [&](const firmware::Reg& reg) {
+                    return reg.cpu_address && overlaps(at, kWindow, *reg.cpu_address, reg.size);
+                });
             });
-        });
         if (!in_memory && !in_registers) return at;
     }
     return std::nullopt;
@@ -81,12 +82,13 @@ VirtioPci place_virtio_iommus(const Config& config, Description& description) {
         const std::vector<PciSeat> seats = seat_pci_functions(make_pci_roots(config, findings));
         findings.throw_if_any();
         const std::optional<std::string> name = function_of(description, node);
-        const bool is_there = name && std::any_of(seats.begin(), seats.end(),
-                                                  [&](const PciSeat& seat) { return seat.name == *name; });
+        const bool is_there =
+            name && std::any_of(seats.begin(), seats.end(), [&](const PciSeat& seat) { return seat.name == *name; });
         const std::optional<std::uint64_t> window = free_window(description);
         if (!is_there || !window) {
-            placed.notes.push_back(fmt::format("{}: soc.pci has no function {} to be this IOMMU: its driver never binds",
-                                               printable(node.path), name.value_or("at its address")));
+            placed.notes.push_back(
+                fmt::format("{}: soc.pci has no function {} to be this IOMMU: its driver never binds",
+                            printable(node.path), name.value_or("at its address")));
             continue;
         }
         firmware::Reg registers;

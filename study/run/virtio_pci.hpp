@@ -14,8 +14,8 @@ namespace xlate::study {
 
 struct VirtioPci {
     std::vector<std::string> notes;
-    /// By the function's name: ids that no function sends, since a conventional bridge before it sends its own in their place. A
-    /// virtio-iommu has no such endpoint.
+    /// By the function's name: ids that no function sends, since a conventional bridge before it sends its own in their
+    /// place. A virtio-iommu has no such endpoint.
     std::map<std::string, std::vector<std::uint32_t>> absent_endpoints;
 };
 
