@@ -31,6 +31,7 @@ public:
         unsigned oas = 48;                ///< output bits
         std::uint64_t pgsize_bitmap = 0;  ///< what one leaf, or one group of equal leaves, may map; 0: not usable
         std::uint64_t root_alignment = 64;
+        bool grows = false;             ///< levels above first_level exist: IoPgtable::add_level()
         int already_mapped = -kEEXIST;  ///< what map() says where something is mapped
     };
 

@@ -37,22 +37,39 @@ std::uint64_t PgtableFormat::part(std::uint64_t /*word*/, unsigned level, std::u
 }
 
 IoPgtable::IoPgtable(std::unique_ptr<const PgtableFormat> format, TableMemory& memory, TlbFlush& flush)
-    : format_(std::move(format)), memory_(memory), flush_(flush) {}
+    : format_(std::move(format)), memory_(memory), flush_(flush), first_level_(format_->row().first_level) {}
 
 int IoPgtable::init() {
     if (row().pgsize_bitmap == 0) return -kEINVAL;
-    const auto root = memory_.alloc_table(allocated_bytes(row().first_level));
+    const auto root = memory_.alloc_table(allocated_bytes(first_level_));
     if (!root) return -kENOMEM;
     root_ = root->value;
-    const std::uint64_t unused = format_->unused(row().first_level);
-    tables_[root_] = Table(format_->entries(row().first_level), unused);
+    const std::uint64_t unused = format_->unused(first_level_);
+    tables_[root_] = Table(format_->entries(first_level_), unused);
     if (unused != 0) store(root_, tables_[root_]);
     return 0;
 }
 
+int IoPgtable::add_level() {
+    XLATE_CHECK(row().grows && first_level_ > 0, "no level above the root");
+    const auto page = memory_.alloc_table(std::max(format_->table_bytes(first_level_ - 1), row().root_alignment));
+    if (!page) return -kENOMEM;
+    --first_level_;
+    Table entries(format_->entries(first_level_), format_->unused(first_level_));
+    entries.front() = format_->table(PhysAddr{root_}, first_level_);
+    store(page->value, {entries.front()});
+    tables_[page->value] = std::move(entries);
+    root_ = page->value;
+    return 0;
+}
+
+unsigned IoPgtable::input_bits() const {
+    return format_->shift(first_level_) + log2_floor(format_->entries(first_level_));
+}
+
 std::uint64_t IoPgtable::allocated_bytes(unsigned level) const {
     const std::uint64_t bytes = format_->table_bytes(level);
-    return level == row().first_level ? std::max(bytes, row().root_alignment) : bytes;
+    return level == first_level_ ? std::max(bytes, row().root_alignment) : bytes;
 }
 
 unsigned IoPgtable::index_of(std::uint64_t iova, unsigned level) const {
@@ -67,7 +84,7 @@ int IoPgtable::map(Iova iova, PhysAddr paddr, std::uint64_t size, const PageProt
     const std::uint64_t smallest = format_->smallest_page();
     if (((iova.value | paddr.value | size) & (smallest - 1)) != 0 || size == 0) return -kEINVAL;
     if ((iova.value + size - 1) >> row().ias != 0 || (paddr.value + size - 1) >> row().oas != 0) return -kERANGE;
-    if (iova.value + size < size) return -kERANGE;
+    if (iova.value + size < size || beyond_root(iova.value + size - 1)) return -kERANGE;
     if (!prot.read && !prot.write) return 0;
     std::uint64_t done = 0;
     int err = 0;
@@ -90,7 +107,7 @@ int IoPgtable::map(Iova iova, PhysAddr paddr, std::uint64_t size, const PageProt
 int IoPgtable::map_pages(std::uint64_t iova, std::uint64_t paddr, std::uint64_t pgsize, std::uint64_t count,
                          const PageProt& prot, std::uint64_t& mapped) {
     while (count > 0) {
-        Place place{root_, index_of(iova, row().first_level), row().first_level};
+        Place place{root_, index_of(iova, first_level_), first_level_};
         while (entry_bytes(place.level) > pgsize) {
             XLATE_CHECK(place.level != row().last_level, fmt::format("page size {:#x}", pgsize));
             if (const int err = next_table(place, iova, place.table); err != 0) return err;
@@ -178,6 +195,7 @@ int IoPgtable::next_table(const Place& place, std::uint64_t iova, std::uint64_t&
 std::uint64_t IoPgtable::unmap(Iova iova, std::uint64_t size, IotlbGather& gather) {
     const std::uint64_t smallest = format_->smallest_page();
     if (((iova.value | size) & (smallest - 1)) != 0 || (iova.value + size - 1) >> row().ias != 0) return 0;
+    if (beyond_root(iova.value + size - 1)) return 0;
     std::uint64_t done = 0;
     while (done < size) {
         const PageRun run = iommu_pgsize(row().pgsize_bitmap, iova.value + done, iova.value + done, size - done);
@@ -191,7 +209,7 @@ std::uint64_t IoPgtable::unmap(Iova iova, std::uint64_t size, IotlbGather& gathe
 // Entries of one table; the caller comes again for the next.
 std::uint64_t IoPgtable::unmap_pages(std::uint64_t iova, std::uint64_t pgsize, std::uint64_t count,
                                      IotlbGather& gather) {
-    Place place{root_, index_of(iova, row().first_level), row().first_level};
+    Place place{root_, index_of(iova, first_level_), first_level_};
     while (entry_bytes(place.level) > pgsize) {
         const std::uint64_t descriptor = word(place);
         if (!format_->present(descriptor)) return 0;
@@ -324,13 +342,13 @@ void IoPgtable::free_subtree(std::uint64_t table, unsigned level) {
 
 void IoPgtable::free_tables() {
     if (root_ == 0) return;
-    free_subtree(root_, row().first_level);
+    free_subtree(root_, first_level_);
     root_ = 0;
 }
 
 // A leaf, or an entry that holds nothing.
 IoPgtable::Place IoPgtable::last_place(std::uint64_t iova) const {
-    Place place{root_, 0, row().first_level};
+    Place place{root_, 0, first_level_};
     for (;; ++place.level) {
         place.index = index_of(iova, place.level);
         const std::uint64_t descriptor = word(place);
@@ -340,13 +358,14 @@ IoPgtable::Place IoPgtable::last_place(std::uint64_t iova) const {
 }
 
 IoPgtable::End IoPgtable::end_of_walk(Iova iova) const {
+    if (beyond_root(iova.value)) return {};
     const Place place = last_place(iova.value);
     const bool mapped = format_->present(word(place));
     return {mapped ? format_->leaf_bytes(word(place), place.level) : entry_bytes(place.level), mapped, place.level};
 }
 
 std::optional<PhysAddr> IoPgtable::iova_to_phys(Iova iova) const {
-    if (root_ == 0 || iova.value >> row().ias != 0) return std::nullopt;
+    if (root_ == 0 || iova.value >> row().ias != 0 || beyond_root(iova.value)) return std::nullopt;
     const Place place = last_place(iova.value);
     const std::uint64_t descriptor = word(place);
     if (!format_->present(descriptor)) return std::nullopt;

@@ -55,6 +55,12 @@ public:
 
     /// Allocates the root. 0, -EINVAL (no usable page size), -ENOMEM.
     int init();
+    /// A new root above the old one, which its first entry names: for formats that grow upwards (Row::grows). 0,
+    /// -ENOMEM. What the hardware must hear of, root() and first_level(), is the caller's.
+    int add_level();
+    unsigned first_level() const { return first_level_; }
+    /// Bits of the input that today's levels resolve.
+    unsigned input_bits() const;
     /// Returns everything to TableMemory.
     void free_tables();
 
@@ -88,6 +94,7 @@ private:
 
     const PgtableFormat::Row& row() const { return format_->row(); }
     unsigned index_of(std::uint64_t iova, unsigned level) const;
+    bool beyond_root(std::uint64_t iova) const { return row().grows && input_bits() < 64 && iova >> input_bits() != 0; }
     std::uint64_t entry_bytes(unsigned level) const { return std::uint64_t{1} << format_->shift(level); }
     std::uint64_t word(const Place& place) const { return tables_.at(place.table)[place.index]; }
     std::uint64_t address(const Place& place) const {
@@ -114,6 +121,7 @@ private:
     TableMemory& memory_;
     TlbFlush& flush_;
     std::uint64_t root_ = 0;
+    unsigned first_level_;
     std::map<std::uint64_t, Table> tables_;  // physical address -> entries, as written
     std::set<std::uint64_t> publishing_;     // addresses of descriptors that are on their way to memory
 };
