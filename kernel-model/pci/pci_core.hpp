@@ -43,6 +43,7 @@ public:
     bool multifunction = false;
     bool match_driver = false;  ///< set when the bus' devices are handed to drivers
     std::uint32_t acs_control = 0;
+    std::vector<unsigned> dma_aliases;  ///< functions of its bus whose id it also uses: by quirk, or as IVRS says
 
     std::uint16_t rid() const { return static_cast<std::uint16_t>(pci_bus.number << 8 | devfn); }
     std::uint32_t class_code() const;

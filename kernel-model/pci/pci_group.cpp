@@ -8,7 +8,7 @@ namespace xlate::kernel {
 int pci_for_each_dma_alias(PciDevice& pdev, const std::function<int(PciDevice&, std::uint16_t)>& visit) {
     int answer = visit(pdev, pdev.rid());
     if (answer != 0) return answer;
-    std::vector<unsigned> quirks = pdev.config.alias_devfns;
+    std::vector<unsigned> quirks = pdev.dma_aliases;
     std::sort(quirks.begin(), quirks.end());
     for (const unsigned devfn : quirks) {
         answer = visit(pdev, static_cast<std::uint16_t>(pdev.pci_bus.number << 8 | devfn));
@@ -71,7 +71,7 @@ namespace {
 
 bool are_dma_aliases(const PciDevice& a, const PciDevice& b) {
     const auto has = [](const PciDevice& pdev, unsigned devfn) {
-        const auto& list = pdev.config.alias_devfns;
+        const auto& list = pdev.dma_aliases;
         return std::find(list.begin(), list.end(), devfn) != list.end();
     };
     return has(a, b.devfn) || has(b, a.devfn);

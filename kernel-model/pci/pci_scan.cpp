@@ -15,7 +15,8 @@ PciDevice::PciDevice(Kernel& kernel, std::string device_name, BusType* on_bus, P
     : Device(kernel, std::move(device_name), on_bus, parent_device, std::nullopt),
       pci_bus(on),
       config(function),
-      devfn(function.device << 3 | function.function) {}
+      devfn(function.device << 3 | function.function),
+      dma_aliases(function.alias_devfns) {}
 
 std::uint32_t PciDevice::class_code() const {
     if (config.class_code != 0) return config.class_code;
