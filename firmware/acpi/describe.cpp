@@ -303,6 +303,9 @@ private:
             Node node = at_address("ivhd", unit->base, 0x80000, kind.compatible);
             node.linux_name = fmt::format("{}{}", kind.acpi_name, number++);
             node.iommu_cells = 1;
+            // The message of its own PCI function, which no table numbers.
+            node.interrupts.emplace_back();
+            node.interrupts.back().name = "msi";
             const NodeIndex added = add(std::move(node));
             segments_.insert(unit->segment);
             auto& rows = segment_rows_[unit->segment];

@@ -6,6 +6,7 @@
 #include "firmware/iommu_families.hpp"
 #include "kernel-model/driver-core/driver_core.hpp"
 #include "kernel-model/driver-core/runtime_pm.hpp"
+#include "kernel-model/drivers/amd/amd_iommu_ops.hpp"
 #include "kernel-model/drivers/apple_dart/apple_dart.hpp"
 #include "kernel-model/drivers/arm_smmu/arm_smmu.hpp"
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
@@ -71,7 +72,10 @@ constexpr std::string_view kMtkSmiLarb[] = {
     "mediatek,mt8167-smi-larb", "mediatek,mt8173-smi-larb", "mediatek,mt8183-smi-larb", "mediatek,mt8186-smi-larb",
     "mediatek,mt8188-smi-larb", "mediatek,mt8192-smi-larb", "mediatek,mt8195-smi-larb"};
 
+constexpr std::string_view kAmdVi[] = {"amd,iommu"};
+
 constexpr IommuDriver kDrivers[] = {
+    {"amd-iommu", "amd_iommu", DriverHome::initcall, names(kAmdVi), make_amd_iommu, false, 0, amd_turns_away},
     {"apple-dart", "apple-dart", DriverHome::platform, names(kDart), make_apple_dart},
     {"arm-smmu", "arm-smmu", DriverHome::platform, names(kSmmu), arm_smmu::make_arm_smmu},
     {"arm-smmu-v3", "arm-smmu-v3", DriverHome::platform, names(kSmmuV3), make_arm_smmu_v3},

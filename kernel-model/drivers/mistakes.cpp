@@ -31,6 +31,7 @@ constexpr std::array<Row, kMistakes> kRows{{
      "of several register files or SysMMUs the first alone is told of an unmap (Rockchip, Exynos)"},
     {"zap-before-clear", "an unmap drops translations before it clears their words (Rockchip, Exynos)"},
     {"flush-cache-only", "an unmap flushes the cache before a master, and not the root behind it (IPMMU)"},
+    {"reused-domain-id", "a domain's id is used again, and what is cached under it is not dropped (AMD-Vi)"},
 }};
 
 }  // namespace

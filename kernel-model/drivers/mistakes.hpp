@@ -31,8 +31,9 @@ enum class Mistake : unsigned char {
     zap_first_file_only,
     zap_before_clear,
     flush_cache_only,
+    reused_domain_id,
 };
-inline constexpr std::size_t kMistakes = 20;
+inline constexpr std::size_t kMistakes = 21;
 
 /// "unmap-without-tlbi": as configs have it.
 std::string_view name(Mistake mistake);

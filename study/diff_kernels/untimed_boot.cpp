@@ -245,7 +245,6 @@ BootBoard board_for_boots(Config& config) {
     BootBoard board;
     board.description = load_firmware(config).description;
     std::vector<std::string> assumed = assume_kernel(config, board.description);
-    refuse_unmodelled(config, board.description);
     board.notes = settle_pci_roots(config, board.description);
     const VirtioPci virtio = place_virtio_iommus(config, board.description);
     board.notes.insert(board.notes.end(), virtio.notes.begin(), virtio.notes.end());

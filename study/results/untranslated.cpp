@@ -137,6 +137,26 @@ private:
 
     bool with_traffic(const DeviceResult& device) const { return with_traffic_.count(device.name) != 0; }
 
+    /// Units of DMAR and IVRS are no devices: their driver knows what they cover.
+    void left_by_table(const DeviceResult& device, const Node& provider, const kernel::IommuDriver& driver) {
+        bool registered = false;
+        for (const kernel::Ptr<kernel::IommuDevice> one : facts_.boot.state().iommu.registered()) {
+            registered = registered || one.get()->sysfs_name == provider.linux_name;
+        }
+        if (!registered) {
+            return add(device.name, device.path, "iommu-not-ready",
+                       fmt::format("{} is not in use: its driver {} was switched off, or found no memory",
+                                   provider.linux_name, driver.name));
+        }
+        std::string why;
+        if (driver.turns_away != nullptr) {
+            why = driver.turns_away(in_, device.name, device.pci_host.has_value(), facts_.kernel.variant.release);
+        }
+        add(device.name, device.path, "refused",
+            why.empty() ? fmt::format("{} does not take it for one that {} covers", driver.name, provider.linux_name)
+                        : std::move(why));
+    }
+
     void explain(const DeviceResult& device, const IdPath& path) {
         if (path.end != PathEnd::behind) {
             // A provider that never appears leaves its masters waiting first.
@@ -148,6 +168,10 @@ private:
             return add(device.name, device.path, "not-modelled",
                        fmt::format("the hardware of {} ({}) is not modelled, so that Linux's driver {} never has it",
                                    provider.path, kind.title, kind.driver));
+        }
+        if (const kernel::IommuDriver* by_table = kernel::iommu_driver_of(provider);
+            by_table != nullptr && by_table->home == kernel::DriverHome::initcall) {
+            return left_by_table(device, provider, *by_table);
         }
         const DeviceResult* const iommu = device_of(provider);
         const std::string waits = iommu == nullptr ? fmt::format("{} has no device", provider.path) : state(*iommu);

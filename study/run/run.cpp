@@ -9,9 +9,7 @@
 #include <fmt/format.h>
 
 #include "firmware/description.hpp"
-#include "firmware/iommu_families.hpp"
 #include "firmware/property_roles.hpp"
-#include "kernel-model/drivers/iommu_drivers.hpp"
 #include "kernel-model/system.hpp"
 #include "soc/soc.hpp"
 #include "study/results/expect.hpp"
@@ -94,12 +92,6 @@ std::vector<std::string> unpowered(const kernel::RuntimePm& power, const MmioCli
             warnings.push_back(fmt::format(
                 "{} is not translated: {} was not powered when it began, since its driver has no runtime PM", device,
                 iommu));
-        }
-        for (const std::string& larb : power.awake_since_before(device)) {
-            warnings.push_back(fmt::format(
-                "{} is not translated: {} was awake already when it attached, and Linux switches its ports to "
-                "the IOMMU only as it wakes",
-                device, larb));
         }
     }
     return warnings;
@@ -226,7 +218,6 @@ RunReport run(Config& config, const RunOptions& options) {
     firmware::Description& description = input.description;
     const std::vector<std::string> kernel_assumed = assume_kernel(config, description);
     if (!kernel_assumed.empty()) variant = find_variant_at(config);
-    refuse_unmodelled(config, description);
     const std::vector<std::string> unscanned = settle_pci_roots(config, description);
     const VirtioPci virtio = place_virtio_iommus(config, description);
     settle_dmar_scopes(config, description);
@@ -352,21 +343,6 @@ RunReport run(Config& config, const RunOptions& options) {
         write_file(options.junit, junit_xml(config.name, cases));
     }
     return report;
-}
-
-// AMD-Vi is not built: a run would translate nothing and say nothing true.
-void refuse_unmodelled(const Config& config, const firmware::Description& description) {
-    for (const firmware::NodeIndex at : description.providers()) {
-        const firmware::Node& node = description.node(at);
-        const firmware::IommuKind& kind = firmware::iommu_kind(node);
-        if (kind.family != "amd-vi" || kernel::iommu_driver_of(node) != nullptr) continue;
-        throw InputError(
-            Diagnostic{config.where("firmware.acpi"), "firmware.acpi",
-                       fmt::format("the {} names a unit of {} ({}), whose hardware is not modelled: it can "
-                                   "be inspected, not run",
-                                   kind.table.substr(0, 4), kind.title, node.path),
-                       "tables whose IOMMUs are SMMUv3 (IORT) or VT-d (DMAR)", ""});
-    }
 }
 
 bool interrupt_run() {

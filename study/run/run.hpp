@@ -40,9 +40,6 @@ struct RunReport {
 /// Errors: InputError for config and firmware.
 RunReport run(Config& config, const RunOptions& options);
 
-/// Errors: InputError for firmware whose IOMMUs can be inspected and not run.
-void refuse_unmodelled(const Config& config, const firmware::Description& description);
-
 /// From a signal handler: the run under way ends soon, as interrupted. False if none is being simulated.
 bool interrupt_run();
 

@@ -1,5 +1,6 @@
-// x86 machines with VT-d units: recorded boots (corpus/linux-boot*, whatever cases are there), and the groups of QEMU's q35
-// with the full PCI topology of the other recordings, of which docs/spec/probe-reports.md 77 says how many there are.
+// x86 machines with VT-d units: recorded boots (corpus/linux-boot*, whatever cases are there), and the groups of QEMU's
+// q35 with the full PCI topology of the other recordings, of which docs/spec/probe-reports.md 77 says how many there
+// are.
 #include <catch2/catch.hpp>
 
 #include <set>
@@ -17,7 +18,8 @@ namespace {
 /// Words of x86's parameters that the command line has: "intel_iommu=on,strict".
 bool has_option(const Json& truth, const std::string& key, const std::string& option) {
     const std::string line = " " + truth["cmdline_extra"].get<std::string>() + " ";
-    for (std::size_t at = line.find(" " + key + "="); at != std::string::npos; at = line.find(" " + key + "=", at + 1)) {
+    for (std::size_t at = line.find(" " + key + "="); at != std::string::npos;
+         at = line.find(" " + key + "=", at + 1)) {
         const std::size_t from = at + key.size() + 2;
         std::string words = "," + line.substr(from, line.find(' ', from) - from) + ",";
         if (words.find("," + option + ",") != std::string::npos) return true;
@@ -150,8 +152,8 @@ TEST_CASE("x86: the full PCI topology on q35 makes 17 groups of 26 devices", "[k
     }
     Json truth = load_truth(name);
     // What q35 has besides: the functions of its south bridge.
-    for (const auto& [function, id, code] : {std::tuple{"0", "8086:2918", "0x060100"}, {"2", "8086:2922", "0x010601"},
-                                             {"3", "8086:2930", "0x0c0500"}}) {
+    for (const auto& [function, id, code] :
+         {std::tuple{"0", "8086:2918", "0x060100"}, {"2", "8086:2922", "0x010601"}, {"3", "8086:2930", "0x0c0500"}}) {
         Json device = truth["devices"][0];
         for (const Json& one : truth["devices"])
             if (one["bus"] == "pci" && one["name"] == "0000:00:00.0") device = one;

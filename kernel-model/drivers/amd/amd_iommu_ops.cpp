@@ -1,0 +1,295 @@
+#include "kernel-model/drivers/amd/amd_iommu_ops.hpp"
+
+#include <algorithm>
+
+#include "base/bits.hpp"
+#include "firmware/acpi/tables.hpp"
+#include "kernel-model/boot.hpp"
+#include "kernel-model/boot_state.hpp"
+
+namespace xlate::kernel {
+
+namespace amd = iommu::amd;
+namespace dte = iommu::amd::dte;
+
+namespace {
+
+constexpr const char* kPrefix = "AMD-Vi";
+constexpr std::uint64_t kMsiStart = 0xFEE00000, kMsiBytes = 0x100000, kHtStart = 0xFD00000000, kHtBytes = 0x300000000;
+constexpr std::uint64_t kDtesAtOnce = 128;  ///< of a page
+
+/// By bit of the extended feature register.
+constexpr std::string_view kFeatures[] = {"PreF", "PPR", "X2APIC", "NX", "GT", "[5]", "IA", "GA", "HE", "PC"};
+
+}  // namespace
+
+AmdIommuOps::AmdIommuOps(IommuCore& core, PciCore& pci, PageAllocator& pages, const Mistakes& mistakes)
+    : IommuOps("amd-iommu"),
+      core_(core),
+      pci_(pci),
+      pages_(pages),
+      mistakes_(mistakes),
+      tables_(read_ivrs_tables(core.description)) {
+    properties.checks_fwspec = false;
+    properties.checks_priv = false;
+    properties.instance_lookup = InstanceLookup::table;
+}
+
+std::optional<AmdIommuOps::Place> AmdIommuOps::rlookup_amd_iommu(const Device& dev) const {
+    Place place;
+    if (const auto* const pdev = dynamic_cast<const PciDevice*>(&dev)) {
+        place.segment = static_cast<std::uint16_t>(pdev->pci_bus.domain);
+        place.devid = pdev->rid();
+    } else {
+        const auto found = tables_.acpi_devices.find(dev.name.substr(0, dev.name.find(':')));
+        if (found == tables_.acpi_devices.end()) return std::nullopt;
+        place.devid = found->second.first;
+        place.segment = tables_.units[found->second.second].ivhd->segment;
+    }
+    const auto segment = tables_.segments.find(place.segment);
+    if (segment == tables_.segments.end() || place.devid > segment->second.last_bdf) return std::nullopt;
+    const auto unit = segment->second.rlookup.find(place.devid);
+    if (unit == segment->second.rlookup.end()) return std::nullopt;
+    place.unit = unit->second;
+    return place;
+}
+
+// 6.1 and later: without a unit, or one that is not registered yet, the device is none of this driver's.
+PtrOrErr<IommuDevice> AmdIommuOps::probe_device(Device& dev) {
+    Frame frame{core_.k, "amd_iommu_probe_device"};
+    const auto place = rlookup_amd_iommu(dev);
+    if (!place || place->unit >= units_.size()) return {{}, -kENODEV};
+    const Ptr<AmdIommu> iommu = units_[place->unit];
+    if (iommu.deref("APD1")->ops.read("APD1") == nullptr) return {{}, -kENODEV};
+    if (core_.dev_iommu_priv_get(dev, "APD2")) return {iommu, 0};
+    // iommu_init_device
+    Ptr<AmdDevData>& data = dev_data_[{place->segment, place->devid}];
+    if (!data) {
+        data = core_.k.heap.make<AmdDevData>("APD3", dev, *iommu.get(), place->devid);
+        if (!data) return {{}, -kENOMEM};
+        core_.k.heap.set_immortal(*data.get());  // on the segment's list, for good
+    }
+    data->dev = &dev;
+    setup_aliases(dev, *data.get(), tables_.segments.at(place->segment));
+    core_.dev_iommu_priv_set(dev, data, "APD4");
+    iommu.get()->iommu_completion_wait();
+    return {iommu, 0};
+}
+
+/// IVRS's alias, and those that PCI knows of, its own id apart.
+void AmdIommuOps::setup_aliases(Device& dev, AmdDevData& data, const IvrsSegment& segment) {
+    auto* const pdev = dynamic_cast<PciDevice*>(&dev);
+    if (pdev == nullptr) return;
+    const std::uint16_t alias = segment.alias_of(data.devid);
+    if (alias != data.devid && alias >> 8 == pdev->pci_bus.number) {
+        const unsigned devfn = alias & 0xFF;
+        std::vector<unsigned>& known = pdev->dma_aliases;
+        if (std::find(known.begin(), known.end(), devfn) == known.end()) known.push_back(devfn);
+    }
+    data.aliases.clear();
+    const auto add = [&](std::uint16_t id) {
+        const bool known = std::find(data.aliases.begin(), data.aliases.end(), id) != data.aliases.end();
+        if (id != data.devid && !known) data.aliases.push_back(id);
+    };
+    add(alias);
+    pci_for_each_dma_alias(*pdev, [&](PciDevice&, std::uint16_t id) {
+        add(id);
+        return 0;
+    });
+}
+
+// The data of a device that goes stays, for when it comes back.
+void AmdIommuOps::release_device(Device& dev) {
+    Frame frame{core_.k, "amd_iommu_release_device"};
+    const Ptr<AmdDevData> data = ptr_cast<AmdDevData>(core_.dev_iommu_priv_get(dev, "ARD1"));
+    if (!data) return;
+    if (data->domain != nullptr) data->domain->detach_device(*data.get());
+    if (!core_.variant.has(Cap::assert_priv)) core_.dev_iommu_priv_set(dev, {}, "ARD2");
+    data->iommu.iommu_completion_wait();
+}
+
+void AmdIommuOps::probe_finalize(Device& dev) {
+    if (core_.variant.has(Cap::core_sets_dma_ops)) return;
+    Frame frame{core_.k, "amd_iommu_probe_finalize"};
+    core_.iommu_setup_dma_ops(dev, 0, ~std::uint64_t{0});
+}
+
+// Linux acpihid_device_group(): one for each id that IVRS gives.
+PtrOrErr<IommuGroup> AmdIommuOps::device_group(Device& dev) {
+    if (dynamic_cast<PciDevice*>(&dev) != nullptr) return pci_.pci_device_group(dev);
+    const auto place = rlookup_amd_iommu(dev);
+    if (!place) return {{}, -kENODEV};
+    Ptr<IommuGroup>& group = acpi_groups_[place->devid];
+    if (group) {
+        core_.iommu_group_ref_get(group, "ADG1");
+        return {group, 0};
+    }
+    const PtrOrErr<IommuGroup> made = core_.generic_device_group(dev);
+    if (made.err == 0) {
+        group = made.value;
+        group->on_release = [this, devid = place->devid] { acpi_groups_.erase(devid); };
+    }
+    return made;
+}
+
+Ptr<IommuDomain> AmdIommuOps::domain_alloc(DomainType type) {
+    if (type == DomainType::blocked || type == DomainType::none) return {};
+    const Ptr<ProtectionDomain> domain =
+        core_.k.heap.make<ProtectionDomain>("ADA1", type, core_, ids_, pages_, mistakes_);
+    if (!domain) return {};
+    if (domain->init() != 0) {
+        core_.k.heap.release(domain, "ADA2");
+        return {};
+    }
+    return domain;
+}
+
+std::vector<ReservedRegion> AmdIommuOps::get_resv_regions(Device& dev) {
+    std::vector<ReservedRegion> regions;
+    const auto place = rlookup_amd_iommu(dev);
+    if (!place) return regions;
+    for (const UnityMap& map : tables_.unity_maps) {
+        if (place->devid < map.first || place->devid > map.last || map.end <= map.start) continue;
+        regions.push_back({ReservedRegion::Kind::direct, map.start, map.end - map.start});
+    }
+    regions.push_back({ReservedRegion::Kind::msi, kMsiStart, kMsiBytes});
+    regions.push_back({ReservedRegion::Kind::reserved, kHtStart, kHtBytes});
+    return regions;
+}
+
+std::set<std::uint16_t> AmdIommuOps::attached(std::uint16_t segment) const {
+    std::set<std::uint16_t> ids;
+    for (const auto& [place, data] : dev_data_) {
+        if (place.first != segment || !data || data->domain == nullptr) continue;
+        ids.insert(data->devid);
+        ids.insert(data->aliases.begin(), data->aliases.end());
+    }
+    return ids;
+}
+
+AmdIommuDriver::AmdIommuDriver(LinuxBoot& boot, const IommuDriverParts& parts)
+    : InitcallDriver("amd_iommu", *boot.drivers().buses().front()),
+      boot_(boot),
+      pages_(parts.pages),
+      mistakes_(parts.mistakes),
+      ops_(boot.iommu(), boot.pci(), parts.pages, parts.mistakes) {}
+
+/// One device table a segment, which its units share.
+bool AmdIommuDriver::alloc_dev_tables() {
+    std::map<std::uint16_t, PhysAddr> made;
+    for (Ptr<AmdIommu> iommu : ops_.units()) {
+        const std::uint16_t number = iommu->unit.ivhd->segment;
+        const IvrsSegment& segment = ops_.tables().segments.at(number);
+        const std::uint64_t bytes = std::uint64_t{1}
+                                    << std::max(12U, log2_ceil((segment.last_bdf + std::uint64_t{1}) * amd::kDteBytes));
+        if (made.count(number) == 0) {
+            const auto table = pages_.alloc_zeroed(bytes);
+            if (!table) return false;
+            made[number] = *table;
+        }
+        iommu->dev_table = made.at(number);
+        iommu->dev_table_bytes = static_cast<std::uint32_t>(bytes);
+        iommu->last_bdf = segment.last_bdf;
+    }
+    return true;
+}
+
+/// Of a device that no domain is attached to nothing passes from here on.
+void AmdIommuDriver::init_device_table_dma() {
+    Frame frame{boot_.kernel(), "init_device_table_dma"};
+    std::vector<std::uint64_t> words(4 * kDtesAtOnce, 0);
+    for (std::size_t i = 0; i < words.size(); i += 4) words[i] = dte::V.of(1) | dte::TV.of(1);
+    std::vector<std::uint64_t> done;
+    for (Ptr<AmdIommu> iommu : ops_.units()) {
+        if (std::find(done.begin(), done.end(), iommu->dev_table.value) != done.end()) continue;
+        done.push_back(iommu->dev_table.value);
+        const std::set<std::uint16_t> attached = ops_.attached(iommu->unit.ivhd->segment);
+        for (std::uint64_t first = 0; first <= iommu->last_bdf;) {
+            const auto taken = attached.lower_bound(static_cast<std::uint16_t>(first));
+            if (taken != attached.end() && *taken == first) {
+                ++first;
+                continue;
+            }
+            const std::uint64_t end = taken == attached.end() ? iommu->last_bdf + std::uint64_t{1} : *taken;
+            const std::uint64_t count = std::min(kDtesAtOnce, end - first);
+            pages_.write_words(iommu->dev_table + first * amd::kDteBytes, words.data(), 4 * count);
+            first += count;
+        }
+    }
+}
+
+void AmdIommuDriver::print_iommu_info() {
+    if (ops_.units().empty()) return;
+    const AmdIommu& iommu = *ops_.units().front().get();
+    std::string names;
+    for (unsigned bit = 0; bit < std::size(kFeatures); ++bit) {
+        if ((iommu.features >> bit & 1) != 0) names += " " + std::string(kFeatures[bit]);
+    }
+    boot_.kernel().console.info(kPrefix, "Extended features (0x{:x}, 0x{:x}):{}", iommu.features, iommu.features2,
+                                names);
+}
+
+// Linux brings the hardware up with interrupts, long before, and registers here; what is between matters to neither.
+int AmdIommuDriver::init() {
+    Frame frame{boot_.kernel(), "amd_iommu_init"};
+    Kernel& k = boot_.kernel();
+    const KernelParameters::X86& x86 = boot_.config().parameters.x86;
+    if (ops_.tables().units.empty() || !x86.iommu || !x86.amd) return 0;
+    for (const IvrsUnit& unit : ops_.tables().units) {
+        const Ptr<AmdIommu> made = k.heap.make<AmdIommu>("AII1", unit, pages_, mistakes_);
+        if (!made || made->alloc_buffers() != 0) {
+            k.console.err(kPrefix, "{}: no memory", unit.name);
+            ops_.units().clear();
+            return -kENOMEM;
+        }
+        k.heap.set_immortal(*made.get());
+        made->prefix_of = [this, segment = unit.ivhd->segment](std::uint16_t devid) {
+            const Device* dev = boot_.find_device(
+                fmt::format("{:04x}:{:02x}:{:02x}.{:x}", segment, devid >> 8, devid >> 3 & 31, devid & 7));
+            return dev != nullptr ? dev->prefix() : std::string();
+        };
+        ops_.units().push_back(made);
+    }
+    if (!alloc_dev_tables()) {
+        k.console.err(kPrefix, "no memory for device tables");
+        ops_.units().clear();
+        return -kENOMEM;
+    }
+    for (Ptr<AmdIommu> iommu : ops_.units()) iommu->early_enable_iommu();
+    for (Ptr<AmdIommu> iommu : ops_.units()) {
+        if (const int err = boot_.iommu().iommu_device_register(iommu, &ops_, {}); err != 0) {
+            k.console.err(kPrefix, "{}: cannot be registered: {}", iommu->unit.name, err);
+        }
+    }
+    init_device_table_dma();
+    for (Ptr<AmdIommu> iommu : ops_.units()) iommu->iommu_flush_all_caches();
+    print_iommu_info();
+    for (Ptr<AmdIommu> iommu : ops_.units()) iommu->iommu_init_irq();
+    return 0;
+}
+
+std::string amd_turns_away(const firmware::Description& description, std::string_view device, bool pci,
+                           unsigned /*release*/) {
+    if (!pci) return {};
+    const auto name_of = [](std::uint16_t segment, std::uint16_t devid) {
+        return fmt::format("{:04x}:{:02x}:{:02x}.{:x}", segment, devid >> 8, devid >> 3 & 31, devid & 7);
+    };
+    const IvrsTables tables = read_ivrs_tables(description);
+    for (const IvrsUnit& unit : tables.units) {
+        if (name_of(unit.ivhd->segment, unit.ivhd->devid) == device) {
+            return fmt::format("it is the function of {} itself, which no unit translates", unit.name);
+        }
+    }
+    for (const auto& [number, segment] : tables.segments) {
+        for (const auto& [devid, unit] : segment.rlookup) {
+            if (name_of(number, devid) == device) return {};
+        }
+    }
+    return "the IVRS has no entry for it";
+}
+
+std::unique_ptr<Driver> make_amd_iommu(LinuxBoot& boot, const IommuDriverParts& parts) {
+    return std::make_unique<AmdIommuDriver>(boot, parts);
+}
+
+}  // namespace xlate::kernel
