@@ -23,16 +23,17 @@ constexpr std::array kStructures{
     StructureSpec{"walk_cache_v1_level1", Structure::walk_cache, 2, 1},
     StructureSpec{"walk_cache_v1_level2", Structure::walk_cache, 2, 2},
 };
-// Where the hardware's own counters count the same, their names (perf's amd_iommu events).
+// Where the hardware's own counters count the same, their names (perf's amd_iommu events), but for those that every
+// family has.
 constexpr std::array kCounters{
     CounterSpec{"translations", "", "translations that missed the ports' TLBs"},
     CounterSpec{"faults", "", "of those: ended with a fault, logged or not"},
     CounterSpec{"mem_iommu_tlb_pte_hit", "", "look-ups of the TLB with a hit"},
     CounterSpec{"mem_iommu_tlb_pte_mis", "", "look-ups of the TLB without one, or without the rights that were needed"},
     CounterSpec{"mem_dte_hit", "", "look-ups of the device table's cache with a hit"},
-    CounterSpec{"mem_dte_mis", "", "device table entries read from memory"},
+    CounterSpec{"config_reads", "", "device table entries read from memory (perf: mem_dte_mis)"},
     CounterSpec{"walks", "", "translations that needed a walk of v1 or v2 tables, or of both"},
-    CounterSpec{"page_tbl_read_tot", "", "table words read"},
+    CounterSpec{"walk_reads", "", "table words read (perf: page_tbl_read_tot)"},
     CounterSpec{"page_tbl_read_nst", "", "of those: of v1 (host, nested) tables"},
     CounterSpec{"page_tbl_read_gst", "", "of those: of v2 (guest) tables, GCR3 entries included"},
     CounterSpec{"ad_updates", "", "words of v2 tables in which A or D was set"},
