@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "iommu/amd/iommu.hpp"
 #include "iommu/riscv/layout.hpp"
 #include "iommu/smmuv3/layout.hpp"
 
@@ -79,7 +80,6 @@ bool has(std::string_view line, std::string_view what) { return line.find(what) 
 
 /// Lines of drivers whose hardware has no table here.
 const char* foreign_family(std::string_view line) {
-    if (has(line, "AMD-Vi:") && (has(line, "Event logged") || has(line, "PAGE_FAULT"))) return "AMD-Vi";
     if (has(line, "DMAR:") && (has(line, "fault") || has(line, "Request device"))) return "Intel VT-d";
     if (has(line, "viommu") && has(line, "fault")) return "virtio-iommu";
     if (has(line, "apple-dart") && has(line, "error")) return "Apple DART";
@@ -188,6 +188,8 @@ private:
             add("omap.irqstatus", {*errs}, number, {fmt::format("at {:#x}", number_after(line, " da:0x").value_or(0))});
         } else if (has(line, " devid: 0x") && has(line, " iotval: ")) {
             take_riscv_fault(line, number);
+        } else if (has(line, "AMD-Vi: Event logged [")) {
+            take_amd_event(line, number);
         } else if (const char* family = foreign_family(line); family != nullptr && foreign_.empty()) {
             foreign_ = family;
             foreign_line_ = number;
@@ -204,6 +206,41 @@ private:
             {fault::CAUSE.of(cause) | fault::DID.of(number_after(line, "devid: 0x").value_or(0)), 0,
              number_after(line, " iotval: ").value_or(0), number_after(line, " iotval2: ").value_or(0)},
             number);
+    }
+    /// "AMD-Vi: Event logged [IO_PAGE_FAULT device=0000:00:1f.0 domain=0x0009 address=0xdeadb000 flags=0x0020]"; with a
+    /// device in front of it the line itself names none.
+    void take_amd_event(std::string_view line, unsigned number) {
+        namespace amd = iommu::amd;
+        namespace event = iommu::amd::event;
+        constexpr std::string_view kStart = "Event logged [";
+        constexpr Field kFlags{48, 12};
+        const std::size_t start = line.find(kStart) + kStart.size();
+        const std::string name(line.substr(start, line.find_first_of(" ]", start) - start));
+        amd::EntryWords words{};
+        for (std::uint16_t code = 1; code < 16; ++code) {
+            if (name == amd::event_name(code)) words[0] = event::CODE.of(code);
+        }
+        if (words[0] == 0) return;
+        const std::size_t said = line.find("device=");
+        words[0] |= event::DEVICE.of(said != std::string_view::npos ? pci_id(line.substr(said + 7))
+                                                                    : pci_id(line.substr(0, line.find("AMD-Vi:"))));
+        const std::uint64_t pasid = number_after(line, "pasid=").value_or(0);
+        words[0] |= event::DOMAIN_ID.of(number_after(line, "domain=").value_or(pasid)) |
+                    event::PASID_19_16.of(pasid >> 16) | kFlags.of(number_after(line, "flags=").value_or(0));
+        words[1] = number_after(line, "address=").value_or(0);
+        add("amd-vi.event", {words[0], words[1]}, number);
+    }
+    /// The last "bb:dd.f" of `text`, up to a blank behind it.
+    static std::uint64_t pci_id(std::string_view text) {
+        for (std::size_t dot = text.find('.'); dot != std::string_view::npos; dot = text.find('.', dot + 1)) {
+            if (dot < 5 || dot + 1 >= text.size() || text[dot - 3] != ':') continue;
+            const auto hex = [&](std::size_t at, std::size_t count) {
+                const auto token = token_of("0x" + std::string(text.substr(at, count)));
+                return token ? token->value : 0;
+            };
+            return hex(dot - 5, 2) << 8 | (hex(dot - 2, 2) & 31) << 3 | (hex(dot + 1, 1) & 7);
+        }
+        return 0;
     }
     /// "[WRITE] ACCESS PROTECTION FAULT occurred at 0x...": Linux names the fault, not its bit.
     void take_exynos_fault(std::string_view line, std::uint64_t where, unsigned number) {
