@@ -47,6 +47,7 @@ int RuntimePm::get(const std::string& name) {
     state.active = true;
     if (state.enabled && state.callbacks.resume) err = state.callbacks.resume();
     if (err != 0) state.active = false;
+    if (state.active) state.without.clear();
     state.was_active = state.was_active || state.active;
     return err;
 }
@@ -83,6 +84,26 @@ std::vector<std::string> RuntimePm::never_resumed(const std::string& consumer) c
     for (const std::string& supplier : found->second.suppliers) {
         const auto state = devices_.find(supplier);
         if (state != devices_.end() && state->second.enabled && !state->second.was_active) names.push_back(supplier);
+    }
+    return names;
+}
+
+void RuntimePm::set_up(const Device& consumer) {
+    const auto found = devices_.find(consumer.name);
+    if (found == devices_.end()) return;
+    for (const std::string& supplier : found->second.suppliers) {
+        const auto state = devices_.find(supplier);
+        if (state != devices_.end() && state->second.active) state->second.without.insert(consumer.name);
+    }
+}
+
+std::vector<std::string> RuntimePm::awake_since_before(const std::string& consumer) const {
+    std::vector<std::string> names;
+    const auto found = devices_.find(consumer);
+    if (found == devices_.end()) return names;
+    for (const std::string& supplier : found->second.suppliers) {
+        const auto state = devices_.find(supplier);
+        if (state != devices_.end() && state->second.without.count(consumer) != 0) names.push_back(supplier);
     }
     return names;
 }

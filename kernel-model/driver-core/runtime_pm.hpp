@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,8 +40,13 @@ public:
     void put_suppliers(const std::vector<std::string>& suppliers);
     /// Linux pm_runtime_get_if_in_use() > 0, without taking a use: it is resumed and used.
     bool in_use(const Device& dev) const;
+    /// Something was set up for `consumer` that reaches the registers of its suppliers only as they are resumed (a
+    /// larb's ports): those that are resumed already are still without.
+    void set_up(const Device& consumer);
     /// Devices that were never resumed though `consumer` is linked to them. For reports; by Linux's name.
     std::vector<std::string> never_resumed(const std::string& consumer) const;
+    /// Devices that were awake at the last set_up() for `consumer`, and have not been resumed since. For reports.
+    std::vector<std::string> awake_since_before(const std::string& consumer) const;
 
 private:
     struct State {
@@ -50,6 +56,7 @@ private:
         bool was_active = false;
         unsigned uses = 0;
         std::vector<std::string> suppliers;  ///< in order of linking
+        std::set<std::string> without;       ///< consumers that were set up while it was active
     };
     int get(const std::string& name);
     void put(const std::string& name);

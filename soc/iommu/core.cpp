@@ -286,7 +286,8 @@ void IommuDevice::finish(TranslationJob& job, const iommu::Result& result) {
         job.transaction->ats.type == iommu::AtsType::translation_request) {
         watch_->on_answer(job);
     }
-    if (outputs_pending()) wake();
+    // One that went well has recorded nothing.
+    if (job.step->kind != StepKind::done && outputs_pending()) wake();
     counter_groups_.catch_up(0);
     job.tbu->link_from_tcu().enter(job, clock_ * Cycles{1}, &go<&IommuDevice::send_back>);
 }

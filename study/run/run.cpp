@@ -93,6 +93,12 @@ std::vector<std::string> unpowered(const kernel::RuntimePm& power, const MmioCli
                 "{} is not translated: {} was not powered when it began, since its driver has no runtime PM", device,
                 iommu));
         }
+        for (const std::string& larb : power.awake_since_before(device)) {
+            warnings.push_back(fmt::format(
+                "{} is not translated: {} was awake already when it attached, and Linux switches its ports to "
+                "the IOMMU only as it wakes",
+                device, larb));
+        }
     }
     return warnings;
 }

@@ -161,6 +161,30 @@ TEST_CASE("rockchip: an access that faults again after its retry is aborted", "[
     CHECK(bench.mmu.counter_values()[4] == 1);  // given_up
 }
 
+TEST_CASE("rockchip: a fault between PAGE_FAULT_DONE and INT_CLEAR is cleared with the one before (F27)",
+          "[iommu][rockchip]") {
+    RockchipBench bench;
+    bench.enable(kRoot);
+    CHECK(bench.translate(0x9000).kind == StepKind::stalled);
+    CHECK(bench.translate(0xA000).kind == StepKind::stalled);
+    CHECK(bench.pulses.size() == 1);
+    bench.answer();  // the first is aborted at once, so that the second one's fault comes before the handler's end
+    CHECK(bench.resumed.size() == 1);
+    CHECK((bench.read(reg::STATUS) & kFaultActive) != 0);
+    CHECK(bench.read(reg::PAGE_FAULT_ADDR) == 0xA000);
+    CHECK(bench.read(reg::INT_RAWSTAT) == 0);  // nothing will tell software
+    CHECK(bench.untimed.stalled() == 1);
+    // The other order: clear, then done.
+    bench.command(Command::zap_cache);
+    bench.command(Command::page_fault_done);
+    CHECK(bench.untimed.stalled() == 0);
+    CHECK(bench.translate(0x9000).kind == StepKind::stalled);
+    CHECK(bench.translate(0xA000).kind == StepKind::stalled);
+    bench.write(reg::INT_CLEAR, 1);
+    bench.command(Command::page_fault_done);
+    CHECK(bench.read(reg::INT_STATUS) == 1);
+}
+
 TEST_CASE("rockchip: a table that memory refuses is a bus error, and aborts the access", "[iommu][rockchip]") {
     RockchipBench bench;
     bench.map(kRoot, 0x1000, 0x45110000);

@@ -90,3 +90,23 @@ TEST_CASE("runtime pm: a device that its driver has given up is not called", "[k
     CHECK(w.log.empty());
     CHECK(w.power.never_resumed("nobody").empty());
 }
+
+TEST_CASE("runtime pm: what is set up while its supplier is awake waits for the next resume", "[kernel-model][pm]") {
+    PowerWorld w;
+    w.enable(w.iommu);
+    w.power.link(*w.master, *w.iommu);
+    w.power.link(*w.other, *w.iommu);
+    w.power.set_up(*w.master);  // asleep: it will be there
+    CHECK(w.power.awake_since_before(w.master->name).empty());
+    w.power.get_sync(*w.master);
+    w.power.set_up(*w.other);
+    CHECK(w.power.awake_since_before(w.other->name) == std::vector<std::string>{w.iommu->name});
+    CHECK(w.power.awake_since_before(w.master->name).empty());
+    w.power.get_sync(*w.other);  // awake as before
+    CHECK(w.power.awake_since_before(w.other->name).size() == 1);
+    w.power.put(*w.other);
+    w.power.put(*w.master);
+    w.power.get_sync(*w.other);
+    CHECK(w.power.awake_since_before(w.other->name).empty());
+    CHECK(w.power.awake_since_before("nobody").empty());
+}
