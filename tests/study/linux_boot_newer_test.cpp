@@ -204,14 +204,6 @@ private:
     std::string text_;
 };
 
-/// Boots of which the lists were printed while the deferred-probe time-out was still running: the `-wait` case of the
-/// same machine and kernel has the end.
-bool is_of_two_halves(const fs::path& folder) {
-    const std::string name = folder.filename().string();
-    const std::size_t at = name.rfind('-');
-    return fs::exists(folder.parent_path() / (name.substr(0, at) + "-wait" + name.substr(at)));
-}
-
 }  // namespace
 
 TEST_CASE("newer kernels: a board and a QEMU command give the real kernel's groups, ids and events",
@@ -221,10 +213,6 @@ TEST_CASE("newer kernels: a board and a QEMU command give the real kernel's grou
     for (const fs::path& folder : cases()) {
         const std::string name = folder.filename().string();
         INFO(name);
-        if (is_of_two_halves(folder)) {
-            WARN(name + " left out: its lists are older than the end of its boot; the -wait case has them all");
-            continue;
-        }
         if (!is_modelled(read_firmware(firmware_of(folder)).description)) {
             WARN(name + " left out: no driver or no engine for its IOMMUs");
             continue;
