@@ -124,7 +124,7 @@ const std::vector<UnshownReport>& unshown_reports() {
          "the driver gives a command before an entry's first word, so that no attach needs the barrier of 7.1; "
          "tests/explore/late_tables_test.cpp shows it on the driver's table code"},
         {"X16",
-         "it shows in boots, not in schedules: `xlate diff-kernels linux-6.12.74 linux-6.12.75 configs/x86-vtd.yaml` "
+         "it shows in boots, not in schedules: `xlate diff-kernels linux-6.12.74 linux-6.12.75 configs/x86-amd.yaml` "
          "says "
          "which groups merge"},
     };

@@ -16,6 +16,7 @@
 #include "soc/unit.hpp"
 #include "study/run/assemble.hpp"
 #include "study/run/assume_kernel.hpp"
+#include "study/run/dmar_scopes.hpp"
 #include "study/run/firmware_input.hpp"
 #include "study/run/pci_roots.hpp"
 #include "study/run/run.hpp"
@@ -248,6 +249,7 @@ BootBoard board_for_boots(Config& config) {
     board.notes = settle_pci_roots(config, board.description);
     const VirtioPci virtio = place_virtio_iommus(config, board.description);
     board.notes.insert(board.notes.end(), virtio.notes.begin(), virtio.notes.end());
+    settle_dmar_scopes(config, board.description);
     for (std::string& one : assumed) {  // a variant is each boot's own
         if (one.rfind("kernel.arch", 0) == 0) board.notes.push_back(std::move(one));
     }

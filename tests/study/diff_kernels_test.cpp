@@ -258,25 +258,35 @@ TEST_CASE("diff-kernels: explains what two real kernels made differently of one 
 }
 
 // X16: seen on AMD's machines after a stable update; a VT-d unit groups its functions as early.
-TEST_CASE("diff-kernels: on x86 the change of 6.12.75 merges a root port's group with its endpoint's (X16)",
+TEST_CASE("diff-kernels: on x86 the change of 6.12.75 merges root ports' groups with their endpoints' (X16)",
           "[study]") {
-    Config config = load_config((fs::path(XLATE_SOURCE_DIR) / "configs/x86-vtd.yaml").string());
-    const BootBoard board = board_for_boots(config);
-    std::vector<std::string> notes;
-    const auto boot = [&](const char* name) { return variant_for_diff(name, notes); };
-    const KernelDiff later = diff_kernels(board, boot("linux-6.12.74"), boot("linux-6.12.75"));
-    CHECK(later.is.groups + 1 == later.was.groups);
-    std::set<std::string> merged;
-    for (const KernelDifference& one : later.differences) {
-        if (one.field != DiffField::group) continue;
-        merged.insert(one.device + ": " + one.from + " -> " + one.to);
-        CHECK(one.because == std::vector<std::string>{"acs_in_dma_configure"});
+    struct Board {
+        const char* config;
+        std::set<std::string> merged;
+    };
+    for (const Board& of :
+         {Board{"x86-amd",
+                {"0000:00:02.0: alone -> with 0000:01:00.0", "0000:01:00.0: alone -> with 0000:00:02.0",
+                 "0000:00:03.0: alone -> with 0000:02:00.0", "0000:02:00.0: alone -> with 0000:00:03.0"}},
+          Board{"x86-vtd", {"0000:00:1c.0: alone -> with 0000:01:00.0", "0000:01:00.0: alone -> with 0000:00:1c.0"}}}) {
+        INFO(of.config);
+        Config config = load_config((fs::path(XLATE_SOURCE_DIR) / "configs" / of.config).string() + ".yaml");
+        const BootBoard board = board_for_boots(config);
+        std::vector<std::string> notes;
+        const auto boot = [&](const char* name) { return variant_for_diff(name, notes); };
+        const KernelDiff later = diff_kernels(board, boot("linux-6.12.74"), boot("linux-6.12.75"));
+        CHECK(later.is.groups + of.merged.size() / 2 == later.was.groups);
+        std::set<std::string> merged;
+        for (const KernelDifference& one : later.differences) {
+            if (one.field != DiffField::group) continue;
+            merged.insert(one.device + ": " + one.from + " -> " + one.to);
+            CHECK(one.because == std::vector<std::string>{"acs_in_dma_configure"});
+        }
+        CHECK(merged == of.merged);
+        // Taken back in 6.12.78; and from 6.15 on firmware is parsed before the groups are formed.
+        CHECK(diff_kernels(board, boot("linux-6.12.74"), boot("6.12.107")).differences.empty());
+        CHECK(diff_kernels(board, boot("linux-6.12.74"), boot("linux-7.3")).is.groups == later.was.groups);
     }
-    CHECK(merged == std::set<std::string>{"0000:00:1c.0: alone -> with 0000:01:00.0",
-                                          "0000:01:00.0: alone -> with 0000:00:1c.0"});
-    // Taken back in 6.12.78; and from 6.15 on firmware is parsed before the groups are formed.
-    CHECK(diff_kernels(board, boot("linux-6.12.74"), boot("6.12.107")).differences.empty());
-    CHECK(diff_kernels(board, boot("linux-6.12.74"), boot("linux-7.3")).is.groups == later.was.groups);
 }
 
 // docs/reports: a page that names `xlate diff-kernels A B CONFIG` quotes lines of what it prints, behind "> ".
