@@ -89,7 +89,7 @@ std::string describe(const Invalidation& invalidation) {
     if (space_tag::DOMAIN_ID.test(invalidation.space_mask)) {
         text += fmt::format(" domain {}", space_tag::DOMAIN_ID.get(invalidation.space));
     }
-    if (space_tag::PASID.test(invalidation.space_mask)) {
+    if (space_tag::PASID.test(invalidation.space_mask) && space_tag::GN.test(invalidation.space)) {
         text += fmt::format(" PASID {}", space_tag::PASID.get(invalidation.space));
     }
     if (invalidation.by_address) text += fmt::format(" {:#x}..{:#x}", invalidation.first, invalidation.last);
