@@ -66,6 +66,44 @@ TEST_CASE("topology: a disabled SMMU is not there, another IOMMU is said to be a
     CHECK(topology.warnings[1].find("not translated") != std::string::npos);
 }
 
+TEST_CASE("topology: of two IOMMUs of a master the port is the first one's, or the last one's where that wins",
+          "[soc]") {
+    const auto attached_to = [](const char* compatible, const char* other) {
+        firmware::Description board = SmmuBench::board({"dma"});
+        for (const char* const name : {compatible, other}) {
+            firmware::Node node;
+            const unsigned number = static_cast<unsigned>(board.nodes.size());
+            node.path = "/iommu@" + std::to_string(number) + "000";
+            node.name = node.linux_name = "iommu@" + std::to_string(number) + "000";
+            node.compatible = {name};
+            node.iommu_cells = 1;
+            node.available = node.reachable = true;
+            firmware::Reg reg;
+            reg.address = 0x7000000 + number * 0x1000;
+            reg.cpu_address = reg.address;
+            reg.size = 0x400;
+            node.regs = {reg};
+            board.nodes.push_back(node);
+        }
+        firmware::Node& dma = board.nodes[2];
+        const firmware::IommuEntry entry = dma.iommus.front();
+        dma.iommus = {entry, entry, entry};
+        dma.iommus[0].provider = firmware::NodeIndex{3};
+        dma.iommus[1].provider = dma.iommus[2].provider = firmware::NodeIndex{4};
+        for (firmware::IommuEntry& one : dma.iommus) one.args = {1};
+        soc::SocConfig config;
+        config.masters = {SmmuBench::master("dma", 2)};
+        const soc::Topology topology = soc::make_topology(board, config);
+        REQUIRE(topology.masters[0].iommu);
+        REQUIRE(topology.warnings.size() == 1);
+        CHECK(topology.warnings[0].find("see none of it") != std::string::npos);
+        return topology.iommus[*topology.masters[0].iommu].node;
+    };
+    CHECK(attached_to("allwinner,sun50i-h6-iommu", "allwinner,sun50i-h6-iommu") == firmware::NodeIndex{4});
+    CHECK(attached_to("apple,t8103-dart", "apple,t8103-dart") == firmware::NodeIndex{3});
+    CHECK(attached_to("allwinner,sun50i-h6-iommu", "apple,t8103-dart") == firmware::NodeIndex{3});
+}
+
 TEST_CASE("soc: endpoints behind one PCIe link share it, and reach memory through their own streams", "[soc]") {
     const firmware::Description board = board_with_pci();
     soc::SocConfig config;
