@@ -192,9 +192,9 @@ TEST_CASE("decode: AMD-Vi's events, as a kernel prints them and as words", "[stu
           "IO_PAGE_FAULT, device 00:1f.0 (0xf8), write to 0xdeadb000, domain 0x9");
     CHECK(read("0x3000000900000000 0x10007001\n", "amd-vi.command") ==
           "INVALIDATE_IOMMU_PAGES domain 9 0x10000000..0x1000ffff");
-    CHECK(read("0x65C0000000000003 0x01234000ACF10009 0 0\n", "amd-vi.dte") ==
+    CHECK(read("0x65C0000000000003 0x01234000ACF10009 0x0 0x0\n", "amd-vi.dte") ==
           "GCR3 table at 0x123456789000, 2 levels, domain 0x9, read and write");
-    CHECK(read("0x3 0 0 0\n", "amd-vi.dte") == "blocked, domain 0x0, nothing");
+    CHECK(read("0x3 0x0 0x0 0x0\n", "amd-vi.dte") == "blocked, domain 0x0, nothing");
     CHECK(read("0x7000000456787E01\n", "amd-vi.pte") == "a page of 2^16 bytes at 0x456780000, rw");
 }
 
