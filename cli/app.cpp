@@ -15,6 +15,9 @@
 namespace xlate::cli {
 namespace {
 
+/// What a command's help ends with: lines that run as they stand, in the folder of this repository.
+void examples(CLI::App* command, const char* lines) { command->footer(std::string("Example:\n") + lines); }
+
 /// Options and what they set. CLI11 keeps references into it.
 struct Parsed {
     RunArguments run;
@@ -35,6 +38,9 @@ struct Parsed {
 
 void add_run(CLI::App& app, Parsed& p) {
     CLI::App* run = app.add_subcommand("run", "Boot a board and run its traffic");
+    examples(run,
+             "  xlate run configs/quickstart.yaml\n  xlate run configs/quickstart.yaml --set 'traffic[0].size=256 B' "
+             "--out out/smaller");
     run->add_option("CONFIG", p.run.config, "CONFIG.yaml or BOARD.dtb");
     run->add_option("--set", p.run.sets, "PATH=VALUE: set one value of the config")->allow_extra_args(false);
     run->add_option("--variant", p.run.variant, "version of the kernel model; 'help' lists them");
@@ -49,6 +55,7 @@ void add_run(CLI::App& app, Parsed& p) {
 
 void add_why(CLI::App& app, Parsed& p) {
     CLI::App* why = app.add_subcommand("why", "What limits a master, and what more of each resource would bring");
+    examples(why, "  xlate run configs/tiny_tlb.yaml\n  xlate why out/tiny_tlb a000000.video");
     why->add_option("RUN", p.why.run, "directory of a run, or CONFIG.yaml")->required();
     why->add_option("MASTER", p.why.master, "Linux name of one master (default: all with traffic)");
     why->add_option("-j", p.why.jobs, "trials at once")->check(CLI::Range(1, 1024));
@@ -60,6 +67,8 @@ void add_why(CLI::App& app, Parsed& p) {
 
 void add_inspect(CLI::App& app, Parsed& p) {
     CLI::App* inspect = app.add_subcommand("inspect", "What the firmware says: IOMMUs, masters, ids, oddities");
+    examples(inspect,
+             "  xlate inspect configs/quickstart.yaml\n  xlate inspect configs/quickstart.yaml --why 0000:01:00.0");
     inspect->add_option("INPUT", p.inspect.inputs, "BOARD.dtb and its overlays, ACPI tables, or CONFIG.yaml")
         ->required();
     inspect->add_flag("--json", p.inspect.json, "print one JSON document");
@@ -71,6 +80,7 @@ void add_inspect(CLI::App& app, Parsed& p) {
 
 void add_explore(CLI::App& app, Parsed& p) {
     CLI::App* explore = app.add_subcommand("explore", "Search the schedules of a probe sequence for bugs");
+    examples(explore, "  xlate explore configs/explore/r7.yaml --budget 200\n  xlate explore --list");
     auto* config = explore->add_option("CONFIG", p.explore.config, "CONFIG.yaml with a scenario");
     auto* list =
         explore->add_flag("--list", p.explore.list, "which config shows which known race, and where it is gone");
@@ -92,6 +102,7 @@ void add_explore(CLI::App& app, Parsed& p) {
     explore->callback([&p] { p.call = [&p] { return explore_command(p.explore); }; });
 
     CLI::App* replay = app.add_subcommand("replay", "Run one schedule and print it as a timeline");
+    examples(replay, "  xlate replay 'cover-letter/base/cpu0@FI4#4/ab5c'");
     replay->add_option("TOKEN", p.replay.what, "a token, or CONFIG.yaml with --schedule")->required();
     replay->add_option("--schedule", p.replay.schedule, "the token, where a config is given");
     replay->add_option("--trace", p.replay.trace, "also write this file, a trace for Perfetto");
@@ -102,20 +113,26 @@ void add_config(CLI::App& app, Parsed& p) {
     CLI::App* config = app.add_subcommand("config", "Every parameter: value, origin, meaning");
     config->require_subcommand(1);
     CLI::App* show = config->add_subcommand("show", "All parameters of one config");
+    examples(show, "  xlate config show configs/quickstart.yaml");
     show->add_option("CONFIG", p.config.first, "CONFIG.yaml or BOARD.dtb")->required();
     show->add_option("--set", p.config.sets, "PATH=VALUE: set one value of the config")->allow_extra_args(false);
     show->callback([&p] { p.call = [&p] { return config_show_command(p.config); }; });
     CLI::App* diff = config->add_subcommand("diff", "What differs between two configs");
+    examples(diff, "  xlate config diff configs/strict.yaml configs/lazy.yaml");
     diff->add_option("A", p.config.first, "CONFIG.yaml")->required();
     diff->add_option("B", p.config.second, "CONFIG.yaml; left out: the defaults");
     diff->callback([&p] { p.call = [&p] { return config_diff_command(p.config); }; });
 
     CLI::App* schema = app.add_subcommand("schema", "JSON Schema of the files that xlate reads and writes");
+    examples(schema, "  xlate schema config");
     schema->add_option("WHAT", p.schema, "config, study or result")
         ->check(CLI::IsMember({"config", "study", "result"}));
     schema->callback([&p] { p.call = [&p] { return schema_command(p.schema); }; });
 
     CLI::App* init = app.add_subcommand("init", "Write a commented starter config");
+    examples(init,
+             "  xlate init nic.yaml --device nic --rate '25 GB/s' --working-set '64 MiB'\n  xlate init --device "
+             "display --pages huge");
     init->add_option("OUT", p.init.out, "file to write (default: stdout)");
     init->add_option("--firmware", p.init.firmware, "BOARD.dtb or ACPI tables");
     init->add_option("--qemu-command", p.init.qemu_command, "file with a QEMU command line");
@@ -134,14 +151,24 @@ void add_config(CLI::App& app, Parsed& p) {
 
 void add_studies(CLI::App& app, Parsed& p) {
     CLI::App* compare = app.add_subcommand("compare", "Compare two results or two sweeps");
+    examples(compare,
+             "  xlate run configs/tiny_tlb.yaml --out before\n  xlate run configs/tiny_tlb.yaml --out after --set "
+             "'soc.memory.latency=63 ns'\n  xlate compare before after --metric headline=2 --markdown -");
     compare->add_option("A", p.compare.first, "result.json or sweep.json, or the directory of one")->required();
     compare->add_option("B", p.compare.second, "the same")->required();
     compare->add_option("--tolerance", p.compare.tolerances, "METRIC=PCT: how much a metric may differ")
         ->allow_extra_args(false);
+    compare
+        ->add_option("--metric", p.compare.metrics,
+                     "PATTERN[:lower|higher|same][=PCT]: only this counts, where it is worse; 'headline': what matters")
+        ->allow_extra_args(false);
+    compare->add_option("--markdown", p.compare.markdown, "write it as Markdown for a pull request; '-': print that");
     compare->add_option("--junit", p.compare.junit, "write the comparison as JUnit XML");
+    compare->add_flag("--update-baseline", p.compare.update_baseline, "then write B over A (status 0)");
     compare->callback([&p] { p.call = [&p] { return compare_command(p.compare); }; });
 
     CLI::App* report = app.add_subcommand("report", "Make report.html of a run or a sweep");
+    examples(report, "  xlate run configs/tiny_tlb.yaml\n  xlate report out/tiny_tlb");
     report->add_option("DIR", p.report, "directory of a run or a sweep")->required();
     report->callback([&p] { p.call = [&p] { return report_command(p.report); }; });
 }
@@ -149,6 +176,7 @@ void add_studies(CLI::App& app, Parsed& p) {
 void add_diff_kernels(CLI::App& app, Parsed& p) {
     CLI::App* diff =
         app.add_subcommand("diff-kernels", "What two kernels make of the same firmware, and which change explains it");
+    examples(diff, "  xlate diff-kernels linux-6.1 linux-6.12 configs/quickstart.yaml");
     diff->add_option("WHAT", p.diff_kernels.what, "A B BOARD: two variants or releases, and CONFIG.yaml or BOARD.dtb")
         ->required();
     diff->add_option("--set", p.diff_kernels.sets, "PATH=VALUE: set one value of the config")->allow_extra_args(false);
@@ -160,6 +188,7 @@ void add_diff_kernels(CLI::App& app, Parsed& p) {
 void add_decode(CLI::App& app, Parsed& p) {
     CLI::App* decode = app.add_subcommand(
         "decode", "Event and fault records, commands, STEs, CDs, table entries and error registers, in words");
+    examples(decode, "  xlate decode smmuv3.pte 0x0060000040000f43");
     decode->add_option("WHAT", p.decode.what,
                        "[KIND] and hexadecimal words, or files with words or a kernel's log; none: stdin. KIND: " +
                            study::record_kind_names());
@@ -169,9 +198,11 @@ void add_decode(CLI::App& app, Parsed& p) {
 
 void add_sweep(CLI::App& app, Parsed& p) {
     CLI::App* sweep = app.add_subcommand("sweep", "Run a study: one config at many points");
+    examples(sweep, "  xlate sweep configs/studies/tlb-size.yaml --set 'traffic[0].transfers=2000'");
     const auto sets = [&p](CLI::App* command) {
         command->add_option("--set", p.sweep.sets, "PATH=VALUE: set one value at every point")->allow_extra_args(false);
         command->add_option("--out", p.sweep.out, "directory of the results (default: out/NAME)");
+        command->add_option("--max-points", p.sweep.max_points, "refuse a study that has more (status 4)");
     };
     const auto jobs = [&p](CLI::App* command, const char* what) {
         command->add_option("-j", p.sweep.jobs, what)->check(CLI::Range(1, 1024));
@@ -187,20 +218,26 @@ void add_sweep(CLI::App& app, Parsed& p) {
     });
 
     CLI::App* plan = sweep->add_subcommand("plan", "Write down the points");
+    examples(plan, "  xlate sweep plan configs/studies/tlb-size.yaml");
     plan->add_option("STUDY", p.sweep.file, "CONFIG.yaml with a study")->required();
     plan->add_option("-o", p.sweep.plan, "file to write (default: stdout)");
     sets(plan);
     plan->callback([&p] { p.call = [&p] { return sweep_plan_command(p.sweep); }; });
     CLI::App* run = sweep->add_subcommand("run", "Run the points of a plan that have no result, or a part of them");
+    constexpr const char* kPlan =
+        "  xlate sweep plan configs/studies/tlb-size.yaml -o plan.json --set 'traffic[0].transfers=500'\n";
+    examples(run, (kPlan + std::string("  xlate sweep run plan.json --shard 1/2")).c_str());
     run->add_option("PLAN", p.sweep.file, "the plan")->required();
     run->add_option("--shard", p.sweep.shard, "I/N: part I of N, from 1");
     jobs(run, "runs at once");
     run->callback([&p] { p.call = [&p] { return sweep_run_command(p.sweep); }; });
     CLI::App* merge = sweep->add_subcommand("merge", "Put the results of a plan together");
+    examples(merge, (kPlan + std::string("  xlate sweep run plan.json\n  xlate sweep merge plan.json")).c_str());
     merge->add_option("PLAN", p.sweep.file, "the plan")->required();
     merge->add_flag("--json", p.sweep.json, "print one JSON document");
     merge->callback([&p] { p.call = [&p] { return sweep_merge_command(p.sweep); }; });
     CLI::App* status = sweep->add_subcommand("status", "How far a plan is");
+    examples(status, (kPlan + std::string("  xlate sweep status plan.json")).c_str());
     status->add_option("PLAN", p.sweep.file, "the plan")->required();
     status->callback([&p] { p.call = [&p] { return sweep_status_command(p.sweep); }; });
 }

@@ -122,9 +122,16 @@ ExitStatus schema_command(const std::string& what) {
 
 ExitStatus compare_command(const CompareArguments& arguments) {
     const study::Comparison comparison =
-        study::compare_results(arguments.first, arguments.second, arguments.tolerances);
-    print(comparison.text);
+        study::compare_results(arguments.first, arguments.second, {arguments.tolerances, arguments.metrics});
+    print(arguments.markdown == "-" ? comparison.markdown : comparison.text);
+    if (!arguments.markdown.empty() && arguments.markdown != "-")
+        study::write_file(arguments.markdown, comparison.markdown);
     if (!arguments.junit.empty()) study::write_file(arguments.junit, comparison.junit);
+    if (arguments.update_baseline) {
+        const std::string file = study::update_baseline(arguments.first, arguments.second);
+        std::fprintf(stderr, "%s is the new baseline\n", printable(file).c_str());
+        return ExitStatus::ok;
+    }
     return comparison.same ? ExitStatus::ok : ExitStatus::failed;
 }
 

@@ -66,7 +66,10 @@ struct CompareArguments {
     std::string first;
     std::string second;
     std::vector<std::string> tolerances;  ///< METRIC=PCT
+    std::vector<std::string> metrics;     ///< PATTERN[:DIRECTION][=PCT]; none: everything
+    std::string markdown;                 ///< file; "-": instead of the text
     std::string junit;
+    bool update_baseline = false;  ///< B is written over A
 };
 ExitStatus compare_command(const CompareArguments& arguments);
 
@@ -116,10 +119,11 @@ struct SweepArguments {
     std::string file;  ///< the study, or the plan
     std::vector<std::string> sets;
     std::string engine = "local";
-    std::string out;    ///< directory; empty: out/<name>
-    std::string plan;   ///< of `plan`: file to write; empty: stdout
-    std::string shard;  ///< of `run`: "I/N"; empty: all
-    unsigned jobs = 0;  ///< 0: one a CPU
+    std::string out;               ///< directory; empty: out/<name>
+    std::string plan;              ///< of `plan`: file to write; empty: stdout
+    std::string shard;             ///< of `run`: "I/N"; empty: all
+    unsigned jobs = 0;             ///< 0: one a CPU
+    std::uint64_t max_points = 0;  ///< more are refused; 0: only the largest number that there can be
     bool json = false;
 };
 ExitStatus sweep_command(const SweepArguments& arguments);

@@ -66,8 +66,18 @@ private:
 
 study::Plan plan_of(const SweepArguments& arguments, bool quiet) {
     PlanningLine line(!quiet);
-    return study::make_plan(study::parse_study(study::yaml::read_text(arguments.file), arguments.file), arguments.sets,
-                            arguments.out, [&line](std::size_t done, std::size_t all) { line.show(done, all); });
+    const study::Study study = study::parse_study(study::yaml::read_text(arguments.file), arguments.file);
+    const std::size_t points = study::count_points(study);
+    if (arguments.max_points != 0 && points > arguments.max_points) {
+        throw InputError(Diagnostic{{arguments.file, {}, {}, {}},
+                                    "study.vary",
+                                    fmt::format("{} points", points),
+                                    fmt::format("at most {} (--max-points)", arguments.max_points),
+                                    ""},
+                         ExitStatus::limit);
+    }
+    return study::make_plan(study, arguments.sets, arguments.out,
+                            [&line](std::size_t done, std::size_t all) { line.show(done, all); });
 }
 
 /// All that a sweep leaves beside its points.

@@ -70,6 +70,9 @@ public:
             }
         }
         Json chosen = field < all.size() ? all[field] : Json();
+        for (const std::string& name : names) {  // a number is written without quotes
+            if (const Parsed<std::uint64_t> number = parse_integer(name)) all.push_back(number.value());
+        }
         add(key, sentence, {{"enum", std::move(all)}, {"default", std::move(chosen)}});
     }
     void texts(const char* key, const char* sentence, std::vector<std::string>&) override {

@@ -13,7 +13,9 @@
 
 #include "base/error.hpp"
 #include "base/quantity.hpp"
+#include "study/results/compare_metrics.hpp"
 #include "study/results/expect.hpp"
+#include "study/results/files.hpp"
 #include "study/results/json_file.hpp"
 
 namespace xlate::study {
@@ -29,6 +31,7 @@ struct Tolerance {
 };
 
 constexpr const char* kSweepFile = "sweep.json";
+using Leaves = std::map<std::string, Json>;
 
 /// What a path means: the file, and whether it is a sweep's.
 std::pair<std::string, bool> file_of(const std::string& path) {
@@ -90,7 +93,7 @@ std::map<std::string, Json> leaves_of_sweep(const Json& sweep) {
     return leaves;
 }
 
-std::map<std::string, Json> read_leaves(const std::string& path) {
+Leaves read_leaves(const std::string& path) {
     const auto [file, is_sweep] = file_of(path);
     if (!is_sweep) return leaves_of(read_json_file(file, "xlate.result/1"));
     const Json sweep = read_json_file(file, "xlate.sweep/1");
@@ -126,56 +129,153 @@ bool ends_with(const std::string& path, const std::string& metric) {
            (path.size() == metric.size() || path[path.size() - metric.size() - 1] == '.');
 }
 
+template <typename Matches>
+bool is_somewhere(const Leaves& a, const Leaves& b, const Matches& matches) {
+    const auto has = [&](const Leaves& leaves) {
+        return std::any_of(leaves.begin(), leaves.end(), [&](const auto& leaf) { return matches(leaf.first); });
+    };
+    return has(a) || has(b);
+}
+
+InputError unknown(const char* option, const std::string& metric, const Leaves& a, const Leaves& b) {
+    std::vector<std::string> ends;
+    for (const Leaves* leaves : {&a, &b}) {
+        for (const auto& [path, value] : *leaves) {
+            const std::size_t dot = path.rfind('.');
+            ends.push_back(dot == std::string::npos ? path : path.substr(dot + 1));
+            const std::size_t before = dot == std::string::npos || dot == 0 ? dot : path.rfind('.', dot - 1);
+            if (before != std::string::npos) ends.push_back(path.substr(before + 1));
+        }
+    }
+    return InputError(Diagnostic{{option, {}, {}, {}},
+                                 "",
+                                 fmt::format("neither of the two has a metric '{}'", printable(metric)),
+                                 "the end of a path, such as latency_ns.p99",
+                                 nearest_name(metric, ends).value_or("")});
+}
+
+/// Everything that differs, in the order of the paths; what only the second has stands last.
+std::vector<Difference> differences(const Leaves& a, const Leaves& b) {
+    std::vector<Difference> all;
+    for (const auto& [path, value] : a) {
+        const auto other = b.find(path);
+        if (other == b.end()) {
+            all.push_back({path, value, Json(), true, false});
+        } else if (value != other->second) {
+            all.push_back({path, value, other->second, true, true});
+        }
+    }
+    for (const auto& [path, value] : b) {
+        if (a.count(path) == 0) all.push_back({path, Json(), value, false, true});
+    }
+    return all;
+}
+
+bool is_tolerated(const Difference& one, const std::vector<Tolerance>& allowed) {
+    if (!one.in_first || !one.in_second) return false;
+    if (const std::optional<double> share = one.share()) {
+        return std::any_of(allowed.begin(), allowed.end(), [&](const Tolerance& tolerance) {
+            return ends_with(one.path, tolerance.metric) && std::fabs(*share) <= tolerance.share;
+        });
+    }
+    // A digest cannot be nearly the same.
+    return !allowed.empty() && (one.path == "digest" || ends_with(one.path, "digest"));
+}
+
+/// Each chosen metric, with what became of it: the worst first.
+std::vector<Difference> judge(const Leaves& a, const Leaves& b, const std::vector<Difference>& all,
+                              const std::vector<Metric>& metrics, const std::vector<Tolerance>& allowed) {
+    std::vector<Difference> chosen;
+    const auto metric_of = [&](const std::string& path) {
+        return std::find_if(metrics.begin(), metrics.end(), [&](const Metric& metric) { return metric.matches(path); });
+    };
+    for (const auto& [path, value] : a) {
+        if (metric_of(path) == metrics.end()) continue;
+        const auto other = b.find(path);
+        if (other != b.end() && other->second == value) chosen.push_back({path, value, value, true, true});
+    }
+    for (const Difference& one : all) {
+        const auto metric = metric_of(one.path);
+        if (metric == metrics.end()) continue;
+        chosen.push_back(one);
+        chosen.back().verdict = is_tolerated(one, allowed) ? Verdict::as_before : metric->verdict(one);
+        chosen.back().allowed = metric->tolerance;
+    }
+    std::stable_sort(chosen.begin(), chosen.end(), [](const Difference& x, const Difference& y) {
+        if (x.verdict != y.verdict) return x.verdict < y.verdict;
+        return std::fabs(x.share().value_or(1)) > std::fabs(y.share().value_or(1));
+    });
+    return chosen;
+}
+
 }  // namespace
 
-Comparison compare_results(const std::string& first, const std::string& second,
-                           const std::vector<std::string>& tolerances) {
-    const std::vector<Tolerance> allowed = parse_tolerances(tolerances);
+Comparison compare_results(const std::string& first, const std::string& second, const CompareOptions& options) {
     if (file_of(first).second != file_of(second).second) {
         throw InputError(
             Diagnostic{{second, {}, {}, {}}, "", "one of the two is a sweep, the other a run", "two of a kind", ""});
     }
-    const std::map<std::string, Json> a = read_leaves(first);
-    const std::map<std::string, Json> b = read_leaves(second);
-    std::vector<std::string> differences;
-    for (const auto& [path, value] : a) {
-        const auto other = b.find(path);
-        if (other == b.end()) {
-            differences.push_back(fmt::format("{}: {} only in the first", path, value.dump()));
-            continue;
-        }
-        if (value == other->second) continue;
-        std::string change;
-        if (value.is_number() && other->second.is_number()) {
-            const double before = value.get<double>();
-            const double after = other->second.get<double>();
-            const double share = before != 0 ? (after - before) / std::fabs(before) : 1.0;
-            const auto fits = [&, &name = path](const Tolerance& t) {
-                return ends_with(name, t.metric) && std::fabs(share) <= t.share;
-            };
-            if (std::any_of(allowed.begin(), allowed.end(), fits)) continue;
-            change = before != 0 ? fmt::format(" ({:+.2f} %)", share * 100) : "";
-        } else if ((path == "digest" || ends_with(path, "digest")) && !allowed.empty()) {
-            continue;  // a digest cannot be nearly the same
-        }
-        differences.push_back(fmt::format("{}: {} -> {}{}", path, value.dump(), other->second.dump(), change));
+    const Leaves a = read_leaves(first);
+    const Leaves b = read_leaves(second);
+    const std::vector<Tolerance> allowed = parse_tolerances(options.tolerances);
+    for (const Tolerance& tolerance : allowed) {
+        if (!is_somewhere(a, b, [&](const std::string& path) { return ends_with(path, tolerance.metric); }))
+            throw unknown("--tolerance", tolerance.metric, a, b);
     }
-    for (const auto& [path, value] : b) {
-        if (a.count(path) == 0) differences.push_back(fmt::format("{}: {} only in the second", path, value.dump()));
+    const std::vector<Metric> metrics = parse_metrics(options.metrics);
+    for (const Metric& metric : metrics) {
+        if (!metric.optional && !is_somewhere(a, b, [&](const std::string& path) { return metric.matches(path); }))
+            throw unknown("--metric", metric.pattern, a, b);
+    }
+    std::vector<Difference> all = differences(a, b);
+    const std::vector<Difference> chosen = judge(a, b, all, metrics.empty() ? headline() : metrics, allowed);
+    std::vector<Difference> beyond;
+    for (Difference& one : all) {
+        if (!is_tolerated(one, allowed)) beyond.push_back(std::move(one));
     }
     Comparison comparison;
-    comparison.same = differences.empty();
-    std::vector<JunitCase> cases{
-        {"same within tolerances", comparison.same, fmt::format("{} differences", differences.size())}};
-    for (std::size_t i = 0; i < differences.size() && i < kShownDifferences; ++i) {
-        comparison.text += printable(differences[i]) + "\n";
-        cases.push_back({differences[i].substr(0, differences[i].find(": ")), false, differences[i]});
+    std::vector<JunitCase> cases;
+    if (metrics.empty()) {
+        comparison.same = beyond.empty();
+        cases.push_back({"same within tolerances", comparison.same, fmt::format("{} differences", beyond.size())});
+        for (std::size_t i = 0; i < beyond.size() && i < kShownDifferences; ++i) {
+            comparison.text += printable(beyond[i].text()) + "\n";
+            cases.push_back({beyond[i].path, false, beyond[i].text()});
+        }
+        if (beyond.size() > kShownDifferences)
+            comparison.text += fmt::format("... and {} more\n", beyond.size() - kShownDifferences);
+        if (comparison.same) comparison.text = "the same\n";
+    } else {
+        std::size_t better = 0;
+        for (const Difference& one : chosen) {
+            comparison.same = comparison.same && one.verdict != Verdict::worse;
+            better += one.verdict == Verdict::better ? 1 : 0;
+            cases.push_back({one.path, one.verdict != Verdict::worse, one.text()});
+            if (one.verdict != Verdict::as_before)
+                comparison.text += fmt::format("{:<7} {}\n", name(one.verdict), printable(one.text()));
+        }
+        const auto worse = static_cast<std::size_t>(std::count_if(
+            chosen.begin(), chosen.end(), [](const Difference& one) { return one.verdict == Verdict::worse; }));
+        comparison.text += fmt::format("{} metrics: {} worse, {} better, {} as before\n", chosen.size(), worse, better,
+                                       chosen.size() - worse - better);
     }
-    if (differences.size() > kShownDifferences)
-        comparison.text += fmt::format("... and {} more\n", differences.size() - kShownDifferences);
-    if (comparison.same) comparison.text = "the same\n";
+    comparison.markdown = compare_markdown(chosen, beyond);
     comparison.junit = junit_xml("compare", cases);
     return comparison;
+}
+
+std::string update_baseline(const std::string& first, const std::string& second) {
+    const auto [file, is_sweep] = file_of(first);
+    const auto [source, also] = file_of(second);
+    if (is_sweep != also) {
+        throw InputError(
+            Diagnostic{{second, {}, {}, {}}, "", "one of the two is a sweep, the other a run", "two of a kind", ""});
+    }
+    read_leaves(second);  // nothing that is no result becomes a baseline
+    std::string text;
+    read_pieces(source, [&text](std::string_view piece) { text += piece; });
+    write_file(file, text);
+    return file;
 }
 
 std::string result_schema() {

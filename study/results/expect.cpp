@@ -1,7 +1,11 @@
 #include "study/results/expect.hpp"
 
+#include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <cstdlib>
+#include <iterator>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -22,6 +26,8 @@ struct ExpectNode {
         std::string name;
         bool is_index = false;
         std::size_t index = 0;
+        bool is_filter = false;
+        std::shared_ptr<const ExpectNode> filter;  ///< over one element of the list; none: all of them
     };
     std::vector<Step> steps;
 };
@@ -30,6 +36,7 @@ namespace {
 
 using Node = std::shared_ptr<const ExpectNode>;
 constexpr std::size_t kMaxDepth = 64;
+constexpr std::string_view kFunctions[] = {"count", "max", "min", "mean", "sum", "percentile"};
 constexpr std::size_t kMaxLength = 4096;
 
 class Parser {
@@ -165,37 +172,76 @@ private:
     Node path() {
         auto node = std::make_shared<ExpectNode>();
         node->op = "path";
-        node->steps.push_back({name(), false, 0});
+        node->steps.push_back({name(), false, 0, false, nullptr});
         if (take("(")) {
-            if (node->steps[0].name != "count")
-                fail(fmt::format("there is no function '{}', only count()", node->steps[0].name));
-            deeper();
-            Node inner = binary(0);
-            --depth_;
-            if (!take(")")) fail("')' is missing");
-            return make("count", {std::move(inner)});
+            return call(node->steps[0].name);
         }
         while (true) {
             if (at_ < text_.size() && text_[at_] == '.') {
                 ++at_;
-                node->steps.push_back({name(), false, 0});
+                node->steps.push_back({name(), false, 0, false, nullptr});
             } else if (at_ < text_.size() && text_[at_] == '[') {
                 ++at_;
-                skip();
-                if (at_ < text_.size() && (text_[at_] == '"' || text_[at_] == '\'')) {
-                    node->steps.push_back({string(), false, 0});
-                } else {
-                    const Json index = at_ < text_.size() && std::isdigit(static_cast<unsigned char>(text_[at_])) != 0
-                                           ? number()
-                                           : Json();
-                    if (!index.is_number_unsigned()) fail("between [ and ] stands an index or a name in quotes");
-                    node->steps.push_back({"", true, index.get<std::size_t>()});
-                }
+                node->steps.push_back(bracket());
                 if (!take("]")) fail("']' is missing");
             } else {
                 return node;
             }
         }
+    }
+    Node call(const std::string& function) {
+        const auto known = std::find(std::begin(kFunctions), std::end(kFunctions), function);
+        if (known == std::end(kFunctions)) {
+            fail(fmt::format("there is no function '{}', only {}", function,
+                             fmt::join(std::begin(kFunctions), std::end(kFunctions), ", ")));
+        }
+        deeper();
+        std::vector<Node> arguments{binary(0)};
+        if (function == "percentile") {
+            if (!take(",")) fail("percentile takes a list and, behind a comma, a number from 0 to 100");
+            arguments.push_back(binary(0));
+        }
+        --depth_;
+        if (!take(")")) fail("')' is missing");
+        return make(function, std::move(arguments));
+    }
+    /// ["name"], [3], [*], or a condition on each element: [driver == "nvme"].
+    ExpectNode::Step bracket() {
+        skip();
+        if (at_ >= text_.size()) fail("between [ and ] stands an index, a name in quotes, * or a condition");
+        const std::size_t start = at_;
+        const char c = text_[at_];
+        if (c == '*') {
+            ++at_;
+            return {"", false, 0, true, nullptr};
+        }
+        const auto ends = [this] {
+            skip();
+            return at_ < text_.size() && text_[at_] == ']';
+        };
+        if (c == '"' || c == '\'') {
+            std::string named = string();
+            if (ends()) return {std::move(named), false, 0, false, nullptr};
+        } else if (std::isdigit(static_cast<unsigned char>(c)) != 0) {
+            const Json index = number();
+            if (ends()) {
+                if (!index.is_number_unsigned()) fail("an index is a whole number");
+                return {"", true, index.get<std::size_t>(), false, nullptr};
+            }
+        } else if (c == ']') {
+            fail("between [ and ] stands an index, a name in quotes, * or a condition");
+        }
+        at_ = start;
+        deeper();
+        Node condition = binary(0);
+        --depth_;
+        static constexpr const char* kConditions[] = {"or", "and", "not", "==", "!=", "<=", ">=", "<", ">", "in"};
+        if (std::none_of(std::begin(kConditions), std::end(kConditions),
+                         [&](const char* op) { return condition->op == op; })) {
+            at_ = start;
+            fail("between [ and ] stands an index, a name in quotes, * or a condition");
+        }
+        return {"", false, 0, true, std::move(condition)};
     }
     void deeper() {
         if (++depth_ > kMaxDepth) fail("nested too deeply");
@@ -237,11 +283,50 @@ std::vector<std::string> names_in(const Json& value) {
     return names;
 }
 
+Json evaluate_node(const ExpectNode& node, const Json& result);
+bool truth(const Json& value);
+
+/// The elements of a list for which a condition on the element itself holds.
+Json filtered(const Json& list, const ExpectNode* condition, const std::string& so_far) {
+    if (!list.is_array()) throw Failure{fmt::format("'{}' is no list that has elements to choose", so_far)};
+    Json chosen = Json::array();
+    for (const Json& element : list) {
+        if (condition == nullptr || truth(evaluate_node(*condition, element))) chosen.push_back(element);
+    }
+    return chosen;
+}
+
+/// `name` of each element of a chosen list; elements that do not have it are left out.
+Json each(const Json& list, const std::string& name, const std::string& so_far) {
+    Json values = Json::array();
+    for (const Json& element : list) {
+        if (element.is_object() && element.contains(name)) values.push_back(element[name]);
+    }
+    if (values.empty() && !list.empty()) throw Failure{fmt::format("no element of '{}' has '{}'", so_far, name)};
+    return values;
+}
+
 Json follow(const ExpectNode& node, const Json& result) {
     const Json* at = &result;
+    Json chosen;  // after a filter: a list of our own
+    bool is_chosen = false;
     std::string so_far;
     for (const ExpectNode::Step& step : node.steps) {
         const Json* next = nullptr;
+        if (step.is_filter) {
+            chosen = filtered(*at, step.filter.get(), so_far);
+            so_far += "[...]";
+            is_chosen = true;
+            at = &chosen;
+            continue;
+        }
+        if (is_chosen && !step.is_index) {
+            Json values = each(chosen, step.name, so_far);
+            so_far += "." + step.name;
+            chosen = std::move(values);
+            at = &chosen;
+            continue;
+        }
         if (step.is_index) {
             so_far += fmt::format("[{}]", step.index);
             if (at->is_array() && step.index < at->size()) next = &(*at)[step.index];
@@ -257,6 +342,12 @@ Json follow(const ExpectNode& node, const Json& result) {
             const auto nearest = nearest_name(step.name, names_in(*at));
             throw Failure{
                 fmt::format("the result has no '{}'{}", so_far, nearest ? "; did you mean '" + *nearest + "'?" : "")};
+        }
+        if (is_chosen) {  // an index into it: no list any more
+            Json one = *next;
+            chosen = std::move(one);
+            next = &chosen;
+            is_chosen = false;
         }
         at = next;
     }
@@ -306,8 +397,6 @@ bool truth(const Json& value) {
     throw Failure{fmt::format("{} is neither true nor false", dump(value))};
 }
 
-Json evaluate_node(const ExpectNode& node, const Json& result);
-
 Json arithmetic(const std::string& op, const Json& a, const Json& b) {
     const Json x = as_number(a);
     const Json y = as_number(b);
@@ -346,11 +435,38 @@ bool is_comparison(const std::string& op) {
     return op == "==" || op == "!=" || op == "<" || op == "<=" || op == ">" || op == ">=" || op == "in";
 }
 
+/// max, min, mean, sum, percentile: over the numbers of a list; null (has no value) is left out.
+Json aggregate(const std::string& function, const Json& list, const Json& rank) {
+    if (!list.is_array()) throw Failure{fmt::format("{}() asks for a list, not for {}", function, dump(list))};
+    std::vector<Json> values;
+    for (const Json& value : list) {
+        if (value.is_null()) continue;
+        if (!value.is_number()) throw Failure{fmt::format("{}() of {}, which is no number", function, dump(value))};
+        values.push_back(value);
+    }
+    if (values.empty()) throw Failure{fmt::format("{}() of no values", function)};
+    std::stable_sort(values.begin(), values.end(),
+                     [](const Json& a, const Json& b) { return compare_numbers(a, b) < 0; });
+    if (function == "max") return values.back();
+    if (function == "min") return values.front();
+    if (function == "percentile") {
+        const double share = as_number(rank).get<double>() / 100;
+        if (share < 0 || share > 1) throw Failure{"percentile() takes a number from 0 to 100"};
+        const double place = std::ceil(share * static_cast<double>(values.size()));  // nearest rank
+        return values[static_cast<std::size_t>(std::max(1.0, place)) - 1];
+    }
+    Json sum = 0;
+    for (const Json& value : values) sum = arithmetic("+", sum, value);
+    return function == "sum" ? sum : Json(sum.get<double>() / static_cast<double>(values.size()));
+}
+
 Json evaluate_node(const ExpectNode& node, const Json& result) {
     const auto child = [&](std::size_t i) { return evaluate_node(*node.children[i], result); };
     if (node.op == "literal") return node.literal;
     if (node.op == "path") return follow(node, result);
     if (node.op == "count") return as_number(child(0));
+    if (std::find(std::begin(kFunctions), std::end(kFunctions), node.op) != std::end(kFunctions))
+        return aggregate(node.op, child(0), node.children.size() > 1 ? child(1) : Json());
     if (node.op == "negate") return arithmetic("-", 0, child(0));
     if (node.op == "not") return !truth(child(0));
     if (node.op == "and") return truth(child(0)) && truth(child(1));

@@ -1,8 +1,10 @@
 // `expect:` conditions on a result: a small language over the paths of result.json.
 //   masters["0000:00:01.0"].latency_ns.p99 < 900 and kernel.oops == 0
 // Paths: names, [index], ["name"]: an element of a list by its name, device, path, id or expr. A list compared with a
-// number counts its elements. Operators, loosest first: or, and, not, == != < <= > >= in, + -, * /, unary -;
-// count(x); parentheses; numbers (also 0x), strings in quotes, true, false, null.
+// number counts its elements. [condition] chooses elements, with names of the element: devices[driver == "nvme"]; [*]
+// all; a name behind such a list is that of each. Operators, loosest first: or, and, not, == != < <= > >= in, + -, * /,
+// unary -; count(x); max, min, mean, sum of a list, percentile(list, 99) by nearest rank, null left out; parentheses;
+// numbers (also 0x), strings in quotes, true, false, null.
 #pragma once
 
 #include <memory>

@@ -61,6 +61,23 @@ soc::IommuParams params_of(const Config& config, const soc::IommuStats& iommu) {
 }
 
 constexpr double kPaced = 0.97;
+/// From where on a resource counts as full. Below, waiting for one's own answers explains more
+/// (tests/cli/limits_test.cpp tries it on every config).
+constexpr double kBusy = 0.85;
+
+/// How long a transaction of `own` holds its place in the IOMMU: the mean of all of the IOMMU's transactions, unless
+/// its own spend less there altogether (others' are held up by what it never sees).
+double held_fs(const soc::IommuStats& iommu, const soc::MasterStats& own) {
+    std::uint64_t inside = 0;
+    for (std::size_t i = 0; i < soc::kParts; ++i) {
+        const soc::Group group = soc::group_of(static_cast<soc::Part>(i));
+        if (group == soc::Group::iommu_queue || group == soc::Group::tlb || group == soc::Group::walk)
+            inside += own.parts_fs[i];
+    }
+    const double of_own =
+        static_cast<double>(inside) / static_cast<double>(std::max<std::uint64_t>(own.latency.count(), 1));
+    return std::min(static_cast<double>(iommu.translation.mean().fs), of_own);
+}
 
 /// The pause that a master keeps between two issues, over its time.
 LimitedBy pace_of(const TrafficConfig& traffic, const soc::MasterStats& own, std::pair<SimTime, SimTime> time) {
@@ -82,7 +99,7 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
     const soc::MasterStats& own = facts.soc.masters[number];
     const std::pair<SimTime, SimTime> time = time_of(facts, own);
     const auto span = static_cast<double>((time.second - time.first).fs);
-    if (span <= 0) return {};
+    if (span <= 0 || own.bytes == 0) return {};  // what moves nothing is not slow: it is refused
     const SocConfig& soc = facts.config.soc;
     const std::vector<kernel::DeviceResult> devices = facts.boot.devices();
     const kernel::DeviceResult* const self = device_of(devices, own.device);
@@ -115,7 +132,9 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
             (all.read_bytes + all.write_bytes) * kSecond / static_cast<double>(soc.memory.bandwidth_bytes_per_s));
     }
     add(resource::kCrossbar,
-        all.busier_way() / soc.interconnect.width_bytes * static_cast<double>(soc.system_clock.fs));
+        (all.busier_way() / soc.interconnect.width_bytes +
+         all.transactions() * static_cast<double>(soc.interconnect.header.count)) *
+            static_cast<double>(soc.system_clock.fs));  // a header goes each way
     if (is_pci(own.device) && soc.pcie.bandwidth_bytes_per_s != 0) {
         const double bytes = link.busier_way() + link.transactions() * soc.pcie.header_bytes;
         add(resource::kLink, bytes * kSecond / static_cast<double>(soc.pcie.bandwidth_bytes_per_s));
@@ -127,7 +146,7 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
         const soc::IommuParams params = params_of(facts.config, *iommu);
         const double beats =
             port.writes <= 0 ? 1 : std::max(1.0, port.write_bytes / port.writes / params.tbu.port_width_bytes);
-        const auto held = static_cast<double>(iommu->translation.mean().fs);
+        const double held = held_fs(*iommu, own);
         add(resource::kPort, (port.writes * beats + port.reads) * static_cast<double>(params.clock.fs));
         add(resource::kPortSlots, port.transactions() * held / params.tbu.xlate_slots);
         const double needed = std::min(beats, static_cast<double>(params.tbu.write_buffer_beats));
@@ -145,7 +164,7 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
     }
     const auto busiest = std::max_element(candidates.begin(), candidates.end(),
                                           [](const LimitedBy& a, const LimitedBy& b) { return a.share < b.share; });
-    if (busiest->share >= 0.5) return *busiest;
+    if (busiest->share >= kBusy) return *busiest;
     for (const TrafficConfig& traffic : facts.config.traffic) {
         if (traffic.device != own.device) continue;
         const double waiting = static_cast<double>(own.latency.sum_fs()) / traffic.params.outstanding;

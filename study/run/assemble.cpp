@@ -258,6 +258,10 @@ private:
                     .hardware.registers;
             wiring_.soc.iommus[node.path] = own.params;
             wiring_.soc.iommus[node.path].hardware.registers = registers;
+            // The resolved config says what it runs with.
+            IommuConfig& resolved = config_.soc.iommus.emplace(node.path, config_.soc.iommu).first->second;
+            resolved.preset = own.preset;
+            resolved.params = own.params;
             for (const iommu::OptionSpec& option : family->options) {
                 // What only the registers of a real board would say.
                 const std::string key = fmt::format("{}.{}", option.block, option.key);

@@ -1,6 +1,8 @@
 #include "study/sweep/study.hpp"
 
+#include <cmath>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -46,6 +48,8 @@ std::string flow(const Value& value) {
     return "null";
 }
 
+constexpr std::uint64_t kLargest = std::uint64_t{1} << 53;  ///< of a range: exact as a double
+
 class StudyReader {
 public:
     explicit StudyReader(Findings& findings) : findings_(findings) {}
@@ -88,9 +92,19 @@ private:
         const Value* at = map.take("path");
         const Value* values = list(map, "values");
         const Value* points = list(map, "points");
+        const Value* zipped = list(map, "zip");
+        const std::optional<Value> range = steps(map, value, path);
         map.finish();
-        if ((at != nullptr) != (values != nullptr) || (values != nullptr) == (points != nullptr)) {
-            findings_.add(value.place, path, "what varies is not clear", "either path and values, or points");
+        if (range && values == nullptr) values = &*range;
+        const int ways = (values != nullptr ? 1 : 0) + (points != nullptr ? 1 : 0) + (zipped != nullptr ? 1 : 0);
+        if ((at != nullptr) != (values != nullptr) || ways != 1 || (range && values != &*range)) {
+            findings_.add(value.place, path, "what varies is not clear",
+                          "either path and values, or path, from, to and steps, or zip, or points");
+            return;
+        }
+        if (zipped != nullptr) {
+            zip(*zipped, path + ".zip", axis);
+            finish_axis(std::move(axis), value, path, study);
             return;
         }
         const Value& all = values != nullptr ? *values : *points;
@@ -108,10 +122,95 @@ private:
             if (!labels.insert(axis.alternatives.back().label).second)
                 findings_.add(one.place, path, fmt::format("'{}' stands there twice", axis.alternatives.back().label));
         }
+        finish_axis(std::move(axis), value, path, study);
+    }
+    void finish_axis(StudyAxis axis, const Value& value, const std::string& path, Study& study) {
         if (!axis_names_.insert(axis.name).second)
             findings_.add(value.place, path, fmt::format("there are two axes '{}'", axis.name));
         set_once(axis, value, path);
         study.axes.push_back(std::move(axis));
+    }
+    /// from, to, steps: so many whole numbers, evenly apart or (scale: log) with one ratio, each once; with a unit
+    /// behind.
+    std::optional<Value> steps(MapReader& map, const Value& where, const std::string& path) {
+        const Value* const from = map.take("from");
+        const Value* const to = map.take("to");
+        const Value* const count = map.take("steps");
+        const Value* const scale = map.take("scale");
+        const Value* const unit = map.take("unit");
+        if (from == nullptr && to == nullptr && count == nullptr && scale == nullptr && unit == nullptr)
+            return std::nullopt;
+        std::uint64_t low = 0;
+        std::uint64_t high = 0;
+        std::uint64_t number = 0;
+        std::size_t logarithmic = 0;
+        std::string suffix;
+        if (from == nullptr || to == nullptr || count == nullptr) {
+            findings_.add(where.place, path, "a range needs from, to and steps");
+            return std::nullopt;
+        }
+        bool fine = yaml::read_integer(*from, path + ".from", findings_, low, 0, kLargest) &&
+                    yaml::read_integer(*to, path + ".to", findings_, high, 0, kLargest) &&
+                    yaml::read_integer(*count, path + ".steps", findings_, number, 2, 10'000);
+        if (scale != nullptr)
+            fine = yaml::read_choice(*scale, path + ".scale", findings_, {"linear", "log"}, logarithmic) && fine;
+        if (unit != nullptr) fine = yaml::read(*unit, path + ".unit", findings_, suffix) && fine;
+        if (!fine) return std::nullopt;
+        if (low >= high || (logarithmic != 0 && low == 0)) {
+            findings_.add(from->place, path + ".from", fmt::format("{} to {} is no range", low, high),
+                          logarithmic != 0 ? "more than 0, and less than to" : "less than to");
+            return std::nullopt;
+        }
+        Value list;
+        list.kind = Kind::list;
+        list.place = where.place;
+        for (std::uint64_t i = 0; i < number; ++i) {
+            const double share = static_cast<double>(i) / static_cast<double>(number - 1);
+            const auto l = static_cast<double>(low);
+            const auto h = static_cast<double>(high);
+            const double exact = logarithmic != 0 ? l * std::pow(h / l, share) : l + (h - l) * share;
+            const std::uint64_t whole = i + 1 == number ? high : static_cast<std::uint64_t>(std::llround(exact));
+            Value one;
+            one.kind = Kind::scalar;
+            one.place = where.place;
+            one.text = fmt::format("{}{}{}", whole, suffix.empty() ? "" : " ", suffix);
+            if (list.items.empty() || list.items.back().text != one.text) list.items.push_back(std::move(one));
+        }
+        return list;
+    }
+    /// Several paths that go together, value by value.
+    void zip(const Value& lists, const std::string& path, StudyAxis& axis) {
+        for (std::size_t i = 0; i < lists.items.size(); ++i) {
+            const std::string at = yaml::join_path(path, i);
+            MapReader map(lists.items[i], at, findings_);
+            std::string target;
+            if (const Value* given = map.require("path")) yaml::read(*given, at + ".path", findings_, target);
+            const Value* const values = list(map, "values");
+            map.finish();
+            if (values == nullptr || values->items.empty()) {
+                findings_.add(lists.items[i].place, at, "has no values");
+                return;
+            }
+            if (i == 0) axis.alternatives.resize(values->items.size());
+            if (values->items.size() != axis.alternatives.size()) {
+                findings_.add(
+                    values->place, at,
+                    fmt::format("has {} values, the first list {}", values->items.size(), axis.alternatives.size()),
+                    "lists of one length");
+                return;
+            }
+            for (std::size_t k = 0; k < values->items.size(); ++k) {
+                const Value& one = values->items[k];
+                axis.alternatives[k].label += (i == 0 ? "" : " / ") + (one.quoted ? one.text : flow(one));
+                axis.alternatives[k].sets.push_back({target, flow(one)});
+            }
+        }
+        std::set<std::string> labels;
+        for (const StudyAxis::Alternative& one : axis.alternatives) {
+            if (!labels.insert(one.label).second)
+                findings_.add(lists.place, path, fmt::format("'{}' stands there twice", one.label));
+        }
+        if (axis.alternatives.empty()) findings_.add(lists.place, path, "an axis without a point", "at least one");
     }
     /// A later axis would take back what an earlier one set, at every point.
     void set_once(const StudyAxis& axis, const Value& value, const std::string& path) {

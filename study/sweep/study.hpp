@@ -3,6 +3,8 @@
 //     set: { expect: [] }                     # at every point
 //     vary:                                   # every combination; the first axis changes slowest
 //       - { name: entries, path: soc.iommu.tbu.tlb.entries, values: [64, 128] }
+//       - { name: wide, path: soc.iommu.tbu.tlb.entries, from: 64, to: 16384, steps: 5, scale: log }   # unit: KiB, ...
+//       - { name: pair, zip: [ { path: seed, values: [1, 2] }, { path: soc.memory.banks, values: [8, 16] } ] }
 //       - { name: policy, points: [ { name: strict, set: { kernel.parameters.iommu.strict: 1 } } ] }
 //     columns:                                # expressions as in `expect:`
 //       - { name: p99 ns, value: 'masters[0].latency_ns.p99' }

@@ -33,6 +33,23 @@ Json study_schema_json() {
         {{"name", name},
          {"points", list_of("Each sets some values.", object({{"name", name}, {"set", sets}}, {"name", "set"}))}},
         Json::array({"name", "points"}));
+    const Json whole = {{"type", "integer"}, {"minimum", 0}};
+    const Json by_range =
+        object({{"name", name},
+                {"path", {{"type", "string"}, {"description", "What varies."}}},
+                {"from", whole},
+                {"to", whole},
+                {"steps", {{"type", "integer"}, {"minimum", 2}, {"maximum", 10000}}},
+                {"scale", {{"enum", Json::array({"linear", "log"})}, {"description", "Evenly apart, or one ratio."}}},
+                {"unit", {{"type", "string"}, {"description", "Behind each number: KiB, ns."}}}},
+               Json::array({"name", "path", "from", "to", "steps"}));
+    const Json by_zip =
+        object({{"name", name},
+                {"zip", list_of("Paths that go together, value by value.",
+                                object({{"path", {{"type", "string"}}},
+                                        {"values", list_of("As many as the other lists have.", Json::object())}},
+                                       Json::array({"path", "values"})))}},
+               Json::array({"name", "zip"}));
     const Json column =
         object({{"name", name}, {"value", {{"type", "string"}, {"description", "An expression as in `expect`."}}}},
                Json::array({"name", "value"}));
@@ -40,7 +57,7 @@ Json study_schema_json() {
                          {"vary",
                           {{"type", "array"},
                            {"description", "Every combination is run; the first axis changes slowest."},
-                           {"items", {{"anyOf", Json::array({by_path, by_points})}}}}},
+                           {"items", {{"anyOf", Json::array({by_path, by_range, by_zip, by_points})}}}}},
                          {"columns", {{"type", "array"}, {"description", "Of the table."}, {"items", column}}}},
                         Json::array());
     study["description"] = "What `xlate sweep` varies. A run does not look at it.";

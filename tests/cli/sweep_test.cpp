@@ -522,3 +522,41 @@ TEST_CASE("sweep: two sweeps are compared point by point, with tolerances by col
     scratch.file("sweep.json", R"({"schema": "xlate.sweep/1", "points": [{}]})");
     CHECK(run_xlate(scratch, "compare a sweep.json").status == 2);
 }
+
+TEST_CASE("sweep: ranges, lists that go together, and a bound on the points", "[cli][sweep]") {
+    const Scratch scratch;
+    const auto plan = [&](const std::string& axis, const std::string& options = "") {
+        scratch.file("s.yaml",
+                     "firmware: { generate: devicetree }\nsoc: { pci: [] }\nstudy:\n  vary:\n    - " + axis + "\n");
+        return run_xlate(scratch, "sweep plan s.yaml" + options);
+    };
+    const auto labels = [&](const std::string& axis) {
+        const Said said = plan(axis);
+        INFO(said.err);
+        REQUIRE(said.status == 0);
+        const nlohmann::json plan_json = nlohmann::json::parse(said.out);
+        std::string all;
+        for (const auto& point : plan_json["points"]) all += point["labels"][0].get<std::string>() + " ";
+        return all;
+    };
+    CHECK(labels("{ name: n, path: soc.memory.banks, from: 16, to: 1024, steps: 4, scale: log }") == "16 64 256 1024 ");
+    CHECK(labels("{ name: n, path: soc.memory.latency, from: 10, to: 20, steps: 3, unit: ns }") ==
+          "10 ns 15 ns 20 ns ");
+    CHECK(labels("{ name: n, path: seed, from: 1, to: 3, steps: 9 }") == "1 2 3 ");  // each once
+    CHECK(labels("{ name: n, zip: [ { path: seed, values: [1, 2] }, { path: soc.memory.banks, values: [8, 16] } ] }") ==
+          "1 / 8 2 / 16 ");
+    CHECK(
+        plan("{ name: n, path: seed, from: 3, to: 1, steps: 3 }").err.find("study.vary[0].from: 3 to 1 is no range") !=
+        std::string::npos);
+    CHECK(plan("{ name: n, path: seed, from: 0, to: 9, steps: 3, scale: log }").status == 2);
+    CHECK(plan("{ name: n, path: seed, from: 1, steps: 3 }").err.find("a range needs from, to and steps") !=
+          std::string::npos);
+    CHECK(plan("{ name: n, path: seed, values: [1], from: 1, to: 2, steps: 2 }").err.find("what varies is not clear") !=
+          std::string::npos);
+    CHECK(plan("{ name: n, zip: [ { path: seed, values: [1, 2] }, { path: soc.memory.banks, values: [8] } ] }")
+              .err.find("has 1 values, the first list 2") != std::string::npos);
+    const Said many = plan("{ name: n, path: seed, from: 1, to: 100, steps: 100 }", " --max-points 99");
+    CHECK(many.status == 4);
+    CHECK(many.err.find("100 points; expected at most 99 (--max-points)") != std::string::npos);
+    CHECK(plan("{ name: n, path: seed, from: 1, to: 100, steps: 100 }", " --max-points 100").status == 0);
+}

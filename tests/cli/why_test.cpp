@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "program.hpp"
+#include "tests/cli/program.hpp"
 
 using namespace xlate::tests;
 using Json = nlohmann::json;

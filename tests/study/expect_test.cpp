@@ -76,3 +76,36 @@ TEST_CASE("expect: JUnit escapes what XML would misread", "[study][expect]") {
     CHECK(xml.find("name=\"x &lt; 1\"/>") != std::string::npos);
     CHECK(xml.find("<failure message=\"found &quot;2&quot;\"/>") != std::string::npos);
 }
+
+TEST_CASE("expect: conditions choose elements of a list, and functions add their values up", "[study][expect]") {
+    const nlohmann::ordered_json result = nlohmann::ordered_json::parse(R"({
+        "devices": [ {"name": "a", "driver": "nvme", "probe_ns": 40}, {"name": "b", "driver": "e1000e", "probe_ns": 10},
+                     {"name": "c", "driver": "nvme", "probe_ns": 20}, {"name": "d", "driver": null, "probe_ns": null} ],
+        "kernel": { "locks": [ {"name": "x", "contended": 0, "wait_ns": 0}, {"name": "y", "contended": 2, "wait_ns": 7} ] } })");
+    const auto value = [&](const std::string& text) {
+        return Expectation::parse(text, {}, "expect[0]").evaluate(result).value;
+    };
+    CHECK(value("count(devices[driver == \"nvme\"])") == 2);
+    CHECK(value("max(devices[driver == \"nvme\"].probe_ns)") == 40);
+    CHECK(value("min(devices[*].probe_ns)") == 10);
+    CHECK(value("sum(devices[*].probe_ns)") == 70);
+    CHECK(value("mean(devices[probe_ns != null and probe_ns < 30].probe_ns)") == 15.0);
+    CHECK(value("percentile(devices[*].probe_ns, 50)") == 20);
+    CHECK(value("percentile(devices[*].probe_ns, 99)") == 40);
+    CHECK(value("percentile(devices[*].probe_ns, 0)") == 10);
+    CHECK(value("sum(kernel.locks[contended > 0].wait_ns) * 2") == 14);
+    CHECK(value("devices[driver == \"nvme\"][1].name == \"c\"") == "c");
+    CHECK(value("devices[\"b\"].probe_ns") == 10);  // a name in quotes is still that
+    const auto why = [&](const std::string& text) {
+        return Expectation::parse(text, {}, "expect[0]").evaluate(result).why;
+    };
+    CHECK(why("max(devices[name == \"z\"].probe_ns) < 1") == "max() of no values");
+    CHECK(why("max(devices[*].name) < 1").find("which is no number") != std::string::npos);
+    CHECK(why("max(kernel) < 1").find("asks for a list") != std::string::npos);
+    CHECK(why("sum(devices[*].latency) < 1") == "no element of 'devices[...]' has 'latency'");
+    CHECK(why("count(kernel[*]) == 0").find("is no list") != std::string::npos);
+    CHECK_THROWS_AS(Expectation::parse("median(devices[*].probe_ns)", {}, "e"), xlate::InputError);
+    CHECK_THROWS_AS(Expectation::parse("percentile(devices[*].probe_ns)", {}, "e"), xlate::InputError);
+    CHECK_THROWS_AS(Expectation::parse("devices[]", {}, "e"), xlate::InputError);
+    CHECK_THROWS_AS(Expectation::parse("devices[driver]", {}, "e"), xlate::InputError);
+}

@@ -1,0 +1,71 @@
+// By name only (minutes): build/dev/tests/test_cli "limited by*".
+// `limited by` on every config of the tree, held against trials: the named resource, larger, brings bandwidth or names
+// the next one.
+#include <filesystem>
+#include <set>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/program.hpp"
+
+using namespace xlate::tests;
+using Json = nlohmann::json;
+
+namespace {
+
+/// Why the sentence about this master is wrong; empty if it is right.
+std::string wrong_with(const Json& master) {
+    if (!master.contains("limited_by")) return "";
+    const Json& named = master["limited_by"]["resource"];
+    // A driver's unmaps may wait for one lock or one busy bit, which more CPUs do not make faster: then nothing else on
+    // the device's way does, either.
+    if (named.get<std::string>().find("by its driver") != std::string::npos) {
+        for (const Json& one : master["tried"]) {
+            const bool software = one["key"].get<std::string>().rfind("traffic[", 0) == 0;
+            const bool waits = one["key"] == "soc.memory.latency";  // which the CPUs' register reads and stores share
+            if (software || waits || one.contains("error") || one["gain"].get<double>() <= 0.3) continue;
+            return one["key"].get<std::string>() + " brings " + one["gain"].dump();
+        }
+        return "";
+    }
+    for (const Json& one : master["tried"]) {
+        if (one["resource"] != named) continue;
+        if (one.contains("error")) return "";  // the next one refuses: a rate that the link does not carry
+        if (one["gain"].get<double>() > 0.05 || one["limited_by"] != named) return "";
+        return "larger brings " + one["gain"].dump() + " and names no other";
+    }
+    return "nothing makes it larger";
+}
+
+}  // namespace
+
+TEST_CASE("limited by: for each config the named resource, larger, is faster or names the next",
+          "[.][cli][why][slow]") {
+    const Scratch scratch;
+    std::size_t masters = 0;
+    std::set<std::string> resources;
+    const std::filesystem::path folder = std::string(XLATE_SOURCE_DIR) + "/configs";
+    std::set<std::filesystem::path> configs;
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+        if (entry.path().extension() == ".yaml") configs.insert(entry.path());
+    }
+    REQUIRE(configs.size() >= 20);
+    for (const std::filesystem::path& config : configs) {
+        CAPTURE(config.filename());
+        const Said said = run_xlate(scratch, "why --json --transfers 2000 " + quoted(config.string()));
+        if (said.status == 2 && said.err.find("no master had traffic") != std::string::npos) continue;
+        CAPTURE(said.err);
+        CHECK(said.status == 0);
+        if (said.status != 0) continue;
+        const Json why = Json::parse(said.out);
+        for (const Json& master : why["masters"]) {
+            CAPTURE(master["device"].get<std::string>(), master.value("limited_by", Json()).dump());
+            CHECK(wrong_with(master) == "");
+            ++masters;
+            if (master.contains("limited_by")) resources.insert(master["limited_by"]["resource"].get<std::string>());
+        }
+    }
+    CHECK(masters >= 40);
+    CHECK(resources.size() >= 5);
+}
