@@ -113,6 +113,9 @@ std::vector<IommuResult> LinuxBoot::iommus() const {
             result.device = dev.name;
             if (dev.of_node) result.path = state_->description.node(*dev.of_node).path;
             if (const Driver* const driver = dev.driver.peek()) result.driver = driver->name;
+        } else {  // x86: no device stands for a unit
+            result.device = iommu.sysfs_name;
+            if (const IommuOps* const ops = iommu.ops.peek()) result.driver = ops->name;
         }
         for (const BusType* const bus : state_->drivers.buses())
             for (const Ptr<Device> dev : bus->devices) {

@@ -114,7 +114,7 @@ void decode_iotlb(const Descriptor& words, std::uint8_t code, const VtdParams& p
     out.tlb = translations(code, global ? 0 : space_tag::DID.of(did), global ? 0 : space_tag::DID.mask());
     if (granularity != qi::PAGE || !cap::PSI.test(params.cap)) return;
     set_range(*out.tlb, qi::page(words[1]), 12 + static_cast<unsigned>(qi::AM.get(words[1])));
-    out.tlb->leaf = qi::IH.test(words[1]);
+    out.tlb->leaf = params.leaf_hint && qi::IH.test(words[1]);
     if (!params.has(ecap::NEST)) return;
     // A nested translation is kept by its input address; which second-level pages are in it is not known.
     const std::uint64_t nested = space_tag::DID.of(did) | space_tag::NESTED.of(1);
@@ -122,13 +122,13 @@ void decode_iotlb(const Descriptor& words, std::uint8_t code, const VtdParams& p
     out.nested->leaf = out.tlb->leaf;
 }
 
-void decode_pasid_iotlb(const Descriptor& words, std::uint8_t code, Decoded& out) {
+void decode_pasid_iotlb(const Descriptor& words, std::uint8_t code, const VtdParams& params, Decoded& out) {
     const std::uint64_t space = space_tag::FIRST.of(1) | space_tag::DID.of(qi::DID.get(words[0])) |
                                 space_tag::PASID.of(qi::PASID.get(words[0]));
     out.tlb = translations(code, space, space_tag::FIRST.mask() | space_tag::DID.mask() | space_tag::PASID.mask());
     if (qi::G.get(words[0]) != qi::PASID_PAGE) return;
     set_range(*out.tlb, qi::page(words[1]), 12 + static_cast<unsigned>(qi::AM.get(words[1])));
-    out.tlb->leaf = qi::IH.test(words[1]);
+    out.tlb->leaf = params.leaf_hint && qi::IH.test(words[1]);
 }
 
 void decode_pasid_cache(const Descriptor& words, std::uint8_t code, Decoded& out) {
@@ -236,7 +236,7 @@ Decoded decode_descriptor(const Descriptor& words, const VtdParams& params) {
             decode_interrupts(words, out);
             break;
         case DescriptorType::pasid_iotlb:
-            decode_pasid_iotlb(words, code, out);
+            decode_pasid_iotlb(words, code, params, out);
             break;
         case DescriptorType::pasid_cache:
             decode_pasid_cache(words, code, out);

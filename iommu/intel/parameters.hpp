@@ -23,6 +23,8 @@ struct VtdParams {
     unsigned host_bits = 0;  ///< of physical addresses; 0: as many as CAP.MGAW says
     /// A fault of a device that has an unread record already is not recorded once more (the specification allows it).
     bool collapse_faults = false;
+    /// IH of a flush is heeded: upper-level entries stay (a hint: hardware may drop them, too).
+    bool leaf_hint = true;
     CacheParams context_cache{true, 64, 4}, pasid_cache{true, 64, 4}, interrupt_cache{true, 64, 4}, tlb{true, 512, 4},
         nested_cache{true, 128, 4};
     CacheParams walk_s1[kWalkCaches] = {{true, 32, 0}, {true, 32, 0}, {true, 32, 0}};

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::string_view kLike[] = {"server", "qemu", "scalable"};
 constexpr std::string_view kOff[] = {"off", "on"};
+constexpr std::string_view kHint[] = {"heeded", "ignored"};
 constexpr const char* kBlock = "vt-d";
 constexpr const char* kAudience = "Intel VT-d only.";
 constexpr OptionSpec kOptions[] = {
@@ -29,6 +30,11 @@ constexpr OptionSpec kOptions[] = {
      18,
      0,
      18},
+    {kBlock,
+     kAudience,
+     "leaf_hint",
+     "IH of a flush, a hint; heeded: entries for upper levels stay; ignored: they go, too.",
+     {kHint, std::size(kHint)}},
 };
 
 CacheParams sized(std::uint64_t entries, bool enabled) {
@@ -50,6 +56,7 @@ std::unique_ptr<Instance> make(const InstanceParams& params) {
     if (own.host_bits != 0) own.host_bits = std::max(own.host_bits, 32U);
     if (const std::uint64_t records = hardware.option(kOptions[4])) own.cap = vtd::cap::NFR.set(own.cap, records - 1);
     own.cap = vtd::cap::MAMV.set(own.cap, hardware.option(kOptions[5]));
+    own.leaf_hint = hardware.option(kOptions[6]) == 0;
     own.context_cache = params.caches.config;
     own.interrupt_cache = params.caches.config;
     own.pasid_cache = sized(hardware.option(kOptions[3]), params.caches.config.enabled);

@@ -283,6 +283,10 @@ private:
     void place(const QemuOption& option) {
         if (option.head == "loader" || option.head == "arm-smmuv3") return;  // qemu_platform.hpp
         if (place_virtio_mmio(option)) return;
+        if (option.head == "intel-iommu") {
+            result_.notes.push_back("'intel-iommu' is the unit of QEMU's DMAR table: give that table with --firmware");
+            return;
+        }
         const std::optional<std::size_t> at = find_bus(option);
         QemuPciFunction function;
         function.model = option.head;

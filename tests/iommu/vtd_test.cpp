@@ -334,6 +334,19 @@ TEST_CASE("vt-d: what an invalidation takes, and what IH leaves", "[iommu][vtd]"
     }
 }
 
+TEST_CASE("vt-d: hardware may ignore IH", "[iommu][vtd]") {
+    VtdParams params = world_params();
+    params.leaf_hint = false;
+    World world(params);
+    world.on(false);
+    const std::uint64_t table = world.page(), at = 0x10000000;
+    world.context(kDevice, table, 4, 5);
+    world.map_second(table, 4, at, 0x30000000);
+    REQUIRE(world.reach(kDevice, at) == 0x30000000);
+    world.flush_iotlb(qi::PAGE, 5, at, 0, true);
+    CHECK(world.reads_of_next(kDevice, at) == 4);
+}
+
 TEST_CASE("vt-d: wait descriptors, and errors of the queue", "[iommu][vtd]") {
     World world;
     world.on(false);

@@ -14,7 +14,6 @@ namespace {
 
 /// Domains without tables of their own: pass-through (FLPT_DEFAULT_DID in scalable mode).
 constexpr std::uint16_t kPassDid = 1;
-constexpr std::uint64_t kAll = ~std::uint64_t{0};
 
 }  // namespace
 

@@ -12,11 +12,10 @@ namespace acpi = firmware::acpi;
 
 namespace {
 
-constexpr std::uint32_t kClassIsaBridge = 0x0601, kClassDisplay = 0x03, kClassUsb = 0x0C03, kClassHdAudio = 0x0403;
+constexpr std::uint32_t kClassIsaBridge = 0x0601, kClassDisplay = 0x03, kClassUsb = 0x0C03;
 constexpr std::uint16_t kVendorIntel = 0x8086;
 constexpr std::uint64_t kIsaBytes = std::uint64_t{16} << 20;  ///< CONFIG_INTEL_IOMMU_FLOPPY_WA
 constexpr std::uint8_t kDmarIntrRemap = 1;
-constexpr unsigned kFirstReleaseWithStaticIdentity = 612;
 constexpr unsigned kFirstReleaseWithoutFinalize = 612;
 
 }  // namespace
