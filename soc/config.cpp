@@ -55,7 +55,7 @@ void check_cache(Findings& findings, const CacheTiming& cache, const std::string
 }
 
 void check_tbu(Findings& findings, const PortParams& tbu, const std::string& path) {
-    findings.power_of_two(tbu.port_width_bytes, path + ".port_width");
+    if (tbu.port_width_bytes != 0) findings.power_of_two(tbu.port_width_bytes, path + ".port_width");
     findings.range(tbu.xlate_slots, 1, 65536, path + ".xlate_slots");
     findings.range(tbu.write_buffer_beats, 1, 65536, path + ".write_buffer");
     findings.range(tbu.prefetch, 0, 1024, path + ".prefetch");
@@ -74,7 +74,7 @@ void check_iommu(Findings& findings, const IommuParams& params, const std::strin
     for (const auto& [name, tbu] : params.tbus) check_tbu(findings, tbu, path + ".tbus." + name);
     findings.range(tcu.xlate_slots, 1, 65536, path + ".tcu.xlate_slots");
     findings.range(tcu.walk_slots, 1, 65536, path + ".tcu.walk_slots");
-    findings.power_of_two(tcu.port_width_bytes, path + ".tcu.port_width");
+    if (tcu.port_width_bytes != 0) findings.power_of_two(tcu.port_width_bytes, path + ".tcu.port_width");
     check_cache(findings, tcu.tlb, path + ".tcu.tlb");
     check_cache(findings, tcu.config_cache, path + ".tcu.config_cache");
     check_cache(findings, tcu.ipa_cache, path + ".tcu.ipa_cache");

@@ -46,8 +46,9 @@ struct CacheTiming {
 
 /// A port of an IOMMU: what stands before its core, at a master (an SMMU's TBU).
 struct PortParams {
-    std::uint32_t port_width_bytes = 16;  ///< a write takes ceil(size / width) cycles of the port, a read one
-    std::uint32_t xlate_slots = 16;       ///< translations at once; more wait at the port
+    /// A write takes ceil(size / width) cycles of the port, a read one; 0: neither takes time.
+    std::uint32_t port_width_bytes = 16;
+    std::uint32_t xlate_slots = 16;  ///< translations at once; more wait at the port
     std::uint32_t write_buffer_beats = 16;
     CacheTiming micro_tlb{{true, 16, 0, iommu::Replacement::lru}, Cycles{1}, 1};
     CacheTiming main_tlb{{true, 512, 4, iommu::Replacement::lru}, Cycles{3}, 3};
@@ -75,9 +76,9 @@ struct WalkCacheParams {
 
 /// The shared part of an IOMMU (an SMMU's TCU).
 struct CoreParams {
-    std::uint32_t xlate_slots = 64;  ///< translations of all ports at once
-    std::uint32_t walk_slots = 16;   ///< table walks at once
-    std::uint32_t port_width_bytes = 16;
+    std::uint32_t xlate_slots = 64;       ///< translations of all ports at once
+    std::uint32_t walk_slots = 16;        ///< table walks at once
+    std::uint32_t port_width_bytes = 16;  ///< as PortParams
     CacheTiming tlb{{false, 2048, 4, iommu::Replacement::lru}, Cycles{3}, 3};
     CacheTiming config_cache{{true, 256, 4, iommu::Replacement::lru}, Cycles{3}, 3};
     CacheTiming ipa_cache{{false, 128, 4, iommu::Replacement::lru}, Cycles{3}, 3};

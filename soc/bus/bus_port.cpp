@@ -12,8 +12,8 @@ BusPort::BusPort(const std::string& name, Agenda& agenda, const Component& compo
                  TrafficOwner& owner, ClockPeriod clock, std::uint32_t width_bytes)
     : port(name, *this, 0),
       wire_(agenda, component, 1),
-      clock_(clock),
-      width_bytes_(width_bytes),
+      clock_{width_bytes == 0 ? 0 : clock.fs},
+      width_bytes_(width_bytes == 0 ? 1U << 31 : width_bytes),
       agenda_(agenda),
       component_(component),
       pool_(pool),

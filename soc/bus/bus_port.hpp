@@ -1,5 +1,6 @@
 // A port of an IOMMU to the interconnect: translated traffic, table walks, queues and messages leave through it.
-// Shape: one packet's beats at a time (reads one beat, writes ceil(size / width)); any number outstanding.
+// Shape: one packet's beats at a time (reads one beat, writes ceil(size / width); width 0: they take no time); any
+// number outstanding.
 #pragma once
 
 #include <deque>

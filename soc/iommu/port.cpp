@@ -23,6 +23,12 @@ bool allows(const CachedTranslation& entry, const Transaction& transaction) {
     return entry.permissions.allows(request);
 }
 
+/// Without a width all bytes of a write are one beat, which takes no time.
+PortParams with_width(PortParams params) {
+    if (params.port_width_bytes == 0) params.port_width_bytes = 1U << 31;
+    return params;
+}
+
 }  // namespace
 
 IommuPort::IommuPort(IommuDevice& device, const std::string& name, unsigned number, const PortParams& params,
@@ -35,10 +41,11 @@ IommuPort::IommuPort(IommuDevice& device, const std::string& name, unsigned numb
       device_(device),
       out_(out),
       clock_(clock),
+      beat_{params.port_width_bytes == 0 ? 0 : clock.fs},
       number_(number),
       free_slots_(params.xlate_slots),
       beats_free_(params.write_buffer_beats),
-      params_(params),
+      params_(with_width(params)),
       main_(device.agenda(), device, params.main_tlb.slots),
       main_tlb_({params.main_tlb.shape, TlbTagging::stream}, seed, device.component_name() + "." + name + ".main_tlb"),
       link_to_tcu_(device.agenda(), device, 1),
@@ -116,7 +123,7 @@ void IommuPort::begin(Transaction& transaction, bool sure_miss) {
     job.at = admission_free_;
     job.sure_miss = sure_miss && job.ahead;
     charge(job, Part::iommu_queue);
-    wire_.enter(job, clock_ * Cycles{std::max(1U, beats(transaction))}, &go<&IommuPort::arrived>);
+    wire_.enter(job, beat_ * Cycles{std::max(1U, beats(transaction))}, &go<&IommuPort::arrived>);
 }
 
 void IommuPort::arrived(TranslationJob& job) {

@@ -153,6 +153,7 @@ private:
     IommuDevice& device_;
     BusPort& out_;
     const ClockPeriod clock_;
+    const ClockPeriod beat_;  ///< of the port: 0 if beats take no time
     const unsigned number_;
     std::uint32_t free_slots_;
     std::uint32_t beats_free_;

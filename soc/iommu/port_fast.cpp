@@ -140,7 +140,7 @@ bool IommuPort::plan(PlannedAccess& access) {
     access.accepted = access.at;
     access.charge(Part::iommu_queue, access.at);
 
-    SimTime at = wire_.reserve(access.at, clock_ * Cycles{std::max(1U, port_beats)});
+    SimTime at = wire_.reserve(access.at, beat_ * Cycles{std::max(1U, port_beats)});
     access.charge(Part::issue, at);
     const SimTime received = at;
     ++translations_;

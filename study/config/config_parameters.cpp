@@ -53,7 +53,8 @@ void visit_walk_cache(ParameterVisitor& v, soc::WalkCacheParams& cache) {
 void visit_tbu(ParameterVisitor& v, soc::PortParams& p) {
     visit_cache(v, "micro_tlb", "Its micro-TLB.", p.micro_tlb);
     visit_cache(v, "tlb", "Its main TLB.", p.main_tlb);
-    integer(v, "port_width", "Bytes that its port takes in a cycle; a power of two.", p.port_width_bytes, 1, 256);
+    integer(v, "port_width", "Bytes that its port takes in a cycle; a power of two; 0: it takes no time.",
+            p.port_width_bytes, 0, 256);
     integer(v, "xlate_slots", "Translations at once; more wait at the port.", p.xlate_slots, 1, 4096);
     integer(v, "write_buffer", "Data beats of writes that wait for their translation.", p.write_buffer_beats, 1, 65536);
     v.boolean("youngest_first", "Whether the youngest of the misses that waited for another one looks again first.",
@@ -101,8 +102,8 @@ void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
         visit_walk_cache(v, p.tcu.walk_cache);
         integer(v, "xlate_slots", "Translations of all ports at once.", p.tcu.xlate_slots, 1, 65536);
         integer(v, "walk_slots", "Table walks at once.", p.tcu.walk_slots, 1, 4096);
-        integer(v, "port_width", "Bytes that its port to memory takes in a cycle; a power of two.",
-                p.tcu.port_width_bytes, 1, 256);
+        integer(v, "port_width", "Bytes that its port to memory takes in a cycle; a power of two; 0: it takes no time.",
+                p.tcu.port_width_bytes, 0, 256);
         v.boolean("merge_walks", "Whether a miss waits for another port's walk of the same page; needs tcu.tlb.",
                   p.tcu.merge_walks);
         v.boolean("priorities", "Whether slots go to the master with the highest priority, not to the oldest miss.",

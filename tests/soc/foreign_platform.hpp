@@ -33,7 +33,7 @@ enum class TargetStyle {
     end_req_skipped,       ///< TLM_ACCEPTED, BEGIN_RESP by call
     begin_resp_by_return,  ///< TLM_UPDATED/BEGIN_RESP with the latency annotated
     completed,             ///< TLM_COMPLETED with the latency annotated
-    annotated,             ///< END_REQ and BEGIN_RESP by call, each ahead of its time by half of what is left
+    annotated,             ///< END_REQ by return and BEGIN_RESP by call, both ahead of their time
     blocking_only,         ///< b_transport alone: tlm_utils makes phases of it
 };
 inline constexpr TargetStyle kTargetStyles[] = {
@@ -93,9 +93,10 @@ struct ForeignMemory : sc_core::sc_module {
                 phase = tlm::END_REQ;
                 return tlm::TLM_UPDATED;
             case TargetStyle::annotated:
-                queue.notify(payload, tlm::END_REQ, delay);
                 queue.notify(payload, tlm::BEGIN_RESP, delay + latency / 2);
-                return tlm::TLM_ACCEPTED;
+                phase = tlm::END_REQ;
+                delay += in_ps(2000);
+                return tlm::TLM_UPDATED;
             case TargetStyle::end_req_by_call:
                 queue.notify(payload, tlm::END_REQ, delay);
                 [[fallthrough]];
