@@ -106,6 +106,8 @@ void check_traffic(Findings& findings, const TrafficParams& traffic, const std::
     if (traffic.pattern == Pattern::strided) {
         findings.range(traffic.stride_bytes, 1, std::uint64_t{1} << 48, path + ".stride");
     }
+    findings.expect((traffic.pattern == Pattern::trace) == (traffic.recorded != nullptr && !traffic.recorded->empty()),
+                    path + ".pattern", "a recording and the pattern 'trace' go together", "both or none");
     findings.expect(
         traffic.read_share.denominator != 0 && traffic.read_share.numerator <= traffic.read_share.denominator,
         path + ".read", "not a share", "a value from 0 % to 100 %");
@@ -136,6 +138,80 @@ void check_tbu_names(Findings& findings, const SocConfig& config, const firmware
     for (const auto& [path, params] : config.iommus) {
         check_names(params, "soc.iommus." + path, [own = path](const IommuSite& site) { return site.path == own; });
     }
+}
+
+/// What a channel of DRAM could not work with. Names as the YAML has them.
+void check_dram(Findings& findings, DramTimings timings) {
+    const std::string path = "soc.memory.timing.";
+    for (const std::string_view name : {"groups", "banks", "row_bytes"}) {
+        findings.power_of_two(*dram_timing(timings, name), path + std::string(name));
+        findings.range(*dram_timing(timings, name), 1, name == "row_bytes" ? 1 << 16 : 64, path + std::string(name));
+    }
+    findings.expect(timings.row_bytes >= timings.burst_bytes, path + "row_bytes", "a row is shorter than a burst",
+                    std::to_string(timings.burst_bytes) + " or more");
+    for (const std::string_view name : dram_timing_names()) {
+        findings.range(*dram_timing(timings, name), 0, 1 << 20, path + std::string(name));
+    }
+    findings.expect(timings.REFI == 0 || timings.REFI > timings.RFC + timings.RP + timings.RAS, path + "tREFI",
+                    "refresh leaves no time for anything else", "more than tRFC + tRP + tRAS, or 0: no refresh");
+}
+
+/// Crossbars below the SoC's: a tree, and what hangs on them is there.
+void check_subnets(Findings& findings, const SocConfig& config, const Topology& topology) {
+    std::vector<std::string> names;
+    for (const auto& [name, subnet] : config.subnets) names.push_back(name);
+    const auto nearest = [](const std::string& name, const std::vector<std::string>& among) {
+        const auto near = nearest_name(name, among);
+        return near            ? "one such as '" + *near + "'"
+               : among.empty() ? std::string("none")
+                               : "one such as '" + among.front() + "'";
+    };
+    for (const auto& [name, subnet] : config.subnets) {
+        const std::string path = "soc.interconnects." + name;
+        findings.range(subnet.clock.fs, 1, kFsPerUs, path + ".clock");
+        findings.power_of_two(subnet.crossbar.width_bytes, path + ".width");
+        findings.range(subnet.crossbar.width_bytes, 1, 256, path + ".width");
+        findings.range(subnet.crossbar.header.count, 1, 1000, path + ".header");
+        findings.range(subnet.outstanding, 1, 65536, path + ".outstanding");
+        if (!subnet.parent.empty() && config.subnets.count(subnet.parent) == 0) {
+            findings.expect(false, path + ".parent", "there is no interconnect '" + printable(subnet.parent) + "'",
+                            nearest(subnet.parent, names));
+            continue;
+        }
+        std::string way = name, at = subnet.parent;
+        std::size_t steps = 1;
+        while (!at.empty() && steps <= config.subnets.size() && config.subnets.count(at) != 0) {
+            way += " -> " + at;
+            at = config.subnets.at(at).parent;
+            ++steps;
+        }
+        if (steps > config.subnets.size()) {
+            findings.expect(false, path + ".parent", "the way up never ends: " + way, "a tree");
+        } else {
+            findings.expect(steps <= 3, path + ".parent",
+                            "it lies " + std::to_string(steps) + " bridges below the SoC's crossbar", "3 or less");
+        }
+    }
+    const std::vector<std::string> places = all_places(topology, config);
+    for (const auto& [place, subnet] : config.placement) {
+        const std::string path = "soc.placement." + place;
+        findings.expect(std::find(places.begin(), places.end(), place) != places.end(), path,
+                        "nothing of this name hangs on an interconnect", nearest(place, places));
+        findings.expect(config.subnets.count(subnet) != 0, path, "there is no interconnect '" + printable(subnet) + "'",
+                        nearest(subnet, names));
+    }
+}
+
+/// What only `exact` has.
+void check_fast(Findings& findings, const SocConfig& config) {
+    if (config.fidelity != Fidelity::fast) return;
+    const auto refuse = [&](bool there, const std::string& path) {
+        findings.expect(!there, path, "fidelity: fast reserves one memory of constant latency behind one crossbar",
+                        "soc.fidelity: exact");
+    };
+    refuse(config.memory.dram.has_value(), "soc.memory.timings");
+    refuse(config.memory.channels > 1, "soc.memory.channels");
+    refuse(!config.subnets.empty(), "soc.interconnects");
 }
 
 CacheTiming table_of(const iommu::TableTiming& table) {
@@ -227,9 +303,18 @@ std::vector<Diagnostic> check(const SocConfig& config, const firmware::Descripti
     findings.range(config.memory.banks, 1, 1024, "soc.memory.banks");
     findings.power_of_two(config.memory.interleave_bytes, "soc.memory.interleave");
     findings.range(config.memory.interleave_bytes, 64, 1 << 20, "soc.memory.interleave");
+    findings.power_of_two(config.memory.channels, "soc.memory.channels");
+    findings.range(config.memory.channels, 1, 64, "soc.memory.channels");
+    findings.power_of_two(config.memory.channel_bytes, "soc.memory.channel_interleave");
+    findings.range(config.memory.channel_bytes, 64, 4096, "soc.memory.channel_interleave");
+    if (config.memory.dram) check_dram(findings, *config.memory.dram);
+    check_fast(findings, config);
+    findings.expect(config.memory.channels == 1 || !description.memory.empty() || description.nodes.empty(),
+                    "soc.memory.channels", "the firmware names no memory that channels could share", "1");
     findings.range(config.cpu.count, 1, 1024, "kernel.cpus");
     check_iommu(findings, config.iommu, "soc.iommu");
     const Topology topology = make_topology(description, config);
+    check_subnets(findings, config, topology);
     for (const auto& [path, params] : config.iommus) {
         check_iommu(findings, params, "soc.iommus." + path);
         std::vector<std::string> providers;

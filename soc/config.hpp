@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@
 #include "firmware/description.hpp"
 #include "iommu/cache.hpp"
 #include "iommu/families.hpp"
+#include "soc/bus/dram_timings.hpp"
 
 namespace xlate::soc {
 
@@ -28,13 +30,34 @@ struct CrossbarParams {
     Cycles header{1};  ///< >= 1
 };
 
-/// DRAM or SRAM behind the crossbar. Banks interleave by `interleave_bytes`; one access at a time a bank.
+/// A crossbar below another one: a cluster's, a subsystem's. What hangs on it reaches everything else by a bridge to
+/// its parent, which sends an access on at an edge of the parent's clock.
+struct SubnetParams {
+    CrossbarParams crossbar;
+    ClockPeriod clock;
+    std::string parent;              ///< another one's name; empty: the SoC's crossbar
+    Cycles bridge{2};                ///< of the bridge, each way, after the edge: in cycles of the clock it leads to
+    std::uint32_t outstanding = 64;  ///< accesses that the bridge has on their way at once; >= 1
+};
+
+/// Memory behind the crossbar: `channels` of them, which interleave by `channel_bytes`; what follows is of each.
+/// Without `dram`: one access at a time a bank, banks interleave by `interleave_bytes`. With it: soc/bus/dram.hpp, and
+/// latency, bandwidth, banks and bank_busy mean nothing.
 struct MemoryParams {
     SimTime latency = ns(60);                              ///< from a bank's start to its data
     std::uint64_t bandwidth_bytes_per_s = 25'600'000'000;  ///< of the whole channel; 0: unlimited
     std::uint32_t banks = 16;                              ///< power of two, 1..1024
     std::uint32_t interleave_bytes = 256;                  ///< power of two, >= 64
     SimTime bank_busy{};                                   ///< how long an access keeps its bank; 0: banks don't matter
+    std::uint32_t channels = 1;                            ///< power of two, 1..64
+    std::uint32_t channel_bytes = 256;                     ///< power of two, 64..4096
+    std::optional<DramTimings> dram;
+    SimTime controller = ns(10);  ///< dram: what the controller adds to each access
+
+    /// Of all channels; 0: unlimited.
+    std::uint64_t peak_bytes_per_s() const {
+        return channels * (dram ? dram->peak_bytes_per_s() : bandwidth_bytes_per_s);
+    }
 };
 
 /// A set-associative structure and its port: so many look-ups at once, each so long.
@@ -150,7 +173,15 @@ struct CpuParams {
     SimTime posted_write = ns(40);   ///< after which an MMIO write lets the CPU go on
 };
 
-enum class Pattern : std::uint8_t { linear, strided, random };
+enum class Pattern : std::uint8_t { linear, strided, random, trace };
+
+/// One access of a recording; none crosses a 4 KiB boundary.
+struct RecordedAccess {
+    SimTime at;                ///< from the beginning of the recording; never falls
+    std::uint64_t offset = 0;  ///< into the mapped buffers
+    std::uint32_t size = 64;   ///< 1..4096
+    bool write = false;
+};
 
 /// What a master does by itself once a driver has mapped buffers for it.
 struct TrafficParams {
@@ -171,6 +202,9 @@ struct TrafficParams {
     /// random: so many bytes from each address drawn follow one another, a transaction after the other; 0: one
     /// transaction. A multiple of `size_bytes`.
     std::uint64_t run_bytes = 0;
+    /// Pattern::trace: these, and then again until there have been `transfers`. Sizes and directions are theirs.
+    std::shared_ptr<const std::vector<RecordedAccess>> recorded;
+    bool keep_gaps = true;  ///< none is issued earlier after the first than it was recorded; else `interval` apart
 };
 
 /// A DMA master and where it sits. The topology is the hardware's, whatever the kernel makes of it.
@@ -205,6 +239,8 @@ struct SocConfig {
     Fidelity fidelity = Fidelity::exact;
     ClockPeriod clock;  ///< system clock
     CrossbarParams interconnect;
+    std::map<std::string, SubnetParams> subnets;   ///< crossbars below that one, by name
+    std::map<std::string, std::string> placement;  ///< what hangs on one of those: Topology::bus_names, and its name
     MemoryParams memory;
     PcieParams pcie;
     CpuParams cpu;

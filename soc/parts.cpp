@@ -35,19 +35,25 @@ std::size_t expected_bytes(const SocConfig& config, const Topology& topology) {
     return bytes;
 }
 
-/// Collects who is connected to the crossbar before it is made: SystemC wants all ports then.
-class Connections {
+}  // namespace
+
+/// Collects who is connected to which crossbar before they are made: SystemC wants all ports then.
+class Soc::Parts::Connections {
 public:
-    std::size_t add(std::string name, InitiatorPort& port) {
+    explicit Connections(const SocConfig& config) : config_(config) {}
+    /// `places`: its names in SocConfig::placement, the first that is there counts.
+    void add(std::string name, InitiatorPort& port, const std::vector<std::string>& places) {
         names.push_back(std::move(name));
         ports.push_back(&port);
-        return names.size() - 1;
+        subnets.push_back(place_of(config_, places));
     }
     std::vector<std::string> names;
     std::vector<InitiatorPort*> ports;
-};
+    std::vector<std::string> subnets;  ///< empty: the SoC's crossbar
 
-}  // namespace
+private:
+    const SocConfig& config_;
+};
 
 Soc::Parts::Parts(const firmware::Description& from, const SocConfig& with)
     : description(from),
@@ -73,14 +79,15 @@ bool Soc::Parts::in_registers(std::uint64_t address) const {
 }
 
 void Soc::Parts::build() {
-    Connections initiators;
+    Connections initiators(config);
     std::vector<std::string> targets{"memory"};
+    for (std::uint32_t i = 1; i < config.memory.channels; ++i) targets.push_back("memory_" + std::to_string(i));
 
     machine = std::make_unique<TimedMachine>(
         "cpus", agenda, pool, bytes, config.cpu, [this](const std::string& device) { return find_master(device); },
         [this](const std::string& device, bool enable) { enable_ats(device, enable); });
     const std::vector<std::string> cpus = TimedMachine::cpu_names(config.cpu);
-    for (std::size_t i = 0; i < cpus.size(); ++i) initiators.add(cpus[i], machine->port(i));
+    for (std::size_t i = 0; i < cpus.size(); ++i) initiators.add(cpus[i], machine->port(i), {"cpus"});
 
     const IommuDevice::Context iommu_context{agenda, pool, stream, *machine, trace};
     for (const IommuSite& site : topology.iommus) {
@@ -91,7 +98,7 @@ void Soc::Parts::build() {
             warnings.push_back(site.path + ": register " + lost + ": this hardware has no such value");
         const auto names = IommuDevice::bus_port_names(params, site.tbus);
         for (std::size_t i = 0; i < names.size(); ++i) {
-            initiators.add(site.name + "_" + names[i], iommus.back()->bus_port(i).port);
+            initiators.add(site.name + "_" + names[i], iommus.back()->bus_port(i).port, places_of(site, i));
         }
         targets.push_back(site.name);
     }
@@ -127,7 +134,7 @@ void Soc::Parts::build() {
             masters.back()->port.socket.bind(tbu.port.socket);
             masters.back()->stands_before(tbu);
         } else {
-            initiators.add(name, masters.back()->port);
+            initiators.add(name, masters.back()->port, {master.device});
         }
     }
 
@@ -161,25 +168,25 @@ void Soc::Parts::build() {
             if (exit.iommu) {
                 root.exit(i).socket.bind(iommus[*exit.iommu]->tbu(exit.tbu).port.socket);
             } else {
-                initiators.add(name, root.exit(i));
+                initiators.add(name, root.exit(i), {site.name});
             }
         }
     }
 
-    memory = std::make_unique<Memory>("memory", "memory", agenda, config.memory, bytes);
-    crossbar = std::make_unique<Crossbar>("crossbar", "crossbar", agenda, config.clock, config.interconnect,
-                                          initiators.names, targets);
-    for (std::size_t i = 0; i < initiators.ports.size(); ++i) {
-        initiators.ports[i]->socket.bind(crossbar->initiator(i).socket);
+    build_memory();
+    build_crossbars(initiators, targets);
+    const std::size_t channels = config.memory.channels;
+    for (std::size_t i = 0; i < channels; ++i) {
+        TargetPort& port = config.memory.dram ? drams[i]->port : memories[i]->port;
+        crossbar->target(i).socket.bind(port.socket);
     }
-    crossbar->target(0).socket.bind(memory->port.socket);
     for (std::size_t i = 0; i < iommus.size(); ++i) {
-        crossbar->target(i + 1).socket.bind(iommus[i]->registers.socket);
+        crossbar->target(channels + i).socket.bind(iommus[i]->registers.socket);
         for (const IommuSite::Bank& bank : iommus[i]->banks()) {
-            crossbar->map(bank.base, bank.bytes, static_cast<unsigned>(i + 1));
+            crossbar->map(bank.base, bank.bytes, static_cast<unsigned>(channels + i));
         }
     }
-    std::size_t next_target = iommus.size() + 1;
+    std::size_t next_target = channels + iommus.size();
     for (std::size_t i = 0; i < iommus.size(); ++i) {
         if (iommus[i]->counters() == nullptr) continue;
         crossbar->target(next_target).socket.bind(iommus[i]->counters()->socket);
@@ -199,16 +206,72 @@ void Soc::Parts::build() {
         }
     }
     if (description.memory.empty()) {
+        // There is no way to spread what is left over among channels: check() has refused several.
         warnings.push_back("the firmware names no memory: every address that is no register is memory");
         crossbar->map_rest(0);
     }
-    for (const firmware::MemoryRange& range : bytes.ranges()) crossbar->map(range.base, range.size, 0);
+    for (const firmware::MemoryRange& range : bytes.ranges()) {
+        crossbar->map_channels(range.base, range.size, 0, config.memory.channels, config.memory.channel_bytes);
+    }
     if (config.fidelity == Fidelity::fast) plan_ahead(initiators.ports);
+}
+
+void Soc::Parts::build_memory() {
+    for (std::uint32_t i = 0; i < config.memory.channels; ++i) {
+        const std::string name = i == 0 ? "memory" : "memory_" + std::to_string(i);
+        if (config.memory.dram) {
+            drams.push_back(std::make_unique<Dram>(name.c_str(), name, agenda, config.memory, bytes));
+        } else {
+            memories.push_back(std::make_unique<Memory>(name.c_str(), name, agenda, config.memory, bytes));
+        }
+    }
+}
+
+/// The SoC's crossbar, those below it, and what hangs on each.
+void Soc::Parts::build_crossbars(const Connections& initiators, const std::vector<std::string>& targets) {
+    struct Net {
+        std::vector<std::string> names;
+        std::vector<InitiatorPort*> ports;
+    };
+    std::map<std::string, Net> nets;
+    for (std::size_t i = 0; i < initiators.ports.size(); ++i) {
+        Net& net = nets[initiators.subnets[i]];
+        net.names.push_back(initiators.names[i]);
+        net.ports.push_back(initiators.ports[i]);
+    }
+    const auto clock_of = [&](const std::string& name) {
+        return name.empty() ? config.clock : config.subnets.at(name).clock;
+    };
+    for (const auto& [name, subnet] : config.subnets) {
+        const std::string own = "bridge." + name;
+        bridges.push_back(std::make_unique<Bridge>(systemc_name(own).c_str(), own, agenda, subnet.clock,
+                                                   clock_of(subnet.parent), subnet.bridge, subnet.outstanding));
+        Net& net = nets[subnet.parent];
+        net.names.push_back(own);
+        net.ports.push_back(&bridges.back()->upper);
+    }
+    const auto bind = [](Crossbar& to, const Net& net) {
+        for (std::size_t i = 0; i < net.ports.size(); ++i) net.ports[i]->socket.bind(to.initiator(i).socket);
+    };
+    const Net& root = nets[""];
+    crossbar = std::make_unique<Crossbar>("crossbar", "crossbar", agenda, config.clock, config.interconnect, root.names,
+                                          targets);
+    bind(*crossbar, root);
+    std::size_t next_bridge = 0;
+    for (const auto& [name, subnet] : config.subnets) {
+        const std::string own = "crossbar." + name;
+        const Net& net = nets[name];
+        subnets.push_back(std::make_unique<Crossbar>(systemc_name(own).c_str(), own, agenda, subnet.clock,
+                                                     subnet.crossbar, net.names, std::vector<std::string>{"up"}));
+        bind(*subnets.back(), net);
+        subnets.back()->target(0).socket.bind(bridges[next_bridge++]->lower.socket);
+        subnets.back()->map_rest(0);
+    }
 }
 
 /// `initiators`: the crossbar's, in its order.
 void Soc::Parts::plan_ahead(const std::vector<InitiatorPort*>& initiators) {
-    crossbar->plan_ahead(*memory, 0);
+    crossbar->plan_ahead(*memories[0], 0);
     const auto other = std::find_if(config.masters.begin(), config.masters.end(), [&](const MasterConfig& master) {
         return master.traffic.priority != config.masters.front().traffic.priority;
     });

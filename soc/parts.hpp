@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "soc/bus/bridge.hpp"
 #include "soc/bus/crossbar.hpp"
+#include "soc/bus/dram.hpp"
 #include "soc/bus/memory.hpp"
 #include "soc/bus/msi_target.hpp"
 #include "soc/bus/physical_memory.hpp"
@@ -56,11 +58,17 @@ struct Soc::Parts : FaultListener {
     std::map<std::size_t, Atc*> atcs;                  ///< of each master that has one
     std::vector<std::unique_ptr<DmaMaster>> masters;   ///< in the order of the config
     std::unique_ptr<MsiTarget> msi;                    ///< if firmware has a controller
-    std::unique_ptr<Memory> memory;
+    std::vector<std::unique_ptr<Memory>> memories;     ///< a channel each; or
+    std::vector<std::unique_ptr<Dram>> drams;
     std::unique_ptr<Crossbar> crossbar;
+    std::vector<std::unique_ptr<Crossbar>> subnets;  ///< below it, in the order of their names,
+    std::vector<std::unique_ptr<Bridge>> bridges;    ///< each with one
 
 private:
+    class Connections;
     void build();
+    void build_memory();
+    void build_crossbars(const Connections& initiators, const std::vector<std::string>& targets);
     void plan_ahead(const std::vector<InitiatorPort*>& initiators);
     bool in_registers(std::uint64_t address) const;  ///< of some IOMMU
     void watch();

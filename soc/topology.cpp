@@ -289,6 +289,37 @@ private:
 
 }  // namespace
 
+std::vector<std::string> places_of(const IommuSite& site, std::size_t port) {
+    if (port == 0) return {site.name + ".tcu", site.name};
+    const std::string& before = site.tbus[port - 1];
+    return {site.name + "." + before, before, site.name};
+}
+
+std::string place_of(const SocConfig& config, const std::vector<std::string>& places) {
+    for (const std::string& place : places) {
+        const auto at = config.placement.find(place);
+        if (at != config.placement.end()) return at->second;
+    }
+    return {};
+}
+
+std::vector<std::string> all_places(const Topology& topology, const SocConfig& config) {
+    std::vector<std::string> all{"cpus"};
+    const auto add = [&](const std::string& place) {
+        if (std::find(all.begin(), all.end(), place) == all.end()) all.push_back(place);
+    };
+    for (const IommuSite& site : topology.iommus) {
+        for (std::size_t port = 0; port <= site.tbus.size(); ++port) {
+            for (const std::string& place : places_of(site, port)) add(place);
+        }
+    }
+    for (const PcieSite& site : topology.pcie) add(site.name);
+    for (std::size_t i = 0; i < config.masters.size(); ++i) {
+        if (!topology.pcie_of[i]) add(config.masters[i].device);
+    }
+    return all;
+}
+
 Topology make_topology(const firmware::Description& description, const SocConfig& config) {
     return Builder(description, config).build();
 }

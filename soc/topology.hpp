@@ -84,6 +84,15 @@ struct Topology {
     std::vector<std::string> warnings;
 };
 
+/// The names by which SocConfig::placement knows a bus port of an IOMMU, the closest first: "IOMMU.tcu" or
+/// "IOMMU.PORT", what stands before the port, the IOMMU. `port`: as IommuDevice::bus_port_names has it: 0 is the
+/// core's.
+std::vector<std::string> places_of(const IommuSite& site, std::size_t port);
+/// The subnet of the first of `places` that SocConfig::placement names; empty: none, the SoC's crossbar.
+std::string place_of(const SocConfig& config, const std::vector<std::string>& places);
+/// Every name that SocConfig::placement may have, in the order of the topology.
+std::vector<std::string> all_places(const Topology& topology, const SocConfig& config);
+
 /// Of the config, its masters, and the families that have engines.
 Topology make_topology(const firmware::Description& description, const SocConfig& config);
 

@@ -41,7 +41,15 @@ void Crossbar::map(std::uint64_t base, std::uint64_t size, unsigned target) {
     XLATE_CHECK(size > 0 && target < layers_.size(), std::to_string(target));
     const auto at = std::lower_bound(ranges_.begin(), ranges_.end(), base,
                                      [](const Range& range, std::uint64_t b) { return range.base < b; });
-    ranges_.insert(at, Range{base, base + (size - 1), target});
+    ranges_.insert(at, Range{base, base + (size - 1), target, 0, 0});
+}
+
+void Crossbar::map_channels(std::uint64_t base, std::uint64_t size, unsigned target, unsigned channels,
+                            std::uint32_t channel_bytes) {
+    map(base, size, target + channels - 1);
+    const auto at =
+        std::find_if(ranges_.begin(), ranges_.end(), [&](const Range& range) { return range.base == base; });
+    *at = {base, base + (size - 1), target, log2_ceil(channel_bytes), channels - 1};
 }
 
 const Crossbar::Range* Crossbar::find(std::uint64_t address, std::uint64_t size) const {
@@ -54,7 +62,7 @@ const Crossbar::Range* Crossbar::find(std::uint64_t address, std::uint64_t size)
     return address <= rest_.last && address >= rest_.base ? &rest_ : nullptr;
 }
 
-void Crossbar::map_rest(unsigned target) { rest_ = {0, low_mask(52), target}; }
+void Crossbar::map_rest(unsigned target) { rest_ = {0, low_mask(52), target, 0, 0}; }
 
 SimTime Crossbar::occupancy(std::uint32_t size, bool carries_data) const {
     const std::uint64_t beats = carries_data ? (size + params_.width_bytes - 1) / params_.width_bytes : 0;
@@ -72,7 +80,7 @@ bool Crossbar::on_request(unsigned port, Transaction& transaction) {
         go_planned(*returns_[port], transaction);
         return true;
     }
-    Layer& layer = *layers_[range->target];
+    Layer& layer = *layers_[range->target_of(transaction.address())];
     transaction.since = agenda_.now();
     layer.waiting.push_back(&transaction);
     if (!layer.decide.scheduled()) {
@@ -219,7 +227,8 @@ void Crossbar::refuse_step(void* owner, AgendaEntry& entry) {
 
 unsigned Crossbar::on_debug(unsigned, tlm::tlm_generic_payload& payload) {
     const Range* range = find(payload.get_address(), payload.get_data_length());
-    return range == nullptr ? 0 : layers_[range->target]->port->socket->transport_dbg(payload);
+    return range == nullptr ? 0
+                            : layers_[range->target_of(payload.get_address())]->port->socket->transport_dbg(payload);
 }
 
 }  // namespace xlate::soc

@@ -32,6 +32,10 @@ public:
     InitiatorPort& target(std::size_t index) { return *layers_[index]->port; }
     /// [base, base + size) leads to target number `target`. Ranges must not overlap. Before the simulation starts.
     void map(std::uint64_t base, std::uint64_t size, unsigned target);
+    /// The same, to `channels` targets from `target` on in turn, `channel_bytes` to each; both are powers of two. An
+    /// access goes where its first byte goes.
+    void map_channels(std::uint64_t base, std::uint64_t size, unsigned target, unsigned channels,
+                      std::uint32_t channel_bytes);
     /// What no range covers leads to `target`, instead of being refused.
     void map_rest(unsigned target);
 
@@ -45,6 +49,12 @@ private:
         std::uint64_t base;
         std::uint64_t last;
         unsigned target;
+        unsigned channel_shift = 0;
+        unsigned channel_mask = 0;
+
+        unsigned target_of(std::uint64_t address) const {
+            return target + (static_cast<unsigned>(address >> channel_shift) & channel_mask);
+        }
     };
     /// Way to one target.
     struct Layer {
@@ -95,7 +105,7 @@ private:
     const SimTime request_latency_;
     const SimTime response_latency_;
     std::vector<Range> ranges_;  ///< by base
-    Range rest_{1, 0, 0};        ///< of map_rest, none at first
+    Range rest_{1, 0, 0, 0, 0};  ///< of map_rest, none at first
     std::vector<std::unique_ptr<Layer>> layers_;
     std::vector<std::unique_ptr<Return>> returns_;
     Memory* planned_memory_ = nullptr;

@@ -13,6 +13,7 @@ Memory::Memory(const sc_core::sc_module_name& module_name, const std::string& na
       port("port", *this, 0),
       agenda_(agenda),
       params_(params),
+      bank_bytes_(std::uint64_t{params.interleave_bytes} * params.channels),
       bytes_(bytes),
       bank_free_(params.banks) {
     agenda_.add_component(*this);
@@ -20,7 +21,7 @@ Memory::Memory(const sc_core::sc_module_name& module_name, const std::string& na
 }
 
 std::size_t Memory::bank_of(std::uint64_t address) const {
-    return static_cast<std::size_t>(address / params_.interleave_bytes) & (params_.banks - 1);
+    return static_cast<std::size_t>(address / bank_bytes_) & (params_.banks - 1);
 }
 
 bool Memory::ready(const Transaction& transaction) const {

@@ -45,6 +45,7 @@ private:
 
     Agenda& agenda_;
     const MemoryParams params_;
+    const std::uint64_t bank_bytes_;  ///< addresses from one bank to the next: of all channels
     PhysicalMemory& bytes_;
     SimTime channel_free_;
     std::vector<SimTime> bank_free_;

@@ -63,7 +63,11 @@ std::uint64_t AddressPattern::next_of_run() {
     return at(std::min(offset, working_set_ - 1));
 }
 
-std::uint64_t AddressPattern::at(std::uint64_t offset) {
+std::uint64_t AddressPattern::place(std::uint64_t offset, std::uint32_t size) {
+    return at(offset % working_set_, size);
+}
+
+std::uint64_t AddressPattern::at(std::uint64_t offset, std::uint64_t size) {
     if (offset - start_ >= region_.size) {  // in front of it: a large number
         const auto above = std::upper_bound(starts_.begin(), starts_.end(), offset);
         const auto index = static_cast<std::size_t>(above - starts_.begin()) - 1;
@@ -72,10 +76,10 @@ std::uint64_t AddressPattern::at(std::uint64_t offset) {
     }
     // The last piece of a region may be shorter than a transaction: then the transaction ends where the region ends.
     std::uint64_t within = offset - start_;
-    if (within + size_ > region_.size) within = region_.size > size_ ? region_.size - size_ : 0;
+    if (within + size > region_.size) within = region_.size > size ? region_.size - size : 0;
     const std::uint64_t address = region_.iova.value + within;
     const std::uint64_t page_end = align_down(address, 4096) + 4096;
-    return address + size_ > page_end ? page_end - size_ : address;
+    return address + size > page_end ? page_end - size : address;
 }
 
 }  // namespace xlate::soc

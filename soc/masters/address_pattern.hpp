@@ -27,12 +27,15 @@ public:
     /// From now on these offsets instead, in their order and then again; each below the working set.
     void follow(std::vector<std::uint64_t> offsets);
     std::uint64_t next();
+    /// Where `size` bytes at `offset` are; beyond the working set it begins again.
+    std::uint64_t place(std::uint64_t offset, std::uint32_t size);
     /// The working set in bytes: what cover() gave, or less if the configuration says so.
     std::uint64_t working_set() const { return working_set_; }
 
 private:
     std::uint64_t next_of_run();
-    std::uint64_t at(std::uint64_t offset);
+    std::uint64_t at(std::uint64_t offset) { return at(offset, size_); }
+    std::uint64_t at(std::uint64_t offset, std::uint64_t size);
 
     Pattern pattern_;
     std::uint64_t size_;

@@ -36,7 +36,10 @@ void DmaMaster::fetch(unsigned steps) const {
 
 void DmaMaster::start(std::vector<DmaRegion> regions) {
     pattern_.cover(std::move(regions));
-    if (!running_) next_issue_ = context_.agenda.now() + traffic_.start_delay;
+    if (!running_) {
+        recording_began_ = context_.agenda.now() + traffic_.start_delay;
+        next_issue_ = recorded() && traffic_.keep_gaps ? recorded_time(0) : recording_began_;
+    }
     running_ = true;
     stats_.started = true;
     consider();
@@ -123,6 +126,8 @@ void DmaMaster::issue() {
         reclaim();
         const auto waiting = std::find_if(jobs_.begin(), jobs_.end(), [](const Job& job) { return job.left > 0; });
         if (in_flight_ < traffic_.outstanding) issue_job(*waiting);
+    } else if (recorded()) {
+        issue_recorded();
     } else if (way_ != nullptr) {
         issue_ahead();
     } else {
@@ -155,6 +160,22 @@ void DmaMaster::issue_pattern() {
     Transaction& made = make(pattern_.next(), traffic_.size_bytes, !read);
     ++issued_by_pattern_;
     count_issue(context_.agenda.now());
+    send(made);
+}
+
+/// The recording again and again, one `interval` between its last access and its first.
+SimTime DmaMaster::recorded_time(std::uint64_t number) const {
+    const std::vector<RecordedAccess>& all = *traffic_.recorded;
+    const SimTime lap = all.back().at + traffic_.interval;
+    return recording_began_ + lap * (number / all.size()) + all[number % all.size()].at;
+}
+
+void DmaMaster::issue_recorded() {
+    const RecordedAccess& next = (*traffic_.recorded)[issued_by_pattern_ % traffic_.recorded->size()];
+    Transaction& made = make(pattern_.place(next.offset, next.size), next.size, next.write);
+    ++issued_by_pattern_;
+    count_issue(context_.agenda.now());
+    if (traffic_.keep_gaps) next_issue_ = recorded_time(issued_by_pattern_);
     send(made);
 }
 

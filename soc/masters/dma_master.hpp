@@ -87,6 +87,8 @@ private:
     void issue();
     void issue_job(Job& job);
     void issue_pattern();
+    void issue_recorded();
+    SimTime recorded_time(std::uint64_t number) const;
     void issue_ahead();
     bool plan(std::uint64_t address, bool write);
     bool next_is_read();
@@ -96,6 +98,7 @@ private:
     void reclaim();
     SimTime when_possible() const;
     void consider();
+    bool recorded() const { return traffic_.recorded != nullptr; }
     bool pattern_left() const { return running_ && issued_by_pattern_ < traffic_.transfers; }
     Transaction& make(std::uint64_t address, std::uint32_t size, bool write);
     void report(Job& job);
@@ -119,6 +122,7 @@ private:
     PlannedWay* way_ = nullptr;
     DueList<Nothing> planned_;  ///< completions to come of what counts in in_flight_
 
+    SimTime recording_began_;  ///< Pattern::trace: when its time 0 was
     const TrafficParams traffic_;
     Rng mix_;
     AddressPattern pattern_;
