@@ -126,8 +126,9 @@ void Inlet::arrived(Access& access) {
     const std::uint64_t address = payload.get_address() + shape_.base;
     const bool refused = size == 0 || payload.get_data_ptr() == nullptr || payload.get_streaming_width() == 0 ||
                          (streams && piece(address, payload.get_streaming_width()) != payload.get_streaming_width());
-    if (refused) {
-        access.status = tlm::TLM_BURST_ERROR_RESPONSE;
+    const bool enables = payload.get_byte_enable_ptr() != nullptr;
+    if (refused || (shape_.plain && (streams || enables))) {
+        access.status = refused || streams ? tlm::TLM_BURST_ERROR_RESPONSE : tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
         access.issued = size;
         if (!access.blocking) accepted(access);
         finish(access);

@@ -27,6 +27,7 @@ public:
     struct Shape {
         unsigned log2_piece = 12;             ///< where accesses are cut
         std::uint64_t base = 0;               ///< added to each address
+        bool plain = false;                   ///< what is behind it knows no byte enables and no streaming
         std::optional<std::uint32_t> stream;  ///< of accesses that do not say theirs
         /// The same by access, if there is one: from an address, an ID extension of the platform's own.
         std::function<std::uint32_t(const tlm::tlm_generic_payload&)> stream_of;

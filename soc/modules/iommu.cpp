@@ -47,7 +47,7 @@ std::vector<Diagnostic> check(const std::string& module, const IommuSetup& setup
 }  // namespace
 
 IommuModule::IommuModule(const sc_core::sc_module_name& module_name, World& world, const IommuSetup& setup)
-    : sc_core::sc_module(module_name), world_(world) {
+    : sc_core::sc_module(module_name) {
     const std::string own = name();
     report(check(own, setup));
     SocConfig config;
@@ -75,12 +75,13 @@ IommuModule::IommuModule(const sc_core::sc_module_name& module_name, World& worl
     const unsigned smallest = std::min<unsigned>(device_->spec().smallest_page_log2, 12);
     for (std::size_t i = 0; i < setup.masters.size(); ++i) {
         const MasterSocket& master = setup.masters[i];
-        const Inlet::Shape shape{smallest, 0, master.stream, master.stream_of};
+        const Inlet::Shape shape{smallest, 0, false, master.stream, master.stream_of};
         inlets_.push_back(
             std::make_unique<Inlet>(world, own + ".masters." + master.name, "from_" + std::to_string(i), shape));
         inlets_.back()->port.socket.bind(device_->tbu(i).port.socket);
     }
-    register_inlet_ = std::make_unique<Inlet>(world, own + ".registers", "from_registers", Inlet::Shape{63, 0, 0, {}});
+    register_inlet_ =
+        std::make_unique<Inlet>(world, own + ".registers", "from_registers", Inlet::Shape{63, 0, true, 0, {}});
     register_inlet_->port.socket.bind(device_->registers.socket);
     for (std::size_t i = 0; i < device_->bus_ports(); ++i) {
         outlets_.push_back(

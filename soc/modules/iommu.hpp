@@ -19,9 +19,7 @@
 #include "soc/config.hpp"
 #include "soc/iommu/device.hpp"
 #include "soc/modules/attributes.hpp"
-#include "soc/modules/inlet.hpp"
-#include "soc/modules/outlet.hpp"
-#include "soc/modules/world.hpp"
+#include "soc/modules/edges.hpp"
 
 namespace xlate::soc {
 
@@ -62,31 +60,13 @@ protected:
 
     std::size_t outlets() const { return outlets_.size(); }
     std::size_t inlets() const { return inlets_.size(); }
-    template <typename Socket>
-    void stand_outside(Inlet& inlet, Socket& socket) {
-        socket.bind(inlet);
-        inlet.connect(socket.get_base_port());
-        expect_bound(socket);
-    }
-    template <typename Socket>
-    void stand_outside(Outlet& outlet, Socket& socket) {
-        socket.bind(outlet);
-        outlet.connect(socket.get_base_port());
-        expect_bound(socket);
-    }
     Inlet& inlet(std::size_t index) { return *inlets_[index]; }
     Inlet& register_inlet() { return *register_inlet_; }
     Outlet& outlet(std::size_t index) { return *outlets_[index]; }
 
 private:
-    template <typename Socket>
-    void expect_bound(Socket& socket) {
-        world_.expect([&socket] { return socket.get_base_port().get_interface() != nullptr; },
-                      std::string(socket.name()) + " is not bound");
-    }
     void on_interrupt(firmware::NodeIndex device, std::string_view name, unsigned index) override;
 
-    World& world_;
     TraceSink* trace_ = nullptr;
     std::function<void(const Interrupt&)> on_interrupt_;
     sc_core::sc_event interrupted_;
@@ -100,24 +80,19 @@ private:
 template <unsigned BUSWIDTH = 32>
 class Iommu final : public IommuModule {
 public:
-    using TargetSocket =
-        tlm::tlm_target_socket<BUSWIDTH, tlm::tlm_base_protocol_types, 1, sc_core::SC_ZERO_OR_MORE_BOUND>;
-    using InitiatorSocket =
-        tlm::tlm_initiator_socket<BUSWIDTH, tlm::tlm_base_protocol_types, 1, sc_core::SC_ZERO_OR_MORE_BOUND>;
-
     Iommu(const sc_core::sc_module_name& module_name, World& world, const IommuSetup& setup)
         : IommuModule(module_name, world, setup),
           masters("masters", inlets()),
           registers("registers"),
           memory("memory", outlets()) {
-        for (std::size_t i = 0; i < masters.size(); ++i) stand_outside(inlet(i), masters[i]);
-        stand_outside(register_inlet(), registers);
-        for (std::size_t i = 0; i < memory.size(); ++i) stand_outside(outlet(i), memory[i]);
+        for (std::size_t i = 0; i < masters.size(); ++i) stand_outside(world, inlet(i), masters[i]);
+        stand_outside(world, register_inlet(), registers);
+        for (std::size_t i = 0; i < memory.size(); ++i) stand_outside(world, outlet(i), memory[i]);
     }
 
-    sc_core::sc_vector<TargetSocket> masters;
-    TargetSocket registers;
-    sc_core::sc_vector<InitiatorSocket> memory;
+    sc_core::sc_vector<ModuleTargetSocket<BUSWIDTH>> masters;
+    ModuleTargetSocket<BUSWIDTH> registers;
+    sc_core::sc_vector<ModuleInitiatorSocket<BUSWIDTH>> memory;
 };
 
 }  // namespace xlate::soc

@@ -8,8 +8,8 @@ namespace xlate::soc {
 
 using tlm::tlm_generic_payload;
 
-Outlet::Outlet(World& world, const std::string& name, const std::string& port_name)
-    : Component(name), port(port_name, *this, 0), world_(world) {
+Outlet::Outlet(World& world, const std::string& name, const std::string& port_name, bool says_who)
+    : Component(name), port(port_name, *this, 0), world_(world), says_who_(says_who) {
     world_.agenda().add_component(*this);
     request_over_.bind<&Outlet::request_over>(this);
 }
@@ -28,6 +28,7 @@ bool Outlet::on_request(unsigned, Transaction& transaction) {
     request_ends_ = false;
     at_door_ = false;
     open_.push_back({&transaction});
+    if (says_who_) introduce(transaction);
     Agenda& agenda = world_.agenda();
     tlm::tlm_phase phase = tlm::BEGIN_REQ;
     sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
@@ -105,8 +106,29 @@ void Outlet::respond(Transaction& transaction, bool owes_end) {
         request_ = nullptr;
         world_.agenda().cancel(request_over_);
     }
+    if (says_who_) take_back(transaction);
     transaction.ledger.charge(Part::memory, world_.agenda().now());
     port.respond(transaction);
+}
+
+void Outlet::introduce(Transaction& transaction) {
+    if (free_attributes_.empty()) free_attributes_.push_back(&attributes_.emplace_back());
+    DmaAttributes& attributes = *free_attributes_.back();
+    free_attributes_.pop_back();
+    attributes = {};
+    attributes.stream = value(transaction.stream);
+    if (transaction.substream) attributes.substream = value(*transaction.substream);
+    attributes.privileged = transaction.privileged;
+    attributes.instruction = transaction.instruction;
+    attributes.priority = transaction.priority;
+    transaction.payload().set_extension(&attributes);
+}
+
+void Outlet::take_back(Transaction& transaction) {
+    auto* attributes = transaction.payload().get_extension<DmaAttributes>();
+    transaction.fault = attributes->fault;
+    transaction.payload().clear_extension(attributes);
+    free_attributes_.push_back(attributes);
 }
 
 void Outlet::invalidate_direct_mem_ptr(sc_dt::uint64, sc_dt::uint64) {}

@@ -5,16 +5,19 @@
 //   takes      every legal answer: TLM_ACCEPTED; END_REQ by return or by call, or skipped; BEGIN_RESP by return or by
 //              call; TLM_COMPLETED; each with any annotated delay. A response by call is answered with TLM_COMPLETED:
 //              it never has to wait.
+//   who        if asked, each payload says it in the DmaAttributes extension
 //   debug      transport_dbg passes through. DMI is never asked for.
 // Errors: what breaks the protocol ends in a report of severity error, id "xlate/protocol".
 #pragma once
 
 #include <tlm>
 
+#include <deque>
 #include <string>
 #include <vector>
 
 #include "soc/bus/ports.hpp"
+#include "soc/modules/attributes.hpp"
 #include "soc/modules/world.hpp"
 
 namespace xlate::soc {
@@ -22,7 +25,7 @@ namespace xlate::soc {
 class Outlet final : public Component, public Target, public tlm::tlm_bw_transport_if<> {
 public:
     /// `port_name`: of the SystemC objects, in the module that is being made.
-    Outlet(World& world, const std::string& name, const std::string& port_name);
+    Outlet(World& world, const std::string& name, const std::string& port_name, bool says_who = false);
     /// The way out: of the socket that stands outside.
     void connect(sc_core::sc_port_b<tlm::tlm_fw_transport_if<>>& forward) { forward_ = &forward; }
 
@@ -42,6 +45,9 @@ private:
     SimTime later(const sc_core::sc_time& delay) const;
     [[noreturn]] void violated(const std::string& what) const;
 
+    void introduce(Transaction& transaction);
+    void take_back(Transaction& transaction);
+
     struct Open {
         Transaction* transaction = nullptr;
         bool responds = false;  ///< its response has begun
@@ -49,6 +55,9 @@ private:
     };
     World& world_;
     sc_core::sc_port_b<tlm::tlm_fw_transport_if<>>* forward_ = nullptr;
+    const bool says_who_;
+    std::deque<DmaAttributes> attributes_;
+    std::vector<DmaAttributes*> free_attributes_;
     std::vector<Open> open_;          ///< sent, and not back yet
     Transaction* request_ = nullptr;  ///< BEGIN_REQ went, END_REQ has not come
     bool at_door_ = false;            ///< it was not taken at once
