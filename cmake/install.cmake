@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 
 install(TARGETS xlate RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT command)
 install(DIRECTORY configs/ DESTINATION ${CMAKE_INSTALL_DATADIR}/xlate/configs COMPONENT command
-    FILES_MATCHING PATTERN "*.yaml")
+    FILES_MATCHING PATTERN "*.yaml" PATTERN "*.csv")
 install(DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/boards/ DESTINATION ${CMAKE_INSTALL_DATADIR}/xlate/boards
     COMPONENT command)
 

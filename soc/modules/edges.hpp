@@ -18,8 +18,8 @@ template <unsigned BUSWIDTH>
 using ModuleInitiatorSocket =
     tlm::tlm_initiator_socket<BUSWIDTH, tlm::tlm_base_protocol_types, 1, sc_core::SC_ZERO_OR_MORE_BOUND>;
 
-/// `edge`: an Inlet before a target socket, an Outlet behind an initiator socket. The socket has to be bound at the end of
-/// elaboration.
+/// `edge`: an Inlet before a target socket, an Outlet behind an initiator socket. The socket has to be bound at the end
+/// of elaboration.
 template <typename Edge, typename Socket>
 void stand_outside(World& world, Edge& edge, Socket& socket) {
     socket.bind(edge);

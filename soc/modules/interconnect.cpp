@@ -16,8 +16,7 @@ InterconnectModule::InterconnectModule(const sc_core::sc_module_name& module_nam
     }
     for (unsigned i = 0; i < to; ++i) {
         targets.push_back(std::to_string(i));
-        outlets_.push_back(
-            std::make_unique<Outlet>(world, fmt::format("{}.to.{}", own, i), fmt::format("out_{}", i)));
+        outlets_.push_back(std::make_unique<Outlet>(world, fmt::format("{}.to.{}", own, i), fmt::format("out_{}", i)));
     }
     crossbar_ = std::make_unique<Crossbar>("crossbar", own, world.agenda(), clock, params, initiators, targets);
     for (unsigned i = 0; i < from; ++i) inlets_[i]->port.socket.bind(crossbar_->initiator(i).socket);

@@ -1,6 +1,7 @@
-// The crossbar as a module of a foreign platform (soc/bus/crossbar.hpp): from[i] are target sockets, for initiators; to[i]
-// are initiator sockets, for targets; map() says which addresses lead where. Priorities are those of DmaAttributes.
-// Errors: a report of severity error, id "xlate": two ranges that lie over one another, a target that is not there.
+// The crossbar as a module of a foreign platform (soc/bus/crossbar.hpp): from[i] are target sockets, for initiators;
+// to[i] are initiator sockets, for targets; map() says which addresses lead where. Priorities are those of
+// DmaAttributes. Errors: a report of severity error, id "xlate": two ranges that lie over one another, a target that is
+// not there.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
-// A DMA master as a module of a foreign platform: the traffic of a config (patterns, recordings) at an initiator socket.
-// Its payloads say who it is in DmaAttributes; payloads carry bytes if asked.
+// A DMA master as a module of a foreign platform: the traffic of a config (patterns, recordings) at an initiator
+// socket. Its payloads say who it is in DmaAttributes; payloads carry bytes if asked.
 #pragma once
 
 #include <memory>

@@ -79,6 +79,10 @@ struct SocConfig {
     soc::CpuParams cpu;  ///< without the count
     soc::CrossbarParams interconnect;
     soc::MemoryParams memory;
+    std::size_t memory_timings = 0;                    ///< 0: none; else one more than in soc::dram_presets()
+    std::map<std::string, std::string> memory_timing;  ///< single ones, "tRCD": cycles
+    std::map<std::string, soc::SubnetParams> interconnects;
+    std::map<std::string, std::string> placement;
     std::uint64_t memory_base = 0;  ///< where firmware names none; 0: the first place that nothing else has
     std::uint64_t memory_size = std::uint64_t{1} << 30;
     soc::PcieParams pcie;
@@ -134,6 +138,8 @@ struct TrafficConfig {
         std::uint32_t chunk = 0;
     } unmap;
     std::string requester_id;  ///< empty: its own
+    std::string trace;         ///< pattern trace: the file, see study/run/recorded_traffic.hpp
+    std::string trace_master;  ///< whose lines; empty: those of `device`, or all if they name no master
     std::string warmup;        ///< "10 us", "1000": left out of statistics; see warmup_of()
     bool assumed = false;      ///< nobody wrote it: see assume_traffic
 };

@@ -161,10 +161,65 @@ void visit_pci(ParameterVisitor& v, PciConfig& pci) {
     list(v, "below", "What is behind this port or bridge.", "pci", pci.below, visit_pci);
 }
 
+std::vector<std::string> dram_names() {
+    std::vector<std::string> names{"none"};
+    for (const soc::DramTimings& preset : soc::dram_presets()) names.emplace_back(preset.name);
+    return names;
+}
+
+void visit_subnet(ParameterVisitor& v, soc::SubnetParams& subnet) {
+    v.clock("clock", "Its clock; not given: the system clock.", subnet.clock);
+    bytes(v, "width", "Bytes that a layer moves in a cycle; a power of two.", subnet.crossbar.width_bytes, 1, 256);
+    visit_cycles(v, "latency", "Way of a request through it.", subnet.crossbar.request_latency);
+    visit_cycles(v, "response_latency", "Way of a response; not given: as latency.", subnet.crossbar.response_latency);
+    visit_cycles(v, "header", "Cycles of a layer that a packet takes besides its data.", subnet.crossbar.header);
+    v.text("parent", "The interconnect above it; empty: soc.interconnect.", subnet.parent);
+    visit_cycles(v, "bridge", "Way over the bridge to that, in cycles of the clock that it leads to, after an edge.",
+                 subnet.bridge);
+    integer(v, "outstanding", "Accesses that the bridge has on their way at once.", subnet.outstanding, 1, 65536);
+}
+
+void visit_subnets(ParameterVisitor& v, SocConfig& soc) {
+    if (!v.wants_all() && soc.interconnects.empty() && soc.placement.empty()) return;
+    std::vector<std::string> names;
+    for (const auto& [name, subnet] : soc.interconnects) names.push_back(name);
+    v.named(
+        "interconnects", "Crossbars below that one, by name: a cluster's, a subsystem's.", "interconnect", names,
+        [&](const std::string& name) { soc.interconnects[name].crossbar = soc.interconnect; },
+        [&](const std::string& name) { visit_subnet(v, soc.interconnects[name]); });
+    v.text_map("placement",
+               "What hangs on which of those: cpus, a device, a PCI host, an IOMMU or one port of it (IOMMU.tcu, "
+               "IOMMU.DEVICE); all else hangs on soc.interconnect.",
+               soc.placement);
+}
+
+/// Channels, and DRAM with rows.
+void visit_channels(ParameterVisitor& v, SocConfig& soc) {
+    soc::MemoryParams& m = soc.memory;
+    if (v.wants_all() || m.channels != 1) {
+        integer(v, "channels", "Channels, each of which is as the other keys say; a power of two.", m.channels, 1, 64);
+        bytes(v, "channel_interleave", "Neighbouring bytes in one channel; a power of two.", m.channel_bytes, 64, 4096);
+    }
+    if (!v.wants_all() && soc.memory_timings == 0) return;
+    v.choice("timings",
+             "DRAM with rows, refresh and turnaround, in place of latency, bandwidth and banks; none: without.",
+             soc.memory_timings, dram_names());
+    v.text_map("timing", "Single timings of it in cycles: tRCD, tFAW, tREFI (0: no refresh); banks, groups, row_bytes.",
+               soc.memory_timing);
+    v.time("controller", "timings: what the controller adds to an access.", m.controller);
+}
+
 void visit_traffic(ParameterVisitor& v, TrafficConfig& traffic) {
     soc::TrafficParams& p = traffic.params;
     v.text("device", "Linux name of the master: \"0000:00:01.0\", \"a000000.dma\".", traffic.device);
-    choice(v, "pattern", "Order of the addresses.", p.pattern, {"linear", "strided", "random"});
+    choice(v, "pattern", "Order of the addresses.", p.pattern, {"linear", "strided", "random", "trace"});
+    if (v.wants_all() || p.pattern == soc::Pattern::trace || !traffic.trace.empty()) {
+        v.text("trace", "pattern trace: a CSV file of accesses; docs/traces.md.", traffic.trace);
+        v.text("trace_master", "Whose lines of it; empty: those of this device, or all if they name no master.",
+               traffic.trace_master);
+        v.boolean("trace_gaps", "Whether times of a trace are kept; else its accesses come one interval apart.",
+                  p.keep_gaps);
+    }
     v.ratio("read", "Share of transfers that read memory.", p.read_share);
     bytes(v, "size", "Bytes of one transfer.", p.size_bytes, 1, 1U << 30);
     v.bytes("working_set", "Bytes that the driver maps and the master touches.", traffic.working_set_bytes, 1, kTiB);
@@ -303,6 +358,7 @@ void visit_config(ParameterVisitor& v, Config& config) {
             visit_cycles(v, "response_latency", "Way of a response; not given: as latency.", x.response_latency);
             visit_cycles(v, "header", "Cycles of a layer that a packet takes besides its data.", x.header);
         });
+        visit_subnets(v, config.soc);
         v.map("memory", "Main memory.", [&] {
             soc::MemoryParams& m = config.soc.memory;
             std::size_t kind = 0;
@@ -316,6 +372,7 @@ void visit_config(ParameterVisitor& v, Config& config) {
                       config.soc.memory_base, 0, std::uint64_t{1} << 44);
             bytes(v, "interleave", "Neighbouring bytes in one bank; a power of two.", m.interleave_bytes, 64, kGiB);
             v.time("bank_busy", "How long an access keeps its bank; 0: banks don't matter.", m.bank_busy);
+            visit_channels(v, config.soc);
         });
         v.map("iommu", "Shape and speed of every IOMMU that is not named under iommus.",
               [&] { visit_iommu(v, config.soc.iommu); });

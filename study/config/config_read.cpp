@@ -173,6 +173,12 @@ void derive(Config& config) {
     if (!config.given("soc.interconnect.response_latency")) {
         config.soc.interconnect.response_latency = config.soc.interconnect.request_latency;
     }
+    for (auto& [name, subnet] : config.soc.interconnects) {
+        const std::string path = yaml::join_path("soc.interconnects", name);
+        if (!config.given(path + ".clock")) subnet.clock = config.soc.system_clock;
+        if (!config.given(path + ".response_latency"))
+            subnet.crossbar.response_latency = subnet.crossbar.request_latency;
+    }
     derive_iommu(config, "soc.iommu", config.soc.iommu, config.soc.system_clock);
     for (auto& [name, iommu] : config.soc.iommus) {
         derive_iommu(config, yaml::join_path("soc.iommus", name), iommu, config.soc.iommu.params.clock);

@@ -127,9 +127,8 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
         candidates.push_back({std::move(resource), std::min(1.0, busy_fs / span)});
     };
     constexpr auto kSecond = static_cast<double>(kFsPerSecond);
-    if (soc.memory.bandwidth_bytes_per_s != 0) {
-        add(resource::kMemory,
-            (all.read_bytes + all.write_bytes) * kSecond / static_cast<double>(soc.memory.bandwidth_bytes_per_s));
+    if (const std::uint64_t peak = soc.memory.peak_bytes_per_s(); peak != 0) {
+        add(resource::kMemory, (all.read_bytes + all.write_bytes) * kSecond / static_cast<double>(peak));
     }
     add(resource::kCrossbar,
         (all.busier_way() / soc.interconnect.width_bytes +

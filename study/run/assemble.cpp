@@ -16,6 +16,7 @@
 #include "study/config/kernel_parameters.hpp"
 #include "study/inspect/firmware_facts.hpp"
 #include "study/run/likely_masters.hpp"
+#include "study/run/recorded_traffic.hpp"
 
 namespace xlate::study {
 namespace {
@@ -226,6 +227,9 @@ private:
         soc.clock = config_.soc.system_clock;
         soc.interconnect = config_.soc.interconnect;
         soc.memory = config_.soc.memory;
+        read_timings(soc.memory);
+        soc.subnets = config_.soc.interconnects;
+        soc.placement = config_.soc.placement;
         soc.pcie = config_.soc.pcie;
         soc.cpu = config_.soc.cpu;
         soc.iommu = config_.soc.iommu.params;
@@ -362,6 +366,58 @@ private:
         }
     }
 
+    /// soc.memory.timings and what it changes.
+    void read_timings(soc::MemoryParams& memory) {
+        const bool any = config_.soc.memory_timings != 0;
+        if (any) memory.dram = soc::dram_presets()[config_.soc.memory_timings - 1];
+        std::vector<std::string> names;
+        for (const std::string_view name : soc::dram_timing_names()) names.emplace_back(name);
+        for (const auto& [name, text] : config_.soc.memory_timing) {
+            const std::string path = yaml::join_path("soc.memory.timing", name);
+            const Parsed<std::uint64_t> cycles = parse_integer(text);
+            if (!any) {
+                add(path, "there are no timings that it could change", "a preset: soc.memory.timings");
+            } else if (std::uint32_t* field = soc::dram_timing(*memory.dram, name); field == nullptr) {
+                add(path, fmt::format("there is no timing '{}'", printable(name)),
+                    fmt::format("one of {}", fmt::join(names, ", ")), nearest_name(name, names).value_or(""));
+            } else if (!cycles || cycles.value() > (1 << 20)) {
+                add(path, fmt::format("found '{}'", printable(text)), "a number of cycles");
+            } else {
+                *field = static_cast<std::uint32_t>(cycles.value());
+            }
+        }
+        if (!any) return;
+        config_.soc.memory.dram = memory.dram;
+        for (const char* key : {"latency", "bandwidth", "banks", "interleave", "bank_busy"}) {
+            const std::string path = std::string("soc.memory.") + key;
+            if (config_.given(path)) add(path, "soc.memory.timings says it, and more exactly", "one of the two");
+        }
+    }
+
+    /// What a trace says instead of a pattern.
+    void read_trace(const TrafficConfig& traffic, const std::string& path, soc::TrafficParams& params) {
+        const bool wanted = params.pattern == soc::Pattern::trace;
+        if (wanted != !traffic.trace.empty()) {
+            add(path + ".trace", wanted ? "pattern trace without a file" : "a file without pattern: trace",
+                "both or none");
+            params.pattern = soc::Pattern::linear;
+            return;
+        }
+        if (!wanted) return;
+        RecordedLimits limits;
+        limits.device = traffic.device;
+        limits.master = traffic.trace_master;
+        limits.working_set_bytes = traffic.working_set_bytes;
+        limits.chunk_bytes = traffic.chunk_bytes;
+        params.recorded = read_recorded(find_input(config_, traffic.trace, path + ".trace"), limits);
+        if (!config_.given(path + ".transfers")) params.transfers = params.recorded->size();
+        params.size_bytes = 64;  // each access has a size of its own
+        if (traffic.mapping == TrafficConfig::Mapping::per_transfer) {
+            add(path + ".mapping", "the driver submits transfers of its own, not those of a trace",
+                "once or on-demand");
+        }
+    }
+
     /// Transports that the firmware has.
     void check_virtio_mmio() {
         std::vector<std::string> names;
@@ -413,6 +469,7 @@ private:
         master.device = traffic.device;
         master.traffic = traffic.params;
         master.traffic.working_set_bytes = traffic.working_set_bytes;
+        read_trace(traffic, path, master.traffic);
         if (!find_master(traffic, path, master)) return;
         pace(traffic, path, master);
         kernel::TrafficPlan plan;

@@ -235,6 +235,10 @@ RunReport run(Config& config, const RunOptions& options) {
     } else {
         host.add_input(config.source);
     }
+    for (std::size_t i = 0; i < config.traffic.size(); ++i) {
+        const std::string& trace = config.traffic[i].trace;
+        if (!trace.empty()) host.add_input(find_input(config, trace, fmt::format("traffic[{}].trace", i)));
+    }
     for (const auto& [path, bytes] : input.files)
         host.add_input(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     Assembly assembly = assemble(config, description);

@@ -1,5 +1,5 @@
-// Master, interconnect, IOMMU and memory as modules of their own, joined by sockets of the base protocol: the times of the
-// same SoC from a config, and no rule of the protocol broken.
+// Master, interconnect, IOMMU and memory as modules of their own, joined by sockets of the base protocol: the times of
+// the same SoC from a config, and no rule of the protocol broken.
 #include <catch2/catch.hpp>
 
 #include <fmt/format.h>
@@ -193,7 +193,8 @@ TEST_CASE("memory as a module refuses byte enables, and is read by a debugger") 
         payload.set_data_length(4);
         const unsigned done = initiator.socket->transport_dbg(payload);
         const ForeignAccess& first = initiator.accesses[0];
-        return fmt::format("{} {} {} {} {}", (first.end - first.start).to_string(), first.status == tlm::TLM_OK_RESPONSE,
+        return fmt::format("{} {} {} {} {}", (first.end - first.start).to_string(),
+                           first.status == tlm::TLM_OK_RESPONSE,
                            initiator.accesses[1].status == tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE, done, bytes[3]);
     });
     CHECK(text == "60 ns true true 4 4");

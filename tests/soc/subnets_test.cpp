@@ -209,7 +209,8 @@ TEST_CASE("channels share the bandwidth, and each byte has one place") {
             std::vector<std::uint8_t> after(bytes.size());
             soc.peek(PhysAddr{SmmuBench::kPages}, after.data(), after.size());
             if (after != bytes || stats.faults != 0 || stats.reads != 8192) return std::string("0");
-            return fmt::format("{}", static_cast<double>(stats.bytes) * 1e15 / static_cast<double>(stats.last_completion.fs) / 1e9);
+            return fmt::format(
+                "{}", static_cast<double>(stats.bytes) * 1e15 / static_cast<double>(stats.last_completion.fs) / 1e9);
         }));
     };
     CHECK(bandwidth(1, false) == Approx(25.6).epsilon(0.03));
@@ -227,16 +228,18 @@ TEST_CASE("a master follows a recording: its sizes, directions and times") {
             config.fidelity = fidelity;
             soc::TrafficParams& traffic = config.masters[0].traffic;
             traffic.pattern = soc::Pattern::trace;
-            traffic.recorded = std::make_shared<const std::vector<soc::RecordedAccess>>(
-                std::vector<soc::RecordedAccess>{{ns(10), 0, 64, false}, {ns(10), 4096, 128, true}, {ns(500), 8192, 4, false}});
+            traffic.recorded =
+                std::make_shared<const std::vector<soc::RecordedAccess>>(std::vector<soc::RecordedAccess>{
+                    {ns(10), 0, 64, false}, {ns(10), 4096, 128, true}, {ns(500), 8192, 4, false}});
             traffic.keep_gaps = keep;
             traffic.outstanding = 4;
             traffic.interval = ns(1);
             traffic.transfers = transfers;
             struct Issued final : soc::TraceSink {
-                void transaction(std::string_view, std::uint64_t, std::uint64_t iova, bool write, SimTime start, SimTime,
-                                 bool) override {
-                    all.push_back(fmt::format("{:6} {:x} {}", start.fs / kFsPerNs, iova - SmmuBench::kPages, write ? "w" : "r"));
+                void transaction(std::string_view, std::uint64_t, std::uint64_t iova, bool write, SimTime start,
+                                 SimTime, bool) override {
+                    all.push_back(
+                        fmt::format("{:6} {:x} {}", start.fs / kFsPerNs, iova - SmmuBench::kPages, write ? "w" : "r"));
                 }
                 void span(std::string_view, std::string_view, SimTime, SimTime, std::uint64_t) override {}
                 void instant(std::string_view, std::string_view, SimTime, std::uint64_t) override {}
