@@ -222,9 +222,37 @@ bool Agenda::go_on_at(SimTime at) {
 
 void Agenda::run() {
     std::uint64_t horizon = systemc_now();
-    if (beside_others_ && waited_at_ != sc_core::sc_time_stamp().value()) {
-        others_are_here();
-        wake_.notify(sc_core::SC_ZERO_TIME);
+    if (beside_others_) {
+        // One phase of an instant at a time, and in between all processes of others: what a phase sent through their
+        // hands is there before anything is chosen in the next.
+        std::uint64_t next = kTimeNever.fs;
+        bool wait = waited_at_ != sc_core::sc_time_stamp().value();
+        if (!wait) {
+            wake_time_ = kTimeNever.fs;
+            running_ = true;
+            std::uint64_t phase = ~std::uint64_t{0};
+            while (!wait && (next = next_time()) <= horizon) {
+                AgendaEntry* entry = current_.back();
+                const std::uint64_t its = entry->key_ >> (kRankBits + kSequenceBits);
+                wait = its > phase;
+                if (wait) continue;
+                phase = its;
+                current_.pop_back();
+                entry->scheduled_ = false;
+                --pending_;
+                ++fired_;
+                now_ = entry->time_;
+                entry->fire_(entry->owner_, *entry);
+            }
+            running_ = false;
+        }
+        if (wait) {
+            others_are_here();
+            wake_time_ = horizon;
+            wake_.notify(sc_core::SC_ZERO_TIME);
+        } else if (next != kTimeNever.fs) {
+            wake_systemc_at(next);
+        }
         return;
     }
     wake_time_ = kTimeNever.fs;
