@@ -50,6 +50,8 @@ struct Hardware {
     /// What registers hold before software comes, by offset (those of a second bank follow on the first one's): words
     /// of ID registers say what there is, all others are what firmware or a boot loader wrote.
     std::map<std::uint64_t, std::uint32_t> registers;
+    /// Ids of the masters that are there, for an IOMMU that knows them (virtio-iommu). None: every id is.
+    std::optional<std::vector<std::uint32_t>> endpoints;
 
     std::uint64_t option(const OptionSpec& option) const;
     /// option() of a choice, as its name. UB: one without choices.

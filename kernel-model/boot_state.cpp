@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <set>
 
-#include <fmt/format.h>
-
 #include "base/bits.hpp"
 #include "firmware/pci_hosts.hpp"
 
@@ -48,27 +46,14 @@ BootState::BootState(LinuxBoot& the_boot, Kernel& kernel, const firmware::Descri
       amba(kernel, "amba", of, iommu),
       pci_bus(kernel, of, iommu),
       pci_express(kernel, "pci_express"),
-      virtio(kernel, "virtio"),
       pci(kernel, drivers, iommu, pci_bus, config.parameters.acs),
       roots_(config.pci),
       root_used_(config.pci.size(), false) {
     of.set_pci(&pci);
-    for (BusType* const bus : std::initializer_list<BusType*>{&platform, &pci_bus, &amba, &pci_express, &virtio})
+    for (BusType* const bus : std::initializer_list<BusType*>{&platform, &pci_bus, &amba, &pci_express})
         drivers.bus_register(*bus);
     for (BusType* const bus : std::initializer_list<BusType*>{&platform, &pci_bus, &amba}) iommu.bus_register(*bus);
     find_suppliers();
-}
-
-void BootState::virtio_pci_bound(Device& dev) {
-    for (const firmware::NodeIndex at : description.providers()) {
-        const firmware::Node& node = description.node(at);
-        if (!node.is_compatible("virtio,pci-iommu") || node.linux_name != dev.name) continue;
-        const Ptr<Device> made = k.heap.make<Device>("register_virtio_device", fmt::format("virtio{}", virtio_devices_),
-                                                     &virtio, Ptr<Device>(&dev), at);
-        if (!made) continue;
-        ++virtio_devices_;
-        drivers.device_add(made);
-    }
 }
 
 int BootState::client_probe(Device& dev) {

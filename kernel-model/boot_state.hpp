@@ -1,7 +1,9 @@
 // What a boot consists of, for the drivers of this room. Everybody else uses boot.hpp.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,7 +35,6 @@ struct BootState {
     OfDmaBus amba;
     PciBusType pci_bus;
     BusType pci_express;
-    BusType virtio;  ///< devices behind virtio-pci whose driver is modelled: virtio-iommu
     PciCore pci;
     std::vector<KnownDriver> known;
     std::vector<Task*> module_tasks;
@@ -41,8 +42,10 @@ struct BootState {
     bool started = false;
     std::optional<SimTime> end;
 
-    /// virtio-pci has bound: register_virtio_device(), of a virtio-iommu.
-    void virtio_pci_bound(Device& dev);
+    /// virtio-pci, for a function whose virtio device has a driver here: makes that device, 0 or an errno. Nothing:
+    /// the function is a client's.
+    std::function<std::optional<int>(Device& dev)> register_virtio_device;
+
     int client_probe(Device& dev);
     void client_remove(Device& dev);
     /// A driver other than the generic ones matches this device.
@@ -79,7 +82,6 @@ private:
     std::map<firmware::NodeIndex, std::vector<Awaited>> suppliers_;
     std::map<std::string, PciRoot> given_;
     unsigned next_domain_ = 0;
-    unsigned virtio_devices_ = 0;
 };
 
 }  // namespace xlate::kernel

@@ -8,6 +8,7 @@
 #include "firmware/device_name.hpp"
 #include "firmware/iommu_families.hpp"
 #include "firmware/iommu_windows.hpp"
+#include "firmware/pci_iommus.hpp"
 
 namespace xlate::soc {
 
@@ -79,6 +80,7 @@ private:
             site.path = node.path;
             site.name = firmware::linux_device_name(description_, index);
             site.family = kind_of.family;
+            site.narrow_registers = firmware::is_pci_iommu(node);
             site.facts.compatible = kind_of.compatible;
             site.facts.interrupts = static_cast<unsigned>(node.interrupts.size());
             if (const auto global = node.u32("#global-interrupts")) site.facts.global_interrupts = *global;
@@ -247,6 +249,10 @@ private:
         if (host.iommu_map) {
             const firmware::MapLookup found = description_.map_id(master.node, *master.requester_id);
             if (found.result == firmware::MapResult::ok) result = attachment(found.provider, found.id, master.device);
+        } else if (host.viot_map) {
+            const firmware::IommuMapRow* const row = host.viot_map->find(*master.requester_id);
+            if (row != nullptr && row->provider)
+                result = attachment(row->provider, *master.requester_id - row->base + row->out, master.device);
         }
         PcieSite& site = pcie_site(master.node);
         site.masters.push_back(number);

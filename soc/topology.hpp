@@ -47,7 +47,8 @@ struct IommuSite {
         std::uint64_t base = 0;
         std::uint64_t bytes = 0;
     };
-    std::vector<Bank> banks;  ///< `reg` ranges that the CPU can reach; not empty
+    std::vector<Bank> banks;        ///< `reg` ranges that the CPU can reach; not empty
+    bool narrow_registers = false;  ///< there are fields of 8 and 16 bits (virtio over PCI); else 32 and 64 alone
     iommu::InstanceFacts facts;
     std::vector<std::string> interrupt_names;  ///< in the order of `interrupts`; "" if firmware does not name it
     /// Interrupts of parts that have nodes of their own, one a part, behind those of `interrupts`.

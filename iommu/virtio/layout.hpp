@@ -1,6 +1,6 @@
-// What a virtio-iommu and its driver share: registers of the memory-mapped transport, the split virtqueue, requests,
-// their answers, events. All little-endian. Source: Virtual I/O Device (VIRTIO) 1.2, sections 2.7 (split
-// virtqueues), 4.2 (virtio over MMIO), 5.13 (IOMMU device); docs/spec/iommu-hardware.md section 8.
+// What a virtio-iommu and its driver share: registers of both transports, the split virtqueue, requests, their answers,
+// events. All little-endian. Source: Virtual I/O Device (VIRTIO) 1.2, sections 2.7 (split virtqueues), 4.1 (virtio over
+// PCI), 4.2 (virtio over MMIO), 5.13 (IOMMU device); docs/spec/iommu-hardware.md section 8.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +24,23 @@ inline constexpr std::uint32_t MagicValue = 0x000, Version = 0x004, DeviceID = 0
                                QueueDriverHigh = 0x094, QueueDeviceLow = 0x0A0, QueueDeviceHigh = 0x0A4,
                                ConfigGeneration = 0x0FC, Config = 0x100;
 }  // namespace reg
+
+/// Virtio over PCI: one BAR with four structures. A driver finds them by capabilities; these are where QEMU has them.
+namespace pci {
+inline constexpr std::uint64_t kBarBytes = 0x4000;
+inline constexpr std::uint32_t kCommon = 0x0000, kIsr = 0x1000, kConfig = 0x2000, kNotify = 0x3000;
+inline constexpr std::uint32_t kNotifyStep = 4;  ///< from the doorbell of one queue to the next one's
+inline constexpr std::uint32_t kNoVector = 0xFFFF;
+
+/// Offsets in the common structure. Their sizes are those of the fields: 1, 2, 4, or 8 in two halves.
+namespace common {
+inline constexpr std::uint32_t device_feature_select = 0x00, device_feature = 0x04, driver_feature_select = 0x08,
+                               driver_feature = 0x0C, config_msix_vector = 0x10, num_queues = 0x12,
+                               device_status = 0x14, config_generation = 0x15, queue_select = 0x16, queue_size = 0x18,
+                               queue_msix_vector = 0x1A, queue_enable = 0x1C, queue_notify_off = 0x1E,
+                               queue_desc = 0x20, queue_driver = 0x28, queue_device = 0x30, kBytes = 0x38;
+}  // namespace common
+}  // namespace pci
 
 namespace status {
 inline constexpr std::uint32_t ACKNOWLEDGE = 1, DRIVER = 2, DRIVER_OK = 4, FEATURES_OK = 8, NEEDS_RESET = 0x40,

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "iommu/families.hpp"
 #include "iommu/virtio/virtio_iommu.hpp"
 
@@ -18,7 +20,22 @@ constexpr OptionSpec kOptions[] = {
     {"virtio", "virtio-iommu only.", "input_bits", "input_range: bits of an input address.", {}, 64, 32, 64},
 };
 
-std::unique_ptr<Instance> make(const InstanceParams& params) { return virtio::make_virtio_iommu(params, {}); }
+std::unique_ptr<Instance> make(const InstanceParams& params) {
+    virtio::Parameters own;
+    constexpr unsigned kLog2[] = {12, 14, 16};
+    own.offer.page_size_mask = ~low_mask(kLog2[params.hardware.option(kOptions[0])]);
+    own.offer.bypass = params.hardware.option(kOptions[1]) == 0;
+    own.offer.input_last = low_mask(static_cast<unsigned>(params.hardware.option(kOptions[2])));
+    if (params.facts.compatible == "virtio,pci-iommu") own.transport = virtio::Transport::pci;
+    if (params.hardware.endpoints) {
+        own.offer.exists = [all = *params.hardware.endpoints](std::uint32_t endpoint) {
+            return std::find(all.begin(), all.end(), endpoint) != all.end();
+        };
+    }
+    own.tlb = params.caches.tlb;
+    own.seed = params.seed;
+    return std::make_unique<virtio::VirtioIommu>(own);
+}
 
 /// A backend in software that fills the host's IOMMU: nothing of it is measured.
 constexpr TimingPreset kTiming{
@@ -28,23 +45,6 @@ constexpr TimingPreset kTiming{
 constexpr Family kFamilies[] = {{"virtio-iommu", &kTiming, &sheet, &make, {kOptions, std::size(kOptions)}}};
 
 }  // namespace
-
-namespace virtio {
-
-std::unique_ptr<Instance> make_virtio_iommu(const InstanceParams& params,
-                                            std::function<bool(std::uint32_t endpoint)> exists) {
-    Parameters own;
-    constexpr unsigned kLog2[] = {12, 14, 16};
-    own.offer.page_size_mask = ~low_mask(kLog2[params.hardware.option(kOptions[0])]);
-    own.offer.bypass = params.hardware.option(kOptions[1]) == 0;
-    own.offer.input_last = low_mask(static_cast<unsigned>(params.hardware.option(kOptions[2])));
-    own.tlb = params.caches.tlb;
-    own.seed = params.seed;
-    own.offer.exists = std::move(exists);
-    return std::make_unique<VirtioIommu>(own);
-}
-
-}  // namespace virtio
 
 Span<Family> virtio_family() { return {kFamilies, std::size(kFamilies)}; }
 

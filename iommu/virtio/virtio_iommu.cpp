@@ -8,8 +8,6 @@ namespace xlate::iommu::virtio {
 
 namespace {
 
-constexpr std::uint32_t kVendor = 0x554D4551;  // as QEMU's
-
 constexpr WireSpec kWires[] = {{{}, 0}};
 constexpr MachineSpec kMachines[] = {{"requests", MachineRole::commands}, {"events", MachineRole::outputs}};
 constexpr StructureSpec kStructures[] = {{"tlb", Structure::tlb, 1, 0}, {"mappings", Structure::walk_cache, 1, 3}};
@@ -57,9 +55,6 @@ constexpr Span<Row> rows(const Row (&table)[N]) {
     return {table, N};
 }
 
-void set_low(std::uint64_t& to, std::uint64_t value) { to = (to & ~low_mask(32)) | (value & low_mask(32)); }
-void set_high(std::uint64_t& to, std::uint64_t value) { to = (to & low_mask(32)) | (value << 32); }
-
 }  // namespace
 
 std::string name(Fault fault) {
@@ -97,6 +92,7 @@ void VirtioIommu::reset_device() {
     status_ = device_features_sel_ = driver_features_sel_ = queue_sel_ = interrupt_status_ = 0;
     driver_features_ = 0;
     for (Queue& queue : queues_) queue.reset();
+    vectors_.fill(pci::kNoVector);
     notified_ = looking_ = pulse_ = giving_event_ = false;
     request_ = RequestState::take;
     records_.clear();
@@ -128,105 +124,6 @@ std::array<std::uint8_t, config::kBytes> VirtioIommu::config_space() const {
 
 bool VirtioIommu::live() const { return (status_ & status::DRIVER_OK) != 0 && (status_ & status::NEEDS_RESET) == 0; }
 
-std::uint64_t VirtioIommu::register_bytes(unsigned) const { return kRegisterBytes; }
-
-std::uint64_t VirtioIommu::read_register(std::uint64_t offset, unsigned size, unsigned bank) const {
-    if (bank != 0 || offset + size > kRegisterBytes) return 0;
-    if (offset >= reg::Config) {
-        const auto bytes = config_space();
-        std::uint8_t out[8] = {};
-        for (unsigned i = 0; i < size && i < 8; ++i) {
-            const std::uint64_t at = offset - reg::Config + i;
-            out[i] = at < bytes.size() ? bytes[at] : 0;
-        }
-        return load_le(out, std::min(size, 8U));
-    }
-    if (size != 4) return 0;
-    const bool queue = queue_sel_ < kQueues;
-    switch (offset) {
-        case reg::MagicValue:
-            return kMagic;
-        case reg::Version:
-            return kTransportVersion;
-        case reg::DeviceID:
-            return kDeviceId;
-        case reg::VendorID:
-            return kVendor;
-        case reg::DeviceFeatures:
-            return device_features_sel_ < 2 ? (features() >> (32 * device_features_sel_)) & low_mask(32) : 0;
-        case reg::QueueNumMax:
-            return queue ? kQueueMost : 0;
-        case reg::QueueReady:
-            return queue && queues_[queue_sel_].place.ready ? 1 : 0;
-        case reg::InterruptStatus:
-            return interrupt_status_;
-        case reg::Status:
-            return status_;
-        default:
-            return 0;
-    }
-}
-
-void VirtioIommu::write_register(std::uint64_t offset, unsigned size, std::uint64_t value, unsigned bank) {
-    if (bank != 0 || offset + size > kRegisterBytes) return;
-    if (offset == reg::Config + config::bypass) {
-        // 0 and 1 alone are values; the driver may write this byte only.
-        if (size == 1 && value <= 1) {
-            domains_.set_bypass(value != 0);
-            forget({Forgotten::What::domain, 0, 0, 0, 0});
-        }
-        return;
-    }
-    if (size != 4) return;
-    QueuePlace spare;
-    QueuePlace& place = queue_sel_ < kQueues ? queues_[queue_sel_].place : spare;
-    switch (offset) {
-        case reg::DeviceFeaturesSel:
-            device_features_sel_ = static_cast<std::uint32_t>(value);
-            return;
-        case reg::DriverFeaturesSel:
-            driver_features_sel_ = static_cast<std::uint32_t>(value);
-            return;
-        case reg::DriverFeatures:
-            if (driver_features_sel_ == 0) set_low(driver_features_, value);
-            if (driver_features_sel_ == 1) set_high(driver_features_, value);
-            return;
-        case reg::QueueSel:
-            queue_sel_ = static_cast<std::uint32_t>(value);
-            return;
-        case reg::QueueNum:
-            if (!place.ready && is_power_of_two(value) && value <= kQueueMost)
-                place.entries = static_cast<std::uint32_t>(value);
-            return;
-        case reg::QueueReady:
-            place.ready = value == 1 && place.entries != 0;
-            return;
-        case reg::QueueDescLow:
-            return set_low(place.descriptors, value);
-        case reg::QueueDescHigh:
-            return set_high(place.descriptors, value);
-        case reg::QueueDriverLow:
-            return set_low(place.driver, value);
-        case reg::QueueDriverHigh:
-            return set_high(place.driver, value);
-        case reg::QueueDeviceLow:
-            return set_low(place.device, value);
-        case reg::QueueDeviceHigh:
-            return set_high(place.device, value);
-        case reg::QueueNotify:
-            notified_ = notified_ || value == kRequestQueue;
-            return;
-        case reg::InterruptACK:
-            interrupt_status_ &= ~static_cast<std::uint32_t>(value);
-            pulse_ = pulse_ || interrupt_status_ != 0;
-            return;
-        case reg::Status:
-            return write_status(static_cast<std::uint32_t>(value));
-        default:
-            return;
-    }
-}
-
 void VirtioIommu::write_status(std::uint32_t status) {
     if (status == 0) return reset_device();
     const std::uint64_t needed = (std::uint64_t{1} << feature::VERSION_1) | (std::uint64_t{1} << feature::MAP_UNMAP);
@@ -235,7 +132,11 @@ void VirtioIommu::write_status(std::uint32_t status) {
     status_ = status | (status_ & status::NEEDS_RESET);
 }
 
-void VirtioIommu::interrupt(std::uint32_t cause) {
+void VirtioIommu::interrupt(std::uint32_t cause, unsigned queue) {
+    if (parameters_.transport == Transport::pci) {
+        pulse_ = pulse_ || vectors_[queue] != pci::kNoVector;
+        return;
+    }
     interrupt_status_ |= cause;
     pulse_ = true;
 }
@@ -344,7 +245,7 @@ const Step& VirtioIommu::step_requests(const Reply& reply) {
                 case Queue::Progress::given:
                     request_ = RequestState::take;
                     notified_ = true;  // there may be more
-                    if (!queue.quiet()) interrupt(interrupt::kUsedBuffer);
+                    if (!queue.quiet()) interrupt(interrupt::kUsedBuffer, kRequestQueue);
                     return step;
                 default:
                     request_ = RequestState::take;
@@ -396,7 +297,7 @@ const Step& VirtioIommu::step_events(const Reply& reply) {
         case Queue::Progress::given:
             giving_event_ = false;
             ++counters_.events;
-            if (!queue.quiet()) interrupt(interrupt::kUsedBuffer);
+            if (!queue.quiet()) interrupt(interrupt::kUsedBuffer, kEventQueue);
             return step;
         default:
             giving_event_ = false;

@@ -1,19 +1,21 @@
-// virtio-iommu behind virtio over MMIO: a paravirtualised IOMMU. Its mappings come by requests, and no table lies in
-// memory.
+// virtio-iommu behind virtio over MMIO or over PCI: a paravirtualised IOMMU. Its mappings come by requests, and no
+// table lies in memory.
 //   requests     a machine: takes chains from queue 0 while the driver has notified, executes, answers, interrupts
 //   events       a machine: a record of each refused access into a buffer of queue 1; there is none: it is dropped
 //   unattached   endpoints pass or are refused, as `bypass` of the configuration space says
 //   ACCESS_PLATFORM, MMIO mappings: offered and not looked at
 // Broken rings and requests without room for an answer end in NEEDS_RESET, as the specification has it.
-// Over PCI the same registers stand in a window of the function. Not modelled: the registers of virtio over PCI, legacy
-// interface, indirect descriptors, event indices, shared memory.
-// Source: VIRTIO 1.2 sections 2, 4.2 and 5.13; docs/spec/iommu-hardware.md section 8.
+//   PCI          the BAR's four structures; its interrupts are messages, and a message is the wire here: a cause
+//   without
+//                a vector raises none
+// Not modelled: legacy interface, indirect descriptors, event indices, shared memory; PCI's configuration space, INTx
+// and ISR status, several messages.
+// Source: VIRTIO 1.2 sections 2, 4.1, 4.2 and 5.13; docs/spec/iommu-hardware.md section 8.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -23,13 +25,12 @@
 #include "iommu/virtio/domains.hpp"
 #include "iommu/virtio/queue.hpp"
 
-namespace xlate::iommu {
-struct InstanceParams;
-}
-
 namespace xlate::iommu::virtio {
 
+enum class Transport : std::uint8_t { mmio, pci };
+
 struct Parameters {
+    Transport transport = Transport::mmio;
     Offer offer;
     CacheParams tlb{true, 64, 4, Replacement::lru};  ///< of the backend, by domain; estimate
     std::uint64_t seed = 1;
@@ -71,10 +72,21 @@ private:
     bool live() const;
     std::uint64_t features() const;
     std::array<std::uint8_t, config::kBytes> config_space() const;
+    std::uint64_t read_config(std::uint64_t offset, unsigned size) const;
+    void write_config(std::uint64_t offset, unsigned size, std::uint64_t value);
+    std::uint64_t read_mmio(std::uint64_t offset, unsigned size) const;
+    void write_mmio(std::uint64_t offset, unsigned size, std::uint64_t value);
+    std::uint64_t read_common(std::uint64_t offset, unsigned size) const;
+    void write_common(std::uint64_t offset, unsigned size, std::uint64_t value);
+    std::uint64_t read_pci(std::uint64_t offset, unsigned size) const;
+    void write_pci(std::uint64_t offset, unsigned size, std::uint64_t value);
+    /// The half of the offered features that a selector means; 0 beyond.
+    std::uint64_t offered(std::uint32_t selector) const;
+    void accept(std::uint32_t selector, std::uint64_t half);
     void write_status(std::uint32_t status);
     void reset_device();
     void broken();
-    void interrupt(std::uint32_t cause);
+    void interrupt(std::uint32_t cause, unsigned queue = kQueues);
     void forget(const Forgotten& forgotten);
     const Step& step_requests(const Reply& reply);
     const Step& step_events(const Reply& reply);
@@ -91,6 +103,8 @@ private:
                   interrupt_status_ = 0;
     std::uint64_t driver_features_ = 0;
     std::array<Queue, kQueues> queues_;
+    /// PCI: messages of the queues, and of the configuration behind them; pci::kNoVector: none.
+    std::array<std::uint32_t, kQueues + 1> vectors_{};
     bool notified_ = false;  ///< queue 0 is to be looked at
     bool looking_ = false;
     bool pulse_ = false;
@@ -100,9 +114,5 @@ private:
     std::deque<std::vector<std::uint8_t>> records_;
     std::array<Step, kQueues> steps_;
 };
-
-/// As the family makes it, with the endpoints that `exists` says; empty: with every one.
-std::unique_ptr<Instance> make_virtio_iommu(const InstanceParams& params,
-                                            std::function<bool(std::uint32_t endpoint)> exists);
 
 }  // namespace xlate::iommu::virtio

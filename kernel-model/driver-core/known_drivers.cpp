@@ -117,11 +117,7 @@ public:
         if (wanted.empty()) return by_ids_ && by_ids_(*pdev);
         return endpoint_driver_name(wanted) == name;
     }
-    int probe(Device& dev) override {
-        const int err = boot_.state().client_probe(dev);
-        if (err == 0 && name == "virtio-pci") boot_.state().virtio_pci_bound(dev);
-        return err;
-    }
+    int probe(Device& dev) override { return boot_.state().client_probe(dev); }
     void remove(Device& dev) override { boot_.state().client_remove(dev); }
 
 private:
@@ -211,15 +207,30 @@ void add_pci(LinuxBoot& boot, std::vector<KnownDriver>& all) {
     push(std::make_unique<HostBridgeDriver>("generic-pci-host", state.platform, boot, std::vector<std::string>{}));
 }
 
+/// virtio-pci: behind a function may be an IOMMU, and not a client.
+class VirtioPciDriver : public EndpointDriver {
+public:
+    VirtioPciDriver(LinuxBoot& boot, Match by_ids)
+        : EndpointDriver("virtio-pci", boot.state().pci_bus, boot, std::move(by_ids)), boot_(boot) {}
+    int probe(Device& dev) override {
+        const auto& make = boot_.state().register_virtio_device;
+        const std::optional<int> made = make ? make(dev) : std::nullopt;
+        return made ? *made : EndpointDriver::probe(dev);
+    }
+
+private:
+    LinuxBoot& boot_;
+};
+
 /// Linked before the IOMMU drivers: built in, it is tried while the IOMMU is still absent.
 void add_virtio_pci(LinuxBoot& boot, std::vector<KnownDriver>& all) {
     const bool built_in = boot.kernel().variant.has(Cap::virtio_pci_built_in);
-    all.push_back({std::make_unique<EndpointDriver>("virtio-pci", boot.state().pci_bus, boot,
-                                                    [](const PciDevice& pdev) {
-                                                        return pdev.config.vendor == 0x1AF4 &&
-                                                               pdev.config.product >= 0x1000 &&
-                                                               pdev.config.product <= 0x107F;
-                                                    }),
+    all.push_back({std::make_unique<VirtioPciDriver>(boot,
+                                                     [](const PciDevice& pdev) {
+                                                         return pdev.config.vendor == 0x1AF4 &&
+                                                                pdev.config.product >= 0x1000 &&
+                                                                pdev.config.product <= 0x107F;
+                                                     }),
                    built_in ? DriverLevel::device : DriverLevel::module, "virtio_pci"});
 }
 

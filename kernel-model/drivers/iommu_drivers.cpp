@@ -54,7 +54,7 @@ constexpr std::string_view kSun50i[] = {"allwinner,sun50i-h6-iommu", "allwinner,
 
 constexpr std::string_view kTegra[] = {"nvidia,tegra30-mc", "nvidia,tegra114-mc", "nvidia,tegra124-mc",
                                        "nvidia,tegra132-mc", "nvidia,tegra210-mc"};
-constexpr std::string_view kVirtio[] = {"virtio,mmio"};
+constexpr std::string_view kVirtioMmio[] = {"virtio,mmio"};
 constexpr std::string_view kVirtioPci[] = {"virtio,pci-iommu"};
 constexpr std::string_view kMtk[] = {
     "mediatek,mt2712-m4u",       "mediatek,mt6779-m4u",       "mediatek,mt6795-m4u",      "mediatek,mt8167-m4u",
@@ -93,7 +93,7 @@ constexpr IommuDriver kDrivers[] = {
     {"sprd-iommu", "sprd-iommu", DriverHome::platform, names(kSprd), make_sprd_iommu},
     {"sun50i-iommu", "sun50i-iommu", DriverHome::platform, names(kSun50i), make_sun50i_iommu},
     {"tegra-smmu", "tegra-mc", DriverHome::platform, names(kTegra), make_tegra_mc},
-    {"virtio_iommu", "virtio-iommu", DriverHome::virtio, names(kVirtio), make_virtio_iommu, true},
+    {"virtio_iommu", "virtio-iommu", DriverHome::virtio, names(kVirtioMmio), make_virtio_iommu_mmio, true},
     {"virtio_iommu", "virtio-iommu", DriverHome::virtio, names(kVirtioPci), make_virtio_iommu_pci, true},
 };
 

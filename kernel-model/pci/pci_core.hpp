@@ -33,8 +33,9 @@ struct PciBusNode {
 
 class PciDevice : public Device {
 public:
+    /// `node`: of firmware, for a function that is an IOMMU; the nodes of others are not looked for.
     PciDevice(Kernel& kernel, std::string device_name, BusType* on_bus, Ptr<Device> parent_device, PciBusNode& on,
-              const PciFunction& function);
+              const PciFunction& function, std::optional<firmware::NodeIndex> node = std::nullopt);
 
     PciBusNode& pci_bus;
     const PciFunction config;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "firmware/pci_iommus.hpp"
 #include "kernel-model/of/managed_dma.hpp"
 #include "kernel-model/of/of_core.hpp"
 #include "kernel-model/pci/pci_core.hpp"
@@ -10,9 +11,21 @@
 
 namespace xlate::kernel {
 
+namespace {
+
+std::optional<firmware::NodeIndex> iommu_node(const firmware::Description& description, const std::string& name) {
+    for (const firmware::NodeIndex at : description.providers()) {
+        const firmware::Node& node = description.node(at);
+        if (node.reachable && firmware::is_pci_iommu(node) && node.linux_name == name) return at;
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
 PciDevice::PciDevice(Kernel& kernel, std::string device_name, BusType* on_bus, Ptr<Device> parent_device,
-                     PciBusNode& on, const PciFunction& function)
-    : Device(kernel, std::move(device_name), on_bus, parent_device, std::nullopt),
+                     PciBusNode& on, const PciFunction& function, std::optional<firmware::NodeIndex> node)
+    : Device(kernel, std::move(device_name), on_bus, parent_device, node),
       pci_bus(on),
       config(function),
       devfn(function.device << 3 | function.function),
@@ -110,7 +123,8 @@ void PciCore::scan_bus(PciBusNode& bus, const std::vector<PciFunction>& function
                                   return other->device == function->device;
                               }) > 1;
         const Ptr<PciDevice> dev = k_.heap.make<PciDevice>(
-            "pci_scan", name, &bus_, parent, bus, with_quirks(*function, place, acs_.overrides, k_.variant.release));
+            "pci_scan", name, &bus_, parent, bus, with_quirks(*function, place, acs_.overrides, k_.variant.release),
+            iommu_node(iommu_.description, name));
         if (!dev) continue;
         dev->multifunction = place.multifunction;
         if (!k_.variant.has(Cap::acs_in_dma_configure)) pci_enable_acs(*dev);

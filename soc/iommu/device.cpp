@@ -151,7 +151,7 @@ void IommuDevice::access_register(Transaction& transaction) {
     const unsigned size = transaction.size();
     std::uint8_t* bytes = transaction.payload().get_data_ptr();
     transaction.set_response(tlm::TLM_OK_RESPONSE);
-    if (size != 4 && size != 8) {
+    if (!is_register_size(size)) {
         transaction.set_response(tlm::TLM_BURST_ERROR_RESPONSE);
     } else if (transaction.write()) {
         ++counts_.register_writes;
@@ -165,6 +165,10 @@ void IommuDevice::access_register(Transaction& transaction) {
         store_le(bytes, size, read_register(address, size));
         context_.stream.add(agenda().now(), *this, EventStream::Kind::register_read, address - banks_[0].base);
     }
+}
+
+bool IommuDevice::is_register_size(unsigned size) const {
+    return size == 4 || size == 8 || (site_.narrow_registers && (size == 1 || size == 2));
 }
 
 std::size_t IommuDevice::find_bank(std::uint64_t address) const {
@@ -191,7 +195,7 @@ void IommuDevice::write_register(std::uint64_t address, unsigned size, std::uint
 unsigned IommuDevice::on_debug(unsigned, tlm::tlm_generic_payload& payload) {
     const unsigned size = payload.get_data_length();
     const std::uint64_t address = payload.get_address();
-    if (size != 4 && size != 8) return 0;
+    if (!is_register_size(size)) return 0;
     if (payload.is_read()) store_le(payload.get_data_ptr(), size, peek(address, size));
     if (payload.is_write()) poke(address, size, load_le(payload.get_data_ptr(), size));
     return size;

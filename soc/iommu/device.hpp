@@ -205,6 +205,7 @@ private:
     static void register_step(void* owner, AgendaEntry& entry);
     static void counter_step(void* owner, AgendaEntry& entry);
     void access_register(Transaction& transaction);
+    bool is_register_size(unsigned size) const;
     std::uint64_t read_register(std::uint64_t address, unsigned size);
     void write_register(std::uint64_t address, unsigned size, std::uint64_t value);
 

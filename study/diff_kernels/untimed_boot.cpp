@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "explore/machine/hardware.hpp"
+#include "firmware/pci_iommus.hpp"
 #include "kernel-model/iommu-core/iommu_core.hpp"
 #include "kernel-model/system.hpp"
 #include "soc/topology.hpp"
@@ -20,7 +21,6 @@
 #include "study/run/firmware_input.hpp"
 #include "study/run/pci_roots.hpp"
 #include "study/run/run.hpp"
-#include "study/run/virtio_pci.hpp"
 
 namespace xlate::study {
 namespace {
@@ -247,17 +247,16 @@ BootBoard board_for_boots(Config& config) {
     board.description = load_firmware(config).description;
     std::vector<std::string> assumed = assume_kernel(config, board.description);
     board.notes = settle_pci_roots(config, board.description);
-    const VirtioPci virtio = place_virtio_iommus(config, board.description);
-    board.notes.insert(board.notes.end(), virtio.notes.begin(), virtio.notes.end());
     settle_dmar_scopes(config, board.description);
     for (std::string& one : assumed) {  // a variant is each boot's own
         if (one.rfind("kernel.arch", 0) == 0) board.notes.push_back(std::move(one));
     }
     const auto memory = assume_memory(board.description, config.soc.memory_size, config.soc.memory_base);
+    const std::vector<std::string> placed = firmware::place_pci_iommus(board.description);
     Assembly assembly = assemble(config, board.description);
+    board.notes.insert(board.notes.end(), placed.begin(), placed.end());
     board.name = config.name;
     board.soc = assembly.soc;
-    leave_out_endpoints(board.soc, virtio);
     board.boot = assembly.boot;
     board.boot.traffic.clear();
     for (std::string& one : assembly.assumptions) {

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "firmware/id_path.hpp"
+#include "firmware/pci_iommus.hpp"
 #include "kernel-model/boot_state.hpp"
 #include "kernel-model/core/errno.hpp"
 #include "kernel-model/drivers/iommu_drivers.hpp"
@@ -129,6 +130,8 @@ private:
 
     void function(const DeviceResult& device) {
         const Node& host = in_.node(*device.pci_host);
+        const auto own = index_of_.find(device.path);
+        if (own != index_of_.end() && firmware::is_pci_iommu(in_.node(own->second))) return;
         const bool idle = device.driver.empty() && device.state == "unbound" && device.requesters.size() == 1 &&
                           (device.requesters.front() & 0xff) == 0 && !with_traffic(device);
         if (idle || (!with_traffic(device) && !host.iommu_map && !host.viot_map && !host.has_iommus)) return;

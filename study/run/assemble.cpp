@@ -10,6 +10,7 @@
 #include "firmware/id_path.hpp"
 #include "firmware/iommu_families.hpp"
 #include "firmware/pci_hosts.hpp"
+#include "firmware/pci_iommus.hpp"
 #include "iommu/families.hpp"
 #include "kernel-model/drivers/iommu_drivers.hpp"
 #include "study/config/families/smmuv3_needs.hpp"
@@ -46,6 +47,7 @@ public:
 
     Assembly assemble() {
         assume_pci();
+        add_pci_iommus();
         for (std::string& one : derive_smmuv3(config_, description_)) wiring_.warnings.push_back(std::move(one));
         wiring_.boot.pci = make_pci_roots(config_, findings_, &pci_origins_);
         seats_ = seat_pci_functions(wiring_.boot.pci);
@@ -77,6 +79,36 @@ private:
         findings_.add(Diagnostic{config_.where(path), path, std::move(what), std::move(expected), std::move(nearest)});
     }
 
+    /// Functions of a root bus that firmware puts an IOMMU into.
+    void add_pci_iommus() {
+        for (const NodeIndex at : description_.providers()) {
+            const Node& node = description_.node(at);
+            if (!node.reachable || !firmware::is_pci_iommu(node) || node.linux_name.empty()) continue;
+            const auto is_there = [&](const PciConfig& one) { return firmware_name(one) == node.linux_name; };
+            if (std::any_of(config_.soc.pci.begin(), config_.soc.pci.end(), is_there)) continue;
+            PciConfig function;
+            function.slot = node.linux_name;
+            function.id = "1af4:1057";
+            function.host = node.parent ? description_.node(*node.parent).path : "";
+            wiring_.assumptions.push_back(fmt::format("soc.pci has no function at {}: the virtio-iommu of {} is there",
+                                                      function.slot, node.path));
+            config_.soc.pci.push_back(function);
+        }
+    }
+
+    /// "0000:00:0b.0" of an entry of soc.pci.
+    std::string firmware_name(const PciConfig& entry) const {
+        const auto host = find_host(entry.host);
+        const Parsed<PciAddress> slot = parse_pci_address(entry.slot);
+        if (!host || !slot) return {};
+        for (const firmware::PciHost& one : firmware::pci_hosts(description_)) {
+            if (one.node != *host) continue;
+            return firmware::pci_name(one.domain,
+                                      one.first_bus << 8 | slot.value().device << 3 | slot.value().function);
+        }
+        return {};
+    }
+
     void assume_pci() {
         if (config_.given("soc.pci")) return;
         const std::vector<firmware::PciHost> hosts = firmware::pci_hosts(description_);
@@ -86,18 +118,29 @@ private:
         if (host == hosts.end()) return;
         const std::uint32_t bus = host->first_bus << 8;
         if (!is_mapped(*host, bus | 1U << 3) && is_mapped(*host, bus + 0x100)) return assume_port(*host);
+        const auto free_slot = [&](std::uint32_t from) {
+            while (from < 31 && !is_free(*host, bus | from << 3)) ++from;
+            return from;
+        };
+        const std::uint32_t first = free_slot(1), second = free_slot(first + 1);
         PciConfig nvme;
-        nvme.slot = firmware::pci_name(host->domain, host->first_bus << 8 | 1U << 3);
+        nvme.slot = firmware::pci_name(host->domain, bus | first << 3);
         nvme.driver = "nvme";
         nvme.host = description_.node(host->node).path;
         PciConfig nic = nvme;
-        nic.slot = firmware::pci_name(host->domain, host->first_bus << 8 | 2U << 3);
+        nic.slot = firmware::pci_name(host->domain, bus | second << 3);
         nic.driver = "e1000e";
         config_.soc.pci = {nvme, nic};
         wiring_.assumptions.push_back(fmt::format("soc.pci is not given: an NVMe drive at {} and a NIC at {} of {}",
                                                   nvme.slot, nic.slot, nvme.host));
     }
 
+    /// No function of firmware's own has this id.
+    bool is_free(const firmware::PciHost& host, std::uint32_t id) const {
+        const std::string name = firmware::pci_name(host.domain, id);
+        const auto taken = [&](const Node& node) { return node.linux_name == name && firmware::is_pci_iommu(node); };
+        return std::none_of(description_.nodes.begin(), description_.nodes.end(), taken);
+    }
     /// Whether firmware puts an IOMMU before this requester id.
     bool is_mapped(const firmware::PciHost& host, std::uint32_t id) const {
         const std::vector<std::uint32_t> own{id};
@@ -240,6 +283,7 @@ private:
         }
         check_virtio_mmio();
         preset_families();
+        name_endpoints();
         soc.limits = config_.limits;
         soc.payload = config_.soc.payload;
         soc.sanitizer = config_.kernel.sanitizer;
@@ -277,6 +321,27 @@ private:
             if (own.preset != family->timing->name) continue;
             wiring_.assumptions.push_back(
                 fmt::format("{}: timing starts from the preset {}", node.path, family->timing->name));
+        }
+    }
+    /// A virtio-iommu knows the endpoints that are there: ids that its masters send with, and no others.
+    void name_endpoints() {
+        const auto add_all = [&](const firmware::IdPath& path) {
+            if (path.end != firmware::PathEnd::behind || !path.provider) return;
+            const Node& provider = description_.node(*path.provider);
+            if (firmware::iommu_kind(provider).family != "virtio-iommu") return;
+            auto& known = wiring_.soc.iommus[provider.path].hardware.endpoints;
+            if (!known) known.emplace();
+            for (const firmware::StreamMatch& one : path.ids) known->push_back(one.id);
+        };
+        for (std::size_t i = 0; i < description_.nodes.size(); ++i) {
+            const Node& node = description_.nodes[i];
+            if (node.has_iommus && !node.iommu_map && !node.viot_map)
+                add_all(firmware::id_path(description_, static_cast<NodeIndex>(i)));
+        }
+        for (const PciSeat& seat : seats_) {
+            const auto host = find_host(seat.host);
+            const std::vector<std::uint32_t> sent{seat.wire_id};
+            if (host) add_all(firmware::id_path_of_function(description_, *host, sent));
         }
     }
     std::vector<NodeIndex> firmware_iommus() const {

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "firmware/description.hpp"
+#include "firmware/pci_iommus.hpp"
 #include "firmware/property_roles.hpp"
 #include "kernel-model/system.hpp"
 #include "soc/soc.hpp"
@@ -25,7 +26,6 @@
 #include "study/run/mmio_clients.hpp"
 #include "study/run/pci_roots.hpp"
 #include "study/run/run_watch.hpp"
-#include "study/run/virtio_pci.hpp"
 #include "study/trace/trace_recorder.hpp"
 
 namespace xlate::study {
@@ -225,7 +225,6 @@ RunReport run(Config& config, const RunOptions& options) {
     const std::vector<std::string> kernel_assumed = assume_kernel(config, description);
     if (!kernel_assumed.empty()) variant = find_variant_at(config);
     const std::vector<std::string> unscanned = settle_pci_roots(config, description);
-    const VirtioPci virtio = place_virtio_iommus(config, description);
     settle_dmar_scopes(config, description);
     refuse_unused_memory(config, description);
     const std::optional<std::string> memory =
@@ -241,10 +240,10 @@ RunReport run(Config& config, const RunOptions& options) {
     }
     for (const auto& [path, bytes] : input.files)
         host.add_input(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    const std::vector<std::string> placed = firmware::place_pci_iommus(description);
     Assembly assembly = assemble(config, description);
+    assembly.assumptions.insert(assembly.assumptions.end(), placed.begin(), placed.end());
     if (memory) assembly.assumptions.push_back(*memory);
-    assembly.assumptions.insert(assembly.assumptions.end(), virtio.notes.begin(), virtio.notes.end());
-    leave_out_endpoints(assembly.soc, virtio);
     assembly.assumptions.insert(assembly.assumptions.begin(), kernel_assumed.begin(), kernel_assumed.end());
     assembly.warnings.insert(assembly.warnings.begin(), unscanned.begin(), unscanned.end());
     for (std::string& one : drivers_not_yet(variant, description)) assembly.warnings.push_back(std::move(one));

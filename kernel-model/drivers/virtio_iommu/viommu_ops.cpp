@@ -1,6 +1,9 @@
-// viommu_ops, and the driver.
+// viommu_ops, and the drivers.
+#include <fmt/format.h>
+
 #include "base/bits.hpp"
 #include "firmware/iommu_families.hpp"
+#include "firmware/pci_iommus.hpp"
 #include "kernel-model/boot.hpp"
 #include "kernel-model/boot_state.hpp"
 #include "kernel-model/dma/reserved_regions.hpp"
@@ -16,6 +19,7 @@ namespace {
 
 constexpr std::string_view kDriver = "virtio_iommu";
 constexpr unsigned kFirstReleaseWithoutOpsCheck = 609, kFirstReleaseThatFlushesLate = 608;
+constexpr unsigned kFirstReleaseThatIgnoresRegistration = 602;  // viommu_probe() looks no further (X17)
 constexpr std::uint64_t kMsiIovaBase = 0x8000000, kMsiIovaLength = 0x100000;
 
 }  // namespace
@@ -24,6 +28,8 @@ ViommuOps::ViommuOps(LinuxBoot& boot, Driver& driver)
     : IommuOps(std::string(kDriver)), boot_(boot), core_(boot.iommu()), driver_(driver) {
     properties.converted_by_series = true;
     properties.uses_ids_after_probe = true;
+    // X7 (72b6f7cd89ce): till then it is not found in the walk of its own registration.
+    if (core_.variant.has(Cap::drivers_before_walk)) properties.instance_lookup = InstanceLookup::bus;
 }
 
 int ViommuOps::of_xlate(Device& dev, const OfPhandleArgs& args) {
@@ -44,11 +50,11 @@ PtrOrErr<IommuDevice> ViommuOps::probe_device(Device& dev) {
     if (!fwspec) return {{}, -kENODEV};
     if (core_.variant.release < kFirstReleaseWithoutOpsCheck && core_.iommu_fwspec_ops(fwspec, "VIP1") != this)
         return {{}, -kENODEV};
-    // X7 (72b6f7cd89ce): in the walk of its own registration it is not in the driver's list yet.
-    const std::optional<firmware::NodeIndex> fwnode = fwspec->iommu_fwnode.read("VIP2");
-    const Device* const unit = core_.variant.has(Cap::drivers_before_walk)
-                                   ? core_.driver_core.bus_find_device_by_fwnode(driver_.bus, fwnode, "VIP2")
-                                   : core_.driver_core.driver_find_device_by_fwnode(driver_, fwnode, "VIP2");
+    const FwNode fwnode = fwspec->iommu_fwnode.read("VIP2");
+    DriverCore& drivers = core_.driver_core;
+    const Device* const unit = properties.instance_lookup == InstanceLookup::bus
+                                   ? drivers.bus_find_device_by_fwnode(driver_.bus, fwnode, "VIP2")
+                                   : drivers.driver_find_device_by_fwnode(driver_, fwnode, "VIP2");
     if (unit == nullptr || unit->driver_data == nullptr) return {{}, -kENODEV};
     const Ptr<ViommuDev> viommu(static_cast<ViommuDev*>(unit->driver_data));
     const Ptr<ViommuEndpoint> endpoint = core_.k.heap.make<ViommuEndpoint>("VIP3", dev, viommu);
@@ -148,44 +154,89 @@ std::vector<ReservedRegion> ViommuOps::get_resv_regions(Device& dev) {
 
 bool ViommuOps::capable_deferred_flush() const { return core_.variant.release >= kFirstReleaseThatFlushesLate; }
 
-ViommuDriver::ViommuDriver(LinuxBoot& boot, const IommuDriverParts& parts, std::string driver_name, BusType& on_bus,
-                           std::string_view compatible)
-    : Driver(std::move(driver_name), on_bus),
-      core_(boot.iommu()),
-      pages_(parts.pages),
-      compatible_(compatible),
-      ops_(boot, *this) {}
+namespace {
 
-bool ViommuDriver::match(const Device& device) const {
-    if (!device.of_node) return false;
-    const firmware::Node& node = core_.description.node(*device.of_node);
-    return node.is_compatible(compatible_) && firmware::is_iommu(node);
-}
-
-int ViommuDriver::probe(Device& dev) {
-    Frame frame{core_.k, "virtio_mmio_probe"};
-    const firmware::Node& node = core_.description.node(*dev.of_node);
-    if (node.regs.empty()) return -kENODEV;
-    const PhysAddr regs{node.regs.front().cpu_address.value_or(node.regs.front().address)};
-    const Ptr<ViommuDev> made = core_.k.heap.make<ViommuDev>("VIB1", pages_, dev, regs);
+/// What both probes come to: 0 or an errno.
+int bring_up(IommuCore& core, PageAllocator& pages, ViommuOps& ops, Device& dev, Device& parent,
+             std::unique_ptr<VirtioTransport> transport) {
+    const Ptr<ViommuDev> made = core.k.heap.make<ViommuDev>("VIB1", pages, dev, std::move(transport));
     if (!made) return -kENOMEM;
-    core_.k.heap.set_immortal(*made.get());  // the device's (devres)
-    made->request_irq(node);
+    core.k.heap.set_immortal(*made.get());  // the device's (devres)
+    made->request_irq(core.description.node(*parent.of_node));
     if (const int err = made->start(); err != 0) return err;
     dev.driver_data = made.get();
-    made->iommu = core_.k.heap.make<IommuDevice>("VIB2", bus.name == "virtio" ? dev.parent->name : dev.name);
+    made->iommu = core.k.heap.make<IommuDevice>("VIB2", parent.name);
     if (!made->iommu) return -kENOMEM;
-    core_.k.heap.set_immortal(*made->iommu.get());                       // a part of viommu_dev
-    core_.iommu_device_register(made->iommu, &ops_, Ptr<Device>(&dev));  // its error is nobody's (X17)
+    core.k.heap.set_immortal(*made->iommu.get());  // a part of viommu_dev
+    const int err = core.iommu_device_register(made->iommu, &ops, Ptr<Device>(&parent));
+    if (err != 0 && core.variant.release < kFirstReleaseThatIgnoresRegistration) return err;
+    made->announce();
     return 0;
 }
 
-std::unique_ptr<Driver> make_virtio_iommu(LinuxBoot& boot, const IommuDriverParts& parts) {
-    return std::make_unique<ViommuDriver>(boot, parts, "virtio-mmio", *boot.drivers().buses().front(), "virtio,mmio");
+std::optional<PhysAddr> registers_of(const firmware::Node& node) {
+    if (node.regs.empty() || node.regs.front().size == 0) return std::nullopt;
+    return PhysAddr{node.regs.front().cpu_address.value_or(node.regs.front().address)};
+}
+
+}  // namespace
+
+ViommuMmioDriver::ViommuMmioDriver(LinuxBoot& boot, const IommuDriverParts& parts)
+    : Driver("virtio-mmio", *boot.drivers().buses().front()),
+      core_(boot.iommu()),
+      pages_(parts.pages),
+      ops_(boot, *this) {}
+
+bool ViommuMmioDriver::match(const Device& device) const {
+    if (!device.of_node) return false;
+    const firmware::Node& node = core_.description.node(*device.of_node);
+    return node.is_compatible("virtio,mmio") && firmware::is_iommu(node);
+}
+
+int ViommuMmioDriver::probe(Device& dev) {
+    Frame frame{core_.k, "virtio_mmio_probe"};
+    const auto regs = registers_of(core_.description.node(*dev.of_node));
+    if (!regs) return -kENODEV;
+    return bring_up(core_, pages_, ops_, dev, dev, virtio_mmio(core_.k.machine, *regs));
+}
+
+ViommuPciDriver::ViommuPciDriver(LinuxBoot& boot, const IommuDriverParts& parts, std::unique_ptr<BusType> the_bus)
+    : Driver(std::string(kDriver), *the_bus),
+      boot_(boot),
+      core_(boot.iommu()),
+      pages_(parts.pages),
+      bus_(std::move(the_bus)),
+      ops_(boot, *this) {
+    boot.drivers().bus_register(*bus_);
+    boot.state().register_virtio_device = [this](Device& function) { return register_virtio_device(function); };
+}
+
+/// The function may be known to be an IOMMU before this driver is loaded.
+std::optional<int> ViommuPciDriver::register_virtio_device(Device& function) {
+    if (!function.of_node || !firmware::is_pci_iommu(core_.description.node(*function.of_node))) return std::nullopt;
+    Frame frame{core_.k, "register_virtio_device"};
+    const Ptr<Device> dev = core_.k.heap.make<Device>("register_virtio_device", fmt::format("virtio{}", next_number_++),
+                                                      bus_.get(), Ptr<Device>(&function), function.of_node);
+    if (!dev) return -kENOMEM;
+    core_.k.heap.set_immortal(*dev.get());
+    boot_.drivers().device_add(dev);
+    return 0;
+}
+
+int ViommuPciDriver::probe(Device& dev) {
+    Frame frame{core_.k, "virtio_dev_probe"};
+    Device& function = *dev.parent.get();
+    const auto bar = registers_of(core_.description.node(*function.of_node));
+    if (!bar) return -kENODEV;
+    return bring_up(core_, pages_, ops_, dev, function, virtio_pci(core_.k.machine, *bar));
+}
+
+std::unique_ptr<Driver> make_virtio_iommu_mmio(LinuxBoot& boot, const IommuDriverParts& parts) {
+    return std::make_unique<ViommuMmioDriver>(boot, parts);
 }
 
 std::unique_ptr<Driver> make_virtio_iommu_pci(LinuxBoot& boot, const IommuDriverParts& parts) {
-    return std::make_unique<ViommuDriver>(boot, parts, std::string(kDriver), boot.state().virtio, "virtio,pci-iommu");
+    return std::make_unique<ViommuPciDriver>(boot, parts, std::make_unique<BusType>(boot.kernel(), "virtio"));
 }
 
 }  // namespace xlate::kernel

@@ -8,7 +8,6 @@
 namespace xlate::kernel {
 
 namespace virtio = iommu::virtio;
-namespace reg = iommu::virtio::reg;
 
 namespace {
 
@@ -41,63 +40,50 @@ int error_of(std::uint8_t status) {
 
 }  // namespace
 
-ViommuDev::ViommuDev(Kernel& the_kernel, PageAllocator& the_pages, Device& the_dev, PhysAddr the_regs)
+ViommuDev::ViommuDev(Kernel& the_kernel, PageAllocator& the_pages, Device& the_dev,
+                     std::unique_ptr<VirtioTransport> the_transport)
     : HeapObject(the_kernel, "viommu_dev"),
       pages(the_pages),
       dev(the_dev),
-      regs(the_regs),
+      transport(std::move(the_transport)),
       prefix("virtio_iommu " + the_dev.name),
-      requests_(the_kernel, the_pages, the_regs, virtio::kRequestQueue),
-      events_(the_kernel, the_pages, the_regs, virtio::kEventQueue),
+      requests_(the_kernel, the_pages, *transport, virtio::kRequestQueue),
+      events_(the_kernel, the_pages, *transport, virtio::kEventQueue),
       request_lock_(the_kernel, "viommu->request_lock"),
       irq_(the_kernel, "irq/" + the_dev.name, 0) {}
-
-std::uint64_t ViommuDev::config(std::uint32_t offset, unsigned size) {
-    return kernel().machine.mmio_read(regs + reg::Config + offset, size);
-}
 
 // Linux virtio_dev_probe(), viommu_probe() and viommu_init_vqs(), in their order on the registers.
 int ViommuDev::start() {
     Frame frame{kernel(), "viommu_probe"};
-    Machine& machine = kernel().machine;
-    const auto read = [&](std::uint32_t offset) { return machine.mmio_read(regs + offset, 4); };
-    const auto write = [&](std::uint32_t offset, std::uint64_t value) { machine.mmio_write(regs + offset, 4, value); };
-    if (read(reg::MagicValue) != virtio::kMagic || read(reg::Version) != virtio::kTransportVersion) return -kENODEV;
-    if (read(reg::DeviceID) != virtio::kDeviceId) return -kENODEV;
-    write(reg::Status, 0);
-    write(reg::Status, virtio::status::ACKNOWLEDGE);
-    write(reg::Status, virtio::status::ACKNOWLEDGE | virtio::status::DRIVER);
-    std::uint64_t features = 0;
-    for (std::uint32_t half = 0; half < 2; ++half) {
-        write(reg::DeviceFeaturesSel, half);
-        features |= read(reg::DeviceFeatures) << (32 * half);
-    }
+    if (!transport->is_iommu()) return -kENODEV;
+    transport->set_status(0);
+    transport->set_status(virtio::status::ACKNOWLEDGE);
+    transport->set_status(virtio::status::ACKNOWLEDGE | virtio::status::DRIVER);
+    std::uint64_t features = transport->features();
     const auto has = [&](unsigned bit) { return (features >> bit & 1) != 0; };
     if (!has(virtio::feature::VERSION_1) || !has(virtio::feature::MAP_UNMAP)) return -kENODEV;
     features &= low_mask(virtio::feature::BYPASS_CONFIG + 1) | std::uint64_t{1} << virtio::feature::VERSION_1;
-    for (std::uint32_t half = 0; half < 2; ++half) {
-        write(reg::DriverFeaturesSel, half);
-        write(reg::DriverFeatures, features >> (32 * half) & low_mask(32));
-    }
+    transport->finalize_features(features);
     constexpr std::uint32_t kFeatures =
         virtio::status::ACKNOWLEDGE | virtio::status::DRIVER | virtio::status::FEATURES_OK;
-    write(reg::Status, kFeatures);
-    if ((read(reg::Status) & virtio::status::FEATURES_OK) == 0) return -kENODEV;
+    transport->set_status(kFeatures);
+    if ((transport->status() & virtio::status::FEATURES_OK) == 0) return -kENODEV;
     if (const int err = requests_.setup(true); err != 0) return err;
     if (const int err = events_.setup(false); err != 0) return err;
-    page_size_mask = config(virtio::config::page_size_mask, 8);
+    page_size_mask = transport->config(virtio::config::page_size_mask, 8);
     if (page_size_mask == 0) return -kEINVAL;
     input_last = ~std::uint64_t{0};
     domain_last = ~std::uint32_t{0};
     if (has(virtio::feature::INPUT_RANGE)) {
-        input_first = config(virtio::config::input_start, 8);
-        input_last = config(virtio::config::input_end, 8);
+        input_first = transport->config(virtio::config::input_start, 8);
+        input_last = transport->config(virtio::config::input_end, 8);
     }
     if (has(virtio::feature::DOMAIN_RANGE)) {
-        domain_first = static_cast<std::uint32_t>(config(virtio::config::domain_start, 4));
-        domain_last = static_cast<std::uint32_t>(config(virtio::config::domain_end, 4));
+        domain_first = static_cast<std::uint32_t>(transport->config(virtio::config::domain_start, 4));
+        domain_last = static_cast<std::uint32_t>(transport->config(virtio::config::domain_end, 4));
     }
-    if (has(virtio::feature::PROBE)) probe_bytes = static_cast<std::uint32_t>(config(virtio::config::probe_size, 4));
+    if (has(virtio::feature::PROBE))
+        probe_bytes = static_cast<std::uint32_t>(transport->config(virtio::config::probe_size, 4));
     bypass_config = has(virtio::feature::BYPASS_CONFIG);
     next_domain_ = domain_first;
     const std::uint32_t slots = requests_.entries() / 2;
@@ -106,14 +92,17 @@ int ViommuDev::start() {
     if (!buffers || !event_buffers) return -kENOMEM;
     buffers_ = *buffers;
     event_buffers_ = *event_buffers;
-    write(reg::Status, kFeatures | virtio::status::DRIVER_OK);
+    transport->set_status(kFeatures | virtio::status::DRIVER_OK);
     for (std::uint32_t slot = 0; slot < events_.entries() / 2; ++slot) {
         events_.add(slot, {}, 0, event_buffers_ + std::uint64_t{slot} * kEventSlotBytes, virtio::event::kBytes);
     }
     events_.kick();
+    return 0;
+}
+
+void ViommuDev::announce() {
     kernel().console.info(prefix, "input address: {} bits", log2_floor(input_last) + 1);
     kernel().console.info(prefix, "page mask: {:#x}", page_size_mask);
-    return 0;
 }
 
 void ViommuDev::request_irq(const firmware::Node& node) {
@@ -198,9 +187,7 @@ void ViommuDev::viommu_sync_req() {
 
 void ViommuDev::viommu_event_handler() {
     Frame frame{kernel(), "viommu_event_handler"};
-    Machine& machine = kernel().machine;
-    const std::uint64_t causes = machine.mmio_read(regs + reg::InterruptStatus, 4);
-    machine.mmio_write(regs + reg::InterruptACK, 4, causes);
+    transport->acknowledge();
     bool any = false;
     while (const auto used = events_.get()) {
         const PhysAddr record = event_buffers_ + std::uint64_t{used->slot} * kEventSlotBytes;

@@ -1,13 +1,14 @@
-// The Linux driver of virtio-iommu behind virtio over MMIO or PCI. Function names are Linux's.
+// The Linux driver of virtio-iommu, behind virtio over MMIO or over PCI. Function names are Linux's.
 //   requests    written to queue 0 under request_lock, and waited for there; from 6.8 on MAP and UNMAP only queue, and
 //               iotlb_sync_map, iotlb_sync and flush_iotlb_all wait
 //   events      queue 1 is full of buffers; the interrupt prints what came and gives them back
 //   probe       one PROBE of the first id: its status is the answer, its properties the reserved regions
-// Over MMIO one driver of platform devices stands for virtio_mmio and virtio_iommu: the virtio device between them is
-// not made. Over PCI virtio-pci binds the function, and virtio_iommu the device "virtio0" behind it; its registers have
-// the layout of MMIO, wherever they are. Not modelled: the registers of virtio over PCI, identity by mappings, freeze
-// and restore. Source: docs/spec/kernel-probe.md section 5.1, row virtio-iommu; docs/spec/iommu-hardware.md section 8;
-// VIRTIO 1.2.
+//   MMIO        one driver of platform devices stands for virtio_mmio and virtio_iommu: the virtio device between them
+//   is
+//               not made
+//   PCI         virtio-pci makes the virtio device when it takes the function; this driver may come later
+// Not modelled: identity by mappings, freeze and restore.
+// Source: docs/spec/kernel-probe.md section 5.1, row virtio-iommu; docs/spec/iommu-hardware.md section 8; VIRTIO 1.2.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,7 @@
 #include "kernel-model/driver-core/device.hpp"
 #include "kernel-model/drivers/iommu_drivers.hpp"
 #include "kernel-model/drivers/irq_thread.hpp"
+#include "kernel-model/drivers/virtio_iommu/virtio_transport.hpp"
 #include "kernel-model/drivers/virtio_iommu/virtqueue.hpp"
 #include "kernel-model/iommu-core/iommu_core.hpp"
 
@@ -34,11 +36,12 @@ struct ViommuRequest {
 /// Linux struct viommu_dev.
 class ViommuDev final : public HeapObject {
 public:
-    ViommuDev(Kernel& the_kernel, PageAllocator& the_pages, Device& the_dev, PhysAddr the_regs);
+    ViommuDev(Kernel& the_kernel, PageAllocator& the_pages, Device& the_dev,
+              std::unique_ptr<VirtioTransport> the_transport);
 
     PageAllocator& pages;
     Device& dev;
-    const PhysAddr regs;
+    const std::unique_ptr<VirtioTransport> transport;
     const std::string prefix;  ///< "virtio_iommu virtio0"
     Ptr<IommuDevice> iommu;
     std::uint64_t page_size_mask = 0, input_first = 0, input_last = 0;
@@ -47,6 +50,8 @@ public:
 
     /// Status, features, configuration, queues. 0 or an errno.
     int start();
+    /// The last lines of viommu_probe().
+    void announce();
     void request_irq(const firmware::Node& node);
     /// Sends it and waits for its answer: 0 or the errno that its status means. `properties`: of a PROBE.
     int viommu_send_req_sync(const ViommuRequest& request, std::vector<std::uint64_t>* properties = nullptr);
@@ -57,7 +62,6 @@ public:
     void give_domain(std::uint32_t number) { free_domains_.push_back(number); }
 
 private:
-    std::uint64_t config(std::uint32_t offset, unsigned size);
     void post(const ViommuRequest& request, std::uint32_t writable_bytes);
     void drain();
     void viommu_event_handler();
@@ -138,11 +142,10 @@ private:
     Driver& driver_;
 };
 
-class ViommuDriver final : public Driver {
+/// Of platform devices: transports with registers in a window.
+class ViommuMmioDriver final : public Driver {
 public:
-    /// Binds to devices on this bus whose node has this compatible.
-    ViommuDriver(LinuxBoot& boot, const IommuDriverParts& parts, std::string driver_name, BusType& on_bus,
-                 std::string_view compatible);
+    ViommuMmioDriver(LinuxBoot& boot, const IommuDriverParts& parts);
 
     bool match(const Device& device) const override;
     int probe(Device& dev) override;
@@ -151,12 +154,31 @@ public:
 private:
     IommuCore& core_;
     PageAllocator& pages_;
-    const std::string_view compatible_;
     ViommuOps ops_;
 };
 
-/// Its rows of iommu_drivers().
-std::unique_ptr<Driver> make_virtio_iommu(LinuxBoot& boot, const IommuDriverParts& parts);
+/// Of the virtio bus, whose devices virtio-pci makes. `the_bus` is its own.
+class ViommuPciDriver final : public Driver {
+public:
+    ViommuPciDriver(LinuxBoot& boot, const IommuDriverParts& parts, std::unique_ptr<BusType> the_bus);
+
+    bool match(const Device&) const override { return true; }
+    int probe(Device& dev) override;
+    void remove(Device&) override {}
+
+private:
+    std::optional<int> register_virtio_device(Device& function);
+
+    LinuxBoot& boot_;
+    IommuCore& core_;
+    PageAllocator& pages_;
+    std::unique_ptr<BusType> bus_;
+    ViommuOps ops_;
+    unsigned next_number_ = 0;
+};
+
+/// Their rows of iommu_drivers().
+std::unique_ptr<Driver> make_virtio_iommu_mmio(LinuxBoot& boot, const IommuDriverParts& parts);
 std::unique_ptr<Driver> make_virtio_iommu_pci(LinuxBoot& boot, const IommuDriverParts& parts);
 
 }  // namespace xlate::kernel

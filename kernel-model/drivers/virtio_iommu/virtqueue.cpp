@@ -7,7 +7,6 @@
 
 namespace xlate::kernel {
 
-namespace reg = iommu::virtio::reg;
 namespace ring = iommu::virtio::ring;
 
 namespace {
@@ -23,22 +22,11 @@ void set_u16(std::vector<std::uint64_t>& words, std::size_t at, std::uint16_t va
 
 }  // namespace
 
-void Virtqueue::write_reg(std::uint32_t offset, std::uint64_t value) {
-    kernel_.machine.mmio_write(regs_ + offset, 4, value & low_mask(32));
-}
-void Virtqueue::write_reg64(std::uint32_t low, std::uint64_t value) {
-    write_reg(low, value);
-    write_reg(low + 4, value >> 32);
-}
-
-// Linux vm_setup_vq().
 int Virtqueue::setup(bool quiet) {
-    Frame frame{kernel_, "vm_setup_vq"};
-    write_reg(reg::QueueSel, index_);
-    if (kernel_.machine.mmio_read(regs_ + reg::QueueReady, 4) != 0) return -kENOENT;
-    const auto most = static_cast<std::uint32_t>(kernel_.machine.mmio_read(regs_ + reg::QueueNumMax, 4));
-    if (most == 0) return -kENOENT;
-    entries_ = std::min(most, kMostEntries);
+    Frame frame{kernel_, "setup_vq"};
+    const auto most = transport_.select_queue(index_);
+    if (!most) return -kENOENT;
+    entries_ = std::min(*most, kMostEntries);
     const std::uint64_t descriptor_bytes = std::uint64_t{entries_} * ring::kDescriptorBytes;
     const std::uint64_t driver_bytes = align_up(ring::kHeadBytes + 2ull * entries_ + 2, 8);
     const std::uint64_t device_bytes = align_up(ring::kHeadBytes + 8ull * entries_ + 2, 8);
@@ -52,11 +40,7 @@ int Virtqueue::setup(bool quiet) {
         set_u16(driver_words_, 0, ring::NO_INTERRUPT);
         pages_.write_u64(driver_, driver_words_[0]);
     }
-    write_reg(reg::QueueNum, entries_);
-    write_reg64(reg::QueueDescLow, descriptors_.value);
-    write_reg64(reg::QueueDriverLow, driver_.value);
-    write_reg64(reg::QueueDeviceLow, device_.value);
-    write_reg(reg::QueueReady, 1);
+    transport_.enable_queue(index_, {entries_, descriptors_, driver_, device_}, !quiet);
     return 0;
 }
 
@@ -80,7 +64,7 @@ void Virtqueue::add(std::uint32_t slot, PhysAddr readable, std::uint32_t readabl
     pages_.write_u64(driver_, driver_words_[0]);
 }
 
-void Virtqueue::kick() { write_reg(reg::QueueNotify, index_); }
+void Virtqueue::kick() { transport_.notify(index_); }
 
 std::optional<Virtqueue::Used> Virtqueue::get() {
     const auto index = static_cast<std::uint16_t>(pages_.read_u64(device_) >> 16);

@@ -1,5 +1,5 @@
-// The driver's side of one split virtqueue behind virtio over MMIO: rings in pages of the machine, a kick by register.
-// Source: Linux drivers/virtio/virtio_ring.c, virtio_mmio.c; VIRTIO 1.2 sections 2.7, 4.2.
+// The driver's side of one split virtqueue: rings in pages of the machine, a kick through the transport.
+// Source: Linux drivers/virtio/virtio_ring.c; VIRTIO 1.2 section 2.7.
 // Not modelled: indirect descriptors, event indices, DMA mapping of the rings (the IOMMU itself is behind none).
 #pragma once
 
@@ -10,13 +10,14 @@
 #include "base/ids.hpp"
 #include "iommu/virtio/layout.hpp"
 #include "kernel-model/dma/page_allocator.hpp"
+#include "kernel-model/drivers/virtio_iommu/virtio_transport.hpp"
 
 namespace xlate::kernel {
 
 class Virtqueue {
 public:
-    Virtqueue(Kernel& kernel, PageAllocator& pages, PhysAddr regs, unsigned index)
-        : kernel_(kernel), pages_(pages), regs_(regs), index_(index) {}
+    Virtqueue(Kernel& kernel, PageAllocator& pages, VirtioTransport& transport, unsigned index)
+        : kernel_(kernel), pages_(pages), transport_(transport), index_(index) {}
 
     /// Makes the rings and tells the device. `quiet`: no interrupts are wanted for used buffers. 0 or an errno.
     int setup(bool quiet);
@@ -35,12 +36,9 @@ public:
     std::optional<Used> get();
 
 private:
-    void write_reg(std::uint32_t offset, std::uint64_t value);
-    void write_reg64(std::uint32_t low, std::uint64_t value);
-
     Kernel& kernel_;
     PageAllocator& pages_;
-    PhysAddr regs_;
+    VirtioTransport& transport_;
     unsigned index_;
     std::uint32_t entries_ = 0;
     PhysAddr descriptors_{}, driver_{}, device_{};

@@ -1,0 +1,21 @@
+// IOMMUs that are PCI functions: their registers are in a BAR, and firmware does not say where. Linux places BARs when
+// it scans the bus; this does it instead, before anything else looks. Source: the PCI bus binding (`ranges` of a host
+// bridge); Linux Documentation/devicetree/bindings/virtio/iommu.txt; VIOT (virtio-iommu PCI nodes).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "firmware/description.hpp"
+
+namespace xlate::firmware {
+
+/// Whether a node is such an IOMMU, of a kind whose BAR's size is known.
+bool is_pci_iommu(const Node& node);
+
+/// Each gets a place of its own: in the first window for 32-bit memory of its host bridge, or, where the bridge names
+/// none that the CPU sees as it stands, below 4 GiB where no other node has registers and no memory is. Its `regs` then
+/// say where, its `linux_name` is the function's, and it has one interrupt, its messages. Returns a sentence for each.
+std::vector<std::string> place_pci_iommus(Description& description);
+
+}  // namespace xlate::firmware
