@@ -176,6 +176,23 @@ std::string list(const std::vector<std::uint32_t>& words) {
     return text;
 }
 
+/// " (ESPI 4: INTID 4100)" for each interrupt of an extended range: the kernel and its logs count from 4096 there.
+/// Source: Linux Documentation/devicetree/bindings/interrupt-controller/arm,gic-v3.yaml.
+std::string extended_interrupts(const Description& description, const Node& node) {
+    constexpr std::uint32_t kEspi = 2, kEppi = 3;
+    std::string text;
+    for (const firmware::Interrupt& one : node.interrupts) {
+        if (!one.controller || one.cells.size() < 2) continue;
+        if (!description.node(*one.controller).is_compatible("arm,gic-v3")) continue;
+        const std::uint32_t number = one.cells[1];
+        if (one.cells[0] == kEspi)
+            text += fmt::format("{}ESPI {}: INTID {}", text.empty() ? "" : ", ", number, 4096 + number);
+        if (one.cells[0] == kEppi)
+            text += fmt::format("{}EPPI {}: INTID {}", text.empty() ? "" : ", ", number, 1056 + number);
+    }
+    return text.empty() ? text : " (" + text + ")";
+}
+
 void write_iommus(const Description& description, std::string& out) {
     out += "\nIOMMUs\n";
     const std::vector<NodeIndex> providers = description.providers();
@@ -190,6 +207,7 @@ void write_iommus(const Description& description, std::string& out) {
         }
         out += fmt::format(", {} cell{}", *node.iommu_cells, *node.iommu_cells == 1 ? "" : "s");
         out += fmt::format(", {} interrupt{}", node.interrupts.size(), node.interrupts.size() == 1 ? "" : "s");
+        out += extended_interrupts(description, node);
         if (node.dma_coherent) out += ", coherent";
         if (!node.linux_name.empty()) out += ", Linux: " + safe(node.linux_name);
         if (!node.reachable) out += node.available ? ", below a disabled node" : ", " + status_of(node);

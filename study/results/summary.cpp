@@ -1,11 +1,13 @@
 #include "study/results/summary.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "kernel-model/core/errno.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
 #include "study/results/numbers.hpp"
 
@@ -127,8 +129,23 @@ private:
         for (const Json& device : result_["devices"]) {
             if (device["state"] != "deferred" && device["state"] != "failed") continue;
             if (++deferred <= kShownReports)
-                all_ += styled("33", fmt::format("  {} is {}\n", text(device["name"]), text(device["state"])));
+                all_ += styled("33", fmt::format("  {} is {}{}\n", text(device["name"]), text(device["state"]),
+                                                 last_probe(device)));
         }
+    }
+    /// How the last probe of its driver ended, if the timeline has one that failed.
+    std::string last_probe(const Json& device) const {
+        int error = 0;
+        if (!result_["kernel"].contains("timeline")) return {};
+        for (const Json& event : result_["kernel"]["timeline"]) {
+            if (event["event"] == "driver_probe" && event["device"] == device["name"] &&
+                event["ret"].is_number_integer())
+                error = event["ret"].get<int>();
+        }
+        error = std::abs(error);  // really_probe: positive, the driver's own probe; negative, what comes before it
+        if (error == 0 || error == kernel::kEPROBE_DEFER) return {};
+        return fmt::format(": its driver's probe ended with -{}, {} (console.log has what it printed)", error,
+                           kernel::errno_name(error));
     }
     /// Those of one reason on one line: a board may have hundreds.
     void untranslated() {

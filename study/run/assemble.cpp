@@ -679,10 +679,34 @@ private:
         return false;
     }
 
+    /// An address translation cache that no kernel switches on: SMMUv3's driver asks hardware, firmware and function.
+    void explain_idle_atc(const PciSeat& seat) {
+        const auto host = find_host(seat.host);
+        if (!host) return;
+        const std::vector<std::uint32_t> sent{seat.wire_id};
+        const firmware::IdPath path = firmware::id_path_of_function(description_, *host, sent);
+        if (path.end != firmware::PathEnd::behind || !path.provider) return;
+        const Node& iommu = description_.node(*path.provider);
+        if (firmware::iommu_kind(iommu).family != "smmuv3") return;
+        const auto own = wiring_.soc.iommus.find(iommu.path);
+        const soc::IommuParams& params = own == wiring_.soc.iommus.end() ? wiring_.soc.iommu : own->second;
+        const auto idle = [&](const std::string& why) {
+            wiring_.warnings.push_back(fmt::format("{}: its atc is not used: {}", seat.name, why));
+        };
+        if (!params.hardware.smmuv3.ats) idle(fmt::format("IDR0.ATS of {} is 0 (features.ats)", iommu.path));
+        if (description_.node(*host).property("ats-supported") == nullptr) {
+            idle(fmt::format(
+                "firmware does not say that {} supports ATS ({})", description_.node(*host).path,
+                description_.origin == Description::Origin::acpi ? "ATS attribute of its IORT node" : "ats-supported"));
+        }
+        if (seat.function.no_ats) idle("a quirk (no-ats) says that Linux leaves it alone");
+    }
+
     /// Its driver would wait for completions that nobody sends.
     void check_atcs() {
         for (const PciSeat& seat : seats_) {
             if (!seat.function.ats) continue;
+            explain_idle_atc(seat);
             const auto has_traffic = [&](const TrafficConfig& traffic) { return traffic.device == seat.name; };
             if (std::any_of(config_.traffic.begin(), config_.traffic.end(), has_traffic)) continue;
             add(pci_origins_[seat.function.origin].path + ".atc",
