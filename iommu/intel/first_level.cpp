@@ -75,6 +75,7 @@ Progress FirstLevel::advance(Vtd& unit, const Reply& reply, Step& step) {
                             case WalkFault::no_read:
                                 return fail(level_ == table_.levels ? WalkFault::nested_root : WalkFault::nested_entry);
                             default:
+                                second_failed_ = true;
                                 return fail(second_.fault());
                         }
                     case Progress::done:

@@ -84,7 +84,7 @@ bool Translation::advance(const Reply& reply) {
                 case Progress::step:
                     return true;
                 case Progress::fault:
-                    return fail(first_.fault(), false);
+                    return fail(first_.fault(), first_.second_failed());
                 case Progress::done:
                     guest_ = first_.output();
                     if (levels_ == Levels::nested) return second_level(guest_.address);

@@ -107,11 +107,14 @@ public:
         address_ = address;
         table_ = table;
         kinds_ = kinds;
+        second_failed_ = false;
         state_ = State::begin;
     }
     Progress advance(Vtd& unit, const Reply& reply, Step& step);
     const StageOutput& output() const { return output_; }
     WalkFault fault() const { return fault_; }
+    /// fault() is the second level's, on the way to a table of this one.
+    bool second_failed() const { return second_failed_; }
     /// Every bit above the input is a copy of its highest.
     static bool canonical(std::uint64_t address, unsigned levels);
 
@@ -141,6 +144,7 @@ private:
     std::uint64_t word_ = 0;
     StageOutput output_;
     WalkFault fault_ = WalkFault::none;
+    bool second_failed_ = false;
     SecondLevel second_;
 };
 

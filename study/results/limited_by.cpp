@@ -79,6 +79,15 @@ double held_fs(const soc::IommuStats& iommu, const soc::MasterStats& own) {
     return std::min(static_cast<double>(iommu.translation.mean().fs), of_own);
 }
 
+/// The share of its time that the master's transactions wait to get into the IOMMU: for a slot or a buffer.
+double queued_share(const soc::MasterStats& own) {
+    std::uint64_t waits = 0;
+    for (std::size_t i = 0; i < soc::kParts; ++i) {
+        if (soc::group_of(static_cast<soc::Part>(i)) == soc::Group::iommu_queue) waits += own.parts_fs[i];
+    }
+    return own.latency.sum_fs() == 0 ? 0 : static_cast<double>(waits) / static_cast<double>(own.latency.sum_fs());
+}
+
 /// The pause that a master keeps between two issues, over its time.
 LimitedBy pace_of(const TrafficConfig& traffic, const soc::MasterStats& own, std::pair<SimTime, SimTime> time) {
     const auto span = static_cast<double>((time.second - time.first).fs);
@@ -164,6 +173,18 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
     const auto busiest = std::max_element(candidates.begin(), candidates.end(),
                                           [](const LimitedBy& a, const LimitedBy& b) { return a.share < b.share; });
     if (busiest->share >= kBusy) return *busiest;
+    // Where most of the time is waiting for a place in the IOMMU, more outstanding transfers would wait too. What holds
+    // the places is the fullest there; its share is an estimate from means, and bursts fill it more than that.
+    constexpr double kMost = 0.5;
+    if (queued_share(own) > kMost) {
+        const LimitedBy* fullest = nullptr;
+        for (const LimitedBy& one : candidates) {
+            const bool place = one.resource == resource::kPort || one.resource == resource::kPortSlots ||
+                               one.resource == resource::kWriteBuffer || one.resource == resource::kWalkSlots;
+            if (place && (fullest == nullptr || one.share > fullest->share)) fullest = &one;
+        }
+        if (fullest != nullptr) return *fullest;
+    }
     for (const TrafficConfig& traffic : facts.config.traffic) {
         if (traffic.device != own.device) continue;
         const double waiting = static_cast<double>(own.latency.sum_fs()) / traffic.params.outstanding;

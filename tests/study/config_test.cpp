@@ -126,9 +126,9 @@ kernal: {}
           std::string::npos);
     CHECK(message.find("x.yaml:5:19: traffic[0].outstandig: unknown key; did you mean 'outstanding'?") !=
           std::string::npos);
-    CHECK(message.find(
-              "x.yaml:5:43: traffic[0].pattern: found 'randm'; expected one of linear, strided, random; did you mean "
-              "'random'?") != std::string::npos);
+    CHECK(message.find("x.yaml:5:43: traffic[0].pattern: found 'randm'; expected one of linear, strided, random, "
+                       "trace; did you mean "
+                       "'random'?") != std::string::npos);
     CHECK(message.find("x.yaml:6:1: kernal: unknown key; did you mean 'kernel'?") != std::string::npos);
 }
 
