@@ -88,6 +88,20 @@ double queued_share(const soc::MasterStats& own) {
     return own.latency.sum_fs() == 0 ? 0 : static_cast<double>(waits) / static_cast<double>(own.latency.sum_fs());
 }
 
+/// Where most of a master's time is waiting for a place in the IOMMU, more outstanding transfers would wait as well:
+/// what holds the places is the fullest there. Its share is an estimate from means; bursts fill it more than that.
+const LimitedBy* fullest_place(const std::vector<LimitedBy>& candidates, const soc::MasterStats& own) {
+    constexpr double kMost = 0.5;
+    if (queued_share(own) <= kMost) return nullptr;
+    const LimitedBy* fullest = nullptr;
+    for (const LimitedBy& one : candidates) {
+        const bool place = one.resource == resource::kPort || one.resource == resource::kPortSlots ||
+                           one.resource == resource::kWriteBuffer || one.resource == resource::kWalkSlots;
+        if (place && (fullest == nullptr || one.share > fullest->share)) fullest = &one;
+    }
+    return fullest;
+}
+
 /// The pause that a master keeps between two issues, over its time.
 LimitedBy pace_of(const TrafficConfig& traffic, const soc::MasterStats& own, std::pair<SimTime, SimTime> time) {
     const auto span = static_cast<double>((time.second - time.first).fs);
@@ -173,18 +187,6 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
     const auto busiest = std::max_element(candidates.begin(), candidates.end(),
                                           [](const LimitedBy& a, const LimitedBy& b) { return a.share < b.share; });
     if (busiest->share >= kBusy) return *busiest;
-    // Where most of the time is waiting for a place in the IOMMU, more outstanding transfers would wait too. What holds
-    // the places is the fullest there; its share is an estimate from means, and bursts fill it more than that.
-    constexpr double kMost = 0.5;
-    if (queued_share(own) > kMost) {
-        const LimitedBy* fullest = nullptr;
-        for (const LimitedBy& one : candidates) {
-            const bool place = one.resource == resource::kPort || one.resource == resource::kPortSlots ||
-                               one.resource == resource::kWriteBuffer || one.resource == resource::kWalkSlots;
-            if (place && (fullest == nullptr || one.share > fullest->share)) fullest = &one;
-        }
-        if (fullest != nullptr) return *fullest;
-    }
     for (const TrafficConfig& traffic : facts.config.traffic) {
         if (traffic.device != own.device) continue;
         const double waiting = static_cast<double>(own.latency.sum_fs()) / traffic.params.outstanding;
@@ -193,6 +195,7 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
         if (traffic.mapping == TrafficConfig::Mapping::per_transfer && itself.share < 0.5) {
             return {resource::kDriver, 1 - itself.share};
         }
+        if (const LimitedBy* const place = fullest_place(candidates, own)) return *place;
         if (itself.share > busiest->share) return itself;
     }
     return *busiest;
