@@ -89,9 +89,34 @@ std::vector<PciHost> pci_hosts(const Description& description) {
 
 std::optional<PciHost> find_pci_host(const Description& description, const std::string& name) {
     for (const PciHost& host : pci_hosts(description)) {
-        if (description.node(host.node).path == name || linux_device_name(description, host.node) == name) return host;
+        if (name.empty() || description.node(host.node).path == name ||
+            linux_device_name(description, host.node) == name)
+            return host;
     }
     return std::nullopt;
+}
+
+std::vector<PciWindow> pci_windows(const Description& description, NodeIndex host) {
+    constexpr std::uint32_t kAddressCells = 3, kSizeCells = 2;
+    constexpr Field kSpace{24, 2};
+    std::vector<PciWindow> windows;
+    const Node& node = description.node(host);
+    const Property* const ranges = node.property("ranges");
+    if (ranges == nullptr || node.address_cells != kAddressCells || node.size_cells != kSizeCells) return windows;
+    const std::uint32_t above = node.parent ? description.node(*node.parent).address_cells : 2;
+    const std::size_t row = (kAddressCells + above + kSizeCells) * std::size_t{4};
+    for (std::size_t at = 0; at + row <= ranges->bytes.size(); at += row) {
+        const std::uint8_t* const cells = &ranges->bytes[at];
+        PciWindow window;
+        window.space = static_cast<std::uint32_t>(kSpace.get(load_be(cells, 4)));
+        window.bus = load_be(cells + 4, 8);
+        // Of a longer address the low 64 bits.
+        const std::uint32_t bytes = 4 * std::min(above, 2U);
+        if (bytes != 0) window.above = load_be(cells + row - 8 - bytes, bytes);
+        window.size = load_be(cells + row - 8, 8);
+        if (window.size != 0) windows.push_back(window);
+    }
+    return windows;
 }
 
 std::string pci_name(unsigned domain, unsigned id) {

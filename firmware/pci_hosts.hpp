@@ -29,8 +29,18 @@ std::optional<std::uint64_t> ecam_buses(const Node& host);
 /// of `linux,pci-domain`; hosts without take the lowest numbers that no node claims, in tree order. ACPI: segments.
 std::vector<PciHost> pci_hosts(const Description& description);
 
-/// By path or by Linux's name of the device.
+/// By path or by Linux's name of the device; empty: the first one.
 std::optional<PciHost> find_pci_host(const Description& description, const std::string& name);
+
+/// One window of a host bridge's `ranges`.
+struct PciWindow {
+    std::uint32_t space = 0;  ///< of phys.hi: 1 I/O, 2 32-bit memory, 3 64-bit memory
+    std::uint64_t bus = 0;    ///< as functions address it
+    std::uint64_t above = 0;  ///< as the bus above the bridge does
+    std::uint64_t size = 0;
+};
+/// In the order of `ranges`; none where the cells are not those of a PCI bus. Windows without a byte are left out.
+std::vector<PciWindow> pci_windows(const Description& description, NodeIndex host);
 
 /// "0001:00:05.0": domain, bus, device and function as lspci writes them. `id`: bus << 8 | device << 3 | function.
 std::string pci_name(unsigned domain, unsigned id);

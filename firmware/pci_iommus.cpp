@@ -13,9 +13,7 @@ namespace xlate::firmware {
 namespace {
 
 constexpr std::uint64_t kVirtioBarBytes = 0x4000;  // QEMU's
-constexpr std::uint32_t kPciAddressCells = 3, kPciSizeCells = 2;
-constexpr Field kPciSpace{24, 2};     // of phys.hi: 2 is 32-bit memory
-constexpr Field kPciFunction{8, 16};  // of phys.hi: bus, device, function
+constexpr Field kPciFunction{8, 16};               // of phys.hi: bus, device, function
 
 struct Window {
     std::uint64_t base = 0;
@@ -23,20 +21,14 @@ struct Window {
 };
 
 /// As the CPU sees it, if nothing between the bridge and the root moves addresses.
-std::optional<Window> memory_window(const Description& description, const Node& host) {
-    const Property* const ranges = host.property("ranges");
-    if (ranges == nullptr || host.address_cells != kPciAddressCells || host.size_cells != kPciSizeCells) return {};
-    for (std::optional<NodeIndex> at = host.parent; at && index(*at) != 0; at = description.node(*at).parent) {
+std::optional<Window> memory_window(const Description& description, NodeIndex host) {
+    constexpr std::uint32_t kMemory32 = 2;
+    for (auto at = description.node(host).parent; at && index(*at) != 0; at = description.node(*at).parent) {
         const Property* const above = description.node(*at).property("ranges");
         if (above == nullptr || !above->bytes.empty()) return {};
     }
-    const std::uint32_t parent_cells = host.parent ? description.node(*host.parent).address_cells : 2;
-    if (parent_cells == 0 || parent_cells > 2) return {};
-    const std::size_t row = (kPciAddressCells + parent_cells + kPciSizeCells) * std::size_t{4};
-    for (std::size_t at = 0; at + row <= ranges->bytes.size(); at += row) {
-        const std::uint8_t* const cells = &ranges->bytes[at];
-        if (kPciSpace.get(load_be(cells, 4)) != 2) continue;
-        return Window{load_be(cells + 12, 4 * parent_cells), load_be(cells + row - 8, 8)};
+    for (const PciWindow& one : pci_windows(description, host)) {
+        if (one.space == kMemory32) return Window{one.above, one.size};
     }
     return {};
 }
@@ -58,7 +50,7 @@ public:
 private:
     void place(NodeIndex at, const PciHost& host) {
         Node& node = description_.nodes[index(at)];
-        const auto window = memory_window(description_, description_.node(host.node));
+        const auto window = memory_window(description_, host.node);
         const Window all = window.value_or(Window{0x1000'0000, 0xE000'0000});
         std::uint64_t address = align_up(all.base, kVirtioBarBytes);
         while (address < all.base + all.size && !is_free(address)) address += kVirtioBarBytes;
@@ -97,6 +89,14 @@ private:
 }  // namespace
 
 bool is_pci_iommu(const Node& node) { return iommu_kind(node).compatible == "virtio,pci-iommu"; }
+
+std::optional<NodeIndex> find_pci_iommu(const Description& description, std::string_view name) {
+    for (const NodeIndex at : description.providers()) {
+        const Node& node = description.node(at);
+        if (node.reachable && node.linux_name == name && is_pci_iommu(node)) return at;
+    }
+    return std::nullopt;
+}
 
 std::vector<std::string> place_pci_iommus(Description& description) { return Placer(description).place(); }
 

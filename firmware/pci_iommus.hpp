@@ -3,7 +3,9 @@
 // bridge); Linux Documentation/devicetree/bindings/virtio/iommu.txt; VIOT (virtio-iommu PCI nodes).
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "firmware/description.hpp"
@@ -17,5 +19,8 @@ bool is_pci_iommu(const Node& node);
 /// none that the CPU sees as it stands, below 4 GiB where no other node has registers and no memory is. Its `regs` then
 /// say where, its `linux_name` is the function's, and it has one interrupt, its messages. Returns a sentence for each.
 std::vector<std::string> place_pci_iommus(Description& description);
+
+/// The one that is this function, by Linux's name, once it has a place.
+std::optional<NodeIndex> find_pci_iommu(const Description& description, std::string_view name);
 
 }  // namespace xlate::firmware

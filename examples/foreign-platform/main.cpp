@@ -1,4 +1,4 @@
-// A virtual platform of somebody else: an initiator and a memory written with tlm_utils alone, and xlate's SMMUv3
+// A virtual platform that is not xlate's: an initiator and a memory written with tlm_utils alone, and xlate's SMMUv3
 // between them. The SMMU is programmed as Linux does it (a two-level stream table, one context descriptor, four levels
 // of tables), the initiator reads 64 KiB twice 64 times by 64 bytes, and what it read and how long it took is printed.
 //   main [lt|at] [ps|fs]

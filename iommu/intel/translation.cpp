@@ -152,7 +152,7 @@ bool Translation::begin() {
     const bool plain = request_.ats == AtsType::untranslated;
     if (in_interrupt_range(request_.address) && plain && !request_.ssid) return begin_interrupt();
     if (!gcmd::TE.test(unit_.status())) {
-        // 6.2.1: nothing is translated, and there is nobody to ask.
+        // 6.2.1: nothing is translated, so that a request for a translation has no answer.
         if (!plain) return refuse(Reason::none, 0, true);
         return pass(false);
     }

@@ -4,31 +4,21 @@
 
 #include <fmt/format.h>
 
-#include "base/bits.hpp"
+#include "firmware/pci_hosts.hpp"
 #include "kernel-model/core/kernel.hpp"
 
 namespace xlate::kernel {
 namespace {
 
-constexpr std::uint32_t kPciAddressCells = 3, kPciSizeCells = 2;
-/// phys.hi of a PCI address: the space is in bits 25:24; 2 is 32-bit memory, 3 is 64-bit memory.
-constexpr Field kPciSpace{24, 2};
+constexpr std::uint32_t kPciAddressCells = 3;
 
 }  // namespace
 
 std::vector<BusRange> pci_memory_windows(const firmware::Description& description, firmware::NodeIndex host) {
+    constexpr std::uint32_t kMemory32 = 2;  // configuration and I/O space are not memory
     std::vector<BusRange> windows;
-    const firmware::Node& node = description.node(host);
-    const firmware::Property* ranges = node.property("ranges");
-    if (ranges == nullptr || node.address_cells != kPciAddressCells || node.size_cells != kPciSizeCells) return windows;
-    const std::uint32_t parent_cells = node.parent ? description.node(*node.parent).address_cells : 2;
-    const std::size_t row = (kPciAddressCells + parent_cells + kPciSizeCells) * std::size_t{4};
-    for (std::size_t at = 0; at + row <= ranges->bytes.size(); at += row) {
-        const std::uint8_t* cells = &ranges->bytes[at];
-        if (kPciSpace.get(load_be(cells, 4)) < 2) continue;  // configuration and I/O space are not memory
-        const std::uint64_t base = load_be(cells + 4, 8);
-        const std::uint64_t size = load_be(cells + row - 8, 8);
-        if (size != 0) windows.push_back({base, base + size - 1});
+    for (const firmware::PciWindow& one : firmware::pci_windows(description, host)) {
+        if (one.space >= kMemory32) windows.push_back({one.bus, one.bus + one.size - 1});
     }
     return windows;
 }

@@ -11,18 +11,6 @@
 
 namespace xlate::kernel {
 
-namespace {
-
-std::optional<firmware::NodeIndex> iommu_node(const firmware::Description& description, const std::string& name) {
-    for (const firmware::NodeIndex at : description.providers()) {
-        const firmware::Node& node = description.node(at);
-        if (node.reachable && firmware::is_pci_iommu(node) && node.linux_name == name) return at;
-    }
-    return std::nullopt;
-}
-
-}  // namespace
-
 PciDevice::PciDevice(Kernel& kernel, std::string device_name, BusType* on_bus, Ptr<Device> parent_device,
                      PciBusNode& on, const PciFunction& function, std::optional<firmware::NodeIndex> node)
     : Device(kernel, std::move(device_name), on_bus, parent_device, node),
@@ -124,7 +112,7 @@ void PciCore::scan_bus(PciBusNode& bus, const std::vector<PciFunction>& function
                               }) > 1;
         const Ptr<PciDevice> dev = k_.heap.make<PciDevice>(
             "pci_scan", name, &bus_, parent, bus, with_quirks(*function, place, acs_.overrides, k_.variant.release),
-            iommu_node(iommu_.description, name));
+            firmware::find_pci_iommu(iommu_.description, name));
         if (!dev) continue;
         dev->multifunction = place.multifunction;
         if (!k_.variant.has(Cap::acs_in_dma_configure)) pci_enable_acs(*dev);

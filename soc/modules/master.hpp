@@ -16,7 +16,7 @@ public:
     void start(std::uint64_t address, std::uint64_t size);
     MasterStats stats() const { return master_->stats(); }
     bool idle() const { return master_->idle(); }
-    /// Listens to its transactions; nullptr: nobody does.
+    /// Listens to its transactions; nullptr: nothing does.
     void set_trace(TraceSink* trace) { trace_ = trace; }
 
 protected:

@@ -17,6 +17,7 @@
 #include "study/config/kernel_parameters.hpp"
 #include "study/inspect/firmware_facts.hpp"
 #include "study/run/likely_masters.hpp"
+#include "study/run/pci_facts.hpp"
 #include "study/run/recorded_traffic.hpp"
 
 namespace xlate::study {
@@ -47,7 +48,7 @@ public:
 
     Assembly assemble() {
         assume_pci();
-        add_pci_iommus();
+        for (std::string& one : add_pci_iommus(config_, description_)) wiring_.assumptions.push_back(std::move(one));
         for (std::string& one : derive_smmuv3(config_, description_)) wiring_.warnings.push_back(std::move(one));
         wiring_.boot.pci = make_pci_roots(config_, findings_, &pci_origins_);
         seats_ = seat_pci_functions(wiring_.boot.pci);
@@ -79,36 +80,6 @@ private:
         findings_.add(Diagnostic{config_.where(path), path, std::move(what), std::move(expected), std::move(nearest)});
     }
 
-    /// Functions of a root bus that firmware puts an IOMMU into.
-    void add_pci_iommus() {
-        for (const NodeIndex at : description_.providers()) {
-            const Node& node = description_.node(at);
-            if (!node.reachable || !firmware::is_pci_iommu(node) || node.linux_name.empty()) continue;
-            const auto is_there = [&](const PciConfig& one) { return firmware_name(one) == node.linux_name; };
-            if (std::any_of(config_.soc.pci.begin(), config_.soc.pci.end(), is_there)) continue;
-            PciConfig function;
-            function.slot = node.linux_name;
-            function.id = "1af4:1057";
-            function.host = node.parent ? description_.node(*node.parent).path : "";
-            wiring_.assumptions.push_back(fmt::format("soc.pci has no function at {}: the virtio-iommu of {} is there",
-                                                      function.slot, node.path));
-            config_.soc.pci.push_back(function);
-        }
-    }
-
-    /// "0000:00:0b.0" of an entry of soc.pci.
-    std::string firmware_name(const PciConfig& entry) const {
-        const auto host = find_host(entry.host);
-        const Parsed<PciAddress> slot = parse_pci_address(entry.slot);
-        if (!host || !slot) return {};
-        for (const firmware::PciHost& one : firmware::pci_hosts(description_)) {
-            if (one.node != *host) continue;
-            return firmware::pci_name(one.domain,
-                                      one.first_bus << 8 | slot.value().device << 3 | slot.value().function);
-        }
-        return {};
-    }
-
     void assume_pci() {
         if (config_.given("soc.pci")) return;
         const std::vector<firmware::PciHost> hosts = firmware::pci_hosts(description_);
@@ -119,7 +90,9 @@ private:
         const std::uint32_t bus = host->first_bus << 8;
         if (!is_mapped(*host, bus | 1U << 3) && is_mapped(*host, bus + 0x100)) return assume_port(*host);
         const auto free_slot = [&](std::uint32_t from) {
-            while (from < 31 && !is_free(*host, bus | from << 3)) ++from;
+            while (from < 31 &&
+                   firmware::find_pci_iommu(description_, firmware::pci_name(host->domain, bus | from << 3)))
+                ++from;
             return from;
         };
         const std::uint32_t first = free_slot(1), second = free_slot(first + 1);
@@ -135,12 +108,6 @@ private:
                                                   nvme.slot, nic.slot, nvme.host));
     }
 
-    /// No function of firmware's own has this id.
-    bool is_free(const firmware::PciHost& host, std::uint32_t id) const {
-        const std::string name = firmware::pci_name(host.domain, id);
-        const auto taken = [&](const Node& node) { return node.linux_name == name && firmware::is_pci_iommu(node); };
-        return std::none_of(description_.nodes.begin(), description_.nodes.end(), taken);
-    }
     /// Whether firmware puts an IOMMU before this requester id.
     bool is_mapped(const firmware::PciHost& host, std::uint32_t id) const {
         const std::vector<std::uint32_t> own{id};
@@ -198,8 +165,6 @@ private:
     }
 
     std::optional<NodeIndex> find_host(const std::string& host) const {
-        const std::vector<firmware::PciHost> hosts = firmware::pci_hosts(description_);
-        if (host.empty()) return hosts.empty() ? std::nullopt : std::optional(hosts.front().node);
         const auto found = firmware::find_pci_host(description_, host);
         return found ? std::optional(found->node) : std::nullopt;
     }
@@ -283,7 +248,7 @@ private:
         }
         check_virtio_mmio();
         preset_families();
-        name_endpoints();
+        name_endpoints(description_, seats_, soc);
         soc.limits = config_.limits;
         soc.payload = config_.soc.payload;
         soc.sanitizer = config_.kernel.sanitizer;
@@ -321,27 +286,6 @@ private:
             if (own.preset != family->timing->name) continue;
             wiring_.assumptions.push_back(
                 fmt::format("{}: timing starts from the preset {}", node.path, family->timing->name));
-        }
-    }
-    /// A virtio-iommu knows the endpoints that are there: ids that its masters send with, and no others.
-    void name_endpoints() {
-        const auto add_all = [&](const firmware::IdPath& path) {
-            if (path.end != firmware::PathEnd::behind || !path.provider) return;
-            const Node& provider = description_.node(*path.provider);
-            if (firmware::iommu_kind(provider).family != "virtio-iommu") return;
-            auto& known = wiring_.soc.iommus[provider.path].hardware.endpoints;
-            if (!known) known.emplace();
-            for (const firmware::StreamMatch& one : path.ids) known->push_back(one.id);
-        };
-        for (std::size_t i = 0; i < description_.nodes.size(); ++i) {
-            const Node& node = description_.nodes[i];
-            if (node.has_iommus && !node.iommu_map && !node.viot_map)
-                add_all(firmware::id_path(description_, static_cast<NodeIndex>(i)));
-        }
-        for (const PciSeat& seat : seats_) {
-            const auto host = find_host(seat.host);
-            const std::vector<std::uint32_t> sent{seat.wire_id};
-            if (host) add_all(firmware::id_path_of_function(description_, *host, sent));
         }
     }
     std::vector<NodeIndex> firmware_iommus() const {
@@ -679,34 +623,12 @@ private:
         return false;
     }
 
-    /// An address translation cache that no kernel switches on: SMMUv3's driver asks hardware, firmware and function.
-    void explain_idle_atc(const PciSeat& seat) {
-        const auto host = find_host(seat.host);
-        if (!host) return;
-        const std::vector<std::uint32_t> sent{seat.wire_id};
-        const firmware::IdPath path = firmware::id_path_of_function(description_, *host, sent);
-        if (path.end != firmware::PathEnd::behind || !path.provider) return;
-        const Node& iommu = description_.node(*path.provider);
-        if (firmware::iommu_kind(iommu).family != "smmuv3") return;
-        const auto own = wiring_.soc.iommus.find(iommu.path);
-        const soc::IommuParams& params = own == wiring_.soc.iommus.end() ? wiring_.soc.iommu : own->second;
-        const auto idle = [&](const std::string& why) {
-            wiring_.warnings.push_back(fmt::format("{}: its atc is not used: {}", seat.name, why));
-        };
-        if (!params.hardware.smmuv3.ats) idle(fmt::format("IDR0.ATS of {} is 0 (features.ats)", iommu.path));
-        if (description_.node(*host).property("ats-supported") == nullptr) {
-            idle(fmt::format(
-                "firmware does not say that {} supports ATS ({})", description_.node(*host).path,
-                description_.origin == Description::Origin::acpi ? "ATS attribute of its IORT node" : "ats-supported"));
-        }
-        if (seat.function.no_ats) idle("a quirk (no-ats) says that Linux leaves it alone");
-    }
-
     /// Its driver would wait for completions that nobody sends.
     void check_atcs() {
         for (const PciSeat& seat : seats_) {
             if (!seat.function.ats) continue;
-            explain_idle_atc(seat);
+            for (std::string& one : idle_atc(description_, seat, wiring_.soc))
+                wiring_.warnings.push_back(std::move(one));
             const auto has_traffic = [&](const TrafficConfig& traffic) { return traffic.device == seat.name; };
             if (std::any_of(config_.traffic.begin(), config_.traffic.end(), has_traffic)) continue;
             add(pci_origins_[seat.function.origin].path + ".atc",

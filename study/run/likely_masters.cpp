@@ -1,7 +1,5 @@
 #include "study/run/likely_masters.hpp"
 
-#include <algorithm>
-
 #include "firmware/device_name.hpp"
 #include "firmware/pci_iommus.hpp"
 
@@ -18,13 +16,8 @@ std::vector<std::string> likely_masters(const firmware::Description& description
             devices.push_back(firmware::linux_device_name(description, at));
         }
     }
-    const auto is_iommu = [&](const PciSeat& seat) {
-        return std::any_of(description.nodes.begin(), description.nodes.end(), [&](const firmware::Node& node) {
-            return node.linux_name == seat.name && firmware::is_pci_iommu(node);
-        });
-    };
     for (const PciSeat& seat : seats) {
-        if (is_iommu(seat)) continue;
+        if (firmware::find_pci_iommu(description, seat.name)) continue;
         const bool plain =
             seat.function.kind == kernel::PciKind::endpoint || seat.function.kind == kernel::PciKind::conventional;
         const bool drives = !seat.function.driver.empty() || seat.function.vendor != 0 || seat.function.class_code != 0;

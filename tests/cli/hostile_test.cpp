@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "tests/cli/program.hpp"
 #include "tests/corpus.hpp"
@@ -32,9 +33,9 @@ double seconds_of_children() {
            static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
 }
 
-/// Runs it, and checks what every refusal has. CPU time of a shared machine has outliers upwards, never downwards: the
-/// least of three is the program's own.
-Said refused(const Scratch& scratch, const std::string& arguments, int status) {
+/// Runs it, and how many seconds of CPU it took. CPU time of a shared machine has outliers upwards, never downwards:
+/// the least of three is the program's own.
+std::pair<Said, double> timed(const Scratch& scratch, const std::string& arguments) {
     Said said;
     double used = 2 * kSeconds;
     for (int i = 0; i < 3 && used >= kSeconds; ++i) {
@@ -42,6 +43,12 @@ Said refused(const Scratch& scratch, const std::string& arguments, int status) {
         said = run_xlate(scratch, arguments, kBoards);
         used = std::min(used, seconds_of_children() - before);
     }
+    return {std::move(said), used};
+}
+
+/// Runs it, and checks what every refusal has.
+Said refused(const Scratch& scratch, const std::string& arguments, int status) {
+    auto [said, used] = timed(scratch, arguments);
     rusage usage{};
     getrusage(RUSAGE_CHILDREN, &usage);
     INFO(arguments << "\n" << said.err.substr(0, 2000));
@@ -77,13 +84,7 @@ TEST_CASE("hostile: every YAML of the corpus ends with a message, or as text", "
         const Scratch scratch;
         scratch.file("x.yaml", read_text(entry.path().string()));
         for (const std::string command : {"run", "sweep", "explore", "config show", "inspect"}) {
-            Said said;
-            double used = 2 * kSeconds;
-            for (int i = 0; i < 3 && used >= kSeconds; ++i) {
-                const double before = seconds_of_children();
-                said = run_xlate(scratch, command + " x.yaml", kBoards);
-                used = std::min(used, seconds_of_children() - before);
-            }
+            const auto [said, used] = timed(scratch, command + " x.yaml");
             INFO(entry.path() << " " << command << " " << said.err.substr(0, 1000));
             CHECK((said.status == 0 || said.status == 1 || said.status == 2 || said.status == 4));
             CHECK((said.status == 0 || !said.err.empty()));

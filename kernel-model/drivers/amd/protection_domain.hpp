@@ -31,7 +31,7 @@ public:
     ProtectionDomain* domain = nullptr;
 };
 
-/// Domain ids of all IOMMUs; 0 is nobody's.
+/// Domain ids of all IOMMUs; 0 belongs to none.
 class DomainIds {
 public:
     std::optional<std::uint16_t> alloc();
