@@ -22,8 +22,7 @@ std::string name_of(const Description& description, const PciConfig& entry) {
     const auto host = firmware::find_pci_host(description, entry.host);
     const Parsed<PciAddress> slot = parse_pci_address(entry.slot);
     if (!host || !slot) return {};
-    return firmware::pci_name(host->domain,
-                              host->first_bus << 8 | slot.value().device << 3 | slot.value().function);
+    return firmware::pci_name(host->domain, host->first_bus << 8 | slot.value().device << 3 | slot.value().function);
 }
 
 /// The way of what a function sends.
@@ -85,9 +84,9 @@ std::vector<std::string> idle_atc(const Description& description, const PciSeat&
     if (!params.hardware.smmuv3.ats) idle(fmt::format("IDR0.ATS of {} is 0 (features.ats)", iommu.path));
     const Node& host = description.node(firmware::find_pci_host(description, seat.host)->node);
     if (host.property("ats-supported") == nullptr) {
-        idle(fmt::format("firmware does not say that {} supports ATS ({})", host.path,
-                         description.origin == Description::Origin::acpi ? "ATS attribute of its IORT node"
-                                                                         : "ats-supported"));
+        idle(fmt::format(
+            "firmware does not say that {} supports ATS ({})", host.path,
+            description.origin == Description::Origin::acpi ? "ATS attribute of its IORT node" : "ats-supported"));
     }
     if (seat.function.no_ats) idle("a quirk (no-ats) says that Linux leaves it alone");
     return said;

@@ -1,5 +1,5 @@
-// What firmware says of IOMMUs and PCI functions together: functions that are IOMMUs, ids that a virtio-iommu knows, why
-// a translation cache idles.
+// What firmware says of IOMMUs and PCI functions together: functions that are IOMMUs, ids that a virtio-iommu knows,
+// why a translation cache idles.
 #pragma once
 
 #include <string>
