@@ -12,6 +12,7 @@
 #include "firmware/decode.hpp"
 #include "firmware/iommu_families.hpp"
 #include "firmware/pci_hosts.hpp"
+#include "firmware/pci_iommus.hpp"
 
 namespace xlate::firmware {
 namespace {
@@ -106,6 +107,17 @@ void note_map_readings(Decoder& decoder, NodeIndex at, const IommuMap& map) {
     }
 }
 
+/// Ids [base, end) are those of an IOMMU that is a function of this host: its own accesses are not translated, so the
+/// binding leaves them out of the map.
+bool is_the_iommus_own(Decoder& decoder, NodeIndex host, std::uint64_t base, std::uint64_t end) {
+    if (end - base != 1) return false;
+    const std::vector<Node>& nodes = decoder.out().nodes;
+    return std::any_of(nodes.begin(), nodes.end(), [&](const Node& node) {
+        return node.parent == host && is_pci_iommu(node) && !node.regs.empty() &&
+               kPciFunction.get(node.regs.front().high) == base;
+    });
+}
+
 void note_map_coverage(Decoder& decoder, NodeIndex at, const IommuMap& map) {
     std::vector<std::pair<std::uint64_t, std::uint64_t>> spans;  // [base, end)
     for (const IommuMapRow& row : map.rows) {
@@ -118,8 +130,8 @@ void note_map_coverage(Decoder& decoder, NodeIndex at, const IommuMap& map) {
     std::size_t count = 0;
     for (const auto& [base, end] : spans) {
         overlap = overlap || base < covered;
-        if (base > covered && ++count <= 4)
-            gaps += fmt::format("{}{:#x}-{:#x}", gaps.empty() ? "" : ", ", covered, base - 1);
+        const bool gap = base > covered && !is_the_iommus_own(decoder, at, covered, base);
+        if (gap && ++count <= 4) gaps += fmt::format("{}{:#x}-{:#x}", gaps.empty() ? "" : ", ", covered, base - 1);
         covered = std::max(covered, end);
     }
     if (count > 4) gaps += fmt::format(" and {} more", count - 4);

@@ -13,7 +13,6 @@ namespace xlate::firmware {
 namespace {
 
 constexpr std::uint64_t kVirtioBarBytes = 0x4000;  // QEMU's
-constexpr Field kPciFunction{8, 16};               // of phys.hi: bus, device, function
 
 struct Window {
     std::uint64_t base = 0;

@@ -8,9 +8,13 @@
 #include <string_view>
 #include <vector>
 
+#include "base/bits.hpp"
 #include "firmware/description.hpp"
 
 namespace xlate::firmware {
+
+/// Of the first cell of a PCI node's `reg` (phys.hi): bus, device and function, as a requester id has them.
+inline constexpr Field kPciFunction{8, 16};
 
 /// Whether a node is such an IOMMU, of a kind whose BAR's size is known.
 bool is_pci_iommu(const Node& node);

@@ -8,6 +8,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/places.hpp"
+
 namespace xlate::tests {
 
 /// XLATE_CORPUS, or ../shared/corpus beside the repository; nothing if neither exists.
@@ -15,7 +17,7 @@ inline std::optional<std::filesystem::path> corpus() {
     const char* variable = std::getenv("XLATE_CORPUS");
     const std::filesystem::path path = variable != nullptr
                                            ? std::filesystem::path(variable)
-                                           : std::filesystem::path(XLATE_SOURCE_DIR) / ".." / "shared" / "corpus";
+                                           : std::filesystem::path(source_dir()) / ".." / "shared" / "corpus";
     if (!std::filesystem::is_directory(path)) return std::nullopt;
     return path;
 }

@@ -5,6 +5,7 @@
 
 #include "firmware/acpi/table_writer.hpp"
 #include "tests/cli/program.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate::tests;
 using xlate::firmware::acpi::TableWriter;
@@ -93,7 +94,7 @@ TEST_CASE("acpi: tables name no memory, so the config may", "[cli][acpi]") {
 
 TEST_CASE("acpi: the server of configs/ boots from its tables, and its expectations hold", "[cli][acpi]") {
     const Scratch scratch;
-    const std::string config = quoted(std::string(XLATE_SOURCE_DIR) + "/configs/acpi_server.yaml");
+    const std::string config = quoted(std::string(source_dir()) + "/configs/acpi_server.yaml");
     const Said said = run_xlate(scratch, "run " + config + " --out r");
     CAPTURE(said.out, said.err);
     CHECK(said.status == 0);

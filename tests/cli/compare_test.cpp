@@ -2,6 +2,7 @@
 #include <string>
 
 #include "tests/cli/program.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate::tests;
 
@@ -9,7 +10,7 @@ namespace {
 
 /// `before`, and `after` with memory that is 5 % slower.
 void two_runs(const Scratch& scratch) {
-    const std::string config = quoted(std::string(XLATE_SOURCE_DIR) + "/configs/tiny_tlb.yaml");
+    const std::string config = quoted(std::string(source_dir()) + "/configs/tiny_tlb.yaml");
     REQUIRE(run_xlate(scratch, "run " + config + " --out before --quiet").status == 0);
     REQUIRE(run_xlate(scratch, "run " + config + " --out after --quiet --set 'soc.memory.latency=63 ns'").status == 0);
 }

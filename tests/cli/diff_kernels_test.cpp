@@ -3,12 +3,13 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/program.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate::tests;
 
 namespace {
 
-const std::string kTree = quoted(std::string(XLATE_SOURCE_DIR) + "/configs/quickstart.yaml");
+const std::string kTree = quoted(std::string(source_dir()) + "/configs/quickstart.yaml");
 
 }  // namespace
 
@@ -80,7 +81,7 @@ TEST_CASE("diff-kernels --matrix: every variant once, those of one outcome on on
 namespace {
 
 std::string config_file(const std::string& name) {
-    return quoted(std::string(XLATE_SOURCE_DIR) + "/configs/" + name + ".yaml");
+    return quoted(std::string(source_dir()) + "/configs/" + name + ".yaml");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "tests/cli/program.hpp"
 #include "tests/corpus.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate::tests;
 using Json = nlohmann::json;
@@ -142,7 +143,7 @@ TEST_CASE("field 25: a driver that arrives between two reads is a NULL dereferen
 // 27: pages of 64 KiB on a board whose SMMU has them.
 TEST_CASE("field 27: a kernel of 16 KiB or 64 KiB pages maps by its granule", "[cli]") {
     const Scratch scratch;
-    const std::string quickstart = quoted(std::string(XLATE_SOURCE_DIR) + "/configs/quickstart.yaml");
+    const std::string quickstart = quoted(std::string(source_dir()) + "/configs/quickstart.yaml");
     for (const char* pages : {"16 KiB", "64 KiB"}) {
         const Said said =
             run_xlate(scratch, "run " + quickstart + " --out pages --set soc.iommu.features.like=full --set " +

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tests/cli/program.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate::tests;
 
@@ -52,7 +53,7 @@ TEST_CASE("help: every command has an example, and every example runs", "[cli][h
         REQUIRE(at != std::string::npos);
         // A folder that has the configs, as this repository has.
         const Scratch scratch;
-        std::filesystem::create_directory_symlink(std::string(XLATE_SOURCE_DIR) + "/configs", scratch.path("configs"));
+        std::filesystem::create_directory_symlink(std::string(source_dir()) + "/configs", scratch.path("configs"));
         std::size_t examples = 0;
         for (const std::string& line : lines_of(help.substr(at + 9))) {
             if (line.rfind("  xlate ", 0) != 0) continue;

@@ -7,6 +7,7 @@
 
 #include "tests/cli/program.hpp"
 #include "tests/corpus.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate::tests;
 namespace fs = std::filesystem;
@@ -24,7 +25,7 @@ constexpr double kSeconds = 3;
 constexpr long kMegabytes = 96;
 #endif
 
-const std::string kBoards = "env XLATE_BOARDS=" + quoted(std::string(XLATE_BINARY_DIR) + "/boards");
+const std::string kBoards = "env XLATE_BOARDS=" + quoted(std::string(binary_dir()) + "/boards");
 
 double seconds_of_children() {
     rusage usage{};

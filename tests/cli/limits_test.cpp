@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/program.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate::tests;
 using Json = nlohmann::json;
@@ -45,7 +46,7 @@ TEST_CASE("limited by: for each config the named resource, larger, is faster or 
     const Scratch scratch;
     std::size_t masters = 0;
     std::set<std::string> resources;
-    const std::filesystem::path folder = std::string(XLATE_SOURCE_DIR) + "/configs";
+    const std::filesystem::path folder = std::string(source_dir()) + "/configs";
     std::set<std::filesystem::path> configs;
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
         if (entry.path().extension() == ".yaml") configs.insert(entry.path());

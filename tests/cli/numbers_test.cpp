@@ -9,6 +9,7 @@
 
 #include "study/results/numbers.hpp"
 #include "tests/cli/program.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate::tests;
 using xlate::study::percent_text;
@@ -320,8 +321,8 @@ TEST_CASE("numbers: every one of a report and a summary is the result's, in its 
     const Scratch scratch;
     for (const std::string name : {"quickstart", "two_smmus", "studies/race-window", "unmap_mid_traffic"}) {
         INFO(name);
-        const Said said = run_xlate(
-            scratch, "run " + quoted(std::string(XLATE_SOURCE_DIR) + "/configs/" + name + ".yaml") + " --out r");
+        const Said said =
+            run_xlate(scratch, "run " + quoted(std::string(source_dir()) + "/configs/" + name + ".yaml") + " --out r");
         REQUIRE((said.status == 0 || said.status == 1));
         REQUIRE(run_xlate(scratch, "report r").status == 0);
         const Json result = Json::parse(read_text(scratch.path("r/result.json")));
@@ -335,9 +336,9 @@ TEST_CASE("numbers: every one of a report and a summary is the result's, in its 
 
 TEST_CASE("report: no device is bound before the IOMMU that it waits for", "[cli][report]") {
     const Scratch scratch;
-    REQUIRE(run_xlate(scratch,
-                      "run " + quoted(std::string(XLATE_SOURCE_DIR) + "/configs/quickstart.yaml") + " --quiet --out r")
-                .status == 0);
+    REQUIRE(
+        run_xlate(scratch, "run " + quoted(std::string(source_dir()) + "/configs/quickstart.yaml") + " --quiet --out r")
+            .status == 0);
     REQUIRE(run_xlate(scratch, "report r").status == 0);
     const Json result = Json::parse(read_text(scratch.path("r/result.json")));
     const std::string page = read_text(scratch.path("r/report.html"));

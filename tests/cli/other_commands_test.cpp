@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/program.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate::tests;
 
@@ -38,7 +39,7 @@ TEST_CASE("schema: prints JSON", "[cli]") {
 TEST_CASE("schema: a result's names what only some runs have: the sanitizer and ATCs", "[cli]") {
     const Scratch scratch;
     const auto schema = nlohmann::json::parse(run_xlate(scratch, "schema result").out);
-    const std::string config = quoted(std::string(XLATE_SOURCE_DIR) + "/configs/mistakes/wrong_asid.yaml");
+    const std::string config = quoted(std::string(source_dir()) + "/configs/mistakes/wrong_asid.yaml");
     CHECK(run_xlate(scratch, "run " + config + " --quiet --out r").status == 0);
     const auto result = nlohmann::json::parse(read_text(scratch.path("r/result.json")));
     const auto known = [](const nlohmann::json& part, const nlohmann::json& description) {

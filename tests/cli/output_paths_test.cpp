@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/program.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate::tests;
 namespace fs = std::filesystem;
@@ -77,7 +78,7 @@ TEST_CASE("paths: standard output that is full is status 4, whatever is printed"
         INFO(arguments);
         scratch.file("x.dtb", read_text(board("quickstart")));
         const std::string command = "cd " + quoted(scratch.path("")) + " && " +
-                                    quoted(std::string(XLATE_BINARY_DIR) + "/xlate") + " " + arguments +
+                                    quoted(std::string(binary_dir()) + "/xlate") + " " + arguments +
                                     " >/dev/full 2>err.txt";
         CHECK(WEXITSTATUS(std::system(command.c_str())) == 4);
         CHECK(read_text(scratch.path("err.txt")).find("standard output cannot be written") != std::string::npos);

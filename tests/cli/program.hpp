@@ -13,6 +13,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/places.hpp"
+
 namespace xlate::tests {
 
 /// A directory of its own, gone at the end.
@@ -63,8 +65,8 @@ inline Said run_xlate(const Scratch& scratch, const std::string& arguments, cons
     const std::string out = scratch.path("stdout.txt");
     const std::string err = scratch.path("stderr.txt");
     const std::string command = "cd " + quoted(scratch.path("")) + " && " + through + " " +
-                                quoted(std::string(XLATE_BINARY_DIR) + "/xlate") + " " + arguments + " >" +
-                                quoted(out) + " 2>" + quoted(err);
+                                quoted(std::string(binary_dir()) + "/xlate") + " " + arguments + " >" + quoted(out) +
+                                " 2>" + quoted(err);
     const int status = std::system(command.c_str());
     Said said;
     said.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -73,6 +75,6 @@ inline Said run_xlate(const Scratch& scratch, const std::string& arguments, cons
     return said;
 }
 
-inline std::string board(const std::string& name) { return std::string(XLATE_BINARY_DIR) + "/boards/" + name + ".dtb"; }
+inline std::string board(const std::string& name) { return std::string(binary_dir()) + "/boards/" + name + ".dtb"; }
 
 }  // namespace xlate::tests

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/program.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate::tests;
 using Json = nlohmann::ordered_json;
@@ -33,9 +34,9 @@ void check_page(const std::string& page) {
 
 TEST_CASE("report: a run's page has its expectations, masters, breakdown, groups and boot", "[cli][report]") {
     const Scratch scratch;
-    REQUIRE(run_xlate(scratch,
-                      "run " + quoted(std::string(XLATE_SOURCE_DIR) + "/configs/quickstart.yaml") + " --quiet --out r")
-                .status == 0);
+    REQUIRE(
+        run_xlate(scratch, "run " + quoted(std::string(source_dir()) + "/configs/quickstart.yaml") + " --quiet --out r")
+            .status == 0);
     const Said said = run_xlate(scratch, "report r");
     REQUIRE(said.status == 0);
     CHECK(said.out == "r/report.html\n");
@@ -58,7 +59,7 @@ TEST_CASE("report: a run's page has its expectations, masters, breakdown, groups
 
 TEST_CASE("report: faults, crashes and expectations that fail stand out", "[cli][report]") {
     const Scratch scratch;
-    const std::string config = quoted(std::string(XLATE_SOURCE_DIR) + "/configs/studies/race-window.yaml");
+    const std::string config = quoted(std::string(source_dir()) + "/configs/studies/race-window.yaml");
     run_xlate(scratch, "run " + config + " --quiet --out crash");
     REQUIRE(run_xlate(scratch, "report crash").status == 0);
     const std::string crash = read_text(scratch.path("crash/report.html"));
@@ -87,9 +88,9 @@ TEST_CASE("report: names are text, whatever they contain", "[cli][report]") {
 
 TEST_CASE("report: a sweep's page has a chart a column and every point", "[cli][report]") {
     const Scratch scratch;
-    REQUIRE(run_xlate(scratch,
-                      "sweep " + quoted(std::string(XLATE_SOURCE_DIR) + "/configs/studies/ecmdq.yaml") + " --out s")
-                .status == 0);
+    REQUIRE(
+        run_xlate(scratch, "sweep " + quoted(std::string(source_dir()) + "/configs/studies/ecmdq.yaml") + " --out s")
+            .status == 0);
     const std::string page = read_text(scratch.path("s/report.html"));
     check_page(page);
     CHECK(count_of(page, "<figure>") == 5);

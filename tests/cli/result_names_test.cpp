@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/program.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate::tests;
 using Json = nlohmann::ordered_json;
@@ -31,7 +32,7 @@ std::vector<std::string> expanded(const std::string& name) {
 }
 
 std::set<std::string> documented() {
-    const std::string page = read_text(std::string(XLATE_SOURCE_DIR) + "/docs/result-names.md");
+    const std::string page = read_text(std::string(source_dir()) + "/docs/result-names.md");
     std::set<std::string> names;
     for (std::size_t at = page.find("\n| `"); at != std::string::npos; at = page.find("\n| `", at + 1)) {
         const std::size_t start = at + 4;
@@ -65,7 +66,7 @@ TEST_CASE("results: every name of every config's result is documented", "[cli][d
     const std::set<std::string> known = documented();
     REQUIRE(known.size() > 150);
     std::set<std::string> names;
-    const std::filesystem::path folder = std::string(XLATE_SOURCE_DIR) + "/configs";
+    const std::filesystem::path folder = std::string(source_dir()) + "/configs";
     for (const std::string below : {"", "mistakes"}) {
         for (const auto& entry : std::filesystem::directory_iterator(folder / below)) {
             if (entry.path().extension() != ".yaml") continue;

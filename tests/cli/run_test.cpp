@@ -6,15 +6,14 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/program.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate::tests;
 using Json = nlohmann::ordered_json;
 
 namespace {
 
-std::string config(const std::string& name) {
-    return quoted(std::string(XLATE_SOURCE_DIR) + "/configs/" + name + ".yaml");
-}
+std::string config(const std::string& name) { return quoted(std::string(source_dir()) + "/configs/" + name + ".yaml"); }
 
 /// Runs a config of configs/; its expectations hold, so it ends well.
 Json run_config(const std::string& name, const std::string& options = "") {
@@ -84,7 +83,7 @@ TEST_CASE("run: with msi-parent the SMMU's events reach the kernel as messages, 
 }
 TEST_CASE("run: every study's first point ends as it expects", "[cli][run]") {
     std::size_t studies = 0;
-    for (const auto& file : std::filesystem::directory_iterator(std::string(XLATE_SOURCE_DIR) + "/configs/studies")) {
+    for (const auto& file : std::filesystem::directory_iterator(std::string(source_dir()) + "/configs/studies")) {
         CAPTURE(file.path().string());
         run_config("studies/" + file.path().stem().string());
         ++studies;

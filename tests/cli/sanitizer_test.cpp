@@ -6,13 +6,14 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/program.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate::tests;
 using Json = nlohmann::ordered_json;
 
 namespace {
 
-std::string configs() { return std::string(XLATE_SOURCE_DIR) + "/configs"; }
+std::string configs() { return std::string(source_dir()) + "/configs"; }
 
 std::vector<std::string> all_configs() {
     std::vector<std::string> files;

@@ -7,13 +7,14 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/program.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate::tests;
 using Json = nlohmann::ordered_json;
 
 namespace {
 
-std::filesystem::path configs() { return std::filesystem::path(XLATE_SOURCE_DIR) / "configs"; }
+std::filesystem::path configs() { return std::filesystem::path(source_dir()) / "configs"; }
 
 void write(const std::string& file, const std::string& text) { std::ofstream(file) << text; }
 

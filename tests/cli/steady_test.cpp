@@ -3,6 +3,7 @@
 
 #include "tests/cli/program.hpp"
 #include "tests/corpus.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate::tests;
 using Json = nlohmann::ordered_json;
@@ -105,7 +106,7 @@ TEST_CASE("limited by: the one walker of a Rockchip IOMMU, and with four of them
           "[cli][steady]") {
     const Scratch scratch;
     const auto run = [&](const std::string& more) {
-        const std::string config = quoted(std::string(XLATE_SOURCE_DIR) + "/configs/rockchip.yaml");
+        const std::string config = quoted(std::string(source_dir()) + "/configs/rockchip.yaml");
         const Said said = run_xlate(scratch, "run " + config + " --quiet --set 'expect=[]' --out r" + more);
         INFO(said.err);
         REQUIRE(said.status == 0);

@@ -6,6 +6,7 @@
 
 #include "tests/cli/program.hpp"
 #include "tests/corpus.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate::tests;
 using Json = nlohmann::ordered_json;
@@ -377,7 +378,7 @@ TEST_CASE("sweep: names and labels are text in every medium", "[cli][sweep]") {
     const Scratch scratch;
     scratch.file("escapes.yaml", read_text((*corpus() / "hostile/sweep_escapes.yaml").string()));
     const Said said = run_xlate(scratch, "sweep escapes.yaml --out s",
-                                "env XLATE_BOARDS=" + quoted(std::string(XLATE_BINARY_DIR) + "/boards"));
+                                "env XLATE_BOARDS=" + quoted(std::string(binary_dir()) + "/boards"));
     CHECK(said.status == 0);
     const std::string table = read_text(scratch.path("s/table.md"));
     const std::string csv = read_text(scratch.path("s/table.csv"));
@@ -435,7 +436,7 @@ TEST_CASE("sweep: a build's digest of its sources is of their contents and place
     const auto digest = [&](const std::string& root) {
         const std::string command = "cmake -DSOURCE_DIR=" + quoted(scratch.path(root)) +
                                     " -DROOMS=a,b -DOUTPUT=" + quoted(scratch.path("out.cpp")) + " -P " +
-                                    quoted(std::string(XLATE_SOURCE_DIR) + "/scripts/model_sources.cmake");
+                                    quoted(std::string(source_dir()) + "/scripts/model_sources.cmake");
         REQUIRE(std::system(command.c_str()) == 0);
         return read_text(scratch.path("out.cpp"));
     };

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "tests/cli/program.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate::tests;
 
@@ -34,7 +35,7 @@ std::vector<Step> steps_of(const std::string& page) {
 }  // namespace
 
 TEST_CASE("tutorial: its commands, in an empty directory, say what it shows", "[cli][tutorial]") {
-    const std::vector<Step> steps = steps_of(read_text(std::string(XLATE_SOURCE_DIR) + "/docs/tutorial.md"));
+    const std::vector<Step> steps = steps_of(read_text(std::string(source_dir()) + "/docs/tutorial.md"));
     CHECK(steps.size() <= 5);  // what a newcomer has to type
     REQUIRE(steps.size() >= 2);
     const Scratch scratch;

@@ -13,6 +13,7 @@
 #include "explore/catalogue/race_index.hpp"
 #include "explore/scenario/scenarios.hpp"
 #include "explore/search/explore.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate::explore;
 
@@ -24,7 +25,7 @@ bool shows(const std::vector<xlate::kernel::Report>& reports, std::string_view s
 }
 
 std::string text_of(const std::string& file) {
-    std::ifstream stream(std::string(XLATE_SOURCE_DIR) + "/" + file);
+    std::ifstream stream(std::string(tests::source_dir()) + "/" + file);
     std::stringstream text;
     text << stream.rdbuf();
     return text.str();
@@ -68,8 +69,8 @@ TEST_CASE("race index: it has every race and defect of the specification, and ea
     for (const RaceRow& row : race_index()) {
         ids.insert(std::string(row.id));
         INFO(row.id);
-        CHECK(std::filesystem::exists(std::string(XLATE_SOURCE_DIR) + "/configs/explore/" + std::string(row.scenario) +
-                                      ".yaml"));
+        CHECK(std::filesystem::exists(std::string(tests::source_dir()) + "/configs/explore/" +
+                                      std::string(row.scenario) + ".yaml"));
     }
     for (const char* id :
          {"R0",   "R1",   "R2a",  "R2b",  "R2c",  "R3",    "R4",    "R5",   "R6",    "R7",   "R8",  "R9",

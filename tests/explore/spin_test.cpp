@@ -13,6 +13,7 @@
 
 #include "explore/scenario/scenarios.hpp"
 #include "explore/search/dpor.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate;
 using namespace xlate::explore;
@@ -84,9 +85,9 @@ Outcomes by_dpor(const std::string& variant) {
 
 Outcomes by_spin(const std::string& define, bool partial_order_reduction) {
     const std::string directory =
-        std::string(XLATE_BINARY_DIR) + "/spin" + define + (partial_order_reduction ? "-reduced" : "");
+        std::string(tests::binary_dir()) + "/spin" + define + (partial_order_reduction ? "-reduced" : "");
     std::filesystem::create_directories(directory);
-    const std::string model = std::string(XLATE_SOURCE_DIR) + "/tests/explore/promela/cover-letter.pml";
+    const std::string model = std::string(tests::source_dir()) + "/tests/explore/promela/cover-letter.pml";
     const std::string command = "cd '" + directory + "' && spin -a " + define + " '" + model +
                                 "' > spin.txt 2>&1 && cc -O1 -w " + (partial_order_reduction ? "" : "-DNOREDUCE ") +
                                 "-o pan pan.c && ./pan -E -w20 -m100000 > pan.txt";

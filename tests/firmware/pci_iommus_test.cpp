@@ -63,3 +63,20 @@ TEST_CASE("pci iommus: one that is off gets no place, and a bus that moves addre
     REQUIRE(place_pci_iommus(moved).size() == 2);
     CHECK(at(moved, "/soc/pcie@100000/iommu@1,0").regs.front().cpu_address == 0x3000'0000);
 }
+
+TEST_CASE("pci iommus: a map leaves the IOMMU's own id out; another id that is missing is a gap", "[firmware]") {
+    const auto oddities = [](std::uint32_t left_out) {
+        TreeBuilder tree;
+        tree.cells("#address-cells", {1}).cells("#size-cells", {1});
+        tree.open("pcie@100000").text("compatible", "pci-host-ecam-generic").text("device_type", "pci");
+        tree.cells("reg", {0x100000, 0x1000}).cells("#address-cells", {3}).cells("#size-cells", {2});
+        tree.cells("iommu-map", {0, 1, 0, left_out, left_out + 1, 1, left_out + 1, 0x10000 - (left_out + 1)});
+        tree.open("iommu@1,0").text("compatible", "virtio,pci-iommu").cells("reg", {0x800, 0, 0, 0, 0});
+        tree.cells("#iommu-cells", {1}).cells("phandle", {1}).close().close();
+        std::string all;
+        for (const Oddity& one : read_device_tree(tree.finish(), "board").oddities) all += one.what + "\n";
+        return all.substr(0, all.find(" (offset"));
+    };
+    CHECK(oddities(0x8) == "");
+    CHECK(oddities(0x9) == "iommu-map: gaps: ids 0x9-0x9 are in no row and run untranslated");
+}

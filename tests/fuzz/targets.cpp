@@ -1,4 +1,5 @@
 #include "tests/fuzz/targets.hpp"
+#include "tests/places.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -51,8 +52,8 @@ std::vector<std::string> files_of(const fs::path& directory, const std::string& 
 
 std::vector<std::uint8_t> bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
 
-const fs::path kConfigs = fs::path(XLATE_SOURCE_DIR) / "configs";
-const fs::path kBoards = fs::path(XLATE_BINARY_DIR) / "boards";
+const fs::path kConfigs = fs::path(source_dir()) / "configs";
+const fs::path kBoards = fs::path(binary_dir()) / "boards";
 
 void run_config(const std::string& bytes) {
     guarded([&] {
@@ -95,6 +96,25 @@ void run_decode(const std::string& bytes) {
 void run_device_tree(const std::string& bytes) {
     guarded([&] { study::inspect_json(firmware::read_device_tree(bytes_of(bytes), "fuzz.dtb")); });
 }
+/// One table by itself, as a file of this signature: bytes with another first word or length get these mended, so that
+/// what is tried is the table's own reader and not the header's.
+void run_table(std::string_view signature, const std::string& bytes) {
+    constexpr std::size_t kHeader = 36;
+    std::vector<std::uint8_t> table = bytes_of(bytes);
+    table.resize(std::max(table.size(), kHeader));
+    std::copy(signature.begin(), signature.end(), table.begin());
+    for (unsigned i = 0; i < 4; ++i) table[4 + i] = static_cast<std::uint8_t>(table.size() >> (8 * i));
+    guarded([&] { study::inspect_json(firmware::acpi::read_acpi({{"fuzz.dat", table}})); });
+}
+void run_iort(const std::string& bytes) { run_table("IORT", bytes); }
+void run_viot(const std::string& bytes) { run_table("VIOT", bytes); }
+void run_dmar(const std::string& bytes) { run_table("DMAR", bytes); }
+void run_ivrs(const std::string& bytes) { run_table("IVRS", bytes); }
+void run_mcfg(const std::string& bytes) { run_table("MCFG", bytes); }
+void run_madt(const std::string& bytes) { run_table("APIC", bytes); }
+void run_dsdt(const std::string& bytes) { run_table("DSDT", bytes); }
+
+/// As acpi, but the header has to be right: one file.
 void run_acpi(const std::string& bytes) {
     guarded([&] { study::inspect_json(firmware::acpi::read_acpi({{"fuzz.dat", bytes_of(bytes)}})); });
 }
@@ -124,6 +144,32 @@ std::vector<std::string> decode_seeds() {
 }
 std::vector<std::string> device_tree_seeds() { return files_of(kBoards, ".dtb"); }
 std::vector<std::string> acpi_seeds() { return files_of(kBoards, ".dat"); }
+/// The tables of this signature among the boards; a bare header where none has one.
+std::vector<std::string> table_seeds(std::string_view signature) {
+    std::vector<std::string> all;
+    for (std::string& one : acpi_seeds()) {
+        if (one.compare(0, signature.size(), signature) == 0) all.push_back(std::move(one));
+    }
+    if (all.empty()) all.push_back(std::string(signature) + std::string(64, '\0'));
+    return all;
+}
+std::vector<std::string> iort_seeds() { return table_seeds("IORT"); }
+/// A PCI range (node 1) behind a virtio-iommu on PCI (node 3): VIOT of ACPI 6.5, 5.2.34.
+std::vector<std::string> viot_seeds() {
+    std::string table = "VIOT" + std::string(32, '\0') + std::string("\2\0\x30\0\0\0\0\0\0\0\0\0", 12);
+    table += std::string("\3\0\x10\0\0\0\x08\0\0\0\0\0\0\0\0\0", 16);
+    table += std::string("\1\0\x18\0\0\0\0\0\0\0\0\0\0\0\xff\xff\x30\0\0\0\0\0\0\0", 24);
+    return {table};
+}
+std::vector<std::string> dmar_seeds() { return table_seeds("DMAR"); }
+std::vector<std::string> ivrs_seeds() { return table_seeds("IVRS"); }
+std::vector<std::string> mcfg_seeds() { return table_seeds("MCFG"); }
+std::vector<std::string> madt_seeds() { return table_seeds("APIC"); }
+/// Device (PCI0) { Name (_HID, EISAID ("PNP0A08")) Name (_BBN, 0x40) } at the root.
+std::vector<std::string> dsdt_seeds() {
+    return {"DSDT" + std::string(32, '\0') +
+            std::string("\x5b\x82\x16PCI0\x08_HID\x0c\x41\xd0\x0a\x08\x08_BBN\x0a\x40", 24)};
+}
 
 }  // namespace
 
@@ -136,7 +182,14 @@ const std::vector<FuzzTarget>& fuzz_targets() {
                                              {"result", run_result, result_seeds},
                                              {"decode", run_decode, decode_seeds},
                                              {"device_tree", run_device_tree, device_tree_seeds},
-                                             {"acpi", run_acpi, acpi_seeds}};
+                                             {"acpi", run_acpi, acpi_seeds},
+                                             {"acpi_iort", run_iort, iort_seeds},
+                                             {"acpi_viot", run_viot, viot_seeds},
+                                             {"acpi_dmar", run_dmar, dmar_seeds},
+                                             {"acpi_ivrs", run_ivrs, ivrs_seeds},
+                                             {"acpi_mcfg", run_mcfg, mcfg_seeds},
+                                             {"acpi_apic", run_madt, madt_seeds},
+                                             {"acpi_dsdt", run_dsdt, dsdt_seeds}};
     return all;
 }
 

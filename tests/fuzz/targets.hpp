@@ -17,7 +17,8 @@ struct FuzzTarget {
     std::vector<std::string> (*seeds)();
 };
 
-/// config, study, expression, token, result, decode, device_tree, acpi.
+/// config, study, scenario, expression, token, result, decode, device_tree, acpi, and acpi_x for each table that is
+/// read.
 const std::vector<FuzzTarget>& fuzz_targets();
 
 }  // namespace xlate::tests

@@ -7,11 +7,12 @@
 
 #include "iommu/amd/amd_page.hpp"
 #include "iommu/amd/iommu.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate;
 
 TEST_CASE("amd: docs/amd-vi.md is what the code's tables say", "[iommu][amd]") {
-    const std::string path = std::string(XLATE_SOURCE_DIR) + "/docs/amd-vi.md";
+    const std::string path = std::string(tests::source_dir()) + "/docs/amd-vi.md";
     const std::string page = iommu::amd::amd_page();
     if (const char* update = std::getenv("XLATE_UPDATE_DOCS"); update != nullptr && *update == '1') {
         std::ofstream(path, std::ios::binary) << page;

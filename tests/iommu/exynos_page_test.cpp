@@ -6,11 +6,12 @@
 #include <sstream>
 
 #include "iommu/exynos/page.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate;
 
 TEST_CASE("exynos: docs/exynos.md is what the code's tables say", "[iommu][exynos]") {
-    const std::string path = std::string(XLATE_SOURCE_DIR) + "/docs/exynos.md";
+    const std::string path = std::string(tests::source_dir()) + "/docs/exynos.md";
     const std::string page = iommu::exynos::exynos_page();
     if (const char* update = std::getenv("XLATE_UPDATE_DOCS"); update != nullptr && *update == '1') {
         std::ofstream(path, std::ios::binary) << page;

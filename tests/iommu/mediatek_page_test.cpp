@@ -6,11 +6,12 @@
 #include <sstream>
 
 #include "iommu/mediatek/m4u_page.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate;
 
 TEST_CASE("mediatek: docs/mediatek.md is what the code's tables say", "[iommu][mediatek]") {
-    const std::string path = std::string(XLATE_SOURCE_DIR) + "/docs/mediatek.md";
+    const std::string path = std::string(tests::source_dir()) + "/docs/mediatek.md";
     const std::string page = iommu::mediatek::m4u_page();
     if (const char* update = std::getenv("XLATE_UPDATE_DOCS"); update != nullptr && *update == '1') {
         std::ofstream(path, std::ios::binary) << page;

@@ -6,11 +6,12 @@
 #include <sstream>
 
 #include "iommu/omap/page.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate;
 
 TEST_CASE("omap: docs/omap.md is what the code's tables say", "[iommu][omap]") {
-    const std::string path = std::string(XLATE_SOURCE_DIR) + "/docs/omap.md";
+    const std::string path = std::string(tests::source_dir()) + "/docs/omap.md";
     const std::string page = iommu::omap::omap_page();
     if (const char* update = std::getenv("XLATE_UPDATE_DOCS"); update != nullptr && *update == '1') {
         std::ofstream(path, std::ios::binary) << page;

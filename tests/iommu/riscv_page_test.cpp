@@ -6,11 +6,12 @@
 #include <sstream>
 
 #include "iommu/riscv/riscv_page.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate;
 
 TEST_CASE("riscv: docs/riscv.md is what the code's tables say", "[iommu][riscv]") {
-    const std::string path = std::string(XLATE_SOURCE_DIR) + "/docs/riscv.md";
+    const std::string path = std::string(tests::source_dir()) + "/docs/riscv.md";
     const std::string page = iommu::riscv::riscv_page();
     if (const char* update = std::getenv("XLATE_UPDATE_DOCS"); update != nullptr && *update == '1') {
         std::ofstream(path, std::ios::binary) << page;

@@ -6,11 +6,12 @@
 #include <sstream>
 
 #include "iommu/simple/rockchip_page.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate;
 
 TEST_CASE("rockchip: docs/rockchip.md is what the code's tables say", "[iommu][rockchip]") {
-    const std::string path = std::string(XLATE_SOURCE_DIR) + "/docs/rockchip.md";
+    const std::string path = std::string(tests::source_dir()) + "/docs/rockchip.md";
     const std::string page = iommu::rockchip::rockchip_page();
     if (const char* update = std::getenv("XLATE_UPDATE_DOCS"); update != nullptr && *update == '1') {
         std::ofstream(path, std::ios::binary) << page;

@@ -7,12 +7,13 @@
 #include <sstream>
 
 #include "iommu/smmuv2/conformance.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate;
 using namespace xlate::iommu::smmuv2;
 
 TEST_CASE("smmuv2 conformance: docs/smmuv2.md is what the code's tables say", "[iommu][smmuv2]") {
-    const std::string path = std::string(XLATE_SOURCE_DIR) + "/docs/smmuv2.md";
+    const std::string path = std::string(tests::source_dir()) + "/docs/smmuv2.md";
     const std::string page = smmuv2_conformance_page();
     if (const char* update = std::getenv("XLATE_UPDATE_DOCS"); update != nullptr && *update == '1') {
         std::ofstream(path, std::ios::binary) << page;

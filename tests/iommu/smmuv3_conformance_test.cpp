@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "iommu/smmuv3/conformance.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate;
 using namespace xlate::iommu::smmuv3;
@@ -25,7 +26,7 @@ void check_fields(const FieldSupport* rows, std::size_t count) {
 }  // namespace
 
 TEST_CASE("smmuv3 conformance: docs/smmuv3.md is what the code's tables say", "[iommu][smmuv3]") {
-    const std::string path = std::string(XLATE_SOURCE_DIR) + "/docs/smmuv3.md";
+    const std::string path = std::string(tests::source_dir()) + "/docs/smmuv3.md";
     const std::string page = smmuv3_conformance_page();
     if (const char* update = std::getenv("XLATE_UPDATE_DOCS"); update != nullptr && *update == '1') {
         std::ofstream(path, std::ios::binary) << page;

@@ -6,11 +6,12 @@
 #include <sstream>
 
 #include "iommu/tegra/page.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate;
 
 TEST_CASE("tegra: docs/tegra.md is what the code's tables say", "[iommu][tegra]") {
-    const std::string path = std::string(XLATE_SOURCE_DIR) + "/docs/tegra.md";
+    const std::string path = std::string(tests::source_dir()) + "/docs/tegra.md";
     const std::string page = iommu::tegra::tegra_page();
     if (const char* update = std::getenv("XLATE_UPDATE_DOCS"); update != nullptr && *update == '1') {
         std::ofstream(path, std::ios::binary) << page;

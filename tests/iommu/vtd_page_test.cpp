@@ -6,11 +6,12 @@
 #include <sstream>
 
 #include "iommu/intel/vtd_page.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate;
 
 TEST_CASE("vt-d: docs/vtd.md is what the code's tables say", "[iommu][vtd]") {
-    const std::string path = std::string(XLATE_SOURCE_DIR) + "/docs/vtd.md";
+    const std::string path = std::string(tests::source_dir()) + "/docs/vtd.md";
     const std::string page = iommu::vtd::vtd_page();
     if (const char* update = std::getenv("XLATE_UPDATE_DOCS"); update != nullptr && *update == '1') {
         std::ofstream(path, std::ios::binary) << page;

@@ -11,6 +11,7 @@
 #include "iommu/untimed.hpp"
 #include "kernel-model/system.hpp"
 #include "tests/kernel-model/immediate_machine.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate;
 using namespace xlate::kernel;
@@ -64,7 +65,7 @@ v2::SmmuParams mmu500() {
 struct Boot {
     explicit Boot(const v2::SmmuParams& params = mmu500(), KernelParameters parameters = {})
         : description(firmware::read_device_tree(
-              firmware::read_file(std::string(XLATE_BINARY_DIR) + "/boards/smmuv2.dtb"), "smmuv2.dtb")),
+              firmware::read_file(std::string(tests::binary_dir()) + "/boards/smmuv2.dtb"), "smmuv2.dtb")),
           machine(params),
           variant(find_variant("linux-6.12")),
           k(machine, variant),

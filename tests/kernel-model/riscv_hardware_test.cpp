@@ -11,6 +11,7 @@
 #include "iommu/untimed.hpp"
 #include "kernel-model/system.hpp"
 #include "tests/kernel-model/immediate_machine.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate;
 using namespace xlate::kernel;
@@ -92,7 +93,7 @@ struct Boot {
                   const std::function<void(RiscvMachine&)>& before = {},
                   const std::function<void(firmware::Description&)>& change = {})
         : description(firmware::read_device_tree(
-              firmware::read_file(std::string(XLATE_BINARY_DIR) + "/boards/riscv.dtb"), "riscv.dtb")),
+              firmware::read_file(std::string(tests::binary_dir()) + "/boards/riscv.dtb"), "riscv.dtb")),
           machine(params),
           variant(find_variant("mainline-6.15.1")) {
         if (change) change(description);

@@ -5,13 +5,14 @@
 #include "study/run/assemble.hpp"
 #include "study/run/firmware_input.hpp"
 #include "study/run/likely_masters.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate;
 using namespace xlate::study;
 
 namespace {
 
-std::string board(const std::string& name) { return std::string(XLATE_BINARY_DIR) + "/boards/" + name + ".dtb"; }
+std::string board(const std::string& name) { return std::string(tests::binary_dir()) + "/boards/" + name + ".dtb"; }
 
 firmware::Description describe(const std::string& name) {
     return firmware::read_device_tree(firmware::read_file(board(name)), name);

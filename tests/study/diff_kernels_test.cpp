@@ -25,6 +25,7 @@
 #include "study/init/init_qemu.hpp"
 #include "study/run/firmware_input.hpp"
 #include "tests/corpus.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate;
 using namespace xlate::study;
@@ -270,7 +271,7 @@ TEST_CASE("diff-kernels: on x86 the change of 6.12.75 merges root ports' groups 
                  "0000:00:03.0: alone -> with 0000:02:00.0", "0000:02:00.0: alone -> with 0000:00:03.0"}},
           Board{"x86-vtd", {"0000:00:1c.0: alone -> with 0000:01:00.0", "0000:01:00.0: alone -> with 0000:00:1c.0"}}}) {
         INFO(of.config);
-        Config config = load_config((fs::path(XLATE_SOURCE_DIR) / "configs" / of.config).string() + ".yaml");
+        Config config = load_config((fs::path(tests::source_dir()) / "configs" / of.config).string() + ".yaml");
         const BootBoard board = board_for_boots(config);
         std::vector<std::string> notes;
         const auto boot = [&](const char* name) { return variant_for_diff(name, notes); };
@@ -291,7 +292,7 @@ TEST_CASE("diff-kernels: on x86 the change of 6.12.75 merges root ports' groups 
 
 // docs/reports: a page that names `xlate diff-kernels A B CONFIG` quotes lines of what it prints, behind "> ".
 TEST_CASE("diff-kernels: each line that a report quotes of it is a line of it", "[study]") {
-    const fs::path source = XLATE_SOURCE_DIR;
+    const fs::path source = tests::source_dir();
     std::size_t quotes = 0;
     for (const auto& entry : fs::directory_iterator(source / "docs/reports")) {
         std::istringstream page(read_text(entry.path()));

@@ -20,6 +20,7 @@
 #include "study/init/qemu_command.hpp"
 #include "study/init/qemu_pci.hpp"
 #include "tests/corpus.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate;
 using namespace xlate::study;
@@ -316,7 +317,7 @@ TEST_CASE("init: every machine of the corpus becomes a config, and what it leave
 }
 
 TEST_CASE("init: an SMMU of -device arm-smmuv3 keeps its properties, or each is named", "[study][init]") {
-    const std::string tree = std::string(XLATE_BINARY_DIR) + "/boards/quickstart.dtb";
+    const std::string tree = std::string(tests::binary_dir()) + "/boards/quickstart.dtb";
     const firmware::Description board = firmware::read_device_tree(firmware::read_file(tree), tree);
     const std::string yaml =
         init_config(board, tree,
@@ -356,7 +357,7 @@ TEST_CASE("init: kernel parameters that do nothing are named, with what they are
 }
 
 TEST_CASE("init: words that a loader puts into an IOMMU's registers are named with their offsets", "[study][init]") {
-    const std::string tree = std::string(XLATE_BINARY_DIR) + "/boards/quickstart.dtb";
+    const std::string tree = std::string(tests::binary_dir()) + "/boards/quickstart.dtb";
     const firmware::Description board = firmware::read_device_tree(firmware::read_file(tree), tree);
     const std::uint64_t base = *board.node(board.providers().front()).regs.front().cpu_address;
     const std::string yaml = init_config(
@@ -376,7 +377,7 @@ TEST_CASE("init: words that a loader puts into an IOMMU's registers are named wi
 }
 
 TEST_CASE("init: what a kernel's name, its command line and its init script say becomes keys", "[study][init]") {
-    const std::string tree = std::string(XLATE_BINARY_DIR) + "/boards/quickstart.dtb";
+    const std::string tree = std::string(tests::binary_dir()) + "/boards/quickstart.dtb";
     const firmware::Description board = firmware::read_device_tree(firmware::read_file(tree), tree);
     const Config arm64 =
         parse_config(init_config(board, tree,

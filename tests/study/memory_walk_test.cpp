@@ -14,6 +14,7 @@
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
 #include "soc/soc.hpp"
 #include "study/run/assemble.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate;
 
@@ -135,7 +136,7 @@ private:
 /// Boots `board` with the Mapper as every client, then compares what it mapped with what stands in memory.
 void check_board(const std::string& board, const std::string& variant, const std::string& rest,
                  std::size_t least_translated) {
-    const std::string blob = std::string(XLATE_BINARY_DIR) + "/boards/" + board + ".dtb";
+    const std::string blob = std::string(tests::binary_dir()) + "/boards/" + board + ".dtb";
     const firmware::Description description = firmware::read_device_tree(firmware::read_file(blob), board);
     study::Config config = study::parse_config("firmware: {devicetree: \"" + blob + "\"}\n" + rest, "x.yaml");
     const study::Assembly assembly = study::assemble(config, description);
