@@ -97,7 +97,7 @@ TEST_CASE("cells become ids as the driver reads them") {
 
 TEST_CASE("a cache names the IOMMU behind it, and context banks are children") {
     const auto board = [](const std::string& name) {
-        return read_device_tree(read_file(std::string(tests::binary_dir()) + "/boards/" + name), name);
+        return read_device_tree(read_file(std::string(xlate::tests::binary_dir()) + "/boards/" + name), name);
     };
     const Description renesas = board("ipmmu.dtb");
     const auto root = renesas.find_path("/iommu@e67b0000"), cache = renesas.find_path("/iommu@febd0000");

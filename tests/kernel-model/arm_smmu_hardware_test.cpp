@@ -65,7 +65,7 @@ v2::SmmuParams mmu500() {
 struct Boot {
     explicit Boot(const v2::SmmuParams& params = mmu500(), KernelParameters parameters = {})
         : description(firmware::read_device_tree(
-              firmware::read_file(std::string(tests::binary_dir()) + "/boards/smmuv2.dtb"), "smmuv2.dtb")),
+              firmware::read_file(std::string(xlate::tests::binary_dir()) + "/boards/smmuv2.dtb"), "smmuv2.dtb")),
           machine(params),
           variant(find_variant("linux-6.12")),
           k(machine, variant),

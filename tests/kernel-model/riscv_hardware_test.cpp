@@ -93,7 +93,7 @@ struct Boot {
                   const std::function<void(RiscvMachine&)>& before = {},
                   const std::function<void(firmware::Description&)>& change = {})
         : description(firmware::read_device_tree(
-              firmware::read_file(std::string(tests::binary_dir()) + "/boards/riscv.dtb"), "riscv.dtb")),
+              firmware::read_file(std::string(xlate::tests::binary_dir()) + "/boards/riscv.dtb"), "riscv.dtb")),
           machine(params),
           variant(find_variant("mainline-6.15.1")) {
         if (change) change(description);
