@@ -16,7 +16,7 @@ namespace {
 
 /// What stands between back-quotes and has the form of a token.
 std::vector<std::string> tokens_of(const std::string& file) {
-    std::ifstream stream(std::string(tests::source_dir()) + "/" + file);
+    std::ifstream stream(std::string(xlate::tests::source_dir()) + "/" + file);
     std::stringstream text;
     text << stream.rdbuf();
     std::vector<std::string> tokens;

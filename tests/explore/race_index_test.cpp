@@ -25,7 +25,7 @@ bool shows(const std::vector<xlate::kernel::Report>& reports, std::string_view s
 }
 
 std::string text_of(const std::string& file) {
-    std::ifstream stream(std::string(tests::source_dir()) + "/" + file);
+    std::ifstream stream(std::string(xlate::tests::source_dir()) + "/" + file);
     std::stringstream text;
     text << stream.rdbuf();
     return text.str();
@@ -69,7 +69,7 @@ TEST_CASE("race index: it has every race and defect of the specification, and ea
     for (const RaceRow& row : race_index()) {
         ids.insert(std::string(row.id));
         INFO(row.id);
-        CHECK(std::filesystem::exists(std::string(tests::source_dir()) + "/configs/explore/" +
+        CHECK(std::filesystem::exists(std::string(xlate::tests::source_dir()) + "/configs/explore/" +
                                       std::string(row.scenario) + ".yaml"));
     }
     for (const char* id :

@@ -39,7 +39,8 @@ std::string squeezed_lines(const std::string& all) {
 
 TEST_CASE("reports: each schedule replays, and each line that a page quotes is in its replay", "[explore]") {
     std::size_t pages = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(std::string(tests::source_dir()) + "/docs/reports")) {
+    for (const auto& entry :
+         std::filesystem::directory_iterator(std::string(xlate::tests::source_dir()) + "/docs/reports")) {
         if (entry.path().filename() == "README.md") continue;
         INFO(entry.path().filename().string());
         ++pages;

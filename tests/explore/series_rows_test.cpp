@@ -55,13 +55,13 @@ TEST_CASE("series rows: every driver, parser, bus and architecture of the series
             const std::string variant(point.variant);
             return variant == "series-v1" + patch || variant == "series-v1-fixed" + patch;
         }));
-        CHECK(std::filesystem::exists(std::string(tests::source_dir()) + "/configs/explore/" +
+        CHECK(std::filesystem::exists(std::string(xlate::tests::source_dir()) + "/configs/explore/" +
                                       std::string(row.scenario) + ".yaml"));
     }
 }
 
 TEST_CASE("series rows: docs/series-rows.md prints them", "[explore][rows]") {
-    std::ifstream stream(std::string(tests::source_dir()) + "/docs/series-rows.md");
+    std::ifstream stream(std::string(xlate::tests::source_dir()) + "/docs/series-rows.md");
     std::stringstream text;
     text << stream.rdbuf();
     CHECK(text.str().find(series_rows_text()) != std::string::npos);
