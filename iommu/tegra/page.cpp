@@ -72,7 +72,7 @@ The SMMU is a part of the memory controller: `nvidia,tegra30-mc`, `114`, `124`, 
 if its client and its swgroup are enabled and the SMMU is on; all else passes, and is counted (`bypassed`). A refused read gives zero, a
 refused write goes nowhere (not documented). The first fault stays until MC_INTSTATUS is clear; later ones are counted.
 
-Linux drives it on ARM32 alone: on arm64 every domain is identity, and no register is written for a master.
+On arm64 every default domain is identity: there Linux translates the graphics alone, through domains of their own (host1x, displays, vic).
 
 Absent: security, carve-outs, the GPU's own page tables (bit 34 of its addresses), what waits in the memory controller for an older translation.
 )";

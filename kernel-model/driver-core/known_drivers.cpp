@@ -9,6 +9,7 @@
 #include "kernel-model/boot.hpp"
 #include "kernel-model/boot_state.hpp"
 #include "kernel-model/clients/omap_clients.hpp"
+#include "kernel-model/clients/tegra_clients.hpp"
 #include "kernel-model/pci/port_services.hpp"
 
 namespace xlate::kernel {
@@ -332,6 +333,7 @@ std::vector<KnownDriver> make_known_drivers(LinuxBoot& boot) {
     if (omap) {
         for (KnownDriver& driver : make_omap_clients(boot)) all.push_back(std::move(driver));
     }
+    for (KnownDriver& driver : make_tegra_clients(boot)) all.push_back(std::move(driver));
     add_suppliers(boot, all);
     const auto late = [&](std::string name, BusType& bus, std::vector<std::string> compatibles) {
         all.push_back({std::make_unique<TableDriver>(name, bus, boot, std::move(compatibles), false),
