@@ -207,10 +207,17 @@ void add_sweep(CLI::App& app, Parsed& p) {
     const auto jobs = [&p](CLI::App* command, const char* what) {
         command->add_option("-j", p.sweep.jobs, what)->check(CLI::Range(1, 1024));
     };
+    const auto progress = [&p](CLI::App* command) {
+        command->add_option("--progress", p.sweep.progress_every,
+                            "seconds between lines on how far it is, where there is no terminal (default 60; 0: none)");
+    };
     sweep->add_option("STUDY", p.sweep.file, "CONFIG.yaml with a study");
     sets(sweep);
     jobs(sweep, "runs at once (slurm: jobs)");
     sweep->add_option("--engine", p.sweep.engine, "who runs the points")->check(CLI::IsMember({"local", "slurm"}));
+    sweep->add_option("--sbatch", p.sweep.sbatch, "OPTION for Slurm's sbatch: '--partition=short'")
+        ->allow_extra_args(false);
+    progress(sweep);
     sweep->add_flag("--json", p.sweep.json, "print one JSON document");
     sweep->require_subcommand(0, 1);
     sweep->callback([&p, sweep] {
@@ -230,6 +237,7 @@ void add_sweep(CLI::App& app, Parsed& p) {
     run->add_option("PLAN", p.sweep.file, "the plan")->required();
     run->add_option("--shard", p.sweep.shard, "I/N: part I of N, from 1");
     jobs(run, "runs at once");
+    progress(run);
     run->callback([&p] { p.call = [&p] { return sweep_run_command(p.sweep); }; });
     CLI::App* merge = sweep->add_subcommand("merge", "Put the results of a plan together");
     examples(merge, (kPlan + std::string("  xlate sweep run plan.json\n  xlate sweep merge plan.json")).c_str());

@@ -17,9 +17,11 @@
 #include "study/results/files.hpp"
 #include "study/results/report/report.hpp"
 #include "study/results/run_directory.hpp"
+#include "study/sweep/choose.hpp"
 #include "study/sweep/merge.hpp"
 #include "study/sweep/plan.hpp"
 #include "study/sweep/points.hpp"
+#include "study/sweep/repeats.hpp"
 #include "study/sweep/run_points.hpp"
 #include "study/sweep/table.hpp"
 
@@ -32,11 +34,50 @@ InputError wrong(const std::string& where, const std::string& what, const std::s
 
 std::string own_program() { return std::filesystem::read_symlink("/proc/self/exe").string(); }
 
-void show_progress(const study::SweepProgress& progress) {
-    std::fprintf(stderr, "\r%zu of %zu points", progress.done, progress.all);
-    if (progress.broken != 0) std::fprintf(stderr, ", %zu without a result", progress.broken);
-    std::fputs("\x1b[K", stderr);
+/// ", about 3 min left".
+std::string time_left(double seconds) {
+    if (seconds <= 0) return "";
+    if (seconds < 90) return fmt::format(", about {:.0f} s left", seconds);
+    if (seconds < 90 * 60) return fmt::format(", about {:.0f} min left", seconds / 60);
+    return fmt::format(", about {:.1f} h left", seconds / 3600);
 }
+
+std::string progress_text(const study::SweepProgress& progress) {
+    std::string text = fmt::format("{} of {} points", progress.done, progress.all);
+    if (progress.broken != 0) text += fmt::format(", {} without a result", progress.broken);
+    return text + time_left(progress.seconds_left);
+}
+
+/// How far a sweep is: a line that changes on a terminal; in a log one every so often.
+class ProgressLines {
+public:
+    ProgressLines(std::string name, std::chrono::seconds every)
+        : name_(std::move(name)), every_(every), terminal_(::isatty(STDERR_FILENO) != 0) {}
+    ~ProgressLines() {
+        if (terminal_ && shown_) std::fputs("\r\x1b[K", stderr);
+    }
+    ProgressLines(const ProgressLines&) = delete;
+    ProgressLines& operator=(const ProgressLines&) = delete;
+
+    void show(const study::SweepProgress& progress) {
+        if (terminal_) {
+            std::fprintf(stderr, "\r%s\x1b[K", progress_text(progress).c_str());
+            shown_ = true;
+            return;
+        }
+        const auto now = std::chrono::steady_clock::now();
+        if (every_.count() == 0 || now - last_ < every_) return;
+        last_ = now;
+        std::fprintf(stderr, "%s: %s\n", printable(name_).c_str(), progress_text(progress).c_str());
+    }
+
+private:
+    std::string name_;
+    std::chrono::seconds every_;
+    bool terminal_;
+    bool shown_ = false;
+    std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
 
 /// A line on a terminal, ten times a second at most.
 class PlanningLine {
@@ -67,14 +108,17 @@ private:
 study::Plan plan_of(const SweepArguments& arguments, bool quiet) {
     PlanningLine line(!quiet);
     const study::Study study = study::parse_study(study::yaml::read_text(arguments.file), arguments.file);
-    const std::size_t points = study::count_points(study);
-    if (arguments.max_points != 0 && points > arguments.max_points) {
-        throw InputError(Diagnostic{{arguments.file, {}, {}, {}},
-                                    "study.vary",
-                                    fmt::format("{} points", points),
-                                    fmt::format("at most {} (--max-points)", arguments.max_points),
-                                    ""},
-                         ExitStatus::limit);
+    if (arguments.max_points != 0) {
+        const std::size_t points =
+            study::choose_combinations(study).combinations.size() * std::max<std::size_t>(1, study.repeat.seeds);
+        if (points > arguments.max_points) {
+            throw InputError(Diagnostic{{arguments.file, {}, {}, {}},
+                                        "study.vary",
+                                        fmt::format("{} points", points),
+                                        fmt::format("at most {} (--max-points)", arguments.max_points),
+                                        ""},
+                             ExitStatus::limit);
+        }
     }
     return study::make_plan(study, arguments.sets, arguments.out,
                             [&line](std::size_t done, std::size_t all) { line.show(done, all); });
@@ -83,17 +127,17 @@ study::Plan plan_of(const SweepArguments& arguments, bool quiet) {
 /// All that a sweep leaves beside its points.
 std::vector<std::string> owned_files() { return {"plan.json", "sweep.json", "table.md", "table.csv", "report.html"}; }
 
-bool run_locally(const study::Plan& plan, const std::vector<std::size_t>& points, unsigned jobs, bool quiet) {
+bool run_locally(const study::Plan& plan, const std::vector<std::size_t>& points, const SweepArguments& arguments) {
+    constexpr std::uint64_t kUsual = 60;
+    ProgressLines lines(plan.name, std::chrono::seconds(arguments.progress_every.value_or(kUsual)));
     study::PointRunner runner;
-    runner.jobs = jobs != 0 ? jobs : std::max(1U, std::thread::hardware_concurrency());
+    runner.jobs = arguments.jobs != 0 ? arguments.jobs : std::max(1U, std::thread::hardware_concurrency());
     runner.say = [&plan](const std::string& line) {
         std::fprintf(stderr, "%s: %s\n", printable(plan.name).c_str(), printable(line).c_str());
     };
-    const bool shows = !quiet && ::isatty(STDERR_FILENO) != 0;
-    if (shows) runner.progress = show_progress;
-    const bool whole = study::run_points(plan, points, runner);
-    if (shows) std::fputs("\r\x1b[K", stderr);
-    return whole;
+    if (!arguments.json || arguments.progress_every)
+        runner.progress = [&lines](const study::SweepProgress& progress) { lines.show(progress); };
+    return study::run_points(plan, points, runner);
 }
 
 std::vector<std::size_t> all_points(const study::Plan& plan) {
@@ -149,12 +193,13 @@ ExitStatus sweep_command(const SweepArguments& arguments) {
     if (arguments.engine == "slurm") {
         directory.hold_together();
         const std::size_t shards = arguments.jobs != 0 ? arguments.jobs : 64;
-        if (!study::run_by_slurm(plan, plan_file, std::min(shards, plan.points.size()), own_program())) {
+        if (!study::run_by_slurm(plan, plan_file, std::min(shards, plan.points.size()), own_program(),
+                                 arguments.sbatch)) {
             std::fprintf(stderr, "%s: interrupted; Slurm's jobs go on: xlate sweep status %s, then merge\n",
                          printable(plan.name).c_str(), printable(plan_file).c_str());
             return ExitStatus::interrupted;
         }
-    } else if (!run_locally(plan, all_points(plan), arguments.jobs, arguments.json)) {
+    } else if (!run_locally(plan, all_points(plan), arguments)) {
         std::fprintf(stderr, "%s: interrupted; the same command goes on from here\n", printable(plan.name).c_str());
         return ExitStatus::interrupted;
     }
@@ -178,7 +223,7 @@ ExitStatus sweep_run_command(const SweepArguments& arguments) {
     study::RunDirectory directory(plan.out, owned_files(), study::RunDirectory::Hold::together);
     if (directory.try_alone()) study::arrange_points(plan);
     directory.hold_together();
-    if (!run_locally(plan, points, arguments.jobs, false)) return ExitStatus::interrupted;
+    if (!run_locally(plan, points, arguments)) return ExitStatus::interrupted;
     const bool broken = std::any_of(points.begin(), points.end(), [&](std::size_t point) {
         return study::status_of(plan, point).state == study::PointState::broken;
     });
@@ -191,19 +236,23 @@ ExitStatus sweep_merge_command(const SweepArguments& arguments) {
 
 ExitStatus sweep_status_command(const SweepArguments& arguments) {
     const study::Plan plan = study::read_plan(arguments.file);
+    std::vector<study::PointStatus> all;
+    for (std::size_t i = 0; i < plan.points.size(); ++i) all.push_back(study::status_of(plan, i));
+    const std::vector<std::size_t> needed =
+        study::needed_points(plan, [&all](std::size_t i) { return all[i].state == study::PointState::done; });
     std::size_t done = 0;
     std::size_t failed = 0;
     std::size_t broken = 0;
-    for (std::size_t i = 0; i < plan.points.size(); ++i) {
-        const study::PointStatus status = study::status_of(plan, i);
-        if (status.state == study::PointState::done) ++done;
-        if (status.state == study::PointState::done && status.status != 0) ++failed;
-        if (status.state == study::PointState::broken) ++broken;
+    for (const std::size_t i : needed) {
+        if (all[i].state == study::PointState::done) ++done;
+        if (all[i].state == study::PointState::done && all[i].status != 0) ++failed;
+        if (all[i].state == study::PointState::broken) ++broken;
     }
-    print(fmt::format("{}: {} points, {} done ({} with expectations that fail), {} without a result, {} missing\n",
-                      printable(plan.name), plan.points.size(), done, failed, broken,
-                      plan.points.size() - done - broken));
-    return done == plan.points.size() ? ExitStatus::ok : ExitStatus::failed;
+    print(fmt::format(
+        "{}: {} points, {} done ({} with expectations that fail), {} without a result, {} missing{}\n",
+        printable(plan.name), plan.points.size(), done, failed, broken, needed.size() - done - broken,
+        needed.size() == plan.points.size() ? "" : fmt::format(", {} not needed", plan.points.size() - needed.size())));
+    return done == needed.size() ? ExitStatus::ok : ExitStatus::failed;
 }
 
 }  // namespace xlate::cli

@@ -17,6 +17,7 @@
 #include "study/results/expect.hpp"
 #include "study/results/files.hpp"
 #include "study/results/json_file.hpp"
+#include "study/results/spread.hpp"
 
 namespace xlate::study {
 namespace {
@@ -77,13 +78,17 @@ std::map<std::string, Json> leaves_of(Json result) {
     return leaves;
 }
 
+std::string label_of(const Json& labels) {
+    std::string all;
+    for (const Json& label : labels) all += (all.empty() ? "" : ", ") + label.get<std::string>();
+    return fmt::format("[\"{}\"]", all);
+}
+
 /// `["64, few"].walks`: a point by its labels, a value by its column.
 std::map<std::string, Json> leaves_of_sweep(const Json& sweep) {
     std::map<std::string, Json> leaves;
     for (const Json& point : sweep.at("points")) {
-        std::string labels;
-        for (const Json& label : point.at("labels")) labels += (labels.empty() ? "" : ", ") + label.get<std::string>();
-        const std::string at = fmt::format("[\"{}\"]", labels);
+        const std::string at = label_of(point.at("labels"));
         leaves[at + ".state"] = point.at("state");
         leaves[at + ".digest"] = point.at("digest");
         leaves[at + ".failed"] = point.at("failed");
@@ -93,16 +98,65 @@ std::map<std::string, Json> leaves_of_sweep(const Json& sweep) {
     return leaves;
 }
 
-Leaves read_leaves(const std::string& path) {
+using Spreads = std::map<std::string, Spread>;
+
+/// `["64"].walks`: of a point with all its seeds. Columns without numbers stay what each seed says.
+Leaves leaves_of_groups(const Json& sweep, Spreads& spreads) {
+    Leaves leaves;
+    const Json& columns = sweep.at("columns");
+    for (const Json& group : sweep.at("groups")) {
+        const std::string at = label_of(group.at("labels"));
+        for (std::size_t i = 0; i < columns.size(); ++i) {
+            const Json& value = group.at("values").at(i);
+            const std::string path = at + "." + columns[i].at("name").get<std::string>();
+            leaves[path] = value.is_null() ? Json() : value.at("mean");
+            if (value.is_null() || value.at("half_width").is_null()) continue;
+            Spread spread;
+            spread.count = value.at("count").get<std::size_t>();
+            spread.mean = value.at("mean").get<double>();
+            const auto n = static_cast<double>(spread.count);
+            spread.deviation = value.at("half_width").get<double>() * std::sqrt(n) / student_t(n - 1);
+            spreads[path] = spread;
+        }
+    }
+    for (const Json& point : sweep.at("points")) {
+        const std::string at = label_of(point.at("labels"));
+        leaves[at + ".state"] = point.at("state");
+        leaves[at + ".failed"] = point.at("failed");
+    }
+    return leaves;
+}
+
+/// What chance makes two means differ by, at 95 %. Source: Welch's t test, degrees of freedom by Satterthwaite.
+std::optional<double> chance_of(const Spread& a, const Spread& b) {
+    if (a.count < 2 || b.count < 2) return std::nullopt;
+    const auto n = static_cast<double>(a.count);
+    const auto m = static_cast<double>(b.count);
+    const double u = a.deviation * a.deviation / n;
+    const double v = b.deviation * b.deviation / m;
+    if (u + v <= 0) return 0.0;
+    const double degrees = (u + v) * (u + v) / (u * u / (n - 1) + v * v / (m - 1));
+    return student_t(degrees) * std::sqrt(u + v);
+}
+
+/// `spreads`: filled where the points are repeated and `groups` asks for it.
+Leaves read_leaves(const std::string& path, bool groups = false, Spreads* spreads = nullptr) {
     const auto [file, is_sweep] = file_of(path);
     if (!is_sweep) return leaves_of(read_json_file(file, "xlate.result/1"));
     const Json sweep = read_json_file(file, "xlate.sweep/1");
     try {
+        if (groups && spreads != nullptr) return leaves_of_groups(sweep, *spreads);
         return leaves_of_sweep(sweep);
     } catch (const nlohmann::json::exception& error) {
         throw InputError(
             Diagnostic{{file, {}, {}, {}}, "", fmt::format("is incomplete: {}", printable(error.what())), "", ""});
     }
+}
+
+/// A sweep whose points are repeated over seeds.
+bool is_repeated(const std::string& path) {
+    const auto [file, is_sweep] = file_of(path);
+    return is_sweep && read_json_file(file, "xlate.sweep/1").contains("groups");
 }
 
 std::vector<Tolerance> parse_tolerances(const std::vector<std::string>& texts) {
@@ -173,6 +227,7 @@ std::vector<Difference> differences(const Leaves& a, const Leaves& b) {
 
 bool is_tolerated(const Difference& one, const std::vector<Tolerance>& allowed) {
     if (!one.in_first || !one.in_second) return false;
+    if (one.is_chance()) return true;
     if (const std::optional<double> share = one.share()) {
         return std::any_of(allowed.begin(), allowed.end(), [&](const Tolerance& tolerance) {
             return ends_with(one.path, tolerance.metric) && std::fabs(*share) <= tolerance.share;
@@ -215,8 +270,11 @@ Comparison compare_results(const std::string& first, const std::string& second, 
         throw InputError(
             Diagnostic{{second, {}, {}, {}}, "", "one of the two is a sweep, the other a run", "two of a kind", ""});
     }
-    const Leaves a = read_leaves(first);
-    const Leaves b = read_leaves(second);
+    const bool repeated = is_repeated(first) && is_repeated(second);
+    Spreads spreads_of_first;
+    Spreads spreads_of_second;
+    const Leaves a = read_leaves(first, repeated, &spreads_of_first);
+    const Leaves b = read_leaves(second, repeated, &spreads_of_second);
     const std::vector<Tolerance> allowed = parse_tolerances(options.tolerances);
     for (const Tolerance& tolerance : allowed) {
         if (!is_somewhere(a, b, [&](const std::string& path) { return ends_with(path, tolerance.metric); }))
@@ -228,6 +286,12 @@ Comparison compare_results(const std::string& first, const std::string& second, 
             throw unknown("--metric", metric.pattern, a, b);
     }
     std::vector<Difference> all = differences(a, b);
+    for (Difference& one : all) {
+        const auto before = spreads_of_first.find(one.path);
+        const auto after = spreads_of_second.find(one.path);
+        if (before != spreads_of_first.end() && after != spreads_of_second.end())
+            one.chance = chance_of(before->second, after->second);
+    }
     const std::vector<Difference> chosen = judge(a, b, all, metrics.empty() ? headline() : metrics, allowed);
     std::vector<Difference> beyond;
     for (Difference& one : all) {

@@ -23,10 +23,11 @@ struct CompareOptions {
 };
 
 /// `first`, `second`: result.json or sweep.json, or a directory that has one. Of sweeps, states, expectations and
-/// columns are compared, point by point. A tolerance is "METRIC=PCT": METRIC is the end of a path ("latency_ns.p99",
-/// "bandwidth_bytes_per_s", a column of a sweep), PCT per cent of the first value. Without one, values are equal or
-/// not. The timeline and the digest are compared as wholes. Errors: InputError; also for a metric or a tolerance that
-/// nothing in either has.
+/// columns are compared, point by point; of two sweeps that both repeat their points over seeds, the means, and a
+/// difference counts where chance does not explain it at 95 % (Welch's t test). A tolerance is "METRIC=PCT": METRIC is
+/// the end of a path ("latency_ns.p99", "bandwidth_bytes_per_s", a column of a sweep), PCT per cent of the first value.
+/// Without one, values are equal or not. The timeline and the digest are compared as wholes. Errors: InputError; also
+/// for a metric or a tolerance that nothing in either has.
 Comparison compare_results(const std::string& first, const std::string& second, const CompareOptions& options);
 
 /// Writes the result or sweep at `second` over that at `first`. Returns the file. Errors: InputError.

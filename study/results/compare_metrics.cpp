@@ -110,11 +110,22 @@ std::string change_text(const Difference& one) {
     return fmt::format("{:+.2f} %", *share * 100);
 }
 
+/// What chance makes differ, as a share of the first value.
+double chance_share(const Difference& one) { return one.chance.value_or(0) / std::fabs(one.before.get<double>()); }
+
+/// What a difference may be: by a tolerance, by chance.
+std::string allowed_text(const Difference& one) {
+    std::string text = one.allowed == 0 ? "" : fmt::format("{:g} %", one.allowed * 100);
+    if (one.chance && one.before.is_number() && one.before.get<double>() != 0)
+        text += fmt::format("{}{:.2f} % by chance", text.empty() ? "" : ", ", chance_share(one) * 100);
+    return text;
+}
+
 std::string row(const Difference& one) {
     return fmt::format("| {} | {} | {} | {} | {} | {} |\n", name(one.verdict), markdown_cell(one.path),
                        markdown_cell(one.in_first ? shown(one.path, one.before) : "absent"),
                        markdown_cell(one.in_second ? shown(one.path, one.after) : "absent"), change_text(one),
-                       one.allowed == 0 ? "" : fmt::format("{:g} %", one.allowed * 100));
+                       allowed_text(one));
 }
 
 }  // namespace
@@ -135,8 +146,14 @@ std::string Difference::text() const {
     if (!in_second) return fmt::format("{}: {} only in the first", path, before.dump());
     if (!in_first) return fmt::format("{}: {} only in the second", path, after.dump());
     const bool counts = before.is_number() && after.is_number() && before.get<double>() != 0;
-    return fmt::format("{}: {} -> {}{}", path, before.dump(), after.dump(),
-                       counts ? fmt::format(" ({:+.2f} %)", share().value_or(0) * 100) : "");
+    return fmt::format("{}: {} -> {}{}{}", path, before.dump(), after.dump(),
+                       counts ? fmt::format(" ({:+.2f} %)", share().value_or(0) * 100) : "",
+                       counts && chance ? fmt::format("; chance: {:.2f} %", chance_share(*this) * 100) : "");
+}
+
+bool Difference::is_chance() const {
+    if (!chance || !before.is_number() || !after.is_number()) return false;
+    return std::fabs(after.get<double>() - before.get<double>()) <= *chance;
 }
 
 bool Metric::matches(const std::string& path) const {
@@ -150,7 +167,7 @@ bool Metric::matches(const std::string& path) const {
 Verdict Metric::verdict(const Difference& difference) const {
     const std::optional<double> share = difference.share();
     if (!share) return Verdict::worse;  // it has gone, or is no number: somebody has to look
-    if (std::fabs(*share) <= tolerance) return Verdict::as_before;
+    if (std::fabs(*share) <= tolerance || difference.is_chance()) return Verdict::as_before;
     switch (better.value_or(usual(difference.path))) {
         case Better::lower:
             return *share > 0 ? Verdict::worse : Verdict::better;

@@ -21,6 +21,11 @@ struct Difference {
     bool in_second = true;
     Verdict verdict = Verdict::as_before;
     double allowed = 0;  ///< share by which it may become worse
+    /// Of means over seeds: what chance makes differ, at 95 %; nothing: every difference counts.
+    std::optional<double> chance{};
+
+    /// It is a difference of means that chance explains.
+    bool is_chance() const;
 
     /// Of the first value; nothing unless both are numbers. From 0 it is 1.
     std::optional<double> share() const;

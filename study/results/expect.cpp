@@ -528,6 +528,7 @@ Expectation::Outcome Expectation::evaluate(const Json& result) const {
         }
     } catch (const Failure& failure) {
         outcome.ok = false;
+        outcome.failed = true;
         outcome.why = failure.why;
     }
     return outcome;

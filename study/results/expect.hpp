@@ -28,6 +28,7 @@ public:
     struct Outcome {
         bool ok = false;
         nlohmann::ordered_json value;  ///< left side of the outermost comparison, else the value itself
+        bool failed = false;           ///< it could not be evaluated: no such value, or not of this kind
         std::string why;               ///< if not ok: "0 == 0 is false", "no value 'masters.x'; did you mean ...?"
     };
     Outcome evaluate(const nlohmann::ordered_json& result) const;

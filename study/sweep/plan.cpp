@@ -1,5 +1,6 @@
 #include "study/sweep/plan.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "study/results/expect.hpp"
 #include "study/results/json_file.hpp"
 #include "study/run/model_version.hpp"
+#include "study/sweep/choose.hpp"
 
 namespace xlate::study {
 namespace {
@@ -109,6 +111,8 @@ std::string at_point(const Study& study, const PlanPoint& point) {
 void check_sets(const Study& study, const std::vector<std::string>& sets) {
     for (const std::string& set : sets) {
         const std::string path = parse_override(set).path;
+        if (study.repeat.seeds != 0 && is_within(path, "seed"))
+            throw wrong("--set " + path, "", "the study repeats its points over seeds (study.repeat)");
         for (const StudyAxis& axis : study.axes) {
             for (const StudyAxis::Alternative& one : axis.alternatives) {
                 for (const Override& own : one.sets) {
@@ -118,6 +122,17 @@ void check_sets(const Study& study, const std::vector<std::string>& sets) {
             }
         }
     }
+}
+
+PlanRepeat repeat_of(const Study& study) {
+    PlanRepeat repeat;
+    repeat.seeds = study.repeat.seeds;
+    repeat.least = study.repeat.least;
+    repeat.within = study.repeat.within;
+    for (const StudyColumn& column : study.columns) {
+        if (!study.repeat.until.empty() && column.name == study.repeat.until) repeat.until = column.value;
+    }
+    return repeat;
 }
 
 void check_paths(const Plan& plan) {
@@ -145,21 +160,27 @@ Plan make_plan(const Study& study, const std::vector<std::string>& sets, const s
     plan.out = fs::absolute(out.empty() ? "out/" + file_name_of(study.name) : out).lexically_normal().string();
     check_paths(plan);
     check_sets(study, sets);
-    const std::size_t count = count_points(study);
+    Choice choice = choose_combinations(study);
+    plan.notes = std::move(choice.notes);
     for (const StudyAxis& axis : study.axes) plan.axes.push_back(axis.name);
+    plan.repeat = repeat_of(study);
+    if (plan.repeat.seeds != 0) plan.axes.emplace_back(kSeedAxis);
+    const std::size_t seeds = std::max<std::size_t>(1, plan.repeat.seeds);
+    const std::size_t count = choice.combinations.size() * seeds;
     Planner planner(study, plan);
     for (std::size_t i = 0; i < count; ++i) {
         PlanPoint point;
         for (const Override& set : study.sets) point.sets.push_back(set.path + "=" + set.value);
         point.sets.insert(point.sets.end(), sets.begin(), sets.end());
-        std::size_t rest = i;
-        std::size_t block = count;
-        for (const StudyAxis& axis : study.axes) {
-            block /= axis.alternatives.size();
-            const StudyAxis::Alternative& chosen = axis.alternatives[rest / block];
-            rest %= block;
+        const std::vector<std::size_t>& combination = choice.combinations[i / seeds];
+        for (std::size_t axis = 0; axis < combination.size(); ++axis) {
+            const StudyAxis::Alternative& chosen = study.axes[axis].alternatives[combination[axis]];
             point.labels.push_back(chosen.label);
             for (const Override& set : chosen.sets) point.sets.push_back(set.path + "=" + set.value);
+        }
+        if (plan.repeat.seeds != 0) {
+            point.labels.push_back(std::to_string(study.repeat.first + i % seeds));
+            point.sets.push_back("seed=" + point.labels.back());
         }
         try {
             planner.complete(point);
@@ -181,16 +202,17 @@ std::string plan_text(const Plan& plan) {
     Json points = Json::array();
     for (const PlanPoint& point : plan.points)
         points.push_back({{"labels", point.labels}, {"set", point.sets}, {"key", point.key}, {"inputs", point.inputs}});
-    const Json all = {{"schema", kPlanSchema},
-                      {"name", plan.name},
-                      {"study", plan.study},
-                      {"out", plan.out},
-                      {"model_version", kModelVersion},
-                      {"model_sources", model_sources()},
-                      {"axes", plan.axes},
-                      {"points", points},
-                      {"config", plan.text},
-                      {"inputs", inputs}};
+    Json all = {{"schema", kPlanSchema},
+                {"name", plan.name},
+                {"study", plan.study},
+                {"out", plan.out},
+                {"model_version", kModelVersion},
+                {"model_sources", model_sources()},
+                {"axes", plan.axes},
+                {"points", points},
+                {"config", plan.text},
+                {"inputs", inputs}};
+    if (!plan.notes.empty()) all["notes"] = plan.notes;
     return all.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -224,6 +246,10 @@ Plan read_plan(const std::string& file) {
                 throw wrong(file, "points", "a point has not one label an axis");
             plan.points.push_back(std::move(point));
         }
+        plan.notes = json.value("notes", std::vector<std::string>{});
+        plan.repeat = repeat_of(parse_study(plan.text, plan.study));
+        if (plan.repeat.seeds != 0 && plan.points.size() % plan.repeat.seeds != 0)
+            throw wrong(file, "points", "a point has not all of its repetitions");
         return plan;
     } catch (const nlohmann::json::exception& error) {
         throw wrong(file, "", fmt::format("is no plan: {}", printable(error.what())));

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,14 @@ struct PlanPoint {
     std::vector<std::size_t> inputs;  ///< its firmware: indices into Plan::inputs
 };
 
+/// Each point stands there with several seeds, one behind the other.
+struct PlanRepeat {
+    std::size_t seeds = 0;               ///< of each; 0: there are no repetitions
+    std::optional<Expectation> until{};  ///< what is to be known; none: all are run
+    double within = 0;
+    std::size_t least = 0;
+};
+
 struct Plan {
     std::string name;
     std::string study;  ///< absolute path of the config
@@ -27,6 +36,8 @@ struct Plan {
     std::vector<std::string> axes;
     PlannedFiles inputs;  ///< firmware of all points, each once
     std::vector<PlanPoint> points;
+    PlanRepeat repeat{};
+    std::vector<std::string> notes{};  ///< of how the points were chosen
 
     /// Where point number `i` (from 0) has its results: a directory, as of `xlate run --out`.
     std::string directory(std::size_t i) const;
@@ -38,6 +49,7 @@ struct Plan {
 using PlanProgress = std::function<void(std::size_t done, std::size_t all)>;
 
 /// `sets`: for every point, after the study's and before its own. `out`: directory of the results; empty: out/NAME.
+/// A study that repeats has one axis more, the innermost: `seed`.
 /// Reads every point's config and finds its firmware, so that nothing is wrong later that could be known now.
 /// The key of a point is over the model (its version and sources), every parameter of its config as it is resolved, and
 /// its firmware: not over comments, the order of keys, columns, other values of an axis, or the compiler.

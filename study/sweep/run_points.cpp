@@ -18,9 +18,11 @@
 
 #include <fmt/format.h>
 
+#include "study/config/yaml/parse.hpp"
 #include "study/results/files.hpp"
 #include "study/run/run.hpp"
 #include "study/sweep/interrupt.hpp"
+#include "study/sweep/point_queue.hpp"
 #include "study/sweep/points.hpp"
 
 namespace xlate::study {
@@ -39,11 +41,11 @@ InputError failure(const std::string& what, int error) {
 void print_problem(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
 
 /// In the process of a point: what `xlate run --quiet` does, on what was planned.
-ExitStatus run_point(const Plan& plan, std::size_t point) {
+ExitStatus run_point(const Plan& plan, const yaml::Value& document, std::size_t point) {
     try {
         std::vector<Override> sets;
         for (const std::string& set : plan.points[point].sets) sets.push_back(parse_override(set));
-        Config config = parse_config(plan.text, plan.study, sets);
+        Config config = parse_config(document, plan.study, sets);
         const PlannedFiles firmware = plan.inputs_of(point);
         RunOptions options;
         options.out = plan.directory(point);
@@ -75,7 +77,7 @@ void redirect(const std::string& log) {
     ::dup2(file, STDERR_FILENO);
 }
 
-pid_t start(const Plan& plan, std::size_t point) {
+pid_t start(const Plan& plan, const yaml::Value& document, std::size_t point) {
     const pid_t parent = ::getpid();
     std::fflush(stdout);
     std::fflush(stderr);
@@ -89,7 +91,7 @@ pid_t start(const Plan& plan, std::size_t point) {
     for (int file = STDERR_FILENO + 1; file < 64; ++file) ::close(file);
     under_way = 0;
     redirect(plan.directory(point) + "/run.log");
-    const ExitStatus status = run_point(plan, point);
+    const ExitStatus status = run_point(plan, document, point);
     std::fflush(stdout);
     std::fflush(stderr);
     ::_exit(static_cast<int>(status));
@@ -120,6 +122,26 @@ std::optional<std::pair<pid_t, int>> one_that_ended() {
     return std::nullopt;
 }
 
+/// How long the rest takes, if it goes on as it did.
+struct Pace {
+    using Clock = std::chrono::steady_clock;
+    SweepProgress progress;
+    Clock::time_point started;
+    std::size_t there = 0;
+
+    void begin(std::size_t all) {
+        progress.all = all;
+        there = progress.done;
+        started = Clock::now();
+    }
+    void one_more(std::size_t all) {
+        progress.all = all;
+        const std::chrono::duration<double> passed = Clock::now() - started;
+        const auto ended = static_cast<double>(progress.done - there);
+        if (ended > 0) progress.seconds_left = passed.count() / ended * static_cast<double>(all - progress.done);
+    }
+};
+
 }  // namespace
 
 SweepUnderWay::SweepUnderWay() { ++under_way; }
@@ -133,32 +155,35 @@ bool interrupt_sweep() {
 
 bool run_points(const Plan& plan, const std::vector<std::size_t>& points, const PointRunner& runner) {
     const SweepUnderWay guard;
-    SweepProgress progress;
-    progress.all = points.size();
-    std::vector<std::size_t> left;
+    const yaml::Value document = yaml::parse(plan.text, plan.study, yaml::kConfigBudget);
+    PointQueue queue(plan, points);
+    Pace pace;
+    SweepProgress& progress = pace.progress;
     for (const std::size_t point : points) {
         const PointStatus status = status_of(plan, point);
         if (status.state == PointState::done) {
             ++progress.done;
-            continue;
-        }
-        left.push_back(point);
-        if (!status.damage.empty() && runner.say)
+            queue.is_there(point);
+        } else if (!status.damage.empty() && runner.say) {
             runner.say(fmt::format("points/{:04}: {}: run again", point, status.damage));
+        }
     }
+    pace.begin(points.size());
     Running children;
     std::map<pid_t, std::size_t>& running = children.processes;
-    std::size_t next = 0;
     bool stopped = false;
     bool told = false;
     const auto begin = [&](std::size_t point) {
         make_directory(plan.directory(point));
         ::unlink((plan.directory(point) + "/point.json").c_str());  // until it has ended, nothing is said about it
-        running[start(plan, point)] = point;
+        running[start(plan, document, point)] = point;
     };
     for (;;) {
-        while (!interrupted && !stopped && next < left.size() && running.size() < std::max(1U, runner.jobs))
-            begin(left[next++]);
+        while (!interrupted && !stopped && running.size() < std::max(1U, runner.jobs)) {
+            const std::optional<std::size_t> next = queue.next();
+            if (!next) break;
+            begin(*next);
+        }
         if (running.empty()) break;
         if (interrupted && !told) {
             for (const auto& [process, point] : running) ::kill(process, SIGINT);  // they keep what they have, and end
@@ -174,18 +199,23 @@ bool run_points(const Plan& plan, const std::vector<std::size_t>& points, const 
         } else {
             // Refused, or killed by the machine (memory) or by a user: the others go on.
             note_status(plan, found->second, std::min(status, 255));
+            queue.end(found->second);
             ++progress.done;
             if (status != 0 && status != 1) ++progress.broken;
         }
         running.erase(found);
+        pace.one_more(points.size() - queue.spared());
         if (runner.progress) runner.progress(progress);
     }
     return !interrupted && !stopped;
 }
 
 std::vector<std::size_t> points_of_shard(const Plan& plan, std::size_t shard, std::size_t shards) {
+    const std::size_t together = plan.repeat.until ? plan.repeat.seeds : 1;  // they decide about each other
     std::vector<std::size_t> points;
-    for (std::size_t i = shard - 1; i < plan.points.size(); i += shards) points.push_back(i);
+    for (std::size_t i = 0; i < plan.points.size(); ++i) {
+        if (i / together % shards == shard - 1) points.push_back(i);
+    }
     return points;
 }
 

@@ -55,7 +55,8 @@ std::string in_pattern(const std::string& path) {
 
 }  // namespace
 
-bool run_by_slurm(const Plan& plan, const std::string& plan_file, std::size_t shards, const std::string& program) {
+bool run_by_slurm(const Plan& plan, const std::string& plan_file, std::size_t shards, const std::string& program,
+                  const std::vector<std::string>& options) {
     const SweepUnderWay guard;
     const std::string logs = plan.out + "/slurm";
     const std::string script = fmt::format(
@@ -64,9 +65,16 @@ bool run_by_slurm(const Plan& plan, const std::string& plan_file, std::size_t sh
     write_files(logs, {{"job.sh", script}});
     std::error_code ignored;
     fs::remove(logs + "/1.log", ignored);  // its coming says that a job has begun
-    const pid_t process = start({"sbatch", "--wait", "--quiet", "--job-name=xlate-" + file_name_of(plan.name),
-                                 fmt::format("--array=1-{}", shards), "--output=" + in_pattern(logs) + "/%a.log",
-                                 "--chdir=" + plan.out, logs + "/job.sh"});
+    std::vector<std::string> words{"sbatch",
+                                   "--wait",
+                                   "--quiet",
+                                   "--job-name=xlate-" + file_name_of(plan.name),
+                                   fmt::format("--array=1-{}", shards),
+                                   "--output=" + in_pattern(logs) + "/%a.log",
+                                   "--chdir=" + plan.out};
+    words.insert(words.end(), options.begin(), options.end());
+    words.push_back(logs + "/job.sh");
+    const pid_t process = start(words);
     bool told = false;
     for (;;) {
         int raw = 0;

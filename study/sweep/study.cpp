@@ -1,54 +1,25 @@
 #include "study/sweep/study.hpp"
 
-#include <cmath>
+#include <algorithm>
 #include <filesystem>
-#include <optional>
 #include <set>
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "study/config/yaml/parse.hpp"
 #include "study/config/yaml/read.hpp"
+#include "study/sweep/axis_reader.hpp"
 
 namespace xlate::study {
 namespace {
 
 using yaml::Findings;
-using yaml::Kind;
 using yaml::MapReader;
 using yaml::Value;
 
-/// In double quotes, with JSON's escapes: one line, whatever it holds.
-std::string quote(const std::string& text) { return nlohmann::json(text).dump(); }
-
-/// A value as the text of one line that reads back to it.
-std::string flow(const Value& value) {
-    switch (value.kind) {
-        case Kind::null:
-            return "null";
-        case Kind::scalar: {
-            const bool plain = !value.quoted && value.text.find_first_of(",[]{}\n\t") == std::string::npos &&
-                               value.text.find(": ") == std::string::npos && value.text.find(" #") == std::string::npos;
-            return plain ? value.text : quote(value.text);
-        }
-        case Kind::list: {
-            std::string text = "[";
-            for (const Value& item : value.items) text += (text.size() > 1 ? ", " : "") + flow(item);
-            return text + "]";
-        }
-        case Kind::map: {
-            std::string text = "{";
-            for (const yaml::Entry& entry : value.entries)
-                text += (text.size() > 1 ? ", " : "") + quote(entry.key) + ": " + flow(entry.value);
-            return text + "}";
-        }
-    }
-    return "null";
-}
-
-constexpr std::uint64_t kLargest = std::uint64_t{1} << 53;  ///< of a range: exact as a double
+constexpr std::uint64_t kMostSeeds = 10'000;
+constexpr std::uint64_t kLargestSeed = std::uint64_t{1} << 53;
 
 class StudyReader {
 public:
@@ -56,202 +27,99 @@ public:
 
     void read(const Value& value, Study& study) {
         MapReader map(value, "study", findings_);
-        if (const Value* given = map.take("set")) sets(*given, map.path_of("set"), study.sets);
-        if (const Value* axes = list(map, "vary")) {
-            for (std::size_t i = 0; i < axes->items.size(); ++i)
-                axis(axes->items[i], yaml::join_path(map.path_of("vary"), i), study);
+        if (const Value* given = map.take("set")) read_sets(*given, map.path_of("set"), findings_, study.sets);
+        if (const Value* given = map.take("sample")) sample(*given, map.path_of("sample"), study.sample);
+        if (const Value* given = map.take("repeat")) repeat(*given, map.path_of("repeat"), study.repeat);
+        AxisReader axes(findings_, std::filesystem::path(study.file).parent_path().string(), study.sample.points);
+        if (study.repeat.seeds != 0) axes.reserve(kSeedAxis, "seed");
+        if (const Value* all = take_list(map, "vary", findings_)) {
+            for (std::size_t i = 0; i < all->items.size(); ++i)
+                axes.read(all->items[i], yaml::join_path(map.path_of("vary"), i), study);
         }
-        if (const Value* columns = list(map, "columns")) {
+        if (const Value* all = take_list(map, "where", findings_)) {
+            for (std::size_t i = 0; i < all->items.size(); ++i)
+                constraint(all->items[i], yaml::join_path(map.path_of("where"), i), study);
+        }
+        if (const Value* columns = take_list(map, "columns", findings_)) {
             for (std::size_t i = 0; i < columns->items.size(); ++i)
                 column(columns->items[i], yaml::join_path(map.path_of("columns"), i), study);
         }
         map.finish();
+        check_until(study);
     }
 
 private:
-    const Value* list(MapReader& map, const char* key) {
-        const Value* value = map.take(key);
-        if (value == nullptr || value->kind == Kind::list) return value;
-        findings_.add(value->place, map.path_of(key), "found " + value->describe(), "a list");
-        return nullptr;
+    void constraint(const Value& value, const std::string& path, Study& study) {
+        Expectation holds;
+        if (expression(value, path, holds))
+            study.constraints.push_back({std::move(holds), value.place.position(), path});
     }
-    void sets(const Value& value, const std::string& path, std::vector<Override>& all) {
-        if (value.kind != Kind::map)
-            findings_.add(value.place, path, "found " + value.describe(), "a map of path: value");
-        for (const yaml::Entry& entry : value.entries) all.push_back({entry.key, flow(entry.value)});
-    }
-    std::string name(MapReader& map) {
+    bool expression(const Value& value, const std::string& path, Expectation& out) {
         std::string text;
-        if (const Value* value = map.require("name")) yaml::read(*value, map.path_of("name"), findings_, text);
-        return text;
+        if (!yaml::read(value, path, findings_, text)) return false;
+        try {
+            out = Expectation::parse(text, value.place.position(), path);
+        } catch (const InputError& error) {
+            for (const Diagnostic& finding : error.findings()) findings_.add(finding);
+            return false;
+        }
+        return true;
     }
-    void axis(const Value& value, const std::string& path, Study& study) {
+    void sample(const Value& value, const std::string& path, StudySample& sample) {
         MapReader map(value, path, findings_);
-        StudyAxis axis;
-        axis.name = name(map);
-        const Value* at = map.take("path");
-        const Value* values = list(map, "values");
-        const Value* points = list(map, "points");
-        const Value* zipped = list(map, "zip");
-        const std::optional<Value> range = steps(map, value, path);
+        sample.where = value.place.position();
+        if (const Value* given = map.require("points"))
+            yaml::read_integer(*given, map.path_of("points"), findings_, sample.points, 1, kMaxPoints);
+        std::size_t method = 0;
+        if (const Value* given = map.take("method"))
+            yaml::read_choice(*given, map.path_of("method"), findings_, {"random", "latin"}, method);
+        sample.method = method == 0 ? StudySample::Method::random : StudySample::Method::latin;
+        if (const Value* given = map.take("seed"))
+            yaml::read_integer(*given, map.path_of("seed"), findings_, sample.seed);
         map.finish();
-        if (range && values == nullptr) values = &*range;
-        const int ways = (values != nullptr ? 1 : 0) + (points != nullptr ? 1 : 0) + (zipped != nullptr ? 1 : 0);
-        if ((at != nullptr) != (values != nullptr) || ways != 1 || (range && values != &*range)) {
-            findings_.add(value.place, path, "what varies is not clear",
-                          "either path and values, or path, from, to and steps, or zip, or points");
+    }
+    void repeat(const Value& value, const std::string& path, StudyRepeat& repeat) {
+        if (value.kind == yaml::Kind::scalar) {
+            yaml::read_integer(value, path, findings_, repeat.seeds, 2, kMostSeeds);
             return;
         }
-        if (zipped != nullptr) {
-            zip(*zipped, path + ".zip", axis);
-            finish_axis(std::move(axis), value, path, study);
+        MapReader map(value, path, findings_);
+        if (const Value* given = map.require("seeds"))
+            yaml::read_integer(*given, map.path_of("seeds"), findings_, repeat.seeds, 2, kMostSeeds);
+        if (const Value* given = map.take("first"))
+            yaml::read_integer(*given, map.path_of("first"), findings_, repeat.first, 0, kLargestSeed);
+        const Value* const until = map.take("until");
+        const Value* const within = map.take("within");
+        const Value* const least = map.take("least");
+        map.finish();
+        if ((until == nullptr) != (within == nullptr) || (least != nullptr && until == nullptr)) {
+            findings_.add(value.place, path, "when it is enough is not clear",
+                          "until: COLUMN and within: 2 %, or neither");
             return;
         }
-        const Value& all = values != nullptr ? *values : *points;
-        if (all.items.empty()) findings_.add(all.place, path, "an axis without a point", "at least one");
-        std::set<std::string> labels;
-        std::string target;
-        if (at != nullptr) yaml::read(*at, path + ".path", findings_, target);
-        for (std::size_t i = 0; i < all.items.size(); ++i) {
-            const Value& one = all.items[i];
-            if (values != nullptr) {
-                axis.alternatives.push_back({one.quoted ? one.text : flow(one), {{target, flow(one)}}});
-            } else {
-                axis.alternatives.push_back(alternative(one, yaml::join_path(path + ".points", i)));
-            }
-            if (!labels.insert(axis.alternatives.back().label).second)
-                findings_.add(one.place, path, fmt::format("'{}' stands there twice", axis.alternatives.back().label));
-        }
-        finish_axis(std::move(axis), value, path, study);
+        if (until == nullptr) return;
+        Ratio share;
+        yaml::read(*until, path + ".until", findings_, repeat.until);
+        if (yaml::read(*within, path + ".within", findings_, share))
+            repeat.within = static_cast<double>(share.numerator) / static_cast<double>(share.denominator);
+        if (repeat.within <= 0)
+            findings_.add(within->place, path + ".within", "is 0", "a share of the mean, such as 2 %");
+        if (least != nullptr) yaml::read_integer(*least, path + ".least", findings_, repeat.least, 2, kMostSeeds);
+        until_ = until;
     }
-    void finish_axis(StudyAxis axis, const Value& value, const std::string& path, Study& study) {
-        if (!axis_names_.insert(axis.name).second)
-            findings_.add(value.place, path, fmt::format("there are two axes '{}'", axis.name));
-        set_once(axis, value, path);
-        study.axes.push_back(std::move(axis));
-    }
-    /// from, to, steps: so many whole numbers, evenly apart or (scale: log) with one ratio, each once; with a unit
-    /// behind.
-    std::optional<Value> steps(MapReader& map, const Value& where, const std::string& path) {
-        const Value* const from = map.take("from");
-        const Value* const to = map.take("to");
-        const Value* const count = map.take("steps");
-        const Value* const scale = map.take("scale");
-        const Value* const unit = map.take("unit");
-        if (from == nullptr && to == nullptr && count == nullptr && scale == nullptr && unit == nullptr)
-            return std::nullopt;
-        std::uint64_t low = 0;
-        std::uint64_t high = 0;
-        std::uint64_t number = 0;
-        std::size_t logarithmic = 0;
-        std::string suffix;
-        if (from == nullptr || to == nullptr || count == nullptr) {
-            findings_.add(where.place, path, "a range needs from, to and steps");
-            return std::nullopt;
-        }
-        bool fine = yaml::read_integer(*from, path + ".from", findings_, low, 0, kLargest) &&
-                    yaml::read_integer(*to, path + ".to", findings_, high, 0, kLargest) &&
-                    yaml::read_integer(*count, path + ".steps", findings_, number, 2, 10'000);
-        if (scale != nullptr)
-            fine = yaml::read_choice(*scale, path + ".scale", findings_, {"linear", "log"}, logarithmic) && fine;
-        if (unit != nullptr) fine = yaml::read(*unit, path + ".unit", findings_, suffix) && fine;
-        if (!fine) return std::nullopt;
-        if (low >= high || (logarithmic != 0 && low == 0)) {
-            findings_.add(from->place, path + ".from", fmt::format("{} to {} is no range", low, high),
-                          logarithmic != 0 ? "more than 0, and less than to" : "less than to");
-            return std::nullopt;
-        }
-        Value list;
-        list.kind = Kind::list;
-        list.place = where.place;
-        for (std::uint64_t i = 0; i < number; ++i) {
-            const double share = static_cast<double>(i) / static_cast<double>(number - 1);
-            const auto l = static_cast<double>(low);
-            const auto h = static_cast<double>(high);
-            const double exact = logarithmic != 0 ? l * std::pow(h / l, share) : l + (h - l) * share;
-            const std::uint64_t whole = i + 1 == number ? high : static_cast<std::uint64_t>(std::llround(exact));
-            Value one;
-            one.kind = Kind::scalar;
-            one.place = where.place;
-            one.text = fmt::format("{}{}{}", whole, suffix.empty() ? "" : " ", suffix);
-            if (list.items.empty() || list.items.back().text != one.text) list.items.push_back(std::move(one));
-        }
-        return list;
-    }
-    /// Several paths that go together, value by value.
-    void zip(const Value& lists, const std::string& path, StudyAxis& axis) {
-        for (std::size_t i = 0; i < lists.items.size(); ++i) {
-            const std::string at = yaml::join_path(path, i);
-            MapReader map(lists.items[i], at, findings_);
-            std::string target;
-            if (const Value* given = map.require("path")) yaml::read(*given, at + ".path", findings_, target);
-            const Value* const values = list(map, "values");
-            map.finish();
-            if (values == nullptr || values->items.empty()) {
-                findings_.add(lists.items[i].place, at, "has no values");
-                return;
-            }
-            if (i == 0) axis.alternatives.resize(values->items.size());
-            if (values->items.size() != axis.alternatives.size()) {
-                findings_.add(
-                    values->place, at,
-                    fmt::format("has {} values, the first list {}", values->items.size(), axis.alternatives.size()),
-                    "lists of one length");
-                return;
-            }
-            for (std::size_t k = 0; k < values->items.size(); ++k) {
-                const Value& one = values->items[k];
-                axis.alternatives[k].label += (i == 0 ? "" : " / ") + (one.quoted ? one.text : flow(one));
-                axis.alternatives[k].sets.push_back({target, flow(one)});
-            }
-        }
-        std::set<std::string> labels;
-        for (const StudyAxis::Alternative& one : axis.alternatives) {
-            if (!labels.insert(one.label).second)
-                findings_.add(lists.place, path, fmt::format("'{}' stands there twice", one.label));
-        }
-        if (axis.alternatives.empty()) findings_.add(lists.place, path, "an axis without a point", "at least one");
-    }
-    /// A later axis would take back what an earlier one set, at every point.
-    void set_once(const StudyAxis& axis, const Value& value, const std::string& path) {
-        std::set<std::string> paths;
-        for (const StudyAxis::Alternative& one : axis.alternatives) {
-            for (const Override& set : one.sets) paths.insert(set.path);
-        }
-        for (const std::string& own : paths) {
-            for (const auto& [earlier, name] : varied_) {
-                if (!is_within(earlier, own)) continue;
-                findings_.add(value.place, path,
-                              fmt::format("axis '{}' sets '{}', which axis '{}' varies{}", axis.name, own, name,
-                                          earlier == own ? "" : " with '" + earlier + "'"),
-                              "one axis for one value");
-                break;
-            }
-        }
-        for (const std::string& own : paths) varied_.emplace_back(own, axis.name);
-    }
-    StudyAxis::Alternative alternative(const Value& value, const std::string& path) {
-        MapReader map(value, path, findings_);
-        StudyAxis::Alternative made;
-        made.label = name(map);
-        if (const Value* given = map.require("set")) sets(*given, map.path_of("set"), made.sets);
-        map.finish();
-        return made;
+    void check_until(const Study& study) {
+        if (until_ == nullptr) return;
+        std::vector<std::string> names;
+        for (const StudyColumn& column : study.columns) names.push_back(column.name);
+        if (std::find(names.begin(), names.end(), study.repeat.until) != names.end()) return;
+        findings_.add(until_->place, "study.repeat.until", fmt::format("there is no column '{}'", study.repeat.until),
+                      "the name of a column", nearest_name(study.repeat.until, names).value_or(""));
     }
     void column(const Value& value, const std::string& path, Study& study) {
         MapReader map(value, path, findings_);
         StudyColumn column;
-        column.name = name(map);
-        std::string text;
-        if (const Value* given = map.require("value")) {
-            if (yaml::read(*given, map.path_of("value"), findings_, text)) {
-                try {
-                    column.value = Expectation::parse(text, given->place.position(), map.path_of("value"));
-                } catch (const InputError& error) {
-                    for (const Diagnostic& finding : error.findings()) findings_.add(finding);
-                }
-            }
-        }
+        column.name = read_name(map, findings_);
+        if (const Value* given = map.require("value")) expression(*given, map.path_of("value"), column.value);
         map.finish();
         if (!column_names_.insert(column.name).second)
             findings_.add(value.place, path, fmt::format("there are two columns '{}'", column.name));
@@ -259,21 +127,13 @@ private:
     }
 
     Findings& findings_;
-    std::set<std::string> axis_names_;
     std::set<std::string> column_names_;
-    std::vector<std::pair<std::string, std::string>> varied_;  ///< path, name of its axis
+    const Value* until_ = nullptr;
 };
 
-}  // namespace
-
-bool is_within(const std::string& path, const std::string& whole) {
-    const std::string inner = yaml::normal_path(path);
-    const std::string outer = yaml::normal_path(whole);
-    if (inner.compare(0, outer.size(), outer) != 0) return false;
-    return inner.size() == outer.size() || inner[outer.size()] == '.' || inner[outer.size()] == '[';
-}
-
-std::size_t count_points(const Study& study) {
+/// Before all else that is wrong: so many findings would hide it.
+void refuse_if_too_many(const Study& study) {
+    if (study.sample.method != StudySample::Method::every || !study.constraints.empty()) return;
     std::size_t count = 1;
     for (const StudyAxis& axis : study.axes) {
         count *= axis.alternatives.size();
@@ -284,7 +144,15 @@ std::size_t count_points(const Study& study) {
                 ExitStatus::limit);
         }
     }
-    return count;
+}
+
+}  // namespace
+
+bool is_within(const std::string& path, const std::string& whole) {
+    const std::string inner = yaml::normal_path(path);
+    const std::string outer = yaml::normal_path(whole);
+    if (inner.compare(0, outer.size(), outer) != 0) return false;
+    return inner.size() == outer.size() || inner[outer.size()] == '.' || inner[outer.size()] == '[';
 }
 
 Study parse_study(const std::string& text, const std::string& file) {
@@ -296,7 +164,7 @@ Study parse_study(const std::string& text, const std::string& file) {
     if (const Value* name = root.find("name")) yaml::read(*name, "name", findings, study.name);
     if (study.name.empty()) study.name = std::filesystem::path(file).stem().string();
     if (const Value* value = root.find("study")) StudyReader(findings).read(*value, study);
-    count_points(study);
+    refuse_if_too_many(study);
     findings.throw_if_any();
     return study;
 }

@@ -42,7 +42,12 @@ Json study_schema_json() {
                 {"steps", {{"type", "integer"}, {"minimum", 2}, {"maximum", 10000}}},
                 {"scale", {{"enum", Json::array({"linear", "log"})}, {"description", "Evenly apart, or one ratio."}}},
                 {"unit", {{"type", "string"}, {"description", "Behind each number: KiB, ns."}}}},
-               Json::array({"name", "path", "from", "to", "steps"}));
+               Json::array({"name", "path", "from", "to"}));
+    const Json by_files = object(
+        {{"name", name},
+         {"path", {{"type", "string"}, {"description", "What varies: firmware.devicetree."}}},
+         {"files", {{"type", "string"}, {"description", "A pattern, from the config's directory: boards/*.dtb."}}}},
+        Json::array({"name", "path", "files"}));
     const Json by_zip =
         object({{"name", name},
                 {"zip", list_of("Paths that go together, value by value.",
@@ -53,11 +58,25 @@ Json study_schema_json() {
     const Json column =
         object({{"name", name}, {"value", {{"type", "string"}, {"description", "An expression as in `expect`."}}}},
                Json::array({"name", "value"}));
+    const Json condition = {{"type", "string"}, {"description", "An expression over the names of the axes."}};
+    const Json sample = object({{"points", {{"type", "integer"}, {"minimum", 1}, {"maximum", kMaxPoints}}},
+                                {"method", {{"enum", Json::array({"random", "latin"})}}},
+                                {"seed", whole}},
+                               Json::array({"points"}));
+    const Json seeds = {{"type", "integer"}, {"minimum", 2}, {"maximum", 10000}};
+    const Json share = {{"type", Json::array({"string", "number"})}, {"description", "Of the mean: 2%."}};
+    const Json until = {{"type", "string"}, {"description", "The column whose mean is to be known."}};
+    const Json repeat =
+        object({{"seeds", seeds}, {"first", whole}, {"until", until}, {"within", share}, {"least", seeds}},
+               Json::array({"seeds"}));
     Json study = object({{"set", sets},
                          {"vary",
                           {{"type", "array"},
                            {"description", "Every combination is run; the first axis changes slowest."},
-                           {"items", {{"anyOf", Json::array({by_path, by_range, by_zip, by_points})}}}}},
+                           {"items", {{"anyOf", Json::array({by_path, by_range, by_files, by_zip, by_points})}}}}},
+                         {"where", list_of("Only points for which all hold.", condition)},
+                         {"sample", sample},
+                         {"repeat", {{"anyOf", Json::array({seeds, repeat})}}},
                          {"columns", {{"type", "array"}, {"description", "Of the table."}, {"items", column}}}},
                         Json::array());
     study["description"] = "What `xlate sweep` varies. A run does not look at it.";

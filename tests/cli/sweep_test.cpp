@@ -173,11 +173,12 @@ TEST_CASE("sweep: what is wrong with a study is named with its place, before any
         CHECK(said.err.find(message) != std::string::npos);
         CHECK_FALSE(std::filesystem::exists(scratch.path("w")));
     };
-    wrong("study: { varies: [] }\n", "w.yaml:2:10: study.varies: unknown key; expected one of set, vary, columns");
+    wrong("study: { varies: [] }\n",
+          "w.yaml:2:10: study.varies: unknown key; expected one of set, sample, repeat, vary, where, columns");
     wrong("study: { vary: { a: 1 } }\n", "w.yaml:2:16: study.vary: found a map; expected a list");
     wrong("study: { vary: [ { path: seed, values: [1] } ] }\n", "key 'name' is missing");
     wrong("study: { vary: [ { name: s, path: seed } ] }\n",
-          "expected either path and values, or path, from, to and steps, or zip, or points");
+          "expected either path and values, or path, from, to and steps, or path and files, or zip, or points");
     wrong("study: { vary: [ { name: s, path: seed, values: [] } ] }\n", "an axis without a point");
     wrong("study: { vary: [ { name: s, path: seed, values: [1, 1] } ] }\n", "'1' stands there twice");
     wrong("study: { vary: [ { name: s, path: sead, values: [1] } ] }\n",
