@@ -12,6 +12,7 @@ constexpr std::string_view kOx2 = "null-dereference: NULL pointer at OX2 in of_x
 constexpr std::string_view kDd7 = "null-dereference: NULL pointer at DD7 in platform_dma_configure";
 constexpr std::string_view kWithout = "it is bound without";
 constexpr std::string_view kBadSte = "an entry that is not written yet (C_BAD_STE)";
+constexpr std::string_view kBadCd = "an entry that is not written yet (C_BAD_CD)";
 constexpr std::string_view kDisabled = "its IOMMU is not there, since another device's entry is refused";
 constexpr std::string_view kForEver = "deferred for ever, also after the timeout";
 
@@ -34,6 +35,7 @@ const std::vector<ReportVerdicts>& report_verdicts() {
         {"X8", "r22", kLate, "mainline-6.15", "linux-7.3"},
         {"X10", "x10", kLate, "mainline-6.15", "linux-7.3"},
         {"X15", "x15", kBadSte, "linux-6.1", "linux-7.3"},
+        {"X15, second half", "x15-ste", kBadCd, "linux-6.1", "linux-7.0"},
         {"X17", "x17", kDisabled, "mainline-6.15", "linux-7.3"},
         {"X18", "x18", kForEver, "mainline-6.15", "linux-7.3"},
     };
@@ -96,6 +98,12 @@ std::vector<RaceRow> report_rows() {
          kBadSte,
          {"x15/linux-7.3/cpu1@DMA>store of hotplug.3/7f3d"},
          {{"x15", "linux-7.3+l2_before_l1", 84}}},
+        {"X15, second half",
+         "a stream table entry is seen before the descriptor that it names, where no command comes between them",
+         "x15-ste",
+         kBadCd,
+         {"x15-ste/linux-7.0/cpu1@DMA,cpu1@DMA,cpu1@DMA,store of hotplug.3@MEM/c3d6"},
+         {{"x15-ste", "linux-7.1", 368}, {"x15-ste", "linux-7.0+ste_barrier", 368}}},
         {"X17",
          "one device's bad entry takes the IOMMU away from all others",
          "x17",
@@ -120,9 +128,6 @@ const std::vector<UnshownReport>& unshown_reports() {
         {"X12", "error paths inside of drivers' probes are not modelled, but the registration's"},
         {"X13", "tegra241-cmdqv is not modelled"},
         {"X14", "device resets are not modelled"},
-        {"X15, second half",
-         "the driver gives a command before an entry's first word, so that no attach needs the barrier of 7.1; "
-         "tests/explore/late_tables_test.cpp shows it on the driver's table code"},
         {"X16",
          "it shows in boots, not in schedules: `xlate diff-kernels linux-6.12.74 linux-6.12.75 configs/x86-amd.yaml` "
          "says "

@@ -32,6 +32,7 @@ constexpr std::array<Row, kMistakes> kRows{{
     {"zap-before-clear", "an unmap drops translations before it clears their words (Rockchip, Exynos)"},
     {"flush-cache-only", "an unmap flushes the cache before a master, and not the root behind it (IPMMU)"},
     {"reused-domain-id", "a domain's id is used again, and what is cached under it is not dropped (AMD-Vi)"},
+    {"commands-last", "context descriptor and stream table entry are stored at once, and commands follow"},
 }};
 
 }  // namespace

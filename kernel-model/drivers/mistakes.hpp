@@ -32,8 +32,9 @@ enum class Mistake : unsigned char {
     zap_before_clear,
     flush_cache_only,
     reused_domain_id,
+    commands_last,
 };
-inline constexpr std::size_t kMistakes = 21;
+inline constexpr std::size_t kMistakes = 22;
 
 /// "unmap-without-tlbi": as configs have it.
 std::string_view name(Mistake mistake);

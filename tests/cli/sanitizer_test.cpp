@@ -95,6 +95,7 @@ TEST_CASE("sanitizer: each seeded mistake is caught, with step, transaction and 
         {"wrong-stream", "strict", "missing-cfgi-ste", "arm_smmu_write_strtab_ent", "CFGI_STE of stream 0x8",
          "CFGI_STE of stream 0x9"},
         {"ste-valid-first", "strict", "torn-ste", "arm_smmu_write_strtab_ent", "", ""},
+        {"commands-last", "strict", "torn-ste", "arm_smmu_write_strtab_ent", "", ""},
         {"cmdq-before-base", "strict", "base-not-set", "arm_smmu_device_reset", "", "", "limits.sim_time=10 ms"},
         {"flush-without-tlbi", "lazy", "missing-tlbi", "dma_unmap_single", "TLBI_NH_VA ASID 1 ", ""},
         {"leaf-only-walk", "mistakes/leaf_only_walk", "table-outlived", "dma_unmap_single", "TLBI_NH_VA ASID 1 ",

@@ -71,10 +71,15 @@ PhysAddr ArmSmmuCdTable::cd_address(std::uint32_t ssid) const {
     return leaves_.at(ssid >> kLeafLog2) + (ssid & low_mask(kLeafLog2)) * smmu::kCdBytes;
 }
 
-int ArmSmmuCdTable::write_ctx_desc(std::uint32_t ssid, const smmu::CdWords& words, const std::function<void()>& sync) {
+int ArmSmmuCdTable::write_ctx_desc(std::uint32_t ssid, const smmu::CdWords& words, const std::function<void()>& sync,
+                                   bool at_once) {
     Frame frame{kernel_, "arm_smmu_write_ctx_desc"};
     if (const int err = prepare(ssid, sync); err != 0) return err;
     const PhysAddr at = cd_address(ssid);
+    if (at_once) {
+        pages_.write_words(at, words.data(), words.size());
+        return 0;
+    }
     pages_.write_words(at + 8, &words[1], 3);
     sync();
     pages_.write_u64(at, words[0]);

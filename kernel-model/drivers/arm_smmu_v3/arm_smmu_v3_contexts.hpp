@@ -36,7 +36,9 @@ public:
 
     /// Linux arm_smmu_write_ctx_desc() for a new context: everything behind the first word, `sync`, the first word as
     /// one 64-bit store, `sync`. 0 or -ENOMEM. `sync` invalidates the cached CD of every stream that uses the table.
-    int write_ctx_desc(std::uint32_t ssid, const iommu::smmuv3::CdWords& words, const std::function<void()>& sync);
+    /// `at_once`: all of it and no `sync`, as a mistake.
+    int write_ctx_desc(std::uint32_t ssid, const iommu::smmuv3::CdWords& words, const std::function<void()>& sync,
+                       bool at_once = false);
     PhysAddr cd_address(std::uint32_t ssid) const;
 
 private:

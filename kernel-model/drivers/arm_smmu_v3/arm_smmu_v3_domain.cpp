@@ -179,7 +179,8 @@ int ArmSmmuDomain::finalise(const ArmSmmuMaster& master) {
     int err = asid ? contexts->init(master.ssid_bits, device.has(smmu_feature::kTwoLevelCdtab)) : -kENOSPC;
     if (err == 0) {
         const smmu::CdWords words = make_cd(tables->format().registers(tables->root()), *asid, master.stall_enabled);
-        err = contexts->write_ctx_desc(0, words, [this] { sync_cd(0, true); });
+        err = contexts->write_ctx_desc(
+            0, words, [this] { sync_cd(0, true); }, mistaken(Mistake::commands_last));
         if (err != 0) contexts->free();
     }
     if (err != 0) {

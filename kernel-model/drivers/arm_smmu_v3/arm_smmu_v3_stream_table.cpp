@@ -157,11 +157,14 @@ void ArmSmmuStreamTable::write_strtab_ent(std::uint32_t sid, const smmu::SteWord
         claim_installed(sid);
         return;
     }
-    if (mistakes_.has(Mistake::ste_valid_first)) pages_.write_u64(at, entry[0]);
+    const bool at_once = mistakes_.has(Mistake::commands_last);
+    if (at_once || mistakes_.has(Mistake::ste_valid_first)) pages_.write_u64(at, entry[0]);
     pages_.write_words(at + 8, &entry[1], entry.size() - 1);
     sync_ste_for_sid(sid);
-    pages_.write_u64(at, entry[0]);
-    sync_ste_for_sid(sid);
+    if (!at_once) {
+        pages_.write_u64(at, entry[0]);
+        sync_ste_for_sid(sid);
+    }
     claim_installed(sid);
     // This entry will be wanted soon.
     cmdq_.issue_cmd(smmu::command::prefetch_config(StreamId{sid}));
