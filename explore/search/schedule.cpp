@@ -29,7 +29,7 @@ std::string check_sum(const std::string& text) { return Digest().add(text).text(
     Diagnostic finding;
     finding.path = "token";
     finding.what = "'" + printable(token) + "': " + what;
-    finding.expected = "expected SCENARIO/VARIANT/DEVIATIONS/CHECK";
+    finding.expected = "SCENARIO/VARIANT/DEVIATIONS/CHECK";
     throw InputError(finding);
 }
 

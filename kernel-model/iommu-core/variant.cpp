@@ -69,6 +69,7 @@ constexpr std::array kCaps{
     CapRow{Cap::all_instances_ready, "all_instances_ready",
            "a firmware parse waits for every IOMMU instance that the device names"},
     CapRow{Cap::m4u_forgets_group, "m4u_forgets_group", "mtk-iommu forgets a region's group when the group ends"},
+    CapRow{Cap::sysmmu_one_master, "sysmmu_one_master", "exynos-iommu refuses a second master of a SysMMU"},
     CapRow{Cap::link_ends_with_client, "link_ends_with_client",
            "arm-smmu takes its device link back when a client is released"},
     CapRow{Cap::attempt_nullcheck, "attempt_nullcheck", "foil: dev->iommu is tested before each use"},
@@ -225,14 +226,16 @@ InputError unknown(std::string_view kind, std::string_view text, const std::vect
     return InputError(finding);
 }
 
-/// "linux-7.4" and "linux-6.14.3" as Variant::release has it: 704, 614.
+/// "linux-7.4", "mainline-7.4", "v7.4" and "6.14.3" as Variant::release has it: 704, 614.
 std::optional<unsigned> release_of(std::string_view text) {
-    constexpr std::string_view kStart = "linux-";
-    if (text.substr(0, kStart.size()) != kStart) return std::nullopt;
+    std::size_t start = 0;
+    for (const std::string_view before : {"linux-", "mainline-", "v"}) {
+        if (start == 0 && text.substr(0, before.size()) == before) start = before.size();
+    }
     unsigned parts[3] = {0, 0, 0};
     std::size_t part = 0;
     bool digit = false;
-    for (const char c : text.substr(kStart.size())) {
+    for (const char c : text.substr(start)) {
         const bool is_digit = c >= '0' && c <= '9';
         if (!is_digit && (c != '.' || !digit || ++part == std::size(parts))) return std::nullopt;
         if (is_digit) parts[part] = parts[part] * 10 + static_cast<unsigned>(c - '0');

@@ -61,6 +61,7 @@ enum class Cap : std::uint8_t {
     walk_skips_device,      ///< a walk goes on after a device's error (X17)
     all_instances_ready,    ///< a parse asks of each instance that firmware names whether it is ready (X10)
     m4u_forgets_group,      ///< mtk-iommu forgets a region's group when that ends (F16)
+    sysmmu_one_master,      ///< exynos-iommu refuses a second master of a SysMMU (F23)
     link_ends_with_client,  ///< arm-smmu takes its device link back when a client is released (X18)
     // Foils (section 3.7).
     attempt_nullcheck,

@@ -1,5 +1,6 @@
 #include <utility>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/program.hpp"
@@ -57,6 +58,14 @@ TEST_CASE("diff-kernels: a variant that there is not is named with the nearest o
     const Said typo = run_xlate(scratch, "diff-kernels linux-6.1x linux-7.3 " + kTree);
     CHECK(typo.status == 2);
     CHECK(typo.err.find("did you mean 'linux-6.1'?") != std::string::npos);
+    // Of a release without a variant the last one before it, however its name begins.
+    for (const auto& [name, nearest] :
+         {std::pair("7.3", "linux-7.3"), std::pair("v7.4", "linux-7.3"), std::pair("mainline-6.16", "linux-6.16"),
+          std::pair("linux-6.13", "linux-6.12")}) {
+        const Said said = run_xlate(scratch, fmt::format("run {} --variant {}", kTree, name));
+        CHECK(said.status == 2);
+        CHECK(said.err.find(fmt::format("did you mean '{}'?", nearest)) != std::string::npos);
+    }
     CHECK(run_xlate(scratch, "diff-kernels linux-6.12 linux-7.3").status == 2);
     CHECK(run_xlate(scratch, "diff-kernels --matrix linux-6.12 linux-7.3 " + kTree).status == 2);
 }

@@ -94,8 +94,11 @@ TEST_CASE("reports: the numbers of traces that the pages name, and what is in no
           Claim{"x10", "linux-7.3", 2165, "no such thing"},
           Claim{"x10", "linux-7.3+all_instances_ready", 1934, "no such thing"},
           Claim{"x10", "linux-6.12", 1068, "late IOMMU probe"}, Claim{"x15", "linux-7.3", 93, "no such thing"},
-          Claim{"x15", "linux-7.3+l2_before_l1", 84, ""}, Claim{"mtk-group", "linux-7.3", 10, ""},
-          Claim{"mtk-group", "linux-6.12+m4u_forgets_group", 10, ""}}) {
+          Claim{"x15", "linux-7.3+l2_before_l1", 84, ""}, Claim{"x15-ste", "linux-7.0", 474, "no such thing"},
+          Claim{"x15-ste", "linux-7.1", 368, ""},
+          Claim{"exynos-two+real", "linux-7.3+sysmmu_one_master", 21, "hard LOCKUP"},
+          Claim{"exynos-two+real", "linux-6.12+sysmmu_one_master", 21, "hard LOCKUP"},
+          Claim{"mtk-group", "linux-7.3", 10, ""}, Claim{"mtk-group", "linux-6.12+m4u_forgets_group", 10, ""}}) {
         INFO(claim.scenario << " at " << claim.variant);
         const ExploreResult result = all_traces(claim.scenario, claim.variant);
         CHECK(result.exhaustive);

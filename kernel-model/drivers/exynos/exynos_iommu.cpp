@@ -32,6 +32,11 @@ int ExynosIommuOps::of_xlate(Device& dev, const OfPhandleArgs& args) {
     if (!sysmmu) return -kENODEV;
     auto* const data = static_cast<SysmmuDrvdata*>(sysmmu.deref("OX1")->driver_data);
     if (data == nullptr) return -kENODEV;
+    if (core_.variant.has(Cap::sysmmu_one_master)) {
+        const Device* const first = data->master.read("OX1");
+        // A walk passes over a device with this error, and no other.
+        if (first != nullptr && first != &dev) return -kENODEV;
+    }
     if (!owner) {
         owner = core_.k.heap.make<ExynosIommuOwner>("OX2");
         if (!owner) return -kENOMEM;
@@ -65,7 +70,12 @@ void ExynosIommuOps::release_device(Device& dev) {
     const Ptr<ExynosIommuOwner> owner = ptr_cast<ExynosIommuOwner>(core_.dev_iommu_priv_get(dev, "RE1"));
     if (!owner) return;
     ExynosIommuDomain::identity_attach(core_, *owner.deref("RE1"));
-    owner.deref("RE2")->for_each_controller("RE2", [&](SysmmuDrvdata& data) { data.power.unlink(dev, data.sysmmu); });
+    owner.deref("RE2")->for_each_controller("RE2", [&](SysmmuDrvdata& data) {
+        data.power.unlink(dev, data.sysmmu);
+        if (!core_.variant.has(Cap::sysmmu_one_master)) return;
+        list_del_init(data.owner_node);
+        data.master.write(nullptr, "RE2");
+    });
 }
 
 PtrOrErr<IommuGroup> ExynosIommuOps::device_group(Device& dev) {

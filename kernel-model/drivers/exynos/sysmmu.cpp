@@ -39,7 +39,7 @@ void report_endless_list(Kernel& kernel, const std::string& list, const char* st
     report.kind = ReportKind::hung_task;
     report.what = "hard LOCKUP: " + list + " has no end";
     report.detail = "a SysMMU that two masters name is in the lists of both";
-    report.place.step = step;
+    report.place = place_of(kernel.sched.current_or_null(), step);
     kernel.reports.oops(std::move(report));
 }
 
