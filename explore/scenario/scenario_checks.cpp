@@ -160,7 +160,7 @@ void ScenarioWorld::check_streams(const Client& client, const kernel::ModelMaste
     const kernel::IommuFwspec* fwspec = dev.iommu.peek().get()->fwspec.peek().get();
     if (fwspec == nullptr || fwspec->freed() || master.instances.empty()) return;
     const kernel::ModelIommu* instance = master.instances.front().get();
-    if (instance->freed() || !kernel::find_model_driver(instance->ops.peek()->name)->owns_streams) return;
+    if (instance->freed()) return;
     std::vector<std::uint32_t> given;
     for (const auto& stream : instance->streams) {
         if (stream.owner == &dev) given.push_back(stream.id);
@@ -169,7 +169,7 @@ void ScenarioWorld::check_streams(const Client& client, const kernel::ModelMaste
     const bool all = std::all_of(ids.begin(), ids.end(), [&](std::uint32_t id) {
         return std::find(given.begin(), given.end(), id) != given.end();
     });
-    if (all) return;
+    if (all || !kernel::find_model_driver(instance->ops.peek()->name)->owns_streams) return;
     k_.reports.semantic(
         "its IOMMU was given the ids " + list_text(given) + " of " + list_text(ids) + ": what the others do, faults",
         dev.name);
@@ -190,20 +190,20 @@ void ScenarioWorld::check_attached(const Client& client, const kernel::IommuGrou
     const auto* master = dynamic_cast<const kernel::ModelMaster*>(container.priv.peek().get());
     if (master == nullptr || master->freed() || client.spec->iommus.empty()) return;
     check_streams(client, *master);
-    const IommuSpec* first = nullptr;
-    std::vector<std::string> named;
-    for (const EntrySpec& entry : client.spec->iommus) {
-        if (std::find(named.begin(), named.end(), entry.iommu) == named.end()) named.push_back(entry.iommu);
-        for (const IommuSpec& iommu : program_.scenario().iommus) {
-            if (first == nullptr && iommu.name == entry.iommu) first = &iommu;
-        }
+    const std::vector<EntrySpec>& entries = client.spec->iommus;
+    std::size_t named = 0;
+    const EntrySpec* first = nullptr;  // of an IOMMU; ACPI may map an alias to none
+    for (auto entry = entries.begin(); entry != entries.end(); ++entry) {
+        const auto same = [&](const EntrySpec& other) { return other.iommu == entry->iommu; };
+        if (std::none_of(entries.begin(), entry, same)) ++named;
+        if (first == nullptr && !entry->iommu.empty()) first = &*entry;
     }
-    const auto keeps = kernel::find_model_driver(first->driver)->xlate_priv;
-    if (keeps == kernel::ModelDriverRow::Priv::data_once && master->instances.size() < named.size()) {
-        k_.reports.semantic("firmware puts it behind " + std::to_string(named.size()) + " IOMMUs, its driver knows " +
-                                std::to_string(master->instances.size()),
-                            dev.name);
-    }
+    if (master->instances.size() >= named) return;
+    const IommuSpec& spec = iommu_named(program_.scenario(), first->iommu);
+    if (kernel::find_model_driver(spec.driver)->xlate_priv != kernel::ModelDriverRow::Priv::data_once) return;
+    k_.reports.semantic(
+        fmt::format("firmware puts it behind {} IOMMUs, its driver knows {}", named, master->instances.size()),
+        dev.name);
 }
 
 void ScenarioWorld::add_client(std::string& text, const Client& client) const {
