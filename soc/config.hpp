@@ -134,6 +134,7 @@ struct IommuParams {
     CoreParams tcu;
     iommu::Hardware hardware;
     PmcgShape pmcg;
+    bool inert = false;     ///< its registers are memory, and nothing is behind them (iommu/inert.hpp)
     bool one_port = false;  ///< translated traffic of all ports and the walks share one port to the interconnect
 
     const PortParams& tbu_of(const std::string& name) const {
@@ -213,7 +214,9 @@ struct MasterConfig {
     firmware::NodeIndex node{};  ///< of a platform device, or of the PCI host bridge
     /// PCI: requester ID as it arrives at the host bridge (a device behind a conventional bridge: its alias).
     std::optional<std::uint32_t> requester_id;
-    std::uint32_t specifier = 0;   ///< platform: which of its `iommus` entries its transactions carry
+    /// Platform: which of its `iommus` entries its transactions carry; none: the first, or the last where that wins.
+    std::optional<std::uint32_t> specifier;
+    std::string part_of;  ///< one more port of that device (its own name is another): starts with it, over its buffers
     std::optional<AtcParams> atc;  ///< PCI: it can do ATS; off until a driver enables it
     TrafficParams traffic;
 };

@@ -84,7 +84,8 @@ void Soc::Parts::build() {
     for (std::uint32_t i = 1; i < config.memory.channels; ++i) targets.push_back("memory_" + std::to_string(i));
 
     machine = std::make_unique<TimedMachine>(
-        "cpus", agenda, pool, bytes, config.cpu, [this](const std::string& device) { return find_master(device); },
+        "cpus", agenda, pool, bytes, config.cpu,
+        [this](const std::string& device, unsigned port) { return find_master(device, port); },
         [this](const std::string& device, bool enable) { enable_ats(device, enable); });
     const std::vector<std::string> cpus = TimedMachine::cpu_names(config.cpu);
     for (std::size_t i = 0; i < cpus.size(); ++i) initiators.add(cpus[i], machine->port(i), {"cpus"});
@@ -94,6 +95,8 @@ void Soc::Parts::build() {
         const IommuParams& params = params_of(site);
         iommus.push_back(std::make_unique<IommuDevice>(systemc_name(site.name).c_str(), iommu_context, site, params,
                                                        config.seed, make_unit(config, site)));
+        if (params.inert)
+            warnings.push_back(site.path + ": inert: its registers are memory, and it does not translate");
         for (const std::string& lost : iommus.back()->lost_presets())
             warnings.push_back(site.path + ": register " + lost + ": this hardware has no such value");
         const auto names = IommuDevice::bus_port_names(params, site.tbus);
@@ -105,6 +108,7 @@ void Soc::Parts::build() {
     for (std::size_t i = 0; i < iommus.size(); ++i) {
         const IommuSite& site = topology.iommus[i];
         const iommu::Family* family = site.main ? iommu::find_family(site.family) : nullptr;
+        if (site.main && (params_of(site).inert || params_of(topology.iommus[*site.main]).inert)) continue;
         if (family != nullptr && family->connect != nullptr && config.engines.count(site.family) == 0) {
             family->connect(iommus[i]->unit(), iommus[*site.main]->unit());
         }
@@ -350,10 +354,12 @@ SocStats Soc::Parts::stats() const {
     return result;
 }
 
-DmaMaster* Soc::Parts::find_master(const std::string& device) {
-    const auto at =
-        std::find_if(masters.begin(), masters.end(), [&](const auto& master) { return master->device() == device; });
-    return at == masters.end() ? nullptr : at->get();
+DmaMaster* Soc::Parts::find_master(const std::string& device, unsigned port) {
+    for (std::size_t i = 0; i < masters.size(); ++i) {
+        const bool its = port == 0 ? config.masters[i].device == device : config.masters[i].part_of == device;
+        if (its && (port <= 1 || --port == 0)) return masters[i].get();
+    }
+    return nullptr;
 }
 
 bool Soc::Parts::enable_ats(const std::string& device, bool enable) {

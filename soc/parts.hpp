@@ -31,7 +31,8 @@ struct Soc::Parts : FaultListener {
 
     Outcome run();
     SocStats stats() const;
-    DmaMaster* find_master(const std::string& device);
+    /// Its first port, or port number `port` of several; null: it has none.
+    DmaMaster* find_master(const std::string& device, unsigned port = 0);
     /// False if the device has no ATC.
     bool enable_ats(const std::string& device, bool enable);
     /// The IOMMU whose registers hold `address`.

@@ -195,7 +195,7 @@ private:
     /// The entry whose port a master's traffic takes: the first, unless the config says another. Of a binding whose
     /// driver programs the last provider alone, the last: nothing programs the others for this master.
     std::size_t entry_of(const MasterConfig& master, const std::vector<const firmware::IommuEntry*>& entries) const {
-        if (master.specifier != 0) return master.specifier;
+        if (master.specifier) return *master.specifier;
         const bool last = std::all_of(entries.begin(), entries.end(), [&](const firmware::IommuEntry* one) {
             return one->provider && firmware::iommu_kind(description_.node(*one->provider)).last_provider_wins;
         });
@@ -209,12 +209,23 @@ private:
         return static_cast<std::size_t>(first_of_last - entries.begin());
     }
 
+    /// Another part of the same device takes the port with that IOMMU.
+    bool has_port(const MasterConfig& master, std::optional<firmware::NodeIndex> provider) const {
+        const std::string& device = master.part_of.empty() ? master.device : master.part_of;
+        const auto entries = description_.effective_iommus(master.node).entries;
+        return std::any_of(masters_.begin(), masters_.end(), [&](const MasterConfig& other) {
+            if (&other == &master || (other.part_of.empty() ? other.device : other.part_of) != device) return false;
+            const std::size_t entry = entry_of(other, entries);
+            return entry < entries.size() && entries[entry]->provider == provider;
+        });
+    }
+
     void attach_platform(std::size_t number) {
         const MasterConfig& master = masters_[number];
         Attachment result;
         if (firmware::index(master.node) < description_.nodes.size()) {
             const auto effective = description_.effective_iommus(master.node);
-            if (effective.translated && master.specifier < effective.entries.size()) {
+            if (effective.translated && master.specifier.value_or(0) < effective.entries.size()) {
                 const firmware::IommuEntry& entry = *effective.entries[entry_of(master, effective.entries)];
                 std::uint32_t id = 0;
                 if (entry.provider) {
@@ -223,12 +234,13 @@ private:
                 }
                 result = attachment(entry.provider, id, master.device);
                 const auto others = std::count_if(
-                    effective.entries.begin(), effective.entries.end(),
-                    [&](const firmware::IommuEntry* one) { return one->provider && one->provider != entry.provider; });
+                    effective.entries.begin(), effective.entries.end(), [&](const firmware::IommuEntry* one) {
+                        return one->provider && one->provider != entry.provider && !has_port(master, one->provider);
+                    });
                 if (result.iommu && others != 0) {
                     warn(
                         fmt::format("{}: its traffic takes the port with {}; {} more of its entries name other IOMMUs, "
-                                    "which see none of it",
+                                    "which see none of it (ports: all gives it one with each)",
                                     master.device, description_.node(*entry.provider).path, others));
                 }
             }

@@ -1,6 +1,9 @@
 #include "soc/unit.hpp"
 
+#include <utility>
+
 #include "iommu/families.hpp"
+#include "iommu/inert.hpp"
 
 namespace xlate::soc {
 
@@ -33,7 +36,9 @@ std::unique_ptr<iommu::Instance> make_unit(const SocConfig& config, const IommuS
         unit.caches.walk_s2[i] = level(core.walk_cache.s2_entries[i]);
     }
     const auto own = config.engines.find(site.family);
-    return own != config.engines.end() ? own->second(unit) : iommu::find_family(site.family)->make(unit);
+    auto made = own != config.engines.end() ? own->second(unit) : iommu::find_family(site.family)->make(unit);
+    if (params.inert) return std::make_unique<iommu::Inert>(std::move(made));
+    return made;
 }
 
 }  // namespace xlate::soc

@@ -288,16 +288,15 @@ void TimedMachine::on_interrupt(firmware::NodeIndex device, std::string_view nam
 }
 
 void TimedMachine::start_master(const std::string& device, const kernel::DmaPlan& plan) {
-    DmaMaster* master = find_master_(device);
-    if (master == nullptr) return;
     std::vector<DmaRegion> regions;
     for (const kernel::DmaBuffer& buffer : plan.buffers) regions.push_back({buffer.iova, buffer.size});
-    master->start(std::move(regions));
+    unsigned port = 0;
+    while (DmaMaster* const master = find_master_(device, port++)) master->start(regions);
 }
 
 void TimedMachine::submit_dma(const std::string& device, Iova iova, std::uint64_t size, bool write,
                               std::function<void(bool ok)> done) {
-    DmaMaster* master = find_master_(device);
+    DmaMaster* master = find_master_(device, 0);
     if (master != nullptr) {
         master->submit(iova, size, write, std::move(done));
         return;

@@ -31,7 +31,8 @@ namespace xlate::soc {
 class TimedMachine final : public sc_core::sc_module, public Initiator, public InterruptSink, public kernel::Machine {
 public:
     /// Finds the hardware of a Linux device name, or nullptr.
-    using FindMaster = std::function<DmaMaster*(const std::string& device)>;
+    /// Its first port, or port number `port` of several; null: it has none.
+    using FindMaster = std::function<DmaMaster*(const std::string& device, unsigned port)>;
     /// The ATS control of a Linux device name; does nothing if it has none.
     using ControlAts = std::function<void(const std::string& device, bool enable)>;
     TimedMachine(const sc_core::sc_module_name& module_name, Agenda& agenda, TransactionPool& pool,

@@ -137,6 +137,8 @@ struct TrafficConfig {
         SimTime after{};
         std::uint32_t chunk = 0;
     } unmap;
+    /// A platform device behind several IOMMUs: one port, or one for each.
+    enum class Ports { one, all } ports = Ports::one;
     std::string requester_id;  ///< empty: its own
     std::string trace;         ///< pattern trace: the file, see study/run/recorded_traffic.hpp
     std::string trace_master;  ///< whose lines; empty: those of `device`, or all if they name no master

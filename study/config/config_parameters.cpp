@@ -84,6 +84,10 @@ void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
                "What registers hold before software comes, offset: word. ID registers: what they say; others: what a "
                "boot loader left.",
                iommu.registers);
+    v.boolean("inert",
+              "Whether its registers are memory with nothing behind them: they keep what is written, and nothing is "
+              "translated, as on a test board whose register files lie in RAM.",
+              p.inert);
     v.boolean("one_port", "Whether all its traffic and walks share one port to the interconnect.", p.one_port);
     v.map("tbu", "A port: stands before each master (an SMMU's TBU). Also written `port`.",
           [&] { visit_tbu(v, p.tbu); });
@@ -270,6 +274,10 @@ void visit_traffic(ParameterVisitor& v, TrafficConfig& traffic) {
         v.time("after", "From the start of traffic.", traffic.unmap.after);
         integer(v, "chunk", "Which mapping.", traffic.unmap.chunk, 0, 1U << 30);
     });
+    choice(v, "ports",
+           "A platform device that names several IOMMUs: one: its traffic takes the port with the first (with the last "
+           "where that wins); all: a port with each of them, and this traffic from each.",
+           traffic.ports, {"one", "all"});
     v.text("requester_id", "PCI: requester ID that it sends instead of its own, such as 0x1f.", traffic.requester_id);
 }
 
@@ -431,7 +439,7 @@ void visit_config(ParameterVisitor& v, Config& config) {
         v.text_map("parameters",
                    "Kernel parameters: iommu.passthrough, iommu.strict, deferred_probe_timeout, "
                    "arm-smmu-v3.disable_bypass, arm-smmu.disable_bypass, arm-smmu.force_stage, fw_devlink, "
-                   "fw_devlink.strict, swiotlb, pci (config_acs=, "
+                   "fw_devlink.strict, swiotlb, module_blacklist, pci (config_acs=, "
                    "disable_acs_redir=), pcie_acs_override; and, "
                    "not Linux's, arm-smmu-v3.invalidation (linux, single, all) and arm-smmu-v3.all_from_pages.",
                    config.kernel.parameters);

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/quantity.hpp"
+#include "kernel-model/driver-core/driver_core.hpp"
 #include "study/config/acs_parameters.hpp"
 
 namespace xlate::study {
@@ -37,9 +38,33 @@ std::optional<Diagnostic> read_swiotlb(const std::string& text, kernel::KernelPa
     return std::nullopt;
 }
 
-}  // namespace
-
-namespace {
+/// Linux lib/kstrtox.c, kstrtobool(): the first letter decides; of "on" and "off" the second.
+std::optional<bool> kstrtobool(const std::string& text) {
+    if (text.empty()) return std::nullopt;
+    switch (text[0]) {
+        case 'y':
+        case 'Y':
+        case 't':
+        case 'T':
+        case '1':
+            return true;
+        case 'n':
+        case 'N':
+        case 'f':
+        case 'F':
+        case '0':
+            return false;
+        case 'o':
+        case 'O':
+            break;
+        default:
+            return std::nullopt;
+    }
+    if (text.size() < 2) return std::nullopt;
+    if (text[1] == 'n' || text[1] == 'N') return true;
+    if (text[1] == 'f' || text[1] == 'F') return false;
+    return std::nullopt;
+}
 
 /// Parameters that people give for IOMMUs, and that do nothing in this model or on this architecture.
 struct IdleParameter {
@@ -60,9 +85,12 @@ constexpr IdleParameter kIdle[] = {
     {"iommu.prq-timeout", false, "of page requests"},
     {"driver-async-probe", false, "which drivers probe asynchronously"},
     {"initcall-blacklist", false, "initcalls that are left out"},
-    {"module-blacklist", false, "modules that are not loaded"},
-    {"modprobe.blacklist", false, "modules that are not loaded"},
+    {"modprobe.blacklist", false, "modules that modprobe does not load; insmod does"},
     {"vfio-iommu-type1.allow-unsafe-interrupts", false, "of VFIO"},
+    {"pcie-ports", false, "whether PCIe ports get a driver and services: they do"},
+    {"nosmp", false, "how many CPUs start: `kernel.cpus`"},
+    {"maxcpus", false, "how many CPUs start: `kernel.cpus`"},
+    {"nr-cpus", false, "how many CPUs start: `kernel.cpus`"},
     {"cma", false, "the size of contiguous memory for DMA"},
     {"coherent-pool", false, "the size of the pool of atomic DMA allocations"},
     {"dma-debug", false, "checks of the DMA API's use"},
@@ -142,6 +170,7 @@ const std::vector<std::string>& kernel_parameter_names(kernel::Arch arch) {
                                                  "fw_devlink.strict",
                                                  "swiotlb",
                                                  "pci",
+                                                 "module_blacklist",
                                                  "pcie_acs_override"};
     static const std::vector<std::string> kOnX86 = [] {
         std::vector<std::string> all = kKnown;
@@ -196,10 +225,8 @@ std::optional<Diagnostic> read_kernel_parameter(const std::string& name, const s
         return Diagnostic{{}, "", fmt::format("found '{}'", text), expected, ""};
     };
     const auto flag = [&](auto& field) -> std::optional<Diagnostic> {
-        if (text == "1" || text == "y" || text == "on" || text == "true") {
-            field = true;
-        } else if (text == "0" || text == "n" || text == "off" || text == "false") {
-            field = false;
+        if (const std::optional<bool> value = kstrtobool(text)) {
+            field = *value;
         } else {
             return wrong("0 or 1");
         }
@@ -241,6 +268,14 @@ std::optional<Diagnostic> read_kernel_parameter(const std::string& name, const s
         return std::nullopt;
     }
     if (plain == "fw-devlink.strict") return flag(parameters.fw_devlink_strict);
+    if (plain == "module-blacklist") {
+        for (std::size_t at = 0; at <= text.size();) {
+            const std::size_t comma = std::min(text.find(',', at), text.size());
+            if (comma > at) parameters.module_blacklist.push_back(text.substr(at, comma - at));
+            at = comma + 1;
+        }
+        return std::nullopt;
+    }
     if (plain == "swiotlb") return read_swiotlb(text, parameters);
     if (plain == "pci" || plain == "pcie-acs-override") {
         std::string finding;
@@ -250,8 +285,12 @@ std::optional<Diagnostic> read_kernel_parameter(const std::string& name, const s
         return Diagnostic{{}, "", finding, plain == "pci" ? kPciParameter : kAcsOverride, ""};
     }
     if (plain == "deferred-probe-timeout") {
+        if (text.size() > 1 && text[0] == '-' && text.find_first_not_of("0123456789", 1) == std::string::npos) {
+            parameters.deferred_probe_timeout_s = kernel::DriverCoreParameters::kForEver;
+            return std::nullopt;
+        }
         const Parsed<std::uint64_t> seconds = parse_integer(text);
-        if (!seconds || seconds.value() > 1'000'000) return wrong("seconds");
+        if (!seconds || seconds.value() > 1'000'000) return wrong("seconds; negative: for ever");
         parameters.deferred_probe_timeout_s = static_cast<unsigned>(seconds.value());
         return std::nullopt;
     }

@@ -528,8 +528,32 @@ private:
                 fmt::format("{} do not hold one transfer of {}", format_bytes(traffic.working_set_bytes),
                             format_bytes(traffic.params.size_bytes)));
         }
+        if (traffic.ports == TrafficConfig::Ports::all && traffic.mapping != TrafficConfig::Mapping::once)
+            add(path + ".ports", "several ports have a meaning only with mapping: once");
         wiring_.boot.traffic.push_back(std::move(plan));
-        wiring_.soc.masters.push_back(std::move(master));
+        wiring_.soc.masters.push_back(master);
+        if (traffic.ports == TrafficConfig::Ports::all) more_ports(master, path);
+    }
+
+    /// One more master for each further IOMMU that the device names: "DEVICE.port1", by the place in `iommus`.
+    void more_ports(soc::MasterConfig first, const std::string& path) {
+        if (first.requester_id) return add(path + ".ports", "has a meaning only for platform devices");
+        const auto entries = description_.effective_iommus(first.node).entries;
+        std::vector<std::optional<NodeIndex>> done;
+        for (std::size_t i = 0; i < entries.size(); ++i) {
+            if (!entries[i]->provider || std::find(done.begin(), done.end(), entries[i]->provider) != done.end())
+                continue;
+            done.push_back(entries[i]->provider);
+            if (done.size() == 1) {
+                wiring_.soc.masters.back().specifier = static_cast<std::uint32_t>(i);
+                continue;
+            }
+            soc::MasterConfig more = first;
+            more.part_of = first.device;
+            more.device = fmt::format("{}.port{}", first.device, i);
+            more.specifier = static_cast<std::uint32_t>(i);
+            wiring_.soc.masters.push_back(std::move(more));
+        }
     }
 
     /// Transfers that are several transactions, and what is asked of its way.

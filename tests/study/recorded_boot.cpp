@@ -46,8 +46,9 @@ bool is_ours(const firmware::Node& node) {
     return kernel::iommu_driver_of(node) != nullptr && iommu::find_family(firmware::iommu_kind(node).family) != nullptr;
 }
 
-RecordedBoot::RecordedBoot(const std::filesystem::path& folder)
+RecordedBoot::RecordedBoot(const std::filesystem::path& folder, Behind behind)
     : folder_(folder),
+      behind_(behind),
       truth_(kt::read_json(folder / "truth.json")),
       board_(firmware::read_device_tree(firmware::read_file((folder / "board.dtb").string()), "board.dtb")) {
     for (std::size_t i = 0; i < board_.nodes.size(); ++i) {
@@ -56,7 +57,8 @@ RecordedBoot::RecordedBoot(const std::filesystem::path& folder)
         const std::string device = firmware::linux_device_name(board_, static_cast<firmware::NodeIndex>(i));
         if (gave_up(device, node)) {
             given_up_.push_back(device);
-            continue;
+            if (behind_ == Behind::hardware) continue;
+            inert_.push_back({fmt::format("soc.iommus[\"{}\"].inert", node.path), "true"});
         }
         if (!was_traced(node)) continue;
         for (const firmware::Reg& reg : node.regs) {
@@ -93,16 +95,17 @@ std::string RecordedBoot::compare() {
         }
         registers_after_boot(recorder.accesses, soc);
         if (rng != nullptr) tables(*rng, words_of(recorder.stored));
-        if (rng != nullptr) written(*rng, soc);
+        if (rng != nullptr && behind_ == Behind::hardware) written(*rng, soc);
     };
     const RunReport report = run(config, options);
     if (report.status != ExitStatus::ok) say("status", report.why);
-    traffic(report.result, report.console);
+    if (behind_ == Behind::hardware) traffic(report.result, report.console);
     return text_;
 }
 
 std::vector<Override> RecordedBoot::emulated() const {
     std::vector<Override> all{{"soc.payload", "full"}};
+    all.insert(all.end(), inert_.begin(), inert_.end());
     for (const firmware::NodeIndex at : board_.providers()) {
         if (firmware::iommu_kind(board_.node(at)).family == "mediatek")
             all.push_back({fmt::format("soc.iommus[\"{}\"].registers[\"0x54\"]", board_.node(at).path), "0"});

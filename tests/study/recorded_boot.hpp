@@ -39,11 +39,16 @@ struct Access {
     unsigned size = 4;
 };
 
+/// What is behind the registers of IOMMUs whose recording shows that the real driver polled in vain.
+///   hardware  our engine, which answers: their registers are not compared, all else is
+///   memory    nothing (`inert`), as in the recording: registers are compared; no traffic is translated
+enum class Behind : std::uint8_t { hardware, memory };
+
 /// Compared in a process of its own. Each difference is a line.
 class RecordedBoot {
 public:
-    explicit RecordedBoot(const std::filesystem::path& folder);
-    /// IOMMUs whose registers are not compared: RAM that never answers made the real driver give up; our hardware does.
+    explicit RecordedBoot(const std::filesystem::path& folder, Behind behind = Behind::hardware);
+    /// IOMMUs whose RAM never answered, so that the real driver gave up.
     const std::vector<std::string>& given_up() const { return given_up_; }
     std::string compare();
 
@@ -106,11 +111,13 @@ private:
     /// Words of 4 and of 8 bytes that the kernel stored last.
     static std::set<std::uint64_t> words_of(const std::map<std::uint64_t, std::uint32_t>& stored);
     const std::filesystem::path folder_;
+    const Behind behind_;
     const Json truth_;
     const firmware::Description board_;
     firmware::MemoryRange memory_;
     std::vector<std::pair<std::uint64_t, std::uint64_t>> windows_;
     std::vector<std::string> given_up_;
+    std::vector<Override> inert_;
     std::map<std::string, std::string>
         unwritten_;  ///< pages of a device's queue that still are as the driver left them
     std::map<std::uint64_t, std::uint64_t> reset_;  ///< words that are not 0 before the kernel comes, by address
