@@ -71,8 +71,9 @@ struct KernelParameters {
         bool intremap = true;          ///< intremap=off: interrupts are not remapped
     };
     X86 x86;
-    bool modules = true;                    ///< false: a kernel without module support
-    bool deferral_rechecks_trigger = true;  ///< false only to show what the second half of DD13 is for
+    std::vector<std::string> module_blacklist;  ///< module_blacklist=: the kernel refuses to load them
+    bool modules = true;                        ///< false: a kernel without module support
+    bool deferral_rechecks_trigger = true;      ///< false only to show what the second half of DD13 is for
 };
 
 /// What a DMA client does beyond probing; implemented in drivers/ (client).

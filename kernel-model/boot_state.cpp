@@ -164,6 +164,12 @@ void BootState::pci_iommu_init() {
 }
 
 void BootState::load_module(const std::string& name) {
+    const std::vector<std::string>& refused = config.parameters.module_blacklist;
+    if (std::any_of(refused.begin(), refused.end(),
+                    [&](const std::string& one) { return module_name(one) == module_name(name); })) {
+        k.console.warn("", "Module {} is blacklisted", module_name(name));
+        return;
+    }
     Frame frame{k, "do_init_module"};
     for (const KnownDriver& row : known)
         if (row.module == module_name(name)) drivers.driver_register(*row.driver);

@@ -84,7 +84,8 @@ void DriverCore::deferred_probe_initcall() {
     initcalls_done_.write_once(true, "late_initcall");
     driver_deferred_probe_trigger("late_initcall");
     deferred_wq_.flush("late_initcall");
-    if (driver_deferred_probe_timeout_.read_once("late_initcall") > 0) start_timer();
+    const unsigned timeout = driver_deferred_probe_timeout_.read_once("late_initcall");
+    if (timeout > 0 && timeout != DriverCoreParameters::kForEver) start_timer();
 }
 
 void DriverCore::start_timer() {

@@ -12,7 +12,8 @@
 namespace xlate::kernel {
 
 struct DriverCoreParameters {
-    unsigned deferred_probe_timeout_s = 10;  ///< 0: no waiting
+    static constexpr unsigned kForEver = ~0U;
+    unsigned deferred_probe_timeout_s = 10;  ///< 0: no waiting; kForEver: no timer (a negative value)
     bool modules = true;                     ///< CONFIG_MODULES
     unsigned cpus = 2;
     bool rechecks_trigger = true;  ///< DD13's second half; false only to show that it closes the lost wake-up

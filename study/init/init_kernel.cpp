@@ -236,6 +236,22 @@ private:
         }
     }
 
+    /// Of `pci=`: the options with an effect; the others are told.
+    std::string pci_options(const std::string& value, std::vector<std::string>& idle) const {
+        std::vector<std::string> kept;
+        for (std::size_t at = 0; at <= value.size();) {
+            const std::size_t end = std::min(value.find(',', at), value.size());
+            const std::string option = value.substr(at, end - at);
+            kernel::KernelParameters scratch;
+            if (!read_kernel_parameter("pci", option, scratch, arch_))
+                kept.push_back(option);
+            else if (!option.empty())
+                idle.push_back(fmt::format("kernel parameter 'pci={}' is not modelled", option));
+            at = end + 1;
+        }
+        return fmt::format("{}", fmt::join(kept, ","));
+    }
+
     void parameters() {
         std::string list;
         std::vector<std::string> done;
@@ -262,10 +278,17 @@ private:
                 }
                 continue;
             }
-            const bool simple = !at->second.empty() && at->second.find_first_not_of("0123456789") == std::string::npos;
-            list =
-                fmt::format("{}: {}{}{}", name, simple ? at->second : in_quotes(at->second.empty() ? "1" : at->second),
-                            list.empty() ? "" : ", ", list);
+            std::string value = at->second.empty() ? "1" : at->second;
+            if (name == "pci") value = pci_options(value, idle);
+            if (value.empty()) continue;
+            // Linux leaves a value that it cannot read at its default, and goes on.
+            kernel::KernelParameters scratch;
+            if (const auto wrong = read_kernel_parameter(name, value, scratch, arch_)) {
+                idle.push_back(fmt::format("kernel parameter '{}' is left out: {}", written, wrong->what));
+                continue;
+            }
+            const bool simple = value.find_first_not_of("0123456789") == std::string::npos;
+            list = fmt::format("{}: {}{}{}", name, simple ? value : in_quotes(value), list.empty() ? "" : ", ", list);
         }
         after_boot();
         if (!list.empty()) line("  parameters: { " + list + " }");

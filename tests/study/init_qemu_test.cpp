@@ -356,6 +356,31 @@ TEST_CASE("init: kernel parameters that do nothing are named, with what they are
     CHECK(yaml.find("Linux 7.9 is no variant") != std::string::npos);
 }
 
+// A kernel that cannot read a value goes on with its default; a config with it would not be read.
+TEST_CASE("init: what Linux would not take from its command line is left out and named", "[study][init]") {
+    const auto config_of = [](const std::string& append, std::string& yaml) {
+        yaml = init_config(nothing(), std::string("b.dtb"),
+                           "qemu-system-aarch64 -M virt -kernel vmlinuz-6.18.15+deb13-arm64 -append '" + append + "'",
+                           "q.txt");
+        return parse_config(yaml, "init.yaml").kernel;
+    };
+    std::string yaml;
+    KernelConfig kernel = config_of(
+        "pci=nomsi,disable_acs_redir=00:02.0,noaer iommu.passthrough=yes iommu.strict=2 deferred_probe_timeout=-1 "
+        "module_blacklist=nvme,virtio_net pcie_ports=compat",
+        yaml);
+    CAPTURE(yaml);
+    CHECK(kernel.parameters == std::map<std::string, std::string>{{"pci", "disable_acs_redir=00:02.0"},
+                                                                  {"iommu.passthrough", "yes"},
+                                                                  {"module_blacklist", "nvme,virtio_net"},
+                                                                  {"deferred_probe_timeout", "-1"}});
+    for (const char* note : {"'pci=nomsi' is not modelled", "'pci=noaer' is not modelled",
+                             "'iommu.strict=2' is left out: found '2'", "'pcie_ports=compat' is not modelled"})
+        CHECK(yaml.find(note) != std::string::npos);
+    kernel = config_of("pci=realloc", yaml);
+    CHECK(kernel.parameters.empty());
+}
+
 TEST_CASE("init: words that a loader puts into an IOMMU's registers are named with their offsets", "[study][init]") {
     const std::string tree = std::string(tests::binary_dir()) + "/boards/quickstart.dtb";
     const firmware::Description board = firmware::read_device_tree(firmware::read_file(tree), tree);

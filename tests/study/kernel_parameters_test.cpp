@@ -1,0 +1,54 @@
+// Kernel parameters by what a boot makes of them.
+#include <string>
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "study/config/config.hpp"
+#include "study/run/run.hpp"
+#include "tests/soc/child.hpp"
+
+using namespace xlate;
+using namespace xlate::study;
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+/// "driver domain state" of `device`, and whether the console has `line`.
+std::string boot(const char* name, const char* parameter, const char* value, const std::string& device,
+                 const std::string& line = {}) {
+    return tests::in_child([&] {
+        Config config = load_config(std::string(XLATE_SOURCE_DIR) + "/configs/" + name + ".yaml",
+                                    {{std::string("kernel.parameters[\"") + parameter + "\"]", value}});
+        const RunReport report = run(config, {});
+        std::string text = "not there";
+        for (const Json& one : report.result["devices"]) {
+            if (one["name"] != device) continue;
+            text = (one["driver"].is_null() ? "none" : one["driver"].get<std::string>()) + " " +
+                   one["domain"].get<std::string>();
+        }
+        return text + (report.console.find(line) == std::string::npos ? " without the line" : "");
+    });
+}
+
+}  // namespace
+
+TEST_CASE("kernel parameters: the kernel refuses to load a module of module_blacklist", "[study]") {
+    CHECK(boot("quickstart", "module_blacklist", "e1000e,virtio_net", "0000:00:01.0", "Module e1000e is blacklisted") ==
+          "nvme DMA");
+    CHECK(boot("quickstart", "module_blacklist", "nvme", "0000:00:01.0", "Module nvme is blacklisted").substr(0, 4) ==
+          "none");
+}
+
+TEST_CASE("kernel parameters: with a negative deferred_probe_timeout a device waits for ever", "[study]") {
+    CHECK(boot("deferred_timeout", "deferred_probe_timeout", "1", "a006000.waits").substr(0, 4) != "none");
+    CHECK(boot("deferred_timeout", "deferred_probe_timeout", "-1", "a006000.waits").substr(0, 4) == "none");
+}
+
+TEST_CASE("kernel parameters: a flag is whatever Linux's kstrtobool() takes", "[study]") {
+    for (const char* yes : {"Yes", "on"})
+        CHECK(boot("quickstart", "iommu.passthrough", yes, "0000:00:01.0") == "nvme identity");
+    for (const char* no : {"no", "oFf"})
+        CHECK(boot("quickstart", "iommu.passthrough", no, "0000:00:01.0") == "nvme DMA");
+    CHECK(boot("quickstart", "iommu.passthrough", "2", "0000:00:01.0").find("expected 0 or 1") != std::string::npos);
+}
