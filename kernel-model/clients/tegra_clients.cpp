@@ -193,7 +193,8 @@ int Hosts::host1x_client_iommu_attach(Host1x& host, Host1x::Client& client) {
 }
 
 void Hosts::bring_up(Host1x& host) {
-    if (host.up || host.dev == nullptr || host.clients.empty() || host.clients.size() < engines_below(host.node)) return;
+    if (host.up || host.dev == nullptr || host.clients.empty() || host.clients.size() < engines_below(host.node))
+        return;
     Frame frame{boot.kernel(), "host1x_drm_probe"};
     host.up = true;
     for (Host1x::Client& client : host.clients) {

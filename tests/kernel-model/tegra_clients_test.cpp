@@ -80,9 +80,8 @@ firmware::Description board(bool host_behind) {
         return static_cast<firmware::NodeIndex>(made.nodes.size() - 1);
     };
     add("memory-controller", "nvidia,tegra210-mc", kController, firmware::NodeIndex{}, std::nullopt);
-    const firmware::NodeIndex host =
-        add("host1x", "nvidia,tegra210-host1x", 0x50000000, firmware::NodeIndex{},
-            host_behind ? std::optional<std::uint32_t>(kHc) : std::nullopt);
+    const firmware::NodeIndex host = add("host1x", "nvidia,tegra210-host1x", 0x50000000, firmware::NodeIndex{},
+                                         host_behind ? std::optional<std::uint32_t>(kHc) : std::nullopt);
     add("dc", "nvidia,tegra210-dc", 0x54200000, host, kDc);
     add("dc", "nvidia,tegra210-dc", 0x54240000, host, kDcb);
     add("vic", "nvidia,tegra210-vic", 0x54340000, host, kVic);
