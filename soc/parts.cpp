@@ -225,8 +225,10 @@ void Soc::Parts::build_memory() {
         const std::string name = i == 0 ? "memory" : "memory_" + std::to_string(i);
         if (config.memory.dram) {
             drams.push_back(std::make_unique<Dram>(name.c_str(), name, agenda, config.memory, bytes));
+            drams.back()->listen(trace);
         } else {
             memories.push_back(std::make_unique<Memory>(name.c_str(), name, agenda, config.memory, bytes));
+            memories.back()->listen(trace);
         }
     }
 }

@@ -21,7 +21,9 @@ SocStats Soc::stats() const { return parts_->stats(); }
 const std::vector<std::string>& Soc::warnings() const { return parts_->warnings; }
 void Soc::set_trace(TraceSink* sink) {
     if (parts_->sanitizer != nullptr) {
-        parts_->sanitizer->ledger().next = sink;
+        LedgerCheck& check = parts_->sanitizer->ledger();
+        check.next = sink;
+        check.steps = sink != nullptr && sink->steps;
     } else {
         parts_->trace = sink;
     }

@@ -74,7 +74,7 @@ void Dram::take(Transaction& transaction) {
         if (free_reads_.empty()) free_reads_.push_back(&reads_.emplace_back());
         read = free_reads_.back();
         free_reads_.pop_back();
-        *read = {&transaction, bursts, 0};
+        *read = {&transaction, bursts, 0, agenda_.now()};
     }
     for (std::size_t i = 0; i < bursts; ++i) {
         Burst burst;
@@ -83,7 +83,7 @@ void Dram::take(Transaction& transaction) {
         burst.read = read;
         queue.push_back(burst);
     }
-    if (transaction.write()) answer(transaction, agenda_.now() + controller_);
+    if (transaction.write()) answer(transaction, agenda_.now(), agenda_.now() + controller_);
     look_again(now);
 }
 
@@ -98,7 +98,8 @@ void Dram::move_bytes(Transaction& transaction) {
     }
 }
 
-void Dram::answer(Transaction& transaction, SimTime at) {
+void Dram::answer(Transaction& transaction, SimTime taken, SimTime at) {
+    if (sink_ != nullptr) trace_memory(*sink_, *this, transaction, taken, at);
     transaction.step.bind(this, &Dram::answer_step);
     agenda_.schedule(transaction.step, at, Phase::arrive, *this);
 }
@@ -299,7 +300,7 @@ void Dram::column(std::size_t index, bool write, std::uint64_t now) {
         Read& read = *burst.read;
         read.data_over = std::max(read.data_over, now + t_.CL + t_.burst);
         if (--read.left == 0) {
-            answer(*read.transaction, SimTime{read.data_over * t_.clock.fs} + controller_);
+            answer(*read.transaction, read.taken, SimTime{read.data_over * t_.clock.fs} + controller_);
             free_reads_.push_back(&read);
         }
     }

@@ -19,6 +19,7 @@
 #include "soc/bus/physical_memory.hpp"
 #include "soc/bus/ports.hpp"
 #include "soc/config.hpp"
+#include "soc/measure/trace.hpp"
 #include "soc/time/agenda.hpp"
 
 namespace xlate::soc {
@@ -45,6 +46,8 @@ public:
          const MemoryParams& params, PhysicalMemory& bytes);
 
     TargetPort port;
+    /// Tells `sink`, if there is one then, of each access when its answer is known: from when it was taken.
+    void listen(TraceSink*& sink) { sink_ = &sink; }
 
     DramPlace place_of(std::uint64_t address) const;
     const DramCounts& counts() const { return counts_; }
@@ -67,6 +70,7 @@ private:
         Transaction* transaction = nullptr;
         std::size_t left = 0;         ///< bursts: they may pass one another
         std::uint64_t data_over = 0;  ///< cycle
+        SimTime taken;
     };
     struct Burst {
         DramPlace place;
@@ -88,7 +92,7 @@ private:
     std::size_t bursts_of(const Transaction& transaction) const;
     bool has_room(const Transaction& transaction) const;
     void move_bytes(Transaction& transaction);
-    void answer(Transaction& transaction, SimTime at);
+    void answer(Transaction& transaction, SimTime taken, SimTime at);
     static void answer_step(void* owner, AgendaEntry& entry);
     void admit();
     void step();
@@ -126,6 +130,7 @@ private:
     AgendaEntry step_;
     DramCounts counts_;
     std::vector<Given>* record_ = nullptr;
+    TraceSink** sink_ = nullptr;
 };
 
 }  // namespace xlate::soc

@@ -64,6 +64,7 @@ void Memory::start(Transaction& transaction) {
     if (params_.bandwidth_bytes_per_s != 0) channel_free_ = now + transfer_time(transaction.size());
     bank_free_[bank_of(transaction.address())] = now + params_.bank_busy;
     access(transaction);
+    if (sink_ != nullptr) trace_memory(*sink_, *this, transaction, now, now + params_.latency);
     transaction.step.bind(this, &Memory::finish);
     agenda_.schedule(transaction.step, now + params_.latency, Phase::arrive, *this);
 }

@@ -11,6 +11,7 @@
 #include "soc/bus/physical_memory.hpp"
 #include "soc/bus/ports.hpp"
 #include "soc/config.hpp"
+#include "soc/measure/trace.hpp"
 #include "soc/time/agenda.hpp"
 #include "soc/time/calendar.hpp"
 
@@ -23,6 +24,8 @@ public:
            const MemoryParams& params, PhysicalMemory& bytes);
 
     TargetPort port;
+    /// Tells `sink`, if there is one then, of each access as it begins.
+    void listen(TraceSink*& sink) { sink_ = &sink; }
 
     /// `fast`: an access that arrives at `arrives` is reserved. Returns when it begins; its answer comes latency()
     /// later.
@@ -51,7 +54,8 @@ private:
     std::vector<SimTime> bank_free_;
     std::vector<Transaction*> waiting_;  ///< oldest first
     AgendaEntry decide_;
-    Calendar channel_;                  ///< `fast`
+    Calendar channel_;  ///< `fast`
+    TraceSink** sink_ = nullptr;
     std::uint32_t transfer_bytes_ = 0;  ///< of the last call of transfer_time(),
     SimTime transfer_time_;             ///< and what it gave
 };

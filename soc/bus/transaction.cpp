@@ -1,6 +1,7 @@
 #include "soc/bus/transaction.hpp"
 
 #include "base/error.hpp"
+#include "soc/measure/trace.hpp"
 
 namespace xlate::soc {
 
@@ -123,6 +124,22 @@ void TransactionPool::free(tlm::tlm_generic_payload* payload) {
     --outstanding_;
     transaction.next = free_;
     free_ = &transaction;
+}
+
+void trace_memory(TraceSink* sink, const Component& channel, const Transaction& transaction, SimTime start,
+                  SimTime end) {
+    if (sink == nullptr || !sink->steps) return;
+    TraceStep step;
+    step.kind = TraceStep::Kind::memory;
+    step.component = channel.component_name();
+    step.what = transaction.write() ? "write" : "read";
+    step.start = start;
+    step.end = end;
+    step.address = transaction.address();
+    step.size = transaction.size();
+    step.source = transaction.source_rank;
+    step.number = transaction.number;
+    sink->step(step);
 }
 
 }  // namespace xlate::soc

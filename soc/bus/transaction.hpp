@@ -94,6 +94,11 @@ private:
     std::vector<std::uint8_t> large_data_;
 };
 
+class TraceSink;
+/// An access in a memory channel: told to `sink`, if there is one and it asks for steps.
+void trace_memory(TraceSink* sink, const Component& channel, const Transaction& transaction, SimTime start,
+                  SimTime end);
+
 /// Gives out transactions and takes them back; never shrinks. Everything that the next user must not see is cleared.
 class TransactionPool final : public tlm::tlm_mm_interface {
 public:

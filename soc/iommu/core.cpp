@@ -81,6 +81,7 @@ void IommuDevice::cross_link(TranslationJob& job) {
 void IommuDevice::begin_engine(TranslationJob& job) {
     charge(job, Part::link);
     job.walking = false;
+    job.fetched = false;
     begin_request(job);
     counter_groups_.catch_up(0);
     run(job);
@@ -101,6 +102,7 @@ void IommuDevice::run(TranslationJob& job) {
                     if (job.walking) end_walk(job);
                     job.part =
                         spec_.purpose(step.access.purpose).role == AccessRole::device_config ? Part::ste : Part::cd;
+                    job.read_start = job.time(agenda());
                     ports_[0]->access(job, step.access, &go<&IommuDevice::fetched>);
                     return;
                 default:
@@ -251,11 +253,13 @@ void IommuDevice::fetch(TranslationJob& job) {
     } else {
         job.part = Part::httu;
     }
+    job.read_start = job.time(agenda());
     ports_[0]->access(job, access, &go<&IommuDevice::fetched>);
 }
 
 void IommuDevice::fetched(TranslationJob& job) {
     charge(job, job.part);
+    trace_step(TraceStep::Kind::read, soc::name(job.part), job, job.read_start);
     job.ahead = runs_ahead();
     if (watch_ != nullptr) watch_->on_access(job);
     if (job.walking) {
@@ -269,11 +273,39 @@ void IommuDevice::end_walk(TranslationJob& job) {
     job.walking = false;
     const SimTime now = job.time(agenda());
     counts_.walk.add(now - job.walk_start);
-    if (context_.trace != nullptr) {
+    if (context_.trace != nullptr && context_.trace->steps) {
+        trace_step(TraceStep::Kind::walk, job.prefetch ? "walk ahead" : "walk", job, job.walk_start);
+    } else if (context_.trace != nullptr) {
         context_.trace->span(component_name(), "walk", job.walk_start, now, job.transaction->iova);
     }
     walk_slots_.give(now);
     if (params_.tcu.merge_walks) release_merged(job);
+}
+
+/// That it ends now.
+void IommuDevice::trace_step(TraceStep::Kind kind, std::string_view what, const TranslationJob& job, SimTime start) {
+    TraceSink* const sink = context_.trace;
+    if (sink == nullptr || !sink->steps) return;
+    const bool read = kind == TraceStep::Kind::read;
+    TraceStep step;
+    step.kind = kind;
+    step.component = component_name();
+    step.place = job.tbu->name();
+    step.what = what;
+    step.start = start;
+    step.end = job.time(agenda());
+    step.address = read ? job.step->access.address.value : job.transaction->iova;
+    step.size = read ? job.step->access.size : 0;
+    step.source = job.transaction->source_rank;
+    step.number = job.transaction->number;
+    step.own = job.prefetch;
+    for (std::size_t i = 0; kind == TraceStep::Kind::walk && i < spec_.structures.size(); ++i) {
+        if (spec_.structures[i].kind != Structure::walk_cache) continue;
+        const iommu::CacheCounters counters = unit_->structure_counters(i);
+        step.lookups += counters.lookups;
+        step.hits += counters.hits;
+    }
+    sink->step(step);
 }
 
 void IommuDevice::finish(TranslationJob& job, const iommu::Result& result) {

@@ -100,6 +100,7 @@ public:
     // For the ports.
     Agenda& agenda() { return context_.agenda; }
     TransactionPool& pool() { return context_.pool; }
+    TraceSink* trace() const { return context_.trace; }
     std::uint32_t epoch() const { return unit_->epoch(); }
     bool enabled() const { return unit_->translates(); }
     /// Traffic with translated addresses is checked against its stream's configuration.
@@ -155,6 +156,7 @@ private:
         std::uint32_t atc_out = 0;       ///< and from endpoints
         bool atc_timed_out = false;      ///< since its last drain
         SimTime sync_start;
+        SimTime command_start;  ///< when the next one's fetch began, or the last one ended
         bool quiet() const { return messages_out == 0 && atc_out == 0; }
     };
     template <void (IommuDevice::*Step)(Machine&)>
@@ -226,6 +228,8 @@ private:
     void resumed_walk(TranslationJob& job);
     void end_walk(TranslationJob& job);
     void finish(TranslationJob& job, const iommu::Result& result);
+    void trace_step(TraceStep::Kind kind, std::string_view what, const TranslationJob& job, SimTime start);
+    void trace_command(const CommandQueue& queue, std::string_view what, SimTime start);
     void send_back(TranslationJob& job);
     void arrived_back(TranslationJob& job);
 

@@ -21,6 +21,7 @@ void IommuDevice::step_commands(CommandQueue& queue) {
     switch (step.kind) {
         case StepKind::access:
             if (spec_.purpose(step.access.purpose).role == iommu::AccessRole::command) {
+                queue.command_start = agenda().now();
                 ports_[0]->access(queue, step.access, &on_queue<&IommuDevice::command_fetched>);
             } else {
                 ports_[0]->access(queue, step.access, &on_queue<&IommuDevice::step_commands>);
@@ -29,8 +30,13 @@ void IommuDevice::step_commands(CommandQueue& queue) {
         case StepKind::executed:
             note();
             if (context_.trace != nullptr && spec_.command_name != nullptr) {
-                context_.trace->instant(component_name(), spec_.command_name(step.opcode), agenda().now(), step.opcode);
+                if (!context_.trace->steps) {
+                    context_.trace->instant(component_name(), spec_.command_name(step.opcode), agenda().now(),
+                                            step.opcode);
+                }
+                trace_command(queue, spec_.command_name(step.opcode), queue.command_start);
             }
+            queue.command_start = agenda().now();
             finish_command(queue);
             if (!prefetch_.running) start_prefetch();
             after_step();
@@ -48,6 +54,21 @@ void IommuDevice::step_commands(CommandQueue& queue) {
             after_step();
             return;
     }
+}
+
+/// That it ends now.
+void IommuDevice::trace_command(const CommandQueue& queue, std::string_view what, SimTime start) {
+    TraceSink* const sink = context_.trace;
+    if (sink == nullptr || !sink->steps) return;
+    TraceStep step;
+    step.kind = TraceStep::Kind::command;
+    step.component = component_name();
+    step.what = what;
+    step.start = start;
+    step.end = agenda().now();
+    step.address = queue.number;
+    step.own = true;
+    sink->step(step);
 }
 
 /// A cycle, and the decoding of the next one if the last fetch has brought it.
@@ -94,9 +115,12 @@ void IommuDevice::end_drain(CommandQueue& queue) {
     if (watch_ != nullptr) watch_->on_sync(queue.number);
     const SimTime now = agenda().now();
     counts_.sync.add(now - queue.sync_start);
-    if (context_.trace != nullptr)
-        context_.trace->span(component_name(), spec_.command_name != nullptr ? "CMD_SYNC" : "drain", queue.sync_start,
-                             now, 0);
+    const char* const what = spec_.command_name != nullptr ? "CMD_SYNC" : "drain";
+    if (context_.trace != nullptr && !context_.trace->steps) {
+        context_.trace->span(component_name(), what, queue.sync_start, now, 0);
+    }
+    trace_command(queue, what, queue.sync_start);
+    queue.command_start = now;
     queue.reply.abort = queue.atc_timed_out;
     queue.atc_timed_out = false;
     finish_command(queue);

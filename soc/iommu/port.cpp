@@ -83,6 +83,25 @@ void IommuPort::charge(TranslationJob& job, Part part) {
     job.transaction->ledger.charge(part, job.time(device_.agenda()));
 }
 
+/// That it leaves the port now.
+void IommuPort::trace(const TranslationJob& job, const char* what) const {
+    TraceSink* const sink = device_.trace();
+    if (sink == nullptr || !sink->steps) return;
+    const Transaction& transaction = *job.transaction;
+    TraceStep step;
+    step.kind = TraceStep::Kind::translation;
+    step.component = device_.component_name();
+    step.place = name_;
+    step.what = what;
+    step.start = job.received;
+    step.end = job.time(device_.agenda());
+    step.address = transaction.iova;
+    step.size = transaction.size();
+    step.source = transaction.source_rank;
+    step.number = transaction.number;
+    sink->step(step);
+}
+
 /// For the counters that software reads. A TLB miss is one of the main TLB, or of the only one.
 void IommuPort::count(StreamId stream, PortEvent event) { device_.counter_groups().count(number_ + 1, event, stream); }
 
@@ -119,6 +138,7 @@ void IommuPort::begin(Transaction& transaction, bool sure_miss) {
     job.page = transaction.address() >> 12;
     job.merged = false;
     job.ready = false;
+    job.how = "";
     job.ahead = device_.runs_ahead();
     job.at = admission_free_;
     job.sure_miss = sure_miss && job.ahead;
@@ -149,6 +169,7 @@ void IommuPort::arrived(TranslationJob& job) {
 void IommuPort::globally(TranslationJob& job) {
     charge(job, Part::iommu_queue);
     device_.decide_globally(job);
+    job.how = "off";
     if (job.result.response == iommu::Response::ok && (job.stream & kTranslatedTag) == 0) {
         note_bypass(job.result.entry);
     }
@@ -166,6 +187,7 @@ void IommuPort::micro_looked_up(TranslationJob& job) {
     // A hit that does not allow the access says nothing: the tables may, or the core records the fault.
     if (entry != nullptr && allows(*entry, *job.transaction)) {
         hit(job, *entry);
+        job.how = "micro-TLB hit";
         translated(job);
     } else {
         if (entry == nullptr && !main_tlb_.enabled()) count(job.transaction->stream, PortEvent::tlb_miss);
@@ -192,6 +214,7 @@ void IommuPort::main_looked_up(TranslationJob& job) {
     }
     if (entry != nullptr && allows(*entry, *job.transaction)) {
         hit(job, *entry);
+        job.how = job.merged ? "shared miss" : "main TLB hit";
         job.result.entry = *entry;
         job.result.epoch = device_.epoch();
         job.result.cacheable = true;
@@ -290,6 +313,7 @@ void IommuPort::release_page(TranslationJob& job) {
 
 void IommuPort::answered(TranslationJob& job) {
     iommu::Result& result = job.result;
+    job.how = job.result.entry.bypass ? "bypassed" : job.fetched ? "walk" : "core TLB hit";
     if (job.prefetch) {
         main_.pass(job, &go<&IommuPort::prefetched>);
         return;
@@ -373,6 +397,7 @@ void IommuPort::left(TranslationJob& job) {
     Transaction& transaction = *job.transaction;
     charge(job, Part::link);
     latency_.add(job.time(device_.agenda()) - job.received);
+    trace(job, job.how);
     transaction.payload().set_address(job.result.pa.value);
     if (job.ahead) {
         left_ahead(job);
@@ -386,6 +411,7 @@ void IommuPort::left(TranslationJob& job) {
 void IommuPort::refuse(TranslationJob& job) {
     Transaction& transaction = *job.transaction;
     latency_.add(job.time(device_.agenda()) - job.received);
+    trace(job, "refused");
     ++faults_;
     transaction.fault = job.result.fault;
     transaction.refused_by = &device_.component_name();

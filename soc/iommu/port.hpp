@@ -35,6 +35,7 @@ struct TranslationJob : BusClient {
     std::uint64_t page = 0;
     SimTime received;  ///< last port beat
     SimTime walk_start;
+    SimTime read_start;    ///< of the access under way
     bool walking = false;  ///< holds a walk slot
     bool fetched = false;  ///< this walk has read a descriptor
     bool merged = false;
@@ -42,6 +43,7 @@ struct TranslationJob : BusClient {
     bool pending_ipa = false;  ///< the look-up that waits is one of the IPA cache
     bool sure_miss = false;    ///< plan() has just found that the TLBs don't have it
     bool ready = false;        ///< translated, waits for its turn
+    const char* how = "";      ///< which look-up answered it, for a trace
     bool generation = false;   ///< see IommuDevice::in_flight
     Part part = Part::iommu_queue;
     iommu::Result result;
@@ -130,6 +132,7 @@ private:
     bool wait_for_room(PlannedAccess& access, std::uint32_t beats_needed);
     void retire(Transaction& transaction, bool generation, SimTime at);
     void charge(TranslationJob& job, Part part);
+    void trace(const TranslationJob& job, const char* what) const;
     void count(StreamId stream, PortEvent event);
 
     /// Set in the tag of what comes with a translated address: it shares no TLB entry with other traffic.

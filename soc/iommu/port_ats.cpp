@@ -29,6 +29,7 @@ bool IommuPort::arrived_by_ats(TranslationJob& job) {
 void IommuPort::pass_translated(TranslationJob& job) {
     charge(job, Part::iommu_queue);
     device_.decide_globally(job);
+    job.how = "translated by its endpoint";
     translated(job);
 }
 
@@ -37,6 +38,7 @@ void IommuPort::answer_request(TranslationJob& job) {
     Transaction& transaction = *job.transaction;
     charge(job, Part::iommu_queue);
     latency_.add(job.time(device_.agenda()) - job.received);
+    trace(job, "answer to an endpoint");
     const bool ok = job.result.response == iommu::Response::ok && job.result.fault == 0;
     if (ok) *transaction.ats.answer = job.result.entry;
     if (!ok) ++faults_;
@@ -68,6 +70,7 @@ void IommuPort::prefetch_after(const TranslationJob& job) {
     made.stream = job.stream;
     made.page = page;
     made.merged = false;
+    made.how = "";
     made.ahead = false;
     made.at = device_.agenda().now();
     made.received = made.at;

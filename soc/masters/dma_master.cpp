@@ -246,6 +246,7 @@ bool DmaMaster::plan(std::uint64_t address, bool write) {
     context_.stream.add(access.at, *this, EventStream::Kind::completion, address);
     if (context_.trace != nullptr) {
         context_.trace->transaction(stats_.device, number, address, write, now, access.at, false);
+        trace_transfer(number, address, access.size, write ? "write" : "read", now, access.at);
     }
     planned_.add(access.at, {});
     return true;
@@ -281,7 +282,27 @@ void DmaMaster::completed(Transaction& transaction, SimTime at) {
         context_.trace->ended(stats_.device, transaction.number, ledger, at);
         context_.trace->transaction(stats_.device, transaction.number, transaction.iova, write, ledger.started(), at,
                                     !ok);
+        trace_transfer(transaction.number, transaction.iova, transaction.size(),
+                       !ok     ? "fault"
+                       : write ? "write"
+                               : "read",
+                       ledger.started(), at);
     }
+}
+
+void DmaMaster::trace_transfer(std::uint64_t number, std::uint64_t address, std::uint32_t size, const char* what,
+                               SimTime start, SimTime end) {
+    if (!context_.trace->steps) return;
+    TraceStep step;
+    step.component = stats_.device;
+    step.what = what;
+    step.start = start;
+    step.end = end;
+    step.address = address;
+    step.size = size;
+    step.source = rank();
+    step.number = number;
+    context_.trace->step(step);
 }
 
 bool DmaMaster::will_return(Transaction& transaction, SimTime at) {

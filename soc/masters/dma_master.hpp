@@ -95,6 +95,8 @@ private:
     void count_issue(SimTime at);
     void send(Transaction& transaction);
     void completed(Transaction& transaction, SimTime at);
+    void trace_transfer(std::uint64_t number, std::uint64_t address, std::uint32_t size, const char* what,
+                        SimTime start, SimTime end);
     void reclaim();
     SimTime when_possible() const;
     void consider();

@@ -23,6 +23,9 @@ public:
     TraceSink* next = nullptr;
     LedgerCheckStats stats() const;
 
+    void step(const TraceStep& step) override {
+        if (next != nullptr) next->step(step);
+    }
     void issued(std::string_view device, std::uint64_t number, SimTime at) override;
     void ended(std::string_view device, std::uint64_t number, const Ledger& ledger, SimTime at) override;
     void transaction(std::string_view device, std::uint64_t number, std::uint64_t iova, bool write, SimTime start,
