@@ -466,9 +466,15 @@ void visit_config(ParameterVisitor& v, Config& config) {
         v.integer("events", "Entries of the agenda.", config.limits.max_events, 1, kAny);
         v.bytes("trace_size", "Size of trace.pftrace (`--trace`); what does not fit is named in the warnings.",
                 config.trace.bytes, std::uint64_t{1} << 20, std::uint64_t{1} << 40);
-        choice(v, "trace_keep",
-               "Which part of a run a trace keeps that would be larger: a ring of its last spans, or its first.",
-               config.trace.keep, {"first", "last"});
+        choice(
+            v, "trace_keep",
+            "Which part of a run a trace keeps that would be larger: its first spans, a ring of its last, or the ring "
+            "up to the first fault.",
+            config.trace.keep, {"first", "last", "fault"});
+        v.time("trace_from", "A trace leaves out what ended before.", config.trace.from);
+        v.time("trace_to", "A trace leaves out what began after.", config.trace.to);
+        v.texts("trace_only", "Tracks of a trace, as in 'masters/0000:*' or '*/walk slots'; none: all.",
+                config.trace.only);
     });
 }
 

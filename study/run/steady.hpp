@@ -41,8 +41,14 @@ class SteadyWatch final : public soc::TraceSink {
 public:
     void set_warmup(const std::string& device, const WarmUp& warmup) { masters_[device].warmup = warmup; }
     /// Hears everything too.
-    void set_next(soc::TraceSink* next) { next_ = next; }
+    void set_next(soc::TraceSink* next) {
+        next_ = next;
+        steps = next != nullptr && next->steps;
+    }
 
+    void step(const soc::TraceStep& step) override {
+        if (next_ != nullptr) next_->step(step);
+    }
     void issued(std::string_view device, std::uint64_t number, SimTime at) override;
     void ended(std::string_view device, std::uint64_t number, const soc::Ledger& ledger, SimTime at) override;
     void transaction(std::string_view device, std::uint64_t number, std::uint64_t iova, bool write, SimTime start,

@@ -18,26 +18,53 @@ constexpr unsigned kPacketTrackDescriptor = 60;
 constexpr unsigned kTrackUuid = 1;
 constexpr unsigned kTrackName = 2;
 constexpr unsigned kTrackParent = 5;
+constexpr unsigned kTrackCounter = 8;
+constexpr unsigned kCounterUnit = 6;
 constexpr unsigned kEventAnnotation = 4;
 constexpr unsigned kEventType = 9;
 constexpr unsigned kEventTrack = 11;
 constexpr unsigned kEventName = 23;
+constexpr unsigned kEventCounter = 30;
+constexpr unsigned kEventFlow = 47;
+constexpr unsigned kEventLastFlow = 48;
 constexpr unsigned kAnnotationUint = 3;
+constexpr unsigned kAnnotationText = 6;
+constexpr unsigned kAnnotationPointer = 7;
 constexpr unsigned kAnnotationName = 10;
 
-// Sizes in a protobuf message. A field is its number and kind, and a value or (kind 2) a length and bytes.
+// Sizes in a protobuf message. A field is its number and kind, and a value, eight bytes, or a length and bytes.
 std::size_t size_of(std::uint64_t value) { return log2_floor(value | 1) / 7 + 1; }
 std::size_t size_of_number(unsigned field, std::uint64_t value) {
     return size_of(std::uint64_t{field} << 3) + size_of(value);
 }
 std::size_t size_of_bytes(unsigned field, std::size_t length) { return size_of_number(field, length) + length; }
+std::size_t size_of_fixed(unsigned field) { return size_of(std::uint64_t{field} << 3) + 8; }
+
+using Detail = PerfettoWriter::Detail;
+
+std::size_t size_of_detail(const Detail& detail) {
+    const std::size_t name = size_of_bytes(kAnnotationName, detail.name.size());
+    if (!detail.text.empty()) return name + size_of_bytes(kAnnotationText, detail.text.size());
+    return name + size_of_number(detail.address ? kAnnotationPointer : kAnnotationUint, detail.number);
+}
 
 }  // namespace
 
-std::uint64_t PerfettoWriter::track(const std::string& name, std::uint64_t parent) {
+std::uint64_t PerfettoWriter::track(std::string_view name, std::uint64_t parent) {
+    return describe(name, parent, false, {});
+}
+
+std::uint64_t PerfettoWriter::counter_track(std::string_view name, std::uint64_t parent, std::string_view unit) {
+    return describe(name, parent, true, unit);
+}
+
+std::uint64_t PerfettoWriter::describe(std::string_view name, std::uint64_t parent, bool counter,
+                                       std::string_view unit) {
     const std::uint64_t uuid = ++last_uuid_;
+    const std::size_t of_counter = unit.empty() ? 0 : size_of_bytes(kCounterUnit, unit.size());
     const std::size_t descriptor = size_of_number(kTrackUuid, uuid) + size_of_bytes(kTrackName, name.size()) +
-                                   (parent == 0 ? 0 : size_of_number(kTrackParent, parent));
+                                   (parent == 0 ? 0 : size_of_number(kTrackParent, parent)) +
+                                   (counter ? size_of_bytes(kTrackCounter, of_counter) : 0);
     const bool first = uuid == 1;
     begin(size_of_number(kPacketSequence, 1) + (first ? size_of_number(kPacketSequenceFlags, 1) : 0) +
           size_of_bytes(kPacketTrackDescriptor, descriptor));
@@ -47,20 +74,26 @@ std::uint64_t PerfettoWriter::track(const std::string& name, std::uint64_t paren
     number(kTrackUuid, uuid);
     bytes(kTrackName, name);
     if (parent != 0) number(kTrackParent, parent);
+    if (counter) {
+        open(kTrackCounter, of_counter);
+        if (!unit.empty()) bytes(kCounterUnit, unit);
+    }
     return uuid;
 }
 
 void PerfettoWriter::event(std::uint64_t track, Type type, SimTime at, std::string_view name,
-                           std::initializer_list<Detail> details) {
+                           std::initializer_list<Detail> details, Flow flow) {
     const std::uint64_t timestamp = at.fs / kFsPerNs;
     const auto kind = static_cast<std::uint64_t>(type);
     const bool named = type != Type::slice_end;
+    const unsigned flow_field = flow.ends ? kEventLastFlow : kEventFlow;
     std::size_t body = size_of_number(kEventType, kind) + size_of_number(kEventTrack, track) +
-                       (named ? size_of_bytes(kEventName, name.size()) : 0);
-    std::array<std::size_t, 3> sizes;
+                       (named ? size_of_bytes(kEventName, name.size()) : 0) +
+                       (flow.id != 0 ? size_of_fixed(flow_field) : 0);
+    std::array<std::size_t, kMostDetails> sizes;
     std::size_t used = 0;
-    for (const auto& [what, value] : details) {
-        sizes[used] = size_of_bytes(kAnnotationName, what.size()) + size_of_number(kAnnotationUint, value);
+    for (const Detail& detail : details) {
+        sizes[used] = size_of_detail(detail);
         body += size_of_bytes(kEventAnnotation, sizes[used++]);
     }
     begin(size_of_number(kPacketTimestamp, timestamp) + size_of_number(kPacketSequence, 1) +
@@ -71,12 +104,32 @@ void PerfettoWriter::event(std::uint64_t track, Type type, SimTime at, std::stri
     number(kEventType, kind);
     number(kEventTrack, track);
     if (named) bytes(kEventName, name);
+    if (flow.id != 0) fixed(flow_field, flow.id);
     used = 0;
-    for (const auto& [what, value] : details) {
+    for (const Detail& detail : details) {
         open(kEventAnnotation, sizes[used++]);
-        bytes(kAnnotationName, what);
-        number(kAnnotationUint, value);
+        bytes(kAnnotationName, detail.name);
+        if (!detail.text.empty()) {
+            bytes(kAnnotationText, detail.text);
+        } else {
+            number(detail.address ? kAnnotationPointer : kAnnotationUint, detail.number);
+        }
     }
+}
+
+void PerfettoWriter::count(std::uint64_t track, SimTime at, std::uint64_t value) {
+    const std::uint64_t timestamp = at.fs / kFsPerNs;
+    const auto kind = static_cast<std::uint64_t>(Type::counter);
+    const std::size_t body =
+        size_of_number(kEventType, kind) + size_of_number(kEventTrack, track) + size_of_number(kEventCounter, value);
+    begin(size_of_number(kPacketTimestamp, timestamp) + size_of_number(kPacketSequence, 1) +
+          size_of_bytes(kPacketTrackEvent, body));
+    number(kPacketTimestamp, timestamp);
+    number(kPacketSequence, 1);
+    open(kPacketTrackEvent, body);
+    number(kEventType, kind);
+    number(kEventTrack, track);
+    number(kEventCounter, value);
 }
 
 void PerfettoWriter::flush() {
@@ -108,6 +161,12 @@ void PerfettoWriter::bytes(unsigned field, std::string_view content) {
     open(field, content.size());
     std::memcpy(&buffer_[used_], content.data(), content.size());
     used_ += content.size();
+}
+
+/// Eight bytes, the lowest first.
+void PerfettoWriter::fixed(unsigned field, std::uint64_t value) {
+    varint((std::uint64_t{field} << 3) | 1);
+    for (unsigned i = 0; i < 8; ++i) buffer_[used_++] = static_cast<char>(value >> (8 * i));
 }
 
 void PerfettoWriter::varint(std::uint64_t value) {

@@ -2,6 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/time.hpp"
 
 namespace xlate::study {
 
@@ -10,8 +14,16 @@ struct TraceLimits {
     std::uint64_t bytes = std::uint64_t{512} << 20;
     enum class Keep : std::uint8_t {
         first,
-        last,  ///< a ring in memory: at most the last two million spans
+        last,   ///< a ring in memory: at most the last two million spans
+        fault,  ///< the same ring, which stops at the first fault
     } keep = Keep::first;
+    SimTime from{};           ///< spans that end before are left out
+    SimTime to = kTimeNever;  ///< and those that start after
+    /// Only tracks of these names, "group/track" with * for any text: "masters/0000:*", "*/walk slots". Empty: all.
+    std::vector<std::string> only;
 };
+
+/// `pattern`: * stands for any text.
+bool matches_track(std::string_view pattern, std::string_view track);
 
 }  // namespace xlate::study

@@ -11,14 +11,19 @@ namespace xlate::study {
 namespace {
 
 using Span = TraceRecorder::Span;
-using Type = PerfettoWriter::Type;
+using Form = TraceEntry::Form;
 
 constexpr std::size_t kSpansOfBlock = std::size_t{1} << 14;
 constexpr std::size_t kBlocksOfWindow = 32;
-/// A span is two packets; with a short name and three arguments they take 75 to 100 bytes.
-constexpr std::uint64_t kBytesOfSpan = 112;
-/// A ring is in memory: 40 bytes a span.
+/// A ring is in memory: 56 bytes a span.
 constexpr std::uint64_t kMostRingSpans = 2'000'000;
+
+/// What an entry takes in the file, about: two packets with a short name and its arguments; a third ends a flow.
+std::uint64_t file_bytes(const TraceEntry& entry) {
+    if (entry.form == Form::counter) return 24;
+    const std::uint64_t flows = entry.flow == 0 ? 0 : entry.begins_flow ? 64 : 12;
+    return 112 + flows + (entry.says == TraceEntry::Says::access ? 40 : 0);
+}
 
 /// They come by their ends, and so nearly sorted: each is put in its place from behind, as long as that is not far.
 /// Those that start together stay as they came.
@@ -36,10 +41,39 @@ void sort_by_start(Span* spans, std::size_t count) {
     }
 }
 
+double in_ns(SimTime time) { return static_cast<double>(time.fs) / static_cast<double>(kFsPerNs); }
+
 }  // namespace
 
-TraceRecorder::TraceRecorder(TraceLimits limits) : limits_(limits) {}
+bool matches_track(std::string_view pattern, std::string_view track) {
+    const std::size_t star = pattern.find('*');
+    if (star == std::string_view::npos) return pattern == track;
+    if (track.substr(0, star) != pattern.substr(0, star)) return false;
+    const std::string_view rest = pattern.substr(star + 1);
+    for (std::size_t at = star; at <= track.size(); ++at) {
+        if (matches_track(rest, track.substr(at))) return true;
+    }
+    return false;
+}
+
+TraceRecorder::TraceRecorder(TraceLimits limits) : limits_(std::move(limits)) {}
 TraceRecorder::~TraceRecorder() = default;
+
+TraceRecorder::TrackId TraceRecorder::track(std::string_view group, std::string_view name, std::string_view unit) {
+    const auto [at, fresh] = track_ids_.try_emplace({std::string(group), std::string(name)}, TrackId{});
+    if (!fresh) return at->second;
+    at->second = static_cast<TrackId>(tracks_.size());
+    Track& made = tracks_.emplace_back();
+    made.group = group;
+    made.name = name;
+    made.unit = unit;
+    if (!limits_.only.empty()) {
+        const std::string whole = made.group.empty() ? made.name : made.group + "/" + made.name;
+        made.wanted = std::any_of(limits_.only.begin(), limits_.only.end(),
+                                  [&](const std::string& pattern) { return matches_track(pattern, whole); });
+    }
+    return at->second;
+}
 
 std::uint32_t TraceRecorder::name_index(std::string_view name) {
     // A run has few names, and most spans bear one of the first.
@@ -54,146 +88,108 @@ std::uint32_t TraceRecorder::name_index(std::string_view name) {
     return index;
 }
 
-void TraceRecorder::add(std::string_view component, std::string_view what, SimTime start, SimTime end,
-                        std::uint64_t detail, bool instant) {
-    if (limits_.keep == TraceLimits::Keep::last) {
-        const std::uint64_t most = std::min(kMostRingSpans, limits_.bytes / kBytesOfSpan);
-        if (count_ >= std::max<std::uint64_t>(most, kSpansOfBlock)) {
-            const Span* const oldest = reinterpret_cast<const Span*>(blocks_.front().data());
-            for (std::size_t i = 0; i < kSpansOfBlock; ++i) cut_at_ = std::max(cut_at_, oldest[i].end);
-            blocks_.pop_front();
-            count_ -= kSpansOfBlock;
-            dropped_ += kSpansOfBlock;
-        }
-    } else {
+/// False: it stays out, and is counted.
+bool TraceRecorder::make_room(const TraceEntry& entry, std::uint64_t bytes) {
+    if (limits_.keep == TraceLimits::Keep::first) {
         const std::uint64_t before = writer_ != nullptr ? writer_->bytes() : 0;
-        if (dropped_ != 0 || before + (count_ + 1) * kBytesOfSpan > limits_.bytes) {
-            if (dropped_++ == 0 || start < cut_at_) cut_at_ = start;
-            return;
+        if (dropped_ != 0 || before + bytes_ + bytes > limits_.bytes) {
+            if (dropped_++ == 0 || entry.start < cut_at_) cut_at_ = entry.start;
+            return false;
         }
         if (writer_ != nullptr && count_ == kBlocksOfWindow * kSpansOfBlock) write_spans();
+        return true;
     }
-    if (last_track_ == nullptr || last_track_->first != component) {
-        auto track = tracks_.find(component);
-        if (track == tracks_.end()) {
-            Track fresh;
-            fresh.number = static_cast<std::uint32_t>(tracks_.size());
-            track = tracks_.emplace(component, std::move(fresh)).first;
-        }
-        last_track_ = &*track;
+    const bool full = count_ >= kMostRingSpans || bytes_ + bytes > limits_.bytes;
+    if (full && blocks_.size() > 1) {
+        const Block& oldest = blocks_.front();
+        const Span* const spans = reinterpret_cast<const Span*>(oldest.memory.data());
+        for (std::size_t i = 0; i < kSpansOfBlock; ++i) cut_at_ = std::max(cut_at_, spans[i].end);
+        bytes_ -= oldest.bytes;
+        blocks_.pop_front();
+        count_ -= kSpansOfBlock;
+        dropped_ += kSpansOfBlock;
     }
-    const std::size_t place = count_ % kSpansOfBlock;
-    if (place == 0) blocks_.emplace_back(kSpansOfBlock * sizeof(Span), true);
-    Span* const spans = reinterpret_cast<Span*>(blocks_.back().data());
-    ++count_;
-    new (spans + place) Span{start, end, detail, last_track_->second.number, name_index(what), instant};
+    return true;
 }
 
-void TraceRecorder::transaction(std::string_view device, std::uint64_t, std::uint64_t iova, bool write, SimTime start,
-                                SimTime end, bool fault) {
-    add(device, fault ? "fault" : write ? "write" : "read", start, end, iova, false);
+void TraceRecorder::add(TrackId track, const TraceEntry& entry) {
+    if (!tracks_[track].wanted || entry.end < limits_.from || entry.start > limits_.to) return;
+    if (stopped_) {
+        ++after_;
+        return;
+    }
+    const std::uint64_t bytes = file_bytes(entry);
+    if (!make_room(entry, bytes)) return;
+    const std::size_t place = count_ % kSpansOfBlock;
+    if (place == 0) blocks_.push_back({HostBlock(kSpansOfBlock * sizeof(Span), true), 0});
+    Span* const spans = reinterpret_cast<Span*>(blocks_.back().memory.data());
+    ++count_;
+    bytes_ += bytes;
+    blocks_.back().bytes += bytes;
+    new (spans + place)
+        Span{entry.start, entry.end,  entry.detail,     entry.flow, entry.size, track, name_index(entry.what),
+             entry.form,  entry.says, entry.begins_flow};
+}
+
+void TraceRecorder::stop(SimTime at) {
+    if (!stopped_) stopped_ = at;
 }
 
 void TraceRecorder::span(std::string_view component, std::string_view what, SimTime start, SimTime end,
                          std::uint64_t detail) {
-    add(component, what, start, end, detail, false);
+    if (tracks_.empty() || last_component_ != component) {
+        last_component_ = component;
+        last_track_ = track({}, component);
+    }
+    TraceEntry entry;
+    entry.what = what;
+    entry.start = start;
+    entry.end = end;
+    entry.detail = detail;
+    add(last_track_, entry);
+}
+
+void TraceRecorder::transaction(std::string_view device, std::uint64_t, std::uint64_t iova, bool write, SimTime start,
+                                SimTime end, bool fault) {
+    span(device, fault ? "fault" : write ? "write" : "read", start, end, iova);
 }
 
 void TraceRecorder::instant(std::string_view component, std::string_view what, SimTime at, std::uint64_t detail) {
-    add(component, what, at, at, detail, true);
+    TraceEntry entry;
+    entry.what = what;
+    entry.start = entry.end = at;
+    entry.detail = detail;
+    entry.form = Form::instant;
+    add(track({}, component), entry);
 }
 
 std::optional<std::string> TraceRecorder::cut() const {
-    if (dropped_ == 0) return std::nullopt;
     const std::uint64_t kept = written_ + count_;
-    const auto at = static_cast<double>(cut_at_.fs) / static_cast<double>(kFsPerNs);
-    if (limits_.keep == TraceLimits::Keep::last) {
+    if (stopped_) {
+        return fmt::format(
+            "the trace ends with the first fault, at {:.0f} ns: {} spans; {} before and {} after them are "
+            "not in it",
+            in_ns(*stopped_), kept, dropped_, after_);
+    }
+    if (dropped_ == 0) return std::nullopt;
+    if (limits_.keep != TraceLimits::Keep::first) {
         return fmt::format("the trace holds the last {} of {} spans; nothing is whole in it before {:.0f} ns", kept,
-                           kept + dropped_, at);
+                           kept + dropped_, in_ns(cut_at_));
     }
     return fmt::format(
         "the trace holds the first {} of {} spans, up to limits.trace_size; spans from {:.0f} ns on are missing", kept,
-        kept + dropped_, at);
+        kept + dropped_, in_ns(cut_at_));
 }
 
-void TraceRecorder::write_kernel(const kernel::Kernel& kernel) {
-    const std::uint64_t root = writer_->track("kernel", 0);
-    const std::uint64_t log = writer_->track("log", root);
-    for (const kernel::ConsoleLine& line : kernel.console.lines())
-        writer_->event(log, Type::instant, line.time, line.text, {});
-    std::map<std::string, std::uint64_t> tasks;
-    for (const kernel::Event& event : kernel.events.events()) {
-        auto task = tasks.find(event.by);
-        if (task == tasks.end()) task = tasks.emplace(event.by, writer_->track(event.by, root)).first;
-        std::string name(kernel::name(event.kind));
-        name += " " + event.device;
-        if (!event.driver.empty()) name += " by " + event.driver;
-        if (event.ret) name += fmt::format(" = {}", *event.ret);
-        if (event.t_end) {
-            writer_->event(task->second, Type::slice_begin, event.time, name, {});
-            writer_->event(task->second, Type::slice_end, *event.t_end, "", {});
-        } else {
-            writer_->event(task->second, Type::instant, event.time, name, {});
-        }
+std::vector<std::string> TraceRecorder::idle_patterns() const {
+    std::vector<std::string> idle;
+    for (const std::string& pattern : limits_.only) {
+        const bool used = std::any_of(tracks_.begin(), tracks_.end(), [&](const Track& one) {
+            return matches_track(pattern, one.group.empty() ? one.name : one.group + "/" + one.name);
+        });
+        if (!used) idle.push_back(fmt::format("limits.trace_only: no track of the trace is named '{}'", pattern));
     }
-}
-
-void TraceRecorder::write_track(const std::string& component, Track& track, const Span* spans, std::size_t count) {
-    if (track.uuid == 0) track.uuid = writer_->track(component, 0);
-    auto& lanes = track.lanes;
-    for (const Span* span = spans; span != spans + count; ++span) {
-        if (span->instant) {
-            writer_->event(track.uuid, Type::instant, span->start, names_[span->name], {{"detail", span->detail}});
-            continue;
-        }
-        auto lane = std::find_if(lanes.begin(), lanes.end(), [&](const auto& l) { return l.second <= span->start; });
-        if (lane == lanes.end()) {
-            lanes.emplace_back(writer_->track(fmt::format("{} {}", component, lanes.size()), track.uuid), SimTime{});
-            lane = lanes.end() - 1;
-        }
-        lane->second = span->end;
-        writer_->event(lane->first, Type::slice_begin, span->start, names_[span->name],
-                       {{"detail", span->detail}, {"start_fs", span->start.fs}, {"end_fs", span->end.fs}});
-        writer_->event(lane->first, Type::slice_end, span->end, "", {});
-    }
-}
-
-/// Track by track, each by the starts of its spans.
-void TraceRecorder::write_spans() {
-    if (count_ == 0) return;
-    const auto span_at = [this](std::size_t i) -> const Span& {
-        return reinterpret_cast<const Span*>(blocks_[i / kSpansOfBlock].data())[i % kSpansOfBlock];
-    };
-    std::vector<std::size_t> sizes(tracks_.size(), 0);
-    for (std::size_t i = 0; i < count_; ++i) ++sizes[span_at(i).track];
-    HostBlock sorted(count_ * sizeof(Span), true);
-    Span* const spans = reinterpret_cast<Span*>(sorted.data());
-    std::vector<Span*> next(tracks_.size());  // of each track: where the next of its spans goes
-    Span* start = spans;
-    for (const auto& [component, track] : tracks_) {
-        next[track.number] = start;
-        start += sizes[track.number];
-    }
-    for (std::size_t i = 0; i < count_; ++i) {
-        const Span& span = span_at(i);
-        new (next[span.track]++) Span(span);
-    }
-    blocks_.clear();
-    written_ += count_;
-    count_ = 0;
-    start = spans;
-    for (auto& [component, track] : tracks_) {
-        const std::size_t size = sizes[track.number];
-        if (size == 0) continue;
-        sort_by_start(start, size);
-        write_track(component, track, start, size);
-        start += size;
-    }
-}
-
-void TraceRecorder::write_cut() {
-    if (const std::optional<std::string> text = cut())
-        writer_->event(writer_->track("trace", 0), Type::instant, cut_at_, *text, {});
+    return idle;
 }
 
 void TraceRecorder::begin(Put put) { writer_ = std::make_unique<PerfettoWriter>(std::move(put)); }
@@ -210,6 +206,47 @@ void TraceRecorder::finish(const Put& put) {
     write_cut();
     write_spans();
     writer_->flush();
+}
+
+const Span& TraceRecorder::span_at(std::size_t i) const {
+    return reinterpret_cast<const Span*>(blocks_[i / kSpansOfBlock].memory.data())[i % kSpansOfBlock];
+}
+
+/// Track by track in the order of their names, each by the starts of its spans.
+void TraceRecorder::write_spans() {
+    if (count_ == 0) return;
+    std::vector<std::size_t> sizes(tracks_.size(), 0);
+    for (std::size_t i = 0; i < count_; ++i) ++sizes[span_at(i).track];
+    HostBlock sorted(count_ * sizeof(Span), true);
+    Span* const spans = reinterpret_cast<Span*>(sorted.data());
+    std::vector<Span*> next(tracks_.size());  // of each track: where the next of its spans goes
+    Span* start = spans;
+    for (const auto& [names, id] : track_ids_) {
+        next[id] = start;
+        start += sizes[id];
+    }
+    for (std::size_t i = 0; i < count_; ++i) {
+        const Span& span = span_at(i);
+        new (next[span.track]++) Span(span);
+    }
+    blocks_.clear();
+    written_ += count_;
+    count_ = 0;
+    bytes_ = 0;
+    start = spans;
+    for (const auto& [names, id] : track_ids_) {
+        const std::size_t size = sizes[id];
+        if (size == 0) continue;
+        sort_by_start(start, size);
+        write_track(tracks_[id], start, size);
+        start += size;
+    }
+}
+
+void TraceRecorder::write_cut() {
+    if (const std::optional<std::string> text = cut())
+        writer_->event(writer_->track("trace", 0), PerfettoWriter::Type::instant, stopped_ ? *stopped_ : cut_at_, *text,
+                       {});
 }
 
 }  // namespace xlate::study

@@ -1,5 +1,6 @@
 #include "study/trace/trace_recorder.hpp"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -120,6 +121,81 @@ TEST_CASE("a ring keeps a trace's last stretch", "[study]") {
     CHECK(kept + recorder.dropped() == 200'000);
     CHECK(cut.find("the trace holds the last " + std::to_string(kept) + " of 200000 spans") == 0);
     CHECK(count(file, cut) == 1);
+}
+
+namespace {
+
+long most_kilobytes() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+}
+
+/// Spans of `count` walks go by; how much more memory the process then had at most, in KiB.
+long growth_of(std::size_t count, std::uint64_t& bytes) {
+    study::TraceLimits limits;
+    limits.bytes = std::uint64_t{1} << 40;
+    TraceRecorder recorder(limits);
+    bytes = 0;
+    const long before = most_kilobytes();
+    recorder.begin([&](std::string_view piece) { bytes += piece.size(); });
+    study::TraceEntry entry;
+    entry.what = "walk";
+    entry.says = study::TraceEntry::Says::access;
+    const TraceRecorder::TrackId track = recorder.track("iommu", "walk slots");
+    for (std::size_t i = 0; i < count; ++i) {
+        entry.start = ns(10 * i);
+        entry.end = ns(10 * i + 25);
+        entry.flow = i + 1;
+        recorder.add(track, entry);
+    }
+    recorder.finish({});
+    CHECK(recorder.dropped() == 0);
+    return most_kilobytes() - before;
+}
+
+}  // namespace
+
+TEST_CASE("a trace's memory is that of a window of it", "[study]") {
+    std::uint64_t bytes = 0;
+    CHECK(growth_of(1'500'000, bytes) < 96 * 1024);
+    CHECK(bytes > 100'000'000);
+}
+
+// By name: it takes seconds.
+TEST_CASE("a trace of ten million spans takes no more memory than a window of them", "[.large]") {
+    std::uint64_t bytes = 0;
+    const long growth = growth_of(10'000'000, bytes);
+    CHECK(growth < 96 * 1024);
+    WARN(bytes << " bytes of trace, " << growth << " KiB of memory");
+}
+
+TEST_CASE("names of tracks: * is any text", "[study]") {
+    CHECK(study::matches_track("masters/0000:*", "masters/0000:01:00.0"));
+    CHECK(study::matches_track("*/walk slots", "9050000.iommu/walk slots"));
+    CHECK(study::matches_track("*", ""));
+    CHECK(study::matches_track("a*b*c", "a-b-b-c"));
+    CHECK_FALSE(study::matches_track("a*b*c", "a-c"));
+    CHECK_FALSE(study::matches_track("masters", "masters/x"));
+}
+
+TEST_CASE("a ring that stops at a fault keeps what came before it", "[study]") {
+    study::TraceLimits limits;
+    limits.bytes = 4 << 20;
+    limits.keep = study::TraceLimits::Keep::fault;
+    TraceRecorder recorder(limits);
+    std::string file;
+    recorder.begin([&](std::string_view piece) { file += piece; });
+    for (std::size_t i = 0; i < 150'000; ++i) {
+        recorder.span("component", i < 100'000 ? "before" : "after", ns(10 * i), ns(10 * i + 9), i);
+        if (i == 99'999) recorder.stop(ns(10 * i + 9));
+    }
+    const std::string cut = recorder.cut().value();
+    recorder.finish({});
+    CHECK(count(file, "before") > 30'000);
+    CHECK(count(file, "after") == 1);  // in the sentence that says what is missing
+    CHECK(cut.find("the trace ends with the first fault, at 999999 ns") == 0);
+    CHECK(cut.find("50000 after") != std::string::npos);
 }
 
 TEST_CASE("a file that cannot be made whole is not there", "[study]") {
