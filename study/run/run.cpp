@@ -1,8 +1,11 @@
 #include "study/run/run.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -13,20 +16,24 @@
 #include "firmware/property_roles.hpp"
 #include "kernel-model/system.hpp"
 #include "soc/soc.hpp"
+#include "study/database/run_database.hpp"
 #include "study/results/expect.hpp"
 #include "study/results/files.hpp"
 #include "study/results/host_facts.hpp"
 #include "study/results/result.hpp"
 #include "study/results/run_directory.hpp"
+#include "study/results/statistics.hpp"
 #include "study/run/after_boot.hpp"
 #include "study/run/assemble.hpp"
 #include "study/run/assume_kernel.hpp"
 #include "study/run/dmar_scopes.hpp"
 #include "study/run/firmware_input.hpp"
+#include "study/run/kernel_activity.hpp"
 #include "study/run/mmio_clients.hpp"
 #include "study/run/pci_roots.hpp"
 #include "study/run/run_watch.hpp"
-#include "study/trace/trace_recorder.hpp"
+#include "study/series/series_json.hpp"
+#include "study/trace/run_trace.hpp"
 
 namespace xlate::study {
 namespace {
@@ -155,12 +162,40 @@ std::string console_text(const kernel::Console& console, const std::optional<soc
 
 constexpr const char* kManifestFile = "manifest.json";
 constexpr const char* kTraceFile = "trace.pftrace";
+constexpr const char* kDatabaseFile = "run.sqlite";
+constexpr const char* kDatabaseRows = "run.sqlite.rows";  // under a temporary name, while the run goes on
 
 /// All that a run, or `xlate report` on it, may leave in its directory.
 std::vector<std::string> owned_files() {
-    return {"result.json",  "console.log", "config.resolved.yaml", kHostFile, kManifestFile,
-            kGeneratedTree, kTraceFile,    "report.html"};
+    return {"result.json", "console.log", "config.resolved.yaml", kHostFile,   kManifestFile, kGeneratedTree,
+            kTraceFile,    "report.html", "series.json",          "stats.csv", kDatabaseFile, kDatabaseRows};
 }
+
+/// A file of its own while the run goes on: SQLite wants a path. Gone at the end.
+class GrowingDatabase {
+public:
+    GrowingDatabase(const std::string& directory, bool transfers)
+        : path_(directory + "/" + temporary_name(kDatabaseRows, ::getpid())) {
+        std::filesystem::remove(path_, ignored_);
+        database_.emplace(path_, transfers);
+    }
+    ~GrowingDatabase() {
+        database_.reset();
+        std::filesystem::remove(path_, ignored_);
+    }
+    GrowingDatabase(const GrowingDatabase&) = delete;
+    GrowingDatabase& operator=(const GrowingDatabase&) = delete;
+    RunDatabase& database() { return *database_; }
+    /// What stands in it, for its place among the run's files.
+    OutputFile file() const {
+        return {kDatabaseFile, {}, [this](const Put& put) { read_pieces(path_, put); }};
+    }
+
+private:
+    std::string path_;
+    std::optional<RunDatabase> database_;
+    std::error_code ignored_;
+};
 
 /// What the run as a whole came to. `expectations`: those of the config, with their outcomes.
 void judge(RunReport& report, soc::Outcome outcome, const std::vector<JunitCase>& expectations) {
@@ -255,16 +290,28 @@ RunReport run(Config& config, const RunOptions& options) {
     }
 
     TraceRecorder trace(config.trace);
+    RunTrace run_trace(trace);
     const bool traced = options.trace && !options.out.empty();
     soc::Soc soc(description, assembly.soc);
     SteadyWatch steady;
     for (const TrafficConfig& traffic : config.traffic) steady.set_warmup(traffic.device, warmup_of(traffic).value());
-    if (options.listener != nullptr) steady.set_next(options.listener);
-    if (traced) steady.set_next(&trace);
+    soc::TraceSink* listener = traced ? &run_trace : options.listener;
+    std::optional<SeriesWatch> series;
+    if (options.series || options.database) {
+        series.emplace();
+        series->set_next(listener);
+        listener = &*series;
+    }
+    steady.set_next(listener);
     soc.set_trace(&steady);
+    std::optional<KernelActivity> activity;
+    if (traced || series) activity.emplace(soc.machine(), config.soc.cpu.count);
+    if (traced) activity->add(run_trace);
+    if (series) activity->add(*series);
+    kernel::Machine& seen = activity ? static_cast<kernel::Machine&>(*activity) : soc.machine();
     std::optional<WatchedMachine> watched;
-    if (options.watch != nullptr) watched.emplace(soc.machine(), *options.watch);
-    kernel::Kernel kernel(watched ? static_cast<kernel::Machine&>(*watched) : soc.machine(), variant);
+    if (options.watch != nullptr) watched.emplace(seen, *options.watch);
+    kernel::Kernel kernel(watched ? static_cast<kernel::Machine&>(*watched) : seen, variant);
     soc.attach(kernel);
     kernel.costs = config.kernel.costs;
     kernel::KernelSystem system(kernel, description, assembly.boot);
@@ -284,6 +331,13 @@ RunReport run(Config& config, const RunOptions& options) {
     // Nothing is wrong any more that could be known before; from here on the directory is ours.
     std::optional<RunDirectory> directory;
     if (!options.out.empty()) directory.emplace(options.out, owned_files());
+    std::optional<GrowingDatabase> database;
+    if (directory && options.database) {
+        database.emplace(options.out, options.transfers);
+        database->database().set_next(listener);
+        steady.set_next(&database->database());
+        soc.set_trace(&steady);
+    }
     if (traced) trace.begin([&file = directory->open(kTraceFile)](std::string_view piece) { file.put(piece); });
 
     soc::Outcome outcome = soc::Outcome::finished;
@@ -307,15 +361,19 @@ RunReport run(Config& config, const RunOptions& options) {
     warnings.insert(warnings.end(), after_boot.warnings().begin(), after_boot.warnings().end());
     if (options.watch != nullptr) options.watch->on_end(kernel, boot, soc, clients.rng());
     RunReport report;
+    if (activity) activity->finish();
     if (traced) {
-        if (const std::optional<std::string> cut = trace.cut()) {
-            warnings.push_back(*cut);
-            report.notes.push_back(*cut);
-        }
+        run_trace.finish();
+        std::vector<std::string> lacks = trace.idle_patterns();
+        if (const std::optional<std::string> cut = trace.cut()) lacks.push_back(*cut);
+        warnings.insert(warnings.end(), lacks.begin(), lacks.end());
+        report.notes.insert(report.notes.end(), lacks.begin(), lacks.end());
     }
     report.console = console_text(kernel.console, sanitizer);
-    report.result = make_result({config, boot, kernel, stats, outcome, assembly.assumptions, warnings,
-                                 sanitizer ? &*sanitizer : nullptr, &steady});
+    const RunFacts facts{
+        config, boot, kernel, stats, outcome, assembly.assumptions, warnings, sanitizer ? &*sanitizer : nullptr,
+        &steady};
+    report.result = make_result(facts);
     if (const kernel::SwiotlbStats& pool = system.dma.swiotlb().stats(); pool.bounces != 0 || pool.full != 0) {
         report.result["kernel"]["swiotlb"] = {{"bounces", pool.bounces},
                                               {"bytes_copied", pool.bytes_copied},
@@ -333,6 +391,15 @@ RunReport run(Config& config, const RunOptions& options) {
         if (!config.firmware.generate.empty()) {
             const std::vector<std::uint8_t>& tree = input.files.front().second;
             files.push_back({kGeneratedTree, {tree.begin(), tree.end()}});
+        }
+        if (series) {
+            const Json over_time = series_json(*series, facts);
+            files.push_back({"series.json", over_time.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"});
+            files.push_back({"stats.csv", statistics_csv(report.result)});
+            if (database) {
+                database->database().write(report.result, over_time);
+                files.push_back(database->file());
+            }
         }
         if (traced) trace.finish(kernel);
         files.push_back({kHostFile, host.facts(stats.events)});

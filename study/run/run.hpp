@@ -15,10 +15,13 @@ namespace xlate::study {
 class RunWatch;
 
 struct RunOptions {
-    std::string out;        ///< directory of the results; empty: no files
-    std::string junit;      ///< file; empty: none
-    bool trace = false;     ///< also trace.pftrace in `out`
-    bool progress = false;  ///< a line on stderr while it runs
+    std::string out;         ///< directory of the results; empty: no files
+    std::string junit;       ///< file; empty: none
+    bool trace = false;      ///< also trace.pftrace in `out`
+    bool series = false;     ///< also series.json and stats.csv
+    bool database = false;   ///< also those two and run.sqlite
+    bool transfers = false;  ///< a row a transaction in it
+    bool progress = false;   ///< a line on stderr while it runs
     const std::string* config_text =
         nullptr;                             ///< what was read of the config's file; nullptr: it is read for its digest
     const PlannedFiles* firmware = nullptr;  ///< its firmware, read before; nullptr: found and read

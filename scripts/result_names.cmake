@@ -1,0 +1,20 @@
+# Writes OUTPUT: the pages that name every statistic, as they stand in docs/ (study/results/result_names.hpp).
+# cmake -DSOURCE_DIR=... -DOUTPUT=... -P result_names.cmake
+cmake_minimum_required(VERSION 3.25)
+set(text "#include \"study/results/result_names.hpp\"\n\nnamespace xlate::study {\n\n")
+foreach(page result series)
+    file(READ ${SOURCE_DIR}/docs/${page}-names.md content)
+    string(APPEND text "const char* ${page}_names_page() {\n    return\n")
+    # A compiler need not take one long literal.
+    string(REGEX REPLACE ";" "\\\\;" content "${content}")
+    string(REPLACE "[" "<LEFT>" content "${content}")
+    string(REPLACE "]" "<RIGHT>" content "${content}")
+    string(REGEX REPLACE "\n" ";" lines "${content}")
+    foreach(line IN LISTS lines)
+        string(REPLACE "<LEFT>" "[" line "${line}")
+        string(REPLACE "<RIGHT>" "]" line "${line}")
+        string(APPEND text "        R\"page(${line}\n)page\"\n")
+    endforeach()
+    string(APPEND text "        \"\";\n}\n\n")
+endforeach()
+file(WRITE ${OUTPUT} "${text}}  // namespace xlate::study\n")
