@@ -28,7 +28,7 @@ struct Parsed {
     ExploreArguments explore;
     ReplayArguments replay;
     std::string schema = "config";
-    std::string report;
+    ReportArguments report;
     SweepArguments sweep;
     DecodeArguments decode;
     DiffKernelsArguments diff_kernels;
@@ -47,6 +47,8 @@ void add_run(CLI::App& app, Parsed& p) {
     run->add_option("--seed", p.run.seed, "seed of every random stream");
     run->add_option("--out", p.run.out, "directory of the results (default: out/NAME)");
     run->add_flag("--trace", p.run.trace, "also write trace.pftrace");
+    run->add_flag("--sqlite", p.run.sqlite, "also write run.sqlite");
+    run->add_flag("--transactions", p.run.transactions, "the same, with a row for each transaction");
     run->add_flag("--sanitize", p.run.sanitize, "look for stale translations (kernel.sanitizer)");
     run->add_option("--junit", p.run.junit, "write the expectations as JUnit XML");
     run->add_flag("--quiet", p.run.quiet, "print nothing but problems");
@@ -125,8 +127,8 @@ void add_config(CLI::App& app, Parsed& p) {
 
     CLI::App* schema = app.add_subcommand("schema", "JSON Schema of the files that xlate reads and writes");
     examples(schema, "  xlate schema config");
-    schema->add_option("WHAT", p.schema, "config, study or result")
-        ->check(CLI::IsMember({"config", "study", "result"}));
+    schema->add_option("WHAT", p.schema, "config, study, result or series")
+        ->check(CLI::IsMember({"config", "study", "result", "series"}));
     schema->callback([&p] { p.call = [&p] { return schema_command(p.schema); }; });
 
     CLI::App* init = app.add_subcommand("init", "Write a commented starter config");
@@ -167,9 +169,11 @@ void add_studies(CLI::App& app, Parsed& p) {
     compare->add_flag("--update-baseline", p.compare.update_baseline, "then write B over A (status 0)");
     compare->callback([&p] { p.call = [&p] { return compare_command(p.compare); }; });
 
-    CLI::App* report = app.add_subcommand("report", "Make report.html of a run or a sweep");
+    CLI::App* report = app.add_subcommand("report", "Make report.html of a run or a sweep, or of two side by side");
     examples(report, "  xlate run configs/tiny_tlb.yaml\n  xlate report out/tiny_tlb");
-    report->add_option("DIR", p.report, "directory of a run or a sweep")->required();
+    report->add_option("DIR", p.report.first, "directory of a run or a sweep")->required();
+    report->add_option("OTHER", p.report.second, "of another one: both side by side");
+    report->add_option("--out", p.report.out, "file to write (default: report.html in DIR; of two: side-by-side.html)");
     report->callback([&p] { p.call = [&p] { return report_command(p.report); }; });
 }
 

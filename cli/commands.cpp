@@ -25,6 +25,7 @@
 #include "study/run/firmware_input.hpp"
 #include "study/run/pci_roots.hpp"
 #include "study/run/run.hpp"
+#include "study/series/series_json.hpp"
 #include "study/sweep/study.hpp"
 
 namespace xlate::cli {
@@ -57,6 +58,9 @@ ExitStatus run_command(const RunArguments& arguments) {
     options.out = arguments.out.empty() ? "out/" + file_name_of(config.name) : arguments.out;
     options.junit = arguments.junit;
     options.trace = arguments.trace;
+    options.series = true;
+    options.database = arguments.sqlite || arguments.transactions;
+    options.transfers = arguments.transactions;
     options.progress = !arguments.quiet;
     const study::RunReport report = study::run(config, options);
     if (!arguments.quiet) {
@@ -116,7 +120,10 @@ ExitStatus config_diff_command(const ConfigArguments& arguments) {
 }
 
 ExitStatus schema_command(const std::string& what) {
-    print(what == "config" ? study::config_schema() : what == "study" ? study::study_schema() : study::result_schema());
+    print(what == "config"   ? study::config_schema()
+          : what == "study"  ? study::study_schema()
+          : what == "series" ? study::series_schema()
+                             : study::result_schema());
     return ExitStatus::ok;
 }
 
@@ -135,8 +142,12 @@ ExitStatus compare_command(const CompareArguments& arguments) {
     return comparison.same ? ExitStatus::ok : ExitStatus::failed;
 }
 
-ExitStatus report_command(const std::string& directory) {
-    print(study::write_report(directory) + "\n");
+ExitStatus report_command(const ReportArguments& arguments) {
+    const std::string file = arguments.second.empty()
+                                 ? study::write_report(arguments.first, arguments.out)
+                                 : study::write_comparison(arguments.first, arguments.second,
+                                                           arguments.out.empty() ? "side-by-side.html" : arguments.out);
+    print(file + "\n");
     return ExitStatus::ok;
 }
 

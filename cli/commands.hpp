@@ -19,6 +19,8 @@ struct RunArguments {
     std::string out;  ///< empty: out/<name>
     std::string junit;
     bool trace = false;
+    bool sqlite = false;
+    bool transactions = false;
     bool sanitize = false;
     bool quiet = false;
 };
@@ -74,7 +76,12 @@ struct CompareArguments {
 ExitStatus compare_command(const CompareArguments& arguments);
 
 /// `directory`: of a run or a sweep.
-ExitStatus report_command(const std::string& directory);
+struct ReportArguments {
+    std::string first;
+    std::string second;  ///< empty: one alone
+    std::string out;     ///< empty: report.html there
+};
+ExitStatus report_command(const ReportArguments& arguments);
 
 struct ExploreArguments {
     std::string config;

@@ -30,7 +30,10 @@ public:
     RunDatabase(const RunDatabase&) = delete;
     RunDatabase& operator=(const RunDatabase&) = delete;
     /// Hears of everything, and asks for steps on its own account.
-    void set_next(soc::TraceSink* next) { next_ = next; }
+    void set_next(soc::TraceSink* next) {
+        next_ = next;
+        steps = steps || (next != nullptr && next->steps);
+    }
 
     /// The other tables; then the file is whole.
     void write(const nlohmann::ordered_json& result, const nlohmann::ordered_json& series);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "study/results/numbers.hpp"
+#include "study/results/report/figure.hpp"
 #include "tests/cli/program.hpp"
 #include "tests/places.hpp"
 
@@ -16,12 +17,15 @@ using xlate::study::percent_text;
 using xlate::study::rate_text;
 using xlate::study::span_text;
 using xlate::study::table_number;
+using xlate::study::text_of;
+using xlate::study::Unit;
 using Json = nlohmann::ordered_json;
 
 namespace {
 
 using Row = std::vector<std::string>;
 struct Table {
+    std::string caption;
     Row heads;
     std::vector<Row> rows;
 };
@@ -33,6 +37,17 @@ std::string plain(std::string text) {
             text.replace(at, std::string(from).size(), to);
     }
     return text;
+}
+
+/// The cells of a row, whether they head it or not.
+Row cells_of(const std::string& row) {
+    Row cells;
+    for (std::size_t at = row.find("<t"); at != std::string::npos; at = row.find("<t", at + 1)) {
+        if (row.compare(at, 3, "<td") != 0 && row.compare(at, 3, "<th") != 0) continue;
+        const std::size_t start = row.find('>', at) + 1;
+        cells.push_back(plain(row.substr(start, row.find("</t", start) - start)));
+    }
+    return cells;
 }
 
 /// What stands between `<tag...>` and `</tag>`, in order.
@@ -51,17 +66,28 @@ std::vector<Table> tables_of(const std::string& page) {
     std::vector<Table> tables;
     for (const std::string& html : all_of(page, "table")) {
         Table table;
+        table.caption = plain(all_of(html, "caption").at(0));
         for (const std::string& row : all_of(html, "tr")) {
             if (table.heads.empty()) {
-                for (const std::string& cell : all_of(row, "th")) table.heads.push_back(plain(cell));
+                table.heads = cells_of(row);
             } else {
-                table.rows.emplace_back();
-                for (const std::string& cell : all_of(row, "td")) table.rows.back().push_back(plain(cell));
+                table.rows.push_back(cells_of(row));
             }
         }
         tables.push_back(std::move(table));
     }
     return tables;
+}
+
+/// The figures by their titles.
+std::map<std::string, std::string> figures_of(const std::string& page) {
+    std::map<std::string, std::string> figures;
+    for (const std::string& html : all_of(page, "figure")) {
+        INFO(html.substr(0, 200));
+        const std::string title = plain(all_of(html, "h3").at(0));
+        CHECK(figures.emplace(title, html).second);  // no two of one name
+    }
+    return figures;
 }
 
 using Value = std::function<std::string(const Json&)>;
@@ -132,7 +158,7 @@ std::map<std::string, Source> sources() {
     all["expectation"] = {[](const Json& r) { return list(r["expect"]); },
                           {{"expectation", word("expr")},
                            {"found", [](const Json& e) { return table_number(e["value"]); }},
-                           {"", [](const Json& e) { return e["ok"] == true ? "holds" : "FAILS"; }}}};
+                           {"outcome", [](const Json& e) { return e["ok"] == true ? "holds" : "FAILS"; }}}};
     all["time"] = {[](const Json& r) { return list(r["faults"]); },
                    {{"time", [](const Json& f) { return span_text(f["time_ns"]); }},
                     {"device", word("device")},
@@ -158,11 +184,166 @@ std::map<std::string, Source> sources() {
     return all;
 }
 
-void check_tables(const std::string& page, const Json& result) {
+double quantile_of(const Json& buckets, double share) {
+    double all = 0;
+    for (const Json& bucket : buckets) all += bucket[2].get<double>();
+    double seen = 0;
+    for (const Json& bucket : buckets) {
+        seen += bucket[2].get<double>();
+        if (seen >= share * all * (1 - 1e-12)) return bucket[1].get<double>();
+    }
+    return -1;
+}
+
+/// "a010000.dma", "9050000.iommu walk": the histogram of that column.
+const Json& buckets_of(const Json& series, const std::string& column) {
+    for (const Json& master : series["masters"]) {
+        if (master["device"] == column) return master["latency_buckets"];
+    }
+    for (const Json& iommu : series["iommus"]) {
+        const std::string name = iommu["name"].get<std::string>();
+        if (column == name + " translation") return iommu["latency_buckets"];
+        if (column == name + " walk") return iommu["walk_buckets"];
+        if (column == name + " drain") return iommu["sync_buckets"];
+    }
+    FAIL(column);
+    return series;
+}
+
+/// Of a chart over time: the list, its key, and how its numbers are written.
+struct OverTime {
+    const char* list;
+    const char* key;
+    Unit unit;
+};
+const std::map<std::string, OverTime>& over_time() {
+    static const std::map<std::string, OverTime> all = {
+        {"Bandwidth", {"masters", "bytes_per_s", Unit::rate}},
+        {"Outstanding transfers", {"masters", "outstanding", Unit::count}},
+        {"Mean latency", {"masters", "latency_ns", Unit::ns}},
+        {"TLB hit rate", {"iommus", "tlb_hits", Unit::share}},
+        {"Walk-cache hit rate", {"iommus", "walk_cache_hits", Unit::share}},
+        {"Translations in the IOMMU", {"iommus", "in_flight", Unit::count}},
+        {"Walk slots in use", {"iommus", "walking", Unit::count}},
+        {"Command queue", {"iommus", "command_queue_busy", Unit::count}},
+        {"Memory queue", {"memories", "in_flight", Unit::count}},
+        {"Memory bandwidth", {"memories", "bytes_per_s", Unit::rate}},
+        {"CPUs", {"cpus", "busy", Unit::share}},
+        {"Waiting for locks", {"locks", "waiting", Unit::count}}};
+    return all;
+}
+
+void check_over_time(const Table& table, const Json& series) {
+    const OverTime& source = over_time().at(table.caption);
+    REQUIRE(table.rows.size() == series["bins"].get<std::size_t>());
+    for (std::size_t column = 1; column < table.heads.size(); ++column) {
+        INFO(table.caption << " of " << table.heads[column]);
+        const Json* values = nullptr;
+        for (const Json& one : series[source.list]) {
+            if ((one.contains("device") ? one["device"] : one["name"]) == table.heads[column])
+                values = &one[source.key];
+        }
+        REQUIRE(values != nullptr);
+        for (std::size_t i = 0; i < table.rows.size(); ++i) {
+            const Json& value = (*values)[i];
+            CHECK(table.rows[i][column] == (value.is_null() ? "–" : text_of(source.unit, value.get<double>())));
+        }
+    }
+}
+
+/// From when, and for how long: the stretch of a task.
+bool has_stretch(const Json& stretches, const Json& tasks, const Row& row, std::size_t task, std::size_t from) {
+    for (const Json& one : stretches) {
+        if (tasks[one[2].get<std::size_t>()] == row[task] && span_text(one[0]) == row[from] &&
+            span_text(one[1].get<double>() - one[0].get<double>()) == row[from + 1])
+            return true;
+    }
+    return false;
+}
+
+const Json& named(const Json& list, const char* key, const std::string& name) {
+    for (const Json& one : list) {
+        if (one[key] == name) return one;
+    }
+    FAIL(name);
+    return list;
+}
+
+/// Tables that are not lists of the result. False: none of them.
+bool check_other_table(const Table& table, const Json& result, const Json& series, const std::string& config) {
+    const std::string& kind = table.heads[0];
+    if (kind == "from") {
+        check_over_time(table, series);
+        return true;
+    }
+    for (const Row& row : table.rows) {
+        INFO(table.caption << ": " << row[0]);
+        if (kind == "mean of") {
+            const Json& master = named(result["masters"], "device", row[0]);
+            std::size_t i = 1;
+            for (const auto& [part, ns] : master["breakdown_ns"].items()) {
+                CHECK(table.heads.at(i) == part);
+                CHECK(row.at(i++) == span_text(ns));
+            }
+            CHECK(row.at(i) == span_text(master["latency_ns"]["mean"]));
+        } else if (kind == "percentile") {
+            const double share = std::stod(row[0].substr(1)) / 100;
+            for (std::size_t i = 1; i < row.size(); ++i) {
+                CHECK(row[i] == span_text(quantile_of(buckets_of(series, table.heads[i]), share)));
+                for (const Json& master : result["masters"]) {
+                    const std::string key = row[0] == "p99.9" ? "p999" : row[0];
+                    if (master["device"] == table.heads[i] && master["latency_ns"].contains(key))
+                        CHECK(quantile_of(buckets_of(series, table.heads[i]), share) ==
+                              Approx(master["latency_ns"][key].get<double>()).margin(0.002));
+                }
+            }
+        } else if (kind == "at most") {
+            for (std::size_t i = 1; i < row.size(); ++i) {
+                if (&row == &table.rows.back()) CHECK(row[i] == "100.0 %");
+            }
+        } else if (kind == "probe of") {
+            bool found = false;
+            for (const Json& event : result["kernel"]["timeline"]) {
+                found = found ||
+                        (event["event"] == "driver_probe" && event["device"] == row[0] && event["driver"] == row[1] &&
+                         event["by"] == row[2] && span_text(event["t_ns"]) == row[3] &&
+                         span_text(event["t_end_ns"].get<double>() - event["t_ns"].get<double>()) == row[4]);
+            }
+            CHECK(found);
+        } else if (kind == "probe latency of") {
+            CHECK(row[1] == span_text(named(result["devices"], "name", row[0])["probe_ns"]));
+            CHECK(row[2] == row[1]);
+        } else if (kind == "on CPU") {
+            CHECK(has_stretch(named(series["cpus"], "name", row[0])["runs"], series["tasks"], row, 1, 2));
+        } else if (kind == "of lock") {
+            CHECK(has_stretch(named(series["locks"], "name", row[0])["spans"], series["tasks"], row, 1, 3));
+        } else if (kind == "part of the SoC") {
+            for (const Json& master : result["masters"]) {
+                if (master["device"] != row[0]) continue;
+                CHECK(row[2] == rate_text(master["bandwidth_bytes_per_s"].get<double>()));
+                if (master.contains("limited_by"))
+                    CHECK(row[4] == "of " + master["limited_by"]["resource"].get<std::string>());
+            }
+            for (const Json& iommu : result["iommus"]) {
+                if (iommu["name"] == row[0]) CHECK(row[2] == "TLB hits " + share(iommu["tlb"]));
+            }
+        } else if (kind == "parameter") {
+            const std::string own = row[0].substr(row[0].rfind('.') + 1);
+            CHECK(config.find(own + ": " + row[1]) != std::string::npos);
+            CHECK(config.find("# " + row[2] + ". " + row[3]) != std::string::npos);
+        } else {
+            return false;
+        }
+    }
+    return !table.rows.empty();
+}
+
+void check_tables(const std::string& page, const Json& result, const Json& series, const std::string& config) {
     const std::map<std::string, Source> known = sources();
     std::map<std::string, std::size_t> seen;
     for (const Table& table : tables_of(page)) {
         INFO(table.heads.at(0));
+        if (check_other_table(table, result, series, config)) continue;
         REQUIRE(known.count(table.heads.at(0)) == 1);
         const Source& source = known.at(table.heads[0]);
         const std::vector<Json> rows = source.rows(result);
@@ -232,9 +413,17 @@ void check_chart(const std::string& page, const Json& result) {
     CHECK(latest > 0);
 }
 
+/// Every rect of the figure has a title, and all of them are what is expected.
 void check_bars(const std::string& page, const Json& result) {
+    const std::map<std::string, std::string> figures = figures_of(page);
+    const bool moved = std::any_of(result["masters"].begin(), result["masters"].end(),
+                                   [](const Json& master) { return master["issued"] != 0; });
+    REQUIRE(figures.count("Where the time of a transfer went, mean") == (moved ? 1 : 0));
+    if (!moved) return;
     std::set<std::string> titles;
-    for (const std::string& bar : all_of(page, "rect")) titles.insert(plain(all_of(bar, "title").at(0)));
+    for (const std::string& bar : all_of(figures.at("Where the time of a transfer went, mean"), "rect"))
+        titles.insert(plain(all_of(bar, "title").at(0)));
+    CHECK(titles.size() >= 3);
     for (const std::string& title : titles) {
         bool found = false;
         for (const Json& master : result["masters"]) {
@@ -327,7 +516,8 @@ TEST_CASE("numbers: every one of a report and a summary is the result's, in its 
         REQUIRE(run_xlate(scratch, "report r").status == 0);
         const Json result = Json::parse(read_text(scratch.path("r/result.json")));
         const std::string page = read_text(scratch.path("r/report.html"));
-        check_tables(page, result);
+        const Json series = Json::parse(read_text(scratch.path("r/series.json")));
+        check_tables(page, result, series, read_text(scratch.path("r/config.resolved.yaml")));
         check_chart(page, result);
         check_bars(page, result);
         check_summary(said.out, result);
@@ -344,9 +534,8 @@ TEST_CASE("report: no device is bound before the IOMMU that it waits for", "[cli
     const std::string page = read_text(scratch.path("r/report.html"));
     // Places in the picture, by device: where its circle "driver bound" stands.
     std::map<std::string, double> bound;
-    for (std::size_t at = page.find("<circle cx=\""); at != std::string::npos;
-         at = page.find("<circle cx=\"", at + 1)) {
-        const double x = std::stod(page.substr(at + 12));
+    for (std::size_t at = page.find("<circle "); at != std::string::npos; at = page.find("<circle ", at + 1)) {
+        const double x = std::stod(page.substr(page.find(" cx=\"", at) + 5));
         const std::size_t start = page.find("<title>", at) + 7;
         const std::string title = page.substr(start, page.find("</title>", start) - start);
         const std::size_t kind = title.find(" driver bound: ");

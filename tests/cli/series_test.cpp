@@ -9,13 +9,14 @@
 
 #include "study/results/result_names.hpp"
 #include "tests/cli/program.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate::tests;
 using Json = nlohmann::ordered_json;
 
 namespace {
 
-const std::string kConfigs = std::string(XLATE_SOURCE_DIR) + "/configs/";
+const std::string kConfigs = std::string(source_dir()) + "/configs/";
 
 double sum_of(const Json& list) {
     double sum = 0;

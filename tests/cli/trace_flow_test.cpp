@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/program.hpp"
+#include "tests/places.hpp"
 #include "tests/study/perfetto_decoder.hpp"
 
 using namespace xlate::tests;
@@ -14,7 +15,7 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-const std::string kQuickstart = quoted(std::string(XLATE_SOURCE_DIR) + "/configs/quickstart.yaml");
+const std::string kQuickstart = quoted(std::string(source_dir()) + "/configs/quickstart.yaml");
 
 bool starts_with(const std::string& text, const std::string& start) { return text.rfind(start, 0) == 0; }
 
@@ -186,7 +187,7 @@ TEST_CASE("trace: a window of time and names of tracks leave out the rest, and a
 TEST_CASE("trace: a ring that stops at the first fault keeps the stretch before it", "[cli][trace]") {
     const Scratch scratch;
     const Said said = run_xlate(
-        scratch, "run " + quoted(std::string(XLATE_SOURCE_DIR) + "/configs/unmap_mid_traffic.yaml") +
+        scratch, "run " + quoted(std::string(source_dir()) + "/configs/unmap_mid_traffic.yaml") +
                      " --quiet --trace --out r --set limits.trace_keep=fault --set limits.trace_size='4 MiB'");
     INFO(said.err);
     REQUIRE((said.status == 0 || said.status == 1));

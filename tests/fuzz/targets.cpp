@@ -82,7 +82,7 @@ void run_result(const std::string& bytes) {
     const Json json = Json::parse(bytes, nullptr, false);
     if (json.is_discarded() || !json.is_object()) return;
     try {
-        study::run_report(json);
+        study::run_report(json, json.value("series", Json()), "");
     } catch (const nlohmann::json::exception&) {  // what write_report calls incomplete
     }
 }
