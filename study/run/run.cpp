@@ -1,11 +1,8 @@
 #include "study/run/run.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -16,7 +13,7 @@
 #include "firmware/property_roles.hpp"
 #include "kernel-model/system.hpp"
 #include "soc/soc.hpp"
-#include "study/database/run_database.hpp"
+#include "study/database/growing_database.hpp"
 #include "study/results/expect.hpp"
 #include "study/results/files.hpp"
 #include "study/results/host_facts.hpp"
@@ -162,40 +159,12 @@ std::string console_text(const kernel::Console& console, const std::optional<soc
 
 constexpr const char* kManifestFile = "manifest.json";
 constexpr const char* kTraceFile = "trace.pftrace";
-constexpr const char* kDatabaseFile = "run.sqlite";
-constexpr const char* kDatabaseRows = "run.sqlite.rows";  // under a temporary name, while the run goes on
 
 /// All that a run, or `xlate report` on it, may leave in its directory.
 std::vector<std::string> owned_files() {
     return {"result.json", "console.log", "config.resolved.yaml", kHostFile,   kManifestFile, kGeneratedTree,
             kTraceFile,    "report.html", "series.json",          "stats.csv", kDatabaseFile, kDatabaseRows};
 }
-
-/// A file of its own while the run goes on: SQLite wants a path. Gone at the end.
-class GrowingDatabase {
-public:
-    GrowingDatabase(const std::string& directory, bool transfers)
-        : path_(directory + "/" + temporary_name(kDatabaseRows, ::getpid())) {
-        std::filesystem::remove(path_, ignored_);
-        database_.emplace(path_, transfers);
-    }
-    ~GrowingDatabase() {
-        database_.reset();
-        std::filesystem::remove(path_, ignored_);
-    }
-    GrowingDatabase(const GrowingDatabase&) = delete;
-    GrowingDatabase& operator=(const GrowingDatabase&) = delete;
-    RunDatabase& database() { return *database_; }
-    /// What stands in it, for its place among the run's files.
-    OutputFile file() const {
-        return {kDatabaseFile, {}, [this](const Put& put) { read_pieces(path_, put); }};
-    }
-
-private:
-    std::string path_;
-    std::optional<RunDatabase> database_;
-    std::error_code ignored_;
-};
 
 /// What the run as a whole came to. `expectations`: those of the config, with their outcomes.
 void judge(RunReport& report, soc::Outcome outcome, const std::vector<JunitCase>& expectations) {

@@ -55,9 +55,10 @@ if (figure) {
 document.body.dataset.result = JSON.stringify(result);
 )js";
 
-void check_in_browser(const Scratch& scratch, const std::string& command, const std::string& page) {
+void check_in_browser(const Scratch& scratch, const std::string& command, const std::string& page, bool narrow) {
     INFO(page);
     for (const std::string window : {"1200,1000", "400,900"}) {
+        if (window == "400,900" && !narrow) continue;
         INFO(window);
         const Json result = after(scratch, command, page, kTry, "--window-size=" + window);
         CHECK(result["asked"].empty());
@@ -89,7 +90,7 @@ TEST_CASE("browser: reports of four runs work, wide and narrow", "[cli][report][
     for (const std::string name : {"quickstart", "unmap_mid_traffic", "riscv", "studies/race-window"}) {
         run_xlate(scratch, "run " + quoted(kConfigs + name + ".yaml") + " --quiet --out r");
         REQUIRE(run_xlate(scratch, "report r").status == 0);
-        check_in_browser(scratch, *command, "r/report.html");
+        check_in_browser(scratch, *command, "r/report.html", name == "quickstart");
     }
 }
 
@@ -101,13 +102,13 @@ TEST_CASE("browser: reports of two sweeps, and two side by side, work", "[cli][r
     REQUIRE(run_xlate(scratch, "sweep " + quoted(kConfigs + "studies/ecmdq.yaml") + few + " --out a").status == 0);
     REQUIRE(run_xlate(scratch, "sweep " + quoted(kConfigs + "studies/unmap-policy.yaml") + few + " --out b").status ==
             0);
-    check_in_browser(scratch, *command, "a/report.html");
-    check_in_browser(scratch, *command, "b/report.html");
+    check_in_browser(scratch, *command, "a/report.html", true);
+    check_in_browser(scratch, *command, "b/report.html", false);
     REQUIRE(run_xlate(scratch, "report a a --out same.html").status == 0);
-    check_in_browser(scratch, *command, "same.html");
+    check_in_browser(scratch, *command, "same.html", false);
     REQUIRE(run_xlate(scratch, "run " + quoted(kConfigs + "quickstart.yaml") + " --quiet --out one").status == 0);
     REQUIRE(run_xlate(scratch, "run " + quoted(kConfigs + "quickstart.yaml") + " --quiet --out two --seed 7").status <=
             1);
     REQUIRE(run_xlate(scratch, "report one two").status == 0);
-    check_in_browser(scratch, *command, "side-by-side.html");
+    check_in_browser(scratch, *command, "side-by-side.html", true);
 }

@@ -184,6 +184,22 @@ TEST_CASE("trace: a window of time and names of tracks leave out the rest, and a
     CHECK(seen > 10);
 }
 
+TEST_CASE("trace: with fidelity fast every transaction is there, though not every step", "[cli][trace]") {
+    const Scratch scratch;
+    const Said said = run_xlate(scratch, "run " + kQuickstart + " --quiet --trace --out r --set soc.fidelity=fast");
+    INFO(said.err);
+    REQUIRE(said.status <= 1);
+    const Json result = Json::parse(read_text(scratch.path("r/result.json")));
+    const DecodedTrace trace = decode_trace(read_text(scratch.path("r/trace.pftrace")));
+    std::size_t transfers = 0;
+    for (const TraceSlice& slice : trace.slices) {
+        if (starts_with(trace.path(slice.track), "masters/") && slice.end_ns) ++transfers;
+    }
+    std::size_t issued = 0;
+    for (const Json& master : result["masters"]) issued += master["issued"].get<std::size_t>();
+    CHECK(transfers == issued);
+}
+
 TEST_CASE("trace: a ring that stops at the first fault keeps the stretch before it", "[cli][trace]") {
     const Scratch scratch;
     const Said said = run_xlate(
