@@ -315,6 +315,8 @@ bool check_other_table(const Table& table, const Json& result, const Json& serie
             CHECK(row[2] == row[1]);
         } else if (kind == "on CPU") {
             CHECK(has_stretch(named(series["cpus"], "name", row[0])["runs"], series["tasks"], row, 1, 2));
+        } else if (kind == "of task") {
+            CHECK(has_stretch(named(series["cpus"], "name", row[1])["runs"], series["tasks"], row, 0, 2));
         } else if (kind == "of lock") {
             CHECK(has_stretch(named(series["locks"], "name", row[0])["spans"], series["tasks"], row, 1, 3));
         } else if (kind == "part of the SoC") {

@@ -98,6 +98,36 @@ Gantt cpus_chart(const Json& series, double boot_end) {
     return chart;
 }
 
+Gantt tasks_chart(const Json& series, double boot_end) {
+    Gantt chart;
+    chart.title = "Tasks during the boot";
+    chart.description = "When each task ran, and on which CPU; in between it slept or waited for its turn.";
+    chart.end = boot_end;
+    std::vector<Gantt::Row> rows;
+    const Json& tasks = series.at("tasks");
+    for (const Json& task : tasks) rows.push_back({text(task), {}});
+    HtmlTable table(chart.title, {"of task", "CPU", "from", "for"}, 2);
+    for (const Json& cpu : series.at("cpus")) {
+        for (const Json& one : cpu.at("runs")) {
+            if (one.at(0).get<double>() > boot_end) break;
+            const std::size_t number = one.at(2).get<std::size_t>();
+            tasks.at(number);  // there is one
+            Gantt::Row& row = rows[number];
+            row.stretches.push_back(
+                {one.at(0).get<double>(), one.at(1).get<double>(), chart.kinds.size(), "on " + text(cpu.at("name"))});
+            if (table.size() < kMostRows)
+                table.add({row.name, text(cpu.at("name")), span_text(one.at(0)),
+                           span_text(one.at(1).get<double>() - one.at(0).get<double>())});
+        }
+        chart.kinds.push_back(text(cpu.at("name")));
+    }
+    for (Gantt::Row& row : rows) {
+        if (!row.stretches.empty() && chart.rows.size() < kMostGanttRows) chart.rows.push_back(std::move(row));
+    }
+    chart.table = table.html();
+    return chart;
+}
+
 Gantt locks_chart(const Json& series, double boot_end) {
     Gantt chart;
     chart.title = "Locks that were waited for";
@@ -140,6 +170,8 @@ std::string boot_section(RunPage& page) {
         const Json& end = boot_ns.is_number() ? boot_ns : page.result.at("sim").at("end_ns");
         const Gantt cpus = cpus_chart(page.series, end.get<double>());
         if (!cpus.rows.empty()) html += page.add(cpus);
+        const Gantt tasks = tasks_chart(page.series, end.get<double>());
+        if (!tasks.rows.empty()) html += page.add(tasks);
         const Gantt locks = locks_chart(page.series, 0);
         if (!locks.rows.empty()) html += page.add(locks);
     }
