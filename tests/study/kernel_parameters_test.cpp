@@ -6,6 +6,7 @@
 
 #include "study/config/config.hpp"
 #include "study/run/run.hpp"
+#include "tests/places.hpp"
 #include "tests/soc/child.hpp"
 
 using namespace xlate;
@@ -18,7 +19,7 @@ namespace {
 std::string boot(const char* name, const char* parameter, const char* value, const std::string& device,
                  const std::string& line = {}) {
     return tests::in_child([&] {
-        Config config = load_config(std::string(XLATE_SOURCE_DIR) + "/configs/" + name + ".yaml",
+        Config config = load_config(std::string(tests::source_dir()) + "/configs/" + name + ".yaml",
                                     {{std::string("kernel.parameters[\"") + parameter + "\"]", value}});
         const RunReport report = run(config, {});
         std::string text = "not there";

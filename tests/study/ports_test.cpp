@@ -7,6 +7,7 @@
 
 #include "study/config/config.hpp"
 #include "study/run/run.hpp"
+#include "tests/places.hpp"
 #include "tests/soc/child.hpp"
 
 using namespace xlate;
@@ -15,7 +16,7 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-std::string config_file(const char* name) { return std::string(XLATE_SOURCE_DIR) + "/configs/" + name + ".yaml"; }
+std::string config_file(const char* name) { return std::string(tests::source_dir()) + "/configs/" + name + ".yaml"; }
 
 /// What is wrong with a run in which `device` has a port with each of its two IOMMUs.
 std::string of_two_ports(const char* name, const std::string& device, std::size_t traffic) {
@@ -51,8 +52,8 @@ TEST_CASE("ports: a device behind two IOMMUs that its driver programs sends thro
 TEST_CASE("ports: several have no meaning for a PCI function, nor where each transfer is mapped", "[study]") {
     const auto refused = [](const char* name, const char* path, const char* mapping) {
         return tests::in_child([&] {
-            Config config = load_config(config_file(name), {{std::string(path) + ".ports", "all"},
-                                                            {std::string(path) + ".mapping", mapping}});
+            Config config = load_config(
+                config_file(name), {{std::string(path) + ".ports", "all"}, {std::string(path) + ".mapping", mapping}});
             return run(config, {}).why;
         });
     };
