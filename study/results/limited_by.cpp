@@ -88,18 +88,44 @@ double queued_share(const soc::MasterStats& own) {
     return own.latency.sum_fs() == 0 ? 0 : static_cast<double>(waits) / static_cast<double>(own.latency.sum_fs());
 }
 
-/// Where most of a master's time is waiting for a place in the IOMMU, more outstanding transfers would wait as well:
-/// what holds the places is the fullest there. Its share is an estimate from means; bursts fill it more than that.
-const LimitedBy* fullest_place(const std::vector<LimitedBy>& candidates, const soc::MasterStats& own) {
-    constexpr double kMost = 0.5;
-    if (queued_share(own) <= kMost) return nullptr;
+/// What is passed is at the bottom; what is held meanwhile is above. A full place above is full because of what it
+/// waits for below, if that is full too.
+int level(const std::string& resource) {
+    if (resource == resource::kWalkSlots) return 1;
+    if (resource == resource::kPortSlots || resource == resource::kWriteBuffer) return 2;
+    return 0;
+}
+
+/// The lowest that is full; of those on one level the busiest. nullptr: none is.
+const LimitedBy* lowest_full(const std::vector<LimitedBy>& candidates) {
+    const LimitedBy* found = nullptr;
+    for (const LimitedBy& one : candidates) {
+        if (one.share < kBusy) continue;
+        const bool lower = found == nullptr || level(one.resource) < level(found->resource);
+        const bool busier =
+            found != nullptr && level(one.resource) == level(found->resource) && one.share > found->share;
+        if (lower || busier) found = &one;
+    }
+    return found;
+}
+
+/// Where most of a master's time is waiting to get into the IOMMU, more outstanding transfers would wait as well: what
+/// holds the places is the fullest there. The same where walks nearly fill their slots, and that wait is longer than
+/// what more outstanding transfers could gain before the busiest resource is full. Shares are estimates from means;
+/// bursts fill a resource more than that.
+const LimitedBy* fullest_place(const std::vector<LimitedBy>& candidates, const soc::MasterStats& own, double busiest) {
+    constexpr double kMost = 0.5;         // of its time
+    constexpr double kFilled = 0.4;       // less, and nothing in the IOMMU is what it waits for
+    constexpr double kNearlyFull = 0.65;  // of walk slots
+    const double queued = std::min(queued_share(own), 0.999);
     const LimitedBy* fullest = nullptr;
     for (const LimitedBy& one : candidates) {
-        const bool place = one.resource == resource::kPort || one.resource == resource::kPortSlots ||
-                           one.resource == resource::kWriteBuffer || one.resource == resource::kWalkSlots;
-        if (place && (fullest == nullptr || one.share > fullest->share)) fullest = &one;
+        if (one.resource == resource::kWalkSlots && one.share >= kNearlyFull && queued / (1 - queued) > 1 / busiest - 1)
+            return &one;
+        const bool place = one.resource == resource::kPort || level(one.resource) > 0;
+        if (place && one.share >= kFilled && (fullest == nullptr || one.share > fullest->share)) fullest = &one;
     }
-    return fullest;
+    return queued > kMost ? fullest : nullptr;
 }
 
 /// The pause that a master keeps between two issues, over its time.
@@ -186,7 +212,7 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
     }
     const auto busiest = std::max_element(candidates.begin(), candidates.end(),
                                           [](const LimitedBy& a, const LimitedBy& b) { return a.share < b.share; });
-    if (busiest->share >= kBusy) return *busiest;
+    if (const LimitedBy* const full = lowest_full(candidates)) return *full;
     for (const TrafficConfig& traffic : facts.config.traffic) {
         if (traffic.device != own.device) continue;
         const double waiting = static_cast<double>(own.latency.sum_fs()) / traffic.params.outstanding;
@@ -195,7 +221,7 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
         if (traffic.mapping == TrafficConfig::Mapping::per_transfer && itself.share < 0.5) {
             return {resource::kDriver, 1 - itself.share};
         }
-        if (const LimitedBy* const place = fullest_place(candidates, own)) return *place;
+        if (const LimitedBy* const place = fullest_place(candidates, own, busiest->share)) return *place;
         if (itself.share > busiest->share) return itself;
     }
     return *busiest;
