@@ -31,6 +31,7 @@ struct Parsed {
     ReportArguments report;
     SweepArguments sweep;
     DecodeArguments decode;
+    CalibrateArguments calibrate;
     DiffKernelsArguments diff_kernels;
     WhyArguments why;
     std::function<ExitStatus()> call;
@@ -200,6 +201,20 @@ void add_decode(CLI::App& app, Parsed& p) {
     decode->callback([&p] { p.call = [&p] { return decode_command(p.decode); }; });
 }
 
+void add_calibrate(CLI::App& app, Parsed& p) {
+    CLI::App* calibrate =
+        app.add_subcommand("calibrate", "Costs of kernel steps (kernel.costs), fitted to a trace of a real boot");
+    examples(calibrate,
+             "  xlate calibrate configs/traces/boot.trace\n  xlate calibrate configs/traces/boot.trace --json");
+    calibrate
+        ->add_option("TRACE", p.calibrate.trace,
+                     "text of ftrace: kprobes with returns, or function_graph; also within a boot's log")
+        ->required();
+    calibrate->add_option("-o", p.calibrate.out, "file to write (default: stdout)");
+    calibrate->add_flag("--json", p.calibrate.json, "print one JSON document");
+    calibrate->callback([&p] { p.call = [&p] { return calibrate_command(p.calibrate); }; });
+}
+
 void add_sweep(CLI::App& app, Parsed& p) {
     CLI::App* sweep = app.add_subcommand("sweep", "Run a study: one config at many points");
     examples(sweep, "  xlate sweep configs/studies/tlb-size.yaml --set 'traffic[0].transfers=2000'");
@@ -271,6 +286,7 @@ ExitStatus run_app(const std::vector<std::string>& arguments) {
     add_studies(app, parsed);
     add_sweep(app, parsed);
     add_decode(app, parsed);
+    add_calibrate(app, parsed);
     add_diff_kernels(app, parsed);
     add_config(app, parsed);
     try {

@@ -116,6 +116,13 @@ struct DiffKernelsArguments {
 /// 0 if nothing differs, 1 if something does.
 ExitStatus diff_kernels_command(const DiffKernelsArguments& arguments);
 
+struct CalibrateArguments {
+    std::string trace;
+    std::string out;  ///< empty: stdout
+    bool json = false;
+};
+ExitStatus calibrate_command(const CalibrateArguments& arguments);
+
 struct DecodeArguments {
     std::vector<std::string> what;  ///< a kind, then words or files; no words or files: stdin
     bool json = false;

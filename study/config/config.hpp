@@ -110,6 +110,7 @@ struct KernelConfig {
     std::map<std::string, std::string> parameters;
     std::map<std::string, std::string> build;  ///< CONFIG_ options
     kernel::CostTable costs;
+    Ratio cost_spread{0, 1};  ///< standard deviation of each cost, as a share of it
     bool sanitizer = false;
     std::vector<std::string> mistakes;
 };

@@ -450,6 +450,9 @@ void visit_config(ParameterVisitor& v, Config& config) {
         v.texts("mistakes", "Mistakes that the drivers make, to see what the sanitizer says: wrong-asid, short-range.",
                 config.kernel.mistakes);
         v.map("costs", "What kernel steps cost in simulated time.", [&] { visit_costs(v, config.kernel.costs); });
+        v.ratio("cost_spread",
+                "How much each cost varies: its standard deviation, as a share of it; drawn by the seed.",
+                config.kernel.cost_spread);
     });
     list(v, "traffic", "What masters do once a driver is bound; not given: a little of everything that is translated.",
          "traffic", config.traffic, visit_traffic);

@@ -1,6 +1,7 @@
-// A machine that hands everything on to another one: for those who look on.
+// A machine in front of another one, that does the same: for those that change or watch a part of it.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@ namespace xlate::study {
 
 class ForwardingMachine : public kernel::Machine {
 public:
+    /// `machine` outlives it.
     explicit ForwardingMachine(kernel::Machine& machine) : machine_(machine) {}
     void task_ready(kernel::Task& task) override { machine_.task_ready(task); }
     void at_point(kernel::Task& task, const kernel::Point& point) override { machine_.at_point(task, point); }

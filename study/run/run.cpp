@@ -30,6 +30,7 @@
 #include "study/run/pci_roots.hpp"
 #include "study/run/run_watch.hpp"
 #include "study/series/series_json.hpp"
+#include "study/run/varied_machine.hpp"
 #include "study/trace/run_trace.hpp"
 
 namespace xlate::study {
@@ -273,11 +274,15 @@ RunReport run(Config& config, const RunOptions& options) {
     }
     steady.set_next(listener);
     soc.set_trace(&steady);
+    std::optional<VariedMachine> varied;
+    if (config.kernel.cost_spread.numerator != 0)
+        varied.emplace(soc.machine(), config.kernel.costs, config.kernel.cost_spread, config.seed);
+    kernel::Machine& machine = varied ? static_cast<kernel::Machine&>(*varied) : soc.machine();
     std::optional<KernelActivity> activity;
-    if (traced || series) activity.emplace(soc.machine(), config.soc.cpu.count);
+    if (traced || series) activity.emplace(machine, config.soc.cpu.count);
     if (traced) activity->add(run_trace);
     if (series) activity->add(*series);
-    kernel::Machine& seen = activity ? static_cast<kernel::Machine&>(*activity) : soc.machine();
+    kernel::Machine& seen = activity ? static_cast<kernel::Machine&>(*activity) : machine;
     std::optional<WatchedMachine> watched;
     if (options.watch != nullptr) watched.emplace(seen, *options.watch);
     kernel::Kernel kernel(watched ? static_cast<kernel::Machine&>(*watched) : seen, variant);

@@ -8,7 +8,6 @@
 
 #include "kernel-model/boot.hpp"
 #include "kernel-model/clients/virtio_rng.hpp"
-#include "kernel-model/core/machine.hpp"
 #include "soc/soc.hpp"
 #include "study/run/forwarding_machine.hpp"
 
@@ -32,17 +31,17 @@ class WatchedMachine final : public ForwardingMachine {
 public:
     WatchedMachine(kernel::Machine& machine, RunWatch& watch) : ForwardingMachine(machine), watch_(watch) {}
     std::uint64_t mmio_read(PhysAddr address, unsigned size) override {
-        const std::uint64_t value = machine_.mmio_read(address, size);
+        const std::uint64_t value = ForwardingMachine::mmio_read(address, size);
         watch_.on_register(false, address, size, value);
         return value;
     }
     void mmio_write(PhysAddr address, unsigned size, std::uint64_t value) override {
         watch_.on_register(true, address, size, value);
-        machine_.mmio_write(address, size, value);
+        ForwardingMachine::mmio_write(address, size, value);
     }
     void memory_write(PhysAddr address, const std::uint8_t* bytes, std::size_t size) override {
         watch_.on_store(address, bytes, size);
-        machine_.memory_write(address, bytes, size);
+        ForwardingMachine::memory_write(address, bytes, size);
     }
 
 private:
