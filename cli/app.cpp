@@ -7,8 +7,10 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/command_tree.hpp"
 #include "cli/commands.hpp"
 #include "cli/print.hpp"
+#include "study/config/config.hpp"
 #include "study/decode/record.hpp"
 #include "study/run/model_version.hpp"
 
@@ -34,6 +36,8 @@ struct Parsed {
     CalibrateArguments calibrate;
     DiffKernelsArguments diff_kernels;
     WhyArguments why;
+    std::string shell;
+    ManualArguments manual;
     std::function<ExitStatus()> call;
 };
 
@@ -126,10 +130,19 @@ void add_config(CLI::App& app, Parsed& p) {
     diff->add_option("B", p.config.second, "CONFIG.yaml; left out: the defaults");
     diff->callback([&p] { p.call = [&p] { return config_diff_command(p.config); }; });
 
+    CLI::App* reference = config->add_subcommand("reference", "All keys that a config can have, as Markdown");
+    examples(reference, "  xlate config reference");
+    reference->callback([&p] {
+        p.call = [] {
+            print(study::config_reference());
+            return ExitStatus::ok;
+        };
+    });
+
     CLI::App* schema = app.add_subcommand("schema", "JSON Schema of the files that xlate reads and writes");
     examples(schema, "  xlate schema config");
-    schema->add_option("WHAT", p.schema, "config, study, result or series")
-        ->check(CLI::IsMember({"config", "study", "result", "series"}));
+    schema->add_option("WHAT", p.schema, "config, study, scenario (of explore), result or series")
+        ->check(CLI::IsMember({"config", "study", "scenario", "result", "series"}));
     schema->callback([&p] { p.call = [&p] { return schema_command(p.schema); }; });
 
     CLI::App* init = app.add_subcommand("init", "Write a commented starter config");
@@ -269,6 +282,25 @@ void add_sweep(CLI::App& app, Parsed& p) {
     status->callback([&p] { p.call = [&p] { return sweep_status_command(p.sweep); }; });
 }
 
+void add_self(CLI::App& app, Parsed& p) {
+    CLI::App* completion = app.add_subcommand("completion", "A script that completes this command line");
+    examples(completion, "  xlate completion bash\n  xlate completion fish");
+    completion->add_option("SHELL", p.shell, "for which shell")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+    completion->callback([&app, &p] {
+        p.call = [&app, &p] {
+            print(completion_script(command_facts(app), p.shell));
+            return ExitStatus::ok;
+        };
+    });
+    CLI::App* manual = app.add_subcommand("manual", "The manual page of a command, for man");
+    examples(manual, "  xlate manual\n  xlate manual sweep plan\n  xlate manual --out man1");
+    manual->add_option("COMMAND", p.manual.command, "such as: sweep plan (default: of xlate itself)");
+    manual->add_option("--out", p.manual.out, "directory: write the pages of all commands there");
+    manual->callback([&app, &p] { p.call = [&app, &p] { return manual_command(command_facts(app), p.manual); }; });
+}
+
 void print_problem(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
 
 }  // namespace
@@ -289,6 +321,7 @@ ExitStatus run_app(const std::vector<std::string>& arguments) {
     add_calibrate(app, parsed);
     add_diff_kernels(app, parsed);
     add_config(app, parsed);
+    add_self(app, parsed);
     try {
         std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
         app.parse(reversed);

@@ -14,6 +14,7 @@
 #include "firmware/description.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
 #include "study/config/config.hpp"
+#include "study/config/explore_config.hpp"
 #include "study/config/pci_config.hpp"
 #include "study/inspect/inspect.hpp"
 #include "study/inspect/kernel_groups.hpp"
@@ -120,10 +121,11 @@ ExitStatus config_diff_command(const ConfigArguments& arguments) {
 }
 
 ExitStatus schema_command(const std::string& what) {
-    print(what == "config"   ? study::config_schema()
-          : what == "study"  ? study::study_schema()
-          : what == "series" ? study::series_schema()
-                             : study::result_schema());
+    print(what == "config"     ? study::config_schema()
+          : what == "study"    ? study::study_schema()
+          : what == "scenario" ? study::scenario_schema()
+          : what == "series"   ? study::series_schema()
+                               : study::result_schema());
     return ExitStatus::ok;
 }
 

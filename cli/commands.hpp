@@ -123,6 +123,14 @@ struct CalibrateArguments {
 };
 ExitStatus calibrate_command(const CalibrateArguments& arguments);
 
+struct CommandFacts;
+
+struct ManualArguments {
+    std::vector<std::string> command;  ///< none: the program itself
+    std::string out;                   ///< directory for all pages; empty: one, to stdout
+};
+ExitStatus manual_command(const CommandFacts& top, const ManualArguments& arguments);
+
 struct DecodeArguments {
     std::vector<std::string> what;  ///< a kind, then words or files; no words or files: stdin
     bool json = false;

@@ -44,3 +44,24 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "libsystemc-dev, libfdt-dev, libfmt-dev, libssl-dev, libboost-context-dev")
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 include(CPack)
+
+# Manual pages and completion, as the command that is installed has them.
+install(CODE "
+    set(prefix \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}\")
+    execute_process(COMMAND \"$<TARGET_FILE:xlate>\" manual --out \"\${prefix}/${CMAKE_INSTALL_MANDIR}/man1\" OUTPUT_QUIET
+        RESULT_VARIABLE failed)
+    foreach(place bash:bash-completion/completions/xlate zsh:zsh/site-functions/_xlate fish:fish/vendor_completions.d/xlate.fish)
+        string(REGEX MATCH \"^[a-z]+\" shell \${place})
+        string(REGEX REPLACE \"^[a-z]+:\" \"\" file \${place})
+        get_filename_component(folder \"\${prefix}/${CMAKE_INSTALL_DATADIR}/\${file}\" DIRECTORY)
+        file(MAKE_DIRECTORY \"\${folder}\")
+        execute_process(COMMAND \"$<TARGET_FILE:xlate>\" completion \${shell}
+            OUTPUT_FILE \"\${prefix}/${CMAKE_INSTALL_DATADIR}/\${file}\" RESULT_VARIABLE wrong)
+        if(wrong)
+            set(failed \${wrong})
+        endif()
+    endforeach()
+    if(failed)
+        message(FATAL_ERROR \"xlate does not say its manual pages or completion\")
+    endif()
+" COMPONENT command)

@@ -226,5 +226,7 @@ std::string diff_parameters(Config& first, Config& second);
 std::string resolved_yaml(Config& config);
 /// JSON Schema (draft 7) of the config, as text.
 std::string config_schema();
+/// docs/config.md: every key, what it takes, its default and sentence, as Markdown.
+std::string config_reference();
 
 }  // namespace xlate::study

@@ -310,6 +310,8 @@ ExploreConfig read_config(Value root, const std::string& file, const std::vector
 
 }  // namespace
 
+const std::vector<std::string>& explore_action_names() { return action_names(); }
+
 ExploreConfig load_explore_config(const std::string& file, const std::vector<Override>& overrides) {
     return read_config(yaml::parse_file(file, yaml::kConfigBudget), file, overrides);
 }

@@ -22,6 +22,12 @@ ExploreConfig load_explore_config(const std::string& file, const std::vector<Ove
 ExploreConfig parse_explore_config(const std::string& text, const std::string& file,
                                    const std::vector<Override>& overrides = {});
 
+/// JSON Schema (draft 7) of such a config, as text.
+std::string scenario_schema();
+
+/// What a task can do: the keys of an action.
+const std::vector<std::string>& explore_action_names();
+
 /// Milliseconds of "30 s", "2 min" is not a unit: as parse_time. InputError names `option`.
 std::uint64_t parse_time_limit_ms(const std::string& text, const std::string& option);
 
