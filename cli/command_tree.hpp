@@ -11,7 +11,7 @@ class App;
 namespace xlate::cli {
 
 struct OptionFacts {
-    std::vector<std::string> names;    ///< "--set", "-j"; of a positional argument one: "CONFIG"
+    std::vector<std::string> names;  ///< "--set", "-j"; of a positional argument one: "CONFIG"
     bool positional = false;
     bool required = false;
     bool takes_value = false;

@@ -34,7 +34,8 @@ std::string ways(const CommandFacts& top) {
 
 std::vector<std::string> words_of(const CommandFacts& command) {
     std::vector<std::string> words;
-    for (const CommandFacts& below : command.below) words.push_back(below.path.substr(below.path.find_last_of(' ') + 1));
+    for (const CommandFacts& below : command.below)
+        words.push_back(below.path.substr(below.path.find_last_of(' ') + 1));
     for (const OptionFacts& option : command.options) {
         if (!option.positional) words.insert(words.end(), option.names.begin(), option.names.end());
     }
@@ -115,7 +116,8 @@ std::string zsh(const CommandFacts& top) {
         if (!command->below.empty()) {
             text += "            local -a commands=(";
             for (const CommandFacts& below : command->below)
-                text += " " + quoted(below.path.substr(below.path.find_last_of(' ') + 1) + ":" + zsh_sentence(below.sentence));
+                text += " " + quoted(below.path.substr(below.path.find_last_of(' ') + 1) + ":" +
+                                     zsh_sentence(below.sentence));
             text += " )\n            _describe command commands\n";
         }
         text += "            _arguments";
@@ -156,8 +158,8 @@ std::string fish(const CommandFacts& top) {
     for (const CommandFacts* command : all_commands(top)) {
         const std::string at = "complete -c xlate -n " + quoted("__xlate_way \"" + way(*command) + "\"");
         for (const CommandFacts& below : command->below)
-            text += at + " -f -a " + below.path.substr(below.path.find_last_of(' ') + 1) + " -d " + quoted(below.sentence) +
-                    "\n";
+            text += at + " -f -a " + below.path.substr(below.path.find_last_of(' ') + 1) + " -d " +
+                    quoted(below.sentence) + "\n";
         for (const OptionFacts& option : command->options) {
             if (option.positional) {
                 if (!option.choices.empty()) text += at + " -f -a " + quoted(joined(option.choices)) + "\n";

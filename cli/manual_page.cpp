@@ -17,7 +17,7 @@ std::string roff(const std::string& text) {
             safe += "\\e";
         } else if (c == '-') {
             safe += "\\-";
-        } else if (c == '\'' ) {
+        } else if (c == '\'') {
             safe += "\\(aq";
         } else {
             safe += c;
@@ -43,7 +43,9 @@ std::string synopsis(const CommandFacts& command) {
     std::string line = ".B " + roff(command.path.empty() ? "xlate" : "xlate " + command.path) + "\n";
     if (!command.below.empty()) line += ".I COMMAND\n";
     for (const OptionFacts& option : command.options) {
-        if (option.positional) line += (option.required ? ".I " : ".RI [ ") + roff(option.names.front()) + (option.required ? "\n" : " ]\n");
+        if (option.positional)
+            line +=
+                (option.required ? ".I " : ".RI [ ") + roff(option.names.front()) + (option.required ? "\n" : " ]\n");
     }
     return line + ".RI [ options ]\n";
 }
@@ -84,7 +86,8 @@ std::string manual_page(const CommandFacts& command) {
         text += ".fi\n";
     }
     text +=
-        ".SH EXIT STATUS\n0 fine; 1 an expectation failed, something differs, or a bug was found; 2 wrong usage or config;\n"
+        ".SH EXIT STATUS\n0 fine; 1 an expectation failed, something differs, or a bug was found; 2 wrong usage or "
+        "config;\n"
         "3 malformed firmware; 4 a limit was hit; 70 a bug in xlate; 130 interrupted.\n";
     if (!command.path.empty()) text += ".SH SEE ALSO\n.BR xlate (1)\n";
     return text;

@@ -24,7 +24,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kMostBytes = std::size_t{256} << 20;
-constexpr std::int64_t kNoDevice = -19;  // -ENODEV: no IOMMU for it
+constexpr std::int64_t kNoDevice = -19;          // -ENODEV: no IOMMU for it
 constexpr double kDeviationOfQuartiles = 1.349;  // of a normal distribution: between its quartiles
 
 InputError wrong(const std::string& file, std::string what, std::string expected = {}) {
@@ -53,7 +53,6 @@ double quantile(const std::vector<double>& values, double share) {
     const std::size_t above = std::min(below + 1, values.size() - 1);
     return values[below] + (values[above] - values[below]) * (place - static_cast<double>(below));
 }
-
 
 /// A cost, and what a trace says of it: the first that the trace has.
 struct Source {
@@ -115,12 +114,10 @@ std::vector<Cost> costs() {
     return {
         {"lock", {{"mutex_lock, mutex_unlock", calls_of({"mutex_lock", "mutex_unlock"})}}},
         {"kmalloc",
-         {{"kmalloc",
-           calls_of({"__kmalloc", "kmalloc_trace", "__kmalloc_noprof", "__kmalloc_cache_noprof", "kmalloc_trace_noprof",
-                     "kmem_cache_alloc_trace"})}}},
+         {{"kmalloc", calls_of({"__kmalloc", "kmalloc_trace", "__kmalloc_noprof", "__kmalloc_cache_noprof",
+                                "kmalloc_trace_noprof", "kmem_cache_alloc_trace"})}}},
         {"kfree", {{"kfree", calls_of({"kfree"})}}},
-        {"ops_lookup",
-         {{"iommu_ops_from_fwnode", calls_of({"iommu_ops_from_fwnode", "iommu_device_from_fwnode"})}}},
+        {"ops_lookup", {{"iommu_ops_from_fwnode", calls_of({"iommu_ops_from_fwnode", "iommu_device_from_fwnode"})}}},
         {"parse_iommus_entry",
          {{"of_iommu_xlate", calls_of({"of_iommu_xlate"})},
           {"iommu_fwspec_init to iommu_fwspec_add_ids, and from entry to entry", entries(false)}}},
@@ -135,7 +132,8 @@ std::vector<Cost> costs() {
         {"domain_allocation",
          {{"iommu_domain_alloc",
            calls_of({"__iommu_domain_alloc", "iommu_domain_alloc", "__iommu_paging_domain_alloc_flags"})},
-          {"add_device_to_group to attach_device_to_domain", between("add_device_to_group", "attach_device_to_domain")}}},
+          {"add_device_to_group to attach_device_to_domain",
+           between("add_device_to_group", "attach_device_to_domain")}}},
         {"failed_probe", {{"iommu_probe_device that returns -19", refused_probes}}},
         {"pci_config_write",
          {{"pci_write_config_*",
@@ -250,10 +248,10 @@ Json calibrate(const std::string& file) {
 }
 
 std::string calibration_yaml(const Json& calibration) {
-    std::string text = fmt::format("# Costs of kernel steps, fitted to {}\n# (sha256 {}, {} events) by xlate calibrate.\n",
-                                   printable(calibration.at("source").get<std::string>()),
-                                   calibration.at("sha256").get<std::string>().substr(0, 16),
-                                   calibration.at("lines").dump());
+    std::string text =
+        fmt::format("# Costs of kernel steps, fitted to {}\n# (sha256 {}, {} events) by xlate calibrate.\n",
+                    printable(calibration.at("source").get<std::string>()),
+                    calibration.at("sha256").get<std::string>().substr(0, 16), calibration.at("lines").dump());
     if (const auto emulated = calibration.at("emulated").get<std::string>(); !emulated.empty())
         text += fmt::format("# Recorded under emulation ({}): these times are rough, and no machine's.\n", emulated);
     if (const Json& check = calibration.at("check"); !check.is_null())
@@ -265,17 +263,19 @@ std::string calibration_yaml(const Json& calibration) {
     for (const Json& one : calibration.at("costs")) {
         const auto ns = one.at("ns").get<std::uint64_t>();
         const auto note = one.at("note").get<std::string>();
-        text += fmt::format("    {}: {}  # {}: {} of them, half within ± {:.0f} %{}\n", one.at("key").get<std::string>(),
-                            format_time({ns * kFsPerNs}), one.at("from").get<std::string>(), one.at("count").dump(),
-                            one.at("error").get<double>() * 100, note.empty() ? "" : "; " + note);
+        text +=
+            fmt::format("    {}: {}  # {}: {} of them, half within ± {:.0f} %{}\n", one.at("key").get<std::string>(),
+                        format_time({ns * kFsPerNs}), one.at("from").get<std::string>(), one.at("count").dump(),
+                        one.at("error").get<double>() * 100, note.empty() ? "" : "; " + note);
     }
     text += fmt::format("  cost_spread: {:.0f}%  # how much a cost varies: the middle of the above\n",
                         calibration.at("cost_spread").get<double>() * 100);
     if (!calibration.at("probes").empty()) text += "# Probe latency by driver, as recorded:\n";
     for (const Json& one : calibration.at("probes"))
-        text += fmt::format("#   {:<24} {} (from {} to {}, {} devices)\n", printable(one.at("driver").get<std::string>()),
-                            span_text(one.at("median_ns").get<double>()), span_text(one.at("least_ns").get<double>()),
-                            span_text(one.at("most_ns").get<double>()), one.at("count").dump());
+        text +=
+            fmt::format("#   {:<24} {} (from {} to {}, {} devices)\n", printable(one.at("driver").get<std::string>()),
+                        span_text(one.at("median_ns").get<double>()), span_text(one.at("least_ns").get<double>()),
+                        span_text(one.at("most_ns").get<double>()), one.at("count").dump());
     return text;
 }
 

@@ -53,8 +53,8 @@ public:
     }
     std::string word() {
         std::size_t end = 0;
-        while (end < rest_.size() && (std::isalnum(static_cast<unsigned char>(rest_[end])) != 0 || rest_[end] == '_' ||
-                                      rest_[end] == '.'))
+        while (end < rest_.size() &&
+               (std::isalnum(static_cast<unsigned char>(rest_[end])) != 0 || rest_[end] == '_' || rest_[end] == '.'))
             ++end;
         std::string name(rest_.substr(0, end));
         rest_.remove_prefix(end);
@@ -135,7 +135,8 @@ private:
         const std::size_t colon = cursor.rest().find(": ");
         if (colon == std::string_view::npos) return false;
         const std::string_view before = cursor.rest().substr(0, colon);
-        Cursor time(before.substr(before.find_last_of(' ') == std::string_view::npos ? 0 : before.find_last_of(' ') + 1));
+        Cursor time(
+            before.substr(before.find_last_of(' ') == std::string_view::npos ? 0 : before.find_last_of(' ') + 1));
         const std::optional<std::uint64_t> at = time.decimal(9);
         if (!at || !time.rest().empty()) return false;
         finer_ = finer_ || *at % 1000 != 0;
@@ -188,8 +189,8 @@ private:
     /// Those above it have lost their return.
     void leave(std::vector<Open>& stack, const std::string& function, std::uint64_t at,
                std::optional<std::int64_t> value) {
-        const auto found = std::find_if(stack.rbegin(), stack.rend(),
-                                        [&](const Open& open) { return open.function == function; });
+        const auto found =
+            std::find_if(stack.rbegin(), stack.rend(), [&](const Open& open) { return open.function == function; });
         if (found == stack.rend()) return;
         const Open open = *found;
         const auto place = stack.size() - 1 - static_cast<std::size_t>(found - stack.rbegin());

@@ -172,9 +172,10 @@ struct Config {
     TraceLimits trace;
     std::uint64_t seed = 1;
 
-    std::string source;                           ///< the file that was read
-    std::shared_ptr<const yaml::Value> document;  ///< what was read, overrides included
-    std::map<std::string, yaml::Place> origins;   ///< path -> where it was written; all others are defaults
+    std::string source;                                      ///< the file that was read
+    std::vector<std::pair<std::string, std::string>> bases;  ///< files that it extends, and what they held
+    std::shared_ptr<const yaml::Value> document;             ///< what was read, overrides included
+    std::map<std::string, yaml::Place> origins;              ///< path -> where it was written; all others are defaults
 
     bool given(const std::string& path) const { return origins.count(path) != 0; }
     /// Where `path` was written; else where the file starts.

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "study/config/config.hpp"
+#include "study/config/yaml/extends.hpp"
 #include "study/config/yaml/parse.hpp"
 
 namespace xlate::study {
@@ -386,7 +387,11 @@ Override parse_override(const std::string& text) {
 }
 
 Config parse_config(const std::string& text, const std::string& file, const std::vector<Override>& overrides) {
-    return read_config(yaml::parse(text, file, yaml::kConfigBudget), file, overrides);
+    yaml::Bases bases;
+    Value root = yaml::parse_extended(text, file, yaml::kConfigBudget, bases);
+    Config config = read_config(std::move(root), file, overrides);
+    config.bases = std::move(bases);
+    return config;
 }
 
 Config parse_config(const Value& root, const std::string& file, const std::vector<Override>& overrides) {
@@ -394,7 +399,7 @@ Config parse_config(const Value& root, const std::string& file, const std::vecto
 }
 
 Config load_config(const std::string& file, const std::vector<Override>& overrides) {
-    if (!is_device_tree(file)) return read_config(yaml::parse_file(file, yaml::kConfigBudget), file, overrides);
+    if (!is_device_tree(file)) return parse_config(yaml::read_text(file), file, overrides);
     Value root;
     Value path;
     path.kind = Kind::scalar;

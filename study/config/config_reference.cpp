@@ -16,9 +16,12 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kHead =
     "# Config reference\n\n"
-    "Every key, with its default and what it means; made by `xlate config reference` from the table that reads configs\n"
-    "(`study/config/`). A quantity has its unit behind it (`4 KiB`, `50 ns`, `3 cycles`, `25.6 GB/s`, `70%`). A key that is not here\n"
-    "is refused. `xlate config show CONFIG` says what each is in one config, and who said so; `xlate schema config` is the JSON\n"
+    "Every key, with its default and what it means; made by `xlate config reference` from the table that reads "
+    "configs\n"
+    "(`study/config/`). A quantity has its unit behind it (`4 KiB`, `50 ns`, `3 cycles`, `25.6 GB/s`, `70%`). A key "
+    "that is not here\n"
+    "is refused. `xlate config show CONFIG` says what each is in one config, and who said so; `xlate schema config` is "
+    "the JSON\n"
     "Schema for editors. The key `study` is in `sweeps.md`, `scenario` (of explore) in `xlate schema scenario`.\n";
 
 const std::string& definition_of(const Json& value) {

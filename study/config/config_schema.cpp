@@ -154,6 +154,10 @@ std::string config_schema() {
     Json schema = visitor.take();
     add_other_words(schema);
     schema["properties"]["study"] = study_schema_json();
+    const Json file = {{"type", "string"}};
+    schema["properties"]["extends"] = {
+        {"anyOf", Json::array({file, {{"type", "array"}, {"items", file}}})},
+        {"description", "Configs in the same directory or below that this one changes; of several, later ones win."}};
     return schema.dump(2) + "\n";
 }
 

@@ -18,9 +18,8 @@ Json one_of(std::initializer_list<const char*> names) {
     return {{"enum", std::move(all)}};
 }
 Json whole(std::uint64_t most) {
-    return {{"anyOf",
-             Json::array({{{"type", "integer"}, {"minimum", 0}, {"maximum", most}},
-                          {{"type", "string"}, {"pattern", "^0x[0-9a-fA-F]+$"}}})}};
+    return {{"anyOf", Json::array({{{"type", "integer"}, {"minimum", 0}, {"maximum", most}},
+                                   {{"type", "string"}, {"pattern", "^0x[0-9a-fA-F]+$"}}})}};
 }
 Json text() { return {{"type", Json::array({"string", "integer", "number", "boolean"})}}; }
 Json boolean() { return {{"type", "boolean"}}; }
@@ -49,8 +48,8 @@ Json iommu() {
 }
 
 Json device() {
-    const Json entry = object(
-        {{"iommu", text()}, {"args", list_of(whole(0xFFFF'FFFF))}, {"legacy", boolean()}, {"viot", boolean()}});
+    const Json entry =
+        object({{"iommu", text()}, {"args", list_of(whole(0xFFFF'FFFF))}, {"legacy", boolean()}, {"viot", boolean()}});
     return object({{"name", text()},
                    {"iommus", list_of(entry)},
                    {"added", said(boolean(), "Before the tasks begin.")},

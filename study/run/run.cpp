@@ -239,6 +239,7 @@ RunReport run(Config& config, const RunOptions& options) {
     } else {
         host.add_input(config.source);
     }
+    for (const auto& [path, text] : config.bases) host.add_input(path, text);
     for (std::size_t i = 0; i < config.traffic.size(); ++i) {
         const std::string& trace = config.traffic[i].trace;
         if (!trace.empty()) host.add_input(find_input(config, trace, fmt::format("traffic[{}].trace", i)));

@@ -125,7 +125,7 @@ std::size_t unsure_groups(const Plan& plan, const Json& sweep) {
 }  // namespace
 
 nlohmann::ordered_json merge_points(const Plan& plan) {
-    const Study study = parse_study(plan.text, plan.study);
+    const Study study = parse_study(plan.text, plan.study, plan.bases);
     Json points = Json::array();
     Json groups = Json::array();
     std::vector<std::string> why(study.columns.size());

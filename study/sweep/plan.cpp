@@ -48,11 +48,15 @@ void add_document(Sha256& key, const yaml::Value& value) {
     }
 }
 
+yaml::Value extended(const Study& study) {
+    yaml::Bases bases = study.bases;
+    return yaml::parse_extended(study.text, study.file, yaml::kConfigBudget, bases, true);
+}
+
 /// Reads what points have in common once.
 class Planner {
 public:
-    Planner(const Study& study, Plan& plan)
-        : study_(study), plan_(plan), root_(yaml::parse(study.text, study.file, yaml::kConfigBudget)) {
+    Planner(const Study& study, Plan& plan) : study_(study), plan_(plan), root_(extended(study)) {
         model_ = Sha256().add_field(kModelVersion).add_field(model_sources()).text();
     }
     /// Fills in what follows from its sets.
@@ -157,6 +161,7 @@ Plan make_plan(const Study& study, const std::vector<std::string>& sets, const s
     plan.name = study.name;
     plan.text = study.text;
     plan.study = fs::absolute(study.file).lexically_normal().string();
+    for (const auto& [path, text] : study.bases) plan.bases.emplace_back(fs::absolute(path).lexically_normal(), text);
     plan.out = fs::absolute(out.empty() ? "out/" + file_name_of(study.name) : out).lexically_normal().string();
     check_paths(plan);
     check_sets(study, sets);
@@ -212,6 +217,7 @@ std::string plan_text(const Plan& plan) {
                 {"points", points},
                 {"config", plan.text},
                 {"inputs", inputs}};
+    for (const auto& [path, text] : plan.bases) all["extends"].push_back({{"file", path}, {"config", text}});
     if (!plan.notes.empty()) all["notes"] = plan.notes;
     return all.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -247,7 +253,9 @@ Plan read_plan(const std::string& file) {
             plan.points.push_back(std::move(point));
         }
         plan.notes = json.value("notes", std::vector<std::string>{});
-        plan.repeat = repeat_of(parse_study(plan.text, plan.study));
+        for (const Json& one : json.value("extends", Json::array()))
+            plan.bases.emplace_back(one.at("file").get<std::string>(), one.at("config").get<std::string>());
+        plan.repeat = repeat_of(parse_study(plan.text, plan.study, plan.bases));
         if (plan.repeat.seeds != 0 && plan.points.size() % plan.repeat.seeds != 0)
             throw wrong(file, "points", "a point has not all of its repetitions");
         return plan;

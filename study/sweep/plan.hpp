@@ -30,9 +30,10 @@ struct PlanRepeat {
 
 struct Plan {
     std::string name;
-    std::string study;  ///< absolute path of the config
-    std::string text;   ///< what it held
-    std::string out;    ///< absolute path of the directory of the results
+    std::string study;    ///< absolute path of the config
+    std::string text;     ///< what it held
+    yaml::Bases bases{};  ///< the same of what it extends
+    std::string out;      ///< absolute path of the directory of the results
     std::vector<std::string> axes;
     PlannedFiles inputs;  ///< firmware of all points, each once
     std::vector<PlanPoint> points;

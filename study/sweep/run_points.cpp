@@ -18,7 +18,7 @@
 
 #include <fmt/format.h>
 
-#include "study/config/yaml/parse.hpp"
+#include "study/config/yaml/extends.hpp"
 #include "study/results/files.hpp"
 #include "study/run/run.hpp"
 #include "study/sweep/interrupt.hpp"
@@ -46,6 +46,7 @@ ExitStatus run_point(const Plan& plan, const yaml::Value& document, std::size_t 
         std::vector<Override> sets;
         for (const std::string& set : plan.points[point].sets) sets.push_back(parse_override(set));
         Config config = parse_config(document, plan.study, sets);
+        config.bases = plan.bases;
         const PlannedFiles firmware = plan.inputs_of(point);
         RunOptions options;
         options.out = plan.directory(point);
@@ -155,7 +156,8 @@ bool interrupt_sweep() {
 
 bool run_points(const Plan& plan, const std::vector<std::size_t>& points, const PointRunner& runner) {
     const SweepUnderWay guard;
-    const yaml::Value document = yaml::parse(plan.text, plan.study, yaml::kConfigBudget);
+    yaml::Bases bases = plan.bases;
+    const yaml::Value document = yaml::parse_extended(plan.text, plan.study, yaml::kConfigBudget, bases, true);
     PointQueue queue(plan, points);
     Pace pace;
     SweepProgress& progress = pace.progress;

@@ -155,9 +155,10 @@ bool is_within(const std::string& path, const std::string& whole) {
     return inner.size() == outer.size() || inner[outer.size()] == '.' || inner[outer.size()] == '[';
 }
 
-Study parse_study(const std::string& text, const std::string& file) {
-    const Value root = yaml::parse(text, file, yaml::kConfigBudget);
+Study parse_study(const std::string& text, const std::string& file, const std::optional<yaml::Bases>& bases) {
     Study study;
+    if (bases) study.bases = *bases;
+    const Value root = yaml::parse_extended(text, file, yaml::kConfigBudget, study.bases, bases.has_value());
     study.file = file;
     study.text = text;
     Findings findings;

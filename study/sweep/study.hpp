@@ -16,10 +16,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "study/config/config.hpp"
+#include "study/config/yaml/extends.hpp"
 #include "study/results/expect.hpp"
 
 namespace xlate::study {
@@ -72,6 +74,7 @@ struct Study {
     std::string name;
     std::string file;
     std::string text;            ///< of the file: what is planned, merged and run is this, whatever becomes of the file
+    yaml::Bases bases{};         ///< files that it extends, and what they held
     std::vector<Override> sets;  ///< at every point
     std::vector<StudyAxis> axes;  ///< none: one point
     std::vector<StudyColumn> columns;
@@ -82,7 +85,8 @@ struct Study {
 
 /// Reads the study from a config's text; `file` names it. Errors: InputError with everything that is wrong with the key
 /// `study`, two axes that set one value among it. A config without one is a study of one point and no column.
-Study parse_study(const std::string& text, const std::string& file);
+/// `bases`: what it extends, from a plan; nothing: it is read.
+Study parse_study(const std::string& text, const std::string& file, const std::optional<yaml::Bases>& bases = {});
 
 inline constexpr std::size_t kMaxPoints = 100'000;
 

@@ -15,13 +15,15 @@ namespace {
 
 std::string config(const std::string& more) {
     return "name: s\nfirmware: { devicetree: " + board("quickstart") +
-           " }\nsoc: { pci: [] }\ntraffic:\n  - { device: a000000.video, transfers: 1 }\nkernel: { cpus: 1" + more + " }\n" +
+           " }\nsoc: { pci: [] }\ntraffic:\n  - { device: a000000.video, transfers: 1 }\nkernel: { cpus: 1" + more +
+           " }\n" +
            "study:\n  repeat: 24\n  columns:\n    - { name: video ns, value: 'devices[\"a000000.video\"].probe_ns' }\n";
 }
 
 }  // namespace
 
-TEST_CASE("cost spread: latency per device has a distribution, of the mean that it has without one", "[cli][calibrate]") {
+TEST_CASE("cost spread: latency per device has a distribution, of the mean that it has without one",
+          "[cli][calibrate]") {
     const Scratch scratch;
     scratch.file("s.yaml", config(""));
     REQUIRE(run_xlate(scratch, "sweep s.yaml --out fixed").status == 0);

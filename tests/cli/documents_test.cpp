@@ -17,9 +17,10 @@ std::string doc(const std::string& name) { return read_text(std::string(source_d
 
 /// What bash would offer with the cursor behind `line`.
 std::set<std::string> offered(const Scratch& scratch, const std::string& line) {
-    scratch.file("ask.sh",
-                 "source ./completion.bash\nCOMP_WORDS=(" + line +
-                     ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_xlate\nprintf '%s\\n' \"${COMPREPLY[@]}\" > offered.txt\n");
+    scratch.file(
+        "ask.sh",
+        "source ./completion.bash\nCOMP_WORDS=(" + line +
+            ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_xlate\nprintf '%s\\n' \"${COMPREPLY[@]}\" > offered.txt\n");
     REQUIRE(std::system(("cd " + quoted(scratch.path("")) + " && bash ask.sh").c_str()) == 0);
     const std::string text = read_text(scratch.path("offered.txt"));
     std::set<std::string> words;
@@ -73,8 +74,8 @@ TEST_CASE("documents: every command has a manual page that groff takes", "[cli][
         CHECK(page.find("\n.SH OPTIONS\n") != std::string::npos);
         ++pages;
         if (!groff) continue;
-        const std::string command = "groff -man -ww -z -Tascii " + quoted(entry.path().string()) + " 2>" +
-                                    quoted(scratch.path("groff.txt"));
+        const std::string command =
+            "groff -man -ww -z -Tascii " + quoted(entry.path().string()) + " 2>" + quoted(scratch.path("groff.txt"));
         CHECK(std::system(command.c_str()) == 0);
         CHECK(read_text(scratch.path("groff.txt")).empty());
     }
