@@ -105,6 +105,7 @@ void add_explore(CLI::App& app, Parsed& p) {
     explore->add_option("-j", p.explore.jobs, "threads")->check(CLI::Range(1, 1024));
     explore->add_option("--seed", p.explore.seed, "seed of pct, pos, random and the portfolio's samples");
     explore->add_flag("--json", p.explore.json, "print one JSON document");
+    explore->add_option("--junit", p.explore.junit, "write what was found as JUnit XML, a case a variant");
     explore->add_option("--out", p.explore.out, "directory of the results");
     explore->callback([&p] { p.call = [&p] { return explore_command(p.explore); }; });
 
@@ -247,6 +248,7 @@ void add_sweep(CLI::App& app, Parsed& p) {
     sets(sweep);
     jobs(sweep, "runs at once (slurm: jobs)");
     sweep->add_option("--engine", p.sweep.engine, "who runs the points")->check(CLI::IsMember({"local", "slurm"}));
+    sweep->add_option("--junit", p.sweep.junit, "write the points as JUnit XML, a case each");
     sweep->add_option("--sbatch", p.sweep.sbatch, "OPTION for Slurm's sbatch: '--partition=short'")
         ->allow_extra_args(false);
     progress(sweep);
@@ -275,6 +277,7 @@ void add_sweep(CLI::App& app, Parsed& p) {
     examples(merge, (kPlan + std::string("  xlate sweep run plan.json\n  xlate sweep merge plan.json")).c_str());
     merge->add_option("PLAN", p.sweep.file, "the plan")->required();
     merge->add_flag("--json", p.sweep.json, "print one JSON document");
+    merge->add_option("--junit", p.sweep.junit, "write the points as JUnit XML, a case each");
     merge->callback([&p] { p.call = [&p] { return sweep_merge_command(p.sweep); }; });
     CLI::App* status = sweep->add_subcommand("status", "How far a plan is");
     examples(status, (kPlan + std::string("  xlate sweep status plan.json")).c_str());

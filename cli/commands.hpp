@@ -96,6 +96,7 @@ struct ExploreArguments {
     unsigned jobs = 0;  ///< 0: the config's
     std::optional<std::uint64_t> seed;
     bool json = false;
+    std::string junit;
     std::string out;
 };
 ExitStatus explore_command(const ExploreArguments& arguments);
@@ -146,6 +147,7 @@ struct SweepArguments {
     std::string shard;                            ///< of `run`: "I/N"; empty: all
     unsigned jobs = 0;                            ///< 0: one a CPU
     std::uint64_t max_points = 0;                 ///< more are refused; 0: only the largest number that there can be
+    std::string junit;                            ///< file
     std::vector<std::string> sbatch;              ///< options for it, as they are
     std::optional<std::uint64_t> progress_every;  ///< seconds between lines in a log; 0: none
     bool json = false;

@@ -12,6 +12,7 @@
 #include "explore/catalogue/series_rows.hpp"
 #include "explore/search/explore.hpp"
 #include "study/config/explore_config.hpp"
+#include "study/results/expect.hpp"
 #include "study/results/explore_report.hpp"
 #include "study/results/files.hpp"
 #include "study/trace/replay_trace.hpp"
@@ -52,6 +53,13 @@ std::string dump(const nlohmann::ordered_json& json) {
     return json.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
+/// One variant of the kernel: the bugs that were found in it.
+study::JunitCase junit_case(const std::string& variant, const ExploreResult& result) {
+    std::string bugs;
+    for (const auto& bug : result.bugs) bugs += (bugs.empty() ? "" : "; ") + bug.kind + ": " + bug.what;
+    return {"no bug in " + variant, result.verdict != Verdict::failed, bugs};
+}
+
 }  // namespace
 
 ExitStatus explore_command(const ExploreArguments& arguments) {
@@ -82,25 +90,31 @@ ExitStatus explore_command(const ExploreArguments& arguments) {
 
     stop_on_signal();
     bool failed = false;
+    std::vector<study::JunitCase> cases;
     std::string text;
     nlohmann::ordered_json json;
     if (arguments.matrix) {
         const std::vector<std::string> variants = config.matrix.empty() ? explore::matrix_variants() : config.matrix;
         const std::vector<explore::MatrixCell> cells =
             explore::explore_matrix(config.scenario, variants, config.options, progress(arguments.json));
-        for (const explore::MatrixCell& cell : cells) failed = failed || cell.result.verdict == Verdict::failed;
+        for (const explore::MatrixCell& cell : cells) {
+            failed = failed || cell.result.verdict == Verdict::failed;
+            cases.push_back(junit_case(cell.variant, cell.result));
+        }
         text = explore::matrix_text(cells);
         json = study::explore_matrix_json(cells);
     } else {
         const ExploreResult result =
             explore::explore(config.scenario, variant, config.options, progress(arguments.json));
         failed = result.verdict == Verdict::failed;
+        cases.push_back(junit_case(variant, result));
         text = explore::explore_text(result);
         json = study::explore_json(result);
     }
     end_progress();
     if (!arguments.out.empty())
         study::write_files(arguments.out, {{"explore.json", dump(json)}, {"explore.txt", text}});
+    if (!arguments.junit.empty()) study::write_file(arguments.junit, study::junit_xml(config.name, cases));
     print(arguments.json ? dump(json) : text);
     if (stop_wanted != 0) return ExitStatus::interrupted;
     return failed ? ExitStatus::failed : ExitStatus::ok;

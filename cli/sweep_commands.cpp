@@ -14,6 +14,7 @@
 #include "cli/commands.hpp"
 #include "cli/print.hpp"
 #include "study/config/yaml/parse.hpp"
+#include "study/results/expect.hpp"
 #include "study/results/files.hpp"
 #include "study/results/report/report.hpp"
 #include "study/results/run_directory.hpp"
@@ -146,8 +147,25 @@ std::vector<std::size_t> all_points(const study::Plan& plan) {
     return points;
 }
 
-ExitStatus merge(const study::Plan& plan, bool json) {
+/// A case a point: whether it has a result, and all its expectations hold.
+std::string junit_of(const nlohmann::ordered_json& sweep) {
+    std::vector<study::JunitCase> cases;
+    for (const auto& point : sweep.at("points")) {
+        std::string name;
+        for (const auto& label : point.at("labels")) name += (name.empty() ? "" : ", ") + label.get<std::string>();
+        std::string why;
+        if (point.at("state") != "done") why = point.at("state").get<std::string>();
+        if (point.at("state") == "broken") why = fmt::format("status {}", point.at("status").dump());
+        for (const auto& failed : point.at("failed"))
+            why += (why.empty() ? "fails: " : "; ") + failed.get<std::string>();
+        cases.push_back({name.empty() ? "the only point" : name, why.empty(), why});
+    }
+    return study::junit_xml(sweep.at("name").get<std::string>(), cases);
+}
+
+ExitStatus merge(const study::Plan& plan, bool json, const std::string& junit) {
     const nlohmann::ordered_json sweep = study::merge_points(plan);
+    if (!junit.empty()) study::write_file(junit, junit_of(sweep));
     const std::string table = study::sweep_table(sweep);
     const std::string text = sweep.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
     study::write_files(plan.out, {{"sweep.json", text},
@@ -203,7 +221,7 @@ ExitStatus sweep_command(const SweepArguments& arguments) {
         std::fprintf(stderr, "%s: interrupted; the same command goes on from here\n", printable(plan.name).c_str());
         return ExitStatus::interrupted;
     }
-    return merge(plan, arguments.json);
+    return merge(plan, arguments.json, arguments.junit);
 }
 
 ExitStatus sweep_plan_command(const SweepArguments& arguments) {
@@ -231,7 +249,7 @@ ExitStatus sweep_run_command(const SweepArguments& arguments) {
 }
 
 ExitStatus sweep_merge_command(const SweepArguments& arguments) {
-    return merge(study::read_plan(arguments.file), arguments.json);
+    return merge(study::read_plan(arguments.file), arguments.json, arguments.junit);
 }
 
 ExitStatus sweep_status_command(const SweepArguments& arguments) {

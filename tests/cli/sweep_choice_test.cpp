@@ -294,3 +294,20 @@ TEST_CASE("sweep: options for sbatch are passed on", "[cli][sweep]") {
               .status == 4);
     CHECK(read_text(scratch.path("sbatch.txt")).find("\n--partition=short\n--comment=a b\n") != std::string::npos);
 }
+
+TEST_CASE("junit: of a sweep a case a point, of an exploration a case a variant", "[cli][sweep]") {
+    const Scratch scratch;
+    scratch.file("s.yaml", seeded(""));
+    CHECK(run_xlate(scratch, "sweep s.yaml --out s --junit s.xml --set 'expect=[\"masters[0].faults == 1\"]'").status ==
+          1);
+    const std::string sweep = read_text(scratch.path("s.xml"));
+    CHECK(sweep.find("<testsuite name=\"seeded\" tests=\"2\" failures=\"2\">") != std::string::npos);
+    CHECK(sweep.find("name=\"64\">\n    <failure message=\"fails: masters[0].faults == 1\"/>") != std::string::npos);
+    CHECK(run_xlate(scratch, "sweep s.yaml --out s --junit s.xml").status == 0);
+    CHECK(read_text(scratch.path("s.xml")).find("failures=\"0\"") != std::string::npos);
+    scratch.file("e.yaml", "scenario: cover-letter\nmatrix: [base, series-v1@17]\nexplore: { budget: 200 }\n");
+    CHECK(run_xlate(scratch, "explore e.yaml --matrix --junit e.xml").status == 1);
+    const std::string explore = read_text(scratch.path("e.xml"));
+    CHECK(explore.find("<testsuite name=\"e\" tests=\"2\" failures=\"1\">") != std::string::npos);
+    CHECK(explore.find("name=\"no bug in base\">\n    <failure message=\"") != std::string::npos);
+}

@@ -52,8 +52,9 @@ TEST_CASE("extends: maps are merged, the rest is replaced, the nearest wins, pla
     folder.file("configs/parts/memory.yaml",
                 "soc: { memory: { latency: 90 ns, banks: 8 } }\ntraffic: [ { device: a, transfers: 1 } ]\n");
     folder.file("configs/base.yaml", "extends: parts/memory.yaml\nsoc:\n  memory: { banks: 32 }\nseed: 7\n");
-    const Config config = load_config(folder.file(
-        "configs/top.yaml", "extends: base.yaml\nsoc: { memory: { interleave: 512 B } }\ntraffic: [ { device: b } ]\n"));
+    const Config config = load_config(
+        folder.file("configs/top.yaml",
+                    "extends: base.yaml\nsoc: { memory: { interleave: 512 B } }\ntraffic: [ { device: b } ]\n"));
     CHECK(config.name == "top");
     CHECK(config.seed == 7);
     CHECK(config.soc.memory.latency.fs == 90 * kFsPerNs);
@@ -68,7 +69,8 @@ TEST_CASE("extends: maps are merged, the rest is replaced, the nearest wins, pla
     // Of a list, later ones win; --set wins over all.
     folder.file("configs/a.yaml", "seed: 1\nname: a\n");
     folder.file("configs/b.yaml", "seed: 2\n");
-    const Config both = load_config(folder.file("configs/both.yaml", "extends: [a.yaml, b.yaml]\n"), {{"soc.memory.banks", "64"}});
+    const Config both =
+        load_config(folder.file("configs/both.yaml", "extends: [a.yaml, b.yaml]\n"), {{"soc.memory.banks", "64"}});
     CHECK(both.seed == 2);
     CHECK(both.name == "a");
     CHECK(both.soc.memory.banks == 64);
@@ -86,7 +88,8 @@ TEST_CASE("extends: what is not there, lies outside or goes round is named with 
     CHECK(folder.refusal("extends: link.yaml\n").find("lies outside") != std::string::npos);
     folder.file("configs/a.yaml", "extends: b.yaml\n");
     folder.file("configs/b.yaml", "extends: a.yaml\n");
-    CHECK(folder.refusal("extends: a.yaml\n").find("b.yaml:1:10: extends: 'a.yaml' extends itself") != std::string::npos);
+    CHECK(folder.refusal("extends: a.yaml\n").find("b.yaml:1:10: extends: 'a.yaml' extends itself") !=
+          std::string::npos);
     CHECK(folder.refusal("extends: { a: b }\n").find("found a map; expected a file") != std::string::npos);
     folder.file("configs/c.yaml", "sead: 1\n");
     CHECK(folder.refusal("extends: c.yaml\n").find("c.yaml:1:1: sead: unknown key") != std::string::npos);

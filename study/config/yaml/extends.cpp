@@ -44,8 +44,8 @@ public:
     }
 
     Value extend(Value root, const std::string& file) {
-        const auto entry = std::find_if(root.entries.begin(), root.entries.end(),
-                                        [](const Entry& one) { return one.key == kKey; });
+        const auto entry =
+            std::find_if(root.entries.begin(), root.entries.end(), [](const Entry& one) { return one.key == kKey; });
         if (root.kind != Kind::map || entry == root.entries.end()) return root;
         const Value names = std::move(entry->value);
         root.entries.erase(entry);
@@ -86,7 +86,8 @@ private:
         if (error || inner.empty() || *inner.begin() == "..")
             throw wrong(name, fmt::format("'{}' lies outside of the config's directory", printable(name.text)),
                         "a file there, or below");
-        if (!fs::is_regular_file(real, error)) throw wrong(name, fmt::format("there is no file '{}'", printable(name.text)));
+        if (!fs::is_regular_file(real, error))
+            throw wrong(name, fmt::format("there is no file '{}'", printable(name.text)));
         std::string text = read_text(path);
         bases_.emplace_back(path, text);
         return text;
@@ -103,7 +104,8 @@ private:
 }  // namespace
 
 Value parse_extended(std::string_view text, const std::string& file, const Budget& budget, Bases& bases, bool given) {
-    return Extender(file, budget, bases, given).extend(parse(text, file, budget), fs::path(file).lexically_normal().string());
+    return Extender(file, budget, bases, given)
+        .extend(parse(text, file, budget), fs::path(file).lexically_normal().string());
 }
 
 }  // namespace xlate::study::yaml
