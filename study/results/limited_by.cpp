@@ -142,13 +142,10 @@ LimitedBy pace_of(const TrafficConfig& traffic, const soc::MasterStats& own, std
     return {params.burst_gap.fs != 0 ? resource::kBursts : resource::kInterval, std::min(1.0, issues * pause / span)};
 }
 
-}  // namespace
-
-LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
-    const soc::MasterStats& own = facts.soc.masters[number];
-    const std::pair<SimTime, SimTime> time = time_of(facts, own);
+/// The resources on its way, in the order in which it meets them from memory on.
+std::vector<LimitedBy> candidates_of(const RunFacts& facts, const soc::MasterStats& own,
+                                     std::pair<SimTime, SimTime> time) {
     const auto span = static_cast<double>((time.second - time.first).fs);
-    if (span <= 0 || own.bytes == 0) return {};  // what moves nothing is not slow: it is refused
     const SocConfig& soc = facts.config.soc;
     const std::vector<kernel::DeviceResult> devices = facts.boot.devices();
     const kernel::DeviceResult* const self = device_of(devices, own.device);
@@ -204,6 +201,39 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
             add(resource::kWalkSlots, static_cast<double>(iommu->walk.sum_fs()) * meanwhile / params.tcu.walk_slots);
         }
     }
+    return candidates;
+}
+
+/// How full its own outstanding transfers are.
+LimitedBy outstanding_of(const TrafficConfig& traffic, const soc::MasterStats& own, double span) {
+    const double waiting = static_cast<double>(own.latency.sum_fs()) / traffic.params.outstanding;
+    return {resource::kOutstanding, std::min(1.0, waiting / span)};
+}
+
+}  // namespace
+
+std::vector<LimitedBy> busy_shares(const RunFacts& facts, std::size_t number) {
+    const soc::MasterStats& own = facts.soc.masters[number];
+    const std::pair<SimTime, SimTime> time = time_of(facts, own);
+    const auto span = static_cast<double>((time.second - time.first).fs);
+    if (span <= 0 || own.bytes == 0) return {};
+    std::vector<LimitedBy> all = candidates_of(facts, own, time);
+    for (const TrafficConfig& traffic : facts.config.traffic) {
+        if (traffic.device != own.device) continue;
+        all.push_back(outstanding_of(traffic, own, span));
+        if (own.issued >= 2) all.push_back(pace_of(traffic, own, time));
+    }
+    all.push_back({resource::kQueued, queued_share(own)});
+    std::stable_sort(all.begin(), all.end(), [](const LimitedBy& a, const LimitedBy& b) { return a.share > b.share; });
+    return all;
+}
+
+LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
+    const soc::MasterStats& own = facts.soc.masters[number];
+    const std::pair<SimTime, SimTime> time = time_of(facts, own);
+    const auto span = static_cast<double>((time.second - time.first).fs);
+    if (span <= 0 || own.bytes == 0) return {};  // what moves nothing is not slow: it is refused
+    const std::vector<LimitedBy> candidates = candidates_of(facts, own, time);
     // Who moves all that it may is limited by nothing else.
     for (const TrafficConfig& traffic : facts.config.traffic) {
         if (traffic.device != own.device || own.issued < 2) continue;
@@ -215,8 +245,7 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
     if (const LimitedBy* const full = lowest_full(candidates)) return *full;
     for (const TrafficConfig& traffic : facts.config.traffic) {
         if (traffic.device != own.device) continue;
-        const double waiting = static_cast<double>(own.latency.sum_fs()) / traffic.params.outstanding;
-        const LimitedBy itself{resource::kOutstanding, std::min(1.0, waiting / span)};
+        const LimitedBy itself = outstanding_of(traffic, own, span);
         // What is mapped around each transfer waits for its driver when it does not wait for the device.
         if (traffic.mapping == TrafficConfig::Mapping::per_transfer && itself.share < 0.5) {
             return {resource::kDriver, 1 - itself.share};

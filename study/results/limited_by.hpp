@@ -1,7 +1,9 @@
 // What bounds a master: how busy each resource on its way was, from what a run counted and the resource's size.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <vector>
 
 #include "study/results/result.hpp"
 
@@ -17,5 +19,9 @@ struct LimitedBy {
 /// time that a transaction is in the IOMMU. Where none is busy for half of the time, what its own outstanding transfers
 /// allow.
 LimitedBy limited_by(const RunFacts& facts, std::size_t master);
+
+/// How busy or full each resource on its way was, its own outstanding transfers and pace among them, and which share of
+/// its transactions' time was waiting to get into the IOMMU; the busiest first. Nothing for one that moved nothing.
+std::vector<LimitedBy> busy_shares(const RunFacts& facts, std::size_t master);
 
 }  // namespace xlate::study

@@ -15,6 +15,7 @@ inline constexpr const char* kTlb = "TLB of the TBU (tbu.tlb.entries)";
 inline constexpr const char* kCoreSlots = "translation slots of the core (tcu.xlate_slots)";
 inline constexpr const char* kWalkSlots = "walk slots of the core (tcu.walk_slots)";
 inline constexpr const char* kOutstanding = "its own outstanding transfers (traffic[].outstanding) and their latency";
+inline constexpr const char* kQueued = "waiting for a place in the IOMMU, of its transactions' time";
 inline constexpr const char* kRate = "its own rate (traffic[].rate)";
 inline constexpr const char* kInterval = "its own pace (traffic[].interval)";
 inline constexpr const char* kBursts = "its own pace (traffic[].interval, traffic[].burst_gap)";

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "study/results/expect.hpp"
 #include "study/results/files.hpp"
 #include "study/results/host_facts.hpp"
+#include "study/results/limited_by.hpp"
 #include "study/results/result.hpp"
 #include "study/results/run_directory.hpp"
 #include "study/results/statistics.hpp"
@@ -156,6 +158,17 @@ std::string console_text(const kernel::Console& console, const std::optional<soc
     std::string text;
     for (const kernel::ConsoleLine& line : lines) text += line.print() + "\n";
     return text;
+}
+
+Json busy_json(const RunFacts& facts) {
+    Json all = Json::array();
+    for (std::size_t i = 0; i < facts.soc.masters.size(); ++i) {
+        Json shares = Json::array();
+        for (const LimitedBy& one : busy_shares(facts, i))
+            shares.push_back({{"resource", one.resource}, {"share", std::round(one.share * 1000) / 1000}});
+        all.push_back(std::move(shares));
+    }
+    return all;
 }
 
 constexpr const char* kManifestFile = "manifest.json";
@@ -349,6 +362,7 @@ RunReport run(Config& config, const RunOptions& options) {
         config, boot, kernel, stats, outcome, assembly.assumptions, warnings, sanitizer ? &*sanitizer : nullptr,
         &steady};
     report.result = make_result(facts);
+    if (options.busy) report.busy = busy_json(facts);
     if (const kernel::SwiotlbStats& pool = system.dma.swiotlb().stats(); pool.bounces != 0 || pool.full != 0) {
         report.result["kernel"]["swiotlb"] = {{"bounces", pool.bounces},
                                               {"bytes_copied", pool.bytes_copied},

@@ -27,6 +27,7 @@ struct RunOptions {
     const PlannedFiles* firmware = nullptr;  ///< its firmware, read before; nullptr: found and read
     RunWatch* watch = nullptr;               ///< looks on
     soc::TraceSink* listener = nullptr;      ///< hears of transactions; without `trace`
+    bool busy = false;                       ///< also RunReport::busy
 };
 
 struct RunReport {
@@ -34,6 +35,7 @@ struct RunReport {
     std::string console;
     ExitStatus status = ExitStatus::ok;
     std::string why;                 ///< one line if status is not ok
+    nlohmann::ordered_json busy;     ///< a list a master: [{resource, share}], the busiest first (limited_by.hpp)
     std::vector<std::string> notes;  ///< also to be said where nothing else is printed
 };
 

@@ -50,12 +50,14 @@ Json run_once(Config config, bool slowest) {
     for (const TrafficConfig& traffic : config.traffic) watch.set_warmup(traffic.device, warmup_of(traffic).value());
     RunOptions options;
     if (slowest) options.listener = &watch;
+    options.busy = slowest;
     const RunReport report = run(config, options);
     if (report.status != ExitStatus::ok && report.status != ExitStatus::failed) return {{"error", report.why}};
     Json result = report.result;
     for (const char* key : {"faults", "kernel", "groups", "untranslated"}) result.erase(key);
     if (!slowest) return result;
     for (Json& master : result["masters"]) master["slowest"] = watch.of(master["device"].get<std::string>());
+    for (std::size_t i = 0; i < result["masters"].size(); ++i) result["masters"][i]["busy"] = report.busy.at(i);
     result["resolved"] = resolved_yaml(config);
     return result;
 }
@@ -142,7 +144,7 @@ Json explain(const WhyQuestion& question) {
         const Json& master = base.at("masters")[i];
         Json one;
         for (const char* key : {"device", "bandwidth_bytes_per_s", "asked_bytes_per_s", "latency_ns", "breakdown_ns",
-                                "limited_by", "slowest"}) {
+                                "limited_by", "busy", "slowest"}) {
             if (master.contains(key)) one[key] = master[key];
         }
         std::vector<Json> trials;

@@ -61,6 +61,17 @@ std::string chain_of(const Json& transaction) {
     return all;
 }
 
+/// What was busy or full for a share of its time that is worth a line.
+void busy(const Json& master, std::string& all) {
+    if (!master.contains("busy")) return;
+    std::string lines;
+    for (const Json& one : master.at("busy")) {
+        if (one.at("share").get<double>() < kMatters) break;
+        lines += fmt::format("    {:>3.0f} %  {}\n", one.at("share").get<double>() * 100, text(one.at("resource")));
+    }
+    if (!lines.empty()) all += "\n  Busy or full, of its time:\n" + lines;
+}
+
 void slowest(const Json& master, std::string& all) {
     const Json& list = master.at("slowest");
     if (list.empty()) return;
@@ -121,6 +132,7 @@ std::string explain_text(const Json& why) {
             all += fmt::format("  limited by: {}, {:.0f} % of the time\n", text(limit.at("resource")),
                                limit.at("share").get<double>() * 100);
         }
+        busy(master, all);
         slowest(master, all);
         tried(master, all);
     }

@@ -66,6 +66,7 @@ TEST_CASE("why: a config instead of a run, in words, and the same each time", "[
     CHECK(text.out.find("0000:00:01.0 of n: ") == 0);
     CHECK(text.out.find("limited by: write buffer of the TBU") != std::string::npos);
     CHECK(text.out.find("waiting for a slot or a buffer of the IOMMU") != std::string::npos);
+    CHECK(text.out.find("  Busy or full, of its time:\n") != std::string::npos);
     CHECK(text.out.find("Tried, one at a time, with all else as it is:") != std::string::npos);
     CHECK(run_xlate(scratch, "why out/n -j 3").out == text.out);
 }
