@@ -14,6 +14,7 @@
 #include "firmware/property_roles.hpp"
 #include "kernel-model/system.hpp"
 #include "soc/soc.hpp"
+#include "study/config/idle_keys.hpp"
 #include "study/database/growing_database.hpp"
 #include "study/results/expect.hpp"
 #include "study/results/files.hpp"
@@ -265,6 +266,7 @@ RunReport run(Config& config, const RunOptions& options) {
     if (memory) assembly.assumptions.push_back(*memory);
     assembly.assumptions.insert(assembly.assumptions.begin(), kernel_assumed.begin(), kernel_assumed.end());
     assembly.warnings.insert(assembly.warnings.begin(), unscanned.begin(), unscanned.end());
+    for (std::string& one : idle_keys(config)) assembly.warnings.push_back(std::move(one));
     for (std::string& one : drivers_not_yet(variant, description)) assembly.warnings.push_back(std::move(one));
     for (const firmware::UnmodelledProperty& one : firmware::unmodelled_properties(description)) {
         assembly.warnings.push_back(
