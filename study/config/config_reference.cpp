@@ -66,7 +66,7 @@ std::string kind_of(const Json& value) {
                 return quantity_text(one.at("pattern").get<std::string>());
             if (one.value("type", Json()) == "integer") return range_text(one);
         }
-        return "";
+        return "text, or a list";
     }
     const Json type = value.value("type", Json());
     if (type == "boolean") return "true, false";
@@ -121,7 +121,7 @@ private:
             const Json& inner = value.contains("items")                  ? value.at("items")
                                 : value.contains("additionalProperties") ? value.at("additionalProperties")
                                                                          : value;
-            std::string takes = below ? "" : kind_of(value);
+            std::string takes = below ? "" : markdown_cell(kind_of(value));
             if (const std::string& reference = definition_of(inner); !reference.empty()) {
                 const std::string entry = reference.substr(reference.rfind('/') + 1);
                 takes += fmt::format(" of `{}`", at);
@@ -130,7 +130,7 @@ private:
                     places_.push_back("`" + at + "`");
                 }
             }
-            table += fmt::format("| `{}` | {} | {} | {} |\n", at, markdown_cell(takes), default_of(value),
+            table += fmt::format("| `{}` | {} | {} | {} |\n", at, takes, default_of(value),
                                  markdown_cell(value.value("description", std::string())));
             if (below) add(value, at, table, false);
         }
