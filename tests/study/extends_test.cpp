@@ -62,7 +62,7 @@ TEST_CASE("extends: maps are merged, the rest is replaced, the nearest wins, pla
     CHECK(config.soc.memory.interleave_bytes == 512);
     REQUIRE(config.traffic.size() == 1);
     CHECK(config.traffic[0].device == "b");
-    CHECK(config.where("soc.memory.latency").text().find("parts/memory.yaml:1:26") != std::string::npos);
+    CHECK(config.where("soc.memory.latency").text().find("parts/memory.yaml:1:27") != std::string::npos);
     CHECK(config.where("soc.memory.banks").text().find("configs/base.yaml:3:20") != std::string::npos);
     REQUIRE(config.bases.size() == 2);
     CHECK(config.bases[0].first == (folder.path / "configs/base.yaml").string());
