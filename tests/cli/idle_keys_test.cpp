@@ -25,7 +25,7 @@ std::string idle(const std::string& traffic, const std::string& more = "") {
 }  // namespace
 
 TEST_CASE("idle keys: what another key makes useless is named with its place", "[study][config]") {
-    CHECK(idle("stride: 8 KiB") == "traffic[0].stride has no effect: pattern is linear, not strided (c.yaml:2:34)\n");
+    CHECK(idle("stride: 8 KiB") == "traffic[0].stride has no effect: pattern is linear, not strided (c.yaml:2:33)\n");
     CHECK(idle("stride: 8 KiB, pattern: strided").empty());
     CHECK(idle("stride: 4 KiB").empty());  // the default: a resolved config has it
     CHECK(idle("burst: 4").find("traffic[0].burst has no effect: there is no burst_gap") == 0);
@@ -34,13 +34,15 @@ TEST_CASE("idle keys: what another key makes useless is named with its place", "
     CHECK(idle("buffer: 4 KiB").find("traffic[0].buffer has no effect: mapping is once, not per-transfer") == 0);
     CHECK(idle("tasks: 4").find("traffic[0].tasks has no effect") == 0);
     CHECK(idle("tasks: 4, mapping: per-transfer").empty());
-    CHECK(idle("size: 64 B", "soc: { memory: { timings: ddr4-3200, banks: 8 } }\n").find("soc.memory.banks has no effect") == 0);
+    CHECK(idle("size: 64 B", "soc: { memory: { timings: ddr4-3200, banks: 8 } }\n")
+              .find("soc.memory.banks has no effect") == 0);
 }
 
 TEST_CASE("idle keys: a run says so in its warnings; no config of the tree has one", "[cli][config]") {
     const Scratch scratch;
-    scratch.file("c.yaml", "firmware: { devicetree: " + board("quickstart") +
-                               " }\nsoc: { pci: [] }\ntraffic: [ { device: a000000.video, transfers: 10, tasks: 4 } ]\n");
+    scratch.file("c.yaml",
+                 "firmware: { devicetree: " + board("quickstart") +
+                     " }\nsoc: { pci: [] }\ntraffic: [ { device: a000000.video, transfers: 10, tasks: 4 } ]\n");
     CHECK(run_xlate(scratch, "run c.yaml --out r").out.find("traffic[0].tasks has no effect: mapping is once") !=
           std::string::npos);
     std::size_t configs = 0;

@@ -122,7 +122,7 @@ TEST_CASE("calibrate: costs are medians, and what is written is a config", "[stu
     CHECK(calibration["cost_spread"].get<double>() == Approx(0.1 * 2 / 1.349).margin(0.005));
     CHECK(calibration["check"].is_null());
     const std::string yaml = calibration_yaml(calibration);
-    const Config config = parse_config(yaml, "fitted.yaml");
+    const Config config = parse_config("firmware: { generate: devicetree }\n" + yaml, "fitted.yaml");
     CHECK(config.kernel.costs.parse_iommus_entry.fs == 5000 * kFsPerNs);
     CHECK(config.kernel.costs.kfree.fs == 250 * kFsPerNs);
     CHECK(config.kernel.cost_spread.numerator != 0);
@@ -152,7 +152,7 @@ TEST_CASE("calibrate: every recorded boot of the corpus that has events gives co
         ++fitted;
         CHECK_FALSE(calibration["costs"].empty());
         for (const Json& cost : calibration["costs"]) CHECK(cost["ns"].get<std::uint64_t>() < 100'000'000);
-        parse_config(calibration_yaml(calibration), "fitted.yaml");
+        parse_config("firmware: { generate: devicetree }\n" + calibration_yaml(calibration), "fitted.yaml");
         if (calibration["check"].is_null() || calibration["check"]["count"] < 5) continue;
         // The parts of iommu_probe_device are most of it; under emulation medians of parts and of the whole differ.
         CHECK(calibration["check"]["error"].get<double>() < 0.75);

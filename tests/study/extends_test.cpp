@@ -51,7 +51,9 @@ TEST_CASE("extends: maps are merged, the rest is replaced, the nearest wins, pla
     const Folder folder;
     folder.file("configs/parts/memory.yaml",
                 "soc: { memory: { latency: 90 ns, banks: 8 } }\ntraffic: [ { device: a, transfers: 1 } ]\n");
-    folder.file("configs/base.yaml", "extends: parts/memory.yaml\nsoc:\n  memory: { banks: 32 }\nseed: 7\n");
+    folder.file(
+        "configs/base.yaml",
+        "extends: parts/memory.yaml\nsoc:\n  memory: { banks: 32 }\nseed: 7\nfirmware: { generate: devicetree }\n");
     const Config config = load_config(
         folder.file("configs/top.yaml",
                     "extends: base.yaml\nsoc: { memory: { interleave: 512 B } }\ntraffic: [ { device: b } ]\n"));
@@ -67,7 +69,7 @@ TEST_CASE("extends: maps are merged, the rest is replaced, the nearest wins, pla
     REQUIRE(config.bases.size() == 2);
     CHECK(config.bases[0].first == (folder.path / "configs/base.yaml").string());
     // Of a list, later ones win; --set wins over all.
-    folder.file("configs/a.yaml", "seed: 1\nname: a\n");
+    folder.file("configs/a.yaml", "seed: 1\nname: a\nfirmware: { generate: devicetree }\n");
     folder.file("configs/b.yaml", "seed: 2\n");
     const Config both =
         load_config(folder.file("configs/both.yaml", "extends: [a.yaml, b.yaml]\n"), {{"soc.memory.banks", "64"}});
