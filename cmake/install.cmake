@@ -5,6 +5,7 @@ include(CMakePackageConfigHelpers)
 install(TARGETS xlate RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT command)
 install(DIRECTORY configs/ DESTINATION ${CMAKE_INSTALL_DATADIR}/xlate/configs COMPONENT command
     FILES_MATCHING PATTERN "*.yaml" PATTERN "*.csv")
+install(DIRECTORY docs/schemas/ DESTINATION ${CMAKE_INSTALL_DATADIR}/xlate/docs/schemas COMPONENT command)
 install(DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/boards/ DESTINATION ${CMAKE_INSTALL_DATADIR}/xlate/boards
     COMPONENT command)
 
