@@ -88,12 +88,22 @@ std::vector<std::string> RuntimePm::never_resumed(const std::string& consumer) c
     return names;
 }
 
+// A client here uses its device from its probe on; Linux's lets it sleep until user space opens it, so that what a new
+// device needs of a shared supplier is there when it is first used. One that comes back (was_active) finds the others
+// at work.
 void RuntimePm::set_up(const Device& consumer) {
     const auto found = devices_.find(consumer.name);
     if (found == devices_.end()) return;
-    for (const std::string& supplier : found->second.suppliers) {
-        const auto state = devices_.find(supplier);
-        if (state != devices_.end() && state->second.active) state->second.without.insert(consumer.name);
+    const bool is_new = !found->second.was_active;
+    const std::vector<std::string> suppliers = found->second.suppliers;
+    for (const std::string& supplier : suppliers) {
+        State& state = devices_[supplier];
+        if (!state.active) continue;
+        state.without.insert(consumer.name);
+        if (!is_new || !state.enabled) continue;
+        if (state.callbacks.suspend) state.callbacks.suspend();
+        if (state.callbacks.resume && state.callbacks.resume() != 0) continue;
+        state.without.clear();
     }
 }
 

@@ -98,6 +98,8 @@ TEST_CASE("runtime pm: what is set up while its supplier is awake waits for the 
     w.power.link(*w.other, *w.iommu);
     w.power.set_up(*w.master);  // asleep: it will be there
     CHECK(w.power.awake_since_before(w.master->name).empty());
+    w.power.get_sync(*w.other);
+    w.power.put(*w.other);
     w.power.get_sync(*w.master);
     w.power.set_up(*w.other);
     CHECK(w.power.awake_since_before(w.other->name) == std::vector<std::string>{w.iommu->name});
@@ -109,4 +111,23 @@ TEST_CASE("runtime pm: what is set up while its supplier is awake waits for the 
     w.power.get_sync(*w.other);
     CHECK(w.power.awake_since_before(w.other->name).empty());
     CHECK(w.power.awake_since_before("nobody").empty());
+}
+
+TEST_CASE("runtime pm: what a new device needs of a supplier that is awake is written at once, and not when it returns",
+          "[kernel-model][pm]") {
+    PowerWorld w;
+    w.enable(w.iommu);
+    w.power.link(*w.master, *w.iommu);
+    w.power.link(*w.other, *w.iommu);
+    w.power.get_sync(*w.master);
+    w.log.clear();
+    w.power.set_up(*w.other);
+    CHECK(w.log == Log{"-iommu", "+iommu"});
+    CHECK(w.power.awake_since_before(w.other->name).empty());
+    w.power.get_sync(*w.other);
+    w.power.put(*w.other);
+    w.log.clear();
+    w.power.set_up(*w.other);  // bound again, while the master is at work
+    CHECK(w.log.empty());
+    CHECK(w.power.awake_since_before(w.other->name) == std::vector<std::string>{w.iommu->name});
 }

@@ -289,8 +289,9 @@ int MtkIommu::mtk_iommu_config(Device& client, bool enable, unsigned region) {
         for (unsigned port = 0; port < 32; ++port) {
             if ((ports >> port & 1) != 0) larb.bank[port] = static_cast<std::uint8_t>(base >> 32);
         }
-        if (enable && (ports & ~larb.mmu) != 0) power.set_up(client);  // mtk_smi_larb_resume() writes it
+        const bool is_new = enable && (ports & ~larb.mmu) != 0;
         larb.mmu = enable ? larb.mmu | ports : larb.mmu & ~ports;
+        if (is_new) power.set_up(client);  // mtk_smi_larb_resume() writes it
         return 0;
     }
     if (!pericfg) return 0;  // the secure world is asked
