@@ -7,24 +7,32 @@
 #include "iommu/dart/dart.hpp"
 #include "iommu/exynos/sysmmu.hpp"
 #include "iommu/ipmmu/ipmmu.hpp"
+#include "iommu/mediatek/m4u.hpp"
 #include "iommu/omap/omap.hpp"
+#include "iommu/qcom/qcom.hpp"
 #include "iommu/riscv/iommu.hpp"
 #include "iommu/simple/rockchip.hpp"
 #include "iommu/simple/sprd.hpp"
+#include "iommu/simple/sun50i.hpp"
 #include "iommu/smmuv2/smmu.hpp"
 #include "iommu/smmuv3/smmu.hpp"
 #include "iommu/tegra/layout_socs.hpp"
 #include "iommu/tegra/tegra_smmu.hpp"
+#include "iommu/virtio/virtio_iommu.hpp"
 #include "kernel-model/drivers/apple_dart/apple_dart.hpp"
 #include "kernel-model/drivers/arm_smmu/arm_smmu.hpp"
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
 #include "kernel-model/drivers/exynos/exynos_iommu.hpp"
 #include "kernel-model/drivers/ipmmu/ipmmu_vmsa.hpp"
+#include "kernel-model/drivers/mediatek/mtk_iommu_driver.hpp"
 #include "kernel-model/drivers/omap/omap_iommu_ops.hpp"
+#include "kernel-model/drivers/qcom/qcom_iommu.hpp"
 #include "kernel-model/drivers/riscv/riscv_iommu.hpp"
 #include "kernel-model/drivers/rockchip/rockchip_iommu.hpp"
 #include "kernel-model/drivers/sprd/sprd_iommu.hpp"
+#include "kernel-model/drivers/sun50i/sun50i_iommu.hpp"
 #include "kernel-model/drivers/tegra/tegra_mc.hpp"
+#include "kernel-model/drivers/virtio_iommu/virtio_iommu.hpp"
 
 namespace xlate::explore {
 
@@ -278,6 +286,137 @@ std::unique_ptr<iommu::Instance> make_tegra(const Scenario&, const IommuSpec&) {
     return std::make_unique<iommu::tegra::TegraSmmu>(parameters);
 }
 
+constexpr firmware::Property kResetProperty{"resets", {}, 0};
+
+void describe_sun50i(firmware::Node& node) {
+    describe_one_interrupt(node);
+    node.properties = {&kResetProperty, 1};
+}
+
+RealDriver make_sun50i_driver(const RealDriverParts& parts) {
+    auto driver = std::make_unique<kernel::Sun50iIommuDriver>(
+        parts.core, parts.platform, kernel::IommuDriverParts{parts.pages, parts.power, parts.mistakes, {}});
+    kernel::IommuOps* const ops = &driver->ops();
+    return {std::move(driver), ops};
+}
+
+std::unique_ptr<iommu::Instance> make_sun50i(const Scenario&, const IommuSpec&) {
+    iommu::sun50i::Parameters parameters;
+    for (iommu::CacheParams* cache : {&parameters.tlb, &parameters.directory}) {
+        cache->entries = 8;
+        cache->ways = 0;
+    }
+    return std::make_unique<iommu::sun50i::Sun50i>(parameters);
+}
+
+constexpr unsigned kMtkBanks = 5;
+
+/// The infrastructure's, which has no larbs beside.
+void describe_mtk(firmware::Node& node) {
+    node.compatible = {"mediatek,mt8188-iommu-infra"};
+    for (unsigned i = 0; i < kMtkBanks; ++i) add_interrupts(node, {""});
+}
+
+RealDriver make_mtk_driver(const RealDriverParts& parts) {
+    auto driver = std::make_unique<kernel::MtkIommuDriver>(
+        parts.core, parts.platform, kernel::IommuDriverParts{parts.pages, parts.power, parts.mistakes, {}});
+    kernel::IommuOps* const ops = &driver->ops();
+    return {std::move(driver), ops};
+}
+
+std::unique_ptr<iommu::Instance> make_mtk(const Scenario&, const IommuSpec&) {
+    iommu::mediatek::Parameters parameters;
+    parameters.soc = *iommu::mediatek::find_soc("mediatek,mt8188-iommu-infra");
+    parameters.wires = kMtkBanks;
+    for (iommu::CacheParams* cache : {&parameters.tlb, &parameters.directory}) {
+        cache->entries = 8;
+        cache->ways = 0;
+    }
+    return std::make_unique<iommu::mediatek::M4u>(parameters);
+}
+
+constexpr std::uint8_t kSecureIdValue[] = {0, 0, 0, 17};
+constexpr firmware::Property kSecureId{"qcom,iommu-secure-id", {kSecureIdValue, sizeof kSecureIdValue}, 0};
+constexpr unsigned kQcomBanks = 3;
+constexpr std::uint64_t kQcomBankBytes = 0x1000, kQcomBanksAt = 0x10000, kQcomLocalBytes = 0x3000;
+
+firmware::Reg qcom_bank(const firmware::Node& iommu, unsigned number) {
+    firmware::Reg reg;
+    reg.address = number * kQcomBankBytes;
+    reg.size = kQcomBankBytes;
+    reg.cpu_address = iommu.regs.front().address + kQcomBanksAt + reg.address;
+    return reg;
+}
+
+void describe_qcom(firmware::Node& node) {
+    node.properties = {&kSecureId, 1};
+    for (unsigned bank = 1; bank <= kQcomBanks; ++bank) node.regs.push_back(qcom_bank(node, bank));
+}
+
+/// A child a context bank; they are numbered from 1.
+void surround_qcom(firmware::Description& description, firmware::NodeIndex node) {
+    for (unsigned bank = 1; bank <= kQcomBanks; ++bank) {
+        const firmware::Node& above = description.node(node);
+        firmware::Node child;
+        child.name = above.name + "-ctx" + std::to_string(bank);
+        child.path = above.path + "/" + child.name;
+        child.compatible = {"qcom,msm-iommu-v1-ns"};
+        child.available = child.reachable = above.available;
+        child.parent = node;
+        child.regs = {qcom_bank(above, bank)};
+        add_interrupts(child, {""});
+        description.nodes[firmware::index(node)].children.push_back(
+            static_cast<firmware::NodeIndex>(description.nodes.size()));
+        description.nodes.push_back(std::move(child));
+    }
+}
+
+RealDriver make_qcom_driver(const RealDriverParts& parts) {
+    auto driver = std::make_unique<kernel::QcomIommuDriver>(
+        parts.core, parts.platform, kernel::IommuDriverParts{parts.pages, parts.power, parts.mistakes, {}},
+        parts.populate);
+    kernel::IommuOps* const ops = &driver->ops();
+    return {std::move(driver), ops};
+}
+
+std::unique_ptr<iommu::Instance> make_qcom(const Scenario&, const IommuSpec& spec) {
+    iommu::qcom::Parameters parameters;
+    parameters.name = spec.name;
+    parameters.local_bytes = {kQcomLocalBytes};
+    for (unsigned number = 1; number <= kQcomBanks; ++number) {
+        iommu::qcom::Bank bank;
+        bank.asid = number;
+        bank.bytes = kQcomBankBytes;
+        parameters.banks.push_back(bank);
+    }
+    for (iommu::CacheParams* cache : {&parameters.tlb, &parameters.level1, &parameters.level2}) {
+        cache->entries = 8;
+        cache->ways = 0;
+    }
+    return std::make_unique<iommu::qcom::QcomIommu>(parameters);
+}
+
+/// A transport over MMIO: functions of PCI need a bus of their own.
+void describe_virtio(firmware::Node& node) {
+    node.compatible = {"virtio,mmio"};
+    describe_one_interrupt(node);
+}
+
+RealDriver make_virtio_driver(const RealDriverParts& parts) {
+    auto driver = std::make_unique<kernel::ViommuMmioDriver>(
+        parts.core, parts.platform, kernel::IommuDriverParts{parts.pages, parts.power, parts.mistakes, {}},
+        parts.pci_device_group);
+    kernel::IommuOps* const ops = &driver->ops();
+    return {std::move(driver), ops};
+}
+
+std::unique_ptr<iommu::Instance> make_virtio(const Scenario&, const IommuSpec&) {
+    iommu::virtio::Parameters parameters;
+    parameters.tlb.entries = 8;
+    parameters.tlb.ways = 0;
+    return std::make_unique<iommu::virtio::VirtioIommu>(parameters);
+}
+
 constexpr RealFamily kFamilies[] = {
     {"arm-smmu-v3", 0x20000, describe_smmu_v3, make_smmu_v3_driver, make_smmu_v3},
     {"arm-smmu", 0x20000, describe_smmu_v2, make_smmu_v2_driver, make_smmu_v2},
@@ -288,7 +427,11 @@ constexpr RealFamily kFamilies[] = {
     {"rockchip-iommu", 0x100, describe_one_interrupt, make_rockchip_driver, make_rockchip},
     {"omap-iommu", 0x100, describe_one_interrupt, make_omap_driver, make_omap},
     {"sprd-iommu", 0x80, describe_one_interrupt, make_sprd_driver, make_sprd},
+    {"sun50i-iommu", 0x1000, describe_sun50i, make_sun50i_driver, make_sun50i},
+    {"mtk-iommu", 0x5000, describe_mtk, make_mtk_driver, make_mtk},
+    {"qcom-iommu", kQcomLocalBytes, describe_qcom, make_qcom_driver, make_qcom, surround_qcom},
     {"tegra-smmu", 0x1000, describe_one_interrupt, make_tegra_driver, make_tegra},
+    {"virtio-iommu", 0x200, describe_virtio, make_virtio_driver, make_virtio},
 };
 
 }  // namespace

@@ -26,6 +26,7 @@ struct RealDriverParts {
     kernel::Mistakes mistakes;
     std::function<kernel::PtrOrErr<kernel::IommuGroup>(kernel::Device&)> pci_device_group;
     std::function<kernel::DomainType(kernel::Device&)> def_domain_type;
+    std::function<void(kernel::Device&)> populate;  ///< makes devices of a device's child nodes
 };
 
 struct RealDriver {
@@ -41,6 +42,8 @@ struct RealFamily {
     RealDriver (*make_driver)(const RealDriverParts& parts) = nullptr;
     /// With caches and queues small enough to be copied for every schedule.
     std::unique_ptr<iommu::Instance> (*make_instance)(const Scenario& scenario, const IommuSpec& spec) = nullptr;
+    /// Nodes besides the instance's own, such as context banks below it; nullptr: there are none. May move the nodes.
+    void (*surround)(firmware::Description& description, firmware::NodeIndex node) = nullptr;
 };
 
 Span<RealFamily> real_families();

@@ -68,6 +68,9 @@ ScenarioProgram::ScenarioProgram(Scenario scenario, kernel::Variant variant)
         });
         if (old) node.properties = {&kOldBinding, 1};
         family.describe(node);
+        if (family.surround != nullptr) {
+            family.surround(description_, static_cast<firmware::NodeIndex>(description_.nodes.size() - 1));
+        }
     }
     if (real_) description_.memory = {{kMemory, kMemoryBytes}};
     for (const DeviceSpec& device : scenario_.devices) {

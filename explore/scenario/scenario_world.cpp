@@ -130,7 +130,7 @@ ScenarioWorld::ScenarioWorld(const ScenarioProgram& program, kernel::Kernel& ker
 
 void ScenarioWorld::add_iommu_driver(const IommuSpec& spec) {
     const auto known = std::find_if(iommu_drivers_.begin(), iommu_drivers_.end(),
-                                    [&](const IommuDriver& one) { return one.driver->name == spec.driver; });
+                                    [&](const IommuDriver& one) { return one.row == spec.driver; });
     if (spec.real) {
         if (known != iommu_drivers_.end()) return;
         RealDriver made = find_real_family(spec.driver)
@@ -139,8 +139,9 @@ void ScenarioWorld::add_iommu_driver(const IommuSpec& spec) {
                                              [this](Device& dev) {
                                                  const kernel::ModelPolicy::OfDevice* wish = policy_.find(dev.name);
                                                  return wish != nullptr ? wish->wanted : kernel::DomainType::none;
-                                             }});
-        iommu_drivers_.push_back({std::move(made.driver), made.ops, nullptr});
+                                             },
+                                             [this](Device& dev) { of_.of_platform_populate(dev); }});
+        iommu_drivers_.push_back({std::move(made.driver), made.ops, nullptr, spec.driver});
         return;
     }
     kernel::ModelIommuDriver* model = known != iommu_drivers_.end() ? known->model : nullptr;
@@ -148,7 +149,7 @@ void ScenarioWorld::add_iommu_driver(const IommuSpec& spec) {
         auto made = std::make_unique<kernel::ModelIommuDriver>(iommu_, of_, platform_,
                                                                *kernel::find_model_driver(spec.driver), policy_);
         model = made.get();
-        iommu_drivers_.push_back({std::move(made), &model->ops(), model});
+        iommu_drivers_.push_back({std::move(made), &model->ops(), model, spec.driver});
     }
     policy_.hardware.emplace_back(spec.name, spec.hardware);
     if (spec.registration_fails) model->failing.push_back(spec.name);
@@ -245,7 +246,7 @@ void ScenarioWorld::before() {
     iommu_.install_notifiers();
     for (const auto& driver : client_drivers_) drivers_.driver_register(*driver);
     for (const IommuDriver& one : iommu_drivers_) {
-        if (unloads(scenario, one.driver->name)) kernel::module_init(iommu_, *one.ops);
+        if (unloads(scenario, one.row)) kernel::module_init(iommu_, *one.ops);
         drivers_.driver_register(*one.driver);
     }
     for (const IommuSpec& spec : scenario.iommus) {
@@ -282,7 +283,7 @@ void ScenarioWorld::start() {
 
 ScenarioWorld::IommuDriver& ScenarioWorld::iommu_driver(const std::string& name) {
     return *std::find_if(iommu_drivers_.begin(), iommu_drivers_.end(),
-                         [&](const IommuDriver& one) { return one.driver->name == name; });
+                         [&](const IommuDriver& one) { return one.row == name; });
 }
 
 Device& ScenarioWorld::device(const std::string& name) {

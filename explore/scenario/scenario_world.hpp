@@ -78,6 +78,7 @@ private:
         std::unique_ptr<kernel::Driver> driver;
         kernel::IommuOps* ops = nullptr;
         kernel::ModelIommuDriver* model = nullptr;  ///< a row's
+        std::string row;                            ///< its name there; a driver may be called otherwise
     };
     void add_iommu_driver(const IommuSpec& spec);
     kernel::PtrOrErr<kernel::IommuGroup> group_of_functions(kernel::Device& dev);

@@ -108,6 +108,8 @@ public:
     int probe(Device& dev) override;
     void remove(Device&) override {}
 
+    Sun50iIommuOps& ops() { return ops_; }
+
 private:
     IommuCore& core_;
     const Mistakes mistakes_;

@@ -1,4 +1,6 @@
 // viommu_ops, and the drivers.
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "base/bits.hpp"
@@ -24,8 +26,8 @@ constexpr std::uint64_t kMsiIovaBase = 0x8000000, kMsiIovaLength = 0x100000;
 
 }  // namespace
 
-ViommuOps::ViommuOps(LinuxBoot& boot, Driver& driver)
-    : IommuOps(std::string(kDriver)), boot_(boot), core_(boot.iommu()), driver_(driver) {
+ViommuOps::ViommuOps(IommuCore& core, Driver& driver, PciGroup pci_device_group)
+    : IommuOps(std::string(kDriver)), core_(core), driver_(driver), pci_device_group_(std::move(pci_device_group)) {
     properties.converted_by_series = true;
     properties.uses_ids_after_probe = true;
     // X7 (72b6f7cd89ce): till then it is not found in the walk of its own registration.
@@ -118,7 +120,7 @@ void ViommuOps::release_device(Device& dev) {
 
 PtrOrErr<IommuGroup> ViommuOps::device_group(Device& dev) {
     Frame frame{core_.k, "viommu_device_group"};
-    if (dev.bus != nullptr && dev.bus->name == "pci") return boot_.pci().pci_device_group(dev);
+    if (dev.bus != nullptr && dev.bus->name == "pci") return pci_device_group_(dev);
     return core_.generic_device_group(dev);
 }
 
@@ -174,6 +176,10 @@ int bring_up(IommuCore& core, PageAllocator& pages, ViommuOps& ops, Device& dev,
     return 0;
 }
 
+ViommuOps::PciGroup group_of_functions(LinuxBoot& boot) {
+    return [&boot](Device& dev) { return boot.pci().pci_device_group(dev); };
+}
+
 std::optional<PhysAddr> registers_of(const firmware::Node& node) {
     if (node.regs.empty() || node.regs.front().size == 0) return std::nullopt;
     return PhysAddr{node.regs.front().cpu_address.value_or(node.regs.front().address)};
@@ -181,11 +187,12 @@ std::optional<PhysAddr> registers_of(const firmware::Node& node) {
 
 }  // namespace
 
-ViommuMmioDriver::ViommuMmioDriver(LinuxBoot& boot, const IommuDriverParts& parts)
-    : Driver("virtio-mmio", *boot.drivers().buses().front()),
-      core_(boot.iommu()),
+ViommuMmioDriver::ViommuMmioDriver(IommuCore& core, BusType& platform, const IommuDriverParts& parts,
+                                   ViommuOps::PciGroup pci_device_group)
+    : Driver("virtio-mmio", platform),
+      core_(core),
       pages_(parts.pages),
-      ops_(boot, *this) {}
+      ops_(core, *this, std::move(pci_device_group)) {}
 
 bool ViommuMmioDriver::match(const Device& device) const {
     if (!device.of_node) return false;
@@ -206,7 +213,7 @@ ViommuPciDriver::ViommuPciDriver(LinuxBoot& boot, const IommuDriverParts& parts,
       core_(boot.iommu()),
       pages_(parts.pages),
       bus_(std::move(the_bus)),
-      ops_(boot, *this) {
+      ops_(boot.iommu(), *this, group_of_functions(boot)) {
     boot.drivers().bus_register(*bus_);
     boot.state().register_virtio_device = [this](Device& function) { return register_virtio_device(function); };
 }
@@ -232,7 +239,8 @@ int ViommuPciDriver::probe(Device& dev) {
 }
 
 std::unique_ptr<Driver> make_virtio_iommu_mmio(LinuxBoot& boot, const IommuDriverParts& parts) {
-    return std::make_unique<ViommuMmioDriver>(boot, parts);
+    return std::make_unique<ViommuMmioDriver>(boot.iommu(), *boot.drivers().buses().front(), parts,
+                                              group_of_functions(boot));
 }
 
 std::unique_ptr<Driver> make_virtio_iommu_pci(LinuxBoot& boot, const IommuDriverParts& parts) {

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -121,7 +122,8 @@ private:
 /// Linux viommu_ops. One for all instances.
 class ViommuOps final : public IommuOps {
 public:
-    ViommuOps(LinuxBoot& boot, Driver& driver);
+    using PciGroup = std::function<PtrOrErr<IommuGroup>(Device&)>;
+    ViommuOps(IommuCore& core, Driver& driver, PciGroup pci_device_group);
 
     bool has_of_xlate() const override { return !core_.variant.has(Cap::xlate_fwspec_op); }
     bool has_of_xlate_fwspec() const override { return core_.variant.has(Cap::xlate_fwspec_op); }
@@ -137,19 +139,22 @@ public:
 private:
     int viommu_probe_endpoint(ViommuEndpoint& endpoint);
 
-    LinuxBoot& boot_;
     IommuCore& core_;
     Driver& driver_;
+    const PciGroup pci_device_group_;
 };
 
 /// Of platform devices: transports with registers in a window.
 class ViommuMmioDriver final : public Driver {
 public:
-    ViommuMmioDriver(LinuxBoot& boot, const IommuDriverParts& parts);
+    ViommuMmioDriver(IommuCore& core, BusType& platform, const IommuDriverParts& parts,
+                     ViommuOps::PciGroup pci_device_group);
 
     bool match(const Device& device) const override;
     int probe(Device& dev) override;
     void remove(Device&) override {}
+
+    ViommuOps& ops() { return ops_; }
 
 private:
     IommuCore& core_;
