@@ -82,7 +82,6 @@ bool has(std::string_view line, std::string_view what) { return line.find(what) 
 const char* foreign_family(std::string_view line) {
     if (has(line, "DMAR:") && (has(line, "fault") || has(line, "Request device"))) return "Intel VT-d";
     if (has(line, "viommu") && has(line, "fault")) return "virtio-iommu";
-    if (has(line, "apple-dart") && has(line, "error")) return "Apple DART";
     return nullptr;
 }
 
@@ -186,6 +185,8 @@ private:
             take_exynos_fault(line, *where, number);
         } else if (const auto errs = has(line, " da:0x") ? number_after(line, "errs:0x") : std::nullopt) {
             add("omap.irqstatus", {*errs}, number, {fmt::format("at {:#x}", number_after(line, " da:0x").value_or(0))});
+        } else if (const auto status = number_after(line, "translation fault: status:0x")) {
+            take_dart_fault(line, *status, number);
         } else if (has(line, " devid: 0x") && has(line, " iotval: ")) {
             take_riscv_fault(line, number);
         } else if (has(line, "AMD-Vi: Event logged [")) {
@@ -194,6 +195,17 @@ private:
             foreign_ = family;
             foreign_line_ = number;
         }
+    }
+    /// "translation fault: status:0x83000004 stream:3 code:0x4 (NO PTE FOR IOVA) at 0x1000": which of the two codings
+    /// it is, the code and its name say.
+    void take_dart_fault(std::string_view line, std::uint64_t status, unsigned number) {
+        constexpr std::pair<const char*, std::uint64_t> kNewer[] = {
+            {"(NO PGD", 2}, {"(NO PMD", 4}, {"(NO PTE", 8}, {"(WRITE", 16}, {"(READ", 32}};
+        const std::uint64_t code = number_after(line, " code:0x").value_or(0);
+        const bool newer = std::any_of(std::begin(kNewer), std::end(kNewer),
+                                       [&](const auto& one) { return code == one.second && has(line, one.first); });
+        add(newer ? "dart.t8110-error" : "dart.error", {status}, number,
+            {fmt::format("at iova {:#x}", number_after(line, " at 0x").value_or(0))});
     }
     /// "Fault 258 devid: 0x229 iotval: 44237600 iotval2: 0": the cause is a decimal number.
     void take_riscv_fault(std::string_view line, unsigned number) {

@@ -62,6 +62,8 @@ RecordFamily exynos_records();
 RecordFamily omap_records();
 RecordFamily riscv_records();
 RecordFamily amd_records();
+RecordFamily dart_records();
+RecordFamily tegra_records();
 
 /// "SID 0x11": one text a field that is worth showing.
 std::vector<std::string> field_texts(const RecordKind& kind, const Words& words);

@@ -127,6 +127,42 @@ TEST_CASE("decode: Exynos faults, registers and table words", "[study][decode]")
     CHECK(read("0x0", "exynos.lv2") == "nothing: a page fault");
 }
 
+TEST_CASE("decode: DART's errors, registers and table words", "[study][decode]") {
+    CHECK(read("0x83000004", "dart.error") == "stream 3: no page");
+    CHECK(
+        read("apple-dart 231304000.iommu: translation fault: status:0x83000004 stream:3 code:0x4 (NO PTE FOR IOVA) at "
+             "0xff00000") == "stream 3: no page");
+    CHECK(
+        read("apple-dart 231304000.iommu: translation fault: status:0x80300008 stream:3 code:0x8 (NO PTE FOR IOVA) at "
+             "0xff00000") == "stream 3: no page");
+    CHECK(read("0x80500021", "dart.t8110-error") == "stream 5: no valid TTBR, a read that the page does not allow");
+    CHECK(read("0x0", "dart.error") == "no error");
+    CHECK(read("0x1100", "dart.tcr") == "bypass");
+    CHECK(read("0x80", "dart.tcr") == "translate");
+    CHECK(read("0x0", "dart.tcr") == "blocked");
+    CHECK(read("0x9", "dart.t8110-tcr") == "translate, three levels of tables below the base");
+    CHECK(read("0x80043538", "dart.ttbr") == "a table at 0x43538000");
+    CHECK(read("0x43539", "dart.t8110-ttbr") == "a table at 0x43538000");
+    CHECK(read("0x000fff0043538003", "dart.pte") == "0x43538000");
+    CHECK(read("0x000fff0043538103", "dart.pte") == "0x43538000, not readable");
+    CHECK(read("0x0000000004353805", "dart.pte2").find("0x43538000, not writable") == 0);
+    CHECK(read("0x2", "dart.pte") == "invalid");
+}
+
+TEST_CASE("decode: Tegra's errors, flushes and table words", "[study][decode]") {
+    CHECK(read("0x6b010006", "tegra.err-status") == "the SMMU has no page, or not the right, of a write");
+    CHECK(read("0x400", "tegra.intstatus") == "no page in the SMMU");
+    CHECK(read("0x80000003", "tegra.tlb-flush") == "the group of 16 KiB at 0x0 of ASID 0");
+    CHECK(read("0x82000407", "tegra.tlb-flush") == "the group of 16 KiB at 0x404000 of ASID 2");
+    CHECK(read("0x0", "tegra.tlb-flush") == "everything of every ASID");
+    CHECK(read("0x80000001", "tegra.swgroup") == "translated by ASID 1");
+    CHECK(read("0x0", "tegra.swgroup") == "off: its clients pass untranslated");
+    CHECK(read("0xF0083005", "tegra.pde") == "a table at 0x83005000, readable, writable");
+    CHECK(read("0xE0083005", "tegra.pde") == "a page of 4 MiB at 0x83005000, readable, writable");
+    CHECK(read("0xA0083005", "tegra.pte") == "a page at 0x83005000, readable, not writable");
+    CHECK(read("0x0", "tegra.pte") == "nothing: neither readable nor writable");
+}
+
 TEST_CASE("decode: OMAP's interrupts, TLB entries and table words", "[study][decode]") {
     CHECK(read("omap-iommu 55082000.mmu: 55082000.mmu: errs:0x00000002 da:0x123abcde pgd:0x0 *pgd:px00000000") ==
           "the tables have nothing");

@@ -1,0 +1,164 @@
+// Registers and table words of Tegra's SMMU. Source: docs/spec/iommu-hardware.md section 7.
+#include <fmt/format.h>
+
+#include "iommu/tegra/layout.hpp"
+#include "study/decode/record.hpp"
+
+namespace xlate::study {
+namespace {
+
+namespace tg = iommu::tegra;
+using Show = RecordField::Show;
+
+/// Of Tegra124 and later; 30 and 114 have fewer, and zeros above.
+constexpr unsigned kAddressBits = 34;
+
+RecordField row(std::string_view name, const Field& field, Show show = Show::flag, std::string_view values = {}) {
+    return {name, 0, field.lsb, field.width, show, values};
+}
+
+Reading read_error(const Words& words) {
+    namespace error = tg::err_status;
+    Reading reading;
+    switch (error::TYPE.get(words[0])) {
+        case error::TYPE_DECERR_EMEM:
+            reading.headline = "no memory is there";
+            break;
+        case error::TYPE_TRUSTZONE:
+            reading.headline = "memory of the secure world";
+            break;
+        case error::TYPE_CARVEOUT:
+            reading.headline = "memory of a carve-out";
+            break;
+        case error::TYPE_INVALID_SMMU_PAGE:
+            reading.headline = "the SMMU has no page, or not the right";
+            reading.notes.push_back(fmt::format("what its word allows: {}, {}, {}",
+                                                error::READABLE.test(words[0]) ? "reads" : "no reads",
+                                                error::WRITABLE.test(words[0]) ? "writes" : "no writes",
+                                                error::NONSECURE.test(words[0]) ? "not secure" : "secure"));
+            break;
+        default:
+            reading.headline = "an unknown type";
+            break;
+    }
+    reading.headline += error::RW.test(words[0]) ? ", of a write" : ", of a read";
+    reading.notes.push_back(fmt::format("address bits above 31: {:#x}; the others are in ERR_ADR",
+                                        error::ADR_HI.get(words[0])));
+    return reading;
+}
+
+Reading read_interrupts(const Words& words) {
+    struct Cause {
+        Field bit;
+        const char* what;
+    };
+    const Cause causes[] = {{tg::interrupt::DECERR_EMEM, "no memory at an address"},
+                            {tg::interrupt::SECURITY_VIOLATION, "a security violation"},
+                            {tg::interrupt::INVALID_SMMU_PAGE, "no page in the SMMU"},
+                            {tg::interrupt::INVALID_APB_ASID_UPDATE, "an ASID register was written while it was in use"}};
+    Reading reading;
+    for (const Cause& cause : causes) {
+        if (cause.bit.test(words[0])) reading.headline += (reading.headline.empty() ? "" : ", ") + std::string(cause.what);
+    }
+    if (reading.headline.empty()) reading.headline = "no interrupt";
+    return reading;
+}
+
+Reading read_tlb_flush(const Words& words) {
+    namespace flush = tg::tlb_flush;
+    const std::uint64_t va = keep(words[0], 19, 0) << tg::kPageBits;
+    Reading reading;
+    switch (flush::MATCH.get(words[0])) {
+        case flush::kSection:
+            reading.headline = fmt::format("the section of 4 MiB at {:#x}", keep(va, 31, tg::kSectionBits));
+            break;
+        case flush::kGroup:
+            reading.headline = fmt::format("the group of 16 KiB at {:#x}", keep(va, 31, tg::kGroupBits));
+            break;
+        default:
+            reading.headline = "everything";
+            break;
+    }
+    reading.headline += flush::ASID_MATCH.test(words[0])
+                            ? fmt::format(" of ASID {}", flush::ASID.get(words[0]))
+                            : std::string(" of every ASID");
+    if (flush::ASID_MATCH.test(words[0]))
+        reading.notes.push_back(fmt::format("on Tegra30 and 114: ASID {}", flush::ASID_OF_FOUR.get(words[0])));
+    return reading;
+}
+
+Reading read_swgroup(const Words& words) {
+    Reading reading;
+    reading.headline = tg::swgroup::ENABLE.test(words[0])
+                           ? fmt::format("translated by ASID {}", tg::swgroup::ASID.get(words[0]))
+                           : "off: its clients pass untranslated";
+    return reading;
+}
+
+Reading read_word(const Words& words, bool directory) {
+    const auto word = static_cast<std::uint32_t>(words[0]);
+    Reading reading;
+    if (!tg::word::usable(word)) {
+        reading.headline = "nothing: neither readable nor writable";
+        return reading;
+    }
+    const char* const what = !directory ? "a page" : tg::word::NEXT.test(word) ? "a table" : "a page of 4 MiB";
+    reading.headline = fmt::format("{} at {:#x}", what, tg::word::address(word, kAddressBits));
+    reading.headline += tg::word::READABLE.test(word) ? ", readable" : ", not readable";
+    reading.headline += tg::word::WRITABLE.test(word) ? ", writable" : ", not writable";
+    return reading;
+}
+
+}  // namespace
+
+RecordFamily tegra_records() {
+    RecordFamily family{"tegra", {}};
+    family.kinds.push_back(
+        {"err-status",
+         "Tegra MC_ERR_STATUS",
+         1,
+         32,
+         {row("TYPE", tg::err_status::TYPE, Show::number, "2 DECERR_EMEM|3 SECURITY_TRUSTZONE|4 SECURITY_CARVEOUT|6 INVALID_SMMU_PAGE"),
+          row("RW", tg::err_status::RW, Show::flag, "0 read|1 write"), row("ADR_HI", tg::err_status::ADR_HI, Show::hex),
+          row("SECURITY", tg::err_status::SECURITY), row("READABLE", tg::err_status::READABLE),
+          row("WRITABLE", tg::err_status::WRITABLE), row("NONSECURE", tg::err_status::NONSECURE)},
+         read_error,
+         nullptr});
+    family.kinds.push_back({"intstatus",
+                            "Tegra MC_INTSTATUS (and MC_INTMASK)",
+                            1,
+                            32,
+                            {row("DECERR_EMEM", tg::interrupt::DECERR_EMEM),
+                             row("SECURITY_VIOLATION", tg::interrupt::SECURITY_VIOLATION),
+                             row("INVALID_SMMU_PAGE", tg::interrupt::INVALID_SMMU_PAGE),
+                             row("INVALID_APB_ASID_UPDATE", tg::interrupt::INVALID_APB_ASID_UPDATE)},
+                            read_interrupts,
+                            nullptr});
+    family.kinds.push_back({"tlb-flush",
+                            "Tegra SMMU_TLB_FLUSH",
+                            1,
+                            32,
+                            {row("MATCH", tg::tlb_flush::MATCH, Show::number, "0 all|2 section|3 group"),
+                             row("ASID", tg::tlb_flush::ASID, Show::number),
+                             row("ASID_MATCH", tg::tlb_flush::ASID_MATCH)},
+                            read_tlb_flush,
+                            nullptr});
+    family.kinds.push_back({"swgroup",
+                            "Tegra SMMU_*_ASID",
+                            1,
+                            32,
+                            {row("ENABLE", tg::swgroup::ENABLE), row("ASID", tg::swgroup::ASID, Show::number)},
+                            read_swgroup,
+                            nullptr});
+    const std::vector<RecordField> rights{row("READABLE", tg::word::READABLE), row("WRITABLE", tg::word::WRITABLE),
+                                          row("NONSECURE", tg::word::NONSECURE)};
+    std::vector<RecordField> directory = rights;
+    directory.push_back(row("NEXT", tg::word::NEXT));
+    family.kinds.push_back({"pde", "Tegra SMMU directory word", 1, 32, directory,
+                            [](const Words& words) { return read_word(words, true); }, nullptr});
+    family.kinds.push_back({"pte", "Tegra SMMU table word", 1, 32, rights,
+                            [](const Words& words) { return read_word(words, false); }, nullptr});
+    return family;
+}
+
+}  // namespace xlate::study
