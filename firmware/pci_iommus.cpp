@@ -1,6 +1,7 @@
 #include "firmware/pci_iommus.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 
 #include <fmt/format.h>
@@ -12,7 +13,10 @@
 namespace xlate::firmware {
 namespace {
 
-constexpr std::uint64_t kVirtioBarBytes = 0x4000;  // QEMU's
+constexpr PciIommuKind kKinds[] = {
+    {"virtio,pci-iommu", "1af4:1057", 0x4000, true},
+    {"riscv,pci-iommu", "1b36:0014", 0x1000},
+};
 
 struct Window {
     std::uint64_t base = 0;
@@ -51,9 +55,10 @@ private:
         Node& node = description_.nodes[index(at)];
         const auto window = memory_window(description_, host.node);
         const Window all = window.value_or(Window{0x1000'0000, 0xE000'0000});
-        std::uint64_t address = align_up(all.base, kVirtioBarBytes);
-        while (address < all.base + all.size && !is_free(address)) address += kVirtioBarBytes;
-        if (address + kVirtioBarBytes > all.base + all.size) return;  // no room: it stays without registers
+        const std::uint64_t bar = pci_iommu_kind(node)->bar_bytes;
+        std::uint64_t address = align_up(all.base, bar);
+        while (address < all.base + all.size && !is_free(address, bar)) address += bar;
+        if (address + bar > all.base + all.size) return;  // no room: it stays without registers
         if (node.linux_name.empty()) {
             const auto function =
                 static_cast<unsigned>(node.regs.empty() ? 0 : kPciFunction.get(node.regs.front().high));
@@ -61,15 +66,15 @@ private:
         }
         if (node.regs.empty()) node.regs.emplace_back();
         node.regs.front().cpu_address = address;
-        node.regs.front().size = kVirtioBarBytes;
+        node.regs.front().size = bar;
         if (node.interrupts.empty()) node.interrupts.push_back({std::nullopt, {}, "msi-x"});
         said_.push_back(fmt::format("{}: the registers of this PCI function are at {:#x}, the first free place {}",
                                     node.path, address, window ? "of its host bridge's window" : "below 4 GiB"));
     }
 
-    bool is_free(std::uint64_t address) const {
+    bool is_free(std::uint64_t address, std::uint64_t bar) const {
         const auto apart = [&](std::uint64_t base, std::uint64_t size) {
-            return address + kVirtioBarBytes <= base || base + size <= address;
+            return address + bar <= base || base + size <= address;
         };
         for (const MemoryRange& range : description_.memory) {
             if (!apart(range.base, range.size)) return false;
@@ -87,7 +92,14 @@ private:
 
 }  // namespace
 
-bool is_pci_iommu(const Node& node) { return iommu_kind(node).compatible == "virtio,pci-iommu"; }
+const PciIommuKind* pci_iommu_kind(const Node& node) {
+    const std::string_view compatible = iommu_kind(node).compatible;
+    const auto* const found = std::find_if(std::begin(kKinds), std::end(kKinds),
+                                           [&](const PciIommuKind& one) { return one.compatible == compatible; });
+    return found != std::end(kKinds) ? found : nullptr;
+}
+
+bool is_pci_iommu(const Node& node) { return pci_iommu_kind(node) != nullptr; }
 
 std::optional<NodeIndex> find_pci_iommu(const Description& description, std::string_view name) {
     for (const NodeIndex at : description.providers()) {

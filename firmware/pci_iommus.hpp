@@ -3,6 +3,7 @@
 // bridge); Linux Documentation/devicetree/bindings/virtio/iommu.txt; VIOT (virtio-iommu PCI nodes).
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,15 @@ namespace xlate::firmware {
 /// Of the first cell of a PCI node's `reg` (phys.hi): bus, device and function, as a requester id has them.
 inline constexpr Field kPciFunction{8, 16};
 
+/// One kind of such IOMMUs.
+struct PciIommuKind {
+    std::string_view compatible;
+    std::string_view id;  ///< of the function, as QEMU has it: "1af4:1057"
+    std::uint64_t bar_bytes = 0;
+    bool narrow_registers = false;  ///< there are fields of 8 and 16 bits
+};
+/// nullptr: a node of another kind.
+const PciIommuKind* pci_iommu_kind(const Node& node);
 /// Whether a node is such an IOMMU, of a kind whose BAR's size is known.
 bool is_pci_iommu(const Node& node);
 

@@ -140,6 +140,7 @@ struct Family {
     /// none.
     void (*connect)(Instance& unit, Instance& main) = nullptr;
     Span<std::uint32_t> id_registers{};  ///< offsets whose words make() takes from Hardware::registers
+    bool knows_endpoints = false;        ///< make() takes Hardware::endpoints: masters that are not there are refused
 };
 const std::vector<Family>& families();
 /// nullptr: no engine.

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,6 +46,8 @@ struct BootState {
     /// virtio-pci, for a function whose virtio device has a driver here: makes that device, 0 or an errno. Nothing:
     /// the function is a client's.
     std::function<std::optional<int>(Device& dev)> register_virtio_device;
+    /// Operations that IOMMU drivers of two buses have in common, by the drivers' name.
+    std::map<std::string, std::shared_ptr<IommuOps>> common_ops;
 
     int client_probe(Device& dev);
     void client_remove(Device& dev);

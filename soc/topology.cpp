@@ -80,7 +80,8 @@ private:
             site.path = node.path;
             site.name = firmware::linux_device_name(description_, index);
             site.family = kind_of.family;
-            site.narrow_registers = firmware::is_pci_iommu(node);
+            const firmware::PciIommuKind* const function = firmware::pci_iommu_kind(node);
+            site.narrow_registers = function != nullptr && function->narrow_registers;
             site.facts.compatible = kind_of.compatible;
             site.facts.interrupts = static_cast<unsigned>(node.interrupts.size());
             if (const auto global = node.u32("#global-interrupts")) site.facts.global_interrupts = *global;

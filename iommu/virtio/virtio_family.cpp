@@ -42,7 +42,8 @@ constexpr TimingPreset kTiming{
     "virtio-like", "estimate",  {false, 16, 0, 1, 1}, {true, 64, 0, 2, 2}, {true, 512, 4, 3, 3}, 10, 64, 16,
     {0, 0, 0, 0},  {0, 0, 0, 0}};
 
-constexpr Family kFamilies[] = {{"virtio-iommu", &kTiming, &sheet, &make, {kOptions, std::size(kOptions)}}};
+constexpr Family kFamilies[] = {
+    {"virtio-iommu", &kTiming, &sheet, &make, {kOptions, std::size(kOptions)}, nullptr, {}, true}};
 
 }  // namespace
 

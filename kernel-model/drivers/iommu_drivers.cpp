@@ -37,6 +37,7 @@ constexpr std::string_view kSmmuV3[] = {"arm,smmu-v3"};
 constexpr std::string_view kDart[] = {"apple,t8103-dart", "apple,t8103-usb4-dart", "apple,t6000-dart",
                                       "apple,t8110-dart"};
 constexpr std::string_view kRiscv[] = {"riscv,iommu"};
+constexpr std::string_view kRiscvPci[] = {"riscv,pci-iommu"};
 constexpr std::string_view kOmap[] = {"ti,omap2-iommu", "ti,omap4-iommu", "ti,dra7-iommu", "ti,dra7-dsp-iommu"};
 constexpr std::string_view kRockchip[] = {"rockchip,iommu", "rockchip,rk3568-iommu"};
 
@@ -82,6 +83,7 @@ constexpr IommuDriver kDrivers[] = {
     {"exynos-sysmmu", "exynos-iommu", DriverHome::platform, names(kExynos), make_exynos_iommu},
     {"intel-iommu", "intel-iommu", DriverHome::initcall, names(kIntel), make_intel_iommu},
     {"riscv-iommu", "riscv-iommu", DriverHome::platform, names(kRiscv), make_riscv_iommu, false, 613},
+    {"riscv-iommu", "riscv-iommu-pci", DriverHome::platform, names(kRiscvPci), make_riscv_iommu_pci, false, 613},
     {"omap-iommu", "omap-iommu", DriverHome::platform, names(kOmap), make_omap_iommu},
     {"ipmmu-vmsa", "ipmmu-vmsa", DriverHome::platform, names(kIpmmu), make_ipmmu_vmsa, false, 0, ipmmu_turns_away},
     {"qcom-iommu", "qcom-iommu", DriverHome::platform, names(kQcom), make_qcom_iommu},

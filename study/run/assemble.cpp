@@ -88,7 +88,6 @@ private:
         });
         if (host == hosts.end()) return;
         const std::uint32_t bus = host->first_bus << 8;
-        if (!is_mapped(*host, bus | 1U << 3) && is_mapped(*host, bus + 0x100)) return assume_port(*host);
         const auto free_slot = [&](std::uint32_t from) {
             while (from < 31 &&
                    firmware::find_pci_iommu(description_, firmware::pci_name(host->domain, bus | from << 3)))
@@ -96,6 +95,7 @@ private:
             return from;
         };
         const std::uint32_t first = free_slot(1), second = free_slot(first + 1);
+        if (!is_mapped(*host, bus | first << 3) && is_mapped(*host, bus + 0x100)) return assume_port(*host);
         PciConfig nvme;
         nvme.slot = firmware::pci_name(host->domain, bus | first << 3);
         nvme.driver = "nvme";

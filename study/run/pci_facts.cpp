@@ -9,6 +9,7 @@
 #include "firmware/iommu_families.hpp"
 #include "firmware/pci_hosts.hpp"
 #include "firmware/pci_iommus.hpp"
+#include "iommu/families.hpp"
 
 namespace xlate::study {
 namespace {
@@ -44,10 +45,10 @@ std::vector<std::string> add_pci_iommus(Config& config, const Description& descr
         if (std::any_of(config.soc.pci.begin(), config.soc.pci.end(), is_it)) continue;
         PciConfig function;
         function.slot = node.linux_name;
-        function.id = "1af4:1057";
+        function.id = std::string(firmware::pci_iommu_kind(node)->id);
         function.host = node.parent ? description.node(*node.parent).path : "";
-        said.push_back(
-            fmt::format("soc.pci has no function at {}: the virtio-iommu of {} is there", function.slot, node.path));
+        said.push_back(fmt::format("soc.pci has no function at {}: the {} of {} is there", function.slot,
+                                   firmware::iommu_kind(node).title, node.path));
         config.soc.pci.push_back(std::move(function));
     }
     return said;
@@ -57,7 +58,8 @@ void name_endpoints(const Description& description, const std::vector<PciSeat>& 
     const auto add_all = [&](const firmware::IdPath& path) {
         if (path.end != firmware::PathEnd::behind || !path.provider) return;
         const Node& provider = description.node(*path.provider);
-        if (firmware::iommu_kind(provider).family != "virtio-iommu") return;
+        const iommu::Family* const family = iommu::find_family(firmware::iommu_kind(provider).family);
+        if (family == nullptr || !family->knows_endpoints) return;
         auto& known = soc.iommus[provider.path].hardware.endpoints;
         if (!known) known.emplace();
         for (const firmware::StreamMatch& one : path.ids) known->push_back(one.id);

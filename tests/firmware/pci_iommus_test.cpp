@@ -80,3 +80,20 @@ TEST_CASE("pci iommus: a map leaves the IOMMU's own id out; another id that is m
     CHECK(oddities(0x8) == "");
     CHECK(oddities(0x9) == "iommu-map: gaps: ids 0x9-0x9 are in no row and run untranslated");
 }
+
+TEST_CASE("pci iommus: a RISC-V IOMMU has a BAR of its own size", "[firmware]") {
+    TreeBuilder tree;
+    tree.cells("#address-cells", {1}).cells("#size-cells", {1});
+    tree.open("pcie@100000").text("compatible", "pci-host-ecam-generic").text("device_type", "pci");
+    tree.cells("reg", {0x100000, 0x1000}).cells("#address-cells", {3}).cells("#size-cells", {2});
+    tree.cells("ranges", {0x0200'0000, 0, 0x5000'1000, 0x5000'1000, 0, 0x1000'0000});
+    tree.open("iommu@1,0").text("compatible", "riscv,pci-iommu").cells("reg", {0x800, 0, 0, 0, 0});
+    tree.cells("#iommu-cells", {1}).cells("phandle", {1}).close();
+    tree.close();
+    Description all = read_device_tree(tree.finish(), "board");
+    REQUIRE(place_pci_iommus(all).size() == 1);
+    const Node& function = at(all, "/pcie@100000/iommu@1,0");
+    CHECK(function.regs.front().cpu_address == 0x5000'1000);
+    CHECK(function.regs.front().size == 0x1000);
+    CHECK(pci_iommu_kind(function)->id == "1b36:0014");
+}

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernel-model/boot.hpp"
+#include "kernel-model/boot_state.hpp"
 #include "kernel-model/driver-core/driver_core.hpp"
 #include "kernel-model/pci/pci_core.hpp"
 
@@ -12,17 +13,18 @@ namespace rv = iommu::riscv;
 
 namespace {
 
-constexpr std::string_view kCompatible = "riscv,iommu";
+constexpr std::string_view kCompatible = "riscv,iommu", kPciCompatible = "riscv,pci-iommu";
 constexpr unsigned kMaxIrqs = 4;
 constexpr unsigned kFirstRelease = 613;
 
 }  // namespace
 
-RiscvIommuOps::RiscvIommuOps(IommuCore& core, BusType& platform, PageAllocator& pages,
+RiscvIommuOps::RiscvIommuOps(IommuCore& core, BusType& platform, BusType* pci, PageAllocator& pages,
                              std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group)
     : IommuOps("riscv-iommu"),
       core_(core),
       platform_(platform),
+      pci_(pci),
       pages_(pages),
       pci_device_group_(std::move(pci_device_group)) {
     properties.checks_fwspec = true;
@@ -38,7 +40,9 @@ int RiscvIommuOps::of_xlate(Device& dev, const OfPhandleArgs& args) {
 }
 
 Ptr<RiscvIommu> RiscvIommuOps::find(FwNode fwnode) {
-    const Device* const provider = core_.driver_core.bus_find_device_by_fwnode(platform_, fwnode, "RVP2");
+    DriverCore& drivers = core_.driver_core;
+    const Device* provider = drivers.bus_find_device_by_fwnode(platform_, fwnode, "RVP2");
+    if (provider == nullptr && pci_ != nullptr) provider = drivers.bus_find_device_by_fwnode(*pci_, fwnode, "RVP2");
     return Ptr<RiscvIommu>(provider != nullptr ? static_cast<RiscvIommu*>(provider->driver_data) : nullptr);
 }
 
@@ -112,47 +116,56 @@ Ptr<IommuDomain> RiscvIommuOps::make_static(Ptr<IommuDomain>& kept, DomainType t
 
 RiscvIommuDriver::RiscvIommuDriver(IommuCore& core, BusType& platform, const IommuDriverParts& parts,
                                    std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group)
+    : RiscvIommuDriver(
+          core, platform, parts,
+          std::make_shared<RiscvIommuOps>(core, platform, nullptr, parts.pages, std::move(pci_device_group))) {}
+
+RiscvIommuDriver::RiscvIommuDriver(IommuCore& core, BusType& platform, const IommuDriverParts& parts,
+                                   std::shared_ptr<RiscvIommuOps> ops)
     : Driver("riscv,iommu", platform),
       core_(core),
       pages_(parts.pages),
       mistakes_(parts.mistakes),
-      ops_(core, platform, parts.pages, std::move(pci_device_group)) {}
+      ops_(std::move(ops)) {}
 
 bool RiscvIommuDriver::match(const Device& device) const {
     return device.of_node && core_.description.node(*device.of_node).is_compatible(kCompatible);
 }
 
-int RiscvIommuDriver::probe(Device& dev) {
-    Frame frame{core_.k, "riscv_iommu_platform_probe"};
-    const firmware::Node& node = core_.description.node(*dev.of_node);
-    const Ptr<RiscvIommu> made = core_.k.heap.make<RiscvIommu>("RVI1", dev, pages_, mistakes_);
+namespace {
+
+/// What both probes come to. `wired`: it is told to use its wires, whatever it did before.
+int bring_up(IommuCore& core, PageAllocator& pages, const Mistakes& mistakes, RiscvIommuOps& ops, Device& dev,
+             bool wired) {
+    const firmware::Node& node = core.description.node(*dev.of_node);
+    const Ptr<RiscvIommu> made = core.k.heap.make<RiscvIommu>("RVI1", dev, pages, mistakes);
     if (!made) return -kENOMEM;
-    core_.k.heap.set_immortal(*made.get());  // the device's (devres), and the hardware keeps using its queues
+    core.k.heap.set_immortal(*made.get());  // the device's (devres), and the hardware keeps using its queues
     RiscvIommu& iommu = *made.get();
-    if (core_.variant.release < kFirstRelease) {
-        core_.k.console.print(LogLevel::notice, iommu.prefix,
-                              "this driver is of Linux 6.13 and later; the variant is older");
+    if (core.variant.release < kFirstRelease) {
+        core.k.console.print(LogLevel::notice, iommu.prefix,
+                             "this driver is of Linux 6.13 and later; the variant is older");
     }
-    if (node.regs.empty()) return -kEINVAL;
+    if (node.regs.empty() || node.regs.front().size == 0) return -kEINVAL;
     iommu.regs = PhysAddr{node.regs.front().cpu_address.value_or(node.regs.front().address)};
     iommu.caps = iommu.read64(rv::reg::CAPABILITIES);
     iommu.fctl = iommu.read(rv::reg::FCTL);
     iommu.irqs_count = static_cast<unsigned>(std::min<std::size_t>(node.interrupts.size(), kMaxIrqs));
     if (iommu.irqs_count == 0) {
-        core_.k.console.err(iommu.prefix, "error {}: no IRQ resources provided", -kENODEV);
+        core.k.console.err(iommu.prefix, "error {}: no IRQ resources provided", -kENODEV);
         return -kENODEV;
     }
-    if (!rv::fctl::WSI.test(iommu.fctl)) {
+    if (wired && !rv::fctl::WSI.test(iommu.fctl)) {
         iommu.fctl |= static_cast<std::uint32_t>(rv::fctl::WSI.mask());
         iommu.write(rv::reg::FCTL, iommu.fctl);
     }
     if (const int err = iommu.riscv_iommu_init(); err != 0) return err;
     dev.driver_data = &iommu;
-    iommu.iommu = core_.k.heap.make<IommuDevice>("RVI2", "riscv-iommu@" + dev.name);
+    iommu.iommu = core.k.heap.make<IommuDevice>("RVI2", "riscv-iommu@" + dev.name);
     if (!iommu.iommu) return -kENOMEM;
-    if (const int err = core_.iommu_device_register(iommu.iommu, &ops_, Ptr<Device>(&dev)); err != 0) {
-        core_.k.console.err(iommu.prefix, "cannot register iommu interface");
-        core_.k.heap.release(iommu.iommu, "RVI3");
+    if (const int err = core.iommu_device_register(iommu.iommu, &ops, Ptr<Device>(&dev)); err != 0) {
+        core.k.console.err(iommu.prefix, "cannot register iommu interface");
+        core.k.heap.release(iommu.iommu, "RVI3");
         iommu.iommu = {};
         iommu.riscv_iommu_disable();
         return err;
@@ -160,21 +173,69 @@ int RiscvIommuDriver::probe(Device& dev) {
     return 0;
 }
 
-void RiscvIommuDriver::remove(Device& dev) {
-    Frame frame{core_.k, "riscv_iommu_remove"};
+void take_down(IommuCore& core, Device& dev) {
+    Frame frame{core.k, "riscv_iommu_remove"};
     auto* const iommu = static_cast<RiscvIommu*>(dev.driver_data);
     if (iommu == nullptr) return;
     if (iommu->iommu) {
-        core_.iommu_device_unregister(iommu->iommu);
-        core_.k.heap.release(iommu->iommu, "RVI4");
+        core.iommu_device_unregister(iommu->iommu);
+        core.k.heap.release(iommu->iommu, "RVI4");
         iommu->iommu = {};
     }
     iommu->riscv_iommu_disable();
 }
 
+bool is_of(const IommuCore& core, const Device& device, std::string_view compatible) {
+    return device.of_node && core.description.node(*device.of_node).is_compatible(compatible);
+}
+
+}  // namespace
+
+int RiscvIommuDriver::probe(Device& dev) {
+    Frame frame{core_.k, "riscv_iommu_platform_probe"};
+    return bring_up(core_, pages_, mistakes_, *ops_, dev, true);
+}
+
+void RiscvIommuDriver::remove(Device& dev) { take_down(core_, dev); }
+
+RiscvIommuPciDriver::RiscvIommuPciDriver(IommuCore& core, BusType& pci, const IommuDriverParts& parts,
+                                         std::shared_ptr<RiscvIommuOps> ops)
+    : Driver("riscv-iommu-pci", pci),
+      core_(core),
+      pages_(parts.pages),
+      mistakes_(parts.mistakes),
+      ops_(std::move(ops)) {}
+
+// By the node: its id is QEMU's or Rivos's, and another vendor's function has a class of its own (0x0806).
+bool RiscvIommuPciDriver::match(const Device& device) const { return is_of(core_, device, kPciCompatible); }
+
+int RiscvIommuPciDriver::probe(Device& dev) {
+    Frame frame{core_.k, "riscv_iommu_pci_probe"};
+    return bring_up(core_, pages_, mistakes_, *ops_, dev, false);
+}
+
+void RiscvIommuPciDriver::remove(Device& dev) { take_down(core_, dev); }
+
+namespace {
+
+/// A master may have entries of both forms: they are one driver's.
+std::shared_ptr<RiscvIommuOps> common_ops(LinuxBoot& boot, const IommuDriverParts& parts) {
+    std::shared_ptr<IommuOps>& kept = boot.state().common_ops["riscv-iommu"];
+    if (!kept) {
+        kept = std::make_shared<RiscvIommuOps>(boot.iommu(), boot.state().platform, &boot.state().pci_bus, parts.pages,
+                                               [&pci = boot.pci()](Device& dev) { return pci.pci_device_group(dev); });
+    }
+    return std::static_pointer_cast<RiscvIommuOps>(kept);
+}
+
+}  // namespace
+
 std::unique_ptr<Driver> make_riscv_iommu(LinuxBoot& boot, const IommuDriverParts& parts) {
-    return std::make_unique<RiscvIommuDriver>(boot.iommu(), *boot.drivers().buses().front(), parts,
-                                              [&pci = boot.pci()](Device& dev) { return pci.pci_device_group(dev); });
+    return std::make_unique<RiscvIommuDriver>(boot.iommu(), boot.state().platform, parts, common_ops(boot, parts));
+}
+
+std::unique_ptr<Driver> make_riscv_iommu_pci(LinuxBoot& boot, const IommuDriverParts& parts) {
+    return std::make_unique<RiscvIommuPciDriver>(boot.iommu(), boot.state().pci_bus, parts, common_ops(boot, parts));
 }
 
 }  // namespace xlate::kernel

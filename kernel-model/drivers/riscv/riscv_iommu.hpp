@@ -1,5 +1,6 @@
-// The Linux driver of the RISC-V IOMMU on the platform bus: binds to "riscv,iommu". One PSCID space for all instances.
-// The PCI form is not there: its registers are behind a BAR that no model has.
+// The Linux drivers of the RISC-V IOMMU: on the platform bus ("riscv,iommu"), and on PCI, for the function that
+// firmware names ("riscv,pci-iommu"; firmware/pci_iommus places its BAR). One PSCID space for all instances. Not
+// modelled: the MSI-X table of the PCI form, whose vector is the one wire here, so that FCTL.WSI stays as it is.
 // Source: as riscv_iommu_hw.hpp; docs/spec/iommu-hardware.md section 11.
 #pragma once
 
@@ -14,7 +15,8 @@ namespace xlate::kernel {
 /// Linux riscv_iommu_ops. Shared by all instances.
 class RiscvIommuOps final : public IommuOps {
 public:
-    RiscvIommuOps(IommuCore& core, BusType& platform, PageAllocator& pages,
+    /// `pci`: where instances are too; nullptr: on the platform bus alone.
+    RiscvIommuOps(IommuCore& core, BusType& platform, BusType* pci, PageAllocator& pages,
                   std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group);
 
     int of_xlate(Device& dev, const OfPhandleArgs& args) override;
@@ -32,6 +34,7 @@ private:
 
     IommuCore& core_;
     BusType& platform_;
+    BusType* const pci_;
     PageAllocator& pages_;
     std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group_;
     PscidAllocator pscids_;
@@ -43,21 +46,41 @@ class RiscvIommuDriver final : public Driver {
 public:
     RiscvIommuDriver(IommuCore& core, BusType& platform, const IommuDriverParts& parts,
                      std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group);
+    RiscvIommuDriver(IommuCore& core, BusType& platform, const IommuDriverParts& parts,
+                     std::shared_ptr<RiscvIommuOps> ops);
 
     bool match(const Device& device) const override;
     int probe(Device& dev) override;
     void remove(Device& dev) override;
 
-    RiscvIommuOps& ops() { return ops_; }
+    RiscvIommuOps& ops() { return *ops_; }
 
 private:
     IommuCore& core_;
     PageAllocator& pages_;
     const Mistakes mistakes_;
-    RiscvIommuOps ops_;
+    const std::shared_ptr<RiscvIommuOps> ops_;
 };
 
-/// Its row of iommu_drivers().
+/// The PCI driver.
+class RiscvIommuPciDriver final : public Driver {
+public:
+    RiscvIommuPciDriver(IommuCore& core, BusType& pci, const IommuDriverParts& parts,
+                        std::shared_ptr<RiscvIommuOps> ops);
+
+    bool match(const Device& device) const override;
+    int probe(Device& dev) override;
+    void remove(Device& dev) override;
+
+private:
+    IommuCore& core_;
+    PageAllocator& pages_;
+    const Mistakes mistakes_;
+    const std::shared_ptr<RiscvIommuOps> ops_;
+};
+
+/// Their rows of iommu_drivers().
 std::unique_ptr<Driver> make_riscv_iommu(LinuxBoot& boot, const IommuDriverParts& parts);
+std::unique_ptr<Driver> make_riscv_iommu_pci(LinuxBoot& boot, const IommuDriverParts& parts);
 
 }  // namespace xlate::kernel
