@@ -9,7 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/quantity.hpp"
-#include "kernel-model/clients/omap_clients.hpp"
+#include "kernel-model/clients/client_modules.hpp"
 #include "kernel-model/drivers/iommu_drivers.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
 #include "study/config/kernel_parameters.hpp"
@@ -205,7 +205,7 @@ private:
             list.push_back({module.name});
             if (same(module.name, "virtio-mmio") && has_rng()) list.push_back({"virtio-rng"});
         }
-        for (const std::string& module : kernel::omap_client_modules(in_)) list.push_back({module});
+        for (const std::string& module : kernel::client_modules(in_)) list.push_back({module});
         for (const std::string& module : own) {
             if (is_late(module)) list.push_back({module});
         }

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "firmware/iommu_families.hpp"
+#include "kernel-model/drivers/model/model_driver.hpp"
 
 namespace xlate::study {
 namespace {
@@ -132,9 +133,8 @@ private:
             owners.add({firmware::stream_of(provider, entry->args).value_or(StreamMatch{}), *group});
     }
 
-    /// A fwspec is one driver's, and two DARTs are the most that one master has.
+    /// A fwspec is one driver's, which may take a few instances alone.
     std::string several_drivers(const Node& provider, const std::vector<const IommuEntry*>& entries) const {
-        constexpr std::size_t kMostDarts = 2;
         std::vector<NodeIndex> instances;
         for (const IommuEntry* entry : entries) {
             const Node& other = description_.node(*entry->provider);
@@ -144,8 +144,11 @@ private:
             if (std::find(instances.begin(), instances.end(), *entry->provider) == instances.end())
                 instances.push_back(*entry->provider);
         }
-        if (firmware::iommu_kind(provider).family == "dart" && instances.size() > kMostDarts)
-            return fmt::format("its entries name {} DARTs, of which a master has at most two (-22)", instances.size());
+        const firmware::IommuKind& kind = firmware::iommu_kind(provider);
+        const kernel::ModelDriverRow* const row = kernel::find_model_driver(kind.driver);
+        if (row != nullptr && instances.size() > row->max_instances)
+            return fmt::format("its entries name {} IOMMUs ({}), of which a master has at most {} (-22)",
+                               instances.size(), kind.title, row->max_instances);
         return {};
     }
 
