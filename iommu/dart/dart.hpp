@@ -16,6 +16,7 @@
 #include "iommu/dart/parameters.hpp"
 #include "iommu/dart/registers.hpp"
 #include "iommu/instance.hpp"
+#include "iommu/shadow/table_words.hpp"
 #include "iommu/tlb.hpp"
 #include "iommu/walk_cache.hpp"
 
@@ -36,7 +37,7 @@ struct DartCounters {
     std::uint64_t errors_lost = 0;
 };
 
-class Dart final : public Instance {
+class Dart final : public Instance, public TableWords {
 public:
     explicit Dart(const DartParams& params);
 
@@ -52,6 +53,12 @@ public:
     std::optional<unsigned> take_wire() override;
     std::vector<std::uint64_t> counter_values() const override;
     CacheCounters structure_counters(std::size_t row) const override;
+
+    // TableWords (dart_words.cpp). An address space is a stream.
+    unsigned word_bytes() const override { return dart_table::kWordBytes; }
+    bool decode(AccessPurpose purpose, std::uint64_t word, TableWord& out) const override;
+    std::uint64_t table_bytes(std::uint64_t space) const override;
+    std::optional<std::uint64_t> space_of_stream(StreamId stream) const override { return value(stream); }
 
     const DartParams& params() const { return params_; }
 

@@ -35,8 +35,9 @@ constexpr std::array kPurposes{
 
 std::string fault_name(std::uint16_t code) { return name(static_cast<FaultCode>(code)); }
 std::string describe(const Invalidation& invalidation) {
-    if (invalidation.stream_mask == 0) return "invalidate all streams";
-    return fmt::format("invalidate stream {}", invalidation.stream);
+    if (invalidation.stream_mask == 0 && invalidation.space_mask == 0) return "invalidate all streams";
+    return fmt::format("invalidate stream {}",
+                       invalidation.stream_mask != 0 ? invalidation.stream : invalidation.space);
 }
 
 constexpr InstanceSpec make() {

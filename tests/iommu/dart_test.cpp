@@ -1,6 +1,7 @@
 // Apple's DART against docs/spec/iommu-hardware.md sections 5, 13 and 17: registers, words, faults, invalidation.
 #include <catch2/catch.hpp>
 
+#include "iommu/dart/purpose.hpp"
 #include "tests/iommu/dart_world.hpp"
 
 using namespace xlate;
@@ -226,4 +227,23 @@ TEST_CASE("dart: BUSY stays until older translations are done", "[iommu][dart]")
     CHECK(dart.step_machine(0, {}).kind == StepKind::idle);
     CHECK(dart.read_register(t8020::STREAM_COMMAND, 4) == 0x100000);
     CHECK_FALSE(dart.machine_pending(0));
+}
+
+TEST_CASE("dart: what its words say, for the sanitizer", "[iommu][dart]") {
+    DartParams small = t8103_dart();
+    small.page_log2 = 12;
+    const Dart v1(small), v2(t6000_dart());
+    TableWord says;
+    REQUIRE(v1.decode(word_purpose(0), 0x000FFF0043538003, says));
+    CHECK(
+        (says.present && says.leaf && says.log2_bytes == 12 && says.target == 0x43538000 && says.target_bytes == 4096));
+    REQUIRE(v1.decode(word_purpose(1), 0x43538001, says));
+    CHECK((says.present && !says.leaf && says.log2_bytes == 21 && says.next == word_purpose(0)));
+    CHECK(v1.table_bytes(0) == 4096);
+    REQUIRE(v2.decode(word_purpose(2), 0x83400001, says));
+    CHECK((says.log2_bytes == 36 && says.target == 0x834000000 && says.target_bytes == 0x4000));
+    REQUIRE(v2.decode(word_purpose(0), 0x2, says));
+    CHECK_FALSE(says.present);
+    CHECK_FALSE(v2.decode(word_purpose(3), 1, says));
+    CHECK(v2.space_of_stream(StreamId{5}) == 5U);
 }
