@@ -30,7 +30,8 @@ Reading read_error(const Cause (&causes)[N], std::uint64_t code, std::uint64_t s
         return reading;
     }
     for (const Cause& cause : causes) {
-        if ((code & cause.bit) != 0) reading.headline += (reading.headline.empty() ? "" : ", ") + std::string(cause.what);
+        if ((code & cause.bit) != 0)
+            reading.headline += (reading.headline.empty() ? "" : ", ") + std::string(cause.what);
     }
     if (reading.headline.empty()) reading.headline = "an unknown code";
     reading.headline = fmt::format("stream {}: {}", stream, reading.headline);
@@ -62,7 +63,8 @@ Reading read_t8110_error(const Words& words) {
 Reading tcr(bool translate, bool bypass) {
     Reading reading;
     reading.headline = bypass ? "bypass" : translate ? "translate" : "blocked";
-    if (!bypass && !translate) reading.notes.emplace_back("every access of the stream is refused, and nothing is recorded");
+    if (!bypass && !translate)
+        reading.notes.emplace_back("every access of the stream is refused, and nothing is recorded");
     return reading;
 }
 
@@ -80,17 +82,15 @@ Reading read_t8110_tcr(const Words& words) {
 Reading read_t8020_ttbr(const Words& words) {
     namespace t = dart::t8020::ttbr;
     Reading reading;
-    reading.headline = t::VALID.test(words[0])
-                           ? fmt::format("a table at {:#x}", t::ADDRESS.get(words[0]) << t::kShift)
-                           : "invalid: an access of its quarter ends with NO_TTBR";
+    reading.headline = t::VALID.test(words[0]) ? fmt::format("a table at {:#x}", t::ADDRESS.get(words[0]) << t::kShift)
+                                               : "invalid: an access of its quarter ends with NO_TTBR";
     return reading;
 }
 Reading read_t8110_ttbr(const Words& words) {
     namespace t = dart::t8110::ttbr;
     Reading reading;
-    reading.headline = t::VALID.test(words[0])
-                           ? fmt::format("a table at {:#x}", t::ADDRESS.get(words[0]) << t::kShift)
-                           : "invalid: an access ends with NO_TTBR";
+    reading.headline = t::VALID.test(words[0]) ? fmt::format("a table at {:#x}", t::ADDRESS.get(words[0]) << t::kShift)
+                                               : "invalid: an access ends with NO_TTBR";
     return reading;
 }
 
@@ -173,7 +173,8 @@ RecordFamily dart_records() {
                                    row("NO_WRITE", pte::DART1_NO_WRITE), row("NO_READ", pte::DART1_NO_READ)};
     std::vector<RecordField> second{row("VALID", pte::VALID), row("NO_CACHE", pte::DART2_NO_CACHE),
                                     row("NO_WRITE", pte::DART2_NO_WRITE), row("NO_READ", pte::DART2_NO_READ)};
-    for (std::vector<RecordField>* fields : {&first, &second}) fields->insert(fields->end(), parts.begin(), parts.end());
+    for (std::vector<RecordField>* fields : {&first, &second})
+        fields->insert(fields->end(), parts.begin(), parts.end());
     family.kinds.push_back({"pte", "DART1 table word (t8103)", 1, 64, first,
                             [](const Words& words) { return read_word(words, words_of::Words::dart1); }, nullptr});
     family.kinds.push_back({"pte2", "DART2 table word (t6000, t8110)", 1, 64, second,

@@ -42,8 +42,8 @@ Reading read_error(const Words& words) {
             break;
     }
     reading.headline += error::RW.test(words[0]) ? ", of a write" : ", of a read";
-    reading.notes.push_back(fmt::format("address bits above 31: {:#x}; the others are in ERR_ADR",
-                                        error::ADR_HI.get(words[0])));
+    reading.notes.push_back(
+        fmt::format("address bits above 31: {:#x}; the others are in ERR_ADR", error::ADR_HI.get(words[0])));
     return reading;
 }
 
@@ -52,13 +52,15 @@ Reading read_interrupts(const Words& words) {
         Field bit;
         const char* what;
     };
-    const Cause causes[] = {{tg::interrupt::DECERR_EMEM, "no memory at an address"},
-                            {tg::interrupt::SECURITY_VIOLATION, "a security violation"},
-                            {tg::interrupt::INVALID_SMMU_PAGE, "no page in the SMMU"},
-                            {tg::interrupt::INVALID_APB_ASID_UPDATE, "an ASID register was written while it was in use"}};
+    const Cause causes[] = {
+        {tg::interrupt::DECERR_EMEM, "no memory at an address"},
+        {tg::interrupt::SECURITY_VIOLATION, "a security violation"},
+        {tg::interrupt::INVALID_SMMU_PAGE, "no page in the SMMU"},
+        {tg::interrupt::INVALID_APB_ASID_UPDATE, "an ASID register was written while it was in use"}};
     Reading reading;
     for (const Cause& cause : causes) {
-        if (cause.bit.test(words[0])) reading.headline += (reading.headline.empty() ? "" : ", ") + std::string(cause.what);
+        if (cause.bit.test(words[0]))
+            reading.headline += (reading.headline.empty() ? "" : ", ") + std::string(cause.what);
     }
     if (reading.headline.empty()) reading.headline = "no interrupt";
     return reading;
@@ -79,9 +81,8 @@ Reading read_tlb_flush(const Words& words) {
             reading.headline = "everything";
             break;
     }
-    reading.headline += flush::ASID_MATCH.test(words[0])
-                            ? fmt::format(" of ASID {}", flush::ASID.get(words[0]))
-                            : std::string(" of every ASID");
+    reading.headline += flush::ASID_MATCH.test(words[0]) ? fmt::format(" of ASID {}", flush::ASID.get(words[0]))
+                                                         : std::string(" of every ASID");
     if (flush::ASID_MATCH.test(words[0]))
         reading.notes.push_back(fmt::format("on Tegra30 and 114: ASID {}", flush::ASID_OF_FOUR.get(words[0])));
     return reading;
@@ -118,31 +119,32 @@ RecordFamily tegra_records() {
          "Tegra MC_ERR_STATUS",
          1,
          32,
-         {row("TYPE", tg::err_status::TYPE, Show::number, "2 DECERR_EMEM|3 SECURITY_TRUSTZONE|4 SECURITY_CARVEOUT|6 INVALID_SMMU_PAGE"),
+         {row("TYPE", tg::err_status::TYPE, Show::number,
+              "2 DECERR_EMEM|3 SECURITY_TRUSTZONE|4 SECURITY_CARVEOUT|6 INVALID_SMMU_PAGE"),
           row("RW", tg::err_status::RW, Show::flag, "0 read|1 write"), row("ADR_HI", tg::err_status::ADR_HI, Show::hex),
           row("SECURITY", tg::err_status::SECURITY), row("READABLE", tg::err_status::READABLE),
           row("WRITABLE", tg::err_status::WRITABLE), row("NONSECURE", tg::err_status::NONSECURE)},
          read_error,
          nullptr});
-    family.kinds.push_back({"intstatus",
-                            "Tegra MC_INTSTATUS (and MC_INTMASK)",
-                            1,
-                            32,
-                            {row("DECERR_EMEM", tg::interrupt::DECERR_EMEM),
-                             row("SECURITY_VIOLATION", tg::interrupt::SECURITY_VIOLATION),
-                             row("INVALID_SMMU_PAGE", tg::interrupt::INVALID_SMMU_PAGE),
-                             row("INVALID_APB_ASID_UPDATE", tg::interrupt::INVALID_APB_ASID_UPDATE)},
-                            read_interrupts,
-                            nullptr});
-    family.kinds.push_back({"tlb-flush",
-                            "Tegra SMMU_TLB_FLUSH",
-                            1,
-                            32,
-                            {row("MATCH", tg::tlb_flush::MATCH, Show::number, "0 all|2 section|3 group"),
-                             row("ASID", tg::tlb_flush::ASID, Show::number),
-                             row("ASID_MATCH", tg::tlb_flush::ASID_MATCH)},
-                            read_tlb_flush,
-                            nullptr});
+    family.kinds.push_back(
+        {"intstatus",
+         "Tegra MC_INTSTATUS (and MC_INTMASK)",
+         1,
+         32,
+         {row("DECERR_EMEM", tg::interrupt::DECERR_EMEM), row("SECURITY_VIOLATION", tg::interrupt::SECURITY_VIOLATION),
+          row("INVALID_SMMU_PAGE", tg::interrupt::INVALID_SMMU_PAGE),
+          row("INVALID_APB_ASID_UPDATE", tg::interrupt::INVALID_APB_ASID_UPDATE)},
+         read_interrupts,
+         nullptr});
+    family.kinds.push_back(
+        {"tlb-flush",
+         "Tegra SMMU_TLB_FLUSH",
+         1,
+         32,
+         {row("MATCH", tg::tlb_flush::MATCH, Show::number, "0 all|2 section|3 group"),
+          row("ASID", tg::tlb_flush::ASID, Show::number), row("ASID_MATCH", tg::tlb_flush::ASID_MATCH)},
+         read_tlb_flush,
+         nullptr});
     family.kinds.push_back({"swgroup",
                             "Tegra SMMU_*_ASID",
                             1,

@@ -100,7 +100,8 @@ TEST_CASE("real: what the repaired series is clean of, it is clean of with real 
             const bool paging =
                 real.name == "rockchip-two+real" && starts_with(kind, "semantic: its first DMA");  // F21
             // F15: a freed group is used on.
-            const bool dead_group = real.name == "dart-group+real" || real.name == "tegra-group+real";
+            const bool dead_group =
+                real.name == "dart-group+real" || real.name == "tegra-group+real" || real.name == "mtk-group+real";
             // F22: OMAP's IOMMU and a swgroup that is not enabled pass.
             const bool passes = starts_with(kind, "semantic: its device is gone") &&
                                 (real.name == "removed-omap+real" || real.iommus.front().driver == "tegra-smmu");
