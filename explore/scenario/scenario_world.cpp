@@ -140,7 +140,7 @@ void ScenarioWorld::add_iommu_driver(const IommuSpec& spec) {
                                                  const kernel::ModelPolicy::OfDevice* wish = policy_.find(dev.name);
                                                  return wish != nullptr ? wish->wanted : kernel::DomainType::none;
                                              },
-                                             [this](Device& dev) { of_.of_platform_populate(dev); }});
+                                             [this](Device& dev) { populate(dev); }});
         iommu_drivers_.push_back({std::move(made.driver), made.ops, nullptr, spec.driver});
         return;
     }
@@ -153,6 +153,19 @@ void ScenarioWorld::add_iommu_driver(const IommuSpec& spec) {
     }
     policy_.hardware.emplace_back(spec.name, spec.hardware);
     if (spec.registration_fails) model->failing.push_back(spec.name);
+}
+
+/// Linux devm_of_platform_populate(): context banks of an IOMMU.
+void ScenarioWorld::populate(Device& dev) {
+    kernel::Frame frame{k_, "of_platform_populate"};
+    const firmware::Description& all = program_.description();
+    for (const firmware::NodeIndex child : all.node(*dev.of_node).children) {
+        const auto made =
+            k_.heap.make<Device>("of_platform", all.node(child).name, &platform_, Ptr<Device>(&dev), child);
+        if (!made) continue;
+        k_.heap.set_immortal(*made);
+        drivers_.device_add(made);
+    }
 }
 
 /// Linux pci_device_group(), as far as a scenario goes: the group of the function that it names, if that has one.

@@ -82,6 +82,7 @@ private:
     };
     void add_iommu_driver(const IommuSpec& spec);
     kernel::PtrOrErr<kernel::IommuGroup> group_of_functions(kernel::Device& dev);
+    void populate(kernel::Device& dev);
     // scenario_dma.cpp
     bool behind_real(const Client& client) const;
     int map_buffer(Client& client);
