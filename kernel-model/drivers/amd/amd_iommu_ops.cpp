@@ -23,12 +23,13 @@ constexpr std::string_view kFeatures[] = {"PreF", "PPR", "X2APIC", "NX", "GT", "
 
 }  // namespace
 
-AmdIommuOps::AmdIommuOps(IommuCore& core, PciCore& pci, PageAllocator& pages, const Mistakes& mistakes)
+AmdIommuOps::AmdIommuOps(IommuCore& core, PageAllocator& pages, const Mistakes& mistakes,
+                         std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group)
     : IommuOps("amd-iommu"),
       core_(core),
-      pci_(pci),
       pages_(pages),
       mistakes_(mistakes),
+      pci_device_group_(std::move(pci_device_group)),
       tables_(read_ivrs_tables(core.description)) {
     properties.checks_fwspec = false;
     properties.checks_priv = false;
@@ -41,10 +42,10 @@ std::optional<AmdIommuOps::Place> AmdIommuOps::rlookup_amd_iommu(const Device& d
         place.segment = static_cast<std::uint16_t>(pdev->pci_bus.domain);
         place.devid = pdev->rid();
     } else {
-        const auto found = tables_.acpi_devices.find(dev.name.substr(0, dev.name.find(':')));
-        if (found == tables_.acpi_devices.end()) return std::nullopt;
-        place.devid = found->second.first;
-        place.segment = tables_.units[found->second.second].ivhd->segment;
+        const std::optional<std::pair<std::uint16_t, std::size_t>> found = acpihid_of(dev);
+        if (!found) return std::nullopt;
+        place.devid = found->first;
+        place.segment = tables_.units[found->second].ivhd->segment;
     }
     const auto segment = tables_.segments.find(place.segment);
     if (segment == tables_.segments.end() || place.devid > segment->second.last_bdf) return std::nullopt;
@@ -52,6 +53,22 @@ std::optional<AmdIommuOps::Place> AmdIommuOps::rlookup_amd_iommu(const Device& d
     if (unit == segment->second.rlookup.end()) return std::nullopt;
     place.unit = unit->second;
     return place;
+}
+
+/// get_acpihid_device_id(): by hardware and unique id, which the description has looked up; a device that it does not
+/// know is found by its hardware id alone.
+std::optional<std::pair<std::uint16_t, std::size_t>> AmdIommuOps::acpihid_of(const Device& dev) const {
+    if (dev.of_node) {
+        const firmware::Node& node = core_.description.node(*dev.of_node);
+        for (std::size_t i = 0; i < tables_.units.size() && !node.iommus.empty(); ++i) {
+            const firmware::IommuEntry& entry = node.iommus.front();
+            if (entry.provider == tables_.units[i].node && !entry.args.empty())
+                return std::pair{static_cast<std::uint16_t>(entry.args.front()), i};
+        }
+    }
+    const auto found = tables_.acpi_devices.find(dev.name.substr(0, dev.name.find(':')));
+    if (found == tables_.acpi_devices.end()) return std::nullopt;
+    return found->second;
 }
 
 // 6.1 and later: without a unit, or one that is not registered yet, the device is none of this driver's.
@@ -116,7 +133,7 @@ void AmdIommuOps::probe_finalize(Device& dev) {
 
 // Linux acpihid_device_group(): one for each id that IVRS gives.
 PtrOrErr<IommuGroup> AmdIommuOps::device_group(Device& dev) {
-    if (dynamic_cast<PciDevice*>(&dev) != nullptr) return pci_.pci_device_group(dev);
+    if (dynamic_cast<PciDevice*>(&dev) != nullptr) return pci_device_group_(dev);
     const auto place = rlookup_amd_iommu(dev);
     if (!place) return {{}, -kENODEV};
     Ptr<IommuGroup>& group = acpi_groups_[place->devid];
@@ -167,12 +184,14 @@ std::set<std::uint16_t> AmdIommuOps::attached(std::uint16_t segment) const {
     return ids;
 }
 
-AmdIommuDriver::AmdIommuDriver(LinuxBoot& boot, const IommuDriverParts& parts)
-    : InitcallDriver("amd_iommu", *boot.drivers().buses().front()),
-      boot_(boot),
+AmdIommuDriver::AmdIommuDriver(const AmdIommuParts& parts)
+    : InitcallDriver("amd_iommu", parts.bus),
+      core_(parts.core),
       pages_(parts.pages),
       mistakes_(parts.mistakes),
-      ops_(boot.iommu(), boot.pci(), parts.pages, parts.mistakes) {}
+      parameters_(parts.parameters),
+      find_device_(parts.find_device),
+      ops_(parts.core, parts.pages, parts.mistakes, parts.pci_device_group) {}
 
 /// One device table a segment, which its units share.
 bool AmdIommuDriver::alloc_dev_tables() {
@@ -196,7 +215,7 @@ bool AmdIommuDriver::alloc_dev_tables() {
 
 /// Of a device that no domain is attached to nothing passes from here on.
 void AmdIommuDriver::init_device_table_dma() {
-    Frame frame{boot_.kernel(), "init_device_table_dma"};
+    Frame frame{core_.k, "init_device_table_dma"};
     std::vector<std::uint64_t> words(4 * kDtesAtOnce, 0);
     for (std::size_t i = 0; i < words.size(); i += 4) words[i] = dte::V.of(1) | dte::TV.of(1);
     std::vector<std::uint64_t> done;
@@ -225,16 +244,14 @@ void AmdIommuDriver::print_iommu_info() {
     for (unsigned bit = 0; bit < std::size(kFeatures); ++bit) {
         if ((iommu.features >> bit & 1) != 0) names += " " + std::string(kFeatures[bit]);
     }
-    boot_.kernel().console.info(kPrefix, "Extended features (0x{:x}, 0x{:x}):{}", iommu.features, iommu.features2,
-                                names);
+    core_.k.console.info(kPrefix, "Extended features (0x{:x}, 0x{:x}):{}", iommu.features, iommu.features2, names);
 }
 
 // Linux brings the hardware up with interrupts, long before, and registers here; what is between matters to neither.
 int AmdIommuDriver::init() {
-    Frame frame{boot_.kernel(), "amd_iommu_init"};
-    Kernel& k = boot_.kernel();
-    const KernelParameters::X86& x86 = boot_.config().parameters.x86;
-    if (ops_.tables().units.empty() || !x86.iommu || !x86.amd) return 0;
+    Frame frame{core_.k, "amd_iommu_init"};
+    Kernel& k = core_.k;
+    if (ops_.tables().units.empty() || !parameters_.iommu || !parameters_.amd) return 0;
     for (const IvrsUnit& unit : ops_.tables().units) {
         const Ptr<AmdIommu> made = k.heap.make<AmdIommu>("AII1", unit, pages_, mistakes_);
         if (!made || made->alloc_buffers() != 0) {
@@ -244,8 +261,9 @@ int AmdIommuDriver::init() {
         }
         k.heap.set_immortal(*made.get());
         made->prefix_of = [this, segment = unit.ivhd->segment](std::uint16_t devid) {
-            const Device* dev = boot_.find_device(
-                fmt::format("{:04x}:{:02x}:{:02x}.{:x}", segment, devid >> 8, devid >> 3 & 31, devid & 7));
+            const std::string function =
+                fmt::format("{:04x}:{:02x}:{:02x}.{:x}", segment, devid >> 8, devid >> 3 & 31, devid & 7);
+            const Device* const dev = find_device_ ? find_device_(function) : nullptr;
             return dev != nullptr ? dev->prefix() : std::string();
         };
         ops_.units().push_back(made);
@@ -257,7 +275,7 @@ int AmdIommuDriver::init() {
     }
     for (Ptr<AmdIommu> iommu : ops_.units()) iommu->early_enable_iommu();
     for (Ptr<AmdIommu> iommu : ops_.units()) {
-        if (const int err = boot_.iommu().iommu_device_register(iommu, &ops_, {}); err != 0) {
+        if (const int err = core_.iommu_device_register(iommu, &ops_, {}); err != 0) {
             k.console.err(kPrefix, "{}: cannot be registered: {}", iommu->unit.name, err);
         }
     }
@@ -289,7 +307,10 @@ std::string amd_turns_away(const firmware::Description& description, std::string
 }
 
 std::unique_ptr<Driver> make_amd_iommu(LinuxBoot& boot, const IommuDriverParts& parts) {
-    return std::make_unique<AmdIommuDriver>(boot, parts);
+    return std::make_unique<AmdIommuDriver>(AmdIommuParts{
+        boot.iommu(), *boot.drivers().buses().front(), parts.pages, parts.mistakes, boot.config().parameters.x86,
+        [&pci = boot.pci()](Device& dev) { return pci.pci_device_group(dev); },
+        [&boot](const std::string& name) { return boot.find_device(name); }});
 }
 
 }  // namespace xlate::kernel

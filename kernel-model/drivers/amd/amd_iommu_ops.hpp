@@ -23,7 +23,8 @@ namespace xlate::kernel {
 /// Linux amd_iommu_ops. Shared by all units.
 class AmdIommuOps final : public IommuOps {
 public:
-    AmdIommuOps(IommuCore& core, PciCore& pci, PageAllocator& pages, const Mistakes& mistakes);
+    AmdIommuOps(IommuCore& core, PageAllocator& pages, const Mistakes& mistakes,
+                std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group);
 
     bool has_of_xlate() const override { return false; }
     int of_xlate(Device&, const OfPhandleArgs&) override { return 0; }
@@ -45,12 +46,13 @@ private:
         std::uint16_t segment = 0, devid = 0;
     };
     std::optional<Place> rlookup_amd_iommu(const Device& dev) const;
+    std::optional<std::pair<std::uint16_t, std::size_t>> acpihid_of(const Device& dev) const;
     void setup_aliases(Device& dev, AmdDevData& data, const IvrsSegment& segment);
 
     IommuCore& core_;
-    PciCore& pci_;
     PageAllocator& pages_;
     const Mistakes mistakes_;
+    std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group_;
     const IvrsTables tables_;
     DomainIds ids_;
     std::vector<Ptr<AmdIommu>> units_;  ///< by IvrsTables::units; empty until they are registered
@@ -58,20 +60,35 @@ private:
     std::map<std::uint16_t, Ptr<IommuGroup>> acpi_groups_;                         ///< of devices that are not PCI's
 };
 
+/// What the driver is made of. All that it refers to outlives it.
+struct AmdIommuParts {
+    IommuCore& core;
+    BusType& bus;  ///< that the driver is registered on
+    PageAllocator& pages;
+    Mistakes mistakes;
+    KernelParameters::X86 parameters;
+    std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group;
+    /// The device of a Linux name, or nullptr: events are told under its driver's name. Empty: under the id's.
+    std::function<const Device*(const std::string& name)> find_device;
+};
+
 class AmdIommuDriver final : public InitcallDriver {
 public:
-    AmdIommuDriver(LinuxBoot& boot, const IommuDriverParts& parts);
+    explicit AmdIommuDriver(const AmdIommuParts& parts);
     /// amd_iommu_init.
     int init() override;
+    IommuOps& ops() { return ops_; }
 
 private:
     bool alloc_dev_tables();
     void init_device_table_dma();
     void print_iommu_info();
 
-    LinuxBoot& boot_;
+    IommuCore& core_;
     PageAllocator& pages_;
     const Mistakes mistakes_;
+    const KernelParameters::X86 parameters_;
+    std::function<const Device*(const std::string& name)> find_device_;
     AmdIommuOps ops_;
 };
 

@@ -150,14 +150,15 @@ std::vector<ReservedRegion> IntelIommuOps::get_resv_regions(Device& dev) {
     return regions;
 }
 
-IntelIommuDriver::IntelIommuDriver(LinuxBoot& boot, const IommuDriverParts& parts)
-    : InitcallDriver("intel-iommu", *boot.drivers().buses().front()),
-      boot_(boot),
-      core_(boot.iommu()),
+IntelIommuDriver::IntelIommuDriver(const IntelIommuParts& parts)
+    : InitcallDriver("intel-iommu", parts.bus),
+      core_(parts.core),
       pages_(parts.pages),
       mistakes_(parts.mistakes),
-      ops_(boot.iommu(), parts.pages, boot.config().parameters.x86, DmarScopes(boot.description(), boot.pci().bus()),
-           [&pci = boot.pci()](Device& dev) { return pci.pci_device_group(dev); }) {}
+      parameters_(parts.parameters),
+      not_built_(parts.not_built),
+      ops_(parts.core, parts.pages, parts.parameters, DmarScopes(parts.core.description, parts.pci),
+           parts.pci_device_group) {}
 
 void IntelIommuDriver::dmar_table_init() {
     Frame frame{core_.k, "dmar_table_init"};
@@ -168,8 +169,7 @@ void IntelIommuDriver::dmar_table_init() {
         core_.k.console.info("DMAR", "DRHD base: {:#016x} flags: {:#x}", unit.drhd->base, unit.drhd->flags);
         const Ptr<IntelIommu> made = core_.k.heap.make<IntelIommu>("INI1", unit.node, PhysAddr{unit.drhd->base},
                                                                    unit.drhd->segment, sequence++, pages_, mistakes_);
-        const auto& lacking = boot_.config().not_built;
-        const bool built = std::find(lacking.begin(), lacking.end(), unit.node) == lacking.end();
+        const bool built = std::find(not_built_.begin(), not_built_.end(), unit.node) == not_built_.end();
         if (made) core_.k.heap.set_immortal(*made.get());  // for as long as the machine runs
         const bool usable = made && built && made->alloc_iommu() == 0;
         ops_.iommus.push_back(usable ? made : Ptr<IntelIommu>{});
@@ -184,7 +184,7 @@ void IntelIommuDriver::dmar_table_init() {
 /// Before anything sends messages; all units or none.
 void IntelIommuDriver::intel_enable_irq_remapping() {
     Frame frame{core_.k, "intel_enable_irq_remapping"};
-    const bool wanted = boot_.config().parameters.x86.intremap && (ops_.scopes().table()->flags & kDmarIntrRemap) != 0;
+    const bool wanted = parameters_.intremap && (ops_.scopes().table()->flags & kDmarIntrRemap) != 0;
     const bool all = std::all_of(ops_.iommus.begin(), ops_.iommus.end(), [](const Ptr<IntelIommu>& one) {
         return one && one->has(vt::ecap::IR) && one->has(vt::ecap::QI);
     });
@@ -212,7 +212,7 @@ int IntelIommuDriver::init_dmars() {
     int err = each([&](IntelIommu& iommu) {
         if (const int failed = iommu.dmar_enable_qi(); failed != 0) return failed;
         core_.k.console.info("DMAR", "{}: Using Queued invalidation", iommu.name);
-        iommu.scalable = boot_.config().parameters.x86.intel_scalable && iommu.has(vt::ecap::SMTS);
+        iommu.scalable = parameters_.intel_scalable && iommu.has(vt::ecap::SMTS);
         return iommu.iommu_alloc_root_entry();
     });
     if (err != 0) return err;
@@ -229,11 +229,10 @@ int IntelIommuDriver::init_dmars() {
 
 int IntelIommuDriver::init() {
     Frame frame{core_.k, "intel_iommu_init"};
-    const KernelParameters::X86& parameters = boot_.config().parameters.x86;
     if (!ops_.scopes().has_table()) return -kENODEV;
     dmar_table_init();
     intel_enable_irq_remapping();
-    if (!parameters.iommu || !parameters.intel) {
+    if (!parameters_.iommu || !parameters_.intel) {
         // What firmware has left on would refuse everything.
         for (const Ptr<IntelIommu>& iommu : ops_.iommus) {
             if (iommu) iommu->iommu_disable_protect_mem_regions();
@@ -261,7 +260,10 @@ int IntelIommuDriver::init() {
 }
 
 std::unique_ptr<Driver> make_intel_iommu(LinuxBoot& boot, const IommuDriverParts& parts) {
-    return std::make_unique<IntelIommuDriver>(boot, parts);
+    return std::make_unique<IntelIommuDriver>(
+        IntelIommuParts{boot.iommu(), *boot.drivers().buses().front(), boot.pci().bus(), parts.pages, parts.mistakes,
+                        boot.config().parameters.x86, boot.config().not_built,
+                        [&pci = boot.pci()](Device& dev) { return pci.pci_device_group(dev); }});
 }
 
 }  // namespace xlate::kernel

@@ -50,21 +50,35 @@ private:
     Ptr<IommuDomain> identity_, blocked_;
 };
 
+/// What the driver is made of. All that it refers to outlives it.
+struct IntelIommuParts {
+    IommuCore& core;
+    BusType& bus;        ///< that the driver is registered on
+    const BusType& pci;  ///< of the functions that scopes name
+    PageAllocator& pages;
+    Mistakes mistakes;
+    KernelParameters::X86 parameters;
+    std::vector<firmware::NodeIndex> not_built;  ///< units that this kernel cannot use
+    std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group;
+};
+
 class IntelIommuDriver final : public InitcallDriver {
 public:
-    IntelIommuDriver(LinuxBoot& boot, const IommuDriverParts& parts);
+    explicit IntelIommuDriver(const IntelIommuParts& parts);
     /// intel_iommu_init().
     int init() override;
+    IommuOps& ops() { return ops_; }
 
 private:
     void dmar_table_init();
     int init_dmars();
     void intel_enable_irq_remapping();
 
-    LinuxBoot& boot_;
     IommuCore& core_;
     PageAllocator& pages_;
     const Mistakes mistakes_;
+    const KernelParameters::X86 parameters_;
+    const std::vector<firmware::NodeIndex> not_built_;
     IntelIommuOps ops_;
 };
 
