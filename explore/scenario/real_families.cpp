@@ -4,6 +4,7 @@
 #include <iterator>
 #include <string>
 
+#include "explore/scenario/real_x86.hpp"
 #include "iommu/dart/dart.hpp"
 #include "iommu/exynos/sysmmu.hpp"
 #include "iommu/ipmmu/ipmmu.hpp"
@@ -417,7 +418,12 @@ std::unique_ptr<iommu::Instance> make_virtio(const Scenario&, const IommuSpec&) 
     return std::make_unique<iommu::virtio::VirtioIommu>(parameters);
 }
 
+/// Their tables say all of it.
+void describe_unit(firmware::Node&) {}
+
 constexpr RealFamily kFamilies[] = {
+    {"amd-iommu", 0x4000, describe_unit, make_amd_driver, make_amd_vi, nullptr, "ivhd"},
+    {"intel-iommu", 0x1000, describe_unit, make_intel_driver, make_vtd, nullptr, "dmar"},
     {"arm-smmu-v3", 0x20000, describe_smmu_v3, make_smmu_v3_driver, make_smmu_v3},
     {"arm-smmu", 0x20000, describe_smmu_v2, make_smmu_v2_driver, make_smmu_v2},
     {"apple-dart", 0x4000, describe_one_interrupt, make_dart_driver, make_dart},

@@ -44,6 +44,8 @@ struct RealFamily {
     std::unique_ptr<iommu::Instance> (*make_instance)(const Scenario& scenario, const IommuSpec& spec) = nullptr;
     /// Nodes besides the instance's own, such as context banks below it; nullptr: there are none. May move the nodes.
     void (*surround)(firmware::Description& description, firmware::NodeIndex node) = nullptr;
+    /// Units that a table of firmware names: Linux calls them by this and their number. Empty: devices of firmware.
+    std::string_view units{};
 };
 
 Span<RealFamily> real_families();

@@ -262,6 +262,16 @@ void ScenarioWorld::add_client(std::string& text, const Client& client) const {
     }
 }
 
+/// As its driver calls it. Units of a table have numbers of their own.
+std::string ScenarioWorld::name_of_unit(std::size_t iommu) const {
+    const std::vector<IommuSpec>& specs = program_.scenario().iommus;
+    const RealFamily* const family = specs[iommu].real ? find_real_family(specs[iommu].driver) : nullptr;
+    if (family == nullptr || family->units.empty()) return specs[iommu].name;
+    const auto number = std::count_if(specs.begin(), specs.begin() + static_cast<std::ptrdiff_t>(iommu),
+                                      [&](const IommuSpec& one) { return one.driver == specs[iommu].driver; });
+    return fmt::format("{}{}", family->units, number);
+}
+
 std::string ScenarioWorld::outcome() const {
     std::string text;
     text.reserve(512);
@@ -269,11 +279,12 @@ std::string ScenarioWorld::outcome() const {
         if (!text.empty()) text.append("; ");
         add_client(text, client);
     }
-    for (const Ptr<Device> iommu : iommus_) {
-        const Device& dev = *iommu.get();
+    for (std::size_t i = 0; i < iommus_.size(); ++i) {
+        const Device& dev = *iommus_[i].get();
+        const std::string unit = name_of_unit(i);
         bool registered = false;
         for (const Ptr<kernel::IommuDevice> one : iommu_.registered()) {
-            if (one.get()->dev.get() == &dev || one.get()->sysfs_name == dev.name) registered = true;
+            if (one.get()->dev.get() == &dev || one.get()->sysfs_name == unit) registered = true;
         }
         if (!text.empty()) text.append("; ");
         text.append(dev.name).append(registered ? ": registered" : ": not registered");

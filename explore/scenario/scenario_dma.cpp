@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "explore/scenario/scenario_tables.hpp"
 #include "explore/scenario/scenario_world.hpp"
 #include "kernel-model/core/late_memory.hpp"
 
@@ -18,9 +19,15 @@ namespace {
 
 std::string list_text(const std::vector<std::uint32_t>& list) { return fmt::format("[{}]", fmt::join(list, ", ")); }
 
-std::uint32_t id_of(const EntrySpec& entry) { return entry.args.empty() ? 0 : entry.args.front(); }
-
 }  // namespace
+
+/// That the client's requests through this IOMMU carry.
+std::uint32_t ScenarioWorld::id_of(const DeviceSpec& device, const EntrySpec& entry) const {
+    if (!entry.args.empty()) return entry.args.front();
+    if (!found_by_table(program_.scenario(), entry)) return 0;
+    const std::vector<DeviceSpec>& all = program_.scenario().devices;
+    return requester_id(static_cast<std::size_t>(&device - all.data()));
+}
 
 bool ScenarioWorld::behind_real(const Client& client) const {
     if (!real_ || client.spec->iommus.empty()) return false;
@@ -49,8 +56,9 @@ void ScenarioWorld::unmap_buffer(Client& client) {
     for (const EntrySpec& entry : client.spec->iommus) {
         const Landing landing = access(client, entry);
         if (!translated || !landing.in_memory || !(landing.address == *client.buffer)) continue;
-        k_.reports.semantic(fmt::format("stream {}: a page that is unmapped is still reached", id_of(entry)),
-                            client.spec->name);
+        k_.reports.semantic(
+            fmt::format("stream {}: a page that is unmapped is still reached", id_of(*client.spec, entry)),
+            client.spec->name);
     }
     client.address.reset();
     power_off(client);
@@ -63,7 +71,7 @@ void ScenarioWorld::power_off(Client& client) {
 /// To the buffer, by its address; before its DMA has started, by the buffer's own.
 Landing ScenarioWorld::access(const Client& client, const EntrySpec& entry) {
     const Iova address = client.address.value_or(Iova{client.buffer->value});
-    return hardware_->access(program_.node_of(entry.iommu), StreamId{id_of(entry)}, address, true);
+    return hardware_->access(program_.node_of(entry.iommu), StreamId{id_of(*client.spec, entry)}, address, true);
 }
 
 /// Hardware that a boot loader has left running, or that goes astray.
@@ -78,7 +86,7 @@ void ScenarioWorld::access_of_device(const std::string& name) {
             // seen.
             if (landing.fault_name != "C_BAD_STE" && landing.fault_name != "C_BAD_CD") continue;
             k_.reports.semantic(fmt::format("stream {}: its IOMMU reads an entry that is not written yet ({})",
-                                            id_of(entry), landing.fault_name),
+                                            id_of(*client.spec, entry), landing.fault_name),
                                 name);
         }
     }
@@ -96,7 +104,8 @@ void ScenarioWorld::first_access(Client& client) {
         if (group == nullptr || group->freed() || !all_iommus_bound(*client.spec)) continue;
         if (landing.in_memory && landing.address == *client.buffer) continue;
         if (client.first_refused.empty())
-            client.first_refused = fmt::format("its first DMA, of stream {}, {}", id_of(entry), landing.text());
+            client.first_refused =
+                fmt::format("its first DMA, of stream {}, {}", id_of(*client.spec, entry), landing.text());
     }
 }
 
@@ -110,7 +119,7 @@ void ScenarioWorld::judge_dma(Client& client) {
         std::string text = "refused";
         if (landing.in_memory) text = landing.address == *client.buffer ? "buffer" : "elsewhere";
         if (!landing.fault_name.empty()) text = landing.fault_name;
-        client.dma += fmt::format("{}{}:{}", client.dma.empty() ? "" : ",", id_of(entry), text);
+        client.dma += fmt::format("{}{}:{}", client.dma.empty() ? "" : ",", id_of(*client.spec, entry), text);
     }
 }
 
@@ -122,10 +131,12 @@ void ScenarioWorld::judge_streams(const Client& client, const kernel::IommuGroup
         *kernel::find_model_driver(iommu_named(program_.scenario(), client.spec->iommus.front().iommu).driver);
     // A driver that keeps its streams in data of its own does without the fwspec (D-11).
     const bool known = fwspec != nullptr && !fwspec->freed();
-    if (!known && (row.xlate_ids || row.xlate_priv != kernel::ModelDriverRow::Priv::data_once)) return;
+    const bool needs_none = row.xlate_priv == kernel::ModelDriverRow::Priv::data_once ||
+                            row.lookup == kernel::IommuOps::InstanceLookup::table;
+    if (!known && (row.xlate_ids || !needs_none)) return;
     std::vector<std::uint32_t> ids = known ? fwspec->peek_ids() : std::vector<std::uint32_t>{};
     if (!row.xlate_ids) {
-        for (const EntrySpec& entry : client.spec->iommus) ids.push_back(id_of(entry));
+        for (const EntrySpec& entry : client.spec->iommus) ids.push_back(id_of(*client.spec, entry));
     }
     std::vector<std::string> named;
     std::vector<std::string> reached;
@@ -134,16 +145,16 @@ void ScenarioWorld::judge_streams(const Client& client, const kernel::IommuGroup
     bool recorded = false;
     std::size_t seen = 0;
     for (const EntrySpec& entry : client.spec->iommus) {
-        if (std::find(ids.begin(), ids.end(), id_of(entry)) == ids.end()) continue;
+        if (std::find(ids.begin(), ids.end(), id_of(*client.spec, entry)) == ids.end()) continue;
         ++seen;
         if (std::find(named.begin(), named.end(), entry.iommu) == named.end()) named.push_back(entry.iommu);
         const Landing landing = access(client, entry);
         if (landing.in_memory && landing.address == *client.buffer) {
-            landed.push_back(id_of(entry));
+            landed.push_back(id_of(*client.spec, entry));
             if (std::find(reached.begin(), reached.end(), entry.iommu) == reached.end()) reached.push_back(entry.iommu);
         } else {
             recorded = recorded || !landing.fault_name.empty() || landing.in_memory;
-            refused = fmt::format("the DMA of stream {} {}", id_of(entry), landing.text());
+            refused = fmt::format("the DMA of stream {} {}", id_of(*client.spec, entry), landing.text());
         }
     }
     const Device& dev = *client.dev.get();
@@ -175,13 +186,14 @@ void ScenarioWorld::judge_removed(const Client& client) {
         const bool taken = std::any_of(clients_.begin(), clients_.end(), [&](const Client& other) {
             return &other != &client && !other.removed &&
                    std::any_of(other.spec->iommus.begin(), other.spec->iommus.end(), [&](const EntrySpec& one) {
-                       return one.iommu == entry.iommu && id_of(one) == id_of(entry);
+                       return one.iommu == entry.iommu && id_of(*other.spec, one) == id_of(*client.spec, entry);
                    });
         });
         const Landing landing = access(client, entry);
         if (taken || !landing.in_memory) continue;
-        k_.reports.semantic(fmt::format("its device is gone, and stream {} {:s}", id_of(entry), landing.text()),
-                            client.spec->name);
+        k_.reports.semantic(
+            fmt::format("its device is gone, and stream {} {:s}", id_of(*client.spec, entry), landing.text()),
+            client.spec->name);
     }
 }
 

@@ -1,7 +1,6 @@
 // A scenario's firmware: one node for each IOMMU, device and bus controller, as the kernel model's parsers read them.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -37,7 +36,11 @@ public:
     kernel::IommuParameters parameters() const;
 
 private:
-    void map_behind_controller(const DeviceSpec& device, const std::function<firmware::Node&(const std::string&)>& add);
+    firmware::Node& add(const std::string& name);
+    void read_tables();
+    void describe_iommus();
+    void describe_device(const DeviceSpec& device);
+    void map_behind_controller(const DeviceSpec& device);
 
     Scenario scenario_;
     kernel::Variant variant_;

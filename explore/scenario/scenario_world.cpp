@@ -194,8 +194,7 @@ void ScenarioWorld::connect(Hardware& hardware) {
     for (const DeviceSpec& device : scenario.devices) {
         for (const EntrySpec& entry : device.iommus) {
             if (entry.iommu.empty() || !iommu_named(scenario, entry.iommu).real) continue;
-            const std::uint32_t id = entry.args.empty() ? 0 : entry.args.front();
-            hardware.add_master(device.name, program_.node_of(entry.iommu), StreamId{id});
+            hardware.add_master(device.name, program_.node_of(entry.iommu), StreamId{id_of(device, entry)});
         }
     }
 }

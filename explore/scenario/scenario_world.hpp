@@ -84,6 +84,7 @@ private:
     kernel::PtrOrErr<kernel::IommuGroup> group_of_functions(kernel::Device& dev);
     void populate(kernel::Device& dev);
     // scenario_dma.cpp
+    std::uint32_t id_of(const DeviceSpec& device, const EntrySpec& entry) const;
     bool behind_real(const Client& client) const;
     int map_buffer(Client& client);
     void unmap_buffer(Client& client);
@@ -112,6 +113,7 @@ private:
     void check_attached(const Client& client, const kernel::IommuGroup& group, const kernel::DevIommu& container);
     void check_streams(const Client& client, const kernel::ModelMaster& master);
     void add_client(std::string& text, const Client& client) const;
+    std::string name_of_unit(std::size_t iommu) const;
     bool all_iommus_bound(const DeviceSpec& spec) const;
     std::vector<std::uint32_t> ids_by_firmware(const DeviceSpec& spec) const;
 

@@ -106,7 +106,14 @@ TEST_CASE("real: what the repaired series is clean of, it is clean of with real 
             const bool passes = starts_with(kind, "semantic: its device is gone") &&
                                 (real.name == "removed-omap+real" || real.iommus.front().driver == "tegra-smmu");
             const bool endless = real.name == "exynos-two+real" && kind == "hung-task";  // F23
-            CHECK((of_row.count(kind) != 0 || second_iommu || attach || paging || dead_group || passes || endless));
+            // F28: the unit comes after the device's driver.
+            const bool late_unit = (real.name == "vt-d+real" || real.name == "amd-vi+real") &&
+                                   (starts_with(kind, "semantic: the DMA of stream 8 is refused") ||
+                                    starts_with(kind, "semantic: its first DMA, of stream 8, reaches") ||
+                                    kind == "semantic: DMA starts while the device's group has no domain" ||
+                                    kind == "an outcome of no order");
+            CHECK((of_row.count(kind) != 0 || second_iommu || attach || paging || dead_group || passes || endless ||
+                   late_unit));
         }
     }
 }

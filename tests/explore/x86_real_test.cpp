@@ -1,0 +1,100 @@
+// Scenarios with the real drivers of VT-d and AMD-Vi and their hardware, over ACPI tables that are written and read
+// back: against what the drivers' rows say, and the findings F6 to F8 and the report X3 (docs/findings.md,
+// docs/spec/probe-reports.md).
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "explore/scenario/scenario_program.hpp"
+#include "explore/scenario/scenario_tables.hpp"
+#include "explore/scenario/scenarios.hpp"
+#include "firmware/acpi/tables.hpp"
+#include "tests/explore/expectations.hpp"
+
+using namespace xlate;
+using namespace xlate::explore;
+
+namespace {
+
+ExploreResult some(const std::string& name, const std::string& variant, std::uint64_t budget) {
+    ExploreOptions options;
+    options.budget = budget;
+    options.data_races = false;
+    options.minimise = false;
+    return explore::explore(find_scenario(name), variant, options);
+}
+
+std::set<std::string> kinds(const ExploreResult& result) {
+    std::set<std::string> all;
+    for (const Bug& bug : result.bugs) {
+        const bool outcome = bug.what.find("an outcome that no") != std::string::npos;
+        all.insert(bug.kind != "semantic" ? bug.kind : outcome ? "an outcome of no order" : bug.what);
+    }
+    return all;
+}
+
+}  // namespace
+
+TEST_CASE("real x86: one thread says the same with the real driver as with its row", "[explore][real]") {
+    for (const char* name : {"removed-vt-d", "removed-amd-vi", "x3"}) {
+        for (const char* variant : {"base", "series-v1@17", "series-v1-fixed@17", "linux-6.1", "linux-6.12",
+                                    "mainline-6.15", "mainline-6.15.1", "linux-7.3"}) {
+            const ExploreResult row = some(name, variant, 50);
+            const ExploreResult real = some(std::string(name) + "+real", variant, 50);
+            INFO(name << " at " << variant << "\n" << explore_text(row) << explore_text(real));
+            CHECK(row.verdict == real.verdict);
+            CHECK(kinds(row) == kinds(real));
+            CHECK(real.exhaustive);
+        }
+    }
+}
+
+TEST_CASE("real x86: a device is added while its unit registers (F6, F8, F28)", "[explore][real]") {
+    const std::string leak = "leak", warning = "warning";
+    for (const char* name : {"vt-d+real", "amd-vi+real"}) {
+        INFO(name);
+        const ExploreResult plain = some(name, "linux-6.12", 60);
+        CHECK(kinds(plain).count(warning) == 0);
+        // F28: bound before the unit was there, its address was no address of the domain that it got.
+        CHECK(shows(plain, "the DMA of stream 8 is refused"));
+        // F8: a warning in the plain order.
+        CHECK(kinds(some(name, "mainline-6.15", 60)).count(warning) == 1);
+        CHECK(kinds(some(name, "mainline-6.15.1", 60)).count(warning) == 1);
+    }
+    // F6: probed twice under the lock that 6.15 drops; its repair drops none.
+    const ExploreResult twice = some("vt-d+real", "mainline-6.15", 400);
+    CHECK(shows(twice, "device_domain_info"));
+    CHECK(shows(twice, "iommu_group"));
+    CHECK_FALSE(shows(some("vt-d+real", "mainline-6.15.1", 400), "device_domain_info"));
+    // F28: VT-d registers, and probes, before it translates.
+    CHECK(shows(twice, "its first DMA, of stream 8, reaches"));
+}
+
+TEST_CASE("real x86: scenarios under ACPI have the tables of a machine", "[explore][real]") {
+    const auto description = [](const char* name) {
+        return ScenarioProgram(find_scenario(name), kernel::find_variant("base")).description();
+    };
+    const firmware::Description vtd = description("vt-d+real");
+    REQUIRE(vtd.tables);
+    REQUIRE(vtd.tables->dmar);
+    CHECK(vtd.oddities.empty());
+    CHECK(description("amd-vi+real").tables->ivrs);
+    const firmware::Description arm = description("acpi+real");
+    REQUIRE(arm.tables->iort);
+    CHECK(arm.oddities.empty());
+    // By hand and by tables the parsers read the same.
+    Scenario by_hand = find_scenario("acpi");
+    const firmware::Description direct = ScenarioProgram(by_hand, kernel::find_variant("base")).description();
+    const auto node = [](const firmware::Description& of, const std::string& name) {
+        return *std::find_if(of.nodes.begin(), of.nodes.end(), [&](const auto& one) { return one.name == name; });
+    };
+    const firmware::Node found = node(arm, "dev0"), expected = node(direct, "dev0");
+    REQUIRE(found.iommus.size() == expected.iommus.size());
+    for (std::size_t i = 0; i < found.iommus.size(); ++i) {
+        CHECK(found.iommus[i].args == expected.iommus[i].args);
+        CHECK(arm.node(*found.iommus[i].provider).name == direct.node(*expected.iommus[i].provider).name);
+    }
+}
