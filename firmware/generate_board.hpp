@@ -1,5 +1,5 @@
-// A board that nobody has built, as a flattened device tree: CPUs, a GICv3 with an ITS, memory, SMMUv3s, platform
-// masters and PCIe hosts behind them. It takes the same way as a real one's.
+// A board that nobody has built, as a flattened device tree or as ACPI tables: CPUs, a GICv3 with an ITS or local APICs
+// with an IOAPIC, memory, IOMMUs, platform masters and PCIe hosts behind them. It takes the same way as a real one's.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,14 @@
 
 namespace xlate::firmware {
 
+enum class IommuOfBoard : std::uint8_t { smmuv3, virtio, vt_d, amd_vi };
+/// VT-d and AMD-Vi make an x86 machine of the board, which only ACPI describes.
+constexpr bool is_x86_iommu(IommuOfBoard kind) { return kind == IommuOfBoard::vt_d || kind == IommuOfBoard::amd_vi; }
+
 struct BoardSpec {
     struct Iommu {
         std::string name = "smmu";  ///< that masters and hosts refer to; its node is "iommu@..."
+        IommuOfBoard kind = IommuOfBoard::smmuv3;
     };
     struct Master {
         std::string name = "master";  ///< of its node: "gpu@a000000", which Linux calls "a000000.gpu"
@@ -37,11 +42,10 @@ inline constexpr std::size_t kMaxBoardIommus = 64;
 inline constexpr std::size_t kMaxBoardMasters = 1024;
 inline constexpr std::size_t kMaxBoardHosts = 8;
 
-/// Address map: SMMU n at 0x9050000 + n * 0x20000, master n at 0xa000000 + n * 0x10000, memory where the board says,
-/// ECAM of host n at 0x4010000000 + n * 0x10000000. Stream IDs: the hosts of an SMMU share [0, 0x8000) evenly,
-/// requester IDs from 0 in each share; masters follow from 0x8000 in their order, or from 0 if the SMMU has no host.
+/// Address map: board_layout.hpp; memory where the board says. Ids: the hosts of an IOMMU share [0, 0x8000) evenly,
+/// requester IDs from 0 in each share; masters follow from 0x8000 in their order, or from 0 if the IOMMU has no host.
 /// Errors: InputError (usage; `path` of each finding is relative: "masters[0].iommu") for names that are not there or
-/// twice, names that a node can't have, and what exceeds the bounds.
+/// twice, names that a node can't have, IOMMUs that a device tree cannot describe, and what exceeds the bounds.
 std::vector<std::uint8_t> generate_board(const BoardSpec& board);
 
 }  // namespace xlate::firmware

@@ -233,6 +233,7 @@ private:
         const NamespaceDevice& known = tables_->devices[number];
         node.linux_name = linux_names_[number];
         if (!known.hid.empty()) node.compatible.insert(node.compatible.begin(), known.hid);
+        for (const std::uint32_t gsi : known.interrupts) interrupt(node, "", gsi);
         if (!node.regs.empty()) return;
         for (const NamespaceDevice::Window& window : known.memory) {
             const std::uint64_t base = window.base + window.translation;
@@ -337,9 +338,7 @@ private:
                 rows.push_back({entry.devid, 0, iommu, entry.alias, length, false, true});
                 break;
             case Kind::acpi_hid: {
-                Node node = device(entry.uid.empty() ? entry.hid : entry.uid);
-                if (node.path.front() != '\\') node.path = "/" + node.path;
-                node.compatible = {entry.hid};
+                Node node = ivrs_device(entry);
                 behind(std::move(node), iommu, entry.devid);
                 break;
             }
@@ -348,6 +347,17 @@ private:
             case Kind::unknown:
                 break;
         }
+    }
+
+    /// By hardware and unique id; firmware that puts a path where the unique id belongs means that one.
+    Node ivrs_device(const IvhdEntry& entry) const {
+        for (const NamespaceDevice& one : tables_->devices) {
+            if (!entry.uid.empty() && one.hid == entry.hid && one.uid == entry.uid) return device(one.path);
+        }
+        Node node = device(entry.uid.empty() ? entry.hid : entry.uid);
+        if (node.path.front() != '\\') node.path = "/" + node.path;
+        node.compatible = {entry.hid};
+        return node;
     }
 
     /// Root buses that the tables know of: segment and first bus, in the order of the scan.

@@ -322,6 +322,7 @@ private:
         const std::string id = value.text ? *value.text : value.number ? eisa_id(*value.number) : "";
         if (name == "_HID") device.hid = id;
         if (name == "_CID") device.cid = id;
+        if (name == "_UID") device.uid = value.number ? std::to_string(*value.number) : value.text.value_or("");
         if (name == "_SEG") device.segment = value.number;
         if (name == "_CCA") device.coherent = value.number;
         if (name == "_STA") device.status = value.number;
@@ -353,6 +354,12 @@ private:
         constexpr unsigned kWord = 0x88;
         constexpr unsigned kDword = 0x87;
         constexpr unsigned kQword = 0x8A;
+        constexpr unsigned kInterrupts = 0x89;
+        if (tag == kInterrupts && length >= 2) {
+            const std::uint64_t count = std::min<std::uint64_t>(in_.u8(at + 1, "interrupts"), (length - 2) / 4);
+            for (std::uint64_t i = 0; i < count; ++i)
+                device.interrupts.push_back(in_.u32(at + 2 + 4 * i, "interrupts"));
+        }
         if (tag == kFixedMemory32 && length >= 9) {
             device.memory.push_back({in_.u32(at + 1, "memory"), in_.u32(at + 5, "memory"), 0});
         } else if (tag == kMemory32 && length >= 17) {

@@ -20,11 +20,13 @@ struct NamespaceDevice {
     std::string path;                       ///< "\_SB_.PC80"
     std::string hid;                        ///< "PNP0A08"; empty: none, or it is computed
     std::string cid;                        ///< the first compatible id
+    std::string uid;                        ///< _UID; a number as decimal digits
     std::optional<std::uint64_t> bus;       ///< _CRS' bus range, else _BBN
     std::optional<std::uint64_t> segment;   ///< _SEG
     std::optional<std::uint64_t> coherent;  ///< _CCA
     std::optional<std::uint64_t> status;    ///< _STA: bit 0: present
     std::vector<Window> memory;             ///< of _CRS, in order
+    std::vector<std::uint32_t> interrupts;  ///< of _CRS, in order: extended interrupt descriptors
 
     bool is_pci_root() const { return hid == "PNP0A08" || hid == "PNP0A03" || cid == "PNP0A03" || cid == "PNP0A08"; }
     bool present() const { return !status || (*status & 1) != 0; }

@@ -284,13 +284,15 @@ void visit_traffic(ParameterVisitor& v, TrafficConfig& traffic) {
 void visit_board(ParameterVisitor& v, firmware::BoardSpec& board) {
     v.text("model", "Its name.", board.model);
     integer(v, "cpus", "CPUs.", board.cpus, 1, firmware::kMaxBoardCpus);
-    list(v, "iommus", "Its SMMUv3s; not given: one, named smmu.", "board_iommu", board.iommus,
+    list(v, "iommus", "Its IOMMUs; not given: an SMMUv3 named smmu.", "board_iommu", board.iommus,
          [](ParameterVisitor& in, firmware::BoardSpec::Iommu& iommu) {
              in.text("name", "That masters and hosts refer to.", iommu.name);
+             choice(in, "kind", "What it is; vt-d and amd-vi make an x86 machine of the board, which needs acpi.",
+                    iommu.kind, {"smmuv3", "virtio-iommu", "vt-d", "amd-vi"});
          });
     list(v, "masters", "Platform devices that do DMA, at 0xa000000, 0xa010000, ...", "board_master", board.masters,
          [](ParameterVisitor& in, firmware::BoardSpec::Master& master) {
-             in.text("name", "Of its node: gpu becomes a000000.gpu.", master.name);
+             in.text("name", "Of its node: gpu becomes a000000.gpu; with acpi XLAT0001:00, by its place.", master.name);
              integer(in, "count", "So many alike.", master.count, 1, firmware::kMaxBoardMasters);
              in.text("iommu", "The IOMMU before it, or none; empty: the first.", master.iommu);
              integer(in, "ids", "Stream IDs of each.", master.ids, 0, 1024);
@@ -335,7 +337,8 @@ void visit_config(ParameterVisitor& v, Config& config) {
               v.texts("overlays", "Overlays (*.dtbo) for the device tree, in the order in which they are applied.",
                       config.firmware.overlays);
               v.texts("acpi", "ACPI tables, a file each.", config.firmware.acpi);
-              v.text("generate", "Makes firmware from soc.board: devicetree.", config.firmware.generate);
+              v.text("generate", "Makes firmware from soc.board: devicetree, or acpi (tables).",
+                     config.firmware.generate);
           });
     v.map("soc", "What firmware can't say: speeds, sizes, PCI endpoints.", [&] {
         if (v.wants_all() || !config.firmware.generate.empty()) {
@@ -433,6 +436,8 @@ void visit_config(ParameterVisitor& v, Config& config) {
              config.kernel.after_boot, [](ParameterVisitor& w, AfterBootConfig& step) {
                  w.text("power_on", "Linux name of a device whose runtime PM is switched on.", step.power_on);
                  w.text("rebind", "Linux name of a device that is unbound and bound again.", step.rebind);
+                 w.text("remove", "Linux name of a device that leaves its bus, and with it its group and domain.",
+                        step.remove);
              });
         v.text_map("build", "How the kernel was built: ARM_LPAE (arch: arm), ARM_SMMU_LEGACY_DT_BINDINGS: y or n.",
                    config.kernel.build);

@@ -219,8 +219,9 @@ void check(const Config& config, Findings& findings) {
     }
     if (!firmware.overlays.empty() && firmware.devicetree.empty())
         add("firmware.overlays", "overlays without a board", "firmware.devicetree beside them");
-    if (!firmware.generate.empty() && firmware.generate != "devicetree")
-        add("firmware.generate", fmt::format("'{}' cannot be made", printable(firmware.generate)), "devicetree");
+    if (!firmware.generate.empty() && firmware.generate != "devicetree" && firmware.generate != "acpi")
+        add("firmware.generate", fmt::format("'{}' cannot be made", printable(firmware.generate)),
+            "devicetree or acpi");
     if (firmware.generate.empty() && config.given("soc.board"))
         add("soc.board", "the firmware says what the board is", "this key only with firmware.generate");
     const auto not_both = [&](const std::string& path, const char* one, const char* other) {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "firmware/acpi/describe.hpp"
+#include "firmware/acpi/generate_tables.hpp"
 #include "firmware/generate_board.hpp"
 #include "firmware/overlay.hpp"
 
@@ -16,6 +17,8 @@ InputError usage(const std::string& file, std::string what, std::string expected
 }
 
 }  // namespace
+
+std::string generated_table(std::string_view name) { return fmt::format("generated_{}.dat", name); }
 
 std::vector<std::string> find_firmware(const Config& config) {
     std::vector<std::string> files;
@@ -79,7 +82,12 @@ FirmwareInput load_firmware(const Config& config, const PlannedFiles* planned) {
     board.memory_bytes = config.soc.memory_size;
     FirmwareInput input;
     try {
-        input.files.emplace_back(kGeneratedTree, firmware::generate_board(board));
+        if (config.firmware.generate == "acpi") {
+            for (auto& [name, bytes] : firmware::acpi::generate_tables(board))
+                input.files.emplace_back(generated_table(name), std::move(bytes));
+        } else {
+            input.files.emplace_back(kGeneratedTree, firmware::generate_board(board));
+        }
     } catch (const InputError& error) {
         std::vector<Diagnostic> findings = error.findings();
         for (Diagnostic& finding : findings) {
@@ -88,7 +96,13 @@ FirmwareInput load_firmware(const Config& config, const PlannedFiles* planned) {
         }
         throw InputError(std::move(findings), error.status());
     }
-    input.description = firmware::read_device_tree(input.files.front().second, kGeneratedTree);
+    if (config.firmware.generate == "acpi") {
+        input.description = firmware::acpi::read_acpi(input.files);
+        // A machine's memory map is no ACPI table's.
+        input.description.memory = {{board.memory_base, board.memory_bytes}};
+    } else {
+        input.description = firmware::read_device_tree(input.files.front().second, kGeneratedTree);
+    }
     return input;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,8 @@ struct FirmwareInput {
 
 /// Under this name stands what firmware.generate made, in messages and among a run's results.
 inline constexpr const char* kGeneratedTree = "generated.dtb";
+/// "generated_iort.dat": of a table that it made.
+std::string generated_table(std::string_view name);
 
 /// The files that a config's `firmware:` means; none if it is generated. InputError where one is not found.
 std::vector<std::string> find_firmware(const Config& config);

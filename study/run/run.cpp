@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "firmware/acpi/generate_tables.hpp"
 #include "firmware/description.hpp"
 #include "firmware/pci_iommus.hpp"
 #include "firmware/property_roles.hpp"
@@ -177,8 +178,11 @@ constexpr const char* kTraceFile = "trace.pftrace";
 
 /// All that a run, or `xlate report` on it, may leave in its directory.
 std::vector<std::string> owned_files() {
-    return {"result.json", "console.log", "config.resolved.yaml", kHostFile,   kManifestFile, kGeneratedTree,
-            kTraceFile,    "report.html", "series.json",          "stats.csv", kDatabaseFile, kDatabaseRows};
+    std::vector<std::string> files{"result.json",  "console.log", "config.resolved.yaml", kHostFile,
+                                   kManifestFile,  kGeneratedTree, kTraceFile,           "report.html",
+                                   "series.json",  "stats.csv",    kDatabaseFile,        kDatabaseRows};
+    for (const std::string_view table : firmware::acpi::generated_tables()) files.push_back(generated_table(table));
+    return files;
 }
 
 /// What the run as a whole came to. `expectations`: those of the config, with their outcomes.
@@ -244,7 +248,10 @@ RunReport run(Config& config, const RunOptions& options) {
     const std::vector<std::string> kernel_assumed = assume_kernel(config, description);
     if (!kernel_assumed.empty()) variant = find_variant_at(config);
     const std::vector<std::string> unscanned = settle_pci_roots(config, description);
+    const std::size_t noted = description.oddities.size();
     settle_dmar_scopes(config, description);
+    std::vector<std::string> absent;
+    for (std::size_t i = noted; i < description.oddities.size(); ++i) absent.push_back(description.oddities[i].what);
     refuse_unused_memory(config, description);
     const std::optional<std::string> memory =
         assume_memory(description, config.soc.memory_size, config.soc.memory_base);
@@ -344,6 +351,7 @@ RunReport run(Config& config, const RunOptions& options) {
         soc.sanitize(outcome == soc::Outcome::finished && !kernel.reports.crashed());
 
     std::vector<std::string> warnings = assembly.warnings;
+    warnings.insert(warnings.end(), absent.begin(), absent.end());
     warnings.insert(warnings.end(), soc.warnings().begin(), soc.warnings().end());
     for (std::string& warning : unpowered(system.power, clients, assembly, stats))
         warnings.push_back(std::move(warning));
@@ -380,8 +388,7 @@ RunReport run(Config& config, const RunOptions& options) {
             {"console.log", report.console},
             {"config.resolved.yaml", resolved_yaml(config)}};
         if (!config.firmware.generate.empty()) {
-            const std::vector<std::uint8_t>& tree = input.files.front().second;
-            files.push_back({kGeneratedTree, {tree.begin(), tree.end()}});
+            for (const auto& [name, bytes] : input.files) files.push_back({name, {bytes.begin(), bytes.end()}});
         }
         if (series) {
             const Json over_time = series_json(*series, facts);

@@ -63,8 +63,8 @@ TEST_CASE("generate: what is wrong is named with its place", "[cli][generate]") 
         CHECK(said.status == 2);
         CHECK(said.err.find(message) != std::string::npos);
     };
-    wrong("firmware: { generate: acpi }\n",
-          "w.yaml:1:23: firmware.generate: 'acpi' cannot be made; expected devicetree");
+    wrong("firmware: { generate: uboot }\n",
+          "w.yaml:1:23: firmware.generate: 'uboot' cannot be made; expected devicetree or acpi");
     wrong("firmware: { devicetree: " + board("quickstart") + " }\nsoc: { board: { cpus: 2 } }\n",
           "w.yaml:2:15: soc.board: the firmware says what the board is");
     wrong("firmware: { generate: devicetree }\nsoc: { board: { masters: [ { iommu: smmuu } ] } }\n",

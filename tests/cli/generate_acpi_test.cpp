@@ -1,0 +1,221 @@
+// firmware.generate: acpi: the tables of soc.board. Read by iasl without a warning, by inspect as the board is, and
+// booted from; the same board as a device tree has the same groups and the same timing.
+#include <nlohmann/json.hpp>
+
+#include <cstdlib>
+
+#include "tests/cli/program.hpp"
+
+using namespace xlate::tests;
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+/// A board of every kind that ACPI describes.
+struct Board {
+    const char* name;
+    const char* text;
+    std::vector<std::string> tables;
+};
+const std::vector<Board>& boards() {
+    static const std::vector<Board> all{
+        {"smmu",
+         "iommus: [ { name: one }, { name: two } ], masters: [ { name: video, iommu: one, ids: 2 }, "
+         "{ name: gpu, count: 3, iommu: two }, { name: dma, iommu: none, coherent: false } ], "
+         "pcie: [ { iommu: one }, { iommu: none } ]",
+         {"dsdt", "apic", "mcfg", "iort"}},
+        {"virtio",
+         "iommus: [ { name: one, kind: virtio-iommu } ], masters: [ { name: video, count: 2 } ], pcie: [ { iommu: one "
+         "} "
+         "]",
+         {"dsdt", "apic", "mcfg", "viot"}},
+        {"vtd",
+         "iommus: [ { name: one, kind: vt-d }, { name: two, kind: vt-d } ], masters: [ { name: uart, count: 2, iommu: "
+         "two } ], pcie: [ { iommu: one } ]",
+         {"dsdt", "apic", "mcfg", "dmar"}},
+        {"amd",
+         "iommus: [ { name: one, kind: amd-vi } ], masters: [ { name: emmc, count: 2 } ], pcie: [ { iommu: one } ]",
+         {"dsdt", "apic", "mcfg", "ivrs"}},
+        {"amd-pci", "iommus: [ { name: one, kind: amd-vi } ], pcie: [ { iommu: one } ]", {"dsdt", "ivrs"}},
+    };
+    return all;
+}
+
+std::string config_of(const Board& board, const std::string& generate = "acpi") {
+    return "firmware: { generate: " + generate + " }\nsoc:\n  board: { cpus: 2, " + board.text +
+           " }\n  memory: { size: 1 GiB }\n  pci: [ { slot: '00:01.0', driver: nvme } ]\nkernel: { variant: linux-6.12 "
+           "}\n";
+}
+
+int shell(const std::string& command) { return std::system(command.c_str()); }
+
+}  // namespace
+
+TEST_CASE("generate acpi: iasl reads the tables and compiles what it has read, without a warning", "[cli][generate]") {
+    if (shell("command -v iasl > /dev/null 2>&1") != 0) {
+        WARN("skipped: there is no iasl (Debian: acpica-tools)");
+        SUCCEED();
+        return;
+    }
+    for (const Board& board : boards()) {
+        const Scratch scratch;
+        scratch.file("made.yaml", config_of(board));
+        const Said said = run_xlate(scratch, "run made.yaml --quiet --out r");
+        INFO(board.name << "\n" << said.err);
+        REQUIRE(said.status == 0);
+        for (const std::string& table : board.tables) {
+            const std::string stem = scratch.path("r/generated_" + table);
+            const std::string log = scratch.path(table + ".log");
+            REQUIRE(shell("iasl -p '" + stem + "' -d '" + stem + ".dat' > '" + log + "' 2>&1") == 0);
+            std::string text = read_text(log);
+            CAPTURE(table, text);
+            // Older ones know no VIOT, and no units of AMD's newest kind: they say so.
+            if (text.find("Unknown ACPI table signature") != std::string::npos ||
+                read_text(stem + ".dsl").find("Unknown Subtable Type") != std::string::npos) {
+                CHECK((table == "viot" || (table == "ivrs" && std::string_view(board.name) == "amd")));
+                continue;
+            }
+            CHECK(text.find("arning") == std::string::npos);
+            CHECK(text.find("rror") == std::string::npos);
+            REQUIRE(shell("iasl -p '" + stem + "_again' '" + stem + ".dsl' > '" + log + "' 2>&1") == 0);
+            text = read_text(log);
+            CAPTURE(text);
+            CHECK(text.find(" 0 Errors, 0 Warnings, 0 Remarks") != std::string::npos);
+            if (table == "dsdt") continue;  // its length fields may be written in more than one way
+            // The same table, but for who made it (header: checksum, OEM and compiler ids).
+            std::string first = read_text(stem + ".dat"), again = read_text(stem + "_again.aml");
+            REQUIRE(first.size() > 36);
+            CHECK(first.substr(36) == again.substr(std::min<std::size_t>(36, again.size())));
+        }
+    }
+}
+
+TEST_CASE("generate acpi: inspect says of the tables what the config says of the board", "[cli][generate]") {
+    const Scratch scratch;
+    const auto inspect = [&](std::size_t which) {
+        scratch.file("made.yaml", config_of(boards()[which]));
+        const Said said = run_xlate(scratch, "inspect made.yaml --json");
+        INFO(said.err);
+        REQUIRE(said.status == 0);
+        return Json::parse(said.out);
+    };
+    const auto archs = [](const Json& says) {
+        std::vector<std::string> all;
+        for (const Json& one : says["iommus"]) all.push_back(one["arch"].get<std::string>());
+        return all;
+    };
+    const auto specifiers = [](const Json& says) {
+        std::string all;
+        for (const Json& one : says["masters"]) all += one["iommu"].get<std::string>() + one["specifier"].dump() + " ";
+        return all;
+    };
+    const Json smmu = inspect(0);
+    CHECK(archs(smmu) == std::vector<std::string>{"smmuv3", "smmuv3"});
+    // Hosts first: ids of masters behind the first SMMU follow from 0x8000.
+    CHECK(specifiers(smmu) ==
+          "/smmuv3@9050000[32768] /smmuv3@9050000[32769] /smmuv3@9070000[0] /smmuv3@9070000[1] /smmuv3@9070000[2] ");
+    REQUIRE(smmu["maps"].size() == 1);
+    CHECK(smmu["maps"][0]["length"] == 0x8000);
+    CHECK(archs(inspect(1)) == std::vector<std::string>{"virtio-iommu"});
+    CHECK(specifiers(inspect(1)) == "/virtio-iommu@9050000[32768] /virtio-iommu@9050000[32769] ");
+    CHECK(archs(inspect(2)) == std::vector<std::string>{"vt-d", "vt-d"});
+    CHECK(specifiers(inspect(2)) == "/dmar@fed91000[32768] /dmar@fed91000[32769] ");
+    CHECK(archs(inspect(3)) == std::vector<std::string>{"amd-vi"});
+    CHECK(specifiers(inspect(3)) == "/ivhd@feb80000[32768] /ivhd@feb80000[32769] ");
+    for (std::size_t which = 0; which < boards().size(); ++which) {
+        // One master on purpose behind nothing.
+        for (const Json& oddity : inspect(which)["oddities"])
+            CHECK(oddity["what"] == "a named component that no single ID mapping leads to an SMMU");
+    }
+}
+
+TEST_CASE("generate acpi: boards of each kind boot from their tables, and their masters' DMA is translated",
+          "[cli][generate]") {
+    for (std::size_t which = 1; which <= 3; ++which) {
+        const Scratch scratch;
+        scratch.file("made.yaml", config_of(boards()[which]) +
+                                      "traffic:\n  - { device: 'XLAT0001:01', size: 64 B, transfers: 200 }\n"
+                                      "  - { device: '0000:00:01.0', size: 512 B, transfers: 200 }\n"
+                                      "expect: [ kernel.oops == 0, faults == 0 ]\n");
+        const Said said = run_xlate(scratch, "run made.yaml --quiet --sanitize --out r");
+        INFO(boards()[which].name << "\n" << said.err << said.out);
+        REQUIRE(said.status == 0);
+        const Json result = Json::parse(read_text(scratch.path("r/result.json")));
+        std::uint64_t translations = 0;
+        for (const Json& iommu : result["iommus"]) translations += iommu["translations"].get<std::uint64_t>();
+        CHECK(translations >= 400);
+        for (const Json& device : result["devices"]) {
+            if (device["name"] != "XLAT0001:01" && device["name"] != "0000:00:01.0") continue;
+            CHECK(device["state"] == "bound");
+            CHECK(device["iommu"] != "");
+            CHECK(device["group"].is_number());
+        }
+    }
+}
+
+TEST_CASE("generate acpi: the same board as a device tree has the same groups and the same timing", "[cli][generate]") {
+    const auto result_of = [](const std::string& generate, const std::string& kind, const std::string& master) {
+        const Scratch scratch;
+        const std::string ids = kind == "smmuv3" ? "2" : "1";
+        scratch.file("made.yaml",
+                     "firmware: { generate: " + generate +
+                         " }\nsoc:\n  board: { cpus: 2, iommus: [ { name: one, kind: " + kind +
+                         " } ], masters: [ { name: video, ids: " + ids +
+                         " }, { name: gpu, count: 2 } ] }\n  memory: { size: 1 GiB }\n"
+                         "  pci: [ { slot: '00:01.0', driver: nvme } ]\nkernel: { variant: linux-6.12 }\ntraffic:\n"
+                         "  - { device: '" +
+                         master + "', pattern: random, size: 64 B, working_set: 1 MiB, transfers: 500 }\n");
+        const Said said = run_xlate(scratch, "run made.yaml --quiet --out r");
+        INFO(said.err);
+        REQUIRE(said.status == 0);
+        return Json::parse(read_text(scratch.path("r/result.json")));
+    };
+    for (const char* kind : {"smmuv3", "virtio-iommu"}) {
+        CAPTURE(kind);
+        const Json tree = result_of("devicetree", kind, "a000000.video");
+        const Json tables = result_of("acpi", kind, "XLAT0001:00");
+        CHECK(tree["groups"].size() == 4);
+        REQUIRE(tables["groups"].size() == tree["groups"].size());
+        const auto sizes = [](const Json& result) {
+            std::vector<std::size_t> all;
+            for (const Json& group : result["groups"]) all.push_back(group["devices"].size());
+            std::sort(all.begin(), all.end());
+            return all;
+        };
+        CHECK(sizes(tables) == sizes(tree));
+        REQUIRE(tree["masters"].size() == 1);
+        REQUIRE(tables["masters"].size() == 1);
+        const Json &by_tree = tree["masters"][0], &by_tables = tables["masters"][0];
+        // Buffers and tables lie at other addresses: which banks they share differs, and nothing else.
+        CHECK(by_tables["reads"] == by_tree["reads"]);
+        const auto mean = [](const Json& master) { return master["latency_ns"]["mean"].get<double>(); };
+        CHECK(mean(by_tables) == Approx(mean(by_tree)).epsilon(0.02));
+        CHECK(by_tables["latency_ns"]["min"] == by_tree["latency_ns"]["min"]);
+    }
+}
+
+TEST_CASE("generate acpi: what no table can say is named with its place", "[cli][generate]") {
+    const Scratch scratch;
+    const auto wrong = [&](const std::string& text, const std::string& message) {
+        scratch.file("w.yaml", text);
+        const Said said = run_xlate(scratch, "run w.yaml --out w");
+        INFO(text << said.err);
+        CHECK(said.status == 2);
+        CHECK(said.err.find(message) != std::string::npos);
+    };
+    const std::string head = "firmware: { generate: acpi }\nsoc: { board: { ";
+    wrong(head + "iommus: [ { kind: vt-d }, { name: b, kind: amd-vi } ] } }\n",
+          "soc.board.iommus[1].kind: no machine has both this and what iommus[0] is");
+    wrong(head + "iommus: [ { kind: vt-d } ], masters: [ { ids: 2 } ] } }\n",
+          "soc.board.masters[0].ids: 2 of them: a table gives a device that is not PCI's one id");
+    wrong(head + "iommus: [ { kind: amd-vi } ], masters: [ { iommu: none } ] } }\n",
+          "soc.board.masters[0].iommu: no table names a device that is behind no IOMMU");
+    wrong(head + "iommus: [ { kind: vt-d } ], pcie: [ {}, {} ] } }\n",
+          "soc.board.iommus[0]: a unit of one PCI segment stands before more than one PCIe host");
+    wrong(head + "iommus: [ { kind: vt-d } ] }, memory: { size: 4 GiB } }\n",
+          "soc.memory: 0x40000000 to 0x140000000 collides with devices");
+    wrong("firmware: { generate: devicetree }\nsoc: { board: { iommus: [ { kind: vt-d } ] } }\n",
+          "soc.board.iommus[0].kind: no device tree describes an x86 machine's IOMMU");
+    wrong(head + "iommus: [ { kind: vtd } ] } }\n", "did you mean 'vt-d'?");
+    wrong("firmware: { generate: dsdt }\n", "firmware.generate: 'dsdt' cannot be made; expected devicetree or acpi");
+}
