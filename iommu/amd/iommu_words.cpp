@@ -49,4 +49,15 @@ std::optional<std::uint64_t> Iommu::space_of_stream(StreamId stream) const {
     return space_of(entry->domain());
 }
 
+/// Whatever it says: the specification lets any entry be cached that was read.
+bool Iommu::keeps_configuration(AccessPurpose purpose, const std::uint8_t* /*bytes*/) const {
+    return purpose == Purpose::dte;
+}
+
+Invalidation Iommu::wanted_for_configuration(std::uint64_t stream) const {
+    Invalidation wanted = TableWords::wanted_for_configuration(stream);
+    wanted.code = static_cast<std::uint16_t>(Opcode::invalidate_devtab_entry);
+    return wanted;
+}
+
 }  // namespace xlate::iommu::amd

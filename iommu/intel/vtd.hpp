@@ -89,6 +89,11 @@ public:
     std::uint64_t space_of(std::uint32_t context) const override;
     std::optional<std::uint64_t> space_of_stream(StreamId stream) const override;
     bool needs_drain() const override { return true; }
+    bool keeps_configuration(AccessPurpose purpose, const std::uint8_t* bytes) const override;
+    bool covers_configuration(const Invalidation& invalidation, std::uint64_t stream,
+                              const std::uint8_t* bytes) const override;
+    Invalidation wanted_for_configuration(std::uint64_t stream) const override;
+    const char* configuration_name() const override { return "context entry"; }
 
     const VtdParams& params() const { return params_; }
     std::uint32_t status() const { return status_; }

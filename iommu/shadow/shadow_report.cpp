@@ -22,6 +22,7 @@ constexpr std::array<RuleText, kShadowRules> kRules{{
     {"base-changed", "its base address was programmed while it is enabled"},
     {"never-invalidated", "changed, and at the end of the run the old one may still be cached"},
     {"missing-atc-inv", "an unmap returned, and the endpoint may still keep its translation"},
+    {"missing-config-inv", "a device's configuration was changed, and the old one may still be cached"},
 }};
 
 }  // namespace

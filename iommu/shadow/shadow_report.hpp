@@ -27,21 +27,22 @@ struct ShadowAccess {
 };
 
 enum class ShadowRule : std::uint8_t {
-    missing_tlbi,       ///< an unmap returned, and a leaf or table of its range may still be cached
-    missing_cfgi_ste,   ///< an STE was changed, and the old one may still be cached
-    missing_cfgi_cd,    ///< the same of a CD
-    missing_sync,       ///< the invalidation was given, but no SYNC has completed since
-    use_after_unmap,    ///< a transaction that an entry could serve which should have gone
-    break_before_make,  ///< a valid descriptor replaced by another while the old one may be cached
-    torn_ste,           ///< words of an STE written while its first word says valid and translating
-    table_outlived,     ///< a table was freed while entries made of it or leading to it may be cached
-    page_outlived,      ///< memory was freed while a translation to it may be cached
-    base_not_set,       ///< a queue or the stream table enabled before its base was programmed
-    base_changed,       ///< a base programmed while it is in use
-    never_invalidated,  ///< at the end: a change that no claim spoke of and no invalidation covered
-    missing_atc_inv,    ///< as missing_tlbi, of what an endpoint may keep in its own cache
+    missing_tlbi,        ///< an unmap returned, and a leaf or table of its range may still be cached
+    missing_cfgi_ste,    ///< an STE was changed, and the old one may still be cached
+    missing_cfgi_cd,     ///< the same of a CD
+    missing_sync,        ///< the invalidation was given, but no SYNC has completed since
+    use_after_unmap,     ///< a transaction that an entry could serve which should have gone
+    break_before_make,   ///< a valid descriptor replaced by another while the old one may be cached
+    torn_ste,            ///< words of an STE written while its first word says valid and translating
+    table_outlived,      ///< a table was freed while entries made of it or leading to it may be cached
+    page_outlived,       ///< memory was freed while a translation to it may be cached
+    base_not_set,        ///< a queue or the stream table enabled before its base was programmed
+    base_changed,        ///< a base programmed while it is in use
+    never_invalidated,   ///< at the end: a change that no claim spoke of and no invalidation covered
+    missing_atc_inv,     ///< as missing_tlbi, of what an endpoint may keep in its own cache
+    missing_config_inv,  ///< a context entry or device table entry was changed, and the old one may still be cached
 };
-inline constexpr std::size_t kShadowRules = 13;
+inline constexpr std::size_t kShadowRules = 14;
 /// "missing-tlbi", ...: stable, used in results.
 std::string_view name(ShadowRule rule);
 /// One sentence.

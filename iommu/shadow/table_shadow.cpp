@@ -266,6 +266,14 @@ void TableShadow::unmapped(std::uint64_t space, std::uint64_t first, std::uint64
     }
 }
 
+void TableShadow::unmap_queued(std::uint64_t space, std::uint64_t first, std::uint64_t bytes) {
+    ++counters_.claims;
+    for (auto& [key, entry] : entries_) {
+        if (key.second != space || !entry.stale) continue;
+        if (meets(entry.tag.va, std::uint64_t{1} << entry.tag.log2_bytes, first, bytes)) entry.queued = true;
+    }
+}
+
 void TableShadow::flushed(std::uint64_t space, SimTime since, ShadowOrigin by, SimTime now) {
     ++counters_.claims;
     for (auto& [key, entry] : entries_) {
@@ -282,6 +290,10 @@ void TableShadow::freed(PhysAddr at, std::uint64_t bytes, ShadowOrigin by, SimTi
         if (!target && !itself) continue;
         const ShadowRule rule = target && entry.says.leaf ? ShadowRule::page_outlived : ShadowRule::table_outlived;
         if ((entry.reported & bit_of(rule)) != 0) continue;
+        if (rule == ShadowRule::page_outlived && entry.queued && !itself) {
+            ++counters_.lazy_frees;
+            continue;
+        }
         if (TableViolation* violation = report(entry, rule, by, now)) {
             violation->address = at.value;
             violation->size = bytes;

@@ -36,6 +36,7 @@ struct TableEntry {
     SimTime stale_since;
     ShadowOrigin writer = 0;  ///< who made it stale
     bool condemned = false;   ///< a claim says that it is gone
+    bool queued = false;      ///< unmapped, its invalidation put off (lazy)
     bool covered = false;     ///< an invalidation covers it, whose drain is not complete
     std::uint16_t reported = 0;
 };
@@ -78,6 +79,8 @@ public:
 
     // What software claims.
     void unmapped(std::uint64_t space, std::uint64_t first, std::uint64_t bytes, ShadowOrigin by, SimTime now);
+    /// The same, but the invalidation is put off: until the flush what the range names may be freed.
+    void unmap_queued(std::uint64_t space, std::uint64_t first, std::uint64_t bytes);
     /// All of the space that was changed before `since` is gone.
     void flushed(std::uint64_t space, SimTime since, ShadowOrigin by, SimTime now);
     void freed(PhysAddr at, std::uint64_t bytes, ShadowOrigin by, SimTime now);

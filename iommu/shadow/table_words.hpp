@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "iommu/engine.hpp"
+#include "iommu/invalidation.hpp"
 
 namespace xlate::iommu {
 
@@ -36,6 +37,23 @@ public:
     virtual std::uint64_t space_of(std::uint32_t context) const { return context; }
     /// The address space of a master's accesses; none: there is but one.
     virtual std::optional<std::uint64_t> space_of_stream(StreamId /*stream*/) const { return std::nullopt; }
+    /// `bytes`, read for this purpose, are a stream's configuration, and caches may keep it.
+    virtual bool keeps_configuration(AccessPurpose /*purpose*/, const std::uint8_t* /*bytes*/) const { return false; }
+    /// True if the invalidation makes caches drop that configuration.
+    virtual bool covers_configuration(const Invalidation& invalidation, std::uint64_t stream,
+                                      const std::uint8_t* /*bytes*/) const {
+        return invalidation.covers_stream(stream);
+    }
+    /// The invalidation that would have made them.
+    virtual Invalidation wanted_for_configuration(std::uint64_t stream) const {
+        Invalidation wanted;
+        wanted.target = Invalidation::Target::configuration;
+        wanted.stream = stream;
+        wanted.stream_mask = ~std::uint64_t{0};
+        return wanted;
+    }
+    /// What such an entry is called: "context entry".
+    virtual const char* configuration_name() const { return "configuration"; }
     /// Invalidations are complete only when a drain behind them is.
     virtual bool needs_drain() const { return false; }
 };

@@ -13,7 +13,8 @@ constexpr std::array<Row, kMistakes> kRows{{
     {"unmap-without-tlbi", "a strict unmap clears the tables and invalidates nothing"},
     {"tlbi-without-sync", "an unmap gives its TLBI, and no SYNC behind it"},
     {"return-before-sync", "an unmap queues TLBI and SYNC, and does not wait"},
-    {"ste-without-cfgi", "stream table entries are rewritten without CFGI_STE"},
+    {"ste-without-cfgi",
+     "stream table, context or device table entries are rewritten without CFGI_STE or what the IOMMU has for it"},
     {"cd-without-cfgi", "at its first unmap a domain gets a new ASID in its context descriptor, without CFGI_CD"},
     {"wrong-asid", "TLBIs name the next ASID"},
     {"wrong-stream", "CFGI_STE names the neighbouring stream"},
@@ -31,7 +32,7 @@ constexpr std::array<Row, kMistakes> kRows{{
      "of several register files or SysMMUs the first alone is told of an unmap (Rockchip, Exynos)"},
     {"zap-before-clear", "an unmap drops translations before it clears their words (Rockchip, Exynos)"},
     {"flush-cache-only", "an unmap flushes the cache before a master, and not the root behind it (IPMMU)"},
-    {"reused-domain-id", "a domain's id is used again, and what is cached under it is not dropped (AMD-Vi)"},
+    {"reused-domain-id", "a domain's id is used again, and what is cached under it is not dropped (VT-d, AMD-Vi)"},
     {"commands-last", "context descriptor and stream table entry are stored at once, and commands follow"},
 }};
 

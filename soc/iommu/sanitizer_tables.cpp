@@ -1,6 +1,7 @@
 // The sanitizer beside an IOMMU whose invalidations are complete with a register write. Source: docs/sanitizer.md.
 #include <fmt/format.h>
 
+#include "iommu/shadow/config_shadow.hpp"
 #include "iommu/shadow/table_shadow.hpp"
 #include "kernel-model/core/machine.hpp"
 #include "soc/bus/transaction.hpp"
@@ -48,10 +49,12 @@ public:
         : SanitizerUnit(the_owner, memory, the_site, device.banks()),
           spec_(device.spec()),
           words_(words),
-          shadow_(words, bytes) {}
+          shadow_(words, bytes),
+          config_(words, bytes) {}
 
     void on_arrival(const Transaction& transaction) override { shadow_.transaction(access_of(transaction)); }
     void on_access(const TranslationJob& job) override {
+        config_.read(job.step->access, job.reply, job.engine->epoch(), access_of(*job.transaction));
         const auto space = job.engine->walked_space();
         if (!space) return;
         shadow_.read(job.step->access, job.reply, *space, job.engine->epoch(), access_of(*job.transaction));
@@ -59,27 +62,45 @@ public:
     void on_answer(const TranslationJob&) override {}
     void on_invalidation(const Invalidation& invalidation, std::uint32_t epoch, std::uint32_t) override {
         shadow_.invalidate(invalidation, epoch, now());
+        config_.invalidate(invalidation, epoch, now());
     }
-    void on_sync(std::uint32_t) override { shadow_.drained(); }
+    void on_sync(std::uint32_t) override {
+        shadow_.drained();
+        config_.drained();
+    }
 
     void memory_changes(PhysAddr at, std::uint64_t size) override { shadow_.memory_changes(at, size, now()); }
     void memory_written(PhysAddr at, std::uint64_t size, ShadowOrigin by) override {
         shadow_.memory_written(at, size, by, now());
+        config_.memory_written(at, size, by, now());
     }
     void freed(PhysAddr at, std::uint64_t size, ShadowOrigin by) override { shadow_.freed(at, size, by, now()); }
     void claimed(const kernel::Annotation& annotation, ShadowOrigin by) override {
         using Kind = kernel::Annotation::Kind;
         if (annotation.kind == Kind::unmapped) {
             shadow_.unmapped(words_.space_of(annotation.context), annotation.first, annotation.bytes, by, now());
+        } else if (annotation.kind == Kind::unmap_queued) {
+            shadow_.unmap_queued(words_.space_of(annotation.context), annotation.first, annotation.bytes);
         } else if (annotation.kind == Kind::flushed) {
             shadow_.flushed(words_.space_of(annotation.context), annotation.since, by, now());
+        } else if (annotation.kind == Kind::ste_installed) {
+            config_.installed(StreamId{annotation.stream}, by, now());
         }
     }
     void finish(bool ended_well, SanitizerReport& report) override {
-        if (ended_well) shadow_.end(now());
+        if (ended_well) {
+            shadow_.end(now());
+            config_.end(now());
+        }
         for (const TableViolation& violation : shadow_.violations()) report.findings.push_back(explain(violation));
-        for (const std::uint64_t count : shadow_.counters().violations) report.total += count;
-        report.iommus.emplace_back(site.name, shadow_.counters());
+        for (const iommu::ConfigViolation& violation : config_.violations())
+            report.findings.push_back(explain(violation));
+        iommu::ShadowCounters counters = shadow_.counters();
+        for (std::size_t rule = 0; rule < counters.violations.size(); ++rule) {
+            counters.violations[rule] += config_.count(static_cast<ShadowRule>(rule));
+            report.total += counters.violations[rule];
+        }
+        report.iommus.emplace_back(site.name, counters);
     }
 
 private:
@@ -103,9 +124,29 @@ private:
             finding.given = fmt::format("{}: {}", spec_.describe(*violation.nearest), miss_text(violation.miss));
         return finding;
     }
+    SanitizerFinding explain(const iommu::ConfigViolation& violation) const {
+        const iommu::ConfigEntry& entry = violation.entry;
+        SanitizerFinding finding;
+        finding.rule = name(violation.rule);
+        finding.time = violation.time;
+        finding.iommu = site.name;
+        finding.what = fmt::format("{}: {} of stream {:#x} at {:#x}", sentence(violation.rule),
+                                   words_.configuration_name(), value(entry.reader.sid), entry.address);
+        finding.written = owner.place(entry.writer);
+        finding.written_at = entry.stale_since;
+        finding.claimed = owner.place(violation.by);
+        finding.cached_for = owner.text(entry.reader);
+        finding.missing = spec_.describe(words_.wanted_for_configuration(entry.stream));
+        if (violation.nearest)
+            finding.given = fmt::format("{}: it speaks of another stream, or its drain is not complete",
+                                        spec_.describe(*violation.nearest));
+        return finding;
+    }
+
     const iommu::InstanceSpec& spec_;
     const iommu::TableWords& words_;
     TableShadow shadow_;
+    iommu::ConfigShadow config_;
 };
 
 }  // namespace

@@ -98,6 +98,7 @@ struct SocConfig {
 struct AfterBootConfig {
     std::string power_on;  ///< Linux name of the device whose runtime PM is kept on
     std::string rebind;    ///< of the device that is unbound and bound again
+    std::string remove;    ///< of the device that leaves its bus: hot-unplug
 };
 
 struct KernelConfig {

@@ -18,6 +18,10 @@ AfterBoot::AfterBoot(const Config& config, kernel::LinuxBoot& boot, kernel::Runt
     };
     for (const AfterBootConfig& one : config.kernel.after_boot) {
         if (!one.power_on.empty()) steps_.push_back({Step::Kind::power_on, one.power_on});
+        if (!one.remove.empty()) {
+            add_start();
+            steps_.push_back({Step::Kind::remove, one.remove});
+        }
         if (one.rebind.empty()) continue;
         add_start();
         steps_.push_back({Step::Kind::unbind, one.rebind});
@@ -61,6 +65,9 @@ void AfterBoot::carry_out(const Step& step) {
             break;
         case Step::Kind::bind:
             boot_.drivers().device_attach(*dev);
+            break;
+        case Step::Kind::remove:
+            boot_.drivers().device_del(*dev);
             break;
         case Step::Kind::start:
             break;

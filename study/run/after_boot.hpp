@@ -1,4 +1,4 @@
-// What user space does once the modules are loaded: powers IOMMUs, starts devices, unbinds and binds.
+// What user space does once the modules are loaded: powers IOMMUs, starts devices, unbinds and binds, removes.
 #pragma once
 
 #include <functional>
@@ -25,7 +25,7 @@ public:
 
 private:
     struct Step {
-        enum class Kind { power_on, start, unbind, bind } kind = Kind::start;
+        enum class Kind { power_on, start, unbind, bind, remove } kind = Kind::start;
         std::string device;
     };
     void poll();

@@ -118,7 +118,21 @@ int ProtectionDomain::attach_dev(Device& dev) {
     annotation.context = id_;
     annotation.since = since;
     if (paging()) kernel().machine.annotate(annotation);
+    claim_installed(data);
     return 0;
+}
+
+/// No cache holds what the entries of the device said before.
+void ProtectionDomain::claim_installed(const AmdDevData& data) {
+    Annotation annotation;
+    annotation.kind = Annotation::Kind::ste_installed;
+    annotation.iommu = data.iommu.regs;
+    annotation.stream = data.devid;
+    kernel().machine.annotate(annotation);
+    for (const std::uint16_t alias : data.aliases) {
+        annotation.stream = alias;
+        kernel().machine.annotate(annotation);
+    }
 }
 
 void ProtectionDomain::detach_dev(Device& dev) {
@@ -139,6 +153,7 @@ void ProtectionDomain::detach_device(AmdDevData& data) {
     dev_list_.erase(std::remove(dev_list_.begin(), dev_list_.end(), &data), dev_list_.end());
     data.ats_enabled = false;
     lock_.unlock("ADD3");
+    claim_installed(data);
     if (auto* const pdev = dynamic_cast<PciDevice*>(data.dev); ats && pdev != nullptr) pci_disable_ats(*pdev);
 }
 

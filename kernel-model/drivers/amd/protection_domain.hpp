@@ -73,6 +73,7 @@ private:
     void clear_dte_entry(AmdDevData& data);
     void write_dtes(AmdDevData& data, std::uint64_t word0, std::uint64_t word1);
     void device_flush_dte(AmdDevData& data);
+    void claim_installed(const AmdDevData& data);
     void amd_iommu_domain_flush_pages(std::uint64_t first, std::uint64_t last);
     void domain_flush_complete();
     int increase_address_space(std::uint64_t last);

@@ -108,14 +108,16 @@ void DmarDomain::domain_context_clear_one(IntelIommu& iommu, std::uint16_t sourc
     if (!vt::context::P.test(low)) return;
     iommu.pages.write_u64(*entry, 0);
     iommu.pages.write_u64(*entry + 8, 0);
-    if (iommu.mistakes.has(Mistake::ste_without_cfgi)) return;
-    if (iommu.scalable) {
-        iommu.qi_flush_context(0, source, 0, vt::qi::DEVICE);
-        return;
-    }
-    const auto did = static_cast<std::uint16_t>(vt::context::DID.get(high));
-    iommu.qi_flush_context(did, source, 0, vt::qi::DEVICE);
-    iommu.qi_flush_iotlb(did, 0, 0, false, vt::qi::DOMAIN);
+    const auto did = static_cast<std::uint16_t>(iommu.scalable ? 0 : vt::context::DID.get(high));
+    if (!iommu.mistakes.has(Mistake::ste_without_cfgi)) iommu.qi_flush_context(did, source, 0, vt::qi::DEVICE);
+    if (!iommu.scalable && !iommu.mistakes.has(Mistake::reused_domain_id))
+        iommu.qi_flush_iotlb(did, 0, 0, false, vt::qi::DOMAIN);
+    // Its translations are looked for in the context that was: nothing of that is kept.
+    Annotation annotation;
+    annotation.kind = Annotation::Kind::ste_installed;
+    annotation.iommu = iommu.regs;
+    annotation.stream = source;
+    kernel().machine.annotate(annotation);
 }
 
 // Scalable mode: a context entry that leads to a PASID table of the device's own, whose entry 0 is this domain's.
@@ -183,7 +185,9 @@ void DmarDomain::dmar_remove_one_dev_info(Device& /*dev*/, DeviceDomainInfo& inf
     if (iommu.scalable && info.pasid_table) {  // intel_pasid_tear_down_entry
         iommu.pages.write_u64(*info.pasid_table, 0);
         iommu.qi_flush_pasid_cache(did, vt::qi::PC_PASID, 0);
-        if (first_level_) {
+        if (iommu.mistakes.has(Mistake::reused_domain_id)) {
+            // what is cached under the id stays
+        } else if (first_level_) {
             iommu.qi_flush_piotlb(did, 0, 0, 0, false);
         } else {
             iommu.qi_flush_iotlb(did, 0, 0, false, vt::qi::DOMAIN);
