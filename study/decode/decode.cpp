@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "iommu/amd/iommu.hpp"
+#include "iommu/intel/layout_registers.hpp"
 #include "iommu/riscv/layout.hpp"
 #include "iommu/smmuv3/layout.hpp"
 
@@ -80,7 +81,6 @@ bool has(std::string_view line, std::string_view what) { return line.find(what) 
 
 /// Lines of drivers whose hardware has no table here.
 const char* foreign_family(std::string_view line) {
-    if (has(line, "DMAR:") && (has(line, "fault") || has(line, "Request device"))) return "Intel VT-d";
     if (has(line, "viommu") && has(line, "fault")) return "virtio-iommu";
     return nullptr;
 }
@@ -191,6 +191,8 @@ private:
             take_riscv_fault(line, number);
         } else if (has(line, "AMD-Vi: Event logged [")) {
             take_amd_event(line, number);
+        } else if (has(line, "DMAR: ")) {
+            take_vtd_line(line, number);
         } else if (const char* family = foreign_family(line); family != nullptr && foreign_.empty()) {
             foreign_ = family;
             foreign_line_ = number;
@@ -241,6 +243,33 @@ private:
                     event::PASID_19_16.of(pasid >> 16) | kFlags.of(number_after(line, "flags=").value_or(0));
         words[1] = number_after(line, "address=").value_or(0);
         add("amd-vi.event", {words[0], words[1]}, number);
+    }
+    /// "DMAR: [DMA Read NO_PASID] Request device [00:1f.0] fault addr 0xdeadb000 [fault reason 0x06] PTE Read access is
+    /// not set"; with "[INTR-REMAP]" "fault index 0x12". Before 5.13 "PASID ffffffff fault addr deadb000 [fault reason
+    /// 06]". With CONFIG_DMAR_DEBUG or DMAR_DEBUG lines of the tables follow.
+    void take_vtd_line(std::string_view line, unsigned number) {
+        namespace frcd = iommu::vtd::frcd;
+        if (const auto root = number_after(line, "root entry: ")) return add("vt-d.root", {*root}, number);
+        if (has(line, "context entry: ")) {
+            const auto high = number_after(line, "hi "), low = number_after(line, "low ");
+            if (high && low) add("vt-d.context", {*low, *high}, number);
+            return;
+        }
+        const auto reason = number_after(line, "[fault reason ");
+        const std::size_t device = line.find("Request device [");
+        if (!reason || device == std::string_view::npos) return;
+        constexpr std::uint64_t kNoPasid = 0xFFFFFFFF;
+        const std::size_t close = line.find(']', device);
+        std::uint64_t high =
+            frcd::F.of(1) | frcd::FR.of(*reason) |
+            frcd::SID.of(pci_id(line.substr(device, close == std::string_view::npos ? close : close - device)));
+        if (const auto index = number_after(line, "fault index "); has(line, "INTR-REMAP") && index)
+            return add("vt-d.fault", {frcd::INDEX.of(*index), high}, number);
+        high |= frcd::T1.of(has(line, "DMA Read") ? 1 : 0);
+        // "NO_PASID" has no number behind it that "PASID " would find.
+        const auto pasid = number_after(line, " PASID ");
+        if (pasid && *pasid != kNoPasid) high |= frcd::PP.of(1) | frcd::PV.of(*pasid);
+        add("vt-d.fault", {frcd::page(number_after(line, "fault addr ").value_or(0)), high}, number);
     }
     /// The last "bb:dd.f" of `text`, up to a blank behind it.
     static std::uint64_t pci_id(std::string_view text) {

@@ -64,6 +64,7 @@ RecordFamily riscv_records();
 RecordFamily amd_records();
 RecordFamily dart_records();
 RecordFamily tegra_records();
+RecordFamily vtd_records();
 
 /// "SID 0x11": one text a field that is worth showing.
 std::vector<std::string> field_texts(const RecordKind& kind, const Words& words);

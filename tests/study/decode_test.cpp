@@ -234,6 +234,43 @@ TEST_CASE("decode: AMD-Vi's events, as a kernel prints them and as words", "[stu
     CHECK(read("0x7000000456787E01\n", "amd-vi.pte") == "a page of 2^16 bytes at 0x456780000, rw");
 }
 
+// Words: docs/spec/iommu-hardware.md sections 16 and 17. Lines: Linux 6.1 and 5.10.
+TEST_CASE("decode: VT-d's records, as a kernel prints them and as words", "[study][decode]") {
+    const std::string by_words = read("0x00000000DEADB000 0xC0000006000000F8\n", "vt-d.fault");
+    CHECK(by_words.find("(0x06), device 00:1f.0 (0xf8), read of 0xdeadb000") != std::string::npos);
+    CHECK(read("[    1.5] DMAR: [DMA Read NO_PASID] Request device [00:1f.0] fault addr 0xdeadb000 [fault reason 0x06] "
+               "PTE Read access is not set\n") == by_words);
+    CHECK(
+        read("DMAR: [DMA Read] Request device [00:1f.0] PASID ffffffff fault addr deadb000 [fault reason 06] PTE Read "
+             "access is not set\n") == by_words);
+    const std::string pasid = read("0x00000000DEADB000 0x81234571800000F8\n", "vt-d.fault");
+    CHECK(pasid.find("(0x71), device 00:1f.0 (0xf8), write to 0xdeadb000, PASID 0x12345") != std::string::npos);
+    CHECK(
+        read("DMAR: [DMA Write PASID 0x12345] Request device [00:1f.0] fault addr 0xdeadb000 [fault reason 0x71]\n") ==
+        pasid);
+    const std::string interrupt = read("0x0123000000000000 0x80000022000000F8\n", "vt-d.fault");
+    CHECK(interrupt.find("(0x22), device 00:1f.0 (0xf8), interrupt index 0x123") != std::string::npos);
+    CHECK(read("DMAR: [INTR-REMAP] Request device [00:1f.0] fault index 0x123 [fault reason 0x22] Present field in the "
+               "IRTE entry is clear\n") == interrupt);
+    CHECK(read("DMAR: root entry: 0x0000000012345001\n") == "context table at 0x12345000");
+    CHECK(read("DMAR: context entry: hi 0x0000000000000502, low 0x0000000090000001\n") ==
+          "second level of 4 levels at 0x90000000, DID 5");
+    CHECK(read("0x00000000000500F2 0x0000000010000002\n", "vt-d.descriptor") ==
+          "iotlb (page), DID 5, 4 pages at 0x10000000");
+    CHECK(read("0x11 0x0\n", "vt-d.descriptor") == "context cache (global)");
+    CHECK(read("0x0000000200000025 0x00000000A0000010\n", "vt-d.descriptor") == "wait, writes 0x2 to 0xa0000010");
+    CHECK(read("0x0000012310000014 0x0\n", "vt-d.descriptor") == "interrupt entry cache, 4 entries from 0x123");
+    CHECK(read("0x8A000009 0x0 0x0 0x0\n", "vt-d.scalable-context") ==
+          "PASID directory of 128 entries at 0x8a000000, requests without one have PASID 0x0");
+    CHECK(read("0x90000089 0x9 0x0 0x0 0x0 0x0 0x0 0x0\n", "vt-d.pasid") ==
+          "second level of 4 levels at 0x90000000, DID 9");
+    CHECK(read("0x41 0x800009 0x91000031 0x0 0x0 0x0 0x0 0x0\n", "vt-d.pasid") ==
+          "first level of 4 levels at 0x91000000, DID 9");
+    CHECK(read("0x0000000456789803\n", "vt-d.pte") == "a table, or a page of 4 KiB at 0x456789000, rw, snooped");
+    CHECK(read("0x0000000400000083\n", "vt-d.pte") == "a page of its level's size at 0x400000000, rw");
+    CHECK(read("0x0000050000310009 0x00000000000400F8\n", "vt-d.irte").find("vector 0x31 to CPU 0x5 (xAPIC)") == 0);
+}
+
 TEST_CASE("decode: what is no record is named with its place", "[study][decode]") {
     CHECK(refusal("0x1 0x2 0x3").find("x:1:1: 3 words are no record") == 0);
     CHECK(refusal("0x1 0x2 0x3", "event").find("x:1:9: 3 words are no whole SMMUv3 event record; expected 4 words") ==
