@@ -68,6 +68,7 @@ struct KernelParameters {
         bool intel_superpages = true;  ///< intel_iommu=sp_off: 4 KiB alone
         bool intel_graphics = true;    ///< intel_iommu=igfx_off: graphics pass
         bool amd = true;               ///< amd_iommu=off
+        std::optional<bool> amd_v2;    ///< amd_iommu=pgtbl_v1, pgtbl_v2; none: v1, from 6.13 on v2
         bool intremap = true;          ///< intremap=off: interrupts are not remapped
     };
     X86 x86;

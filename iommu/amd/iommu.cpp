@@ -22,7 +22,7 @@ std::uint64_t ext_feat_by_name(std::string_view name) {
         PREF.of(1) | PPR.of(1) | GT.of(1) | IA.of(1) | GA.of(1) | HE.of(1) | HATS.of(2) | GATS.of(2);
     if (name == "qemu") return qemu;
     return PREF.of(1) | PPR.of(1) | XT.of(1) | NX.of(1) | GT.of(1) | IA.of(1) | GA.of(1) | HATS.of(2) | GATS.of(1) |
-           GLX.of(2) | PASMAX.of(kPasidBits - 1);
+           GLX.of(2) | PASMAX.of(kPasidBits - 1) | GIO.of(1);
 }
 
 Iommu::Iommu(const AmdParams& params)

@@ -45,7 +45,7 @@ inline constexpr Field EN{0, 1}, ALLOW{1, 1}, ADDRESS{12, 40};
 }
 namespace feat {
 inline constexpr Field PREF{0, 1}, PPR{1, 1}, XT{2, 1}, NX{3, 1}, GT{4, 1}, IA{6, 1}, GA{7, 1}, HE{8, 1}, PC{9, 1},
-    HATS{10, 2}, GATS{12, 2}, GLX{14, 2}, PASMAX{32, 5};
+    HATS{10, 2}, GATS{12, 2}, GLX{14, 2}, PASMAX{32, 5}, GIO{48, 1};
 }
 /// The capability's copy in MSI_CAP: message control stands in the upper half.
 namespace msi_cap {

@@ -4,6 +4,7 @@ namespace xlate::kernel {
 
 namespace table = iommu::amd_table;
 namespace v1 = iommu::amd_table::v1;
+namespace v2 = iommu::amd_table::v2;
 
 namespace {
 
@@ -26,6 +27,20 @@ PgtableFormat::Row make_row() {
 }
 
 constexpr std::uint64_t kFlags = v1::PR.mask() | v1::FC.mask();
+
+constexpr unsigned kV2Levels = 4;
+
+PgtableFormat::Row make_v2_row() {
+    PgtableFormat::Row row;
+    row.descriptor_bytes = table::kWordBytes;
+    row.first_level = 0;
+    row.last_level = kV2Levels - 1;
+    row.ias = table::input_bits(kV2Levels) - 1;  // addresses are canonical
+    row.oas = kPhysicalBits;
+    for (unsigned level = 1; level < kV2Levels; ++level) row.pgsize_bitmap |= std::uint64_t{1} << table::shift(level);
+    row.root_alignment = std::uint64_t{1} << table::kPageBits;
+    return row;
+}
 
 }  // namespace
 
@@ -63,6 +78,24 @@ std::uint64_t AmdV1Format::part(std::uint64_t word, unsigned level, std::uint64_
     PageProt prot;
     prot.read = v1::IR.test(word);
     prot.write = v1::IW.test(word);
+    return leaf(leaf_address(word, level) + offset, prot, part_level, std::uint64_t{1} << shift(part_level));
+}
+
+AmdV2Format::AmdV2Format() : PgtableFormat(make_v2_row()) {}
+
+PhysAddr AmdV2Format::leaf_address(std::uint64_t word, unsigned level) const {
+    return PhysAddr{v2::address(word) & ~low_mask(shift(level))};
+}
+std::uint64_t AmdV2Format::leaf(PhysAddr page, const PageProt& prot, unsigned level, std::uint64_t /*pgsize*/) const {
+    return page.value | v2::P.of(1) | v2::US.of(1) | v2::A.of(1) | v2::D.of(1) | v2::RW.of(prot.write ? 1 : 0) |
+           v2::PS.of(level != row_.last_level ? 1 : 0);
+}
+std::uint64_t AmdV2Format::table(PhysAddr next, unsigned /*level*/) const {
+    return next.value | v2::P.of(1) | v2::RW.of(1) | v2::US.of(1);
+}
+std::uint64_t AmdV2Format::part(std::uint64_t word, unsigned level, std::uint64_t offset, unsigned part_level) const {
+    PageProt prot;
+    prot.write = v2::RW.test(word);
     return leaf(leaf_address(word, level) + offset, prot, part_level, std::uint64_t{1} << shift(part_level));
 }
 

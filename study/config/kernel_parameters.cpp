@@ -124,6 +124,8 @@ constexpr X86Option kX86Options[] = {
     {"intel-iommu", "tboot_noforce", nothing},
     {"amd-iommu", "off", [](kernel::KernelParameters& p) { p.x86.amd = false; }},
     {"amd-iommu", "on", [](kernel::KernelParameters& p) { p.x86.amd = true; }},
+    {"amd-iommu", "pgtbl_v1", [](kernel::KernelParameters& p) { p.x86.amd_v2 = false; }},
+    {"amd-iommu", "pgtbl_v2", [](kernel::KernelParameters& p) { p.x86.amd_v2 = true; }},
     {"amd-iommu", "fullflush", [](kernel::KernelParameters& p) { p.iommu_strict = true; }},
     {"intremap", "on", [](kernel::KernelParameters& p) { p.x86.intremap = true; }},
     {"intremap", "off", [](kernel::KernelParameters& p) { p.x86.intremap = false; }},

@@ -476,6 +476,58 @@ TEST_CASE("amd_iommu: mistakes leave behind what the right driver drops", "[kern
     }
 }
 
+// Words: docs/spec/iommu-hardware.md section 4 (GV, GIOV, GLX, the GCR3 address in three pieces; x86-64 tables).
+TEST_CASE("amd_iommu: v2 tables behind a GCR3 table of one entry", "[kernel-model][amd]") {
+    KernelParameters parameters;
+    parameters.iommu_strict = true;
+    SECTION("asked for, the unit has guest tables for requests without a PASID") { parameters.x86.amd_v2 = true; }
+    SECTION("by default from 6.13 on") {}
+    const bool asked = parameters.x86.amd_v2.has_value();
+    Boot run(asked ? "linux-6.12" : "linux-6.16", parameters, usual_ivrs(), "full");
+    INFO(run.k->console.text());
+    const std::uint16_t id = devid(0, 3);
+    const amd::DteWords words = run.machine.dte(id);
+    CHECK((words[0] & 0x3) == 3);      // V, TV
+    CHECK((words[0] >> 9 & 7) == 0);   // no host tables
+    CHECK((words[0] >> 54 & 3) == 3);  // GIOV, GV
+    CHECK((words[0] >> 56 & 3) == 0);  // one level of GCR3 table
+    CHECK((words[0] >> 61 & 3) == 3);  // IR, IW
+    const std::uint64_t gcr3 =
+        (words[0] >> 58 & 7) << 12 | (words[1] >> 16 & 0xFFFF) << 15 | (words[1] >> 43 & 0x1FFFFF) << 31;
+    const std::uint64_t root = run.machine.load(gcr3);
+    CHECK((root & 1) == 1);
+    const Ptr<IommuDomain> domain = run.domain("0000:00:03.0");
+    run.task([&] { CHECK(domain->map(Iova{0x10000000}, PhysAddr{0x50000000}, 0x2000, true, true) == 0); });
+    // Of four levels the index of each: 0, 0, 0x80, 0.
+    std::uint64_t table = root & ~std::uint64_t{0xFFF};
+    for (const unsigned index : {0U, 0U, 0x80U}) {
+        const std::uint64_t word = run.machine.load(table + 8 * index);
+        CHECK((word & 0xFFF) == 0x007);  // P, RW, US
+        table = word & ~std::uint64_t{0xFFF};
+    }
+    CHECK(run.machine.load(table + 8) == 0x50001067);  // P, RW, US, A, D
+    REQUIRE(run.translate(id, 0x10001000).kind == StepKind::done);
+    CHECK(run.translate(id, 0x10001234).result.pa.value == 0x50001234);
+    run.machine.commands.clear();
+    run.task([&] {
+        CHECK(domain->unmap(Iova{0x10000000}, 0x2000) == 0x2000);
+        domain->iotlb_sync(Iova{0x10000000}, 0x2000);
+    });
+    REQUIRE(run.machine.commands.size() == 2);
+    CHECK((run.machine.commands[0][0] >> 60) == 3);      // INVALIDATE_IOMMU_PAGES
+    CHECK((run.machine.commands[0][0] & 0xFFFFF) == 0);  // PASID 0
+    CHECK((run.machine.commands[0][1] & 7) == 7);        // a block, PDEs too, GN
+    CHECK(run.translate(id, 0x10001000).kind != StepKind::done);
+}
+
+TEST_CASE("amd_iommu: without guest tables in every unit v2 falls back to v1, and says so", "[kernel-model][amd]") {
+    KernelParameters parameters;
+    parameters.x86.amd_v2 = true;
+    Boot run("linux-6.12", parameters);
+    CHECK(run.k->console.text().find("Cannot enable v2 page table for DMA-API. Fallback to v1.") != std::string::npos);
+    CHECK((run.machine.dte(devid(0, 3))[0] >> 9 & 7) != 0);
+}
+
 TEST_CASE("amd_iommu: a device leaves and comes back", "[kernel-model][amd]") {
     Boot run;
     Device* dev = run.boot->find_device("0000:00:03.0");

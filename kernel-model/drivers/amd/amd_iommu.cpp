@@ -114,6 +114,12 @@ void AmdIommu::early_enable_iommu() {
     iommu_flush_all_caches();
 }
 
+// Linux does so wherever there are guest tables; without a device that has some it changes nothing.
+void AmdIommu::iommu_enable_gt() {
+    Frame frame{kernel(), "iommu_enable_gt"};
+    iommu_feature_enable(control::GT);
+}
+
 void AmdIommu::iommu_init_irq() {
     Frame frame{kernel(), "iommu_init_irq"};
     irq_.emplace(kernel(), "irq/" + unit.name, 0);
@@ -190,7 +196,7 @@ void AmdIommu::iommu_flush_irt(std::uint16_t devid) {
     iommu_queue_command({opcode(amd::Opcode::invalidate_interrupt_table) | cmd::DEVICE.of(devid), 0});
 }
 
-void AmdIommu::build_inv_iommu_pages(std::uint16_t domain, std::uint64_t first, std::uint64_t last) {
+void AmdIommu::build_inv_iommu_pages(std::uint16_t domain, std::uint64_t first, std::uint64_t last, bool guest) {
     if (mistakes.has(Mistake::wrong_asid)) ++domain;
     if (mistakes.has(Mistake::short_range) && last != ~std::uint64_t{0}) {
         constexpr std::uint64_t kPage = std::uint64_t{1} << amd::kPageBits;
@@ -198,7 +204,7 @@ void AmdIommu::build_inv_iommu_pages(std::uint16_t domain, std::uint64_t first, 
         last = first + align_down((last - first) / 2, kPage) + kPage - 1;
     }
     iommu_queue_command({opcode(amd::Opcode::invalidate_iommu_pages) | cmd::DOMAIN_ID.of(domain),
-                         amd::page_range_word(first, last) | cmd::PDE.of(1)});
+                         amd::page_range_word(first, last) | cmd::PDE.of(1) | cmd::GN.of(guest ? 1 : 0)});
 }
 
 void AmdIommu::build_inv_iotlb_pages(std::uint16_t devid, std::uint64_t first, std::uint64_t last) {

@@ -44,14 +44,17 @@ public:
     int iommu_completion_wait();
     void iommu_flush_dte(std::uint16_t devid);
     void iommu_flush_irt(std::uint16_t devid);
-    /// INVALIDATE_IOMMU_PAGES, tables included.
-    void build_inv_iommu_pages(std::uint16_t domain, std::uint64_t first, std::uint64_t last);
+    /// INVALIDATE_IOMMU_PAGES, tables included; `guest`: of v2 tables, requests without a PASID.
+    void build_inv_iommu_pages(std::uint16_t domain, std::uint64_t first, std::uint64_t last, bool guest = false);
     void build_inv_iotlb_pages(std::uint16_t devid, std::uint64_t first, std::uint64_t last);
 
     std::uint64_t dte(std::uint16_t devid, unsigned word);
     void write_dte(std::uint16_t devid, const iommu::amd::DteWords& words);
 
     bool iommu_feature(Field bit) const { return bit.test(features); }
+    /// v2 tables for requests without a PASID.
+    bool has_v2_tables() const { return iommu_feature(iommu::amd::feat::GT) && iommu_feature(iommu::amd::feat::GIO); }
+    void iommu_enable_gt();
 
     /// Whose name an event is told under; nothing: the id's.
     std::function<std::string(std::uint16_t devid)> prefix_of;

@@ -152,7 +152,7 @@ PtrOrErr<IommuGroup> AmdIommuOps::device_group(Device& dev) {
 Ptr<IommuDomain> AmdIommuOps::domain_alloc(DomainType type) {
     if (type == DomainType::blocked || type == DomainType::none) return {};
     const Ptr<ProtectionDomain> domain =
-        core_.k.heap.make<ProtectionDomain>("ADA1", type, core_, ids_, pages_, mistakes_);
+        core_.k.heap.make<ProtectionDomain>("ADA1", type, core_, ids_, pages_, mistakes_, v2_);
     if (!domain) return {};
     if (domain->init() != 0) {
         core_.k.heap.release(domain, "ADA2");
@@ -247,6 +247,23 @@ void AmdIommuDriver::print_iommu_info() {
     core_.k.console.info(kPrefix, "Extended features (0x{:x}, 0x{:x}):{}", iommu.features, iommu.features2, names);
 }
 
+/// amd_iommu_pgtable: v2 needs guest tables for requests without a PASID (GIOSup) in every unit.
+void AmdIommuDriver::choose_page_table() {
+    constexpr unsigned kFirstReleaseWithV2 = 613;
+    const bool asked = parameters_.amd_v2.value_or(core_.variant.release >= kFirstReleaseWithV2);
+    if (!asked) return;
+    const bool all = std::all_of(ops_.units().begin(), ops_.units().end(),
+                                 [](const Ptr<AmdIommu>& iommu) { return iommu->has_v2_tables(); });
+    if (!all) {
+        if (parameters_.amd_v2.value_or(false))
+            core_.k.console.warn(kPrefix, "Cannot enable v2 page table for DMA-API. Fallback to v1.");
+        return;
+    }
+    ops_.use_v2_tables();
+    for (Ptr<AmdIommu> iommu : ops_.units()) iommu->iommu_enable_gt();
+    core_.k.console.info(kPrefix, "V2 page table enabled (Paging mode : 4 level)");
+}
+
 // Linux brings the hardware up with interrupts, long before, and registers here; what is between matters to neither.
 int AmdIommuDriver::init() {
     Frame frame{core_.k, "amd_iommu_init"};
@@ -274,6 +291,7 @@ int AmdIommuDriver::init() {
         return -kENOMEM;
     }
     for (Ptr<AmdIommu> iommu : ops_.units()) iommu->early_enable_iommu();
+    choose_page_table();
     for (Ptr<AmdIommu> iommu : ops_.units()) {
         if (const int err = core_.iommu_device_register(iommu, &ops_, {}); err != 0) {
             k.console.err(kPrefix, "{}: cannot be registered: {}", iommu->unit.name, err);

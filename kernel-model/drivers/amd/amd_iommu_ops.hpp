@@ -3,9 +3,9 @@
 //   aliases      the id that IVRS gives a device counts for its group, if it is one of the same bus
 //   own function of a unit: never translated, in no group
 //   domain ids   one space for all units
-// Source: docs/spec/kernel-probe.md section 5; Linux drivers/iommu/amd/init.c and iommu.c as of 6.1. Not modelled: v2
-// tables for DMA (6.13's default), PASIDs and the identity domains that devices with them get, SNP and memory
-// encryption, interrupt remapping, amd_iommu_dump.
+// Source: docs/spec/kernel-probe.md section 5; Linux drivers/iommu/amd/init.c and iommu.c as of 6.1. Not modelled:
+// PASIDs and the identity domains that devices with them get, SNP and memory encryption, interrupt remapping,
+// amd_iommu_dump.
 #pragma once
 
 #include <map>
@@ -38,6 +38,8 @@ public:
     /// Device ids whose entries belong to a domain, copies included.
     std::set<std::uint16_t> attached(std::uint16_t segment) const;
     const IvrsTables& tables() const { return tables_; }
+    /// Domains made from now on have v2 tables.
+    void use_v2_tables() { v2_ = true; }
     std::vector<Ptr<AmdIommu>>& units() { return units_; }
 
 private:
@@ -55,6 +57,7 @@ private:
     std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group_;
     const IvrsTables tables_;
     DomainIds ids_;
+    bool v2_ = false;
     std::vector<Ptr<AmdIommu>> units_;  ///< by IvrsTables::units; empty until they are registered
     std::map<std::pair<std::uint16_t, std::uint16_t>, Ptr<AmdDevData>> dev_data_;  ///< by segment and device id
     std::map<std::uint16_t, Ptr<IommuGroup>> acpi_groups_;                         ///< of devices that are not PCI's
@@ -82,6 +85,7 @@ public:
 private:
     bool alloc_dev_tables();
     void init_device_table_dma();
+    void choose_page_table();
     void print_iommu_info();
 
     IommuCore& core_;

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::uint64_t kBlocked = dte::V.of(1) | dte::TV.of(1);
 constexpr unsigned kMaxDomainId = 0xFFFF;
+constexpr std::uint64_t kGcr3InWord1 = dte::GCR3_30_15.mask() | dte::GCR3_51_31.mask();
 
 }  // namespace
 
@@ -30,13 +31,14 @@ std::optional<std::uint16_t> DomainIds::alloc() {
 }
 
 ProtectionDomain::ProtectionDomain(Kernel& the_kernel, DomainType domain_type, IommuCore& core, DomainIds& ids,
-                                   PageAllocator& pages, const Mistakes& mistakes)
+                                   PageAllocator& pages, const Mistakes& mistakes, bool v2)
     : IommuDomain(the_kernel, domain_type),
       core_(core),
       ids_(ids),
       pages_(pages),
       mistakes_(mistakes),
-      lock_(the_kernel, "domain->lock") {}
+      lock_(the_kernel, "domain->lock"),
+      v2_(v2) {}
 
 int ProtectionDomain::init() {
     Frame frame{kernel(), "protection_domain_alloc"};
@@ -44,12 +46,21 @@ int ProtectionDomain::init() {
     if (!id) return -kENOMEM;
     id_ = *id;
     if (!paging()) return 0;
-    tables_ = std::make_unique<AmdV1Pgtable>(pages_, *this);
-    if (const int err = tables_->init(); err != 0) {
+    if (v2_) {
+        tables_ = std::make_unique<AmdV2Pgtable>(pages_, *this);
+        gcr3_ = pages_.alloc_zeroed(pages_.page_bytes());
+    } else {
+        auto made = std::make_unique<AmdV1Pgtable>(pages_, *this);
+        v1_tables_ = made.get();
+        tables_ = std::move(made);
+    }
+    const int err = v2_ && !gcr3_ ? -kENOMEM : tables_->init();
+    if (err != 0) {
         ids_.free(id_);
         tables_.reset();
         return err;
     }
+    if (v2_) pages_.write_u64(*gcr3_, tables_->root() | iommu::amd_table::gcr3::V.of(1));
     pgsize_bitmap = tables_->pgsize_bitmap();
     aperture_start = 0;
     aperture_end = low_mask(tables_->format().row().ias);
@@ -68,17 +79,20 @@ void ProtectionDomain::write_dtes(AmdDevData& data, std::uint64_t word0, std::ui
 void ProtectionDomain::set_dte_entry(AmdDevData& data) {
     Frame frame{kernel(), "set_dte_entry"};
     std::uint64_t word0 = dte::V.of(1) | dte::TV.of(1) | dte::IR.of(1) | dte::IW.of(1);
-    if (tables_) {
-        word0 |= tables_->root() | dte::MODE.of(AmdV1Format::hardware_level(tables_->first_level()));
+    std::uint64_t word1 = data.iommu.dte(data.devid, 1) & ~kGcr3InWord1;
+    if (gcr3_) {
+        word0 |= dte::GV.of(1) | dte::GIOV.of(1) | dte::gcr3_word0(gcr3_->value);
+        word1 |= dte::gcr3_word1(gcr3_->value);
+    } else if (v1_tables_ != nullptr) {
+        word0 |= v1_tables_->root() | dte::MODE.of(AmdV1Format::hardware_level(v1_tables_->first_level()));
     }
-    std::uint64_t word1 = data.iommu.dte(data.devid, 1);
     word1 = dte::IOTLB.set(word1, data.ats_enabled ? 1 : 0);
     write_dtes(data, word0, dte::DOMAIN_ID.set(word1, id_));
 }
 
 void ProtectionDomain::clear_dte_entry(AmdDevData& data) {
     const std::uint64_t word1 = data.iommu.dte(data.devid, 1);
-    write_dtes(data, kBlocked, word1 & ~(dte::DOMAIN_ID.mask() | dte::IOTLB.mask()));
+    write_dtes(data, kBlocked, word1 & ~(dte::DOMAIN_ID.mask() | dte::IOTLB.mask() | kGcr3InWord1));
 }
 
 void ProtectionDomain::device_flush_dte(AmdDevData& data) {
@@ -168,7 +182,7 @@ std::vector<AmdIommu*> ProtectionDomain::iommus() const {
 /// Tables above the leaves go too: Linux always says so.
 void ProtectionDomain::amd_iommu_domain_flush_pages(std::uint64_t first, std::uint64_t last) {
     Frame frame{kernel(), "amd_iommu_domain_flush_pages"};
-    for (AmdIommu* iommu : iommus()) iommu->build_inv_iommu_pages(id_, first, last);
+    for (AmdIommu* iommu : iommus()) iommu->build_inv_iommu_pages(id_, first, last, v2_ && paging());
     for (AmdDevData* data : dev_list_) {
         if (!data->ats_enabled || mistakes_.has(Mistake::unmap_without_atc_inv)) continue;
         data->iommu.build_inv_iotlb_pages(data->devid, first, last);
@@ -181,11 +195,13 @@ void ProtectionDomain::domain_flush_complete() {
 
 /// One level more, until `last` is within the tables; every entry of the device table hears of it.
 int ProtectionDomain::increase_address_space(std::uint64_t last) {
-    if (tables_->input_bits() >= 64 || last >> tables_->input_bits() == 0) return 0;
+    if (v1_tables_ == nullptr) return 0;
+    if (v1_tables_->input_bits() >= 64 || last >> v1_tables_->input_bits() == 0) return 0;
     Frame frame{kernel(), "increase_address_space"};
     lock_.lock("AIS1");
     int err = 0;
-    while (err == 0 && tables_->input_bits() < 64 && last >> tables_->input_bits() != 0) err = tables_->add_level();
+    while (err == 0 && v1_tables_->input_bits() < 64 && last >> v1_tables_->input_bits() != 0)
+        err = v1_tables_->add_level();
     if (err == 0) {
         for (AmdDevData* data : dev_list_) set_dte_entry(*data);  // update_device_table
         for (AmdDevData* data : dev_list_) device_flush_dte(*data);
@@ -275,7 +291,10 @@ void ProtectionDomain::free() {
     if (tables_) {
         tables_->free_tables();
         tables_.reset();
+        v1_tables_ = nullptr;
     }
+    if (gcr3_) pages_.free(*gcr3_, pages_.page_bytes());
+    gcr3_.reset();
     if (id_ != 0) ids_.free(id_);
     id_ = 0;
 }

@@ -1,6 +1,6 @@
-// Domains of the AMD driver: v1 tables, or none at all (identity). Attach and detach rewrite device table entries, a
-// device's own and those of its aliases. Function names are Linux's.
-// Source: docs/spec/iommu-hardware.md section 4; Linux drivers/iommu/amd/iommu.c as of 6.1.
+// Domains of the AMD driver: v1 tables; v2 tables behind a GCR3 table of one entry, for requests without a PASID; or
+// none at all (identity). Attach and detach rewrite device table entries, a device's own and those of its aliases.
+// Function names are Linux's. Source: docs/spec/iommu-hardware.md section 4; Linux drivers/iommu/amd/iommu.c as of 6.1.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +44,9 @@ private:
 /// Linux struct protection_domain.
 class ProtectionDomain final : public IommuDomain, public TlbFlush {
 public:
+    /// `v2`: its tables, if it translates.
     ProtectionDomain(Kernel& the_kernel, DomainType domain_type, IommuCore& core, DomainIds& ids, PageAllocator& pages,
-                     const Mistakes& mistakes);
+                     const Mistakes& mistakes, bool v2);
 
     /// 0, -ENOMEM.
     int init();
@@ -86,7 +87,10 @@ private:
     SpinLock lock_;
     std::vector<AmdDevData*> dev_list_;
     std::uint16_t id_ = 0;
-    std::unique_ptr<AmdV1Pgtable> tables_;
+    const bool v2_;
+    std::unique_ptr<IoPgtable> tables_;
+    AmdV1Pgtable* v1_tables_ = nullptr;             ///< tables_, if they are such
+    std::optional<PhysAddr> gcr3_;                  ///< with v2 tables
     std::map<std::uint64_t, IotlbGather> gathers_;  ///< by task
 };
 
