@@ -40,7 +40,8 @@ const char* advice(vtd::Reason reason) {
         case Reason::sm_no_read:
         case Reason::sm_first_not_present:
         case Reason::sm_second_not_present:
-            return "nothing is mapped there for this direction: never mapped, unmapped already, mapped the other way, or "
+            return "nothing is mapped there for this direction: never mapped, unmapped already, mapped the other way, "
+                   "or "
                    "the device uses an address that is not its own";
         case Reason::address_beyond_width:
         case Reason::sm_beyond_width:
@@ -81,9 +82,9 @@ Reading read_fault(const Words& words) {
     const std::uint64_t low = words[0], high = words[1];
     const std::uint64_t reason = frcd::FR.get(high), source = frcd::SID.get(high);
     Reading reading;
-    reading.headline = fmt::format("{} ({:#04x}), device {} ({:#x})",
-                                   vtd::fault_name(static_cast<std::uint16_t>(reason)), reason, requester_text(source),
-                                   source);
+    reading.headline =
+        fmt::format("{} ({:#04x}), device {} ({:#x})", vtd::fault_name(static_cast<std::uint16_t>(reason)), reason,
+                    requester_text(source), source);
     if (is_interrupt(reason)) {
         reading.headline += fmt::format(", interrupt index {:#x}", frcd::INDEX.get(low));
     } else {
@@ -123,10 +124,10 @@ Reading read_descriptor(const Words& words) {
             break;
         case vtd::DescriptorType::interrupt_entry_cache:
             reading.headline = "interrupt entry cache";
-            reading.headline += qi::IEC_G.test(low)
-                                    ? fmt::format(", {} entries from {:#x}", std::uint64_t{1} << qi::IM.get(low),
-                                                  qi::IIDX.get(low))
-                                    : ", all of it";
+            reading.headline +=
+                qi::IEC_G.test(low)
+                    ? fmt::format(", {} entries from {:#x}", std::uint64_t{1} << qi::IM.get(low), qi::IIDX.get(low))
+                    : ", all of it";
             break;
         case vtd::DescriptorType::wait:
             reading.headline = "wait";
@@ -144,8 +145,8 @@ Reading read_descriptor(const Words& words) {
             if (granularity == qi::PC_PASID) reading.headline += fmt::format(", PASID {:#x}", qi::PASID.get(low));
             break;
         case vtd::DescriptorType::pasid_device_tlb:
-            reading.headline +=
-                device(qi::P_SID.get(low)) + fmt::format(", PASID {:#x}, from {:#x}", qi::PASID.get(low), qi::page(high));
+            reading.headline += device(qi::P_SID.get(low)) +
+                                fmt::format(", PASID {:#x}, from {:#x}", qi::PASID.get(low), qi::page(high));
             break;
         case vtd::DescriptorType::page_group_response:
             reading.headline += device(qi::RID.get(low)) + fmt::format(", group {}", qi::PRGI.get(high));
@@ -199,9 +200,9 @@ Reading read_scalable_context(const Words& words) {
         reading.headline = "not present: the device is refused";
         return reading;
     }
-    reading.headline = fmt::format("PASID directory of {} entries at {:#x}, requests without one have PASID {:#x}",
-                                   context::entries(words[0]), context::directory(words[0]),
-                                   context::RID_PASID.get(words[1]));
+    reading.headline =
+        fmt::format("PASID directory of {} entries at {:#x}, requests without one have PASID {:#x}",
+                    context::entries(words[0]), context::directory(words[0]), context::RID_PASID.get(words[1]));
     if ((words[0] & context::kReserved0) != 0 || (words[1] & context::kReserved1) != 0)
         reading.notes.emplace_back("a reserved bit is set");
     return reading;
@@ -245,10 +246,9 @@ Reading read_pte(const Words& words) {
         reading.headline = "not present";
         return reading;
     }
-    reading.headline = fmt::format("{} at {:#x}, {}{}",
-                                   second::PS.test(word) ? "a page of its level's size" : "a table, or a page of 4 KiB",
-                                   iommu::vtd_table::address(word), second::R.test(word) ? "r" : "-",
-                                   second::W.test(word) ? "w" : "-");
+    reading.headline = fmt::format(
+        "{} at {:#x}, {}{}", second::PS.test(word) ? "a page of its level's size" : "a table, or a page of 4 KiB",
+        iommu::vtd_table::address(word), second::R.test(word) ? "r" : "-", second::W.test(word) ? "w" : "-");
     if (second::SNP.test(word)) reading.headline += ", snooped";
     return reading;
 }
@@ -261,10 +261,9 @@ Reading read_irte(const Words& words) {
         reading.headline = "not present: its messages are blocked";
         return reading;
     }
-    reading.headline = irte::IM.test(low)
-                           ? "posted to a descriptor of a virtual CPU"
-                           : fmt::format("vector {:#x} to CPU {:#x} (xAPIC) or {:#x} (x2APIC)", irte::V.get(low),
-                                         irte::XAPIC_DST.get(low), irte::DST.get(low));
+    reading.headline = irte::IM.test(low) ? "posted to a descriptor of a virtual CPU"
+                                          : fmt::format("vector {:#x} to CPU {:#x} (xAPIC) or {:#x} (x2APIC)",
+                                                        irte::V.get(low), irte::XAPIC_DST.get(low), irte::DST.get(low));
     const std::uint64_t source = irte::SID.get(high);
     switch (irte::SVT.get(high)) {
         case irte::NO_CHECK:
@@ -274,8 +273,8 @@ Reading read_irte(const Words& words) {
             reading.headline += fmt::format(", of device {} ({:#x})", requester_text(source), source);
             break;
         case irte::CHECK_BUS:
-            reading.headline += fmt::format(", of buses {:#x} to {:#x}", irte::FIRST_BUS.get(source),
-                                            irte::LAST_BUS.get(source));
+            reading.headline +=
+                fmt::format(", of buses {:#x} to {:#x}", irte::FIRST_BUS.get(source), irte::LAST_BUS.get(source));
             break;
         default:
             reading.notes.emplace_back("SVT 3 does not exist");
@@ -300,8 +299,8 @@ RecordFamily vtd_records() {
          row("F", 1, frcd::F)},
         read_fault);
     add("descriptor", "VT-d descriptor", 2,
-        {row("type", 0, qi::TYPE, Show::number), row("G", 0, qi::G, Show::number),
-         row("DID", 0, qi::DID, Show::number), row("AM", 1, qi::AM, Show::number), row("IH", 1, qi::IH)},
+        {row("type", 0, qi::TYPE, Show::number), row("G", 0, qi::G, Show::number), row("DID", 0, qi::DID, Show::number),
+         row("AM", 1, qi::AM, Show::number), row("IH", 1, qi::IH)},
         read_descriptor);
     add("root", "VT-d root entry", 1, {row("P", 0, vtd::root::P)}, read_root);
     add("context", "VT-d context entry", 2,
