@@ -1,6 +1,6 @@
-// x86 machines with VT-d units: recorded boots (corpus/linux-boot*, whatever cases are there), and the groups of QEMU's
-// q35 with the full PCI topology of the other recordings, of which docs/spec/probe-reports.md 77 says how many there
-// are.
+// x86 machines with VT-d or AMD-Vi units: recorded boots (corpus/linux-boot*, whatever cases are there), and the groups
+// of QEMU's q35 with the full PCI topology of the other recordings, of which docs/spec/probe-reports.md 77 says how
+// many there are.
 #include <catch2/catch.hpp>
 
 #include <set>
@@ -35,6 +35,10 @@ BootConfig x86_config(const Json& truth) {
     if (has_option(truth, "intel_iommu", "off")) config.parameters.x86.intel = false;
     if (has_option(truth, "intel_iommu", "strict")) config.parameters.iommu_strict = true;
     if (has_option(truth, "intel_iommu", "sm_on")) config.parameters.x86.intel_scalable = true;
+    if (has_option(truth, "amd_iommu", "off")) config.parameters.x86.amd = false;
+    if (has_option(truth, "amd_iommu", "fullflush")) config.parameters.iommu_strict = true;
+    if (has_option(truth, "amd_iommu", "pgtbl_v1")) config.parameters.x86.amd_v2 = false;
+    if (has_option(truth, "amd_iommu", "pgtbl_v2")) config.parameters.x86.amd_v2 = true;
     if (has_option(truth, "intremap", "off")) config.parameters.x86.intremap = false;
     return config;
 }
@@ -42,7 +46,7 @@ BootConfig x86_config(const Json& truth) {
 /// With the tables of these signatures, as far as the case has them.
 firmware::Description x86_tables(const std::filesystem::path& folder, const Json& truth) {
     std::vector<firmware::acpi::NamedBytes> tables;
-    for (const char* const name : {"DMAR", "MCFG"}) {
+    for (const char* const name : {"DMAR", "IVRS", "MCFG"}) {
         const std::filesystem::path file = folder / "acpi" / (std::string(name) + ".dat");
         if (std::filesystem::exists(file)) tables.emplace_back(name, firmware::read_file(file.string()));
     }
@@ -77,15 +81,16 @@ struct X86Boot {
     LinuxBoot boot;
 };
 
-std::vector<std::filesystem::path> vtd_cases() {
+std::vector<std::filesystem::path> x86_cases() {
     std::vector<std::filesystem::path> found;
     const auto root = xlate::tests::corpus();
     if (!root) return found;
     for (const char* const part : {"linux-boot", "linux-boot-newer", "linux-boot-families"}) {
         if (!std::filesystem::is_directory(*root / part)) continue;
         for (const auto& entry : std::filesystem::directory_iterator(*root / part)) {
-            const bool dmar = std::filesystem::exists(entry.path() / "acpi" / "DMAR.dat");
-            if (dmar && std::filesystem::exists(entry.path() / "truth.json")) found.push_back(entry.path());
+            const bool units = std::filesystem::exists(entry.path() / "acpi" / "DMAR.dat") ||
+                               std::filesystem::exists(entry.path() / "acpi" / "IVRS.dat");
+            if (units && std::filesystem::exists(entry.path() / "truth.json")) found.push_back(entry.path());
         }
     }
     std::sort(found.begin(), found.end());
@@ -115,11 +120,12 @@ Groups groups_of(const LinuxBoot& boot) {
 
 }  // namespace
 
-TEST_CASE("x86: recorded boots with VT-d have the same groups and events as the real kernel", "[kernel][corpus][vtd]") {
+TEST_CASE("x86: recorded boots with VT-d or AMD-Vi have the same groups and events as the real kernel",
+          "[kernel][corpus][vtd][amd]") {
     if (xlate::tests::skip_without_corpus()) return;
-    const auto cases = vtd_cases();
+    const auto cases = x86_cases();
     if (cases.empty()) {
-        WARN("skipped: the corpus has no boot with a DMAR");
+        WARN("skipped: the corpus has no boot with a DMAR or IVRS");
         SUCCEED("skipped");
         return;
     }
@@ -143,7 +149,7 @@ TEST_CASE("x86: recorded boots with VT-d have the same groups and events as the 
     }
 }
 
-TEST_CASE("x86: the full PCI topology on q35 makes 17 groups of 26 devices", "[kernel][corpus][vtd]") {
+TEST_CASE("x86: the full PCI topology on q35 makes 17 groups of 26 devices", "[kernel][corpus][vtd][amd]") {
     if (xlate::tests::skip_without_corpus()) return;
     const std::string name = GENERATE("acpi-smmuv3-6.1", "acpi-smmuv3-6.12");
     if (!std::filesystem::exists(*xlate::tests::corpus() / "linux-boot" / name)) {
@@ -163,9 +169,23 @@ TEST_CASE("x86: the full PCI topology on q35 makes 17 groups of 26 devices", "[k
         device["class"] = code;
         truth["devices"].push_back(device);
     }
-    TableWriter dmar("DMAR", 1);
+    // As QEMU writes them: everything is behind the one unit. AMD's is a function of its own, in no group.
+    const bool amd = GENERATE(false, true);
+    INFO((amd ? "AMD-Vi" : "VT-d"));
+    TableWriter dmar("DMAR", 1), ivrs("IVRS", 1);
     dmar.u8(38).u8(1).zeros(10).u16(0).u16(16).u8(1).u8(0).u16(0).u64(0xFED90000);
-    firmware::Description description = firmware::acpi::read_acpi({{"dmar", dmar.finish()}});
+    ivrs.u32(0x282000).zeros(8).u8(0x10).u8(0).u16(24 + 16).u16(0x58).u16(0x40).u64(0xFED80000).u16(0).u16(0).u32(0);
+    ivrs.u8(3).u16(0).u8(0).u8(4).u16(0xFFFF).u8(0).u8(0x48).u16(0).u8(0).u8(0).u16(0xA0).u8(1);
+    if (amd) {
+        Json unit = truth["devices"].back();
+        unit["name"] = "0000:00:0b.0";
+        unit["sysfs"] = "/sys/devices/pci0000:00/0000:00:0b.0";
+        unit["id"] = "1022:1419";
+        unit["class"] = "0x080600";
+        truth["devices"].push_back(unit);
+    }
+    firmware::Description description = firmware::acpi::read_acpi(
+        {amd ? firmware::acpi::NamedBytes{"ivrs", ivrs.finish()} : firmware::acpi::NamedBytes{"dmar", dmar.finish()}});
     firmware::acpi::ensure_pci_root(description, 0, 0);
     description.memory = {{0x1000000, 0x30000000}};
     const X86Boot run(truth, std::move(description));
