@@ -23,6 +23,7 @@
 #include "study/results/files.hpp"
 #include "study/results/report/report.hpp"
 #include "study/results/summary.hpp"
+#include "study/run/dmar_scopes.hpp"
 #include "study/run/firmware_input.hpp"
 #include "study/run/pci_roots.hpp"
 #include "study/run/run.hpp"
@@ -84,6 +85,7 @@ ExitStatus inspect_command(const InspectArguments& arguments) {
     if (is_config) config = study::load_config(files.front());
     firmware::Description description =
         (is_config ? study::load_firmware(config) : study::read_firmware(files)).description;
+    if (is_config) study::settle_dmar_scopes(config, description);
     if (!arguments.why.empty()) {
         std::vector<study::PciSeat> seats;
         if (is_config) {

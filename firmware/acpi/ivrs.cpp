@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -41,10 +43,34 @@ public:
             at += length;
         }
         if (ivrs_.used_type() == 0) in_.note(kFirst, "no unit (IVHD)");
+        check();
         return std::move(ivrs_);
     }
 
 private:
+    /// Of the units that Linux uses: registers and devices that two of them claim.
+    void check() {
+        std::map<std::uint64_t, std::uint64_t> bases;
+        std::map<std::pair<std::uint16_t, std::uint16_t>, std::uint64_t> devices;
+        for (const IvrsBlock& block : ivrs_.blocks) {
+            const auto* const unit = std::get_if<Ivhd>(&block.body);
+            if (unit == nullptr || unit->type != ivrs_.used_type()) continue;
+            if (const auto [first, fresh] = bases.emplace(unit->base, block.offset); !fresh) {
+                in_.note(block.offset, fmt::format("the registers at {:#x} are those of the unit at {:#x}, too",
+                                                   first->first, first->second));
+            }
+            for (const IvhdEntry& entry : unit->entries) {
+                if (entry.kind != IvhdEntry::Kind::select && entry.kind != IvhdEntry::Kind::extended_select) continue;
+                const auto [first, fresh] = devices.emplace(std::pair{unit->segment, entry.devid}, block.offset);
+                if (fresh || first->second == block.offset) continue;
+                in_.note(
+                    entry.offset,
+                    fmt::format("device {:02x}:{:02x}.{:x} is behind the unit at {:#x}, too: Linux takes the later "
+                                "one's word",
+                                entry.devid >> 8, entry.devid >> 3 & 31, entry.devid & 7, first->second));
+            }
+        }
+    }
     void read_block(std::uint64_t at, std::uint16_t length) {
         IvrsBlock& block = ivrs_.blocks.emplace_back();
         block.offset = at;

@@ -1,7 +1,10 @@
 #include "study/run/dmar_scopes.hpp"
 
 #include <optional>
+#include <string>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "firmware/acpi/tables.hpp"
 #include "firmware/iommu_families.hpp"
@@ -70,6 +73,17 @@ private:
     unsigned last_ = 0;
 };
 
+/// Linux goes on without a word: it waits for a function that may be plugged in later.
+void absent(firmware::Description& description, const std::string& path, const char* result,
+            const acpi::DeviceScope& scope) {
+    std::string way = fmt::format("{:02x}", scope.start_bus);
+    for (const auto& [device, function] : scope.path) way += fmt::format(":{:02x}.{:x}", device & 31U, function & 7U);
+    const acpi::Table* const table = description.tables->find("DMAR");
+    description.oddities.push_back(
+        {path, fmt::format("{}: a scope names {}, where soc.pci has no function: {}",
+                           table != nullptr ? acpi::place(*table, scope.offset) : "DMAR", way, result)});
+}
+
 }  // namespace
 
 void settle_dmar_scopes(const Config& config, firmware::Description& description) {
@@ -81,7 +95,14 @@ void settle_dmar_scopes(const Config& config, firmware::Description& description
         if (firmware::iommu_kind(description.node(node)).table == "DMAR DRHD") units.push_back(node);
     }
     std::size_t number = 0;
-    for (const acpi::DmarStructure& one : description.tables->dmar->structures) {
+    const auto tables = description.tables;
+    for (const acpi::DmarStructure& one : tables->dmar->structures) {
+        if (const auto* const region = std::get_if<acpi::Rmrr>(&one.body)) {
+            for (const acpi::DeviceScope& scope : region->scopes) {
+                if (!scope.path.empty() && places.find(scope, region->segment) == nullptr)
+                    absent(description, "/", "its reserved region is mapped for nothing", scope);
+            }
+        }
         const auto* const unit = std::get_if<acpi::Drhd>(&one.body);
         if (unit == nullptr || number == units.size()) continue;
         const firmware::NodeIndex node = units[number++];
@@ -90,7 +111,10 @@ void settle_dmar_scopes(const Config& config, firmware::Description& description
             const auto type = static_cast<acpi::ScopeType>(scope.type);
             if (type != acpi::ScopeType::pci_endpoint && type != acpi::ScopeType::pci_bridge) continue;
             const Place* const place = places.find(scope, unit->segment);
-            if (place == nullptr) continue;
+            if (place == nullptr) {
+                absent(description, description.node(node).path, "it covers nothing", scope);
+                continue;
+            }
             const auto row = [&](std::uint32_t first, std::uint32_t length) {
                 rows.push_back({first, 0, node, first, length, false, false});
             };

@@ -8,7 +8,7 @@ namespace xlate::study {
 
 /// Adds rows to the maps of host bridges: for what is behind the bridges that units' scopes name, and for endpoints
 /// that scopes name by a path through bridges. Buses are numbered as Linux does it, from soc.pci. Nothing without a
-/// DMAR.
+/// DMAR. A scope that names no function of soc.pci is noted among the oddities.
 void settle_dmar_scopes(const Config& config, firmware::Description& description);
 
 }  // namespace xlate::study
