@@ -123,7 +123,7 @@ Progress FirstLevel::advance(Vtd& unit, const Reply& reply, Step& step) {
         at_ = vtd_table::address(word_);
         // Only what takes nothing away is kept: what does, is read again, to say so as the walk does.
         const bool plain = writable_ && user_ && executable_;
-        if (plain && level_ <= kWalkCaches + 1 && !kinds_.debug && epoch_ == unit.epoch()) {
+        if (plain && level_ <= kWalkCaches + 1 && !kinds_.debug) {
             const unsigned shift = vtd_table::shift(level_);
             WalkCacheEntry entry;
             entry.space = table_.space;
@@ -132,7 +132,7 @@ Progress FirstLevel::advance(Vtd& unit, const Reply& reply, Step& step) {
             entry.shift = static_cast<std::uint8_t>(shift);
             entry.granule = vtd_table::kPageBits;
             entry.level = static_cast<std::uint8_t>(kWalkCaches + 1 - level_);
-            unit.walk_s1[kWalkCaches + 1 - level_].fill(entry);
+            if (unit.undisturbed(epoch_, entry)) unit.walk_s1[kWalkCaches + 1 - level_].fill(entry);
         }
         --level_;
         state_ = State::locate;

@@ -11,11 +11,33 @@ bool InvalidationQueue::runnable(const Vtd& unit) const {
 
 bool InvalidationQueue::pending(const Vtd& unit) const { return busy() || runnable(unit); }
 
+/// As many as there are in the line of the one at the head; an access has 16, 32 or 64 bytes.
+void InvalidationQueue::fetch(Vtd& unit, Step& step) {
+    constexpr std::uint64_t kLine = 64;
+    const std::uint64_t address = unit.queue_address(unit.queue_head);
+    unsigned count = 1;
+    std::uint32_t next = unit.queue_next(unit.queue_head);
+    while (count < unit.params().descriptors_per_fetch && next != unit.queue_tail() &&
+           unit.queue_address(next) == address + std::uint64_t{count} * unit.queue_bytes() &&
+           unit.queue_address(next) / kLine == address / kLine) {
+        ++count;
+        next = unit.queue_next(next);
+    }
+    fetched_ = count == 3 ? 2 : count;
+    next_ = 0;
+    state_ = State::fetch;
+    step.kind = StepKind::access;
+    step.access = {};
+    step.access.address = PhysAddr{address};
+    step.access.size = fetched_ * unit.queue_bytes();
+    step.access.purpose = Purpose::descriptor;
+}
+
 /// With the descriptor in hand. False: it was an error, and the head stays at it.
 bool InvalidationQueue::begin(Vtd& unit, Step& step) {
     if (illegal_descriptor(words_, unit.params(), unit.scalable(), unit.queue_wide())) {
         unit.outputs.raise(fsts::IQE, unit.registers);
-        state_ = State::idle;
+        clear();
         return false;
     }
     const auto type = static_cast<DescriptorType>(qi::TYPE.get(words_[0]));
@@ -58,11 +80,15 @@ void InvalidationQueue::step(Vtd& unit, const Reply& reply, Step& step) {
         case State::fetch: {
             if (reply.abort) {
                 unit.outputs.raise(fsts::IQE, unit.registers);
-                state_ = State::idle;
+                clear();
                 break;
             }
-            words_ = {};
-            for (unsigned i = 0; i < (unit.queue_wide() ? 4U : 2U); ++i) words_[i] = load_le(&reply.data[8 * i], 8);
+            const unsigned words = unit.queue_bytes() / 8;
+            for (unsigned i = 0; i < fetched_; ++i) {
+                line_[i] = {};
+                for (unsigned j = 0; j < words; ++j) line_[i][j] = load_le(&reply.data[8 * (words * i + j)], 8);
+            }
+            words_ = line_[next_++];
             if (!begin(unit, step)) break;
             return;
         }
@@ -75,6 +101,7 @@ void InvalidationQueue::step(Vtd& unit, const Reply& reply, Step& step) {
                 // clears the error.
                 complete(unit);
                 unit.outputs.raise(fsts::ITE, unit.registers);
+                clear();
                 break;
             }
             if (!qi::SW.test(words_[0])) {
@@ -93,7 +120,7 @@ void InvalidationQueue::step(Vtd& unit, const Reply& reply, Step& step) {
         case State::status:
             if (reply.abort) {
                 unit.outputs.raise(fsts::IQE, unit.registers);
-                state_ = State::idle;
+                clear();
             } else {
                 end_wait(unit);
             }
@@ -105,12 +132,13 @@ void InvalidationQueue::step(Vtd& unit, const Reply& reply, Step& step) {
         step.kind = StepKind::idle;
         return;
     }
-    state_ = State::fetch;
-    step.kind = StepKind::access;
-    step.access = {};
-    step.access.address = PhysAddr{unit.queue_address(unit.queue_head)};
-    step.access.size = unit.queue_bytes();
-    step.access.purpose = Purpose::descriptor;
+    if (next_ < fetched_) {
+        words_ = line_[next_++];
+        if (begin(unit, step)) return;
+        step.kind = StepKind::idle;
+        return;
+    }
+    fetch(unit, step);
 }
 
 bool RegisterInvalidation::pending(const Vtd& unit) const {

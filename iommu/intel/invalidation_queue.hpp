@@ -57,19 +57,26 @@ public:
     /// A descriptor has been fetched and is not completed: turning the queue off waits for it.
     bool busy() const { return state_ != State::idle; }
     void step(Vtd& unit, const Reply& reply, Step& step);
-    void clear() { state_ = State::idle; }
+    void clear() {
+        state_ = State::idle;
+        fetched_ = next_ = 0;
+    }
 
     std::array<std::uint64_t, 64> executed{};  ///< by descriptor_code()
 
 private:
     enum class State : std::uint8_t { idle, fetch, complete, sync, status };
     bool runnable(const Vtd& unit) const;
+    void fetch(Vtd& unit, Step& step);
     bool begin(Vtd& unit, Step& step);
     void complete(Vtd& unit);
     void end_wait(Vtd& unit);
 
     State state_ = State::idle;
     Descriptor words_{};
+    /// Of one line: what was read, how many, and which comes next.
+    std::array<Descriptor, 4> line_{};
+    unsigned fetched_ = 0, next_ = 0;
 };
 
 /// CCMD and IOTLB: one invalidation each; its busy bit clears behind a drain.

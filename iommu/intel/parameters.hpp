@@ -29,6 +29,7 @@ struct VtdParams {
         nested_cache{true, 128, 4};
     CacheParams walk_s1[kWalkCaches] = {{true, 32, 0}, {true, 32, 0}, {true, 32, 0}};
     CacheParams walk_s2[kWalkCaches] = {{true, 32, 0}, {true, 32, 0}, {true, 32, 0}};
+    unsigned descriptors_per_fetch = 1;  ///< of the invalidation queue, 1..4; at most what a line of 64 bytes holds
     std::uint64_t seed = 1;
     std::string name = "dmar";  ///< names its streams of random numbers
 

@@ -120,7 +120,7 @@ Progress SecondLevel::take(Vtd& unit, Step& step) {
     if (leaf_here) return leaf(unit, step);
     at_ = vtd_table::address(word_);
     // Only what may be read: an entry of the cache has no word for the other.
-    if (level_ <= kWalkCaches + 1 && readable_ && !kinds_.debug && epoch_ == unit.epoch()) {
+    if (level_ <= kWalkCaches + 1 && readable_ && !kinds_.debug) {
         const unsigned shift = vtd_table::shift(level_);
         WalkCacheEntry entry;
         entry.space = table_.space;
@@ -130,7 +130,7 @@ Progress SecondLevel::take(Vtd& unit, Step& step) {
         entry.granule = vtd_table::kPageBits;
         entry.level = static_cast<std::uint8_t>(kWalkCaches + 1 - level_);
         entry.limits.no_write = !writable_;
-        unit.walk_s2[kWalkCaches + 1 - level_].fill(entry);
+        if (unit.undisturbed(epoch_, entry)) unit.walk_s2[kWalkCaches + 1 - level_].fill(entry);
     }
     --level_;
     state_ = State::read;

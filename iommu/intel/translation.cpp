@@ -310,9 +310,12 @@ bool Translation::finish(const StageOutput* first, const StageOutput& last) {
     if (first_level && !own.user) user = 0;
     entry.permissions.bits = static_cast<std::uint8_t>(user | supervisor);
     entry.attributes = MemoryAttributes{};
-    const bool current = !request_.debug && epoch_ == unit_.epoch();
+    // Flushes of other pages while it was on its way do not touch it.
+    const bool current = !request_.debug && unit_.undisturbed(epoch_, entry);
     if (current && !is_ats() && unit_.tlb.enabled()) unit_.tlb.fill(entry);
-    return complete(for_requester(entry), !request_.debug && request_.ats == AtsType::untranslated);
+    const bool done = complete(for_requester(entry), !request_.debug && request_.ats == AtsType::untranslated);
+    if (current) step_.result.epoch = unit_.epoch();
+    return done;
 }
 
 /// Requests without a PASID carry no privilege: theirs is the context entry's.

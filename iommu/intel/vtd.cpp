@@ -223,7 +223,7 @@ void Vtd::apply_command(std::uint32_t command) {
         interrupt_table_ = registers.get(reg::IRTA);
         status_ |= static_cast<std::uint32_t>(gcmd::SIRTP.mask());
         if (cap::ESIRTPS.test(params_.cap)) interrupt_cache.clear();
-        ++epoch_;
+        note(Invalidation{});
     }
     translates_ = gcmd::TE.test(status_) || remaps_interrupts();
     if (changed(gcmd::TE) || changed(gcmd::IRE)) drop_ports();
@@ -231,7 +231,7 @@ void Vtd::apply_command(std::uint32_t command) {
 
 /// What ports keep from before was decided by another state. The unit's own caches stay: software drops them.
 void Vtd::drop_ports() {
-    ++epoch_;
+    note(Invalidation{});
     Invalidation ports;
     ports.target = Invalidation::Target::configuration;
     ports.code = descriptor_code(DescriptorType::context_cache, qi::GLOBAL);
@@ -245,8 +245,32 @@ void Vtd::invalidate_all() {
     pasid_cache.drop_if(always);
 }
 
-void Vtd::invalidate(const Invalidation& invalidation) {
+/// An epoch begins, by this.
+void Vtd::note(const Invalidation& invalidation) {
     ++epoch_;
+    recent_[epoch_ % recent_.size()] = invalidation;
+}
+
+bool Vtd::undisturbed(std::uint32_t since, const CachedTranslation& entry) const {
+    if (epoch_ - since >= recent_.size()) return false;
+    for (std::uint32_t epoch = since; epoch != epoch_; ++epoch) {
+        const Invalidation& one = recent_[(epoch + 1) % recent_.size()];
+        if (!one.is_tlb() || one.covers(entry)) return false;
+    }
+    return true;
+}
+
+bool Vtd::undisturbed(std::uint32_t since, const WalkCacheEntry& entry) const {
+    if (epoch_ - since >= recent_.size()) return false;
+    for (std::uint32_t epoch = since; epoch != epoch_; ++epoch) {
+        const Invalidation& one = recent_[(epoch + 1) % recent_.size()];
+        if (!one.is_tlb() || one.covers_table(entry.space, entry.base, entry.shift, entry.granule)) return false;
+    }
+    return true;
+}
+
+void Vtd::invalidate(const Invalidation& invalidation) {
+    note(invalidation);
     tlb.invalidate(invalidation);
     nested_cache.invalidate(invalidation);
     for (WalkCache& cache : walk_s1) cache.invalidate(invalidation);
@@ -255,8 +279,8 @@ void Vtd::invalidate(const Invalidation& invalidation) {
 }
 
 void Vtd::invalidate(const Decoded& decoded) {
-    ++epoch_;
     const ConfigMatch& match = decoded.config;
+    if (match.cache != ConfigMatch::Cache::none) note(Invalidation{});
     const auto device = [&](std::uint64_t tag) {
         return !match.by_device || ((value(stream_of(tag)) ^ match.sid) & match.sid_mask) == 0;
     };

@@ -123,6 +123,10 @@ public:
 
     /// Applies an invalidation to all caches and sinks.
     void invalidate(const Decoded& decoded);
+    /// No invalidation since that epoch takes what `entry` says: a fill that was on its way may go on. Of the last few
+    /// epochs; false further back.
+    bool undisturbed(std::uint32_t since, const CachedTranslation& entry) const;
+    bool undisturbed(std::uint32_t since, const WalkCacheEntry& entry) const;
     void invalidate(const Invalidation& invalidation);
     /// The access that sets bits in a table word.
     void update_word(Step& step, std::uint64_t address, std::uint64_t before, std::uint64_t after) const;
@@ -150,8 +154,10 @@ private:
     std::uint64_t* special(std::uint32_t offset);
     void apply_command(std::uint32_t command);
     void invalidate_all();
+    void note(const Invalidation& invalidation);
     void drop_ports();
 
+    std::array<Invalidation, 16> recent_{};  ///< what began each epoch, by its number
     VtdParams params_;
     std::uint32_t status_ = 0;              ///< GSTS
     std::optional<std::uint32_t> command_;  ///< GCMD as written, not in effect yet

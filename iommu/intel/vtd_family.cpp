@@ -67,6 +67,7 @@ std::unique_ptr<Instance> make(const InstanceParams& params) {
         own.walk_s2[level] = params.caches.walk_s2[level];
         own.walk_s2[level].enabled = own.walk_s2[level].enabled && params.caches.walk_enabled;
     }
+    own.descriptors_per_fetch = params.commands_per_fetch;
     own.seed = params.seed;
     own.name = params.name;
     return std::make_unique<vtd::Vtd>(own);
