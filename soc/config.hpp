@@ -101,6 +101,7 @@ struct WalkCacheParams {
 struct CoreParams {
     std::uint32_t xlate_slots = 64;       ///< translations of all ports at once
     std::uint32_t walk_slots = 16;        ///< table walks at once
+    Cycles walk_step{1};                  ///< of the walker itself: before a walk's first read, and after each
     std::uint32_t port_width_bytes = 16;  ///< as PortParams
     CacheTiming tlb{{false, 2048, 4, iommu::Replacement::lru}, Cycles{3}, 3};
     CacheTiming config_cache{{true, 256, 4, iommu::Replacement::lru}, Cycles{3}, 3};

@@ -7,6 +7,7 @@
 #include "base/bits.hpp"
 #include "base/error.hpp"
 #include "base/random.hpp"
+#include "kernel-model/clients/client_ring.hpp"
 #include "kernel-model/core/kernel.hpp"
 
 namespace xlate::kernel {
@@ -64,6 +65,7 @@ struct ClientDma::Client {
     std::uint64_t stride() const { return align_up(buffer_bytes(), kBufferAlignment); }
     std::uint64_t next_transfer = 0;
     std::vector<std::unique_ptr<Worker>> workers;
+    std::unique_ptr<ClientRing> ring;
 };
 
 ClientDma::ClientDma(Kernel& kernel, DmaIommu& dma, const Mistakes& mistakes, RuntimePm* power)
@@ -111,6 +113,10 @@ int ClientDma::power_on(Client& client) {
 int ClientDma::start(const std::shared_ptr<Client>& client) {
     if (const int err = power_on(*client); err != 0) return err;
     if (client->plan.mapping == TrafficPlan::Mapping::per_transfer) return start_workers(client);
+    if (client->plan.mapping == TrafficPlan::Mapping::ring) {
+        client->ring = std::make_unique<ClientRing>(kernel_, dma_, client->dev, client->plan, client->stats);
+        return client->ring->start();
+    }
     const bool on_demand = client->plan.mapping == TrafficPlan::Mapping::on_demand;
     if (const int err = on_demand ? reserve_working_set(*client) : map_working_set(*client); err != 0) return err;
     DmaPlan plan;
@@ -338,6 +344,7 @@ void ClientDma::remove(Device& dev) {
     client->stopping = true;
     if (client->starter != nullptr) kernel_.sched.join(*client->starter, "CLI4");
     for (const auto& worker : client->workers) kernel_.sched.join(*worker->task, "CLI5");
+    if (client->ring != nullptr) client->ring->stop();
     for (std::size_t i = 0; i < client->chunks.size(); ++i) unmap_chunk(*client, i);
     if (client->reserved) {
         std::vector<Iova> populated;

@@ -1,5 +1,6 @@
 // What a bound client driver does with DMA: maps buffers once and starts its master, or maps, transfers and unmaps for
-// each transfer, in tasks of its own; or maps each page when the device asks for it.
+// each transfer, in tasks of its own; or maps each page when the device asks for it; or keeps rings filled ahead
+// (client_ring.hpp).
 // Not modelled: the device's protocol (queues, doorbells); a transfer is one submit_dma().
 // Source: ours, after what nvme and network drivers do; dma/traffic_plan.hpp.
 #pragma once
@@ -22,7 +23,7 @@ namespace xlate::kernel {
 /// Of one device. Law: started = completed + failed + in flight.
 struct ClientStats {
     std::uint64_t mapped_buffers = 0;  ///< once; on_demand: pages
-    std::uint64_t started = 0;         ///< per_transfer
+    std::uint64_t started = 0;         ///< per_transfer, ring
     std::uint64_t completed = 0;
     std::uint64_t failed = 0;        ///< the device saw an error
     std::uint64_t map_failures = 0;  ///< no transfer came of it

@@ -2,12 +2,21 @@
 // Source: docs/spec/kernel-probe.md section 7 (the second table; ranges are there).
 #pragma once
 
+#include <cstdint>
+
 #include "base/time.hpp"
 
 namespace xlate::kernel {
 
+/// Whose page-table work takes the time that was measured for it (pgtable/table_cost.hpp); of others, stores alone take
+/// time.
+enum class PageTableCosts : std::uint8_t { none, x86, all };
+
 struct CostTable {
-    SimTime lock = ns(25);             ///< uncontended lock or unlock
+    SimTime lock = ns(25);            ///< uncontended lock or unlock
+    SimTime spin_halt_after{};        ///< a spinlock's waiter then halts its CPU, as a guest's does; 0: it spins on
+    SimTime spin_halt_wake = us(50);  ///< from the unlock until a halted waiter runs: it has the lock all that time
+    PageTableCosts page_tables = PageTableCosts::x86;
     SimTime mutex_sleep_wake = us(4);  ///< a mutex that had to wait
     SimTime shared_access = ns(0);     ///< one read or write of a shared field
     SimTime kmalloc = ns(80);

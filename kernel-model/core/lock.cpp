@@ -103,7 +103,12 @@ void LockBase::acquire(const char* step, bool shared, bool try_only, bool* got, 
         kernel_.sched.block(spins ? "spinlock" : "lock");
     }
     take(task, shared, step, subclass, spins);
-    if (!spins) kernel_.spend(kernel_.costs.mutex_sleep_wake);
+    const SimTime halts = kernel_.costs.spin_halt_after;
+    if (!spins) {
+        kernel_.spend(kernel_.costs.mutex_sleep_wake);
+    } else if (halts.fs != 0 && kernel_.now() - since > halts) {
+        kernel_.spend(kernel_.costs.spin_halt_wake);
+    }
     kernel_.lockdep.count(class_index_, true, kernel_.now() - since);
 }
 

@@ -81,7 +81,8 @@ public:
     void unlock(const char* step) { release(step, false); }
 };
 
-/// Holds its CPU while it waits. Sleeping (mutex, wait, sleep) under it is reported.
+/// Holds its CPU while it waits; of a guest, CostTable::spin_halt_after says when it gives it up to the hypervisor (as
+/// paravirtual spinlocks do; without their stealing). Sleeping (mutex, wait, sleep) under it is reported.
 class SpinLock : public LockBase {
 public:
     SpinLock(Kernel& kernel, const char* lock_class, std::string instance = {}, LockOptions options = {})

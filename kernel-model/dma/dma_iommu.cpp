@@ -209,6 +209,7 @@ std::optional<std::uint64_t> DmaIommu::iommu_dma_alloc_iova(DmaCookie& cookie, P
     const bool every_time = kernel_.variant.release <= kRelease61;
     const bool try_32bit =
         limit > kLimit32 && pci && !params_.forcedac && (every_time || gave_up_32bit_.count(dev.resource()) == 0);
+    const SimTime since = kernel_.now();
     kernel_.spend(params_.iova_cached);
     std::optional<std::uint64_t> pfn;
     if (try_32bit) {
@@ -219,18 +220,21 @@ std::optional<std::uint64_t> DmaIommu::iommu_dma_alloc_iova(DmaCookie& cookie, P
         }
     }
     if (!pfn) pfn = iovas.alloc_iova_fast(size / granule, limit / granule, true, cpu());
+    stats_.alloc_iova += kernel_.now() - since;
     if (!pfn) return std::nullopt;
     return *pfn * granule;
 }
 
 void DmaIommu::iommu_dma_free_iova(DmaCookie& cookie, std::uint64_t iova, std::uint64_t size) {
     const std::uint64_t granule = cookie.iovas->granule();
+    const SimTime since = kernel_.now();
     if (cookie.flush_queue) {
         cookie.flush_queue->queue_iova(iova / granule, size / granule, cpu());
     } else {
         kernel_.spend(params_.iova_cached);
         cookie.iovas->free_iova_fast(iova / granule, size / granule, cpu());
     }
+    stats_.free_iova += kernel_.now() - since;
 }
 
 std::optional<std::uint64_t> DmaIommu::phys_to_dma(const Device& dev, PhysAddr buffer) const {
@@ -340,8 +344,11 @@ std::vector<DmaBuffer> DmaIommu::map_segments(Device& dev, const std::vector<Dma
             for (const DmaSegment& segment : segments) {
                 const std::uint64_t offset = segment.address.value & (granule - 1);
                 const std::uint64_t length = align_up(offset + segment.size, granule);
+                const SimTime since = kernel_.now();
                 const int err = domain->map(Iova{at}, PhysAddr{segment.address.value - offset}, length,
                                             may_write(direction), may_read(direction));
+                stats_.map += kernel_.now() - since;
+                ++stats_.map_calls;
                 if (err != 0) {
                     if (at != *base) iommu_dma_unmap(domain, *base, at - *base);
                     iommu_dma_free_iova(*cookie, *base, total);
@@ -368,7 +375,10 @@ std::vector<DmaBuffer> DmaIommu::map_segments(Device& dev, const std::vector<Dma
 }
 
 void DmaIommu::iommu_dma_unmap(Ptr<IommuDomain> domain, std::uint64_t iova, std::uint64_t size) {
+    const SimTime since = kernel_.now();
     const std::uint64_t unmapped = domain->unmap(Iova{iova}, size);
+    stats_.unmap += kernel_.now() - since;
+    ++stats_.unmap_calls;
     if (unmapped != size) kernel_.reports.warn("iommu_dma_unmap: a part was not mapped", "DMU1");
 }
 
@@ -388,7 +398,12 @@ void DmaIommu::dma_unmap_sg(Device& dev, const std::vector<DmaBuffer>& mapped) {
     const std::uint64_t first = align_down(mapped.front().iova.value, granule);
     const std::uint64_t end = align_up(mapped.back().iova.value + mapped.back().size, granule);
     iommu_dma_unmap(domain, first, end - first);
-    if (!cookie->flush_queue) domain->iotlb_sync(Iova{first}, end - first);
+    if (!cookie->flush_queue) {
+        const SimTime since = kernel_.now();
+        domain->iotlb_sync(Iova{first}, end - first);
+        stats_.sync += kernel_.now() - since;
+        ++stats_.syncs;
+    }
     claim_unmapped(kernel_, *domain, first, end - first, cookie->flush_queue != nullptr);
     iommu_dma_free_iova(*cookie, first, end - first);
 }

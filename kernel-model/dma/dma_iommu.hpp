@@ -44,6 +44,11 @@ struct DmaStats {
     std::uint64_t unmaps = 0;
     std::uint64_t bytes_mapped = 0;
     std::uint64_t queue_flushes = 0;  ///< lazy: whole-TLB flushes
+    // Through an IOMMU, waiting for locks included; what their last stores cost is paid after them.
+    SimTime alloc_iova{}, free_iova{};  ///< addresses
+    SimTime map{}, unmap{};             ///< iommu_map, iommu_unmap
+    SimTime sync{};                     ///< strict: iommu_iotlb_sync
+    std::uint64_t map_calls = 0, unmap_calls = 0, syncs = 0;
 };
 
 /// One piece of physical memory of a scatter list.

@@ -17,7 +17,21 @@ struct TrafficPlan {
     enum class Mapping : std::uint8_t {
         once,          ///< map the working set at probe, then let the master run over it
         per_transfer,  ///< map, transfer, unmap, in tasks of the kernel
-        on_demand      ///< at probe only addresses; a page is mapped when the device asks for it (PRI)
+        on_demand,     ///< at probe only addresses; a page is mapped when the device asks for it (PRI)
+        ring           ///< rings of descriptors that are kept filled ahead of the device, as a NIC's driver keeps them
+    };
+    /// Of `ring`: one on each of `cpus`. Every buffer is transfer_bytes long.
+    struct Ring {
+        std::uint32_t descriptors = 256;  ///< posted ahead, > 0
+        std::uint32_t buffers = 1;        ///< of one descriptor, which is taken back, unmapped and filled as a whole
+        /// A descriptor's buffers are one IOVA range, mapped and unmapped at once; else each of them by itself.
+        bool contiguous = false;
+        /// Of so many descriptors taken back, so many are unmapped and mapped anew; the rest stays mapped (page pool).
+        std::uint32_t remap_numerator = 1;
+        std::uint32_t remap_denominator = 1;  ///< > 0
+        std::uint32_t replies = 0;            ///< sent for each descriptor's worth of buffers (acknowledgements)
+        std::uint32_t reply_bytes = 128;      ///< > 0; mapped, read by the device, unmapped: each by itself
+        SimTime work{};                       ///< CPU time that what is above the driver takes for each buffer
     };
 
     std::string device;  ///< Linux device name: "0000:00:01.0", "a000000.dma"
@@ -43,6 +57,7 @@ struct TrafficPlan {
         std::uint32_t chunk = 0;  ///< which mapping; past the last: the last
     };
     std::optional<Unmap> unmap_mid_traffic;  ///< once only
+    Ring ring;
 };
 
 }  // namespace xlate::kernel

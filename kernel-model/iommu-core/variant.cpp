@@ -63,6 +63,9 @@ constexpr std::array kCaps{
     CapRow{Cap::acs_in_dma_configure, "acs_in_dma_configure", "PCI access control is enabled where DMA is configured"},
     CapRow{Cap::drivers_before_walk, "drivers_before_walk",
            "rockchip, ipmmu and virtio-iommu are ready before the walk of their own registration"},
+    CapRow{Cap::cache_tags, "cache_tags", "VT-d flushes a domain under its cache_lock"},
+    CapRow{Cap::generic_page_table, "generic_page_table", "VT-d and AMD-Vi share one implementation of their tables"},
+    CapRow{Cap::flush_hint, "flush_hint", "VT-d's flushes of a second level tell that leaves alone have changed"},
     CapRow{Cap::ste_barrier, "ste_barrier", "SMMUv3 has a write barrier before hitless STE writes"},
     CapRow{Cap::l2_before_l1, "l2_before_l1", "SMMUv3's level 2 stream table is visible before its level 1 pointer"},
     CapRow{Cap::walk_skips_device, "walk_skips_device", "a registration's walk goes on after a device's error"},
@@ -160,16 +163,17 @@ std::vector<Variant> make_variants() {
              {Cap::probe_lock, Cap::l2_covers_parse, Cap::arch_setup_uses_group, Cap::of_configure_int,
               Cap::of_errors_surface, Cap::acpi_configure_int, Cap::assert_get, Cap::assert_priv, Cap::no_bus_ops}));
     const std::initializer_list<Cap> caps_6_11 = {
-        Cap::probe_lock,          Cap::l2_covers_parse,      Cap::arch_setup_uses_group,
-        Cap::of_configure_int,    Cap::of_errors_surface,    Cap::acpi_configure_int,
-        Cap::assert_get,          Cap::assert_priv,          Cap::no_bus_ops,
-        Cap::fwspec_resolves_ops, Cap::parse_error_cleans_up};
+        Cap::probe_lock,          Cap::l2_covers_parse,       Cap::arch_setup_uses_group,
+        Cap::of_configure_int,    Cap::of_errors_surface,     Cap::acpi_configure_int,
+        Cap::assert_get,          Cap::assert_priv,           Cap::no_bus_ops,
+        Cap::fwspec_resolves_ops, Cap::parse_error_cleans_up, Cap::cache_tags};
     all.push_back(make("mainline-6.11", "ops are resolved from the firmware node; bus ops are gone", 611, caps_6_11));
     all.push_back(make("linux-6.1", "Debian 6.1.176 as shipped: one-lock fix, attach after the probe", 601,
                        {Cap::probe_lock, Cap::l2_covers_parse, Cap::group_test_outside_probe, Cap::domain_after_probe,
                         Cap::walk_skips_failed_group, Cap::aer_on_every_port}));
     Variant v612 = make("linux-6.12", "Debian 6.12.107 as shipped", 612, caps_6_11);
-    add(v612, {Cap::ud_requires_default, Cap::core_sets_dma_ops, Cap::virtio_pci_built_in, Cap::async_nvme});
+    add(v612,
+        {Cap::ud_requires_default, Cap::core_sets_dma_ops, Cap::virtio_pci_built_in, Cap::async_nvme, Cap::flush_hint});
     all.push_back(v612);
     Variant v615 =
         make("mainline-6.15", "firmware is parsed in the probe path, before any driver binds", 615, caps_6_11);
@@ -188,6 +192,8 @@ std::vector<Variant> make_variants() {
         variant.release = newer.release;
         add(variant, {Cap::alias_is_enodev, Cap::virtio_pci_built_in});
         if (newer.acs_in_dma_configure) add(variant, {Cap::acs_in_dma_configure});
+        if (newer.release >= 618) add(variant, {Cap::flush_hint});
+        if (newer.release >= 619) add(variant, {Cap::generic_page_table});
         if (newer.release >= 701) add(variant, {Cap::ste_barrier});
         all.push_back(variant);
     }

@@ -55,7 +55,10 @@ enum class Cap : std::uint8_t {
     acs_in_dma_configure,      ///< 7.0, 6.18.16: pci_enable_acs is called by pci_dma_configure
     // Of drivers after 6.15 (probe-reports.md section 2).
     drivers_before_walk,  ///< 6.15.1: rockchip, ipmmu and virtio-iommu are ready before their own walk (X1, X2, X7)
-    ste_barrier,          ///< 7.1: SMMUv3 has a write barrier before hitless STE writes (X15)
+    cache_tags,           ///< 6.11: VT-d flushes a domain under its cache_lock, after maps as after unmaps
+    generic_page_table,   ///< 6.19: VT-d and AMD-Vi share one implementation of their tables
+    flush_hint,   ///< 6.19, 6.18.2, 6.12.63: IH of VT-d's flushes of a second level is what it should be; before, 0
+    ste_barrier,  ///< 7.1: SMMUv3 has a write barrier before hitless STE writes (X15)
     // Not merged: what would close a report that is open.
     l2_before_l1,           ///< queued for 7.4: SMMUv3's level 2 table is visible before its level 1 pointer (X15)
     walk_skips_device,      ///< a walk goes on after a device's error (X17)

@@ -233,14 +233,14 @@ void IommuDevice::resumed_walk(TranslationJob& job) {
     enter_structure(job, job.pending_ipa ? Structure::ipa_cache : Structure::walk_cache, &go<&IommuDevice::looked_up>);
 }
 
-/// One walker cycle before the first read of a walk, and one after each read.
+/// walk_step before the first read of a walk, and after each read.
 void IommuDevice::first_fetch(TranslationJob& job) {
     if (job.fetched) {
         fetch(job);
         return;
     }
     job.fetched = true;
-    cycle_.enter(job, clock_ * Cycles{1}, &go<&IommuDevice::fetch>);
+    cycle_.enter(job, clock_ * params_.tcu.walk_step, &go<&IommuDevice::fetch>);
 }
 
 void IommuDevice::fetch(TranslationJob& job) {
@@ -263,7 +263,7 @@ void IommuDevice::fetched(TranslationJob& job) {
     job.ahead = runs_ahead();
     if (watch_ != nullptr) watch_->on_access(job);
     if (job.walking) {
-        cycle_.enter(job, clock_ * Cycles{1}, &go<&IommuDevice::looked_up>);
+        cycle_.enter(job, clock_ * params_.tcu.walk_step, &go<&IommuDevice::looked_up>);
     } else {
         run(job);
     }

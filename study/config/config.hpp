@@ -121,7 +121,7 @@ struct TrafficConfig {
     /// that has run for long; in pieces of a block of the level above.
     enum class Pages { as_segments, contiguous, scattered, huge };
     std::string device;
-    enum class Mapping { once, per_transfer, on_demand } mapping = Mapping::once;
+    enum class Mapping { once, per_transfer, on_demand, ring } mapping = Mapping::once;
     soc::TrafficParams params;
     std::uint64_t working_set_bytes = 1 << 20;
     std::uint64_t chunk_bytes = 0;   ///< 0: the whole working set
@@ -141,6 +141,8 @@ struct TrafficConfig {
     } unmap;
     /// A platform device behind several IOMMUs: one port, or one for each.
     enum class Ports { one, all } ports = Ports::one;
+    kernel::TrafficPlan::Ring ring;
+    Ratio ring_remap{1, 1};
     std::string requester_id;  ///< empty: its own
     std::string trace;         ///< pattern trace: the file, see study/run/recorded_traffic.hpp
     std::string trace_master;  ///< whose lines; empty: those of `device`, or all if they name no master

@@ -112,12 +112,17 @@ void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
                   p.tcu.merge_walks);
         v.boolean("priorities", "Whether slots go to the master with the highest priority, not to the oldest miss.",
                   p.tcu.priorities);
-        integer(v, "commands_per_fetch", "Commands that one fetch of the command queue reads.",
+        integer(v, "commands_per_fetch",
+                "Commands that one fetch of the command or invalidation queue reads (SMMUv3, VT-d).",
                 p.tcu.commands_per_fetch, 1, 4);
         v.boolean("prefetch_commands", "Whether CMD_PREFETCH_CONFIG and CMD_PREFETCH_ADDR fetch, or are left as hints.",
                   p.tcu.prefetch_commands);
         v.time("atc_timeout", "How long a SYNC waits for an endpoint to complete an ATC invalidation.",
                p.tcu.atc_timeout);
+        if (v.wants_all() || p.tcu.walk_step.count != 1) {
+            visit_cycles(v, "walk_step", "Of the walker itself: before the first read of a walk, and after each read.",
+                         p.tcu.walk_step);
+        }
         visit_cycles(v, "command_decode", "Each command, after its fetch.", p.tcu.command_decode);
         visit_cycles(v, "invalidate_apply", "An invalidation in a port, after the link.", p.tcu.invalidate_apply);
         visit_cycles(v, "register_access", "From a register access at the port to its effect.", p.tcu.register_access);
@@ -251,8 +256,8 @@ void visit_traffic(ParameterVisitor& v, TrafficConfig& traffic) {
     v.boolean("privileged", "Whether its transactions are privileged.", p.privileged);
     choice(v, "mapping",
            "Mapped once at probe, or mapped and unmapped by the driver around each transfer, or each page when the "
-           "device asks for it (page requests).",
-           traffic.mapping, {"once", "per-transfer", "on-demand"});
+           "device asks for it (page requests); or posted ahead in rings, unmapped as descriptors are done.",
+           traffic.mapping, {"once", "per-transfer", "on-demand", "ring"});
     v.bytes("chunk", "once: bytes of one mapping; 0: the whole working set.", traffic.chunk_bytes, 0, kTiB);
     if (v.wants_all() || traffic.pages == TrafficConfig::Pages::as_segments)
         integer(v, "segments", "Physical pieces that one mapping is made of.", traffic.segments, 1, 65536);
@@ -266,7 +271,30 @@ void visit_traffic(ParameterVisitor& v, TrafficConfig& traffic) {
     v.boolean("coherent_buffers", "once: whether the buffers come from dma_alloc_coherent.", traffic.coherent_buffers);
     v.bytes("buffer", "per-transfer: bytes that are mapped around each transfer; 0: those of the transfer.",
             traffic.buffer_bytes, 0, kGiB);
-    integer(v, "tasks", "per-transfer: kernel tasks that map and unmap, on CPUs 0, 1, ...", traffic.tasks, 1, 64);
+    integer(v, "tasks", "per-transfer, ring: kernel tasks that map and unmap, on CPUs 0, 1, ...; ring: a ring each.",
+            traffic.tasks, 1, 64);
+    if (v.wants_all() || traffic.mapping == TrafficConfig::Mapping::ring) {
+        v.map("ring", "ring: what a driver keeps posted ahead of the device, as for a NIC.", [&] {
+            kernel::TrafficPlan::Ring& ring = traffic.ring;
+            integer(v, "descriptors", "Of one ring, all posted ahead.", ring.descriptors, 1, 65536);
+            integer(v, "buffers", "Of one descriptor, each of `size`; taken back and filled anew together.",
+                    ring.buffers, 1, 512);
+            v.boolean("contiguous",
+                      "Whether a descriptor's buffers are one range of addresses, mapped and unmapped at once; else "
+                      "each by itself.",
+                      ring.contiguous);
+            v.ratio("remap",
+                    "Share of descriptors that are unmapped and mapped anew when they are taken back; the others stay "
+                    "mapped, as a page pool keeps them.",
+                    traffic.ring_remap);
+            integer(v, "replies",
+                    "Sent for each descriptor's worth of buffers, such as acknowledgements: each mapped, read by the "
+                    "device, unmapped.",
+                    ring.replies, 0, 65536);
+            bytes(v, "reply_size", "Bytes of one of them.", ring.reply_bytes, 1, 4096);
+            v.time("work", "CPU time of what is above the driver for each buffer, such as a network stack.", ring.work);
+        });
+    }
     v.time("map_delay", "From probe to the first mapping.", traffic.map_delay);
     integer(v, "dma_mask_bits", "DMA mask that the driver sets.", traffic.dma_mask_bits, 1, 64);
     v.map("unmap", "once: takes a mapping away while the master still uses it.", [&] {
@@ -306,6 +334,18 @@ void visit_board(ParameterVisitor& v, firmware::BoardSpec& board) {
 
 void visit_costs(ParameterVisitor& v, kernel::CostTable& c) {
     v.time("lock", "Uncontended lock or unlock.", c.lock);
+    if (v.wants_all() || c.spin_halt_after.fs != 0) {
+        v.time("spin_halt_after",
+               "A waiter of a spinlock that has spun so long halts its CPU, as a guest's does (paravirtual spinlocks); "
+               "0: it spins on.",
+               c.spin_halt_after);
+        v.time("spin_halt_wake", "From the unlock until a halted waiter runs; it has the lock all that time.",
+               c.spin_halt_wake);
+    }
+    choice(v, "page_tables",
+           "Page-table work that takes the time measured for it (docs/validation.md, C): x86: of VT-d and AMD-Vi; all: "
+           "of SMMUv3, too; else, and elsewhere, its stores alone take time.",
+           c.page_tables, {"none", "x86", "all"});
     v.time("mutex_sleep_wake", "A mutex that had to wait.", c.mutex_sleep_wake);
     v.time("shared_access", "A read or write of a shared field.", c.shared_access);
     v.time("kmalloc", "A small allocation.", c.kmalloc);

@@ -484,8 +484,9 @@ private:
         kernel::TrafficPlan plan;
         plan.device = traffic.device;
         using Mapping = kernel::TrafficPlan::Mapping;
-        constexpr Mapping kMappings[] = {Mapping::once, Mapping::per_transfer, Mapping::on_demand};
+        constexpr Mapping kMappings[] = {Mapping::once, Mapping::per_transfer, Mapping::on_demand, Mapping::ring};
         plan.mapping = kMappings[static_cast<std::size_t>(traffic.mapping)];
+        const bool submitted = plan.mapping == Mapping::per_transfer || plan.mapping == Mapping::ring;
         plan.working_set_bytes = traffic.working_set_bytes;
         plan.chunk_bytes = traffic.chunk_bytes == 0 ? traffic.working_set_bytes
                                                     : std::min(traffic.chunk_bytes, traffic.working_set_bytes);
@@ -498,14 +499,16 @@ private:
                 fmt::format("at least one transfer of {}", format_bytes(traffic.params.size_bytes)));
         }
         plan.segments_per_chunk =
-            pieces(traffic, plan.mapping == Mapping::per_transfer
-                                ? std::max(plan.buffer_bytes, std::uint64_t{traffic.params.size_bytes})
-                                : plan.chunk_bytes);
+            pieces(traffic, submitted ? std::max(plan.buffer_bytes, std::uint64_t{traffic.params.size_bytes})
+                                      : plan.chunk_bytes);
         note_contiguous(traffic, plan);
         plan.coherent = traffic.coherent_buffers;
         plan.transfer_bytes = traffic.params.size_bytes;
-        plan.transfers = plan.mapping == kernel::TrafficPlan::Mapping::per_transfer ? traffic.params.transfers : 0;
-        plan.outstanding = traffic.params.outstanding;
+        plan.transfers = submitted ? traffic.params.transfers : 0;
+        plan.ring = traffic.ring;
+        plan.ring.remap_numerator = static_cast<std::uint32_t>(traffic.ring_remap.numerator);
+        plan.ring.remap_denominator = static_cast<std::uint32_t>(traffic.ring_remap.denominator);
+        plan.outstanding = plan.mapping == Mapping::ring ? ring_ahead(traffic) : traffic.params.outstanding;
         plan.read_numerator = static_cast<std::uint32_t>(traffic.params.read_share.numerator);
         plan.read_denominator = static_cast<std::uint32_t>(traffic.params.read_share.denominator);
         plan.cpus.clear();
@@ -522,8 +525,8 @@ private:
         if (traffic.unmap.active && plan.mapping != kernel::TrafficPlan::Mapping::once) {
             add(path + ".unmap", "has a meaning only with mapping: once");
         }
-        if (plan.mapping != kernel::TrafficPlan::Mapping::per_transfer &&
-            traffic.working_set_bytes < traffic.params.size_bytes) {
+        if (plan.mapping == Mapping::ring) check_ring(traffic, path);
+        if (!submitted && traffic.working_set_bytes < traffic.params.size_bytes) {
             add(path + ".working_set",
                 fmt::format("{} do not hold one transfer of {}", format_bytes(traffic.working_set_bytes),
                             format_bytes(traffic.params.size_bytes)));
@@ -553,6 +556,32 @@ private:
             more.device = fmt::format("{}.port{}", first.device, i);
             more.specifier = static_cast<std::uint32_t>(i);
             wiring_.soc.masters.push_back(std::move(more));
+        }
+    }
+
+    /// Buffers that the device looks ahead: enough for its transactions under way, and one for each that ends.
+    static std::uint32_t ring_ahead(const TrafficConfig& traffic) {
+        const std::uint64_t whole = traffic.params.outstanding * std::max<std::uint64_t>(traffic.transaction_bytes, 1);
+        if (traffic.transaction_bytes == 0) return traffic.params.outstanding + 1;
+        return static_cast<std::uint32_t>((whole + traffic.params.size_bytes - 1) / traffic.params.size_bytes + 1);
+    }
+
+    void check_ring(const TrafficConfig& traffic, const std::string& path) {
+        for (const char* const key : {"working_set", "chunk", "coherent_buffers", "segments", "pages", "pattern"}) {
+            if (config_.given(path + "." + key)) {
+                add(fmt::format("{}.{}", path, key),
+                    "mapping: ring has buffers of `size`, ring.buffers of them in a descriptor", "no such key");
+            }
+        }
+        if (traffic.ring.contiguous && traffic.params.size_bytes % wiring_.boot.page_bytes != 0) {
+            add(path + ".ring.contiguous",
+                fmt::format("buffers of {} do not end where a page does", format_bytes(traffic.params.size_bytes)),
+                fmt::format("a size that is a multiple of {}", format_bytes(wiring_.boot.page_bytes)));
+        }
+        const std::uint64_t whole = std::uint64_t{traffic.ring.descriptors} * traffic.ring.buffers * traffic.tasks;
+        constexpr std::uint64_t kMost = 1U << 20;
+        if (whole > kMost) {
+            add(path + ".ring", fmt::format("{} buffers in all", whole), fmt::format("at most {}", kMost));
         }
     }
 

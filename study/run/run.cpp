@@ -40,6 +40,21 @@
 namespace xlate::study {
 namespace {
 
+/// Calls of the DMA layer through an IOMMU, and what one took.
+nlohmann::ordered_json dma_json(const kernel::DmaStats& dma) {
+    const auto mean = [](SimTime all, std::uint64_t calls) {
+        return ns_json(SimTime{calls == 0 ? 0 : all.fs / calls});
+    };
+    return {{"maps", dma.map_calls},
+            {"unmaps", dma.unmap_calls},
+            {"syncs", dma.syncs},
+            {"alloc_iova_ns", mean(dma.alloc_iova, dma.maps + dma.map_failures)},
+            {"map_ns", mean(dma.map, dma.map_calls)},
+            {"unmap_ns", mean(dma.unmap, dma.unmap_calls)},
+            {"sync_ns", mean(dma.sync, dma.syncs)},
+            {"free_iova_ns", mean(dma.free_iova, dma.unmaps)}};
+}
+
 using Json = nlohmann::ordered_json;
 
 std::atomic<soc::Soc*> running_soc{nullptr};
@@ -373,6 +388,9 @@ RunReport run(Config& config, const RunOptions& options) {
         &steady};
     report.result = make_result(facts);
     if (options.busy) report.busy = busy_json(facts);
+    if (const kernel::DmaStats& dma = system.dma.stats(); dma.map_calls != 0) {
+        report.result["kernel"]["dma"] = dma_json(dma);
+    }
     if (const kernel::SwiotlbStats& pool = system.dma.swiotlb().stats(); pool.bounces != 0 || pool.full != 0) {
         report.result["kernel"]["swiotlb"] = {{"bounces", pool.bounces},
                                               {"bytes_copied", pool.bytes_copied},

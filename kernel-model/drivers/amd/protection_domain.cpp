@@ -54,6 +54,7 @@ int ProtectionDomain::init() {
         v1_tables_ = made.get();
         tables_ = std::move(made);
     }
+    table_cost_ = page_table_cost(kernel(), v2_ ? TableKind::amd_v2 : TableKind::amd_v1);
     const int err = v2_ && !gcr3_ ? -kENOMEM : tables_->init();
     if (err != 0) {
         ids_.free(id_);
@@ -222,7 +223,10 @@ int ProtectionDomain::map(Iova iova, PhysAddr paddr, std::uint64_t size, bool wr
     PageProt prot;
     prot.write = write;
     prot.read = read;
-    return tables_->map(iova, paddr, size, prot);
+    TableWork work{kernel(), table_cost_};
+    const int err = tables_->map(iova, paddr, size, prot);
+    if (err == 0) work.mapped(*tables_, iova, size);
+    return err;
 }
 
 // Leaf by leaf, each as a whole.
@@ -234,6 +238,8 @@ std::uint64_t ProtectionDomain::unmap(Iova iova, std::uint64_t size) {
     IotlbGather pieces;
     pieces.queued = true;  // gathered here: pieces of any size are one range
     std::uint64_t done = 0;
+    TableWork work{kernel(), table_cost_};
+    work.unmaps(*tables_, iova, size);
     while (done < size) {
         const Iova at{iova.value + done};
         const IoPgtable::End end = tables_->end_of_walk(at);
@@ -241,6 +247,7 @@ std::uint64_t ProtectionDomain::unmap(Iova iova, std::uint64_t size) {
         if (tables_->unmap(at, end.bytes, pieces) != end.bytes) break;
         done += end.bytes;
     }
+    work.unmapped();
     if (done != 0 && type != DomainType::dma_fq) {
         gather.start = iova.value;
         gather.end = iova.value + done - 1;

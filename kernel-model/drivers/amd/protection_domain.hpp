@@ -13,6 +13,7 @@
 #include "kernel-model/drivers/amd/amd_iommu.hpp"
 #include "kernel-model/iommu-core/iommu_core.hpp"
 #include "kernel-model/pgtable/amd_format.hpp"
+#include "kernel-model/pgtable/table_cost.hpp"
 
 namespace xlate::kernel {
 
@@ -90,6 +91,7 @@ private:
     const bool v2_;
     std::unique_ptr<IoPgtable> tables_;
     AmdV1Pgtable* v1_tables_ = nullptr;             ///< tables_, if they are such
+    TableCost table_cost_;
     std::optional<PhysAddr> gcr3_;                  ///< with v2 tables
     std::map<std::uint64_t, IotlbGather> gathers_;  ///< by task
 };

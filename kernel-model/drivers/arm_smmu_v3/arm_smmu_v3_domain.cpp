@@ -192,6 +192,7 @@ int ArmSmmuDomain::finalise(const ArmSmmuMaster& master) {
     cd_table_ = std::move(contexts);
     pgtable_ = std::move(tables);
     pgsize_bitmap = pgtable_->pgsize_bitmap();
+    table_cost_ = page_table_cost(kernel(), TableKind::arm_64);
     aperture_start = 0;
     aperture_end = low_mask(config.ias);
     coherent_devices_ = master.dev.dma_coherent;
@@ -247,7 +248,10 @@ int ArmSmmuDomain::map(Iova iova, PhysAddr paddr, std::uint64_t size, bool write
     prot.read = read;
     prot.write = write;
     prot.cacheable = coherent_devices_;
-    return pgtable_->map(iova, paddr, size, prot);
+    TableWork work{kernel(), table_cost_};
+    const int err = pgtable_->map(iova, paddr, size, prot);
+    if (err == 0) work.mapped(*pgtable_, iova, size);
+    return err;
 }
 
 std::uint64_t ArmSmmuDomain::unmap(Iova iova, std::uint64_t size) {
@@ -267,7 +271,12 @@ std::uint64_t ArmSmmuDomain::unmap(Iova iova, std::uint64_t size) {
         }
         return done;
     }
-    return live(kernel(), pgtable_, kTables).unmap(iova, size, gather);
+    IoPgtable& tables = live(kernel(), pgtable_, kTables);
+    TableWork work{kernel(), table_cost_};
+    work.unmaps(tables, iova, size);
+    const std::uint64_t done = tables.unmap(iova, size, gather);
+    work.unmapped();
+    return done;
 }
 
 void ArmSmmuDomain::iotlb_sync(Iova, std::uint64_t) {

@@ -11,6 +11,7 @@
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3_contexts.hpp"
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3_device.hpp"
 #include "kernel-model/pgtable/io_pgtable.hpp"
+#include "kernel-model/pgtable/table_cost.hpp"
 
 namespace xlate::kernel {
 
@@ -90,6 +91,7 @@ private:
     std::vector<ArmSmmuMaster*> masters_;  ///< under devices_lock_
     unsigned ats_masters_ = 0;             ///< of those with ATS enabled: none saves the look at the list
     std::unique_ptr<IoPgtable> pgtable_;
+    TableCost table_cost_;
     std::vector<std::unique_ptr<IoPgtable>> freed_tables_;
     std::unique_ptr<ArmSmmuCdTable> cd_table_;
     std::vector<std::unique_ptr<ArmSmmuCdTable>> freed_contexts_;

@@ -4,6 +4,7 @@
 
 #include "base/bits.hpp"
 #include "kernel-model/core/errno.hpp"
+#include "kernel-model/iommu-core/variant.hpp"
 
 namespace xlate::kernel {
 
@@ -18,7 +19,13 @@ constexpr std::uint16_t kPassDid = 1;
 }  // namespace
 
 DmarDomain::DmarDomain(Kernel& the_kernel, DomainType domain_type, IommuCore& core, TableMemory& memory)
-    : IommuDomain(the_kernel, domain_type), core_(core), memory_(memory), lock_(the_kernel, "domain->lock") {}
+    : IommuDomain(the_kernel, domain_type),
+      core_(core),
+      memory_(memory),
+      lock_(the_kernel, "domain->lock"),
+      cache_lock_(the_kernel, "domain->cache_lock") {}
+
+bool DmarDomain::flushes_under_lock() const { return kernel().timed && kernel().variant.has(Cap::cache_tags); }
 
 int DmarDomain::init(const IntelIommu& iommu, bool superpages) {
     Frame frame{kernel(), "md_domain_init"};
@@ -33,6 +40,7 @@ int DmarDomain::init(const IntelIommu& iommu, bool superpages) {
         const auto bits = static_cast<unsigned>(vt::cap::MGAW.get(iommu.cap)) + 1;
         tables_ = std::make_unique<PgtableOf<VtdSecondFormat>>(memory_, *this, levels_, bits, leaf_levels);
     }
+    table_cost_ = page_table_cost(kernel(), TableKind::vtd_second);
     if (const int err = tables_->init(); err != 0) return err;
     pgsize_bitmap = tables_->pgsize_bitmap();
     aperture_start = 0;
@@ -204,12 +212,17 @@ int DmarDomain::map(Iova iova, PhysAddr paddr, std::uint64_t size, bool write, b
     PageProt prot;
     prot.write = write;
     prot.read = read;
+    TableWork work{kernel(), table_cost_};
     if (const int err = tables_->map(iova, paddr, size, prot); err != 0) return err;
+    work.mapped(*tables_, iova, size);
     // intel_iommu_iotlb_sync_map: what was not there may be cached as such.
+    const bool tags = flushes_under_lock();
+    if (tags) cache_lock_.lock("ICT1");
     for (const auto& [seq_id, unit] : units_) {
         if (!vt::cap::CM.test(unit.iommu->cap)) continue;
         iommu_flush_iotlb_psi(*unit.iommu, unit.did, iova.value, size >> 12, false);
     }
+    if (tags) cache_lock_.unlock("ICT2");
     return 0;
 }
 
@@ -226,7 +239,10 @@ std::uint64_t DmarDomain::unmap(Iova iova, std::uint64_t size) {
     if (const IoPgtable::End leaf = tables_->end_of_walk(Iova{end - 1}); leaf.mapped) {
         end = ((end - 1) | (leaf.bytes - 1)) + 1;
     }
+    TableWork work{kernel(), table_cost_};
+    work.unmaps(*tables_, iova, end - first);
     const std::uint64_t done = tables_->unmap(Iova{first}, end - first, gather);
+    work.unmapped();
     return done <= iova.value - first ? 0 : std::min(done - (iova.value - first), size);
 }
 
@@ -240,7 +256,8 @@ void DmarDomain::iotlb_sync(Iova, std::uint64_t) {
 
 void DmarDomain::tlb_sync_gather(const IotlbGather& gather) {
     Frame frame{kernel(), "intel_iommu_tlb_sync"};
-    flush_range(gather.start, gather.end, true);
+    // Until commit 6b38a108eeb3 the hint was worked out and then lost on its way into a descriptor of a second level.
+    flush_range(gather.start, gather.end, first_level_ || kernel().variant.has(Cap::flush_hint));
 }
 
 // A table is about to be freed: what is above the leaves goes too.
@@ -253,6 +270,8 @@ void DmarDomain::tlb_flush_walk(std::uint64_t iova, std::uint64_t size, std::uin
 }
 
 void DmarDomain::flush_range(std::uint64_t start, std::uint64_t end, bool leaf_only) {
+    const bool tags = flushes_under_lock();  // cache_tag_flush_range
+    if (tags) cache_lock_.lock("ICT3");
     for (const auto& [seq_id, unit] : units_) {
         IntelIommu& iommu = *unit.iommu;
         if (iommu.mistakes.has(Mistake::unmap_without_tlbi)) continue;
@@ -262,6 +281,7 @@ void DmarDomain::flush_range(std::uint64_t start, std::uint64_t end, bool leaf_o
             iommu.mistakes.has(Mistake::wrong_asid) ? static_cast<std::uint16_t>(unit.did + 1) : unit.did;
         if (pages != 0) iommu_flush_iotlb_psi(iommu, did, start, pages, leaf_only);
     }
+    if (tags) cache_lock_.unlock("ICT4");
 }
 
 // The smallest power of two of pages, aligned to itself, that holds the range; all of the domain if one flush cannot.
@@ -281,6 +301,8 @@ void DmarDomain::iommu_flush_iotlb_psi(IntelIommu& iommu, std::uint16_t did, std
 
 void DmarDomain::flush_iotlb_all() {
     Frame frame{kernel(), "intel_flush_iotlb_all"};
+    const bool tags = flushes_under_lock();  // cache_tag_flush_all
+    if (tags) cache_lock_.lock("ICT5");
     for (const auto& [seq_id, unit] : units_) {
         if (unit.iommu->mistakes.has(Mistake::flush_without_tlbi)) continue;
         if (first_level_) {
@@ -289,6 +311,7 @@ void DmarDomain::flush_iotlb_all() {
             unit.iommu->qi_flush_iotlb(unit.did, 0, 0, false, vt::qi::DOMAIN);
         }
     }
+    if (tags) cache_lock_.unlock("ICT6");
 }
 
 std::optional<PhysAddr> DmarDomain::iova_to_phys(Iova iova) {

@@ -10,6 +10,7 @@
 
 #include "kernel-model/drivers/intel/intel_iommu_unit.hpp"
 #include "kernel-model/iommu-core/iommu_core.hpp"
+#include "kernel-model/pgtable/table_cost.hpp"
 #include "kernel-model/pgtable/vtd_format.hpp"
 
 namespace xlate::kernel {
@@ -57,6 +58,8 @@ private:
         std::uint16_t did = 0;
         unsigned refcnt = 0;
     };
+    /// cache_tags. The lock guards a list of units that does not change here: it is there for the time that it costs.
+    bool flushes_under_lock() const;
     bool paging() const { return type != DomainType::identity && type != DomainType::blocked; }
     int domain_attach_iommu(IntelIommu& iommu);
     void domain_detach_iommu(IntelIommu& iommu);
@@ -71,8 +74,10 @@ private:
     IommuCore& core_;
     TableMemory& memory_;
     SpinLock lock_;
+    SpinLock cache_lock_;               ///< cache_tags: whoever flushes, and every map and unmap
     std::map<unsigned, InUnit> units_;  ///< by seq_id
     std::unique_ptr<IoPgtable> tables_;
+    TableCost table_cost_;
     unsigned levels_ = 0;
     bool first_level_ = false;
     std::map<std::uint64_t, IotlbGather> gathers_;  ///< by task
