@@ -265,8 +265,9 @@ private:
     /// The race, and what is looked at after it.
     void race(Director& director);
     void refresh(Task& task);
-    bool waits_for_release(const Task& task) const;
-    bool late_point(Task& task, const Point& point);
+    // Apart from what every step goes through.
+    [[gnu::noinline]] bool waits_for_release(const Task& task) const;
+    [[gnu::noinline]] bool late_point(Task& task, const Point& point);
     void stand(Task& task);
     void run_before();
     void run_race();

@@ -142,9 +142,11 @@ void ScenarioWorld::check_client(Client& client) {
         return;
     }
     const std::vector<std::uint32_t> ids = fwspec->peek_ids();
-    std::vector<std::uint32_t> doubled = wanted;
-    doubled.insert(doubled.end(), wanted.begin(), wanted.end());
-    if (ids != wanted && !(client.spec->ids_twice && ids == doubled)) {
+    const auto doubled = [&] {
+        return ids.size() == 2 * wanted.size() && std::equal(wanted.begin(), wanted.end(), ids.begin()) &&
+               std::equal(wanted.rbegin(), wanted.rend(), ids.rbegin());
+    };
+    if (ids != wanted && !(client.spec->ids_twice && doubled())) {
         const bool twice = ids.size() > wanted.size();
         k_.reports.semantic("firmware gives the ids " + list_text(wanted) + ", the device has " + list_text(ids) +
                                 (twice                        ? " (duplicated)"
@@ -161,15 +163,17 @@ void ScenarioWorld::check_streams(const Client& client, const kernel::ModelMaste
     if (fwspec == nullptr || fwspec->freed() || master.instances.empty()) return;
     const kernel::ModelIommu* instance = master.instances.front().get();
     if (instance->freed()) return;
-    std::vector<std::uint32_t> given;
-    for (const auto& stream : instance->streams) {
-        if (stream.owner == &dev) given.push_back(stream.id);
-    }
     const std::vector<std::uint32_t> ids = fwspec->peek_ids();
+    const auto& streams = instance->streams;
     const bool all = std::all_of(ids.begin(), ids.end(), [&](std::uint32_t id) {
-        return std::find(given.begin(), given.end(), id) != given.end();
+        return std::any_of(streams.begin(), streams.end(),
+                           [&](const auto& stream) { return stream.owner == &dev && stream.id == id; });
     });
     if (all || !kernel::find_model_driver(instance->ops.peek()->name)->owns_streams) return;
+    std::vector<std::uint32_t> given;
+    for (const auto& stream : streams) {
+        if (stream.owner == &dev) given.push_back(stream.id);
+    }
     k_.reports.semantic(
         "its IOMMU was given the ids " + list_text(given) + " of " + list_text(ids) + ": what the others do, faults",
         dev.name);
