@@ -46,7 +46,8 @@ if (figure) {
   toggle.click(); result.off = line.classList.contains('off') && toggle.getAttribute('aria-pressed') === 'false';
   toggle.click(); result.on = !line.classList.contains('off') && toggle.getAttribute('aria-pressed') === 'true';
   const plot = figure.querySelector('.plot'), buttons = figure.querySelectorAll('.tools button'), before = plot.getAttribute('viewBox');
-  buttons[0].click(); result.zoomed = plot.getAttribute('viewBox') === '250 0 500 1000' && before === '0 0 1000 1000';
+  buttons[0].click();
+  const now = plot.getAttribute('viewBox').split(' ').map(Number); result.zoomed = Math.abs(now[0] - 250) < 1e-3 && Math.abs(now[2] - 500) < 1e-3 && before === '0 0 1000 1000';
   buttons[4].click(); result.whole = plot.getAttribute('viewBox') === '0 0 1000 1000';
   const svg = figure.querySelector('svg[data-domain]'), box = svg.getBoundingClientRect();
   svg.dispatchEvent(new PointerEvent('pointermove', { clientX: box.left + box.width / 2, clientY: box.top + 20 }));
