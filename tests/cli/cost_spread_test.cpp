@@ -28,13 +28,13 @@ TEST_CASE("cost spread: latency per device has a distribution, of the mean that 
     scratch.file("s.yaml", config(""));
     REQUIRE(run_xlate(scratch, "sweep s.yaml --out fixed").status == 0);
     const Json fixed = Json::parse(read_text(scratch.path("fixed/sweep.json")));
-    const Json& still = fixed["groups"][0]["values"][0];
+    const Json still = fixed["groups"][0]["values"][0];
     CHECK(still["min"] == still["max"]);
     CHECK(fixed["notes"].size() == 1);  // the seed changes nothing
     scratch.file("s.yaml", config(", cost_spread: 40%"));
     REQUIRE(run_xlate(scratch, "sweep s.yaml --out varied").status == 0);
     const std::string text = read_text(scratch.path("varied/sweep.json"));
-    const Json& moved = Json::parse(text)["groups"][0]["values"][0];
+    const Json moved = Json::parse(text)["groups"][0]["values"][0];
     CHECK(moved["min"].get<double>() < still["mean"].get<double>());
     CHECK(moved["max"].get<double>() > still["mean"].get<double>() * 1.05);
     CHECK(moved["mean"].get<double>() == Approx(still["mean"].get<double>()).epsilon(0.15));
