@@ -4,6 +4,8 @@
 #include <set>
 
 #include "base/bits.hpp"
+#include "soc/bus/network_plan.hpp"
+#include "soc/foreign/foreign_parts.hpp"
 #include "soc/iommu/smmuv3_window.hpp"
 #include "soc/topology.hpp"
 
@@ -31,6 +33,9 @@ public:
     }
     void power_of_two(std::uint64_t value, const std::string& path) {
         expect(is_power_of_two(value), path, std::to_string(value) + " is not a power of two", "a power of two");
+    }
+    void add(std::vector<Diagnostic> more) {
+        for (Diagnostic& one : more) all_.push_back(std::move(one));
     }
     std::vector<Diagnostic> take() { return std::move(all_); }
 
@@ -156,6 +161,47 @@ void check_dram(Findings& findings, DramTimings timings) {
                     "refresh leaves no time for anything else", "more than tRFC + tRP + tRAS, or 0: no refresh");
 }
 
+void check_pcie(Findings& findings, const PcieParams& pcie) {
+    const auto largest = [&](std::uint32_t bytes, const std::string& path) {
+        if (bytes == 0) return;
+        findings.power_of_two(bytes, path);
+        findings.range(bytes, 128, 4096, path);
+    };
+    largest(pcie.max_payload, "soc.pcie.max_payload");
+    largest(pcie.max_read_request, "soc.pcie.max_read_request");
+}
+
+void check_regulators(Findings& findings, const SocConfig& config, const Topology& topology) {
+    if (config.regulators.empty()) return;
+    const std::vector<std::string> places = regulated_places(topology, config);
+    for (const auto& [place, regulator] : config.regulators) {
+        const std::string path = key_path("soc.regulators", place);
+        const std::string near = nearest_name(place, places).value_or(places.empty() ? "" : places.front());
+        findings.expect(std::find(places.begin(), places.end(), place) != places.end(), path,
+                        "there is no master and no port of this name",
+                        near.empty() ? "none" : "one such as '" + near + "'");
+        findings.range(regulator.bytes, 1, std::uint64_t{1} << 40, path + ".bytes");
+        findings.range(regulator.window.fs, 1, kFsPerSecond, path + ".window");
+    }
+}
+
+void check_system_cache(Findings& findings, const SocConfig& config) {
+    const SystemCacheParams& cache = config.system_cache;
+    if (cache.bytes == 0) return;
+    const std::string path = "soc.system_cache";
+    findings.range(cache.ways, 1, 64, path + ".ways");
+    findings.range(cache.misses, 1, 4096, path + ".misses");
+    findings.power_of_two(cache.line, path + ".line");
+    findings.range(cache.line, 16, 4096, path + ".line");
+    const std::uint64_t of_sets = std::uint64_t{cache.ways} * cache.line * config.memory.channels;
+    findings.expect(of_sets == 0 || cache.bytes % of_sets == 0, path + ".size",
+                    "it is no whole number of sets in each channel's slice",
+                    "a multiple of ways x line x channels, " + std::to_string(of_sets) + " B");
+    findings.expect(config.memory.channels == 1 || cache.line <= config.memory.channel_bytes, path + ".line",
+                    "a line would lie in several channels",
+                    "at most soc.memory.channel_interleave, " + std::to_string(config.memory.channel_bytes) + " B");
+}
+
 /// Crossbars below the SoC's: a tree, and what hangs on them is there.
 void check_subnets(Findings& findings, const SocConfig& config, const Topology& topology) {
     std::vector<std::string> names;
@@ -212,6 +258,15 @@ void check_fast(Findings& findings, const SocConfig& config) {
     refuse(config.memory.dram.has_value(), "soc.memory.timings");
     refuse(config.memory.channels > 1, "soc.memory.channels");
     refuse(!config.subnets.empty(), "soc.interconnects");
+    refuse(config.network.kind != NetworkParams::Kind::crossbar, "soc.interconnect.kind");
+    const auto ideal = [](const IommuParams& params) {
+        return params.tbu.ideal ||
+               std::any_of(params.tbus.begin(), params.tbus.end(), [](const auto& one) { return one.second.ideal; });
+    };
+    refuse(ideal(config.iommu), "soc.iommu.tbu.ideal");
+    for (const auto& [path, params] : config.iommus) refuse(ideal(params), "soc.iommus." + path + ".tbu.ideal");
+    refuse(config.system_cache.bytes != 0, "soc.system_cache");
+    refuse(!config.regulators.empty(), "soc.regulators");
 }
 
 CacheTiming table_of(const iommu::TableTiming& table) {
@@ -287,6 +342,11 @@ std::vector<std::string> iommu_preset_names() {
     return names;
 }
 
+std::string key_path(const std::string& path, const std::string& key) {
+    const bool plain = !key.empty() && key.find_first_of(".[]\" ") == std::string::npos;
+    return plain ? path + "." + key : path + "[\"" + key + "\"]";
+}
+
 std::vector<Diagnostic> check_iommu_params(const IommuParams& params, const std::string& path) {
     Findings findings;
     check_iommu(findings, params, path);
@@ -308,6 +368,7 @@ std::vector<Diagnostic> check(const SocConfig& config, const firmware::Descripti
     findings.power_of_two(config.memory.channel_bytes, "soc.memory.channel_interleave");
     findings.range(config.memory.channel_bytes, 64, 4096, "soc.memory.channel_interleave");
     if (config.memory.dram) check_dram(findings, *config.memory.dram);
+    check_system_cache(findings, config);
     check_fast(findings, config);
     findings.expect(config.memory.channels == 1 || !description.memory.empty() || description.nodes.empty(),
                     "soc.memory.channels", "the firmware names no memory that channels could share", "1");
@@ -315,6 +376,12 @@ std::vector<Diagnostic> check(const SocConfig& config, const firmware::Descripti
     check_iommu(findings, config.iommu, "soc.iommu");
     const Topology topology = make_topology(description, config);
     check_subnets(findings, config, topology);
+    check_regulators(findings, config, topology);
+    check_pcie(findings, config.pcie);
+    findings.expect(config.network.kind == NetworkParams::Kind::crossbar || config.foreign_interconnect.factory.empty(),
+                    "soc.interconnect.kind", "a foreign part is in the interconnect's place", "one of the two");
+    findings.add(check_addresses(topology, description));
+    findings.add(check_network(config.network, network_places(topology, config)));
     for (const auto& [path, params] : config.iommus) {
         check_iommu(findings, params, "soc.iommus." + path);
         std::vector<std::string> providers;
@@ -347,6 +414,7 @@ std::vector<Diagnostic> check(const SocConfig& config, const firmware::Descripti
                         "a device behind a PCI host bridge");
     }
     std::vector<Diagnostic> all = findings.take();
+    for (Diagnostic& one : ForeignParts::check(config)) all.push_back(std::move(one));
     for (Diagnostic& one : check_smmuv3_windows(config, description)) all.push_back(std::move(one));
     return all;
 }

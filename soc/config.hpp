@@ -40,6 +40,22 @@ struct SubnetParams {
     std::uint32_t outstanding = 64;  ///< accesses that the bridge has on their way at once; >= 1
 };
 
+/// The SoC's interconnect as a network of routers in place of the crossbar (soc/bus/network.hpp).
+struct NetworkParams {
+    enum class Kind : std::uint8_t { crossbar, ring, mesh };
+    Kind kind = Kind::crossbar;
+    std::uint32_t columns = 4;           ///< ring: its stops; 2..64
+    std::uint32_t rows = 4;              ///< mesh; 1..64
+    Cycles router{1};                    ///< of a packet's head through a router
+    Cycles link{1};                      ///< and over a link to the next
+    std::uint32_t virtual_channels = 2;  ///< of each link, for requests and for responses each; 1..8; ring: even
+    std::uint32_t credits = 4;           ///< packets that a virtual channel holds at a router; 1..64
+    /// Where what hangs on it stands, by the names of soc.placement and of targets ("memory", "memory_1", an IOMMU,
+    /// "msi"): "3" or "1,2" (column, row). All else: in order, node after node.
+    std::map<std::string, std::string> nodes;
+    std::map<std::string, std::string> routes;  ///< "0,0 -> 2,1": the nodes in between and the last, "1,0 2,0 2,1"
+};
+
 /// Memory behind the crossbar: `channels` of them, which interleave by `channel_bytes`; what follows is of each.
 /// Without `dram`: one access at a time a bank, banks interleave by `interleave_bytes`. With it: soc/bus/dram.hpp, and
 /// latency, bandwidth, banks and bank_busy mean nothing.
@@ -58,6 +74,24 @@ struct MemoryParams {
     std::uint64_t peak_bytes_per_s() const {
         return channels * (dram ? dram->peak_bytes_per_s() : bandwidth_bytes_per_s);
     }
+};
+
+/// So many bytes in each window of time (soc/bus/regulator.hpp).
+struct RegulatorParams {
+    std::uint64_t bytes = 4096;  ///< >= 1
+    SimTime window = us(1);      ///< > 0
+};
+
+enum class CacheAllocation : std::uint8_t { all, none, walks, reads };
+
+/// A cache before memory, shared by traffic and walks (soc/bus/system_cache.hpp).
+struct SystemCacheParams {
+    std::uint64_t bytes = 0;    ///< 0: there is none; else a whole number of sets in each channel's slice
+    std::uint32_t ways = 16;    ///< 1..64
+    std::uint32_t line = 64;    ///< bytes; power of two, 16..4096
+    Cycles latency{20};         ///< of the system clock: a look-up
+    std::uint32_t misses = 64;  ///< lines of a slice that are fetched at once; >= 1
+    CacheAllocation allocate = CacheAllocation::all;
 };
 
 /// A set-associative structure and its port: so many look-ups at once, each so long.
@@ -83,6 +117,9 @@ struct PortParams {
     /// A miss that was answered, and the first hit on a page that was fetched ahead, fetch the next 4 KiB page into the
     /// main TLB, unless it is there or asked for. So many at once; 0: none.
     std::uint32_t prefetch = 0;
+    /// Translates at once, by the tables as they are, without look-ups, walks, slots and beats: the SoC without the
+    /// IOMMU, to compare with. What the tables refuse goes the usual way, and so do ATS requests.
+    bool ideal = false;
     bool keep_order = false;  ///< reads leave in the order in which they came, and so do writes; else a hit passes
 };
 
@@ -152,6 +189,10 @@ struct PcieParams {
     SimTime link_latency = ns(100);                       ///< one way, link and root complex
     std::uint64_t bandwidth_bytes_per_s = 8'000'000'000;  ///< one way, of each host bridge's link
     std::uint32_t header_bytes = 24;                      ///< a packet's overhead on the link
+    std::uint32_t max_payload = 0;  ///< MPS: data of a packet, writes and completions; power of two 128..4096; 0: any
+    std::uint32_t max_read_request = 0;   ///< MRRS: of a read request; the same
+    std::uint32_t posted_credits = 0;     ///< writes that the root complex holds at once, of each link; 0: any number
+    std::uint32_t nonposted_credits = 0;  ///< the same of reads
 };
 
 /// Address translation cache of an endpoint, and how it asks. The shape is ours: the architecture leaves it open.
@@ -209,6 +250,12 @@ struct TrafficParams {
     bool keep_gaps = true;  ///< none is issued earlier after the first than it was recorded; else `interval` apart
 };
 
+/// A part that a user's program has a factory for (soc/foreign/foreign.hpp).
+struct ForeignPart {
+    std::string factory;  ///< empty: ours
+    std::map<std::string, std::string> options;
+};
+
 /// A DMA master and where it sits. The topology is the hardware's, whatever the kernel makes of it.
 struct MasterConfig {
     std::string device;          ///< Linux's name: "0000:00:01.0", "a000000.dma"
@@ -220,6 +267,7 @@ struct MasterConfig {
     std::string part_of;  ///< one more port of that device (its own name is another): starts with it, over its buffers
     std::optional<AtcParams> atc;  ///< PCI: it can do ATS; off until a driver enables it
     TrafficParams traffic;
+    ForeignPart foreign;  ///< in its place; of `traffic` what says who it is still counts
 };
 
 struct Limits {
@@ -243,9 +291,14 @@ struct SocConfig {
     Fidelity fidelity = Fidelity::exact;
     ClockPeriod clock;  ///< system clock
     CrossbarParams interconnect;
+    NetworkParams network;
     std::map<std::string, SubnetParams> subnets;   ///< crossbars below that one, by name
     std::map<std::string, std::string> placement;  ///< what hangs on one of those: Topology::bus_names, and its name
     MemoryParams memory;
+    SystemCacheParams system_cache;
+    std::map<std::string, RegulatorParams> regulators;  ///< by regulated_places()
+    ForeignPart foreign_memory;                         ///< in place of that, but for its channels
+    ForeignPart foreign_interconnect;                   ///< in place of the SoC's crossbar
     PcieParams pcie;
     CpuParams cpu;
     IommuParams iommu;                          ///< of every IOMMU that is not named below
@@ -263,6 +316,8 @@ struct SocConfig {
     }
 };
 
+/// The path of a free key below `path` as a config writes it: `a.b`, `a["x.y"]`.
+std::string key_path(const std::string& path, const std::string& key);
 /// Of one IOMMU's parameters: what is out of range. `path` stands before their names.
 std::vector<Diagnostic> check_iommu_params(const IommuParams& params, const std::string& path);
 /// Everything that is out of range or names nothing in `description`. Paths as in the YAML (`soc.memory.banks`).

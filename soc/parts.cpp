@@ -46,13 +46,28 @@ public:
         names.push_back(std::move(name));
         ports.push_back(&port);
         subnets.push_back(place_of(config_, places));
+        all_places.push_back(places);
     }
     std::vector<std::string> names;
     std::vector<InitiatorPort*> ports;
     std::vector<std::string> subnets;  ///< empty: the SoC's crossbar
+    std::vector<std::vector<std::string>> all_places;
 
 private:
     const SocConfig& config_;
+};
+
+/// The same for targets. The place of one is its number.
+struct Soc::Parts::Destinations {
+    std::vector<std::string> names;
+    std::vector<TargetPort*> ports;
+    AddressMap map;
+
+    unsigned add(std::string name, TargetPort& port) {
+        names.push_back(std::move(name));
+        ports.push_back(&port);
+        return static_cast<unsigned>(ports.size() - 1);
+    }
 };
 
 Soc::Parts::Parts(const firmware::Description& from, const SocConfig& with)
@@ -62,11 +77,12 @@ Soc::Parts::Parts(const firmware::Description& from, const SocConfig& with)
       warnings(topology.warnings),
       bytes(from.memory),
       agenda(prepare_systemc()) {
+    if (ForeignParts::in(config)) foreign = std::make_unique<ForeignParts>(config, agenda, pool, stream);
     expect_heap(expected_bytes(config, topology));
     build();
     agenda.rank_components();
     if (config.sanitizer) watch();
-    agenda.run_ahead();
+    if (foreign == nullptr) agenda.run_ahead();
     agenda.limit(config.limits.max_time, config.limits.max_events);
 }
 
@@ -80,9 +96,6 @@ bool Soc::Parts::in_registers(std::uint64_t address) const {
 
 void Soc::Parts::build() {
     Connections initiators(config);
-    std::vector<std::string> targets{"memory"};
-    for (std::uint32_t i = 1; i < config.memory.channels; ++i) targets.push_back("memory_" + std::to_string(i));
-
     machine = std::make_unique<TimedMachine>(
         "cpus", agenda, pool, bytes, config.cpu,
         [this](const std::string& device, unsigned port) { return find_master(device, port); },
@@ -101,9 +114,10 @@ void Soc::Parts::build() {
             warnings.push_back(site.path + ": register " + lost + ": this hardware has no such value");
         const auto names = IommuDevice::bus_port_names(params, site.tbus);
         for (std::size_t i = 0; i < names.size(); ++i) {
-            initiators.add(site.name + "_" + names[i], iommus.back()->bus_port(i).port, places_of(site, i));
+            const std::vector<std::string> places = places_of(site, i);
+            initiators.add(site.name + "_" + names[i], regulated(places.front(), iommus.back()->bus_port(i).port),
+                           places);
         }
-        targets.push_back(site.name);
     }
     for (std::size_t i = 0; i < iommus.size(); ++i) {
         const IommuSite& site = topology.iommus[i];
@@ -113,35 +127,55 @@ void Soc::Parts::build() {
             family->connect(iommus[i]->unit(), iommus[*site.main]->unit());
         }
     }
-    // Behind all others, since the place of a target is its number.
-    for (std::size_t i = 0; i < iommus.size(); ++i) {
-        if (iommus[i]->counters() != nullptr) targets.push_back(topology.iommus[i].name + "_counters");
-    }
-
     if (!topology.msi_frames.empty()) {
-        targets.push_back("msi");
         msi =
             std::make_unique<MsiTarget>("msi", agenda, stream, *machine, config.cpu.msi_delivery, topology.msi_frames);
     }
 
+    build_masters(initiators);
+    build_pcie(initiators);
+    Destinations targets;
+    build_memory(targets);
+    build_targets(targets);
+    build_interconnects(initiators, targets);
+    if (config.fidelity == Fidelity::fast) plan_ahead(initiators.ports);
+}
+
+InitiatorPort& Soc::Parts::regulated(const std::string& place, InitiatorPort& port) {
+    const auto at = config.regulators.find(place);
+    if (at == config.regulators.end()) return port;
+    const std::string name = "regulator." + place;
+    regulators.push_back(std::make_unique<Regulator>(systemc_name(name).c_str(), name, agenda, at->second, place));
+    port.socket.bind(regulators.back()->from.socket);
+    return regulators.back()->to;
+}
+
+void Soc::Parts::build_masters(Connections& initiators) {
     const DmaMaster::Context master_context{agenda, pool, stream, *this, trace};
     for (std::size_t i = 0; i < config.masters.size(); ++i) {
         const MasterConfig& master = config.masters[i];
         const std::string name = "master." + master.device;
-        masters.push_back(std::make_unique<DmaMaster>(systemc_name(name).c_str(), name, master_context, master,
-                                                      config.seed, config.payload));
         const Attachment& attachment = topology.masters[i];
+        if (master.foreign.factory.empty()) {
+            masters.push_back(std::make_unique<DmaMaster>(systemc_name(name).c_str(), name, master_context, master,
+                                                          config.seed, config.payload));
+        } else {
+            masters.push_back(foreign->add_master(i, name, master_context, attachment.stream));
+        }
         masters.back()->set_stream(attachment.stream);
         if (topology.pcie_of[i]) continue;
+        InitiatorPort& port = regulated(master.device, masters.back()->port);
         if (attachment.iommu) {
             IommuPort& tbu = iommus[*attachment.iommu]->tbu(topology.tbu_of[i]);
-            masters.back()->port.socket.bind(tbu.port.socket);
+            port.socket.bind(tbu.port.socket);
             masters.back()->stands_before(tbu);
         } else {
-            initiators.add(name, masters.back()->port, {master.device});
+            initiators.add(name, port, {master.device});
         }
     }
+}
 
+void Soc::Parts::build_pcie(Connections& initiators) {
     for (const PcieSite& site : topology.pcie) {
         std::vector<std::string> endpoints;
         for (const std::size_t master : site.masters) endpoints.push_back(config.masters[master].device);
@@ -150,8 +184,8 @@ void Soc::Parts::build() {
                                                   site.exit_of, site.exits.size()));
         PcieRoot& root = *pcie.back();
         for (std::size_t i = 0; i < site.masters.size(); ++i) {
-            masters[site.masters[i]]->port.socket.bind(root.endpoint(i).socket);
             const MasterConfig& master = config.masters[site.masters[i]];
+            regulated(master.device, masters[site.masters[i]]->port).socket.bind(root.endpoint(i).socket);
             if (!master.atc) continue;
             root.add_atc(i, pool, name + "." + master.device, *master.atc, config.seed);
             atcs[site.masters[i]] = root.atc(i);
@@ -172,78 +206,80 @@ void Soc::Parts::build() {
             if (exit.iommu) {
                 root.exit(i).socket.bind(iommus[*exit.iommu]->tbu(exit.tbu).port.socket);
             } else {
-                initiators.add(name, root.exit(i), {site.name});
+                initiators.add(name, regulated(site.name, root.exit(i)), {site.name});
             }
         }
     }
+}
 
-    build_memory();
-    build_crossbars(initiators, targets);
-    const std::size_t channels = config.memory.channels;
-    for (std::size_t i = 0; i < channels; ++i) {
-        TargetPort& port = config.memory.dram ? drams[i]->port : memories[i]->port;
-        crossbar->target(i).socket.bind(port.socket);
-    }
-    for (std::size_t i = 0; i < iommus.size(); ++i) {
-        crossbar->target(channels + i).socket.bind(iommus[i]->registers.socket);
-        for (const IommuSite::Bank& bank : iommus[i]->banks()) {
-            crossbar->map(bank.base, bank.bytes, static_cast<unsigned>(channels + i));
+void Soc::Parts::build_memory(Destinations& targets) {
+    for (std::uint32_t i = 0; i < config.memory.channels; ++i) {
+        const std::string name = i == 0 ? "memory" : "memory_" + std::to_string(i);
+        TargetPort* port = nullptr;
+        if (!config.foreign_memory.factory.empty()) {
+            port = &foreign->add_memory(i, bytes);
+        } else if (config.memory.dram) {
+            drams.push_back(std::make_unique<Dram>(name.c_str(), name, agenda, config.memory, bytes));
+            drams.back()->listen(trace);
+            port = &drams.back()->port;
+        } else {
+            memories.push_back(std::make_unique<Memory>(name.c_str(), name, agenda, config.memory, bytes));
+            memories.back()->listen(trace);
+            port = &memories.back()->port;
         }
+        if (config.system_cache.bytes != 0) {
+            const std::string slice = "system_cache" + name.substr(std::string("memory").size());
+            caches.push_back(std::make_unique<SystemCache>(slice.c_str(), slice, agenda, pool, config.clock,
+                                                           config.system_cache, config.memory, bytes));
+            caches.back()->lower.socket.bind(port->socket);
+            port = &caches.back()->upper;
+        }
+        targets.add(name, *port);
     }
-    std::size_t next_target = channels + iommus.size();
+}
+
+/// Registers, messages, and which addresses are whose. Memory is there already.
+void Soc::Parts::build_targets(Destinations& targets) {
+    for (const auto& iommu : iommus) {
+        const unsigned number = targets.add(iommu->component_name(), iommu->registers);
+        for (const IommuSite::Bank& bank : iommu->banks()) targets.map.map(bank.base, bank.bytes, number);
+    }
     for (std::size_t i = 0; i < iommus.size(); ++i) {
         if (iommus[i]->counters() == nullptr) continue;
-        crossbar->target(next_target).socket.bind(iommus[i]->counters()->socket);
+        const unsigned number = targets.add(topology.iommus[i].name + "_counters", *iommus[i]->counters());
         for (const CounterSite& site : topology.iommus[i].counters) {
             for (const auto& page : {std::optional(site.page0), site.page1}) {
-                if (page && !in_registers(*page)) {
-                    crossbar->map(*page, CounterSite::kPageBytes, static_cast<unsigned>(next_target));
-                }
+                if (page && !in_registers(*page)) targets.map.map(*page, CounterSite::kPageBytes, number);
             }
         }
-        ++next_target;
     }
     if (msi) {
-        crossbar->target(next_target).socket.bind(msi->port.socket);
-        for (const MsiFrame& frame : topology.msi_frames) {
-            crossbar->map(frame.base, frame.size, static_cast<unsigned>(next_target));
-        }
+        const unsigned number = targets.add("msi", msi->port);
+        for (const MsiFrame& frame : topology.msi_frames) targets.map.map(frame.base, frame.size, number);
     }
     if (description.memory.empty()) {
         // There is no way to spread what is left over among channels: check() has refused several.
         warnings.push_back("the firmware names no memory: every address that is no register is memory");
-        crossbar->map_rest(0);
+        targets.map.map_rest(0);
     }
     for (const firmware::MemoryRange& range : bytes.ranges()) {
-        crossbar->map_channels(range.base, range.size, 0, config.memory.channels, config.memory.channel_bytes);
-    }
-    if (config.fidelity == Fidelity::fast) plan_ahead(initiators.ports);
-}
-
-void Soc::Parts::build_memory() {
-    for (std::uint32_t i = 0; i < config.memory.channels; ++i) {
-        const std::string name = i == 0 ? "memory" : "memory_" + std::to_string(i);
-        if (config.memory.dram) {
-            drams.push_back(std::make_unique<Dram>(name.c_str(), name, agenda, config.memory, bytes));
-            drams.back()->listen(trace);
-        } else {
-            memories.push_back(std::make_unique<Memory>(name.c_str(), name, agenda, config.memory, bytes));
-            memories.back()->listen(trace);
-        }
+        targets.map.map_channels(range.base, range.size, 0, config.memory.channels, config.memory.channel_bytes);
     }
 }
 
 /// The SoC's crossbar, those below it, and what hangs on each.
-void Soc::Parts::build_crossbars(const Connections& initiators, const std::vector<std::string>& targets) {
+void Soc::Parts::build_interconnects(const Connections& initiators, const Destinations& targets) {
     struct Net {
         std::vector<std::string> names;
         std::vector<InitiatorPort*> ports;
+        std::vector<std::vector<std::string>> places;
     };
     std::map<std::string, Net> nets;
     for (std::size_t i = 0; i < initiators.ports.size(); ++i) {
         Net& net = nets[initiators.subnets[i]];
         net.names.push_back(initiators.names[i]);
         net.ports.push_back(initiators.ports[i]);
+        net.places.push_back(initiators.all_places[i]);
     }
     const auto clock_of = [&](const std::string& name) {
         return name.empty() ? config.clock : config.subnets.at(name).clock;
@@ -255,14 +291,41 @@ void Soc::Parts::build_crossbars(const Connections& initiators, const std::vecto
         Net& net = nets[subnet.parent];
         net.names.push_back(own);
         net.ports.push_back(&bridges.back()->upper);
+        net.places.push_back({name});
     }
     const auto bind = [](Crossbar& to, const Net& net) {
         for (std::size_t i = 0; i < net.ports.size(); ++i) net.ports[i]->socket.bind(to.initiator(i).socket);
     };
     const Net& root = nets[""];
-    crossbar = std::make_unique<Crossbar>("crossbar", "crossbar", agenda, config.clock, config.interconnect, root.names,
-                                          targets);
-    bind(*crossbar, root);
+    if (!config.foreign_interconnect.factory.empty()) {
+        const ForeignParts::Ways ways = foreign->add_interconnect(root.names, targets.names, targets.map);
+        for (std::size_t i = 0; i < root.ports.size(); ++i) root.ports[i]->socket.bind(ways.initiators[i]->socket);
+        for (std::size_t i = 0; i < targets.ports.size(); ++i) ways.targets[i]->socket.bind(targets.ports[i]->socket);
+    } else if (config.network.kind != NetworkParams::Kind::crossbar) {
+        const NetworkPlan plan(config.network);
+        std::size_t next_node = 0;
+        const auto site = [&](const std::string& name, const std::vector<std::string>& places) {
+            for (const std::string& place : places) {
+                const auto own = config.network.nodes.find(place);
+                if (own != config.network.nodes.end()) return Network::Site{name, *plan.find(own->second)};
+            }
+            return Network::Site{name, next_node++ % plan.nodes()};
+        };
+        std::vector<Network::Site> from, to;
+        for (std::size_t i = 0; i < root.names.size(); ++i) from.push_back(site(root.names[i], root.places[i]));
+        for (const std::string& name : targets.names) to.push_back(site(name, {name}));
+        network = std::make_unique<Network>("network", "network", agenda, config.clock, config.interconnect,
+                                            config.network, from, to, targets.map);
+        for (std::size_t i = 0; i < root.ports.size(); ++i) root.ports[i]->socket.bind(network->initiator(i).socket);
+        for (std::size_t i = 0; i < targets.ports.size(); ++i) network->target(i).socket.bind(targets.ports[i]->socket);
+    } else {
+        crossbar = std::make_unique<Crossbar>("crossbar", "crossbar", agenda, config.clock, config.interconnect,
+                                              root.names, targets.names);
+        bind(*crossbar, root);
+        for (std::size_t i = 0; i < targets.ports.size(); ++i)
+            crossbar->target(i).socket.bind(targets.ports[i]->socket);
+        crossbar->set_map(targets.map);
+    }
     std::size_t next_bridge = 0;
     for (const auto& [name, subnet] : config.subnets) {
         const std::string own = "crossbar." + name;
@@ -328,7 +391,11 @@ void Soc::Parts::watch() {
 Outcome Soc::Parts::run() {
     XLATE_CHECK(!ran, "a Soc runs once");
     ran = true;
-    sc_core::sc_start();
+    if (foreign == nullptr) {
+        sc_core::sc_start();
+    } else {
+        foreign->run([this] { return agenda.empty() && pool.outstanding() == 0; });
+    }
     switch (agenda.stopped()) {
         case Agenda::Stop::time:
             return Outcome::time_limit;
@@ -350,6 +417,13 @@ SocStats Soc::Parts::stats() const {
     for (const auto& iommu : iommus) result.iommus.push_back(iommu->stats());
     for (const auto& master : masters) result.masters.push_back(master->stats());
     for (const auto& [number, atc] : atcs) result.masters[number].atc = atc->stats();
+    if (network != nullptr) result.links = network->links();
+    for (const auto& regulator : regulators) result.regulators.push_back(regulator->stats());
+    for (const auto& cache : caches) {
+        if (!result.system_cache) result.system_cache.emplace();
+        result.system_cache->add(cache->stats());
+    }
+    if (foreign != nullptr) result.foreign = foreign->stats();
     result.faults = faults;
     result.faults_total = faults_total;
     result.transactions_lost = pool.outstanding();

@@ -12,8 +12,12 @@
 #include "soc/bus/dram.hpp"
 #include "soc/bus/memory.hpp"
 #include "soc/bus/msi_target.hpp"
+#include "soc/bus/network.hpp"
 #include "soc/bus/physical_memory.hpp"
+#include "soc/bus/regulator.hpp"
+#include "soc/bus/system_cache.hpp"
 #include "soc/cpu/timed_machine.hpp"
+#include "soc/foreign/foreign_parts.hpp"
 #include "soc/iommu/device.hpp"
 #include "soc/iommu/sanitizer.hpp"
 #include "soc/masters/dma_master.hpp"
@@ -52,24 +56,34 @@ struct Soc::Parts : FaultListener {
     PhysicalMemory bytes;
     EventStream stream;
     Agenda agenda;
-    std::unique_ptr<Sanitizer> sanitizer;  ///< nullptr: off
+    std::unique_ptr<ForeignParts> foreign;  ///< nullptr: none
+    std::unique_ptr<Sanitizer> sanitizer;   ///< nullptr: off
     std::unique_ptr<TimedMachine> machine;
     std::vector<std::unique_ptr<IommuDevice>> iommus;  ///< as Topology::iommus
     std::vector<std::unique_ptr<PcieRoot>> pcie;       ///< as Topology::pcie
     std::map<std::size_t, Atc*> atcs;                  ///< of each master that has one
     std::vector<std::unique_ptr<DmaMaster>> masters;   ///< in the order of the config
-    std::unique_ptr<MsiTarget> msi;                    ///< if firmware has a controller
-    std::vector<std::unique_ptr<Memory>> memories;     ///< a channel each; or
+    std::vector<std::unique_ptr<Regulator>> regulators;
+    std::unique_ptr<MsiTarget> msi;                 ///< if firmware has a controller
+    std::vector<std::unique_ptr<Memory>> memories;  ///< a channel each; or
     std::vector<std::unique_ptr<Dram>> drams;
-    std::unique_ptr<Crossbar> crossbar;
-    std::vector<std::unique_ptr<Crossbar>> subnets;  ///< below it, in the order of their names,
-    std::vector<std::unique_ptr<Bridge>> bridges;    ///< each with one
+    std::vector<std::unique_ptr<SystemCache>> caches;  ///< before each of those, or none
+    std::unique_ptr<Crossbar> crossbar;                ///< or
+    std::unique_ptr<Network> network;                  ///< or one of `foreign`
+    std::vector<std::unique_ptr<Crossbar>> subnets;    ///< below it, in the order of their names,
+    std::vector<std::unique_ptr<Bridge>> bridges;      ///< each with one
 
 private:
     class Connections;
     void build();
-    void build_memory();
-    void build_crossbars(const Connections& initiators, const std::vector<std::string>& targets);
+    struct Destinations;
+    /// `port`, or what stands behind it if `place` is regulated.
+    InitiatorPort& regulated(const std::string& place, InitiatorPort& port);
+    void build_masters(Connections& initiators);
+    void build_pcie(Connections& initiators);
+    void build_memory(Destinations& targets);
+    void build_targets(Destinations& targets);
+    void build_interconnects(const Connections& initiators, const Destinations& targets);
     void plan_ahead(const std::vector<InitiatorPort*>& initiators);
     bool in_registers(std::uint64_t address) const;  ///< of some IOMMU
     void watch();

@@ -9,6 +9,7 @@
 #include "firmware/iommu_families.hpp"
 #include "firmware/iommu_windows.hpp"
 #include "firmware/pci_iommus.hpp"
+#include "soc/unit.hpp"
 
 namespace xlate::soc {
 
@@ -337,6 +338,59 @@ std::vector<std::string> all_places(const Topology& topology, const SocConfig& c
         if (!topology.pcie_of[i]) add(config.masters[i].device);
     }
     return all;
+}
+
+std::vector<std::string> regulated_places(const Topology& topology, const SocConfig& config) {
+    std::vector<std::string> all;
+    for (const MasterConfig& master : config.masters) all.push_back(master.device);
+    for (const IommuSite& site : topology.iommus) {
+        const std::size_t ports = params_of(config, site).one_port ? 0 : site.tbus.size();
+        for (std::size_t port = 0; port <= ports; ++port) all.push_back(places_of(site, port).front());
+    }
+    for (const PcieSite& site : topology.pcie) {
+        for (const PcieSite::Exit& exit : site.exits) {
+            if (!exit.iommu) all.push_back(site.name);
+        }
+    }
+    return all;
+}
+
+std::vector<std::string> network_places(const Topology& topology, const SocConfig& config) {
+    std::vector<std::string> all = all_places(topology, config);
+    for (const auto& [name, subnet] : config.subnets) all.push_back(name);
+    all.push_back("memory");
+    for (std::uint32_t i = 1; i < config.memory.channels; ++i) all.push_back(fmt::format("memory_{}", i));
+    if (!topology.msi_frames.empty()) all.push_back("msi");
+    return all;
+}
+
+std::vector<Diagnostic> check_addresses(const Topology& topology, const firmware::Description& description) {
+    struct Placed {
+        std::uint64_t base, last;
+        std::string what;
+    };
+    std::vector<Placed> all;
+    for (const IommuSite& site : topology.iommus) {
+        for (const IommuSite::Bank& bank : site.banks)
+            all.push_back({bank.base, bank.base + (bank.bytes - 1), site.path});
+    }
+    for (const MsiFrame& frame : topology.msi_frames)
+        all.push_back({frame.base, frame.base + (frame.size - 1), description.node(frame.node).path});
+    for (const firmware::MemoryRange& range : description.memory) {
+        if (range.size != 0) all.push_back({range.base, range.base + (range.size - 1), "memory"});
+    }
+    std::sort(all.begin(), all.end(), [](const Placed& a, const Placed& b) { return a.base < b.base; });
+    std::vector<Diagnostic> findings;
+    for (std::size_t i = 1; i < all.size(); ++i) {
+        const Placed &low = all[i - 1], &high = all[i];
+        if (low.last < high.base || low.what == high.what) continue;
+        Diagnostic finding;
+        finding.path = high.what;
+        finding.what = fmt::format("{:#x} is also an address of {}", high.base, low.what);
+        finding.expected = "one module at an address";
+        findings.push_back(std::move(finding));
+    }
+    return findings;
 }
 
 Topology make_topology(const firmware::Description& description, const SocConfig& config) {

@@ -94,6 +94,17 @@ std::string place_of(const SocConfig& config, const std::vector<std::string>& pl
 /// Every name that SocConfig::placement may have, in the order of the topology.
 std::vector<std::string> all_places(const Topology& topology, const SocConfig& config);
 
+/// Every name that SocConfig::regulators may have: each master; each port of an IOMMU to the interconnect, "IOMMU.tcu"
+/// or "IOMMU.PORT"; a PCI host bridge.
+std::vector<std::string> regulated_places(const Topology& topology, const SocConfig& config);
+
+/// Every name that NetworkParams::nodes may have: those of all_places(), of crossbars below the network, and of
+/// targets.
+std::vector<std::string> network_places(const Topology& topology, const SocConfig& config);
+
+/// Registers and memory that lie over one another: an address has one target.
+std::vector<Diagnostic> check_addresses(const Topology& topology, const firmware::Description& description);
+
 /// Of the config, its masters, and the families that have engines.
 Topology make_topology(const firmware::Description& description, const SocConfig& config);
 

@@ -73,6 +73,7 @@ void BusPort::start_access(Job& job) {
     Transaction& transaction =
         bus.pool_.take(write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND, access.address, access.size, true);
     if (write) std::copy_n(access.data.begin(), access.size, transaction.payload().get_data_ptr());
+    transaction.of_iommu = true;
     transaction.source_rank = bus.component_.rank();
     transaction.number = bus.count_++;
     transaction.holder_data = &client;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/bits.hpp"
 #include "base/error.hpp"
 
 namespace xlate::soc {
@@ -39,30 +38,14 @@ Crossbar::Crossbar(const sc_core::sc_module_name& module_name, const std::string
 
 void Crossbar::map(std::uint64_t base, std::uint64_t size, unsigned target) {
     XLATE_CHECK(size > 0 && target < layers_.size(), std::to_string(target));
-    const auto at = std::lower_bound(ranges_.begin(), ranges_.end(), base,
-                                     [](const Range& range, std::uint64_t b) { return range.base < b; });
-    ranges_.insert(at, Range{base, base + (size - 1), target, 0, 0});
+    map_.map(base, size, target);
 }
 
 void Crossbar::map_channels(std::uint64_t base, std::uint64_t size, unsigned target, unsigned channels,
                             std::uint32_t channel_bytes) {
-    map(base, size, target + channels - 1);
-    const auto at =
-        std::find_if(ranges_.begin(), ranges_.end(), [&](const Range& range) { return range.base == base; });
-    *at = {base, base + (size - 1), target, log2_ceil(channel_bytes), channels - 1};
+    XLATE_CHECK(size > 0 && target + channels <= layers_.size(), std::to_string(target));
+    map_.map_channels(base, size, target, channels, channel_bytes);
 }
-
-const Crossbar::Range* Crossbar::find(std::uint64_t address, std::uint64_t size) const {
-    const auto above = std::upper_bound(ranges_.begin(), ranges_.end(), address,
-                                        [](std::uint64_t a, const Range& range) { return a < range.base; });
-    if (above != ranges_.begin()) {
-        const Range& range = *(above - 1);
-        if (address <= range.last && size - 1 <= range.last - address) return &range;
-    }
-    return address <= rest_.last && address >= rest_.base ? &rest_ : nullptr;
-}
-
-void Crossbar::map_rest(unsigned target) { rest_ = {0, low_mask(52), target, 0, 0}; }
 
 SimTime Crossbar::occupancy(std::uint32_t size, bool carries_data) const {
     const std::uint64_t beats = carries_data ? (size + params_.width_bytes - 1) / params_.width_bytes : 0;

@@ -8,8 +8,10 @@
 #include <systemc>
 
 #include <memory>
+#include <utility>
 #include <vector>
 
+#include "soc/bus/address_map.hpp"
 #include "soc/bus/memory.hpp"
 #include "soc/bus/ports.hpp"
 #include "soc/config.hpp"
@@ -37,7 +39,9 @@ public:
     void map_channels(std::uint64_t base, std::uint64_t size, unsigned target, unsigned channels,
                       std::uint32_t channel_bytes);
     /// What no range covers leads to `target`, instead of being refused.
-    void map_rest(unsigned target);
+    void map_rest(unsigned target) { map_.map_rest(target); }
+    /// The same for all of a map, in place of what was there.
+    void set_map(AddressMap map) { map_ = std::move(map); }
 
     /// From now on accesses to `memory`, which is target number `target`, are reserved ahead (`fast`).
     void plan_ahead(Memory& memory, unsigned target);
@@ -45,17 +49,7 @@ public:
     PlannedWay& way_of(std::size_t initiator) { return *returns_[initiator]; }
 
 private:
-    struct Range {
-        std::uint64_t base;
-        std::uint64_t last;
-        unsigned target;
-        unsigned channel_shift = 0;
-        unsigned channel_mask = 0;
-
-        unsigned target_of(std::uint64_t address) const {
-            return target + (static_cast<unsigned>(address >> channel_shift) & channel_mask);
-        }
-    };
+    using Range = AddressMap::Range;
     /// Way to one target.
     struct Layer {
         Crossbar* owner = nullptr;
@@ -86,7 +80,7 @@ private:
     void on_accepted(unsigned port) override;
     unsigned on_debug(unsigned port, tlm::tlm_generic_payload& payload) override;
 
-    const Range* find(std::uint64_t address, std::uint64_t size) const;
+    const Range* find(std::uint64_t address, std::uint64_t size) const { return map_.find(address, size); }
     SimTime occupancy(std::uint32_t size, bool carries_data) const;
     void reserve(Return& way, PlannedAccess& access);
     void go_planned(Return& way, Transaction& transaction);
@@ -104,8 +98,7 @@ private:
     const CrossbarParams params_;
     const SimTime request_latency_;
     const SimTime response_latency_;
-    std::vector<Range> ranges_;  ///< by base
-    Range rest_{1, 0, 0, 0, 0};  ///< of map_rest, none at first
+    AddressMap map_;
     std::vector<std::unique_ptr<Layer>> layers_;
     std::vector<std::unique_ptr<Return>> returns_;
     Memory* planned_memory_ = nullptr;

@@ -17,6 +17,7 @@ void Transaction::copy_from(const tlm::tlm_extension_base& other) {
     substream = from.substream;
     privileged = from.privileged;
     instruction = from.instruction;
+    of_iommu = from.of_iommu;
     priority = from.priority;
     source_rank = from.source_rank;
     number = from.number;
@@ -53,6 +54,7 @@ void Transaction::reset() {
     substream.reset();
     privileged = false;
     instruction = false;
+    of_iommu = false;
     priority = 0;
     source_rank = 0;
     number = 0;

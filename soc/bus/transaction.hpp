@@ -35,6 +35,7 @@ public:
     std::optional<SubstreamId> substream;
     bool privileged = false;
     bool instruction = false;
+    bool of_iommu = false;          ///< an IOMMU's own: tables, queues, messages
     std::uint8_t priority = 0;      ///< at arbiters; higher goes first
     std::uint32_t source_rank = 0;  ///< of the component that made it: the last key of every arbitration
     std::uint64_t number = 0;       ///< the initiator's own count
@@ -128,7 +129,7 @@ private:
     std::vector<std::unique_ptr<Pair>> all_;
     Transaction* free_ = nullptr;
     std::size_t outstanding_ = 0;
-    std::vector<std::uint8_t> scratch_;
+    std::vector<std::uint8_t> scratch_ = std::vector<std::uint8_t>(4096);  ///< stays where it is
 };
 
 }  // namespace xlate::soc

@@ -124,6 +124,11 @@ public:
     /// Everything between a port and the return from memory counts as in flight, in one of two generations: a drain
     /// starts a new one and waits for the end of the old.
     void enter_flight(TranslationJob& job);
+    /// The same of one that passes at once; returns its generation.
+    bool enter_flight() {
+        ++in_flight_[generation_ ? 1 : 0];
+        return generation_;
+    }
     void leave_flight(bool generation);
 
     /// `fast`: bus ports and ports keep calendars from now on. `ways`: one for each bus port.

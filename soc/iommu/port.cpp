@@ -117,6 +117,7 @@ bool IommuPort::has_room(const Transaction& transaction) const {
 }
 
 bool IommuPort::on_request(unsigned, Transaction& transaction) {
+    if (params_.ideal && pass_at_once(transaction)) return true;
     const bool missed = missed_;
     missed_ = false;
     if (!leaving_.empty()) reclaim(device_.agenda().now());
@@ -126,6 +127,27 @@ bool IommuPort::on_request(unsigned, Transaction& transaction) {
         return false;
     }
     begin(transaction, missed);
+    return true;
+}
+
+/// PortParams::ideal.
+bool IommuPort::pass_at_once(Transaction& transaction) {
+    if (!device_.enabled() || transaction.ats.type != AtsType::untranslated) return false;
+    Request request;
+    request.sid = transaction.stream;
+    request.ssid = transaction.substream;
+    request.address = transaction.address();
+    request.length = transaction.size();
+    request.write = transaction.write();
+    request.instruction = transaction.instruction && !request.write;
+    request.privileged = transaction.privileged;
+    const std::optional<PhysAddr> place = device_.translate_debug(request);
+    if (!place) return false;
+    ++translations_;
+    latency_.add({});
+    const bool generation = device_.enter_flight();
+    transaction.payload().set_address(place->value);
+    out_.send(transaction, static_cast<std::uint16_t>(number_ | (generation ? 0x4000U : 0U)));
     return true;
 }
 

@@ -97,6 +97,7 @@ private:
 
     std::uint32_t beats(const Transaction& transaction) const;
     bool has_room(const Transaction& transaction) const;
+    bool pass_at_once(Transaction& transaction);
     void begin(Transaction& transaction, bool sure_miss);
     void arrived(TranslationJob& job);
     void globally(TranslationJob& job);

@@ -31,7 +31,7 @@ public:
     virtual void on_fault(const std::string& device, const Transaction& transaction) = 0;
 };
 
-class DmaMaster final : public sc_core::sc_module, public Component, public Initiator, public PlannedClient {
+class DmaMaster : public sc_core::sc_module, public Component, public Initiator, public PlannedClient {
 public:
     struct Context {
         Agenda& agenda;
@@ -55,18 +55,25 @@ public:
     bool will_return(Transaction& transaction, SimTime at) override;
 
     /// The configured traffic over `regions`, from now on. A master that runs already gets the new regions and goes on.
-    void start(std::vector<DmaRegion> regions);
+    virtual void start(std::vector<DmaRegion> regions);
     /// Its traffic accesses these offsets into the regions instead of its pattern's, in order and then again.
     void follow(std::vector<std::uint64_t> offsets) { pattern_.follow(std::move(offsets)); }
     /// One transfer, in transactions of the configured size that do not cross 4 KiB. `done` is called in phase `act`.
     void submit(Iova iova, std::uint64_t size, bool write, std::function<void(bool ok)> done);
     /// Nothing in flight and nothing left to issue.
-    bool idle() const;
+    virtual bool idle() const;
 
     const std::string& device() const { return stats_.device; }
     MasterStats stats() const;
 
     InitiatorPort port;
+
+protected:
+    void on_accepted(unsigned) override;
+    void on_response(unsigned, Transaction& transaction) override;
+    void count_issue(SimTime at);
+    void send(Transaction& transaction);
+    void completed(Transaction& transaction, SimTime at);
 
 private:
     struct Job {
@@ -80,9 +87,6 @@ private:
         DmaMaster* owner = nullptr;
     };
 
-    void on_accepted(unsigned) override;
-    void on_response(unsigned, Transaction& transaction) override;
-
     void fetch(unsigned steps) const;
     void issue();
     void issue_job(Job& job);
@@ -92,9 +96,6 @@ private:
     void issue_ahead();
     bool plan(std::uint64_t address, bool write);
     bool next_is_read();
-    void count_issue(SimTime at);
-    void send(Transaction& transaction);
-    void completed(Transaction& transaction, SimTime at);
     void trace_transfer(std::uint64_t number, std::uint64_t address, std::uint32_t size, const char* what,
                         SimTime start, SimTime end);
     void reclaim();
@@ -105,6 +106,7 @@ private:
     Transaction& make(std::uint64_t address, std::uint32_t size, bool write);
     void report(Job& job);
 
+protected:
     // From here to the middle of stats_: what a transaction reads and writes, see fetch().
     AgendaEntry issue_;
     Context context_;
@@ -129,6 +131,8 @@ private:
     Rng mix_;
     AddressPattern pattern_;
     MasterStats stats_;
+
+private:
     std::deque<Job> jobs_;  ///< oldest first; finished ones leave from the front
 };
 

@@ -13,6 +13,7 @@ const char* name(Part part) {
 Group group_of(Part part) {
     switch (part) {
         case Part::issue:
+        case Part::regulator:
             return Group::issue;
         case Part::link:
             return Group::link;
@@ -24,6 +25,7 @@ Group group_of(Part part) {
         case Part::tcu_tlb:
             return Group::tlb;
         case Part::memory:
+        case Part::system_cache:
             return Group::memory;
         case Part::response:
             return Group::response;

@@ -30,14 +30,16 @@ enum class Part : std::uint8_t {
     s2_level1,
     s2_level2,
     s2_level3,
-    httu,        ///< writing access flags and dirty state
-    ats,         ///< in an endpoint's ATC: looking up, and waiting for the answer to a translation request
-    walk_other,  ///< walker cycles that belong to no access
-    stall,       ///< stalled by the IOMMU until software answered
-    memory,      ///< interconnect and memory, from the last master or IOMMU to the target
-    response,    ///< interconnect back to the master
+    httu,          ///< writing access flags and dirty state
+    ats,           ///< in an endpoint's ATC: looking up, and waiting for the answer to a translation request
+    walk_other,    ///< walker cycles that belong to no access
+    stall,         ///< stalled by the IOMMU until software answered
+    memory,        ///< interconnect and memory, from the last master or IOMMU to the target
+    response,      ///< interconnect back to the master
+    system_cache,  ///< looking up in the cache before memory
+    regulator,     ///< held by a bandwidth regulator until its next window
 };
-inline constexpr std::size_t kParts = 24;
+inline constexpr std::size_t kParts = 26;
 const char* name(Part part);
 
 /// The coarse parts of `breakdown_ns` in a result (design.md section 4).

@@ -119,6 +119,46 @@ struct FaultRecord {
 };
 inline constexpr std::size_t kMaxFaultRecords = 10'000;  ///< later ones are only counted
 
+/// Of a bandwidth regulator.
+struct RegulatorStats {
+    std::string place;
+    std::uint64_t bytes = 0;    ///< let through
+    std::uint64_t held = 0;     ///< accesses that waited for a window
+    std::uint64_t held_fs = 0;  ///< how long, in sum, the door behind included
+};
+
+/// Of a link of a ring or mesh.
+struct LinkStats {
+    std::string name;  ///< "1,0 -> 2,0 requests"
+    std::uint64_t packets = 0;
+    std::uint64_t busy_fs = 0;    ///< time in which flits of packets passed
+    std::uint64_t no_credit = 0;  ///< times that a packet could have gone, and the next router had no room
+};
+
+/// Of the cache before memory, all slices together.
+struct SystemCacheStats {
+    LookupStats traffic;             ///< by lines
+    LookupStats walks;               ///< what IOMMUs access themselves: tables, queues
+    std::uint64_t fetches = 0;       ///< lines read from memory
+    std::uint64_t written_back = 0;  ///< dirty lines
+    std::uint64_t bypassed = 0;      ///< accesses that missed and went on to memory as they were
+
+    void add(const SystemCacheStats& other) {
+        traffic.add(other.traffic);
+        walks.add(other.walks);
+        fetches += other.fetches;
+        written_back += other.written_back;
+        bypassed += other.bypassed;
+    }
+};
+
+/// What a foreign part counted.
+struct ForeignStats {
+    std::string place;    ///< "memory", "interconnect", or the device
+    std::string factory;  ///< the name under which it was registered
+    std::vector<std::pair<std::string, std::uint64_t>> counters;
+};
+
 struct SocStats {
     SimTime end;                       ///< when the last thing happened
     std::uint64_t events = 0;          ///< agenda entries
@@ -127,6 +167,10 @@ struct SocStats {
     std::vector<MasterStats> masters;  ///< in the order of SocConfig::masters
     std::vector<FaultRecord> faults;   ///< in order of time; the first kMaxFaultRecords
     std::uint64_t faults_total = 0;
+    std::optional<SystemCacheStats> system_cache;
+    std::vector<RegulatorStats> regulators;  ///< by place
+    std::vector<LinkStats> links;            ///< those that anything went over
+    std::vector<ForeignStats> foreign;
     std::uint64_t transactions_lost = 0;  ///< given out and not back: those in flight at a limit, else 0
 };
 

@@ -3,6 +3,7 @@
 //   stream       stream ID, requester ID, master ID: how the IOMMU knows the device
 //   substream    SubstreamID, PASID
 //   privileged   of a privileged process of the master; instruction: a fetch (reads only)
+//   of_iommu     an IOMMU's own access: tables, queues, messages
 //   priority     at arbiters of our modules; higher goes first
 //   ats          PCIe Address Type: untranslated; translated: the address came from an ATC; translation_request: the
 //                answer comes in `answer`, no access is made
@@ -25,6 +26,7 @@ public:
     std::optional<std::uint32_t> substream;
     bool privileged = false;
     bool instruction = false;
+    bool of_iommu = false;
     std::uint8_t priority = 0;
     iommu::AtsType ats = iommu::AtsType::untranslated;
     bool no_write = false;  ///< a translation request for reading only

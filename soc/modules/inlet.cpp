@@ -99,6 +99,7 @@ void Inlet::fill_in(const tlm_generic_payload& payload, Transaction& transaction
         if (attributes->substream) transaction.substream = SubstreamId{*attributes->substream};
         transaction.privileged = attributes->privileged;
         transaction.instruction = attributes->instruction;
+        transaction.of_iommu = attributes->of_iommu;
         transaction.priority = attributes->priority;
         transaction.ats.type = attributes->ats;
         transaction.ats.no_write = attributes->no_write;

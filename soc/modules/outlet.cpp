@@ -120,6 +120,7 @@ void Outlet::introduce(Transaction& transaction) {
     if (transaction.substream) attributes.substream = value(*transaction.substream);
     attributes.privileged = transaction.privileged;
     attributes.instruction = transaction.instruction;
+    attributes.of_iommu = transaction.of_iommu;
     attributes.priority = transaction.priority;
     transaction.payload().set_extension(&attributes);
 }

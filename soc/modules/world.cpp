@@ -19,7 +19,21 @@ private:
 };
 
 World::World(const sc_core::sc_module_name& module_name)
-    : sc_core::sc_module(module_name), agenda_("agenda"), gate_(std::make_unique<Gate>(*this)) {
+    : sc_core::sc_module(module_name),
+      own_(std::make_unique<Own>()),
+      agenda_(own_->agenda),
+      pool_(own_->pool),
+      stream_(own_->stream),
+      gate_(std::make_unique<Gate>(*this)) {
+    agenda_.stand_beside_others();
+}
+
+World::World(const sc_core::sc_module_name& module_name, Agenda& agenda, TransactionPool& pool, EventStream& stream)
+    : sc_core::sc_module(module_name),
+      agenda_(agenda),
+      pool_(pool),
+      stream_(stream),
+      gate_(std::make_unique<Gate>(*this)) {
     agenda_.stand_beside_others();
 }
 

@@ -11,6 +11,7 @@
 #include <systemc>
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ namespace xlate::soc {
 class World final : public sc_core::sc_module {
 public:
     explicit World(const sc_core::sc_module_name& module_name);
+    /// Around the agenda, pool and event stream of a SoC that has foreign parts; they outlive it.
+    World(const sc_core::sc_module_name& module_name, Agenda& agenda, TransactionPool& pool, EventStream& stream);
     ~World() override;
 
     Agenda& agenda() { return agenda_; }
@@ -57,9 +60,15 @@ private:
     void end_of_elaboration() override;
     void let_in();
 
-    Agenda agenda_;
-    TransactionPool pool_;
-    EventStream stream_;
+    struct Own {
+        Agenda agenda{"agenda"};
+        TransactionPool pool;
+        EventStream stream;
+    };
+    std::unique_ptr<Own> own_;
+    Agenda& agenda_;
+    TransactionPool& pool_;
+    EventStream& stream_;
     std::unique_ptr<Gate> gate_;
     std::vector<Arrival> arrivals_;
     std::vector<Expectation> expectations_;

@@ -44,8 +44,21 @@ SimTime PcieRoot::packet(std::uint64_t bytes) const {
     return {(bytes * kFsPerSecond + params_.bandwidth_bytes_per_s - 1) / params_.bandwidth_bytes_per_s};
 }
 
-SimTime PcieRoot::on_wire(const Transaction& transaction, bool data) const {
-    return packet(params_.header_bytes + (data ? transaction.size() : 0));
+/// `largest`: what one packet moves or asks for; 0: all of it.
+SimTime PcieRoot::on_wire(const Transaction& transaction, bool data, std::uint32_t largest) const {
+    const std::uint64_t packets = largest == 0 ? 1 : (transaction.size() + largest - 1) / largest;
+    return packet(packets * params_.header_bytes + (data ? transaction.size() : 0));
+}
+
+bool PcieRoot::has_credit(bool write) const {
+    const std::uint32_t most = write ? params_.posted_credits : params_.nonposted_credits;
+    return most == 0 || held_[write ? 1 : 0] < most;
+}
+
+void PcieRoot::give_credit(bool write) {
+    --held_[write ? 1 : 0];
+    if (!waiting_.empty() && !choose_.scheduled())
+        agenda_.schedule(choose_, std::max(agenda_.now(), up_free_), Phase::decide, *this);
 }
 
 bool PcieRoot::on_request(unsigned port, Transaction& transaction) {
@@ -71,10 +84,23 @@ void PcieRoot::choose() {
         if (a->source_rank != b->source_rank) return a->source_rank < b->source_rank;
         return a->number < b->number;
     };
-    const auto first = std::min_element(waiting_.begin(), waiting_.end(), goes_before);
+    auto first = std::min_element(waiting_.begin(), waiting_.end(), goes_before);
+    if (has_credits()) {
+        // waiting_ is in the order of arrival: behind a write without a credit no read goes.
+        const auto blocked = std::find_if(waiting_.begin(), waiting_.end(),
+                                          [&](const Transaction* one) { return one->write() && !has_credit(true); });
+        first = waiting_.end();
+        for (auto one = waiting_.begin(); one != waiting_.end(); ++one) {
+            const bool may = has_credit((*one)->write()) && (one < blocked || (*one)->write());
+            if (may && (first == waiting_.end() || goes_before(*one, *first))) first = one;
+        }
+        if (first == waiting_.end()) return;  // until a credit comes back
+        ++held_[(*first)->write() ? 1 : 0];
+    }
     Transaction& chosen = **first;
     waiting_.erase(first);
-    up_free_ = std::max(agenda_.now(), up_free_) + on_wire(chosen, chosen.write());
+    up_free_ = std::max(agenda_.now(), up_free_) +
+               on_wire(chosen, chosen.write(), chosen.write() ? params_.max_payload : params_.max_read_request);
     chosen.step.bind(this, &PcieRoot::arrived_up);
     agenda_.schedule(chosen.step, up_free_ + params_.link_latency, Phase::arrive, *this);
     if (!waiting_.empty()) agenda_.schedule(choose_, up_free_, Phase::decide, *this);
@@ -86,25 +112,42 @@ void PcieRoot::arrived_up(void* owner, AgendaEntry& entry) {
     transaction.ledger.charge(Part::link, root.agenda_.now());
     Exit& exit = *root.exits_[root.exit_of_[transaction.last_route()]];
     if (exit.at_door.empty() && exit.port.free()) {
-        exit.port.send(transaction);
+        root.forward(exit, transaction);
     } else {
         exit.at_door.push_back(&transaction);
     }
 }
 
+void PcieRoot::forward(Exit& exit, Transaction& transaction) {
+    if (!has_credits()) {
+        exit.port.send(transaction);
+        return;
+    }
+    const bool write = transaction.write();  // it may be back before send() is
+    exit.port.send(transaction);
+    exit.taking = !exit.port.free();
+    exit.takes_write = write;
+    if (!exit.taking) give_credit(write);
+}
+
 void PcieRoot::on_accepted(unsigned port) {
     Exit& exit = *exits_[port];
+    if (exit.taking && exit.port.free()) {
+        exit.taking = false;
+        give_credit(exit.takes_write);
+    }
     while (!exit.at_door.empty() && exit.port.free()) {
         Transaction& next = *exit.at_door.front();
         exit.at_door.pop_front();
-        exit.port.send(next);
+        forward(exit, next);
     }
 }
 
 void PcieRoot::on_response(unsigned, Transaction& transaction) {
     transaction.ledger.charge(Part::response, agenda_.now());
     const SimTime start = std::max(agenda_.now(), down_free_);
-    down_free_ = start + on_wire(transaction, !transaction.write() && transaction.ok());
+    down_free_ = start + on_wire(transaction, !transaction.write() && transaction.ok(),
+                                 transaction.write() ? 0 : params_.max_payload);
     transaction.step.bind(this, &PcieRoot::arrived_down);
     agenda_.schedule(transaction.step, down_free_ + params_.link_latency, Phase::arrive, *this);
 }

@@ -2,8 +2,12 @@
 // Hardware turns requester IDs into stream IDs here; the translation is fixed (topology.hpp).
 // An endpoint may have an ATC (atc.hpp), which stands before the link; invalidations of it and their completions are
 // packets on the link.
-// Upwards, what waits goes by priority, then age, then name. Not modelled: lanes of switches, flow control credits,
-// splitting at the maximum payload size.
+// Upwards, what waits goes by priority, then age, then name.
+//   packets   an access has a header for each MPS of its data, and a read's request one for each MRRS of it; the pieces
+//             follow one another on the link as one, and are answered as one
+//   credits   of posted (writes) and non-posted requests (reads): held from the link until what is behind the root has
+//             taken the access. Without one, reads do not pass writes that came before them; writes pass reads
+// Not modelled: lanes of switches, the data link layer's packets, credits of completions (endpoints have enough).
 #pragma once
 
 #include <systemc>
@@ -46,6 +50,8 @@ private:
         Exit(const std::string& name, PcieRoot& owner, unsigned number) : port(name, owner, number) {}
         InitiatorPort port;
         std::deque<Transaction*> at_door;
+        bool taking = false;       ///< the last one that was sent is not taken yet,
+        bool takes_write = false;  ///< which is a write
     };
 
     struct Message : AgendaEntry {  ///< an invalidation, or a page request, on its way to an endpoint or back
@@ -71,7 +77,11 @@ private:
     void on_response(unsigned port, Transaction& transaction) override;
     void on_accepted(unsigned port) override;
 
-    SimTime on_wire(const Transaction& transaction, bool data) const;
+    SimTime on_wire(const Transaction& transaction, bool data, std::uint32_t largest) const;
+    bool has_credits() const { return params_.posted_credits != 0 || params_.nonposted_credits != 0; }
+    bool has_credit(bool write) const;
+    void forward(Exit& exit, Transaction& transaction);
+    void give_credit(bool write);
     void choose();
     static void arrived_up(void* owner, AgendaEntry& entry);
     static void arrived_down(void* owner, AgendaEntry& entry);
@@ -82,6 +92,7 @@ private:
     std::vector<std::unique_ptr<Exit>> exits_;
     std::vector<std::size_t> exit_of_;
     std::vector<Transaction*> waiting_;
+    std::uint32_t held_[2] = {0, 0};  ///< reads, writes: that hold a credit
     SimTime up_free_;
     SimTime down_free_;
     AgendaEntry choose_;

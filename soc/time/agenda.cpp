@@ -232,6 +232,9 @@ void Agenda::run() {
             running_ = true;
             std::uint64_t phase = ~std::uint64_t{0};
             while (!wait && (next = next_time()) <= horizon) {
+                if (fired_ >= max_entries_) stop_ = Stop::entries;
+                if ((fired_ & 1023) == 0 && stop_requested_.load(std::memory_order_relaxed)) stop_ = Stop::requested;
+                if (stop_ != Stop::none) break;
                 AgendaEntry* entry = current_.back();
                 const std::uint64_t its = entry->key_ >> (kRankBits + kSequenceBits);
                 wait = its > phase;
@@ -246,7 +249,10 @@ void Agenda::run() {
             }
             running_ = false;
         }
-        if (wait) {
+        if (!wait && stop_ == Stop::none && next != kTimeNever.fs && next > max_time_) stop_ = Stop::time;
+        if (stop_ != Stop::none) {
+            sc_core::sc_stop();
+        } else if (wait) {
             others_are_here();
             wake_time_ = horizon;
             wake_.notify(sc_core::SC_ZERO_TIME);

@@ -17,11 +17,12 @@ constexpr std::uint64_t kPagesUsed = 16;
 struct Times final : soc::TraceSink {
     void transaction(std::string_view device, std::uint64_t number, std::uint64_t, bool write, SimTime start,
                      SimTime end, bool fault) override {
-        if (start < us(10)) return;
+        if (start < from) return;
         text += fmt::format("{} {} {} {} {}{}\n", device, number, write, start.fs, end.fs, fault ? " fault" : "");
     }
     void span(std::string_view, std::string_view, SimTime, SimTime, std::uint64_t) override {}
     void instant(std::string_view, std::string_view, SimTime, std::uint64_t) override {}
+    SimTime from = us(10);
     std::string text;
 };
 
@@ -38,7 +39,7 @@ soc::IommuParams free_of_charge() {
     return params;
 }
 
-std::string times_of(bool translated, soc::Fidelity fidelity, std::uint32_t outstanding) {
+std::string times_of(bool translated, soc::Fidelity fidelity, std::uint32_t outstanding, bool ideal = false) {
     return in_child([&] {
         firmware::Description board = SmmuBench::board({"a", "b"});
         if (!translated) {
@@ -52,6 +53,8 @@ std::string times_of(bool translated, soc::Fidelity fidelity, std::uint32_t outs
         config.cpu.count = 1;
         config.memory.bank_busy = {};
         config.iommu = free_of_charge();
+        if (ideal) config.iommu = *soc::iommu_preset("tiny");
+        config.iommu.tbu.ideal = ideal;
         for (unsigned i = 0; i < 2; ++i) {
             config.masters.push_back(SmmuBench::master(i == 0 ? "a" : "b", 2 + i));
             soc::TrafficParams& traffic = config.masters[i].traffic;
@@ -67,6 +70,7 @@ std::string times_of(bool translated, soc::Fidelity fidelity, std::uint32_t outs
             traffic.burst_gap = us(20);
         }
         Times times;
+        if (ideal) times.from = {};
         soc::Soc soc(board, config);
         soc.set_trace(&times);
         SmmuBench::install(soc, kPagesUsed, 2);
@@ -88,6 +92,15 @@ TEST_CASE("an IOMMU of zero latency that hits has the times of the SoC without i
             REQUIRE(std::count(without.begin(), without.end(), '\n') == 39 * 2 * kPagesUsed);
             CHECK(times_of(true, fidelity, outstanding) == without);
         }
+    }
+}
+
+TEST_CASE("an ideal IOMMU has the times of the SoC without it, from the first transaction on, whatever its shape") {
+    for (const std::uint32_t outstanding : {1U, 16U, 64U}) {
+        CAPTURE(outstanding);
+        const std::string without = times_of(false, soc::Fidelity::exact, outstanding, true);
+        REQUIRE(std::count(without.begin(), without.end(), '\n') == 40 * 2 * kPagesUsed);
+        CHECK(times_of(true, soc::Fidelity::exact, outstanding, true) == without);
     }
 }
 
