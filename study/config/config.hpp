@@ -83,6 +83,12 @@ struct SocConfig {
     std::map<std::string, std::string> memory_timing;  ///< single ones, "tRCD": cycles
     std::map<std::string, soc::SubnetParams> interconnects;
     std::map<std::string, std::string> placement;
+    soc::NetworkParams network;
+    std::uint32_t pcie_generation = 0;  ///< 0: soc.pcie.bandwidth says it
+    std::uint32_t pcie_lanes = 4;
+    soc::SystemCacheParams system_cache;
+    std::map<std::string, soc::RegulatorParams> regulators;  ///< by place
+    soc::ForeignPart foreign_memory, foreign_interconnect;
     std::uint64_t memory_base = 0;  ///< where firmware names none; 0: the first place that nothing else has
     std::uint64_t memory_size = std::uint64_t{1} << 30;
     soc::PcieParams pcie;
@@ -144,6 +150,7 @@ struct TrafficConfig {
     kernel::TrafficPlan::Ring ring;
     Ratio ring_remap{1, 1};
     std::string requester_id;  ///< empty: its own
+    soc::ForeignPart foreign;  ///< the master is a part of the user's program
     std::string trace;         ///< pattern trace: the file, see study/run/recorded_traffic.hpp
     std::string trace_master;  ///< whose lines; empty: those of `device`, or all if they name no master
     std::string warmup;        ///< "10 us", "1000": left out of statistics; see warmup_of()

@@ -59,6 +59,10 @@ void visit_tbu(ParameterVisitor& v, soc::PortParams& p) {
     integer(v, "write_buffer", "Data beats of writes that wait for their translation.", p.write_buffer_beats, 1, 65536);
     v.boolean("youngest_first", "Whether the youngest of the misses that waited for another one looks again first.",
               p.youngest_first);
+    if (v.wants_all() || p.ideal) {
+        v.boolean("ideal", "Whether it translates at once and for nothing: the SoC without the IOMMU, to compare with.",
+                  p.ideal);
+    }
     integer(v, "prefetch", "Pages fetched ahead of their use at once; 0: none.", p.prefetch, 0, 1024);
     visit_cycles(v, "link_to_tcu", "Way of a message to the core.", p.link_to_tcu);
     visit_cycles(v, "link_from_tcu", "Way of a message from the core.", p.link_from_tcu);
@@ -202,6 +206,13 @@ void visit_subnets(ParameterVisitor& v, SocConfig& soc) {
                soc.placement);
 }
 
+/// A part of the user's own program in place of ours.
+void visit_foreign(ParameterVisitor& v, const char* sentence, soc::ForeignPart& part) {
+    if (!v.wants_all() && part.factory.empty()) return;
+    v.text("foreign", sentence, part.factory);
+    v.text_map("foreign_options", "What its factory is told.", part.options);
+}
+
 /// Channels, and DRAM with rows.
 void visit_channels(ParameterVisitor& v, SocConfig& soc) {
     soc::MemoryParams& m = soc.memory;
@@ -216,6 +227,66 @@ void visit_channels(ParameterVisitor& v, SocConfig& soc) {
     v.text_map("timing", "Single timings of it in cycles: tRCD, tFAW, tREFI (0: no refresh); banks, groups, row_bytes.",
                soc.memory_timing);
     v.time("controller", "timings: what the controller adds to an access.", m.controller);
+}
+
+void visit_network(ParameterVisitor& v, soc::NetworkParams& network) {
+    if (!v.wants_all() && network.kind == soc::NetworkParams::Kind::crossbar) return;
+    integer(v, "columns", "mesh: its columns; ring: its stops.", network.columns, 2, 64);
+    integer(v, "rows", "mesh: its rows.", network.rows, 1, 64);
+    visit_cycles(v, "router", "ring, mesh: through a router.", network.router);
+    visit_cycles(v, "link", "ring, mesh: from a router to the next.", network.link);
+    integer(v, "virtual_channels", "ring, mesh: of a link, for requests and for responses each; ring: even.",
+            network.virtual_channels, 1, 8);
+    integer(v, "credits", "ring, mesh: packets that a virtual channel holds at a router.", network.credits, 1, 64);
+    v.text_map("nodes",
+               "ring, mesh: where what hangs on it stands, by the names of placement and memory, msi: \"2\" or \"1,0\" "
+               "(column, row); all else in order, a node after the other.",
+               network.nodes);
+    v.text_map("routes", "ring, mesh: single ways, \"0,0 -> 2,1\": \"0,1 1,1 2,1\".", network.routes);
+}
+
+/// What makes up the bandwidth of a link, and what limits it.
+void visit_pcie_packets(ParameterVisitor& v, SocConfig& soc) {
+    soc::PcieParams& p = soc.pcie;
+    if (v.wants_all() || soc.pcie_generation != 0) {
+        integer(v, "generation", "1 to 6, with lanes in place of bandwidth; 0: bandwidth says it.", soc.pcie_generation,
+                0, 6);
+        integer(v, "lanes", "1, 2, 4, 8 or 16.", soc.pcie_lanes, 1, 16);
+    }
+    if (v.wants_all() || p.max_payload != 0)
+        bytes(v, "max_payload", "MPS: most data of a packet; a power of two; 0: any.", p.max_payload, 0, 4096);
+    if (v.wants_all() || p.max_read_request != 0)
+        bytes(v, "max_read_request", "MRRS: most that a request asks for; a power of two; 0: any.", p.max_read_request,
+              0, 4096);
+    if (v.wants_all() || p.posted_credits != 0)
+        integer(v, "posted_credits", "Writes that the root complex holds at once; 0: any number.", p.posted_credits, 0,
+                4096);
+    if (v.wants_all() || p.nonposted_credits != 0)
+        integer(v, "nonposted_credits", "Reads that the root complex holds at once; 0: any number.",
+                p.nonposted_credits, 0, 4096);
+}
+
+void visit_system_cache(ParameterVisitor& v, soc::SystemCacheParams& cache) {
+    if (!v.wants_all() && cache.bytes == 0) return;
+    v.map("system_cache", "A cache before memory, a slice for each channel, shared by traffic and walks.", [&] {
+        v.bytes("size", "Of all slices; 0: there is none.", cache.bytes, 0, kGiB);
+        integer(v, "ways", "Lines of a set.", cache.ways, 1, 64);
+        bytes(v, "line", "Bytes of a line; a power of two.", cache.line, 16, 4096);
+        visit_cycles(v, "latency", "Of a look-up.", cache.latency);
+        integer(v, "misses", "Lines that a slice fetches at once.", cache.misses, 1, 4096);
+        choice(v, "allocate", "Whose misses fetch lines: all accesses, none, what IOMMUs read and write, reads.",
+               cache.allocate, {"all", "none", "walks", "reads"});
+    });
+}
+
+void visit_regulators(ParameterVisitor& v, std::map<std::string, soc::RegulatorParams>& regulators) {
+    if (!v.wants_all() && regulators.empty()) return;
+    named(v, "regulators",
+          "Bandwidth of single masters, or of ports to the interconnect: by device, IOMMU.tcu, IOMMU.DEVICE, PCI host.",
+          "regulator", regulators, [](ParameterVisitor& w, soc::RegulatorParams& regulator) {
+              w.bytes("bytes", "So many in each window; more waits for the next.", regulator.bytes, 1, kTiB);
+              w.time("window", "Windows follow one another from time 0.", regulator.window);
+          });
 }
 
 void visit_traffic(ParameterVisitor& v, TrafficConfig& traffic) {
@@ -307,6 +378,8 @@ void visit_traffic(ParameterVisitor& v, TrafficConfig& traffic) {
            "where that wins); all: a port with each of them, and this traffic from each.",
            traffic.ports, {"one", "all"});
     v.text("requester_id", "PCI: requester ID that it sends instead of its own, such as 0x1f.", traffic.requester_id);
+    visit_foreign(v, "A master that this program has a factory for, in place of a pattern; docs/systemc.md.",
+                  traffic.foreign);
 }
 
 void visit_board(ParameterVisitor& v, firmware::BoardSpec& board) {
@@ -402,12 +475,14 @@ void visit_config(ParameterVisitor& v, Config& config) {
         });
         v.map("interconnect", "Between masters, CPUs, IOMMUs and memory.", [&] {
             soc::CrossbarParams& x = config.soc.interconnect;
-            std::size_t kind = 0;
-            v.choice("kind", "Its shape.", kind, {"crossbar"});
+            choice(v, "kind", "Its shape; docs/systemc.md.", config.soc.network.kind, {"crossbar", "ring", "mesh"});
             bytes(v, "width", "Bytes that a layer moves in a cycle; a power of two.", x.width_bytes, 1, 256);
             visit_cycles(v, "latency", "Way of a request through it.", x.request_latency);
             visit_cycles(v, "response_latency", "Way of a response; not given: as latency.", x.response_latency);
             visit_cycles(v, "header", "Cycles of a layer that a packet takes besides its data.", x.header);
+            visit_network(v, config.soc.network);
+            visit_foreign(v, "An interconnect that this program has a factory for, in place of the crossbar.",
+                          config.soc.foreign_interconnect);
         });
         visit_subnets(v, config.soc);
         v.map("memory", "Main memory.", [&] {
@@ -424,7 +499,11 @@ void visit_config(ParameterVisitor& v, Config& config) {
             bytes(v, "interleave", "Neighbouring bytes in one bank; a power of two.", m.interleave_bytes, 64, kGiB);
             v.time("bank_busy", "How long an access keeps its bank; 0: banks don't matter.", m.bank_busy);
             visit_channels(v, config.soc);
+            visit_foreign(v, "A memory that this program has a factory for, in place of latency and bandwidth.",
+                          config.soc.foreign_memory);
         });
+        visit_system_cache(v, config.soc.system_cache);
+        visit_regulators(v, config.soc.regulators);
         v.map("iommu", "Shape and speed of every IOMMU that is not named under iommus.",
               [&] { visit_iommu(v, config.soc.iommu); });
         std::vector<std::string> paths;
@@ -438,6 +517,7 @@ void visit_config(ParameterVisitor& v, Config& config) {
             v.time("latency", "One way, link and root complex.", p.link_latency);
             v.bandwidth("bandwidth", "One way.", p.bandwidth_bytes_per_s);
             bytes(v, "header", "Overhead of a packet.", p.header_bytes, 0, 4096);
+            visit_pcie_packets(v, config.soc);
         });
         choice(v, "payload", "Whether the masters' data moves through simulated memory.", config.soc.payload,
                {"timing-only", "full"});

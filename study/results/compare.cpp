@@ -384,6 +384,10 @@ std::string result_schema() {
         atc["properties"][key] = {{"type", "integer"}};
     }
     atc["properties"]["enabled"] = {{"type", "boolean"}};
+    properties["system_cache"] = {{"type", "object"}, {"required", {"traffic", "walks", "fetches", "written_back"}}};
+    properties["regulators"] = list({"place", "bytes", "held", "held_ns"});
+    properties["links"] = list({"name", "packets", "busy_ns", "busy_share", "no_credit"});
+    properties["foreign"] = list({"place", "factory", "counters"});
     const Json text_or_null = {{"type", Json::array({"string", "null"})}};
     const Json place_or_null = {{"type", Json::array({"object", "null"})},
                                 {"required", {"task", "cpu", "step", "functions"}}};

@@ -347,6 +347,51 @@ std::uint64_t rate_per_second(std::uint64_t bytes, SimTime span) {
     return quotient;
 }
 
+namespace {
+
+Json system_cache_json(const soc::SystemCacheStats& cache) {
+    return {{"traffic", lookups_json(cache.traffic)},
+            {"walks", lookups_json(cache.walks)},
+            {"fetches", cache.fetches},
+            {"written_back", cache.written_back},
+            {"bypassed", cache.bypassed}};
+}
+
+Json regulators_json(const std::vector<soc::RegulatorStats>& regulators) {
+    Json all = Json::array();
+    for (const soc::RegulatorStats& one : regulators) {
+        all.push_back(
+            {{"place", one.place}, {"bytes", one.bytes}, {"held", one.held}, {"held_ns", fs_json(one.held_fs)}});
+    }
+    return all;
+}
+
+Json links_json(const soc::SocStats& stats) {
+    Json all = Json::array();
+    for (const soc::LinkStats& one : stats.links) {
+        const double share =
+            stats.end.fs == 0 ? 0 : static_cast<double>(one.busy_fs) / static_cast<double>(stats.end.fs);
+        all.push_back({{"name", one.name},
+                       {"packets", one.packets},
+                       {"busy_ns", fs_json(one.busy_fs)},
+                       {"busy_share", three_digits(share)},
+                       {"no_credit", one.no_credit}});
+    }
+    return all;
+}
+
+Json foreign_json(const std::vector<soc::ForeignStats>& parts) {
+    Json all = Json::array();
+    for (const soc::ForeignStats& part : parts) {
+        Json one = {{"place", part.place}, {"factory", part.factory}, {"counters", Json::object()}};
+        for (const auto& [name, value] : part.counters) one["counters"][name] = value;
+        all.push_back(std::move(one));
+    }
+    return all;
+}
+
+}  // namespace
+
 Json make_result(const RunFacts& facts) {
     Digest digest;
     digest.add(facts.soc.digest);
@@ -372,6 +417,10 @@ Json make_result(const RunFacts& facts) {
     result["untranslated"] = untranslated_json(facts);
     result["iommus"] = iommus_json(facts);
     result["masters"] = masters_json(facts);
+    if (!facts.soc.links.empty()) result["links"] = links_json(facts.soc);
+    if (!facts.soc.regulators.empty()) result["regulators"] = regulators_json(facts.soc.regulators);
+    if (facts.soc.system_cache) result["system_cache"] = system_cache_json(*facts.soc.system_cache);
+    if (!facts.soc.foreign.empty()) result["foreign"] = foreign_json(facts.soc.foreign);
     result["faults"] = faults_json(facts);
     result["faults_total"] = facts.soc.faults_total;
     result["kernel"] = kernel_json(facts);

@@ -1,6 +1,7 @@
 #include "study/run/assemble.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 #include <optional>
 #include <utility>
 
@@ -238,6 +239,13 @@ private:
         read_timings(soc.memory);
         soc.subnets = config_.soc.interconnects;
         soc.placement = config_.soc.placement;
+        soc.network = config_.soc.network;
+        soc.system_cache = config_.soc.system_cache;
+        soc.regulators = config_.soc.regulators;
+        soc.foreign_memory = config_.soc.foreign_memory;
+        soc.foreign_interconnect = config_.soc.foreign_interconnect;
+        check_foreign();
+        read_pcie();
         soc.pcie = config_.soc.pcie;
         soc.cpu = config_.soc.cpu;
         soc.iommu = config_.soc.iommu.params;
@@ -403,6 +411,51 @@ private:
         }
     }
 
+    /// soc.pcie.generation and lanes are the bandwidth: what the line code leaves of the transfer rate.
+    void read_pcie() {
+        const std::uint32_t generation = config_.soc.pcie_generation, lanes = config_.soc.pcie_lanes;
+        if (generation == 0) {
+            if (config_.given("soc.pcie.lanes")) add("soc.pcie.lanes", "lanes of no generation", "soc.pcie.generation");
+            return;
+        }
+        if ((lanes & (lanes - 1)) != 0) add("soc.pcie.lanes", fmt::format("found {}", lanes), "1, 2, 4, 8 or 16");
+        // 8b/10b; 128b/130b; from 6.0 on flits, of whose 256 bytes 236 are packets.
+        constexpr std::uint64_t kLane[] = {
+            0, 250'000'000, 500'000'000, 984'615'384, 1'969'230'769, 3'938'461'538, 7'375'000'000};
+        std::uint64_t& bandwidth = config_.soc.pcie.bandwidth_bytes_per_s;
+        if (config_.given("soc.pcie.bandwidth") && bandwidth != kLane[generation] * lanes)
+            add("soc.pcie.bandwidth", "soc.pcie.generation and lanes say it", "one of the two");
+        bandwidth = kLane[generation] * lanes;
+    }
+
+    /// Keys that mean nothing beside a foreign part.
+    void check_foreign() {
+        const auto refuse = [&](const soc::ForeignPart& part, const std::string& path,
+                                std::initializer_list<const char*> keys) {
+            if (part.factory.empty() && !part.options.empty())
+                add(path + ".foreign_options", "there is no foreign part that they are for", "foreign: NAME beside it");
+            if (part.factory.empty()) return;
+            for (const char* key : keys) {
+                const std::string at = path + "." + key;
+                if (config_.given(at)) add(at, fmt::format("the foreign part '{}' decides it", part.factory));
+            }
+        };
+        refuse(config_.soc.foreign_memory, "soc.memory",
+               {"latency", "bandwidth", "banks", "interleave", "bank_busy", "timings", "controller"});
+        refuse(config_.soc.foreign_interconnect, "soc.interconnect",
+               {"width", "latency", "response_latency", "header"});
+        for (std::size_t i = 0; i < config_.traffic.size(); ++i) {
+            const TrafficConfig& traffic = config_.traffic[i];
+            const std::string path = fmt::format("traffic[{}]", i);
+            refuse(traffic.foreign, path,
+                   {"pattern", "trace", "read", "size", "stride", "outstanding", "transfers", "transaction", "interval",
+                    "rate", "burst", "burst_gap", "start_delay"});
+            if (!traffic.foreign.factory.empty() && traffic.mapping == TrafficConfig::Mapping::per_transfer) {
+                add(path + ".mapping", "the driver of a foreign master submits no transfers", "once or on-demand");
+            }
+        }
+    }
+
     /// What a trace says instead of a pattern.
     void read_trace(const TrafficConfig& traffic, const std::string& path, soc::TrafficParams& params) {
         const bool wanted = params.pattern == soc::Pattern::trace;
@@ -478,6 +531,7 @@ private:
         master.device = traffic.device;
         master.traffic = traffic.params;
         master.traffic.working_set_bytes = traffic.working_set_bytes;
+        master.foreign = traffic.foreign;
         read_trace(traffic, path, master.traffic);
         if (!find_master(traffic, path, master)) return;
         pace(traffic, path, master);

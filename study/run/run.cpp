@@ -150,6 +150,20 @@ void refuse_unused_memory(const Config& config, const firmware::Description& des
                                 "this key only with firmware that names none, such as ACPI tables", ""});
 }
 
+/// What its foreign parts find says where it was written.
+std::unique_ptr<soc::Soc> make_soc(const Config& config, const firmware::Description& description,
+                                   const soc::SocConfig& parts) {
+    try {
+        return std::make_unique<soc::Soc>(description, parts);
+    } catch (const InputError& error) {
+        std::vector<Diagnostic> findings = error.findings();
+        for (Diagnostic& finding : findings) {
+            if (finding.where.file.empty()) finding.where = config.where(finding.path);
+        }
+        throw InputError(std::move(findings), error.status());
+    }
+}
+
 /// Evaluates into result["expect"]; returns the JUnit cases.
 std::vector<JunitCase> check_expectations(const std::vector<Expectation>& expectations, Json& result) {
     std::vector<JunitCase> cases;
@@ -300,7 +314,8 @@ RunReport run(Config& config, const RunOptions& options) {
     TraceRecorder trace(config.trace);
     RunTrace run_trace(trace);
     const bool traced = options.trace && !options.out.empty();
-    soc::Soc soc(description, assembly.soc);
+    const std::unique_ptr<soc::Soc> made = make_soc(config, description, assembly.soc);
+    soc::Soc& soc = *made;
     SteadyWatch steady;
     for (const TrafficConfig& traffic : config.traffic) steady.set_warmup(traffic.device, warmup_of(traffic).value());
     soc::TraceSink* listener = traced ? &run_trace : options.listener;

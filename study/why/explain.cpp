@@ -98,6 +98,40 @@ Json trial_json(const Lever& lever, const Json& base, const Json& said) {
     return one;
 }
 
+/// The sets by which every IOMMU costs nothing; none if that cannot be.
+std::vector<Override> without_iommus(const Config& config) {
+    std::vector<Override> sets;
+    if (config.soc.fidelity != soc::Fidelity::exact) return sets;
+    const auto add = [&](const std::string& path, const IommuConfig& iommu) {
+        sets.push_back({path + ".tbu.ideal", "true"});
+        for (const auto& [name, port] : iommu.params.tbus)
+            sets.push_back({yaml::join_path(path + ".tbus", name) + ".ideal", "true"});
+    };
+    add("soc.iommu", config.soc.iommu);
+    for (const auto& [path, iommu] : config.soc.iommus) add(yaml::join_path("soc.iommus", path), iommu);
+    return sets;
+}
+
+double three_digits(double share) { return std::round(share * 1000) / 1000; }
+
+/// What a master's IOMMU costs it: by its parts of the transactions' time (projected), and against the run without.
+Json overhead_json(const Json& master, const Json& said) {
+    const Json* const without = said.contains("error") ? nullptr : master_of(said, master.at("device"));
+    if (without == nullptr) return {};
+    const auto mean = [](const Json& of) { return of.at("latency_ns").at("mean").get<double>(); };
+    const auto part = [](const Json& of, const char* group) { return of.at("breakdown_ns").at(group).get<double>(); };
+    // The wires of the IOMMU are those that are not there without it.
+    double iommu = part(master, "link") - part(*without, "link");
+    for (const char* group : {"iommu_queue", "tlb", "walk"}) iommu += part(master, group);
+    const double rest = mean(master) - iommu;
+    if (rest <= 0 || mean(*without) <= 0 || bandwidth(*without) <= 0) return {};
+    return {{"projected", three_digits(iommu / rest)},
+            {"realised", three_digits(mean(master) / mean(*without) - 1)},
+            {"latency_mean_ns", mean(*without)},
+            {"bandwidth_bytes_per_s", without->at("bandwidth_bytes_per_s")},
+            {"bandwidth_lost", three_digits(1 - bandwidth(master) / bandwidth(*without))}};
+}
+
 }  // namespace
 
 Json explain(const WhyQuestion& question) {
@@ -136,6 +170,12 @@ Json explain(const WhyQuestion& question) {
             });
         }
     }
+    const std::vector<Override> ideal = without_iommus(resolved);
+    if (!ideal.empty()) {
+        works.emplace_back([&base, &file, ideal] {
+            return run_once(parse_config(base.at("resolved").get<std::string>(), file, ideal), false);
+        });
+    }
     const std::vector<Json> tried = in_processes(works, question.jobs);
 
     Json masters = Json::array();
@@ -152,6 +192,10 @@ Json explain(const WhyQuestion& question) {
             trials.push_back(trial_json(lever, master, tried[number_of.at(text_of(lever.sets))]));
         std::stable_sort(trials.begin(), trials.end(),
                          [](const Json& a, const Json& b) { return a.value("gain", -2.0) > b.value("gain", -2.0); });
+        if (!ideal.empty()) {
+            const Json overhead = overhead_json(master, tried.back());
+            if (!overhead.is_null()) one["overhead"] = overhead;
+        }
         one["tried"] = trials;
         masters.push_back(std::move(one));
     }

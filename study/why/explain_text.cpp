@@ -89,6 +89,17 @@ void slowest(const Json& master, std::string& all) {
     all += "\n";
 }
 
+void overhead(const Json& master, std::string& all) {
+    if (!master.contains("overhead")) return;
+    const Json& cost = master.at("overhead");
+    const auto percent = [&](const char* key) { return cost.at(key).get<double>() * 100; };
+    all += fmt::format(
+        "\n  Its IOMMU costs {:+.1f} % of latency projected (its parts of the transactions' time), {:+.1f} % realised\n"
+        "  (against the run without it: mean {}, {}), and {:.1f} % of bandwidth\n",
+        percent("projected"), percent("realised"), span_text(cost.at("latency_mean_ns")),
+        rate_text(cost.at("bandwidth_bytes_per_s").get<double>()), percent("bandwidth_lost"));
+}
+
 void tried(const Json& master, std::string& all) {
     all += "\n  Tried, one at a time, with all else as it is:\n";
     std::size_t idle = 0;
@@ -134,6 +145,7 @@ std::string explain_text(const Json& why) {
         }
         busy(master, all);
         slowest(master, all);
+        overhead(master, all);
         tried(master, all);
     }
     if (why.at("cut") == true) all += "\nRuns were cut to fewer transfers than the config has (--transfers).\n";

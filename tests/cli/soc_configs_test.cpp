@@ -76,4 +76,47 @@ TEST_CASE("soc configs: what does not fit together is said by its key, status 2"
           std::string::npos);
     CHECK(said("placement: { cpu: a }").find("soc.placement.cpu") != std::string::npos);
     CHECK(said("fidelity: fast, memory: { channels: 2 }").find("soc.fidelity: exact") != std::string::npos);
+    CHECK(said("memory: { foreign: dramsim }").find("c.yaml:2:27: soc.memory.foreign: no foreign memory 'dramsim'") !=
+          std::string::npos);
+    CHECK(said("memory: { foreign_options: { a: 1 } }").find("there is no foreign part that they are for") !=
+          std::string::npos);
+    CHECK(
+        said("interconnect: { kind: mesh, routes: { \"0,0 -> 1,1\": \"1,0 0,0 0,1 1,1\" } }").find("the route loops") !=
+        std::string::npos);
+    CHECK(said("interconnect: { kind: torus }").find("mesh") != std::string::npos);
+    CHECK(said("regulators: { a000000.vide: { bytes: 1 KiB } }")
+              .find("c.yaml:2:22: soc.regulators[\"a000000.vide\"]: there is no master and no port") !=
+          std::string::npos);
+    CHECK(said("system_cache: { size: 1000 B }").find("a multiple of ways x line x channels, 1024 B") !=
+          std::string::npos);
+    CHECK(said("pcie: { lanes: 4 }").find("soc.pcie.generation") != std::string::npos);
+    CHECK(said("pcie: { generation: 3, bandwidth: 1 GB/s }").find("one of the two") != std::string::npos);
+    CHECK(said("pcie: { generation: 3, lanes: 3 }").find("1, 2, 4, 8 or 16") != std::string::npos);
+}
+
+TEST_CASE("run: a mesh, a cache before memory, regulators and a PCIe generation are data, and resolve to themselves",
+          "[cli][run]") {
+    Scratch scratch;
+    write(scratch.path("c.yaml"),
+          "firmware: { devicetree: quickstart.dtb }\n"
+          "soc:\n"
+          "  interconnect: { kind: mesh, columns: 2, rows: 2, nodes: { memory: \"1,1\", cpus: \"0,0\" } }\n"
+          "  system_cache: { size: 256 KiB, allocate: reads }\n"
+          "  regulators: { a000000.video: { bytes: 1 KiB, window: 1 us } }\n"
+          "  pcie: { generation: 4, lanes: 8, max_payload: 256 B, max_read_request: 512 B, nonposted_credits: 16 }\n"
+          "traffic:\n"
+          "  - { device: a000000.video, transfers: 400 }\n"
+          "  - { device: \"0000:00:01.0\", size: 1 KiB, transfers: 400 }\n"
+          "expect:\n"
+          "  - faults == 0\n"
+          "  - masters[0].reads == 400\n"
+          "  - masters[0].bandwidth_bytes_per_s < 1100000000\n"
+          "  - regulators[0].held > 10\n"
+          "  - system_cache.walks.lookups > 10\n"
+          "  - links[0].packets > 0\n");
+    const Said first = run_xlate(scratch, "run c.yaml --out r");
+    CHECK(first.err == "");
+    REQUIRE(first.status == 0);
+    REQUIRE(run_xlate(scratch, "run r/config.resolved.yaml --out again").status == 0);
+    CHECK(run_xlate(scratch, "compare r again").out == "the same\n");
 }

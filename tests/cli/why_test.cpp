@@ -46,6 +46,10 @@ TEST_CASE("why: the resource that limits brings the rate when it is larger, the 
     CHECK(trial(master, "soc.pcie.bandwidth")["gain"].get<double>() < 0.05);
     CHECK(trial(master, "outstanding")["gain"].get<double>() < 0.05);
     CHECK(trial(master, "traffic[0].rate").contains("error"));  // the link does not carry twice the rate
+    const Json& overhead = master["overhead"];
+    CHECK(overhead["bandwidth_lost"].get<double>() > 0.3);  // the write buffer alone would bring half as much again
+    CHECK(overhead["projected"].get<double>() > 0.1);
+    CHECK(overhead["realised"].get<double>() > 0.1);
     const Json& slowest = master["slowest"];
     REQUIRE(slowest.size() == 5);
     CHECK(slowest[0]["latency_ns"] == run["masters"][0]["latency_ns"]["max"]);
