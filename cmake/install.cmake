@@ -9,12 +9,13 @@ install(DIRECTORY docs/schemas/ DESTINATION ${CMAKE_INSTALL_DATADIR}/xlate/docs/
 install(DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/boards/ DESTINATION ${CMAKE_INSTALL_DATADIR}/xlate/boards
     COMPONENT command)
 
-set(libraries base firmware iommu kernel_model modules)
+set(libraries base firmware iommu kernel_model modules explore soc study cli)
 foreach(library ${libraries})
     set_target_properties(xlate_${library} PROPERTIES EXPORT_NAME ${library})
     target_include_directories(xlate_${library} INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
     target_compile_features(xlate_${library} PUBLIC cxx_std_17)
 endforeach()
+set_target_properties(xlate_cli PROPERTIES EXPORT_NAME command)
 list(TRANSFORM libraries PREPEND xlate_ OUTPUT_VARIABLE targets)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/xlate)
 install(TARGETS ${targets} EXPORT xlateTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT libraries)
@@ -26,7 +27,7 @@ write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/xlateConfigVersion.
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/xlateConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/xlateConfigVersion.cmake
     cmake/dependencies.cmake DESTINATION ${package_dir} COMPONENT libraries)
 file(RELATIVE_PATH up_from_pkgconfig /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
-foreach(package xlate xlate-kernel-model xlate-modules)
+foreach(package xlate xlate-kernel-model xlate-modules xlate-command)
     configure_file(cmake/${package}.pc.in ${CMAKE_CURRENT_BINARY_DIR}/${package}.pc @ONLY)
     install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${package}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig
         COMPONENT libraries)
@@ -42,7 +43,7 @@ set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "SoC simulator seen from its IOMMUs: comma
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_DEBIAN_PACKAGE_SECTION electronics)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "libsystemc-dev, libfdt-dev, libfmt-dev, libssl-dev, libboost-context-dev")
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "libsystemc-dev, libfdt-dev, libfmt-dev, libssl-dev, libboost-context-dev, libyaml-cpp-dev")
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 include(CPack)
 

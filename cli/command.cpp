@@ -1,0 +1,58 @@
+#include "cli/command.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "cli/app.hpp"
+#include "study/run/run.hpp"
+#include "study/sweep/run_points.hpp"
+
+/// SystemC's library wants one; ours is never called, since main() drives the simulation. Here, so that whoever links
+/// the command has it.
+int sc_main(int, char*[]) { return 0; }
+
+namespace xlate::cli {
+
+namespace {
+
+/// What is under way ends soon and keeps what it has; where nothing is (reading, planning, writing), the program ends.
+void stop(int signal_number) {
+    const bool run = study::interrupt_run();
+    const bool sweep = study::interrupt_sweep();
+    if (!run && !sweep) ::_exit(static_cast<int>(ExitStatus::interrupted));
+    std::signal(signal_number, SIG_DFL);  // a second one ends the program at once
+}
+
+/// There is no memory left for an exception's way up through fibers and SystemC: the limit is said here. Results are
+/// renamed when they are whole, so nothing is left half-written.
+[[noreturn]] void out_of_memory() {
+    std::array<char, 96> reached{};
+    std::array<char, 160> text{};
+    study::describe_progress(reached.data(), reached.size());
+    std::snprintf(text.data(), text.size(), "xlate: out of memory%s\n", reached.data());
+    const ssize_t ignored = ::write(STDERR_FILENO, text.data(), std::strlen(text.data()));
+    static_cast<void>(ignored);
+    ::_exit(static_cast<int>(ExitStatus::limit));
+}
+
+}  // namespace
+
+int cli_main(int argc, char* argv[]) {
+    setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
+    std::set_new_handler(out_of_memory);
+    std::signal(SIGINT, stop);
+    std::signal(SIGTERM, stop);
+    const std::vector<std::string> arguments(argv + 1, argv + argc);
+    return static_cast<int>(run_app(arguments));
+}
+
+}  // namespace xlate::cli
