@@ -71,7 +71,7 @@ private:
     std::function<std::shared_ptr<sc_core::sc_object>(World&, Outlet&)> bind_;
 };
 
-/// What a factory is told.
+/// What a factory is told. As of any module of SystemC, the constructor of what it makes takes an sc_module_name.
 struct ForeignSetup {
     std::string name;                            ///< for the SystemC module that it makes
     ClockPeriod clock;                           ///< of the SoC

@@ -82,6 +82,18 @@ private:
     std::vector<Transaction*> door_;  ///< at most one
 };
 
+class ForeignParts::Scope final : public sc_core::sc_module {
+public:
+    Scope(const sc_core::sc_module_name& module_name, const std::function<void()>& build)
+        : sc_core::sc_module(module_name) {
+        build();
+    }
+};
+
+void ForeignParts::within(const std::string& name, const std::function<void()>& build) {
+    scopes_.push_back(std::make_unique<Scope>(systemc_name(name).c_str(), build));
+}
+
 bool ForeignParts::in(const SocConfig& config) {
     return !config.foreign_memory.factory.empty() || !config.foreign_interconnect.factory.empty() ||
            std::any_of(config.masters.begin(), config.masters.end(),
@@ -154,10 +166,12 @@ TargetPort& ForeignParts::add_memory(unsigned channel, PhysicalMemory& bytes) {
     setup.ranges = bytes.ranges();
     const std::string name = "foreign." + setup.name;
     memories_.push_back(make(foreign_registry().memories, config_.foreign_memory, std::move(setup), kMemoryPath));
-    bytes_.push_back(std::make_unique<Bytes>(systemc_name(name) + "_bytes", bytes));
-    Outlet& edge = outlet(name, true);
-    bytes_.back()->out.socket.bind(edge.port.socket);
-    sockets_.push_back(memories_.back()->socket().bind(world_, edge));
+    within(name + "_edge", [&] {
+        bytes_.push_back(std::make_unique<Bytes>("bytes", bytes));
+        Outlet& edge = outlet(name, true);
+        bytes_.back()->out.socket.bind(edge.port.socket);
+        sockets_.push_back(memories_.back()->socket().bind(world_, edge));
+    });
     return bytes_.back()->in;
 }
 
@@ -173,9 +187,11 @@ std::unique_ptr<ForeignDma> ForeignParts::add_master(std::size_t number, const s
     auto front =
         std::make_unique<ForeignDma>(systemc_name(name).c_str(), name, context, config, config_.seed, config_.payload);
     front->set_part(*part);
-    Inlet& edge = inlet("foreign." + config.device);
-    edge.port.socket.bind(front->entry.socket);
-    sockets_.push_back(part->socket().bind(world_, edge));
+    within("foreign." + config.device + "_edge", [&] {
+        Inlet& edge = inlet("foreign." + config.device);
+        edge.port.socket.bind(front->entry.socket);
+        sockets_.push_back(part->socket().bind(world_, edge));
+    });
     masters_.emplace_back(config.device, std::move(part));
     return front;
 }
@@ -190,16 +206,18 @@ ForeignParts::Ways ForeignParts::add_interconnect(const std::vector<std::string>
     interconnect_ =
         make(foreign_registry().interconnects, config_.foreign_interconnect, std::move(setup), kInterconnectPath);
     Ways ways;
-    for (std::size_t i = 0; i < initiators.size(); ++i) {
-        Outlet& edge = outlet("interconnect.from." + initiators[i], true);
-        sockets_.push_back(interconnect_->initiator(i).bind(world_, edge));
-        ways.initiators.push_back(&edge.port);
-    }
-    for (std::size_t i = 0; i < targets.size(); ++i) {
-        Inlet& edge = inlet("interconnect.to." + targets[i]);
-        sockets_.push_back(interconnect_->target(i).bind(world_, edge));
-        ways.targets.push_back(&edge.port);
-    }
+    within("interconnect_edges", [&] {
+        for (std::size_t i = 0; i < initiators.size(); ++i) {
+            Outlet& edge = outlet("interconnect.from." + initiators[i], true);
+            sockets_.push_back(interconnect_->initiator(i).bind(world_, edge));
+            ways.initiators.push_back(&edge.port);
+        }
+        for (std::size_t i = 0; i < targets.size(); ++i) {
+            Inlet& edge = inlet("interconnect.to." + targets[i]);
+            sockets_.push_back(interconnect_->target(i).bind(world_, edge));
+            ways.targets.push_back(&edge.port);
+        }
+    });
     return ways;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -43,6 +44,9 @@ public:
 
 private:
     class Bytes;
+    class Scope;
+    /// Ports are made within a module: of this name, while `build` runs.
+    void within(const std::string& name, const std::function<void()>& build);
     template <typename Part, typename Setup>
     std::unique_ptr<Part> make(const std::map<std::string, ForeignFactory<Part, Setup>>& factories,
                                const ForeignPart& wanted, Setup setup, const std::string& path);
@@ -52,6 +56,7 @@ private:
     const SocConfig& config_;
     Agenda& agenda_;
     World world_;
+    std::vector<std::unique_ptr<Scope>> scopes_;
     std::vector<std::shared_ptr<sc_core::sc_object>> sockets_;
     std::deque<Inlet> inlets_;
     std::deque<Outlet> outlets_;

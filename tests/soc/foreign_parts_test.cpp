@@ -16,9 +16,8 @@ using tlm::tlm_generic_payload;
 
 /// Answers after `latency`, by b_transport; spoils what it is given to carry.
 struct Spoiler final : sc_core::sc_module, soc::ForeignMemory {
-    Spoiler(const soc::ForeignMemorySetup& setup)
-        : sc_core::sc_module(sc_core::sc_module_name(setup.name.c_str())),
-          latency(soc::systemc_time(setup.time("latency", ns(30)))) {
+    Spoiler(const sc_core::sc_module_name& name, const soc::ForeignMemorySetup& setup)
+        : sc_core::sc_module(name), latency(soc::systemc_time(setup.time("latency", ns(30)))) {
         if (setup.number("refuse", 0) != 0) throw std::invalid_argument("I am not in the mood");
         if (setup.number("clock", 0) != 0) clock = std::make_unique<sc_core::sc_clock>("clock", latency);
         in.register_b_transport(this, &Spoiler::b_transport);
@@ -41,8 +40,8 @@ struct Spoiler final : sc_core::sc_module, soc::ForeignMemory {
 /// Reads the first lines of its region, one after the other.
 struct Reader final : sc_core::sc_module, soc::ForeignMaster {
     SC_HAS_PROCESS(Reader);
-    Reader(const soc::ForeignMasterSetup& setup)
-        : sc_core::sc_module(sc_core::sc_module_name(setup.name.c_str())), left(setup.number("reads", 3)) {
+    Reader(const sc_core::sc_module_name& name, const soc::ForeignMasterSetup& setup)
+        : sc_core::sc_module(name), left(setup.number("reads", 3)) {
         SC_THREAD(run);
     }
     void run() {
@@ -76,8 +75,8 @@ struct Reader final : sc_core::sc_module, soc::ForeignMaster {
 
 /// 2 ns forth and 1 ns back, any number at once.
 struct Wires final : sc_core::sc_module, soc::ForeignInterconnect {
-    Wires(const soc::ForeignInterconnectSetup& setup)
-        : sc_core::sc_module(sc_core::sc_module_name(setup.name.c_str())),
+    Wires(const sc_core::sc_module_name& name, const soc::ForeignInterconnectSetup& setup)
+        : sc_core::sc_module(name),
           map(setup.map),
           in("in", setup.initiators.size()),
           out("out", setup.targets.size()) {
@@ -109,13 +108,16 @@ struct Wires final : sc_core::sc_module, soc::ForeignInterconnect {
     sc_core::sc_vector<tlm_utils::simple_initiator_socket<Wires>> out;
 };
 
+/// A factory of `Part`.
+template <typename Part, typename Setup>
+std::unique_ptr<Part> made(const Setup& setup) {
+    return std::make_unique<Part>(setup.name.c_str(), setup);
+}
+
 void register_all() {
-    soc::register_foreign_memory("spoiler",
-                                 [](const soc::ForeignMemorySetup& s) { return std::make_unique<Spoiler>(s); });
-    soc::register_foreign_master("reader",
-                                 [](const soc::ForeignMasterSetup& s) { return std::make_unique<Reader>(s); });
-    soc::register_foreign_interconnect(
-        "wires", [](const soc::ForeignInterconnectSetup& s) { return std::make_unique<Wires>(s); });
+    soc::register_foreign_memory("spoiler", made<Spoiler, soc::ForeignMemorySetup>);
+    soc::register_foreign_master("reader", made<Reader, soc::ForeignMasterSetup>);
+    soc::register_foreign_interconnect("wires", made<Wires, soc::ForeignInterconnectSetup>);
 }
 
 std::string counters(const soc::SocStats& stats) {

@@ -66,6 +66,7 @@ TEST_CASE("whatever the shape, everything comes back, translated too, and the pa
                 config.network.columns = 4;
                 config.network.rows = 2;
                 config.network.credits = credits;
+                config.interconnect.width_bytes = 8;
                 config.iommu = *soc::iommu_preset("tiny");
                 config.masters.push_back(SmmuBench::master("b", 3));
                 config.masters.push_back(SmmuBench::master("c", 4));

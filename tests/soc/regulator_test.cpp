@@ -54,15 +54,15 @@ TEST_CASE("the time at a regulator has a part of its own; what was held is count
                            regulator.held, sum == master.latency.sum_fs(),
                            master.parts_fs[static_cast<std::size_t>(soc::Part::regulator)] == regulator.held_fs);
     });
-    // 100 windows of four; the last begins at 9900 and sends its four a nanosecond apart.
-    CHECK(text == "9936 a 25600 99 true true");
+    // 100 windows of four; the last begins at 9900; responses take two cycles of the way back: 9932, ... 9938, and 1.
+    CHECK(text == "9939 a 25600 99 true true");
 }
 
 TEST_CASE("a port of an IOMMU to the interconnect may be regulated alone") {
     soc::SocConfig config = one_master();
     config.masters[0].traffic.transfers = 2;
     const std::string free = latencies(config, true);
-    config.regulators["9050000.smmuv3.tcu"] = {64, us(1)};  // one access of the walk a microsecond
+    config.regulators["9050000.smmuv3.tcu"] = {8, us(1)};  // one access of the walk a microsecond
     const std::string walks = latencies(config, true);
     // STE, CD and three levels: the fifth of them in the fifth window. What hits is as before.
     CHECK(std::stoi(walks) >= 4000);

@@ -23,8 +23,8 @@ using Checker = soc::ProtocolChecker<32>;
 
 /// Takes each request at once and passes it on as soon as its target has taken the one before.
 struct Checked final : sc_core::sc_module, soc::ForeignInterconnect {
-    explicit Checked(const soc::ForeignInterconnectSetup& setup)
-        : sc_core::sc_module(sc_core::sc_module_name(setup.name.c_str())),
+    Checked(const sc_core::sc_module_name& name, const soc::ForeignInterconnectSetup& setup)
+        : sc_core::sc_module(name),
           map(setup.map),
           in("in", setup.initiators.size()),
           out("out", setup.targets.size()),
@@ -119,8 +119,9 @@ private:
 
 std::string checked_run(const std::string& file) {
     return in_child([&] {
-        soc::register_foreign_interconnect(
-            "checked", [](const soc::ForeignInterconnectSetup& setup) { return std::make_unique<Checked>(setup); });
+        soc::register_foreign_interconnect("checked", [](const soc::ForeignInterconnectSetup& setup) {
+            return std::make_unique<Checked>(setup.name.c_str(), setup);
+        });
         study::Config config = study::load_config(file);
         config.soc.foreign_interconnect.factory = "checked";
         config.soc.fidelity = soc::Fidelity::exact;
