@@ -1,6 +1,7 @@
 #include "cli/command.hpp"
 
 #include <unistd.h>
+#include <systemc>
 
 #include <array>
 #include <csignal>

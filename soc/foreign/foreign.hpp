@@ -94,8 +94,8 @@ inline sc_core::sc_time systemc_time(SimTime time) { return sc_core::sc_time::fr
 /// What a part counted, for `foreign[].counters` of the result; names of [a-z0-9_].
 using ForeignCounters = std::vector<std::pair<std::string, std::uint64_t>>;
 
-/// Says when; the bytes are xlate's: what a read brings is filled in, and what a write brings is stored, when its
-/// response begins (bytes of an error are not). Whatever the module does to the payload's data does not matter.
+/// Says when; the bytes are xlate's: what a write brings is stored when it is sent, what a read brings is filled in
+/// when its response begins. Whatever the module does to the payload's data does not matter.
 class ForeignMemory {
 public:
     virtual ~ForeignMemory() = default;

@@ -53,18 +53,23 @@ private:
             door_.push_back(&transaction);
             return false;
         }
-        out.send(transaction);
+        send(transaction);
         return true;
+    }
+    /// Now, since what the module does to the data does not matter.
+    void send(Transaction& transaction) {
+        if (transaction.write() && transaction.moves_data()) move(transaction.payload());
+        out.send(transaction);
     }
     void on_accepted(unsigned) override {
         if (door_.empty() || !out.free()) return;
         Transaction& next = *door_.front();
         door_.pop_back();
-        out.send(next);
+        send(next);
         in.accept(next);
     }
     void on_response(unsigned, Transaction& transaction) override {
-        if (transaction.ok() && transaction.moves_data()) move(transaction.payload());
+        if (transaction.ok() && !transaction.write() && transaction.moves_data()) move(transaction.payload());
         in.respond(transaction);
     }
     unsigned on_debug(unsigned, tlm::tlm_generic_payload& payload) override {

@@ -4,9 +4,11 @@ namespace xlate::soc {
 
 const char* name(Part part) {
     constexpr const char* kNames[kParts] = {
-        "issue",     "link",       "iommu_queue", "micro_tlb", "main_tlb",   "tcu_tlb",   "config_cache", "ste",
-        "cd",        "walk_cache", "s1_level0",   "s1_level1", "s1_level2",  "s1_level3", "s2_level0",    "s2_level1",
-        "s2_level2", "s2_level3",  "httu",        "ats",       "walk_other", "stall",     "memory",       "return"};
+        "issue",     "link",      "iommu_queue", "micro_tlb",    "main_tlb",  "tcu_tlb",   "config_cache",
+        "ste",       "cd",        "walk_cache",  "s1_level0",    "s1_level1", "s1_level2", "s1_level3",
+        "s2_level0", "s2_level1", "s2_level2",   "s2_level3",    "httu",      "ats",       "walk_other",
+        "stall",     "memory",    "return",      "system_cache", "regulator"};
+    static_assert(kNames[kParts - 1] != nullptr, "each part has a name");
     return kNames[static_cast<std::size_t>(part)];
 }
 

@@ -103,6 +103,7 @@ TEST_CASE("run: a mesh, a cache before memory, regulators and a PCIe generation 
           "  interconnect: { kind: mesh, columns: 2, rows: 2, nodes: { memory: \"1,1\", cpus: \"0,0\" } }\n"
           "  system_cache: { size: 256 KiB, allocate: reads }\n"
           "  regulators: { a000000.video: { bytes: 1 KiB, window: 1 us } }\n"
+          "  pci: [ { slot: \"00:01.0\", driver: nvme } ]\n"
           "  pcie: { generation: 4, lanes: 8, max_payload: 256 B, max_read_request: 512 B, nonposted_credits: 16 }\n"
           "traffic:\n"
           "  - { device: a000000.video, transfers: 400 }\n"

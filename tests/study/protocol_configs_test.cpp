@@ -13,6 +13,7 @@
 #include "soc/modules/protocol_checker.hpp"
 #include "study/config/config.hpp"
 #include "study/run/run.hpp"
+#include "tests/places.hpp"
 #include "tests/soc/child.hpp"
 
 namespace xlate::tests {
@@ -145,7 +146,7 @@ std::string checked_run(const std::string& file) {
 
 TEST_CASE("no config breaks the base protocol at any port of the interconnect", "[soc][protocol]") {
     std::set<std::string> files;
-    const std::string configs = std::string(XLATE_SOURCE_DIR) + "/configs";
+    const std::string configs = std::string(source_dir()) + "/configs";
     for (const char* folder : {"", "/soc", "/papers"}) {
         for (const auto& entry : std::filesystem::directory_iterator(configs + folder)) {
             if (entry.path().extension() == ".yaml") files.insert(entry.path().string());
