@@ -1,7 +1,6 @@
 #include "cli/command.hpp"
 
 #include <unistd.h>
-#include <systemc>
 
 #include <array>
 #include <csignal>
@@ -19,7 +18,8 @@
 
 /// SystemC's library wants one; ours is never called, since main() drives the simulation. Here, so that whoever links
 /// the command has it.
-int sc_main(int, char*[]) { return 0; }
+extern "C" int sc_main(int /*argc*/, char* /*argv*/[]);
+extern "C" int sc_main(int, char*[]) { return 0; }
 
 namespace xlate::cli {
 
