@@ -380,7 +380,6 @@ std::vector<Diagnostic> check(const SocConfig& config, const firmware::Descripti
     check_pcie(findings, config.pcie);
     findings.expect(config.network.kind == NetworkParams::Kind::crossbar || config.foreign_interconnect.factory.empty(),
                     "soc.interconnect.kind", "a foreign part is in the interconnect's place", "one of the two");
-    findings.add(check_addresses(topology, description));
     findings.add(check_network(config.network, network_places(topology, config)));
     for (const auto& [path, params] : config.iommus) {
         check_iommu(findings, params, "soc.iommus." + path);

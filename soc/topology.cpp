@@ -364,35 +364,6 @@ std::vector<std::string> network_places(const Topology& topology, const SocConfi
     return all;
 }
 
-std::vector<Diagnostic> check_addresses(const Topology& topology, const firmware::Description& description) {
-    struct Placed {
-        std::uint64_t base, last;
-        std::string what;
-    };
-    std::vector<Placed> all;
-    for (const IommuSite& site : topology.iommus) {
-        for (const IommuSite::Bank& bank : site.banks)
-            all.push_back({bank.base, bank.base + (bank.bytes - 1), site.path});
-    }
-    for (const MsiFrame& frame : topology.msi_frames)
-        all.push_back({frame.base, frame.base + (frame.size - 1), description.node(frame.node).path});
-    for (const firmware::MemoryRange& range : description.memory) {
-        if (range.size != 0) all.push_back({range.base, range.base + (range.size - 1), "memory"});
-    }
-    std::sort(all.begin(), all.end(), [](const Placed& a, const Placed& b) { return a.base < b.base; });
-    std::vector<Diagnostic> findings;
-    for (std::size_t i = 1; i < all.size(); ++i) {
-        const Placed &low = all[i - 1], &high = all[i];
-        if (low.last < high.base || low.what == high.what) continue;
-        Diagnostic finding;
-        finding.path = high.what;
-        finding.what = fmt::format("{:#x} is also an address of {}", high.base, low.what);
-        finding.expected = "one module at an address";
-        findings.push_back(std::move(finding));
-    }
-    return findings;
-}
-
 Topology make_topology(const firmware::Description& description, const SocConfig& config) {
     return Builder(description, config).build();
 }

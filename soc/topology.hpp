@@ -102,9 +102,6 @@ std::vector<std::string> regulated_places(const Topology& topology, const SocCon
 /// targets.
 std::vector<std::string> network_places(const Topology& topology, const SocConfig& config);
 
-/// Registers and memory that lie over one another: an address has one target.
-std::vector<Diagnostic> check_addresses(const Topology& topology, const firmware::Description& description);
-
 /// Of the config, its masters, and the families that have engines.
 Topology make_topology(const firmware::Description& description, const SocConfig& config);
 

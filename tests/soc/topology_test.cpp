@@ -182,18 +182,3 @@ TEST_CASE("soc config: a finding says what it expects once, under a key that the
     CHECK(std::count(paths.begin(), paths.end(), "soc.iommu.tbu.link_to_tcu") == 1);
     CHECK(std::count(paths.begin(), paths.end(), "soc.iommu.tbu.link_from_tcu") == 1);
 }
-
-TEST_CASE("soc config: two modules at one address are one finding", "[soc]") {
-    firmware::Description board = SmmuBench::board({"dma"});
-    CHECK(soc::check({}, board).empty());
-    firmware::Node other = board.nodes[1];
-    other.path = "/smmuv3@9060000";
-    other.name = "smmuv3@9060000";
-    other.phandle = 2;
-    other.regs = {{SmmuBench::kRegisters + 0x10000, 0x20000, SmmuBench::kRegisters + 0x10000, ""}};
-    board.nodes.push_back(other);
-    const std::vector<Diagnostic> findings = soc::check({}, board);
-    REQUIRE(findings.size() == 1);
-    CHECK(findings[0].text() ==
-          "/smmuv3@9060000: 0x9060000 is also an address of /smmuv3@9050000; expected one module at an address");
-}
