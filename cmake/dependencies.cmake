@@ -4,7 +4,8 @@ find_package(fmt REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(Boost REQUIRED COMPONENTS context)
 find_package(Threads REQUIRED)
-find_package(yaml-cpp QUIET)  # of xlate::command
+find_package(yaml-cpp QUIET)  # of xlate::command, as the next one
+find_package(SQLite3 QUIET)
 if(NOT TARGET PkgConfig::SYSTEMC)
     pkg_check_modules(SYSTEMC REQUIRED IMPORTED_TARGET GLOBAL systemc)
 endif()

@@ -43,7 +43,7 @@ set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "SoC simulator seen from its IOMMUs: comma
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_DEBIAN_PACKAGE_SECTION electronics)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "libsystemc-dev, libfdt-dev, libfmt-dev, libssl-dev, libboost-context-dev, libyaml-cpp-dev")
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "libsystemc-dev, libfdt-dev, libfmt-dev, libssl-dev, libboost-context-dev, libyaml-cpp-dev, libsqlite3-dev")
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 include(CPack)
 

@@ -29,7 +29,8 @@ void page_table(std::string& page, const char* heading, const char* first, Span<
 
 void page_faults(std::string& page, const InstanceSpec& spec, std::uint16_t last) {
     page += "\n## Faults\n\n| Code | Name in results |\n|---|---|\n";
-    for (std::uint16_t code = 1; code <= last; ++code) page += fmt::format("| {} | {} |\n", code, spec.fault_name(code));
+    for (std::uint16_t code = 1; code <= last; ++code)
+        page += fmt::format("| {} | {} |\n", code, spec.fault_name(code));
 }
 
 void page_structures(std::string& page, const InstanceSpec& spec, Span<CacheParams> caches) {

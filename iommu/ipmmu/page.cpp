@@ -9,7 +9,8 @@ namespace {
 constexpr PageRow kContext[] = {
     {"IMCTR", reg::IMCTR, "functional", "MMUEN 0, FLUSH 1 (reads 1 until older translations are done), INTEN 2"},
     {"IMTTBCR", reg::IMTTBCR, "functional",
-     "EAE 31, TSZ0 [2:0], the root table's level; SH0, ORGN0, IRGN0 are stored; without EAE every access is refused by name"},
+     "EAE 31, TSZ0 [2:0], the root table's level; SH0, ORGN0, IRGN0 are stored; without EAE every access is refused by "
+     "name"},
     {"IMBUSCR", reg::IMBUSCR, "stored", "Gen2"},
     {"IMTTLBR0, IMTTUBR0", reg::IMTTLBR0, "functional", "40 bits"},
     {"IMTTLBR1, IMTTUBR1", reg::IMTTLBR1, "stored", "no second half of the addresses"},
@@ -22,7 +23,8 @@ constexpr PageRow kUtlb[] = {
     {"IMUASID", reg::IMUASID, "functional", "tags what is kept"},
 };
 constexpr PageRow kWords[] = {
-    {"long descriptors of three levels", 0, "functional", "blocks of 1 GiB and 2 MiB, pages of 4 KiB; output of 40 bits"},
+    {"long descriptors of three levels", 0, "functional",
+     "blocks of 1 GiB and 2 MiB, pages of 4 KiB; output of 40 bits"},
     {"AP[2:1], AF", 0, "functional", "an access flag of 0 is a permission fault (ours)"},
     {"NS, NSTable", 0, "functional", "required of a non-secure walk; a word without is a permission fault"},
     {"the contiguous hint", 0, "stored", ""},

@@ -12,7 +12,8 @@ constexpr PageRow kRegisters[] = {
     {"everything else of the node's own window", 0, "absent", ""},
 };
 constexpr PageRow kBanks[] = {
-    {"qcom,msm-iommu-v1-ns, -v2-ns", 0, "functional", "registers of an SMMUv2's context bank (docs/smmuv2.md), stage 1"},
+    {"qcom,msm-iommu-v1-ns, -v2-ns", 0, "functional",
+     "registers of an SMMUv2's context bank (docs/smmuv2.md), stage 1"},
     {"qcom,msm-iommu-v1-sec", 0, "functional", "the same: firmware hands it over"},
     {"qcom,msm-iommu-v2-sec", 0, "absent", "the secure world's: its masters pass untranslated"},
 };
@@ -20,7 +21,8 @@ constexpr PageRow kBanks[] = {
 }  // namespace
 
 std::string qcom_page() {
-    std::string page = page_head("Qualcomm msm-iommu", "qcom_page", "iommu/qcom/", "`docs/spec/iommu-hardware.md` 16.5");
+    std::string page =
+        page_head("Qualcomm msm-iommu", "qcom_page", "iommu/qcom/", "`docs/spec/iommu-hardware.md` 16.5");
     page += R"(
 `qcom,msm-iommu-v1` and `-v2`: an array of an SMMUv2's context banks without a stream mapping. Each bank is a child node with a window and
 an interrupt of its own; its place, or `qcom,ctx-asid`, is its number, its ASID, and what a master names.

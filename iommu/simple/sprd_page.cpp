@@ -21,7 +21,8 @@ constexpr Register kRegisters[] = {
     {"FIRST_VPN", kEx.FIRST_VPN, kVau.FIRST_VPN, "functional", "the page number of the table's first word"},
     {"VPN_RANGE", kEx.VPN_RANGE, kVau.VPN_RANGE, "functional", "the last index"},
     {"FIRST_PPN", kEx.FIRST_PPN, kVau.FIRST_PPN, "functional", "the table's page number"},
-    {"DEFAULT_PPN of reads", kEx.DEFAULT_PPN_RD, kVau.DEFAULT_PPN_RD, "functional", "where an access without a mapping lands"},
+    {"DEFAULT_PPN of reads", kEx.DEFAULT_PPN_RD, kVau.DEFAULT_PPN_RD, "functional",
+     "where an access without a mapping lands"},
     {"DEFAULT_PPN of writes", kEx.DEFAULT_PPN_WR, kVau.DEFAULT_PPN_WR, "functional", "EX: the same register"},
     {"AUTH", kEx.AUTH, kVau.AUTH, "stored", ""},
 };
@@ -31,7 +32,8 @@ std::string offset(std::uint32_t at) { return at == kNone ? "" : fmt::format("0x
 }  // namespace
 
 std::string sprd_page() {
-    std::string page = page_head("Spreadtrum IOMMU", "sprd_page", "iommu/simple/", "`docs/spec/iommu-hardware.md` 16.7");
+    std::string page =
+        page_head("Spreadtrum IOMMU", "sprd_page", "iommu/simple/", "`docs/spec/iommu-hardware.md` 16.7");
     page += R"(
 `sprd,iommu-v1` in its two versions; `soc.iommu.sprd.version` says which. One linear table of 32-bit words: a word is a page's number, 0 is
 not mapped. No rights, no interrupt, no fault: what is not mapped, and what is beyond the range, lands in the default page, and nothing
@@ -47,7 +49,8 @@ Not modelled: clock gating, AUTH.
 |---|---|---|---|---|
 )";
     for (const Register& row : kRegisters) {
-        page += fmt::format("| {} | {} | {} | {} | {} |\n", row.name, offset(row.ex), offset(row.vau), row.support, row.note);
+        page += fmt::format("| {} | {} | {} | {} | {} |\n", row.name, offset(row.ex), offset(row.vau), row.support,
+                            row.note);
     }
     page_faults(page, kSpec, static_cast<std::uint16_t>(Fault::unsupported));
     const Parameters parameters;

@@ -1,5 +1,5 @@
-// The page docs/sprd.md: what the model of Spreadtrum's IOMMU does with each register and word, made from the tables here and from the
-// data sheet.
+// The page docs/sprd.md: what the model of Spreadtrum's IOMMU does with each register and word, made from the tables
+// here and from the data sheet.
 #pragma once
 
 #include <string>

@@ -50,8 +50,8 @@ constexpr PageRow kPci[] = {
 }  // namespace
 
 std::string virtio_page() {
-    std::string page =
-        page_head("virtio-iommu", "virtio_page", "iommu/virtio/", "VIRTIO 1.2 section 5.13, `docs/spec/iommu-hardware.md` 8,");
+    std::string page = page_head("virtio-iommu", "virtio_page", "iommu/virtio/",
+                                 "VIRTIO 1.2 section 5.13, `docs/spec/iommu-hardware.md` 8,");
     page += R"(
 A paravirtualised IOMMU behind virtio over MMIO (`virtio,mmio`) or PCI (`virtio,pci-iommu`). Its mappings come by requests through a split
 virtqueue, and no table lies in memory: the `mappings` of a domain are what the backend keeps.

@@ -60,7 +60,8 @@ std::vector<std::string> idle_keys(const Config& config) {
     if (config.soc.memory_timings != 0) {
         const soc::MemoryParams& given = config.soc.memory;
         if (given.banks != memory.banks) add("soc.memory.banks", "soc.memory.timings says how many there are");
-        if (given.bank_busy != memory.bank_busy) add("soc.memory.bank_busy", "soc.memory.timings says how long a bank is busy");
+        if (given.bank_busy != memory.bank_busy)
+            add("soc.memory.bank_busy", "soc.memory.timings says how long a bank is busy");
     }
     return all;
 }

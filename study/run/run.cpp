@@ -33,8 +33,8 @@
 #include "study/run/mmio_clients.hpp"
 #include "study/run/pci_roots.hpp"
 #include "study/run/run_watch.hpp"
-#include "study/series/series_json.hpp"
 #include "study/run/varied_machine.hpp"
+#include "study/series/series_json.hpp"
 #include "study/trace/run_trace.hpp"
 
 namespace xlate::study {
@@ -207,9 +207,9 @@ constexpr const char* kTraceFile = "trace.pftrace";
 
 /// All that a run, or `xlate report` on it, may leave in its directory.
 std::vector<std::string> owned_files() {
-    std::vector<std::string> files{"result.json",  "console.log", "config.resolved.yaml", kHostFile,
-                                   kManifestFile,  kGeneratedTree, kTraceFile,           "report.html",
-                                   "series.json",  "stats.csv",    kDatabaseFile,        kDatabaseRows};
+    std::vector<std::string> files{"result.json",  "console.log", "config.resolved.yaml", kHostFile,     kManifestFile,
+                                   kGeneratedTree, kTraceFile,    "report.html",          "series.json", "stats.csv",
+                                   kDatabaseFile,  kDatabaseRows};
     for (const std::string_view table : firmware::acpi::generated_tables()) files.push_back(generated_table(table));
     return files;
 }

@@ -21,9 +21,9 @@ TEST_CASE("pages: the pages of small families are what the code's tables say", "
         const char* name;
         std::string (*make)();
     };
-    const Page pages[] = {{"dart", iommu::dart::dart_page},          {"ipmmu", iommu::ipmmu::ipmmu_page},
-                          {"msm-iommu", iommu::qcom::qcom_page},     {"sprd", iommu::sprd::sprd_page},
-                          {"sun50i", iommu::sun50i::sun50i_page},    {"virtio-iommu", iommu::virtio::virtio_page}};
+    const Page pages[] = {{"dart", iommu::dart::dart_page},       {"ipmmu", iommu::ipmmu::ipmmu_page},
+                          {"msm-iommu", iommu::qcom::qcom_page},  {"sprd", iommu::sprd::sprd_page},
+                          {"sun50i", iommu::sun50i::sun50i_page}, {"virtio-iommu", iommu::virtio::virtio_page}};
     for (const Page& one : pages) {
         const std::string path = std::string(tests::source_dir()) + "/docs/" + one.name + ".md";
         const std::string page = one.make();

@@ -90,7 +90,7 @@ private:
     std::uint16_t id_ = 0;
     const bool v2_;
     std::unique_ptr<IoPgtable> tables_;
-    AmdV1Pgtable* v1_tables_ = nullptr;             ///< tables_, if they are such
+    AmdV1Pgtable* v1_tables_ = nullptr;  ///< tables_, if they are such
     TableCost table_cost_;
     std::optional<PhysAddr> gcr3_;                  ///< with v2 tables
     std::map<std::uint64_t, IotlbGather> gathers_;  ///< by task
