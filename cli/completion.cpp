@@ -8,7 +8,7 @@ namespace xlate::cli {
 namespace {
 
 /// In single quotes.
-std::string quoted(const std::string& text) {
+std::string in_quotes(const std::string& text) {
     std::string safe = "'";
     for (const char c : text) safe += c == '\'' ? std::string("'\\''") : std::string(1, c);
     return safe + "'";
@@ -69,7 +69,7 @@ std::string bash(const CommandFacts& top) {
             std::vector<std::string> places;
             for (const std::string& name : option.names) places.push_back("\"" + way(*command) + "|" + name + "\"");
             text += fmt::format("        {}) COMPREPLY=($(compgen {} -- \"$cur\")); return ;;\n", joined(places, "|"),
-                                option.choices.empty() ? "-f" : "-W " + quoted(joined(option.choices)));
+                                option.choices.empty() ? "-f" : "-W " + in_quotes(joined(option.choices)));
         }
     }
     text += "    esac\n    case \"$way\" in\n";
@@ -77,7 +77,7 @@ std::string bash(const CommandFacts& top) {
         std::vector<std::string> words = words_of(*command);
         const std::vector<std::string> choices = choices_of(*command);
         words.insert(words.end(), choices.begin(), choices.end());
-        text += fmt::format("        \"{}\") words={} ;;\n", way(*command), quoted(joined(words)));
+        text += fmt::format("        \"{}\") words={} ;;\n", way(*command), in_quotes(joined(words)));
     }
     return text +
            "    esac\n"
@@ -116,8 +116,8 @@ std::string zsh(const CommandFacts& top) {
         if (!command->below.empty()) {
             text += "            local -a commands=(";
             for (const CommandFacts& below : command->below)
-                text += " " + quoted(below.path.substr(below.path.find_last_of(' ') + 1) + ":" +
-                                     zsh_sentence(below.sentence));
+                text += " " + in_quotes(below.path.substr(below.path.find_last_of(' ') + 1) + ":" +
+                                        zsh_sentence(below.sentence));
             text += " )\n            _describe command commands\n";
         }
         text += "            _arguments";
@@ -127,13 +127,13 @@ std::string zsh(const CommandFacts& top) {
                 std::string spec = name + "[" + zsh_sentence(option.sentence) + "]";
                 if (option.takes_value)
                     spec += option.choices.empty() ? ":value:_files" : ":value:(" + joined(option.choices) + ")";
-                text += " \\\n                " + quoted(spec);
+                text += " \\\n                " + in_quotes(spec);
             }
         }
         const std::vector<std::string> choices = choices_of(*command);
         if (!command->path.empty())
             text += " \\\n                " +
-                    quoted(choices.empty() ? std::string("*:file:_files") : "*:what:(" + joined(choices) + ")");
+                    in_quotes(choices.empty() ? std::string("*:file:_files") : "*:what:(" + joined(choices) + ")");
         text += "\n            ;;\n";
     }
     return text + "    esac\n}\n_xlate \"$@\"\n";
@@ -142,7 +142,7 @@ std::string zsh(const CommandFacts& top) {
 std::string fish(const CommandFacts& top) {
     std::string names;
     for (const CommandFacts* command : all_commands(top)) {
-        if (!command->path.empty()) names += " " + quoted(way(*command));
+        if (!command->path.empty()) names += " " + in_quotes(way(*command));
     }
     std::string text =
         "# Completion of xlate for fish, made by: xlate completion fish\n"
@@ -156,20 +156,21 @@ std::string fish(const CommandFacts& top) {
         "    test \"$way\" = \"$argv[1]\"\n"
         "end\n";
     for (const CommandFacts* command : all_commands(top)) {
-        const std::string at = "complete -c xlate -n " + quoted("__xlate_way \"" + way(*command) + "\"");
+        const std::string at = "complete -c xlate -n " + in_quotes("__xlate_way \"" + way(*command) + "\"");
         for (const CommandFacts& below : command->below)
             text += at + " -f -a " + below.path.substr(below.path.find_last_of(' ') + 1) + " -d " +
-                    quoted(below.sentence) + "\n";
+                    in_quotes(below.sentence) + "\n";
         for (const OptionFacts& option : command->options) {
             if (option.positional) {
-                if (!option.choices.empty()) text += at + " -f -a " + quoted(joined(option.choices)) + "\n";
+                if (!option.choices.empty()) text += at + " -f -a " + in_quotes(joined(option.choices)) + "\n";
                 continue;
             }
             std::string line = at;
             for (const std::string& name : option.names)
                 line += name[1] == '-' ? " -l " + name.substr(2) : " -s " + name.substr(1);
-            if (option.takes_value) line += option.choices.empty() ? " -r" : " -x -a " + quoted(joined(option.choices));
-            text += line + " -d " + quoted(option.sentence) + "\n";
+            if (option.takes_value)
+                line += option.choices.empty() ? " -r" : " -x -a " + in_quotes(joined(option.choices));
+            text += line + " -d " + in_quotes(option.sentence) + "\n";
         }
     }
     return text;

@@ -80,6 +80,7 @@ void ScenarioProgram::read_tables() {
         firmware::Node& node = *at_address(registers[i]);
         node.name = iommu.name;
         if (iommu.real && node.interrupts.empty()) find_real_family(iommu.driver)->describe(node);
+        if (!iommu.real) node.compatible = {std::string(kernel::find_model_driver(iommu.driver)->compatible)};
     }
     for (std::size_t i = 0; i < scenario_.devices.size(); ++i) {
         const DeviceSpec& device = scenario_.devices[i];

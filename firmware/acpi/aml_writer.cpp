@@ -1,5 +1,6 @@
 #include "firmware/acpi/aml_writer.hpp"
 
+#include <algorithm>
 #include <cctype>
 
 #include "base/bits.hpp"
@@ -81,9 +82,9 @@ Bytes integer(std::uint64_t value) {
 }
 
 Bytes string(std::string_view text) {
-    Bytes out{kString};
-    out.insert(out.end(), text.begin(), text.end());
-    out.push_back(0);
+    Bytes out(text.size() + 2);  // the last one is the zero at its end
+    out.front() = kString;
+    std::copy(text.begin(), text.end(), out.begin() + 1);
     return out;
 }
 
