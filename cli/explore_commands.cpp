@@ -56,7 +56,7 @@ std::string dump(const nlohmann::ordered_json& json) {
 /// One variant of the kernel: the bugs that were found in it.
 study::JunitCase junit_case(const std::string& variant, const ExploreResult& result) {
     std::string bugs;
-    for (const auto& bug : result.bugs) bugs += (bugs.empty() ? "" : "; ") + bug.kind + ": " + bug.what;
+    for (const auto& bug : result.bugs) bugs += (bugs.empty() ? "" : "; ") + bug.what;
     return {"no bug in " + variant, result.verdict != Verdict::failed, bugs};
 }
 
