@@ -10,7 +10,6 @@
 #include "iommu/ipmmu/ipmmu.hpp"
 #include "iommu/mediatek/m4u.hpp"
 #include "iommu/omap/omap.hpp"
-#include "iommu/qcom/qcom.hpp"
 #include "iommu/riscv/iommu.hpp"
 #include "iommu/simple/rockchip.hpp"
 #include "iommu/simple/sprd.hpp"
@@ -27,7 +26,6 @@
 #include "kernel-model/drivers/ipmmu/ipmmu_vmsa.hpp"
 #include "kernel-model/drivers/mediatek/mtk_iommu_driver.hpp"
 #include "kernel-model/drivers/omap/omap_iommu_ops.hpp"
-#include "kernel-model/drivers/qcom/qcom_iommu.hpp"
 #include "kernel-model/drivers/riscv/riscv_iommu.hpp"
 #include "kernel-model/drivers/rockchip/rockchip_iommu.hpp"
 #include "kernel-model/drivers/sprd/sprd_iommu.hpp"
@@ -336,67 +334,6 @@ std::unique_ptr<iommu::Instance> make_mtk(const Scenario&, const IommuSpec&) {
     return std::make_unique<iommu::mediatek::M4u>(parameters);
 }
 
-constexpr std::uint8_t kSecureIdValue[] = {0, 0, 0, 17};
-constexpr firmware::Property kSecureId{"qcom,iommu-secure-id", {kSecureIdValue, sizeof kSecureIdValue}, 0};
-constexpr unsigned kQcomBanks = 3;
-constexpr std::uint64_t kQcomBankBytes = 0x1000, kQcomBanksAt = 0x10000, kQcomLocalBytes = 0x3000;
-
-firmware::Reg qcom_bank(const firmware::Node& iommu, unsigned number) {
-    firmware::Reg reg;
-    reg.address = number * kQcomBankBytes;
-    reg.size = kQcomBankBytes;
-    reg.cpu_address = iommu.regs.front().address + kQcomBanksAt + reg.address;
-    return reg;
-}
-
-void describe_qcom(firmware::Node& node) {
-    node.properties = {&kSecureId, 1};
-    for (unsigned bank = 1; bank <= kQcomBanks; ++bank) node.regs.push_back(qcom_bank(node, bank));
-}
-
-/// A child a context bank; they are numbered from 1.
-void surround_qcom(firmware::Description& description, firmware::NodeIndex node) {
-    for (unsigned bank = 1; bank <= kQcomBanks; ++bank) {
-        const firmware::Node& above = description.node(node);
-        firmware::Node child;
-        child.name = above.name + "-ctx" + std::to_string(bank);
-        child.path = above.path + "/" + child.name;
-        child.compatible = {"qcom,msm-iommu-v1-ns"};
-        child.available = child.reachable = above.available;
-        child.parent = node;
-        child.regs = {qcom_bank(above, bank)};
-        add_interrupts(child, {""});
-        description.nodes[firmware::index(node)].children.push_back(
-            static_cast<firmware::NodeIndex>(description.nodes.size()));
-        description.nodes.push_back(std::move(child));
-    }
-}
-
-RealDriver make_qcom_driver(const RealDriverParts& parts) {
-    auto driver = std::make_unique<kernel::QcomIommuDriver>(
-        parts.core, parts.platform, kernel::IommuDriverParts{parts.pages, parts.power, parts.mistakes, {}},
-        parts.populate);
-    kernel::IommuOps* const ops = &driver->ops();
-    return {std::move(driver), ops};
-}
-
-std::unique_ptr<iommu::Instance> make_qcom(const Scenario&, const IommuSpec& spec) {
-    iommu::qcom::Parameters parameters;
-    parameters.name = spec.name;
-    parameters.local_bytes = {kQcomLocalBytes};
-    for (unsigned number = 1; number <= kQcomBanks; ++number) {
-        iommu::qcom::Bank bank;
-        bank.asid = number;
-        bank.bytes = kQcomBankBytes;
-        parameters.banks.push_back(bank);
-    }
-    for (iommu::CacheParams* cache : {&parameters.tlb, &parameters.level1, &parameters.level2}) {
-        cache->entries = 8;
-        cache->ways = 0;
-    }
-    return std::make_unique<iommu::qcom::QcomIommu>(parameters);
-}
-
 /// A transport over MMIO: functions of PCI need a bus of their own.
 void describe_virtio(firmware::Node& node) {
     node.compatible = {"virtio,mmio"};
@@ -422,8 +359,8 @@ std::unique_ptr<iommu::Instance> make_virtio(const Scenario&, const IommuSpec&) 
 void describe_unit(firmware::Node&) {}
 
 constexpr RealFamily kFamilies[] = {
-    {"amd-iommu", 0x4000, describe_unit, make_amd_driver, make_amd_vi, nullptr, "ivhd"},
-    {"intel-iommu", 0x1000, describe_unit, make_intel_driver, make_vtd, nullptr, "dmar"},
+    {"amd-iommu", 0x4000, describe_unit, make_amd_driver, make_amd_vi, "ivhd"},
+    {"intel-iommu", 0x1000, describe_unit, make_intel_driver, make_vtd, "dmar"},
     {"arm-smmu-v3", 0x20000, describe_smmu_v3, make_smmu_v3_driver, make_smmu_v3},
     {"arm-smmu", 0x20000, describe_smmu_v2, make_smmu_v2_driver, make_smmu_v2},
     {"apple-dart", 0x4000, describe_one_interrupt, make_dart_driver, make_dart},
@@ -435,7 +372,6 @@ constexpr RealFamily kFamilies[] = {
     {"sprd-iommu", 0x80, describe_one_interrupt, make_sprd_driver, make_sprd},
     {"sun50i-iommu", 0x1000, describe_sun50i, make_sun50i_driver, make_sun50i},
     {"mtk-iommu", 0x5000, describe_mtk, make_mtk_driver, make_mtk},
-    {"qcom-iommu", kQcomLocalBytes, describe_qcom, make_qcom_driver, make_qcom, surround_qcom},
     {"tegra-smmu", 0x1000, describe_one_interrupt, make_tegra_driver, make_tegra},
     {"virtio-iommu", 0x200, describe_virtio, make_virtio_driver, make_virtio},
 };

@@ -42,8 +42,6 @@ struct RealFamily {
     RealDriver (*make_driver)(const RealDriverParts& parts) = nullptr;
     /// With caches and queues small enough to be copied for every schedule.
     std::unique_ptr<iommu::Instance> (*make_instance)(const Scenario& scenario, const IommuSpec& spec) = nullptr;
-    /// Nodes besides the instance's own, such as context banks below it; nullptr: there are none. May move the nodes.
-    void (*surround)(firmware::Description& description, firmware::NodeIndex node) = nullptr;
     /// Units that a table of firmware names: Linux calls them by this and their number. Empty: devices of firmware.
     std::string_view units{};
 };

@@ -162,7 +162,7 @@ TEST_CASE("paths: a second run leaves nothing of the first", "[cli][paths]") {
     // The manifest says what is there.
     const Json manifest = Json::parse(read_text(scratch.path("r/manifest.json")));
     CHECK(manifest["seed"] == 2);
-    CHECK(manifest["outputs"].size() == 3);
+    CHECK(manifest["outputs"].size() == 5);  // result, series, statistics, log, config
 }
 
 TEST_CASE("paths: two runs into one directory: the second is told, nothing is mixed", "[cli][paths]") {

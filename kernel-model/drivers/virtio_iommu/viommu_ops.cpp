@@ -6,6 +6,7 @@
 #include "base/bits.hpp"
 #include "firmware/iommu_families.hpp"
 #include "firmware/pci_iommus.hpp"
+#include "kernel-model/arch/arch.hpp"
 #include "kernel-model/boot.hpp"
 #include "kernel-model/boot_state.hpp"
 #include "kernel-model/dma/reserved_regions.hpp"
@@ -97,6 +98,13 @@ int ViommuOps::viommu_probe_endpoint(ViommuEndpoint& endpoint) {
         at += (length + virtio::property::kHeadBytes + 7) / 8;
     }
     return 0;
+}
+
+/// Where the architecture has no arch_setup_dma_ops (x86), until the core sets the DMA operations.
+void ViommuOps::probe_finalize(Device& dev) {
+    if (core_.variant.has(Cap::core_sets_dma_ops) || arch_row(core_.parameters.arch).has_setup) return;
+    Frame frame{core_.k, "viommu_probe_finalize"};
+    core_.iommu_setup_dma_ops(dev, 0, ~std::uint64_t{0});
 }
 
 void ViommuOps::release_device(Device& dev) {

@@ -130,6 +130,7 @@ public:
     int of_xlate(Device& dev, const OfPhandleArgs& args) override;
     int of_xlate_fwspec(Ptr<IommuFwspec> fwspec, Device& dev, const OfPhandleArgs& args) override;
     PtrOrErr<IommuDevice> probe_device(Device& dev) override;
+    void probe_finalize(Device& dev) override;
     void release_device(Device& dev) override;
     PtrOrErr<IommuGroup> device_group(Device& dev) override;
     Ptr<IommuDomain> domain_alloc(DomainType type) override;
