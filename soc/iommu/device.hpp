@@ -100,7 +100,7 @@ public:
     // For the ports.
     Agenda& agenda() { return context_.agenda; }
     TransactionPool& pool() { return context_.pool; }
-    TraceSink* trace() const { return context_.trace; }
+    TraceSink* trace_sink() const { return context_.trace; }
     std::uint32_t epoch() const { return unit_->epoch(); }
     bool enabled() const { return unit_->translates(); }
     /// Traffic with translated addresses is checked against its stream's configuration.

@@ -85,7 +85,7 @@ void IommuPort::charge(TranslationJob& job, Part part) {
 
 /// That it leaves the port now.
 void IommuPort::trace(const TranslationJob& job, const char* what) const {
-    TraceSink* const sink = device_.trace();
+    TraceSink* const sink = device_.trace_sink();
     if (sink == nullptr || !sink->steps) return;
     const Transaction& transaction = *job.transaction;
     TraceStep step;
