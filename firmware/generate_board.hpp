@@ -1,5 +1,6 @@
-// A board that nobody has built, as a flattened device tree or as ACPI tables: CPUs, a GICv3 with an ITS or local APICs
-// with an IOAPIC, memory, IOMMUs, platform masters and PCIe hosts behind them. It takes the same way as a real one's.
+// A board that exists on paper only, as a flattened device tree or as ACPI tables: CPUs, a GICv3 with an ITS or local
+// APICs with an IOAPIC, memory, IOMMUs, platform masters and PCIe hosts behind them. It takes the same way as a real
+// one's.
 #pragma once
 
 #include <cstdint>

@@ -21,9 +21,7 @@ SocStats Soc::stats() const { return parts_->stats(); }
 const std::vector<std::string>& Soc::warnings() const { return parts_->warnings; }
 void Soc::set_trace(TraceSink* sink) {
     if (parts_->sanitizer != nullptr) {
-        LedgerCheck& check = parts_->sanitizer->ledger();
-        check.next = sink;
-        check.steps = sink != nullptr && sink->steps;
+        parts_->sanitizer->ledger().set_next(sink);
     } else {
         parts_->trace = sink;
     }

@@ -26,7 +26,7 @@ using sc_core::sc_time;
 using tlm::tlm_generic_payload;
 using namespace xlate::soc;
 
-/// Stands for somebody's DRAM simulator: no SystemC, a tick at a time, a call when an access is done.
+/// Stands for a DRAM simulator from elsewhere: no SystemC, a tick at a time, a call when an access is done.
 class DramSimulator {
 public:
     std::function<void(std::uint64_t id)> done;

@@ -1,5 +1,5 @@
-// The ACPI tables of a board that nobody has built (firmware/generate_board.hpp): DSDT, MADT and MCFG, and with them
-// IORT for SMMUv3s, VIOT for virtio-iommus, DMAR for VT-d, IVRS for AMD-Vi. iasl reads them without a warning
+// The ACPI tables of a board that exists on paper only (firmware/generate_board.hpp): DSDT, MADT and MCFG, and with
+// them IORT for SMMUv3s, VIOT for virtio-iommus, DMAR for VT-d, IVRS for AMD-Vi. iasl reads them without a warning
 // (tests/cli/generate_acpi_test.cpp).
 //   DSDT   processors, PCI host bridges with their windows, masters: one hardware id ("XLAT0001") an entry of
 //          BoardSpec::masters, so that Linux calls its devices XLAT0001:00, XLAT0001:01, ...; the name of the entry

@@ -4,6 +4,7 @@
 
 #include "base/bits.hpp"
 #include "base/error.hpp"
+#include "soc/bus/byte_access.hpp"
 
 namespace xlate::soc {
 
@@ -99,7 +100,7 @@ void Dram::move_bytes(Transaction& transaction) {
 }
 
 void Dram::answer(Transaction& transaction, SimTime taken, SimTime at) {
-    if (sink_ != nullptr) trace_memory(*sink_, *this, transaction, taken, at);
+    if (sink_ != nullptr && *sink_ != nullptr) trace_memory(*sink_, *this, transaction, taken, at);
     transaction.step.bind(this, &Dram::answer_step);
     agenda_.schedule(transaction.step, at, Phase::arrive, *this);
 }
@@ -307,16 +308,6 @@ void Dram::column(std::size_t index, bool write, std::uint64_t now) {
     admit();
 }
 
-unsigned Dram::on_debug(unsigned, tlm::tlm_generic_payload& payload) {
-    const PhysAddr address{payload.get_address()};
-    const std::size_t size = payload.get_data_length();
-    if (!bytes_.contains(address, size)) return 0;
-    if (payload.is_write()) {
-        bytes_.write(address, payload.get_data_ptr(), size);
-    } else if (payload.is_read()) {
-        bytes_.read(address, payload.get_data_ptr(), size);
-    }
-    return payload.get_data_length();
-}
+unsigned Dram::on_debug(unsigned, tlm::tlm_generic_payload& payload) { return debug_access(bytes_, payload); }
 
 }  // namespace xlate::soc

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "soc/bus/byte_access.hpp"
 
 namespace xlate::soc {
 
@@ -64,7 +65,7 @@ void Memory::start(Transaction& transaction) {
     if (params_.bandwidth_bytes_per_s != 0) channel_free_ = now + transfer_time(transaction.size());
     bank_free_[bank_of(transaction.address())] = now + params_.bank_busy;
     access(transaction);
-    if (sink_ != nullptr) trace_memory(*sink_, *this, transaction, now, now + params_.latency);
+    if (sink_ != nullptr && *sink_ != nullptr) trace_memory(*sink_, *this, transaction, now, now + params_.latency);
     transaction.step.bind(this, &Memory::finish);
     agenda_.schedule(transaction.step, now + params_.latency, Phase::arrive, *this);
 }
@@ -102,16 +103,6 @@ void Memory::finish(void* owner, AgendaEntry& entry) {
     static_cast<Memory*>(owner)->port.respond(Transaction::of_step(entry));
 }
 
-unsigned Memory::on_debug(unsigned, tlm::tlm_generic_payload& payload) {
-    const PhysAddr address{payload.get_address()};
-    const std::size_t size = payload.get_data_length();
-    if (!bytes_.contains(address, size)) return 0;
-    if (payload.is_write()) {
-        bytes_.write(address, payload.get_data_ptr(), size);
-    } else if (payload.is_read()) {
-        bytes_.read(address, payload.get_data_ptr(), size);
-    }
-    return payload.get_data_length();
-}
+unsigned Memory::on_debug(unsigned, tlm::tlm_generic_payload& payload) { return debug_access(bytes_, payload); }
 
 }  // namespace xlate::soc

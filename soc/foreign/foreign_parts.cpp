@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "soc/bus/byte_access.hpp"
+
 namespace xlate::soc {
 
 namespace {
@@ -58,7 +60,7 @@ private:
     }
     /// Now, since what the module does to the data does not matter.
     void send(Transaction& transaction) {
-        if (transaction.write() && transaction.moves_data()) move(transaction.payload());
+        if (transaction.write() && transaction.moves_data()) move_bytes(bytes_, transaction.payload());
         out.send(transaction);
     }
     void on_accepted(unsigned) override {
@@ -69,19 +71,11 @@ private:
         in.accept(next);
     }
     void on_response(unsigned, Transaction& transaction) override {
-        if (transaction.ok() && !transaction.write() && transaction.moves_data()) move(transaction.payload());
+        if (transaction.ok() && !transaction.write() && transaction.moves_data())
+            move_bytes(bytes_, transaction.payload());
         in.respond(transaction);
     }
-    unsigned on_debug(unsigned, tlm::tlm_generic_payload& payload) override {
-        if (!bytes_.contains(PhysAddr{payload.get_address()}, payload.get_data_length())) return 0;
-        move(payload);
-        return payload.get_data_length();
-    }
-    void move(tlm::tlm_generic_payload& payload) {
-        const PhysAddr address{payload.get_address()};
-        if (payload.is_write()) bytes_.write(address, payload.get_data_ptr(), payload.get_data_length());
-        if (payload.is_read()) bytes_.read(address, payload.get_data_ptr(), payload.get_data_length());
-    }
+    unsigned on_debug(unsigned, tlm::tlm_generic_payload& payload) override { return debug_access(bytes_, payload); }
 
     PhysicalMemory& bytes_;
     std::vector<Transaction*> door_;  ///< at most one

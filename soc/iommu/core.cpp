@@ -259,7 +259,7 @@ void IommuDevice::fetch(TranslationJob& job) {
 
 void IommuDevice::fetched(TranslationJob& job) {
     charge(job, job.part);
-    trace_step(TraceStep::Kind::read, soc::name(job.part), job, job.read_start);
+    if (traces_steps()) trace_step(TraceStep::Kind::read, soc::name(job.part), job, job.read_start);
     job.ahead = runs_ahead();
     if (watch_ != nullptr) watch_->on_access(job);
     if (job.walking) {
@@ -273,7 +273,7 @@ void IommuDevice::end_walk(TranslationJob& job) {
     job.walking = false;
     const SimTime now = job.time(agenda());
     counts_.walk.add(now - job.walk_start);
-    if (context_.trace != nullptr && context_.trace->steps) {
+    if (traces_steps()) {
         trace_step(TraceStep::Kind::walk, job.prefetch ? "walk ahead" : "walk", job, job.walk_start);
     } else if (context_.trace != nullptr) {
         context_.trace->span(component_name(), "walk", job.walk_start, now, job.transaction->iova);
@@ -282,10 +282,8 @@ void IommuDevice::end_walk(TranslationJob& job) {
     if (params_.tcu.merge_walks) release_merged(job);
 }
 
-/// That it ends now.
+/// That it ends now. Only where a listener asks for it.
 void IommuDevice::trace_step(TraceStep::Kind kind, std::string_view what, const TranslationJob& job, SimTime start) {
-    TraceSink* const sink = context_.trace;
-    if (sink == nullptr || !sink->steps) return;
     const bool read = kind == TraceStep::Kind::read;
     TraceStep step;
     step.kind = kind;
@@ -305,7 +303,7 @@ void IommuDevice::trace_step(TraceStep::Kind kind, std::string_view what, const 
         step.lookups += counters.lookups;
         step.hits += counters.hits;
     }
-    sink->step(step);
+    context_.trace->step(step);
 }
 
 void IommuDevice::finish(TranslationJob& job, const iommu::Result& result) {

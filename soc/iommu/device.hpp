@@ -101,6 +101,8 @@ public:
     Agenda& agenda() { return context_.agenda; }
     TransactionPool& pool() { return context_.pool; }
     TraceSink* trace_sink() const { return context_.trace; }
+    /// Whether a listener asks for each step: most runs have none.
+    bool traces_steps() const { return context_.trace != nullptr && context_.trace->steps; }
     std::uint32_t epoch() const { return unit_->epoch(); }
     bool enabled() const { return unit_->translates(); }
     /// Traffic with translated addresses is checked against its stream's configuration.

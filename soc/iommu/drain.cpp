@@ -30,11 +30,12 @@ void IommuDevice::step_commands(CommandQueue& queue) {
         case StepKind::executed:
             note();
             if (context_.trace != nullptr && spec_.command_name != nullptr) {
-                if (!context_.trace->steps) {
+                if (traces_steps()) {
+                    trace_command(queue, spec_.command_name(step.opcode), queue.command_start);
+                } else {
                     context_.trace->instant(component_name(), spec_.command_name(step.opcode), agenda().now(),
                                             step.opcode);
                 }
-                trace_command(queue, spec_.command_name(step.opcode), queue.command_start);
             }
             queue.command_start = agenda().now();
             finish_command(queue);
@@ -56,10 +57,8 @@ void IommuDevice::step_commands(CommandQueue& queue) {
     }
 }
 
-/// That it ends now.
+/// That it ends now. Only where a listener asks for it.
 void IommuDevice::trace_command(const CommandQueue& queue, std::string_view what, SimTime start) {
-    TraceSink* const sink = context_.trace;
-    if (sink == nullptr || !sink->steps) return;
     TraceStep step;
     step.kind = TraceStep::Kind::command;
     step.component = component_name();
@@ -68,7 +67,7 @@ void IommuDevice::trace_command(const CommandQueue& queue, std::string_view what
     step.end = agenda().now();
     step.address = queue.number;
     step.own = true;
-    sink->step(step);
+    context_.trace->step(step);
 }
 
 /// A cycle, and the decoding of the next one if the last fetch has brought it.
@@ -116,10 +115,11 @@ void IommuDevice::end_drain(CommandQueue& queue) {
     const SimTime now = agenda().now();
     counts_.sync.add(now - queue.sync_start);
     const char* const what = spec_.command_name != nullptr ? "CMD_SYNC" : "drain";
-    if (context_.trace != nullptr && !context_.trace->steps) {
+    if (traces_steps()) {
+        trace_command(queue, what, queue.sync_start);
+    } else if (context_.trace != nullptr) {
         context_.trace->span(component_name(), what, queue.sync_start, now, 0);
     }
-    trace_command(queue, what, queue.sync_start);
     queue.command_start = now;
     queue.reply.abort = queue.atc_timed_out;
     queue.atc_timed_out = false;

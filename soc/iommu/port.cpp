@@ -83,10 +83,8 @@ void IommuPort::charge(TranslationJob& job, Part part) {
     job.transaction->ledger.charge(part, job.time(device_.agenda()));
 }
 
-/// That it leaves the port now.
+/// That it leaves the port now. Only where a listener asks for it.
 void IommuPort::trace(const TranslationJob& job, const char* what) const {
-    TraceSink* const sink = device_.trace_sink();
-    if (sink == nullptr || !sink->steps) return;
     const Transaction& transaction = *job.transaction;
     TraceStep step;
     step.kind = TraceStep::Kind::translation;
@@ -99,7 +97,7 @@ void IommuPort::trace(const TranslationJob& job, const char* what) const {
     step.size = transaction.size();
     step.source = transaction.source_rank;
     step.number = transaction.number;
-    sink->step(step);
+    device_.trace_sink()->step(step);
 }
 
 /// For the counters that software reads. A TLB miss is one of the main TLB, or of the only one.
@@ -419,7 +417,7 @@ void IommuPort::left(TranslationJob& job) {
     Transaction& transaction = *job.transaction;
     charge(job, Part::link);
     latency_.add(job.time(device_.agenda()) - job.received);
-    trace(job, job.how);
+    if (device_.traces_steps()) trace(job, job.how);
     transaction.payload().set_address(job.result.pa.value);
     if (job.ahead) {
         left_ahead(job);
@@ -433,7 +431,7 @@ void IommuPort::left(TranslationJob& job) {
 void IommuPort::refuse(TranslationJob& job) {
     Transaction& transaction = *job.transaction;
     latency_.add(job.time(device_.agenda()) - job.received);
-    trace(job, "refused");
+    if (device_.traces_steps()) trace(job, "refused");
     ++faults_;
     transaction.fault = job.result.fault;
     transaction.refused_by = &device_.component_name();

@@ -38,7 +38,7 @@ void IommuPort::answer_request(TranslationJob& job) {
     Transaction& transaction = *job.transaction;
     charge(job, Part::iommu_queue);
     latency_.add(job.time(device_.agenda()) - job.received);
-    trace(job, "answer to an endpoint");
+    if (device_.traces_steps()) trace(job, "answer to an endpoint");
     const bool ok = job.result.response == iommu::Response::ok && job.result.fault == 0;
     if (ok) *transaction.ats.answer = job.result.entry;
     if (!ok) ++faults_;

@@ -14,7 +14,7 @@ void LedgerCheck::issued(std::string_view device, std::uint64_t number, SimTime 
     auto times = open_.find(device);
     if (times == open_.end()) times = open_.emplace(std::string(device), decltype(open_)::mapped_type{}).first;
     times->second[number] = at;
-    if (next != nullptr) next->issued(device, number, at);
+    ForwardingTrace::issued(device, number, at);
 }
 
 void LedgerCheck::ended(std::string_view device, std::uint64_t number, const Ledger& ledger, SimTime at) {
@@ -29,21 +29,7 @@ void LedgerCheck::ended(std::string_view device, std::uint64_t number, const Led
         }
     }
     stats_.differing += right ? 0 : 1;
-    if (next != nullptr) next->ended(device, number, ledger, at);
-}
-
-void LedgerCheck::transaction(std::string_view device, std::uint64_t number, std::uint64_t iova, bool write,
-                              SimTime start, SimTime end, bool fault) {
-    if (next != nullptr) next->transaction(device, number, iova, write, start, end, fault);
-}
-
-void LedgerCheck::span(std::string_view component, std::string_view what, SimTime start, SimTime end,
-                       std::uint64_t detail) {
-    if (next != nullptr) next->span(component, what, start, end, detail);
-}
-
-void LedgerCheck::instant(std::string_view component, std::string_view what, SimTime at, std::uint64_t detail) {
-    if (next != nullptr) next->instant(component, what, at, detail);
+    ForwardingTrace::ended(device, number, ledger, at);
 }
 
 }  // namespace xlate::soc

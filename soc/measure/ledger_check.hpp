@@ -6,7 +6,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "soc/measure/trace.hpp"
+#include "soc/measure/forwarding_trace.hpp"
 
 namespace xlate::soc {
 
@@ -17,22 +17,12 @@ struct LedgerCheckStats {
     std::uint64_t open = 0;          ///< issued and not ended
 };
 
-/// Passes everything on to `next`, if there is one.
-class LedgerCheck final : public TraceSink {
+class LedgerCheck final : public ForwardingTrace {
 public:
-    TraceSink* next = nullptr;
     LedgerCheckStats stats() const;
 
-    void step(const TraceStep& step) override {
-        if (next != nullptr) next->step(step);
-    }
     void issued(std::string_view device, std::uint64_t number, SimTime at) override;
     void ended(std::string_view device, std::uint64_t number, const Ledger& ledger, SimTime at) override;
-    void transaction(std::string_view device, std::uint64_t number, std::uint64_t iova, bool write, SimTime start,
-                     SimTime end, bool fault) override;
-    void span(std::string_view component, std::string_view what, SimTime start, SimTime end,
-              std::uint64_t detail) override;
-    void instant(std::string_view component, std::string_view what, SimTime at, std::uint64_t detail) override;
 
 private:
     std::map<std::string, std::unordered_map<std::uint64_t, SimTime>, std::less<>> open_;  ///< issue times

@@ -30,7 +30,7 @@ struct TraceStep {
     std::uint32_t size = 0;     ///< bytes, where it moves some
     std::uint32_t source = 0;   ///< the rank of who made the access; with `number` it says which one it is
     std::uint64_t number = 0;   ///< its maker's count
-    bool own = false;           ///< nobody's access: a prefetch, a command
+    bool own = false;           ///< of no transaction: a prefetch, a command
     std::uint64_t lookups = 0;  ///< walk: of the core's walk caches so far,
     std::uint64_t hits = 0;     ///< and of those
 };

@@ -581,7 +581,7 @@ void visit_config(ParameterVisitor& v, Config& config) {
     });
     list(v, "traffic", "What masters do once a driver is bound; not given: a little of everything that is translated.",
          "traffic", config.traffic, visit_traffic);
-    list(v, "rogues", "Masters that run over addresses that nobody gave them.", "rogue", config.rogues,
+    list(v, "rogues", "Masters that run over addresses that they were not given.", "rogue", config.rogues,
          [](ParameterVisitor& w, RogueConfig& rogue) {
              w.text("device", "Linux name of the master; its traffic says what it does.", rogue.device);
              w.time("at", "When it starts.", rogue.at);

@@ -73,30 +73,12 @@ void RunDatabase::step(const soc::TraceStep& step) {
         }
         ledger_.reset();
     }
-    if (next_ != nullptr && next_->steps) next_->step(step);
+    ForwardingTrace::step(step);
 }
 
 void RunDatabase::ended(std::string_view device, std::uint64_t number, const soc::Ledger& ledger, SimTime at) {
     if (transfers_ != nullptr) ledger_ = ledger;
-    if (next_ != nullptr) next_->ended(device, number, ledger, at);
-}
-
-void RunDatabase::issued(std::string_view device, std::uint64_t number, SimTime at) {
-    if (next_ != nullptr) next_->issued(device, number, at);
-}
-
-void RunDatabase::transaction(std::string_view device, std::uint64_t number, std::uint64_t iova, bool write,
-                              SimTime start, SimTime end, bool fault) {
-    if (next_ != nullptr) next_->transaction(device, number, iova, write, start, end, fault);
-}
-
-void RunDatabase::span(std::string_view component, std::string_view what, SimTime start, SimTime end,
-                       std::uint64_t detail) {
-    if (next_ != nullptr) next_->span(component, what, start, end, detail);
-}
-
-void RunDatabase::instant(std::string_view component, std::string_view what, SimTime at, std::uint64_t detail) {
-    if (next_ != nullptr) next_->instant(component, what, at, detail);
+    ForwardingTrace::ended(device, number, ledger, at);
 }
 
 void RunDatabase::write_series(const Json& series) {

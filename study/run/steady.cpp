@@ -47,7 +47,7 @@ bool SteadyWatch::warm(const Master& master, std::uint64_t number, SimTime end) 
 
 void SteadyWatch::issued(std::string_view device, std::uint64_t number, SimTime at) {
     if (number == 0) master(device).first_issue = at;
-    if (next_ != nullptr) next_->issued(device, number, at);
+    ForwardingTrace::issued(device, number, at);
 }
 
 void SteadyWatch::ended(std::string_view device, std::uint64_t number, const soc::Ledger& ledger, SimTime at) {
@@ -55,7 +55,7 @@ void SteadyWatch::ended(std::string_view device, std::uint64_t number, const soc
     if (one.warmup.any() && warm(one, number, at)) {
         for (std::size_t i = 0; i < soc::kParts; ++i) one.parts_fs[i] += ledger.fs(static_cast<soc::Part>(i));
     }
-    if (next_ != nullptr) next_->ended(device, number, ledger, at);
+    ForwardingTrace::ended(device, number, ledger, at);
 }
 
 void SteadyWatch::transaction(std::string_view device, std::uint64_t number, std::uint64_t iova, bool write,
@@ -72,7 +72,7 @@ void SteadyWatch::transaction(std::string_view device, std::uint64_t number, std
         ++one.left_out;
         one.measured_from = std::max(one.measured_from, end);
     }
-    if (next_ != nullptr) next_->transaction(device, number, iova, write, start, end, fault);
+    ForwardingTrace::transaction(device, number, iova, write, start, end, fault);
 }
 
 void SteadyWatch::add_to_batches(Master& master, SimTime latency) {
@@ -90,15 +90,6 @@ void SteadyWatch::add_to_batches(Master& master, SimTime latency) {
     }
     ++batches.back().count;
     batches.back().latency_fs += latency.fs;
-}
-
-void SteadyWatch::span(std::string_view component, std::string_view what, SimTime start, SimTime end,
-                       std::uint64_t detail) {
-    if (next_ != nullptr) next_->span(component, what, start, end, detail);
-}
-
-void SteadyWatch::instant(std::string_view component, std::string_view what, SimTime at, std::uint64_t detail) {
-    if (next_ != nullptr) next_->instant(component, what, at, detail);
 }
 
 void SteadyWatch::apply(soc::MasterStats& stats) const {

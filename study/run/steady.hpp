@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "soc/measure/forwarding_trace.hpp"
 #include "soc/measure/histogram.hpp"
 #include "soc/measure/stats.hpp"
-#include "soc/measure/trace.hpp"
 
 namespace xlate::study {
 
@@ -37,25 +37,13 @@ struct Steadiness {
     std::uint64_t leave_out = 0;  ///< transactions to leave out instead, if the start alone is in the way; 0: none
 };
 
-class SteadyWatch final : public soc::TraceSink {
+class SteadyWatch final : public soc::ForwardingTrace {
 public:
     void set_warmup(const std::string& device, const WarmUp& warmup) { masters_[device].warmup = warmup; }
-    /// Hears everything too.
-    void set_next(soc::TraceSink* next) {
-        next_ = next;
-        steps = next != nullptr && next->steps;
-    }
-
-    void step(const soc::TraceStep& step) override {
-        if (next_ != nullptr) next_->step(step);
-    }
     void issued(std::string_view device, std::uint64_t number, SimTime at) override;
     void ended(std::string_view device, std::uint64_t number, const soc::Ledger& ledger, SimTime at) override;
     void transaction(std::string_view device, std::uint64_t number, std::uint64_t iova, bool write, SimTime start,
                      SimTime end, bool fault) override;
-    void span(std::string_view component, std::string_view what, SimTime start, SimTime end,
-              std::uint64_t detail) override;
-    void instant(std::string_view component, std::string_view what, SimTime at, std::uint64_t detail) override;
 
     /// Leaves the warm-up out of a master's counts, latencies and parts.
     void apply(soc::MasterStats& stats) const;
@@ -92,7 +80,6 @@ private:
 
     Masters masters_;
     Masters::value_type* last_ = nullptr;
-    soc::TraceSink* next_ = nullptr;
 };
 
 }  // namespace xlate::study

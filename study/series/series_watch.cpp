@@ -45,7 +45,7 @@ void SeriesWatch::reach(SimTime at) {
 }
 
 void SeriesWatch::step(const soc::TraceStep& step) {
-    if (next_ != nullptr) next_->step(step);
+    ForwardingTrace::step(step);
     if (step.kind == Kind::transfer) {
         reach(step.end);
     } else if (!follows(step.end)) {
@@ -134,25 +134,7 @@ void SeriesWatch::lock(std::string_view lock, std::string_view task, bool waited
 
 void SeriesWatch::issued(std::string_view device, std::uint64_t number, SimTime at) {
     reach(at);
-    if (next_ != nullptr) next_->issued(device, number, at);
-}
-
-void SeriesWatch::ended(std::string_view device, std::uint64_t number, const soc::Ledger& ledger, SimTime at) {
-    if (next_ != nullptr) next_->ended(device, number, ledger, at);
-}
-
-void SeriesWatch::transaction(std::string_view device, std::uint64_t number, std::uint64_t iova, bool write,
-                              SimTime start, SimTime end, bool fault) {
-    if (next_ != nullptr) next_->transaction(device, number, iova, write, start, end, fault);
-}
-
-void SeriesWatch::span(std::string_view component, std::string_view what, SimTime start, SimTime end,
-                       std::uint64_t detail) {
-    if (next_ != nullptr) next_->span(component, what, start, end, detail);
-}
-
-void SeriesWatch::instant(std::string_view component, std::string_view what, SimTime at, std::uint64_t detail) {
-    if (next_ != nullptr) next_->instant(component, what, at, detail);
+    ForwardingTrace::issued(device, number, at);
 }
 
 }  // namespace xlate::study

@@ -9,17 +9,15 @@
 #include <string_view>
 #include <vector>
 
-#include "soc/measure/trace.hpp"
+#include "soc/measure/forwarding_trace.hpp"
 #include "study/run/kernel_activity.hpp"
 #include "study/series/bins.hpp"
 
 namespace xlate::study {
 
-class SeriesWatch final : public soc::TraceSink, public ActivitySink {
+class SeriesWatch final : public soc::ForwardingTrace, public ActivitySink {
 public:
     SeriesWatch() { steps = true; }
-    /// Hears everything too.
-    void set_next(soc::TraceSink* next) { next_ = next; }
 
     struct Master {
         Bins transfers, faults, bytes;
@@ -60,13 +58,7 @@ public:
     static constexpr std::size_t kMostHolds = 250;   ///< of a lock
 
     void issued(std::string_view device, std::uint64_t number, SimTime at) override;
-    void ended(std::string_view device, std::uint64_t number, const soc::Ledger& ledger, SimTime at) override;
     void step(const soc::TraceStep& step) override;
-    void transaction(std::string_view device, std::uint64_t number, std::uint64_t iova, bool write, SimTime start,
-                     SimTime end, bool fault) override;
-    void span(std::string_view component, std::string_view what, SimTime start, SimTime end,
-              std::uint64_t detail) override;
-    void instant(std::string_view component, std::string_view what, SimTime at, std::uint64_t detail) override;
     void ran(unsigned cpu, std::string_view task, SimTime from, SimTime to) override;
     void lock(std::string_view lock, std::string_view task, bool waited, SimTime from, SimTime to) override;
 
@@ -100,7 +92,6 @@ private:
     ByName<Lock> locks_;
     std::vector<std::string> tasks_;
     std::map<std::string, std::uint32_t, std::less<>> task_indices_;
-    soc::TraceSink* next_ = nullptr;
 };
 
 }  // namespace xlate::study
