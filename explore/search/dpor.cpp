@@ -176,11 +176,11 @@ void Dpor::stepped(Execution& execution, const Step& step) {
     event.task = step.task;
     event.accesses.assign(accesses, accesses + step.access_count);
 
-    const std::vector<std::uint32_t> races = order(execution, event);
+    order(execution, event);
     XLATE_CHECK(index + 1 < 0xFFFF, "a run is too long for a search");
     event.clock[step.task] = static_cast<std::uint16_t>(index + 1);
     if (reduce_) {
-        for (const std::uint32_t earlier : races) race(earlier, event);
+        for (const std::uint32_t earlier : races_) race(earlier, event);
     }
 
     log_begin_.push_back(log_order_.size());
@@ -201,11 +201,13 @@ void Dpor::ended(Execution& execution) {
         Event event;
         event.task = task->id;
         event.accesses = {{task->pending.kind, true, task->pending.resource}};
-        for (const std::uint32_t earlier : order(execution, event)) race(earlier, event);
+        order(execution, event);
+        for (const std::uint32_t earlier : races_) race(earlier, event);
     }
 }
 
-std::vector<std::uint32_t> Dpor::order(const Execution& execution, Event& event) const {
+void Dpor::order(const Execution& execution, Event& event) {
+    races_.clear();
     // Before it: what its task did last, and what made the task ready.
     const auto join = [&](const Event& other) {
         for (std::size_t i = 0; i < kMaxTasks; ++i) event.clock[i] = std::max(event.clock[i], other.clock[i]);
@@ -216,11 +218,11 @@ std::vector<std::uint32_t> Dpor::order(const Execution& execution, Event& event)
 
     // Conflicts with earlier steps, latest first: a race unless something in between orders the two already.
     // A guarded access (a lock) is by itself: what its guard orders is no race for the rest of the step.
-    std::vector<std::uint32_t> races;
     const std::size_t guarded = !event.accesses.empty() && event.accesses.front().guarded ? 1 : 0;
     for (const auto& [begin, end] : {std::pair{std::size_t{0}, guarded}, std::pair{guarded, event.accesses.size()}}) {
-        std::vector<std::uint32_t> racing;
-        std::vector<std::uint32_t> ordering;
+        if (begin == end) continue;
+        racing_.clear();
+        ordering_.clear();
         for (std::size_t i = begin; i < end; ++i) {
             const Access& access = event.accesses[i];
             const auto found = log_.find(kernel::object_of(access.resource));
@@ -230,22 +232,21 @@ std::vector<std::uint32_t> Dpor::order(const Execution& execution, Event& event)
                 const TaskId other = events_[entry->event].task;
                 if (other == event.task) continue;
                 const Relation between = relation(entry->access, access);
-                if (between == Relation::order) ordering.push_back(entry->event);
+                if (between == Relation::order) ordering_.push_back(entry->event);
                 if (between != Relation::race || (have & bit(other)) != 0) continue;
-                racing.push_back(entry->event);
+                racing_.push_back(entry->event);
                 have |= bit(other);
             }
         }
-        std::sort(racing.begin(), racing.end(), std::greater<>());
-        racing.erase(std::unique(racing.begin(), racing.end()), racing.end());
-        for (const std::uint32_t earlier : racing) {
+        std::sort(racing_.begin(), racing_.end(), std::greater<>());
+        racing_.erase(std::unique(racing_.begin(), racing_.end()), racing_.end());
+        for (const std::uint32_t earlier : racing_) {
             if (seen(earlier)) continue;
-            races.push_back(earlier);
+            races_.push_back(earlier);
             join(events_[earlier]);
         }
-        for (const std::uint32_t earlier : ordering) join(events_[earlier]);
+        for (const std::uint32_t earlier : ordering_) join(events_[earlier]);
     }
-    return races;
 }
 
 /// The two steps could have come the other way round: somebody has to try that from the state before `earlier`.

@@ -119,9 +119,9 @@ private:
         Access access;
     };
 
-    /// Fills in the clock of `event`, which would be number events_.size(); returns the earlier steps that race with
-    /// it.
-    std::vector<std::uint32_t> order(const Execution& execution, Event& event) const;
+    /// Fills in the clock of `event`, which would be number events_.size(), and in `races_` the earlier steps that race
+    /// with it.
+    void order(const Execution& execution, Event& event);
     void race(std::size_t earlier, const Event& later);
     void request(const SubtreeEnd::Request& what);
     /// The next choice at a node, whatever is under way now done.
@@ -144,6 +144,9 @@ private:
     std::unordered_map<Resource, std::vector<Logged>> log_;  ///< by object; never iterated
     std::vector<Resource> log_order_;                        ///< object of each log entry, to take them back
     std::vector<std::size_t> log_begin_;                     ///< of each event, into log_order_
+    std::vector<std::uint32_t> races_;  ///< of the last order(); it and the next two keep their room from step to step
+    std::vector<std::uint32_t> racing_;
+    std::vector<std::uint32_t> ordering_;
     std::uint64_t traces_ = 0;
     std::uint64_t abandoned_ = 0;
     double weight_ = 0;
