@@ -84,6 +84,16 @@ std::uint8_t* PhysicalMemory::page_for_write(std::uint64_t page) {
 
 void PhysicalMemory::read(PhysAddr address, std::uint8_t* bytes, std::size_t size) const {
     XLATE_CHECK(address.value >> 52 == 0, std::to_string(address.value));
+    constexpr std::size_t kDescriptor = 8;  // most reads are of one: no call for its bytes
+    if (size == kDescriptor && (address.value & (kPageBytes - 1)) <= kPageBytes - kDescriptor) {
+        const std::uint8_t* page = page_for_read(address.value >> kPageBits);
+        if (page != nullptr) {
+            std::memcpy(bytes, page + (address.value & (kPageBytes - 1)), kDescriptor);
+        } else {
+            std::memset(bytes, 0, kDescriptor);
+        }
+        return;
+    }
     while (size > 0) {
         const std::size_t offset = address.value & (kPageBytes - 1);
         const std::size_t part = std::min(size, kPageBytes - offset);

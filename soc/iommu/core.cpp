@@ -95,13 +95,12 @@ void IommuDevice::run(TranslationJob& job) {
             on_lookup(job, step.lookup);
             return;
         case StepKind::access:
-            switch (spec_.purpose(step.access.purpose).role) {
+            switch (const AccessRole role = spec_.purpose(step.access.purpose).role; role) {
                 case AccessRole::device_config:
                 case AccessRole::process_config:
                     // Stage 2 has found the process's configuration: that was a walk of its own.
                     if (job.walking) end_walk(job);
-                    job.part =
-                        spec_.purpose(step.access.purpose).role == AccessRole::device_config ? Part::ste : Part::cd;
+                    job.part = role == AccessRole::device_config ? Part::ste : Part::cd;
                     job.read_start = job.time(agenda());
                     ports_[0]->access(job, step.access, &go<&IommuDevice::fetched>);
                     return;
@@ -181,8 +180,9 @@ void IommuDevice::looked_up(TranslationJob& job) {
 }
 
 void IommuDevice::begin_walk(TranslationJob& job) {
-    const std::optional<std::uint64_t> space = job.engine->walked_space();
-    if (params_.tcu.merge_walks && space) {
+    const std::optional<std::uint64_t> space =
+        params_.tcu.merge_walks ? job.engine->walked_space() : std::optional<std::uint64_t>();
+    if (space) {
         const bool walked = std::any_of(walking_.begin(), walking_.end(), [&](const TranslationJob* other) {
             return other->page == job.page && other->engine->walked_space() == space;
         });
