@@ -59,6 +59,7 @@ QcomIommu::QcomIommu(const Parameters& parameters) : parameters_(parameters), sm
         XLATE_CHECK(bank.secured || bank.asid < kMostBanks, "bank " + std::to_string(bank.asid));
     }
     smmu_.add_sink(*this);
+    reset();  // an owner without a clock has no power-on
 }
 
 /// What firmware does before Linux comes: each stream to the bank of its number.

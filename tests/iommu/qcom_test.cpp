@@ -74,6 +74,19 @@ struct World {
 
 }  // namespace
 
+TEST_CASE("msm-iommu: one that was never reset has its streams mapped, as firmware leaves them", "[iommu][qcom]") {
+    SparseMemory memory;
+    QcomIommu mmu(four_banks());
+    Untimed owner(mmu, memory);
+    owner.write_register(cb::TTBR0, 8, std::uint64_t{1} << 48 | kRoot, kBank1);
+    owner.write_register(cb::TCR, 4, 0x80802020, kBank1);
+    owner.write_register(cb::SCTLR, 4, 0x1067, kBank1);
+    Request request;
+    request.sid = StreamId{1};
+    request.address = kIova;
+    CHECK(owner.translate(request).kind == StepKind::fault);  // no tables: what passes would be done
+}
+
 TEST_CASE("msm-iommu: a master's id is its bank, and the bank's number its place or what firmware gives",
           "[iommu][qcom]") {
     CHECK(asid_of(0x1000, {}) == 1);
