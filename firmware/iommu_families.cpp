@@ -45,7 +45,7 @@ constexpr Family kQcom{"qcom", "Qualcomm msm-iommu", "qcom-iommu",   IdCells::id
                        {},     "qcom,msm-iommu-",    "qcom,ctx-asid"};
 constexpr Family kMsm{"msm", "Qualcomm APQ8064 IOMMU", "msm_iommu"};
 constexpr Family kMediatek{"mediatek", "MediaTek M4U", "mtk-iommu", IdCells::larb_port, Rule::soc_table};
-constexpr Family kMediatekV1{"mediatek-v1", "MediaTek M4U (first)", "mtk-iommu-v1", IdCells::larb_port};
+constexpr Family kMediatekV1{"mediatek-v1", "MediaTek M4U (first)", "mtk-iommu-v1"};
 constexpr Family kIpmmu{"ipmmu",         "Renesas IPMMU", "ipmmu-vmsa",        IdCells::id,
                         Rule::per_iommu, false,           "renesas,ipmmu-main"};
 constexpr Family kVerisilicon{"verisilicon", "Verisilicon IOMMU", "vsi-iommu", IdCells::none, Rule::per_iommu};

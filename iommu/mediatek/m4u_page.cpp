@@ -99,7 +99,7 @@ An instance has the registers of its own node, and those of the larbs and SMI co
 infrastructure IOMMU: of the `mediatek,mt8195-pericfg_ao`). A master passes untranslated until its port is switched over there.
 
 Not modelled: prefetching, multi-hit and FIFO causes, power (registers and TLBs outlast a suspend), the 4 GB mode's second address
-map, the secure world. The first generation (`mediatek,mt2701-m4u`) is not modelled.
+map, the secure world. The first generation (`mediatek,mt2701-m4u`) is another IOMMU: docs/mediatek-v1.md.
 )";
     table(page, "Registers of each bank", "Register | Offset", kRegisters, true);
     table(page, "Registers of other nodes", "Register | Offset", kOutside, true);
