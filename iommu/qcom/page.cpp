@@ -30,7 +30,7 @@ an interrupt of its own; its place, or `qcom,ctx-asid`, is its number, its ASID,
 Decided here, since no source says it: masters of a bank that is off, or that is not there, pass untranslated; 128 banks at most.
 
 Not modelled: the secure page table and firmware's calls, clocks. The first generation (`qcom,apq8064-iommu`, Linux's msm-iommu) is
-another IOMMU: `docs/boards.md` says where it stands.
+another IOMMU: docs/msm-v0.md.
 )";
     page_table(page, "Registers", "Register | Offset", {kRegisters, std::size(kRegisters)}, "0x{:04x}");
     page_table(page, "Banks", "Compatible of the child", {kBanks, std::size(kBanks)}, "");
