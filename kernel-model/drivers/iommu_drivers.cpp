@@ -14,13 +14,16 @@
 #include "kernel-model/drivers/intel/intel_iommu.hpp"
 #include "kernel-model/drivers/ipmmu/ipmmu_vmsa.hpp"
 #include "kernel-model/drivers/mediatek/mtk_iommu_driver.hpp"
+#include "kernel-model/drivers/mediatek/mtk_iommu_v1.hpp"
 #include "kernel-model/drivers/omap/omap_iommu_ops.hpp"
+#include "kernel-model/drivers/qcom/msm_iommu.hpp"
 #include "kernel-model/drivers/qcom/qcom_iommu.hpp"
 #include "kernel-model/drivers/riscv/riscv_iommu.hpp"
 #include "kernel-model/drivers/rockchip/rockchip_iommu.hpp"
 #include "kernel-model/drivers/sprd/sprd_iommu.hpp"
 #include "kernel-model/drivers/sun50i/sun50i_iommu.hpp"
 #include "kernel-model/drivers/tegra/tegra_mc.hpp"
+#include "kernel-model/drivers/verisilicon/vsi_iommu.hpp"
 #include "kernel-model/drivers/virtio_iommu/virtio_iommu.hpp"
 
 namespace xlate::kernel {
@@ -47,6 +50,7 @@ constexpr std::string_view kIpmmu[] = {
     "renesas,ipmmu-r8a774e1", "renesas,ipmmu-r8a7795",  "renesas,ipmmu-r8a7796",       "renesas,ipmmu-r8a77961",
     "renesas,ipmmu-r8a77965", "renesas,ipmmu-r8a77970", "renesas,ipmmu-r8a77980",      "renesas,ipmmu-r8a77990",
     "renesas,ipmmu-r8a77995", "renesas,ipmmu-r8a779a0", "renesas,rcar-gen4-ipmmu-vmsa"};
+constexpr std::string_view kMsm[] = {"qcom,apq8064-iommu"};
 constexpr std::string_view kQcom[] = {"qcom,msm-iommu-v1", "qcom,msm-iommu-v2"};
 
 constexpr std::string_view kIntel[] = {"intel,vt-d"};  // nodes that the description makes of DRHD structures
@@ -55,6 +59,7 @@ constexpr std::string_view kSun50i[] = {"allwinner,sun50i-h6-iommu", "allwinner,
 
 constexpr std::string_view kTegra[] = {"nvidia,tegra30-mc", "nvidia,tegra114-mc", "nvidia,tegra124-mc",
                                        "nvidia,tegra132-mc", "nvidia,tegra210-mc"};
+constexpr std::string_view kVerisilicon[] = {"verisilicon,iommu-1.2"};
 constexpr std::string_view kVirtioMmio[] = {"virtio,mmio"};
 constexpr std::string_view kVirtioPci[] = {"virtio,pci-iommu"};
 constexpr std::string_view kMtk[] = {
@@ -62,6 +67,7 @@ constexpr std::string_view kMtk[] = {
     "mediatek,mt8173-m4u",       "mediatek,mt8183-m4u",       "mediatek,mt8186-iommu-mm", "mediatek,mt8188-iommu-infra",
     "mediatek,mt8188-iommu-vdo", "mediatek,mt8188-iommu-vpp", "mediatek,mt8192-m4u",      "mediatek,mt8195-iommu-infra",
     "mediatek,mt8195-iommu-vdo", "mediatek,mt8195-iommu-vpp", "mediatek,mt8365-m4u"};
+constexpr std::string_view kMtkV1[] = {"mediatek,mt2701-m4u"};
 constexpr std::string_view kMtkSmiCommon[] = {
     "mediatek,mt2701-smi-common",     "mediatek,mt2712-smi-common",     "mediatek,mt6779-smi-common",
     "mediatek,mt6795-smi-common",     "mediatek,mt8167-smi-common",     "mediatek,mt8173-smi-common",
@@ -86,15 +92,18 @@ constexpr IommuDriver kDrivers[] = {
     {"riscv-iommu", "riscv-iommu-pci", DriverHome::platform, names(kRiscvPci), make_riscv_iommu_pci, false, 613},
     {"omap-iommu", "omap-iommu", DriverHome::platform, names(kOmap), make_omap_iommu},
     {"ipmmu-vmsa", "ipmmu-vmsa", DriverHome::platform, names(kIpmmu), make_ipmmu_vmsa, false, 0, ipmmu_turns_away},
+    {"msm_iommu", "msm_iommu", DriverHome::platform, names(kMsm), make_msm_iommu},
     {"qcom-iommu", "qcom-iommu", DriverHome::platform, names(kQcom), make_qcom_iommu},
     // What mtk-iommu cannot do without: SMI commons and larbs.
     {"mtk-smi-common", "mtk-smi", DriverHome::platform, names(kMtkSmiCommon), make_mtk_smi_common},
     {"mtk-smi-larb", "mtk-smi", DriverHome::platform, names(kMtkSmiLarb), make_mtk_smi_larb},
     {"mtk-iommu", "mtk-iommu", DriverHome::platform, names(kMtk), make_mtk_iommu},
+    {"mtk-iommu-v1", "mtk-iommu-v1", DriverHome::platform, names(kMtkV1), make_mtk_iommu_v1},
     {"rockchip-iommu", "rockchip-iommu", DriverHome::platform, names(kRockchip), make_rockchip_iommu},
     {"sprd-iommu", "sprd-iommu", DriverHome::platform, names(kSprd), make_sprd_iommu},
     {"sun50i-iommu", "sun50i-iommu", DriverHome::platform, names(kSun50i), make_sun50i_iommu},
     {"tegra-smmu", "tegra-mc", DriverHome::platform, names(kTegra), make_tegra_mc},
+    {"vsi-iommu", "vsi_iommu", DriverHome::platform, names(kVerisilicon), make_vsi_iommu, false, 702},
     {"virtio_iommu", "virtio-iommu", DriverHome::virtio, names(kVirtioMmio), make_virtio_iommu_mmio, true},
     {"virtio_iommu", "virtio-iommu", DriverHome::virtio, names(kVirtioPci), make_virtio_iommu_pci, true},
 };
