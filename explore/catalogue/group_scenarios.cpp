@@ -74,6 +74,22 @@ std::vector<Scenario> make_group_scenarios() {
         all.push_back(std::move(s));
     }
     {
+        // The second one has no master of its own (section 5.2, row msm).
+        Scenario s =
+            two_clients("msm-two", "One thread: two clients of one msm IOMMU are bound", "msm-iommu", {"msm0", {1}});
+        s.arch = "arm";
+        s.tasks = {{"modprobe", 0, {bind("dev0"), bind("dev1")}}};
+        all.push_back(std::move(s));
+    }
+    {
+        Scenario s = two_clients("mtk-v1", "One thread: two clients share the mapping of MediaTek's first M4U",
+                                 "mtk-iommu-v1", {"m4u0", {1}});
+        s.arch = "arm";
+        s.devices[1].iommus[0].args = {12};
+        s.tasks = {{"modprobe", 0, {bind("dev0"), bind("dev1")}}};
+        all.push_back(std::move(s));
+    }
+    {
         Scenario s = two_clients("exynos-late", "A walk visits a client of two Exynos SysMMUs between its entries",
                                  "exynos-sysmmu", {"sysmmu0", {}});
         IommuSpec second = s.iommus.front(), late = s.iommus.front();

@@ -262,6 +262,13 @@ std::vector<SeriesRow> arch_rows_of_series() {
     };
 }
 
+/// A row has the name that the cover letter uses.
+std::string_view driver_of(std::string_view row) {
+    if (row == "omap") return "omap-iommu";
+    if (row == "Intel") return "intel-iommu";
+    return row == "AMD" ? "amd-iommu" : row;
+}
+
 std::string cell(const SeriesPoint& point) {
     if (!point.sign.empty()) return fmt::format("{}: **{}**", point.variant, point.sign);
     return point.outcome.empty() ? fmt::format("{}: verified", point.variant)
@@ -293,7 +300,7 @@ std::string series_rows_text() {
     for (const SeriesRow& row : series_rows()) {
         std::vector<std::string> cells;
         for (const SeriesPoint& point : row.points) cells.push_back(cell(point));
-        const std::string_view driver = row.row == "omap" ? "omap-iommu" : row.row;
+        const std::string_view driver = driver_of(row.row);
         const char* form = find_real_family(driver) != nullptr ? " (also: real driver)" : "";
         text += fmt::format("| {}{} | {} | {} | {}.yaml | {} |\n", row.row, form, row.patch, row.what, row.scenario,
                             fmt::join(cells, "<br>"));

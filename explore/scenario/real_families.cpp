@@ -4,12 +4,14 @@
 #include <iterator>
 #include <string>
 
+#include "explore/scenario/real_parts.hpp"
 #include "explore/scenario/real_x86.hpp"
 #include "iommu/dart/dart.hpp"
 #include "iommu/exynos/sysmmu.hpp"
 #include "iommu/ipmmu/ipmmu.hpp"
 #include "iommu/mediatek/m4u.hpp"
 #include "iommu/omap/omap.hpp"
+#include "iommu/qcom/msm.hpp"
 #include "iommu/riscv/iommu.hpp"
 #include "iommu/simple/rockchip.hpp"
 #include "iommu/simple/sprd.hpp"
@@ -26,6 +28,7 @@
 #include "kernel-model/drivers/ipmmu/ipmmu_vmsa.hpp"
 #include "kernel-model/drivers/mediatek/mtk_iommu_driver.hpp"
 #include "kernel-model/drivers/omap/omap_iommu_ops.hpp"
+#include "kernel-model/drivers/qcom/msm_iommu.hpp"
 #include "kernel-model/drivers/riscv/riscv_iommu.hpp"
 #include "kernel-model/drivers/rockchip/rockchip_iommu.hpp"
 #include "kernel-model/drivers/sprd/sprd_iommu.hpp"
@@ -334,6 +337,33 @@ std::unique_ptr<iommu::Instance> make_mtk(const Scenario&, const IommuSpec&) {
     return std::make_unique<iommu::mediatek::M4u>(parameters);
 }
 
+constexpr std::uint8_t kMsmBanksValue[] = {0, 0, 0, 4}, kMsmClocks[] = "smmu_pclk\0iommu_clk";
+constexpr firmware::Property kMsmProperties[] = {{"qcom,ncb", {kMsmBanksValue, sizeof kMsmBanksValue}, 0},
+                                                 {"clock-names", {kMsmClocks, sizeof kMsmClocks}, 0}};
+
+void describe_msm(firmware::Node& node) {
+    describe_one_interrupt(node);
+    node.properties = {kMsmProperties, std::size(kMsmProperties)};
+}
+
+RealDriver make_msm_driver(const RealDriverParts& parts) {
+    auto driver = std::make_unique<kernel::MsmIommuDriver>(
+        parts.core, parts.platform, kernel::IommuDriverParts{parts.pages, parts.power, parts.mistakes, {}});
+    kernel::IommuOps* const ops = &driver->ops();
+    return {std::move(driver), ops};
+}
+
+std::unique_ptr<iommu::Instance> make_msm(const Scenario&, const IommuSpec& spec) {
+    iommu::msm::Parameters parameters;
+    parameters.name = spec.name;
+    parameters.banks = kMsmBanksValue[3];
+    for (iommu::CacheParams* cache : {&parameters.tlb, &parameters.level1}) {
+        cache->entries = 8;
+        cache->ways = 0;
+    }
+    return std::make_unique<iommu::msm::MsmIommu>(parameters);
+}
+
 /// A transport over MMIO: functions of PCI need a bus of their own.
 void describe_virtio(firmware::Node& node) {
     node.compatible = {"virtio,mmio"};
@@ -359,8 +389,8 @@ std::unique_ptr<iommu::Instance> make_virtio(const Scenario&, const IommuSpec&) 
 void describe_unit(firmware::Node&) {}
 
 constexpr RealFamily kFamilies[] = {
-    {"amd-iommu", 0x4000, describe_unit, make_amd_driver, make_amd_vi, "ivhd"},
-    {"intel-iommu", 0x1000, describe_unit, make_intel_driver, make_vtd, "dmar"},
+    {"amd-iommu", 0x4000, describe_unit, make_amd_driver, make_amd_vi, nullptr, "ivhd"},
+    {"intel-iommu", 0x1000, describe_unit, make_intel_driver, make_vtd, nullptr, "dmar"},
     {"arm-smmu-v3", 0x20000, describe_smmu_v3, make_smmu_v3_driver, make_smmu_v3},
     {"arm-smmu", 0x20000, describe_smmu_v2, make_smmu_v2_driver, make_smmu_v2},
     {"apple-dart", 0x4000, describe_one_interrupt, make_dart_driver, make_dart},
@@ -372,6 +402,9 @@ constexpr RealFamily kFamilies[] = {
     {"sprd-iommu", 0x80, describe_one_interrupt, make_sprd_driver, make_sprd},
     {"sun50i-iommu", 0x1000, describe_sun50i, make_sun50i_driver, make_sun50i},
     {"mtk-iommu", 0x5000, describe_mtk, make_mtk_driver, make_mtk},
+    {"mtk-iommu-v1", kMtkV1Bytes, describe_mtk_v1, make_mtk_v1_driver, make_mtk_v1, surround_mtk_v1},
+    {"msm-iommu", iommu::msm::kRegisterBytes, describe_msm, make_msm_driver, make_msm},
+    {"qcom-iommu", kQcomLocalBytes, describe_qcom, make_qcom_driver, make_qcom, surround_qcom},
     {"tegra-smmu", 0x1000, describe_one_interrupt, make_tegra_driver, make_tegra},
     {"virtio-iommu", 0x200, describe_virtio, make_virtio_driver, make_virtio},
 };

@@ -11,6 +11,7 @@
 #include "explore/scenario/scenario.hpp"
 #include "firmware/description.hpp"
 #include "iommu/instance.hpp"
+#include "kernel-model/arch/arch_dma.hpp"
 #include "kernel-model/dma/page_allocator.hpp"
 #include "kernel-model/driver-core/runtime_pm.hpp"
 #include "kernel-model/iommu-core/iommu_core.hpp"
@@ -21,6 +22,7 @@ namespace xlate::explore {
 struct RealDriverParts {
     kernel::IommuCore& core;
     kernel::BusType& platform;
+    kernel::ArchDma& arch;
     kernel::PageAllocator& pages;
     kernel::RuntimePm& power;
     kernel::Mistakes mistakes;
@@ -42,6 +44,8 @@ struct RealFamily {
     RealDriver (*make_driver)(const RealDriverParts& parts) = nullptr;
     /// With caches and queues small enough to be copied for every schedule.
     std::unique_ptr<iommu::Instance> (*make_instance)(const Scenario& scenario, const IommuSpec& spec) = nullptr;
+    /// Nodes besides the instance's own, such as context banks below it; nullptr: there are none. May move the nodes.
+    void (*surround)(firmware::Description& description, firmware::NodeIndex node) = nullptr;
     /// Units that a table of firmware names: Linux calls them by this and their number. Empty: devices of firmware.
     std::string_view units{};
 };

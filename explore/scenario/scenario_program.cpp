@@ -121,6 +121,9 @@ void ScenarioProgram::describe_iommus() {
         });
         if (old) node.properties = {&kOldBinding, 1};
         family.describe(node);
+        if (family.surround != nullptr) {
+            family.surround(description_, static_cast<firmware::NodeIndex>(description_.nodes.size() - 1));
+        }
     }
 }
 

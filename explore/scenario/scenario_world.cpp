@@ -134,7 +134,7 @@ void ScenarioWorld::add_iommu_driver(const IommuSpec& spec) {
     if (spec.real) {
         if (known != iommu_drivers_.end()) return;
         RealDriver made = find_real_family(spec.driver)
-                              ->make_driver({iommu_, platform_, real_->pages, real_->power, spec.mistakes,
+                              ->make_driver({iommu_, platform_, of_.arch(), real_->pages, real_->power, spec.mistakes,
                                              [this](Device& dev) { return group_of_functions(dev); },
                                              [this](Device& dev) {
                                                  const kernel::ModelPolicy::OfDevice* wish = policy_.find(dev.name);

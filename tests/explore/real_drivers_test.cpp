@@ -142,7 +142,7 @@ TEST_CASE("real: after patch 1 an OMAP client's own attach is refused, as its ro
 }
 
 TEST_CASE("real: DMA lands in the buffer, and the outcome says so", "[explore][real]") {
-    for (const char* name : {"d-10a+real", "rockchip-two+real"}) {
+    for (const char* name : {"d-10a+real", "d-8a+real", "rockchip-two+real"}) {
         const ExploreResult result = some(find_scenario(name), "linux-6.12", 400);
         INFO(explore_text(result));
         REQUIRE_FALSE(result.outcomes.empty());
@@ -151,6 +151,30 @@ TEST_CASE("real: DMA lands in the buffer, and the outcome says so", "[explore][r
             CHECK(outcome.find("elsewhere") == std::string::npos);
             CHECK(outcome.find(":buffer") != std::string::npos);
         }
+    }
+}
+
+TEST_CASE("real: masters of MediaTek's first M4U share one mapping, and none is translated in 6.12",
+          "[explore][real]") {
+    for (const char* variant : {"linux-6.1", "base"}) {
+        const ExploreResult result = some(find_scenario("mtk-v1+real"), variant, 400);
+        INFO(explore_text(result));
+        CHECK(result.bugs.empty());
+        REQUIRE(result.outcomes.size() == 1);
+        CHECK(result.outcomes.front().find("dma=1:buffer") != std::string::npos);
+        CHECK(result.outcomes.front().find("dma=12:buffer") != std::string::npos);
+        CHECK(result.outcomes.front().find("ops=arm-mapping") != std::string::npos);
+    }
+    CHECK(shows(some(find_scenario("mtk-v1+real"), "linux-6.12", 400), "it is bound without"));
+}
+
+TEST_CASE("real: a second client of a Qualcomm msm_iommu has no master, as its row says", "[explore][real]") {
+    for (const char* variant : {"linux-6.1", "base", "linux-6.12"}) {
+        const ExploreResult row = some(find_scenario("msm-two"), variant, 400);
+        const ExploreResult real = some(find_scenario("msm-two+real"), variant, 400);
+        INFO(explore_text(row) << explore_text(real));
+        CHECK(shows(row, "NULL pointer"));
+        CHECK(shows(real, "NULL pointer at OX4 in insert_iommu_master"));
     }
 }
 
