@@ -11,12 +11,19 @@ namespace xlate::iommu::riscv {
 
 void Translation::start(const Request& request) {
     request_ = request;
+    message_.reset();
     counted_ = false;
     state_ = State::begin;
 }
 
+void Translation::start_message(const Request& request, std::uint32_t data) {
+    start(request);
+    message_ = data;
+}
+
 std::optional<std::uint64_t> Translation::walked_space() const {
-    const bool walks = state_ >= State::first && state_ <= State::second;
+    const bool files = state_ >= State::mrif_pending && state_ <= State::mrif_enabled;
+    const bool walks = state_ >= State::first && state_ <= State::second && !files;
     return walks ? std::optional(space_) : std::nullopt;
 }
 
@@ -81,6 +88,10 @@ bool Translation::advance(const Reply& reply) {
             return true;
         case State::msi_read:
             return take_msi_entry(reply);
+        case State::mrif_pending:
+        case State::mrif_swapped:
+        case State::mrif_enabled:
+            return take_mrif(reply);
         case State::second:
             switch (second_.advance(iommu_, requester_, context, reply, step_)) {
                 case Progress::step:
@@ -262,7 +273,68 @@ bool Translation::take_msi_entry(const Reply& reply) {
     if (kinds_.execute && !is_ats()) return fail(Cause::instruction_access);  // 16
     outcome_.msi = true;
     if (!request_.debug) ++iommu_.counters.msis;
-    return finish(page);
+    const bool stores = outcome_.mrif && message_ && request_.write && !request_.debug;
+    return stores && request_.ats == AtsType::untranslated ? store_message(page) : finish(page);
+}
+
+/// Memory-resident interrupt files: 16 bytes for 64 identities, pending bits and then enable bits. Discarded without a
+/// trace: identities that no file has, and places in the page that are no register of an interrupt file.
+/// Source: RISC-V Advanced Interrupt Architecture, memory-resident interrupt files. Ours: identity 0 is discarded.
+bool Translation::store_message(const StageOutput& page) {
+    constexpr std::uint64_t kLittle = 0, kBig = 4;
+    constexpr std::uint32_t kIdentities = 2048;
+    notice_ = page;
+    notice_.address = align_down(page.address, std::uint64_t{1} << kPageBits);
+    const std::uint64_t offset = gpa_.address & low_mask(kPageBits);
+    std::array<std::uint8_t, 4> bytes{};
+    store_le(bytes.data(), bytes.size(), *message_);
+    identity_ = static_cast<std::uint32_t>(offset == kBig ? load_be(bytes.data(), bytes.size()) : *message_);
+    const bool there = offset == kLittle || (offset == kBig && iommu_.params().has(caps::END));
+    if (!there || identity_ == 0 || identity_ >= kIdentities) return finish_message();
+    return access_mrif(State::mrif_pending, 0);
+}
+
+/// A notice goes to the beginning of its page.
+bool Translation::finish_message() {
+    finish(notice_);
+    step_.result.pa = PhysAddr{notice_.address};
+    return true;
+}
+
+bool Translation::access_mrif(State next, std::uint64_t offset) {
+    state_ = next;
+    step_.kind = StepKind::access;
+    step_.access = {};
+    step_.access.address = PhysAddr{outcome_.mrif_address + std::uint64_t{identity_} / 64 * 16 + offset};
+    step_.access.size = 8;
+    step_.access.purpose = Purpose::msi;
+    step_.access.input = gpa_.address;
+    return true;
+}
+
+/// The file is little-endian, whatever the IOMMU's structures are. Its pending bit is set by compare-and-swap, and the
+/// enable bit looked at after that.
+bool Translation::take_mrif(const Reply& reply) {
+    if (iommu_.is_poisoned(step_.access)) return fail(Cause::mrif_corrupt);
+    if (reply.abort) return fail(Cause::mrif_access);
+    const std::uint64_t word = load_le(reply.data.data(), 8), bit = std::uint64_t{1} << identity_ % 64;
+    switch (state_) {
+        case State::mrif_swapped:
+            if (word == step_.access.expected) {
+                outcome_.mrif_stored = true;
+                return access_mrif(State::mrif_enabled, 8);
+            }
+            [[fallthrough]];  // another one has written there: what it holds now
+        case State::mrif_pending:
+            access_mrif(State::mrif_swapped, 0);
+            step_.access.kind = AccessKind::compare_and_swap;
+            step_.access.expected = word;
+            store_le(step_.access.data.data(), 8, word | bit);
+            return true;
+        default:
+            outcome_.mrif_notice = (word & bit) != 0;
+            return finish_message();
+    }
 }
 
 /// 20. Both stages have been passed.

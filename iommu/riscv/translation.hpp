@@ -16,6 +16,8 @@ struct Outcome {
     bool no_access = false;            ///< ATS: success without rights
     bool msi = false;                  ///< the page of a virtual interrupt file
     bool mrif = false;                 ///< of those: kept in memory; untranslated accesses only
+    bool mrif_stored = false;          ///< start_message(): its identity is pending in the file now
+    bool mrif_notice = false;          ///< and enabled: mrif_nid is to be written at the result's address
     std::uint64_t mrif_address = 0;
     std::uint16_t mrif_nid = 0;
     std::uint8_t pbmt = 0;
@@ -30,6 +32,9 @@ class Translation final : public TranslationSlot {
 public:
     explicit Translation(Iommu& iommu) : iommu_(iommu) {}
     void start(const Request& request) override;
+    /// A message: a write of 4 bytes, `data` as the device sends it (little-endian at offset 0 of its page, big-endian
+    /// at 4). If its page is an MRIF's, it is stored there; without this the answer names the file alone.
+    void start_message(const Request& request, std::uint32_t data);
     const Step& step(const Reply& reply) override;
     void again() override { state_ = State::begin; }
     std::optional<std::uint64_t> walked_space() const override;
@@ -49,6 +54,9 @@ private:
         first,
         msi,
         msi_read,
+        mrif_pending,
+        mrif_swapped,
+        mrif_enabled,
         second,
         unrecorded,
         finished
@@ -62,6 +70,10 @@ private:
     bool look_up();
     bool translated_gpa();
     bool take_msi_entry(const Reply& reply);
+    bool store_message(const StageOutput& page);
+    bool finish_message();
+    bool access_mrif(State next, std::uint64_t offset);
+    bool take_mrif(const Reply& reply);
     bool finish(const StageOutput& second);
     bool pass(bool by_configuration);
     bool complete(const CachedTranslation& entry, bool cacheable);
@@ -86,6 +98,9 @@ private:
     AccessKinds kinds_;
     FaultWords record_{};
     StageOutput gpa_;  ///< of the first stage
+    std::optional<std::uint32_t> message_;
+    std::uint32_t identity_ = 0;  ///< of an interrupt: what the message says
+    StageOutput notice_;
     Outcome outcome_;
     DeviceWalk device_;
     ProcessWalk process_;

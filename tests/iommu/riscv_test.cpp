@@ -328,6 +328,46 @@ TEST_CASE("riscv: a large page with a virtual interrupt file in it does not hide
     CHECK(world.access(1, 0x40004010, true) == 0x28000010);
 }
 
+TEST_CASE("riscv: a message is pending in its memory-resident file, and a notice is due if it is enabled",
+          "[iommu][riscv]") {
+    World world(full());
+    const std::uint64_t guest = world.new_page(4), msi = world.new_page(), file = world.new_page();
+    world.set_dc(1, 1, atp_of(atp::SV39, guest, 5), 0, 0);
+    world.memory.store(world.dc_address(1) + 32, atp_of(atp::MSI_FLAT, msi));
+    world.memory.store(world.dc_address(1) + 40, 0x1);
+    world.memory.store(world.dc_address(1) + 48, 0x40004);
+    world.memory.store(msi, msipte::V.of(1) | msipte::M.of(msipte::MRIF) | msipte::MRIF_ADDR.of(file >> 9));
+    world.memory.store(msi + 8, msipte::NID_LOW.of(3) | msipte::NPPN.of(0x29000));
+    const auto send = [&](std::uint64_t address, std::uint32_t data) {
+        world.slot->start_message(world.request(1, address, true), data);
+        const Step& step = run([&](const Reply& reply) -> const Step& { return world.slot->step(reply); }, world.memory,
+                               [](const MemoryAccess&) {});
+        return step.kind == StepKind::done ? static_cast<std::int64_t>(step.result.pa.value)
+                                           : -std::int64_t{step.result.fault};
+    };
+    CHECK(send(0x40004000, 67) == 0x29000000);
+    CHECK(world.memory.load(file + 16) == 1U << 3);  // identities 64 to 127
+    CHECK(world.slot->outcome().mrif_stored);
+    CHECK_FALSE(world.slot->outcome().mrif_notice);
+    world.memory.store(file + 16 + 8, 1U << 5);
+    CHECK(send(0x40004004, 69U << 24) == 0x29000000);  // big-endian
+    CHECK(world.memory.load(file + 16) == (1U << 3 | 1U << 5));
+    CHECK(world.slot->outcome().mrif_notice);
+    CHECK(world.slot->outcome().mrif_nid == 3);
+    for (const std::uint32_t nothing : {0U, 2048U, 0x10001U}) {
+        send(0x40004000, nothing);
+        CHECK_FALSE(world.slot->outcome().mrif_stored);
+    }
+    send(0x40004008, 70);  // no register of an interrupt file
+    CHECK_FALSE(world.slot->outcome().mrif_stored);
+    CHECK(world.memory.load(file + 16) == (1U << 3 | 1U << 5));
+    CHECK(world.access(1, 0x40004000, true) == 0x29000000);  // without its data: nothing is stored
+    CHECK_FALSE(world.slot->outcome().mrif_stored);
+    world.memory.abort_from = file;
+    world.memory.abort_to = file + 512;
+    CHECK(send(0x40004000, 71) == -264);
+}
+
 TEST_CASE("riscv: A and D are set once, by compare-and-swap, and a changed word is read again", "[iommu][riscv]") {
     Simple world(full());
     world.map(world.root, Mode::sv39, false, 0x1000, 0x90001000, kLeaf & ~(pte::A.mask() | pte::D.mask()));
