@@ -45,12 +45,14 @@ public:
         if (tables_->iort) iort();
         if (tables_->dmar) dmar();
         if (tables_->ivrs) ivrs();
+        if (tables_->rimt) rimt_platform();
         find_roots();
+        if (tables_->rimt) rimt_pci();
         if (tables_->viot) viot();
         map_roots();
         out_.acs_early =
             (tables_->iort && requests_acs(*tables_->iort)) || tables_->viot || tables_->dmar || tables_->ivrs;
-        if (out_.providers().empty()) note("/", "no table names an IOMMU (IORT, VIOT, DMAR or IVRS)");
+        if (out_.providers().empty()) note("/", "no table names an IOMMU (IORT, VIOT, DMAR, IVRS or RIMT)");
         nodes_.finish();
         return std::move(out_);
     }
@@ -391,6 +393,11 @@ private:
                 if (const auto* range = std::get_if<ViotPciRange>(&node.body)) named.insert(range->segment_start);
             }
         }
+        if (tables_->rimt) {
+            for (const RimtNode& node : tables_->rimt->nodes) {
+                if (const auto* complex = std::get_if<RimtRootComplex>(&node.body)) named.insert(complex->segment);
+            }
+        }
         for (const unsigned segment : named) {
             if (!lacking(segment) || scanned.count(segment) != 0) continue;
             roots.emplace(segment, 0);
@@ -460,6 +467,81 @@ private:
         }
     }
 
+    /// IOMMUs of the platform are devices of the namespace as well; those without one Linux has no device for.
+    void rimt_platform() {
+        unsigned number = 0;
+        for (std::size_t i = 0; i < tables_->rimt->nodes.size(); ++i) {
+            const auto* const one = std::get_if<RimtIommu>(&tables_->rimt->nodes[i].body);
+            if (one == nullptr || one->is_pci()) continue;
+            Node node = at_address("iommu", one->base, kPageBytes, iommu_kind_of_table("RIMT platform")->compatible);
+            node.linux_name = fmt::format("{}:{:02x}", one->hardware_id, number++);
+            node.iommu_cells = 1;
+            const auto found = of_address_.find(one->base);
+            if (found != of_address_.end()) {
+                node.linux_name = linux_names_[found->second];
+            } else if (!tables_->devices.empty()) {
+                note("/" + node.name,
+                     "an IOMMU of the RIMT that the namespace has no device for: Linux has no driver "
+                     "for it");
+            }
+            for (const RimtIommu::Wire& wire : one->wires) interrupt(node, "", wire.irq);
+            of_rimt_[i] = add(std::move(node));
+        }
+    }
+
+    /// The IOMMUs that are PCI functions, below their root buses; then the platform's devices.
+    void rimt_pci() {
+        const Rimt& rimt = *tables_->rimt;
+        for (std::size_t i = 0; i < rimt.nodes.size(); ++i) {
+            const auto* const one = std::get_if<RimtIommu>(&rimt.nodes[i].body);
+            if (one == nullptr || !one->is_pci()) continue;
+            Node node;
+            node.name = fmt::format("iommu@{:x},{:x}", one->bdf >> 3 & 31, one->bdf & 7);
+            node.linux_name =
+                fmt::format("{:04x}:{:02x}:{:02x}.{:x}", one->segment, one->bdf >> 8, one->bdf >> 3 & 31, one->bdf & 7);
+            node.compatible = {std::string(iommu_kind_of_table("RIMT PCI")->compatible)};
+            node.iommu_cells = 1;
+            node.parent = root_above(one->segment, one->bdf >> 8);
+            of_rimt_[i] = add(std::move(node));
+        }
+        for (const RimtNode& one : rimt.nodes) {
+            const auto* const of = std::get_if<RimtPlatformDevice>(&one.body);
+            if (of == nullptr) continue;
+            Node node = device(of->path);
+            node.has_iommus = true;
+            const auto found = of_path_.find(whole_path(of->path));
+            if (found != of_path_.end()) node.dma_coherent = tables_->devices[found->second].coherent.value_or(0) != 0;
+            if (found == of_path_.end() && !tables_->devices.empty())
+                note(node.path, "a device of the RIMT that the namespace does not have (or only under a condition)");
+            for (const RimtMapping& mapping : of->mappings) {
+                if (!mapping.target) break;  // Linux's walk over the mappings ends there
+                IommuEntry entry;
+                entry.provider = of_rimt_.at(*mapping.target);
+                entry.args = {mapping.dest_base};
+                node.iommus.push_back(std::move(entry));
+            }
+            if (node.iommus.empty()) note(node.path, "a device of the RIMT that no ID mapping leads to an IOMMU");
+            add(std::move(node));
+        }
+    }
+
+    void rimt_root(Node& node, NodeIndex at_node, unsigned segment) {
+        const RimtRootComplex* const complex = tables_->rimt->root_complex(segment);
+        if (complex == nullptr) return;
+        IommuMap map;
+        for (const RimtMapping& mapping : complex->mappings) {
+            if (!mapping.target) continue;  // noted by the reader
+            IommuMapRow row;
+            row.base = mapping.source_base;
+            row.length = row_length(std::uint64_t{mapping.ids} + 1);
+            row.out = mapping.dest_base;
+            row.provider = of_rimt_.at(*mapping.target);
+            map.rows.push_back(row);
+        }
+        if (!map.rows.empty()) node.iommu_map = std::move(map);
+        if (complex->ats_supported()) nodes_.flag(at_node, "ats-supported");
+    }
+
     NodeIndex root_above(unsigned segment, unsigned bus) {
         const PciRootNode* best = nullptr;
         for (const PciRootNode& root : out_.pci_roots) {
@@ -473,6 +555,7 @@ private:
         for (const PciRootNode& root : out_.pci_roots) {
             Node& node = at(root.node);
             if (tables_->iort) map_root(node, root.node, root.segment);
+            if (tables_->rimt) rimt_root(node, root.node, root.segment);
             const auto scoped_rows = segment_rows_.find(root.segment);
             if (scoped_rows != segment_rows_.end()) node.iommu_map = IommuMap{scoped_rows->second, {}, false, false};
             const auto rest = rest_of_segment_.find(root.segment);
@@ -534,6 +617,7 @@ private:
     Description out_;
     NodeWriter nodes_;
     std::map<std::size_t, NodeIndex> of_iort_;  ///< IOMMUs by the number of their node
+    std::map<std::size_t, NodeIndex> of_rimt_;  ///< the same, of the RIMT
     std::set<unsigned> segments_;
     std::map<unsigned, std::string> andd_;
     std::vector<std::string> linux_names_;  ///< of the namespace's devices

@@ -5,7 +5,7 @@
 namespace xlate::firmware::acpi {
 namespace {
 
-enum class MadtType : std::uint8_t { lapic = 0, x2apic = 9, gicc = 11, msi_frame = 13, its = 15 };
+enum class MadtType : std::uint8_t { lapic = 0, x2apic = 9, gicc = 11, msi_frame = 13, its = 15, rintc = 24 };
 constexpr std::uint64_t kFirst = 44;
 
 }  // namespace
@@ -27,6 +27,8 @@ Madt read_madt(const Table& table, std::vector<Oddity>& oddities) {
             if ((in.u32(at + 8, "a processor") & 1) != 0) madt.processors.push_back(in.u32(at + 4, "a processor"));
         } else if (type == MadtType::gicc && length >= 40) {
             if ((in.u32(at + 12, "a processor") & 1) != 0) madt.processors.push_back(in.u32(at + 8, "a processor"));
+        } else if (type == MadtType::rintc && length >= 20) {
+            if ((in.u32(at + 4, "a processor") & 1) != 0) madt.processors.push_back(in.u32(at + 16, "a processor"));
         } else if (type == MadtType::msi_frame && length >= 24) {
             Madt::MsiFrame frame;
             frame.base = in.u64(at + 8, "an MSI frame");

@@ -36,6 +36,8 @@ Tables read_tables(const std::vector<NamedBytes>& files) {
             all.dmar = read_dmar(table, all.oddities);
         } else if (table.signature == "IVRS") {
             all.ivrs = read_ivrs(table, all.oddities);
+        } else if (table.signature == "RIMT") {
+            all.rimt = read_rimt(table, all.oddities);
         } else if (table.signature == "MCFG") {
             all.mcfg = read_mcfg(table, all.oddities);
         }

@@ -11,6 +11,7 @@
 #include "firmware/acpi/ivrs.hpp"
 #include "firmware/acpi/mcfg.hpp"
 #include "firmware/acpi/namespace.hpp"
+#include "firmware/acpi/rimt.hpp"
 #include "firmware/acpi/table.hpp"
 #include "firmware/acpi/viot.hpp"
 
@@ -22,6 +23,7 @@ struct Tables {
     std::optional<Viot> viot;
     std::optional<Dmar> dmar;
     std::optional<Ivrs> ivrs;
+    std::optional<Rimt> rimt;
     std::vector<McfgSegment> mcfg;
     std::vector<NamespaceDevice> devices;  ///< of the DSDT, then of each SSDT
     std::vector<Oddity> oddities;

@@ -1,6 +1,6 @@
 // The ACPI parser of IOMMU bindings: kernel-probe.md 2.9 (ADC, AIC, IX), 4.1 (AICs), 10.2, 10.3.
-// A named component's ID mappings stand in Node::iommus, a root complex' in Node::iommu_map, a VIOT endpoint in
-// Node::viot, a VIOT's PCI ranges in Node::viot_map.
+// A named component's ID mappings stand in Node::iommus, a root complex' in Node::iommu_map (those of an IORT and of a
+// RIMT alike), a VIOT endpoint in Node::viot, a VIOT's PCI ranges in Node::viot_map.
 #include <algorithm>
 
 #include "firmware/acpi/tables.hpp"
@@ -8,6 +8,10 @@
 #include "kernel-model/pci/pci_core.hpp"
 
 namespace xlate::kernel {
+
+namespace {
+constexpr unsigned kFirstReleaseWithRimt = 618;
+}
 
 int OfCore::acpi_dma_configure_id(Device& dev, std::optional<firmware::NodeIndex> companion) {
     Frame frame{k_, "acpi_dma_configure_id"};
@@ -79,17 +83,21 @@ int OfCore::acpi_configure_series(Device& dev, std::optional<firmware::NodeIndex
 
 int OfCore::iort_iommu_configure_id(Device& dev, std::optional<firmware::NodeIndex> companion,
                                     Ptr<IommuFwspec> fwspec) {
-    Frame frame{k_, "iort_iommu_configure_id"};
+    // A machine has one of the two tables; of the one that it lacks there is nothing to see.
+    const bool rimt = description_.tables && description_.tables->rimt && !description_.tables->iort;
+    Frame frame{k_, rimt ? "rimt_iommu_configure_id" : "iort_iommu_configure_id"};
     if (!companion) return -kENODEV;
     // What DMAR and IVRS say of a device stands in the same fields; only their drivers look there.
-    if (description_.tables && !description_.tables->iort) return -kENODEV;
+    if (description_.tables && !description_.tables->iort && !rimt) return -kENODEV;
+    if (rimt && variant_.release < kFirstReleaseWithRimt) return -kENODEV;
+    const char* const step = rimt ? "RX" : "IX";
     const firmware::Node& node = description_.node(*companion);
     if (auto* const pdev = dynamic_cast<PciDevice*>(&dev)) {
         if (!node.iommu_map) return -kENODEV;
         const int err = pci_for_each_dma_alias(*pdev, [&](PciDevice&, std::uint16_t alias) {
             k_.spend(k_.costs.iort_lookup);
             const firmware::MapLookup found = description_.map_id(*companion, alias);
-            return found.provider ? acpi_iommu_xlate(dev, *found.provider, found.id, fwspec, "IX") : -kENODEV;
+            return found.provider ? acpi_iommu_xlate(dev, *found.provider, found.id, fwspec, step) : -kENODEV;
         });
         if (node.has("ats-supported")) {  // whatever err is
             const Ptr<IommuFwspec> filled = fwspec ? fwspec : iommu_.dev_iommu_fwspec_get(dev, "IX");
@@ -101,7 +109,7 @@ int OfCore::iort_iommu_configure_id(Device& dev, std::optional<firmware::NodeInd
     for (const firmware::IommuEntry& entry : node.iommus) {
         if (!entry.provider || entry.args.empty()) return -kENODEV;
         k_.spend(k_.costs.iort_lookup);
-        const int err = acpi_iommu_xlate(dev, *entry.provider, entry.args.front(), fwspec, "IX");
+        const int err = acpi_iommu_xlate(dev, *entry.provider, entry.args.front(), fwspec, step);
         if (err != 0) return err;
     }
     return 0;
@@ -132,7 +140,7 @@ int OfCore::viot_iommu_configure(Device& dev, std::optional<firmware::NodeIndex>
 /// IX, and its twin of the VIOT; with a private fwspec acpi_iommu_fwspec_init of the series.
 int OfCore::acpi_iommu_xlate(Device& dev, firmware::NodeIndex provider, std::uint32_t id, Ptr<IommuFwspec> fwspec,
                              const char* step) {
-    Frame frame{k_, *step == 'I' ? "iort_iommu_xlate" : "viot_dev_iommu_init"};
+    Frame frame{k_, *step == 'I' ? "iort_iommu_xlate" : *step == 'R' ? "rimt_iommu_xlate" : "viot_dev_iommu_init"};
     const auto& lacking = iommu_.parameters.not_built;
     const bool built = std::find(lacking.begin(), lacking.end(), provider) == lacking.end();
     const int absent = built ? -kEPROBE_DEFER : -kENODEV;

@@ -109,6 +109,47 @@ void add_iort(ordered_json& to, const Iort& iort) {
     }
 }
 
+void add_rimt(ordered_json& to, const Rimt& rimt) {
+    const auto add_mappings = [](ordered_json& one, const std::vector<RimtMapping>& mappings) {
+        one["mappings"] = ordered_json::array();
+        for (const RimtMapping& mapping : mappings) {
+            one["mappings"].push_back({{"source_base", hex(mapping.source_base)},
+                                       {"ids", hex(mapping.ids)},
+                                       {"dest_base", hex(mapping.dest_base)},
+                                       {"dest_offset", hex(mapping.dest_offset)},
+                                       {"flags", hex(mapping.flags)}});
+        }
+    };
+    to["node_count"] = rimt.node_count;
+    to["nodes"] = ordered_json::array();
+    for (const RimtNode& node : rimt.nodes) {
+        ordered_json one = {{"offset", hex(node.offset)},
+                            {"type", rimt_type_name(node.type)},
+                            {"length", node.length},
+                            {"revision", node.revision},
+                            {"id", node.id}};
+        if (const auto* iommu = std::get_if<RimtIommu>(&node.body)) {
+            one["hardware_id"] = plain(iommu->hardware_id);
+            one["base"] = hex(iommu->base);
+            one["flags"] = hex(iommu->flags);
+            one["proximity"] = iommu->proximity;
+            one["segment"] = iommu->segment;
+            one["bdf"] = hex(iommu->bdf);
+            one["wires"] = ordered_json::array();
+            for (const RimtIommu::Wire& wire : iommu->wires)
+                one["wires"].push_back({{"irq", wire.irq}, {"flags", hex(wire.flags)}});
+        } else if (const auto* complex = std::get_if<RimtRootComplex>(&node.body)) {
+            one["flags"] = hex(complex->flags);
+            one["segment"] = complex->segment;
+            add_mappings(one, complex->mappings);
+        } else if (const auto* device = std::get_if<RimtPlatformDevice>(&node.body)) {
+            one["path"] = plain(device->path);
+            add_mappings(one, device->mappings);
+        }
+        to["nodes"].push_back(std::move(one));
+    }
+}
+
 void add_viot(ordered_json& to, const Viot& viot) {
     to["node_count"] = viot.node_count;
     to["nodes"] = ordered_json::array();
@@ -261,6 +302,7 @@ void write_tables_json(const Tables& tables, std::string& out) {
         if (counts && table.signature == "VIOT") add_viot(one, *tables.viot);
         if (counts && table.signature == "DMAR") add_dmar(one, *tables.dmar);
         if (counts && table.signature == "IVRS") add_ivrs(one, *tables.ivrs);
+        if (counts && table.signature == "RIMT") add_rimt(one, *tables.rimt);
         if (counts && table.signature == "MCFG") add_mcfg(one, tables.mcfg);
         std::string key = plain(table.signature);
         for (unsigned n = 2; all.contains(key); ++n) key = fmt::format("{}{}", plain(table.signature), n);

@@ -29,6 +29,10 @@ bool has_arm32_cpu(const firmware::Description& description) {
                        [&](std::string_view compatible) { return has_cpu(description, compatible); });
 }
 
+bool is_riscv(const firmware::Description& description) {
+    return has_cpu(description, "riscv") || (description.tables && description.tables->rimt);
+}
+
 bool is_x86(const firmware::Description& description) {
     return description.tables && (description.tables->dmar || description.tables->ivrs);
 }
@@ -48,7 +52,7 @@ bool has_arm_cpu(const firmware::Description& description) {
 void refuse_other_cpus(const Config& config, const firmware::Description& description) {
     const kernel::Arch arch = config.kernel.arch;
     const bool x86 = is_x86(description);  // its tables name no CPU
-    const bool riscv = has_cpu(description, "riscv");
+    const bool riscv = is_riscv(description);
     const bool arm = has_arm_cpu(description);
     if (!config.given("kernel.arch") || x86 + riscv + arm != 1) return;
     const bool fits = x86     ? arch == kernel::Arch::x86
@@ -83,9 +87,10 @@ const kernel::IommuDriver* youngest_driver(const firmware::Description& descript
 std::vector<std::string> assume_kernel(Config& config, const firmware::Description& description) {
     refuse_other_cpus(config, description);
     std::vector<std::string> assumed;
-    if (!config.given("kernel.arch") && config.kernel.arch != kernel::Arch::riscv && has_cpu(description, "riscv")) {
+    if (!config.given("kernel.arch") && config.kernel.arch != kernel::Arch::riscv && is_riscv(description)) {
         config.kernel.arch = kernel::Arch::riscv;
-        assumed.emplace_back("kernel.arch is not given: riscv, as the CPUs are");
+        assumed.emplace_back(description.tables ? "kernel.arch is not given: riscv, as the tables are (RIMT)"
+                                                : "kernel.arch is not given: riscv, as the CPUs are");
     }
     if (!config.given("kernel.arch") && config.kernel.arch != kernel::Arch::x86 && is_x86(description)) {
         config.kernel.arch = kernel::Arch::x86;
