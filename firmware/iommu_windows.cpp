@@ -52,6 +52,13 @@ public:
         }
     }
 
+    /// "brcm,iommu-cache" in the series of July 2026, "cache" in Raspberry Pi's trees.
+    void bcm2712(const Node& iommu) {
+        auto cache = named_by(iommu, "brcm,iommu-cache");
+        if (!cache) cache = named_by(iommu, "cache");
+        if (cache) add(*cache, "shared-cache", 0);
+    }
+
     std::vector<OutsideWindow> found;
 
 private:
@@ -68,6 +75,7 @@ std::vector<OutsideWindow> outside_windows(const Description& description, NodeI
         finder.mediatek(node);
         if (kind.compatible == "mediatek,mt8195-iommu-infra") finder.pericfg("mediatek,mt8195-pericfg_ao");
     }
+    if (kind.family == "bcm2712") finder.bcm2712(node);
     return std::move(finder.found);
 }
 

@@ -10,7 +10,8 @@
 
 namespace xlate::firmware {
 
-/// One register window of another node. MediaTek: "larb" (number: the larb's), "smi-common", "pericfg".
+/// One register window of another node. MediaTek: "larb" (number: the larb's), "smi-common", "pericfg"; BCM2712:
+/// "shared-cache".
 struct OutsideWindow {
     NodeIndex node{};
     std::string_view role;

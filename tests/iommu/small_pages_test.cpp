@@ -11,6 +11,7 @@
 #include "iommu/mediatek/m4u_v1_page.hpp"
 #include "iommu/qcom/msm_page.hpp"
 #include "iommu/qcom/page.hpp"
+#include "iommu/simple/bcm2712_page.hpp"
 #include "iommu/simple/sprd_page.hpp"
 #include "iommu/simple/sun50i_page.hpp"
 #include "iommu/simple/verisilicon_page.hpp"
@@ -32,7 +33,8 @@ TEST_CASE("pages: the pages of small families are what the code's tables say", "
                           {"virtio-iommu", iommu::virtio::virtio_page},
                           {"mediatek-v1", iommu::mediatek_v1::m4u_v1_page},
                           {"msm-v0", iommu::msm::msm_page},
-                          {"verisilicon", iommu::verisilicon::verisilicon_page}};
+                          {"verisilicon", iommu::verisilicon::verisilicon_page},
+                          {"bcm2712", iommu::bcm2712::bcm2712_page}};
     for (const Page& one : pages) {
         const std::string path = std::string(tests::source_dir()) + "/docs/" + one.name + ".md";
         const std::string page = one.make();

@@ -51,7 +51,7 @@ TEST_CASE("topology: a disabled SMMU is not there, another IOMMU is said to be a
     firmware::Node other;
     other.path = "/iommu@5000";
     other.name = "iommu@5000";
-    other.compatible = {"brcm,bcm2712-iommu"};
+    other.compatible = {"nvidia,tegra20-mc-gart"};
     other.iommu_cells = 1;
     board.nodes.push_back(other);
     board.nodes[2].iommus[0].provider = firmware::NodeIndex{4};
@@ -62,7 +62,7 @@ TEST_CASE("topology: a disabled SMMU is not there, another IOMMU is said to be a
     CHECK_FALSE(topology.masters[0].iommu);
     CHECK_FALSE(topology.masters[1].iommu);
     REQUIRE(topology.warnings.size() == 2);
-    CHECK(topology.warnings[0].find("brcm,bcm2712-iommu") != std::string::npos);
+    CHECK(topology.warnings[0].find("nvidia,tegra20-mc-gart") != std::string::npos);
     CHECK(topology.warnings[1].find("not translated") != std::string::npos);
 }
 
