@@ -10,6 +10,7 @@
 #include "kernel-model/drivers/apple_dart/apple_dart.hpp"
 #include "kernel-model/drivers/arm_smmu/arm_smmu.hpp"
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
+#include "kernel-model/drivers/broadcom/bcm2712_iommu.hpp"
 #include "kernel-model/drivers/exynos/exynos_iommu.hpp"
 #include "kernel-model/drivers/intel/intel_iommu.hpp"
 #include "kernel-model/drivers/ipmmu/ipmmu_vmsa.hpp"
@@ -50,6 +51,7 @@ constexpr std::string_view kIpmmu[] = {
     "renesas,ipmmu-r8a774e1", "renesas,ipmmu-r8a7795",  "renesas,ipmmu-r8a7796",       "renesas,ipmmu-r8a77961",
     "renesas,ipmmu-r8a77965", "renesas,ipmmu-r8a77970", "renesas,ipmmu-r8a77980",      "renesas,ipmmu-r8a77990",
     "renesas,ipmmu-r8a77995", "renesas,ipmmu-r8a779a0", "renesas,rcar-gen4-ipmmu-vmsa"};
+constexpr std::string_view kBcm2712[] = {"brcm,bcm2712-iommu"}, kBcm2712Cache[] = {"brcm,bcm2712-iommuc"};
 constexpr std::string_view kMsm[] = {"qcom,apq8064-iommu"};
 constexpr std::string_view kQcom[] = {"qcom,msm-iommu-v1", "qcom,msm-iommu-v2"};
 
@@ -103,6 +105,9 @@ constexpr IommuDriver kDrivers[] = {
     {"sprd-iommu", "sprd-iommu", DriverHome::platform, names(kSprd), make_sprd_iommu},
     {"sun50i-iommu", "sun50i-iommu", DriverHome::platform, names(kSun50i), make_sun50i_iommu},
     {"tegra-smmu", "tegra-mc", DriverHome::platform, names(kTegra), make_tegra_mc},
+    // Raspberry Pi's; the cache comes first, or the IOMMUs are deferred.
+    {"bcm2712-iommu-cache", "bcm2712-iommu", DriverHome::platform, names(kBcm2712Cache), make_bcm2712_iommu_cache},
+    {"bcm2712-iommu", "bcm2712-iommu", DriverHome::platform, names(kBcm2712), make_bcm2712_iommu},
     {"vsi-iommu", "vsi_iommu", DriverHome::platform, names(kVerisilicon), make_vsi_iommu, false, 702},
     {"virtio_iommu", "virtio-iommu", DriverHome::virtio, names(kVirtioMmio), make_virtio_iommu_mmio, true},
     {"virtio_iommu", "virtio-iommu", DriverHome::virtio, names(kVirtioPci), make_virtio_iommu_pci, true},
