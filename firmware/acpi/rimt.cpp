@@ -70,8 +70,8 @@ private:
                 RimtRootComplex complex;
                 complex.flags = in_.u32(at + 8, "a root complex");
                 complex.segment = in_.u16(at + 14, "a root complex");
-                complex.mappings = mappings(at, length, in_.u16(at + 16, "a root complex"),
-                                            in_.u16(at + 18, "a root complex"));
+                complex.mappings =
+                    mappings(at, length, in_.u16(at + 16, "a root complex"), in_.u16(at + 18, "a root complex"));
                 node.body = std::move(complex);
                 break;
             }
@@ -80,8 +80,8 @@ private:
                 bool terminated = false;
                 device.path = in_.text(at + 12, at + length, terminated);
                 if (!terminated) in_.note(at + 12, "the name of a platform device has no end");
-                device.mappings = mappings(at, length, in_.u16(at + 8, "a platform device"),
-                                           in_.u16(at + 10, "a platform device"));
+                device.mappings =
+                    mappings(at, length, in_.u16(at + 8, "a platform device"), in_.u16(at + 10, "a platform device"));
                 node.body = std::move(device);
                 break;
             }
@@ -116,7 +116,8 @@ private:
         std::vector<RimtMapping> all;
         if (count == 0 || offset == 0) return all;
         if (offset < kNodeHeader || offset + count * kMappingBytes > length) {
-            in_.fail(at, fmt::format("{} ID mappings at +{:#x} do not fit their node of {} bytes", count, offset, length));
+            in_.fail(at,
+                     fmt::format("{} ID mappings at +{:#x} do not fit their node of {} bytes", count, offset, length));
         }
         total_ += count;
         if (total_ > kMaxDecodedEntries) in_.fail(at, "too many ID mappings", {}, ExitStatus::limit);

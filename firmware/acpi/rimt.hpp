@@ -35,7 +35,7 @@ struct RimtMapping {
     std::uint32_t source_base = 0;
     std::uint32_t ids = 0;
     std::uint32_t dest_base = 0;
-    std::uint32_t dest_offset = 0;      ///< offset of the IOMMU's node in the table
+    std::uint32_t dest_offset = 0;  ///< offset of the IOMMU's node in the table
     std::uint32_t flags = 0;
     std::optional<std::size_t> target;  ///< index in Rimt::nodes; none: nothing translates there
 };

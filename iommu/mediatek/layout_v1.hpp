@@ -18,8 +18,8 @@ inline constexpr std::uint32_t kWordBytes = 4, kRegisterBytes = 0x1000;
 inline constexpr std::uint64_t kTableBytes = (std::uint64_t{1} << (kInputBits - kPageBits)) * kWordBytes;
 
 namespace reg {
-inline constexpr std::uint32_t PT_BASE = 0x000, CTRL = 0x210, IVRP_PADDR = 0x214, INT_CONTROL = 0x220,
-                               FAULT_ST = 0x224, FAULT_VA = 0x228, INVLD_PA = 0x22C, INT_ID = 0x388, INVALIDATE = 0x5C0,
+inline constexpr std::uint32_t PT_BASE = 0x000, CTRL = 0x210, IVRP_PADDR = 0x214, INT_CONTROL = 0x220, FAULT_ST = 0x224,
+                               FAULT_VA = 0x228, INVLD_PA = 0x22C, INT_ID = 0x388, INVALIDATE = 0x5C0,
                                INVLD_START = 0x5C4, INVLD_END = 0x5C8, INV_SEL = 0x5D8, STANDARD_AXI_MODE = 0x5E8,
                                DCM = 0x5F0, CPE_DONE = 0x60C;
 }

@@ -54,12 +54,12 @@ constexpr std::uint64_t kReadOnly[] = {reg::FAULT_ST, reg::FAULT_VA, reg::INVLD_
 
 }  // namespace
 
-const InstanceSpec kSpec{"mediatek-v1",   "MediaTek M4U, first generation",
-                         kPageBits,       Ports::one_per_master,
-                         rows(kWires),    rows(kMachines),
+const InstanceSpec kSpec{"mediatek-v1",     "MediaTek M4U, first generation",
+                         kPageBits,         Ports::one_per_master,
+                         rows(kWires),      rows(kMachines),
                          rows(kStructures), rows(kCounters),
-                         rows(kPurposes), fault_name,
-                         nullptr,         describe};
+                         rows(kPurposes),   fault_name,
+                         nullptr,           describe};
 
 M4uV1::M4uV1(const Parameters& parameters)
     : parameters_(parameters),
@@ -170,7 +170,8 @@ void M4uV1::raise(Fault fault, StreamId id, std::uint64_t iova) {
     const unsigned larb = larb_of(value(id)), port = port_of(value(id));
     set(reg::FAULT_VA, static_cast<std::uint32_t>(page(static_cast<std::uint32_t>(iova))));
     set(reg::INVLD_PA, 0);
-    set(reg::INT_ID, static_cast<std::uint32_t>(int_id::LARB.of(int_id::kLastLarb - larb) | int_id::PORT.of(port & 15)));
+    set(reg::INT_ID,
+        static_cast<std::uint32_t>(int_id::LARB.of(int_id::kLastLarb - larb) | int_id::PORT.of(port & 15)));
     set(reg::FAULT_ST, fault == Fault::table_walk ? interrupt::TABLE_WALK : interrupt::TRANSLATION);
     update_line(false);
 }

@@ -21,7 +21,8 @@ constexpr PageRow kRegisters[] = {
     {"INV_SEL", reg::INV_SEL, "functional", "0: of no MMU"},
     {"STANDARD_AXI_MODE", reg::STANDARD_AXI_MODE, "stored", ""},
     {"DCM", reg::DCM, "stored", "no clock is modelled"},
-    {"CPE_DONE", reg::CPE_DONE, "functional", "1 when a range is flushed and older translations are done; a write clears"},
+    {"CPE_DONE", reg::CPE_DONE, "functional",
+     "1 when a range is flushed and older translations are done; a write clears"},
 };
 constexpr PageRow kOutside[] = {
     {"SMI common: SECUR_CON, eight words", smi_secure::CON, "functional",

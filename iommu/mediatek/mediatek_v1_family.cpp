@@ -23,8 +23,8 @@ std::unique_ptr<Instance> make(const InstanceParams& params) {
 
 /// One TLB behind the larbs, one read a walk.
 constexpr TimingPreset kTiming{
-    "m4u-v1-like", "estimate", {false, 16, 0, 1, 1}, {true, 16, 0, 1, 1}, {true, 64, 0, 2, 1}, 4,
-    16,            2,          {0, 0, 0, 0},         {256, 256, 256, 0}};
+    "m4u-v1-like", "estimate",        {false, 16, 0, 1, 1}, {true, 16, 0, 1, 1}, {true, 64, 0, 2, 1}, 4, 16, 2,
+    {0, 0, 0, 0},  {256, 256, 256, 0}};
 
 constexpr Family kFamilies[] = {{"mediatek-v1", &kTiming, &sheet, &make, {}}};
 

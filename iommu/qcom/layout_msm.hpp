@@ -16,11 +16,11 @@ inline constexpr unsigned kMostBanks = 64, kMostMids = 128;  ///< of this model
 /// Of bank n at n * kBankBytes.
 namespace cb {
 inline constexpr std::uint32_t SCTLR = 0x000, ACTLR = 0x004, CONTEXTIDR = 0x008, TTBR0 = 0x010, TTBR1 = 0x014,
-                               TTBCR = 0x018, PAR = 0x01C, FSR = 0x020, FSRRESTORE = 0x024, FAR = 0x028,
-                               FSYNR0 = 0x02C, FSYNR1 = 0x030, PRRR = 0x034, NMRR = 0x038, TLBLCKR = 0x03C,
-                               V2PSR = 0x040, TLBFLPTER = 0x044, TLBSLPTER = 0x048, BFBCR = 0x04C, TLBIALL = 0x800,
-                               TLBIASID = 0x804, TLBIVA = 0x808, TLBIVAA = 0x80C, V2PPR = 0x810, V2PPW = 0x814,
-                               V2PUR = 0x818, V2PUW = 0x81C, RESUME = 0x820;
+                               TTBCR = 0x018, PAR = 0x01C, FSR = 0x020, FSRRESTORE = 0x024, FAR = 0x028, FSYNR0 = 0x02C,
+                               FSYNR1 = 0x030, PRRR = 0x034, NMRR = 0x038, TLBLCKR = 0x03C, V2PSR = 0x040,
+                               TLBFLPTER = 0x044, TLBSLPTER = 0x048, BFBCR = 0x04C, TLBIALL = 0x800, TLBIASID = 0x804,
+                               TLBIVA = 0x808, TLBIVAA = 0x80C, V2PPR = 0x810, V2PPW = 0x814, V2PUR = 0x818,
+                               V2PUW = 0x81C, RESUME = 0x820;
 }
 /// Of the whole.
 namespace global {

@@ -24,11 +24,21 @@ struct Same {
     std::uint32_t own, smmu;
 };
 constexpr Same kSame[] = {
-    {cb::CONTEXTIDR, scb::CONTEXTIDR}, {cb::TTBR0, scb::TTBR0},       {cb::TTBR1, scb::TTBR1},
-    {cb::PRRR, scb::MAIR0},            {cb::NMRR, scb::MAIR1},        {cb::FAR, scb::FAR},
-    {cb::TLBIALL, scb::TLBIALL},       {cb::TLBIASID, scb::TLBIASID}, {cb::TLBIVA, scb::TLBIVA},
-    {cb::TLBIVAA, scb::TLBIVAA},       {cb::V2PPR, scb::ATS1PR},      {cb::V2PPW, scb::ATS1PW},
-    {cb::V2PUR, scb::ATS1UR},          {cb::V2PUW, scb::ATS1UW},      {cb::RESUME, scb::RESUME},
+    {cb::CONTEXTIDR, scb::CONTEXTIDR},
+    {cb::TTBR0, scb::TTBR0},
+    {cb::TTBR1, scb::TTBR1},
+    {cb::PRRR, scb::MAIR0},
+    {cb::NMRR, scb::MAIR1},
+    {cb::FAR, scb::FAR},
+    {cb::TLBIALL, scb::TLBIALL},
+    {cb::TLBIASID, scb::TLBIASID},
+    {cb::TLBIVA, scb::TLBIVA},
+    {cb::TLBIVAA, scb::TLBIVAA},
+    {cb::V2PPR, scb::ATS1PR},
+    {cb::V2PPW, scb::ATS1PW},
+    {cb::V2PUR, scb::ATS1UR},
+    {cb::V2PUW, scb::ATS1UW},
+    {cb::RESUME, scb::RESUME},
     {cb::PAR, scb::PAR},
 };
 const Same* same_as(std::uint32_t offset) {
@@ -101,8 +111,7 @@ void MsmIommu::reset() {
     smmu_.reset();
     constexpr std::uint64_t kGr1 = 0x1000;
     for (unsigned bank = 0; bank < parameters_.banks; ++bank) {
-        smmu_.write_register(kGr1 + smmu::gr1::CBAR(bank), 4,
-                             smmu::cbar::TYPE.of(smmu::cbar::TYPE_S1_TRANS_S2_BYPASS));
+        smmu_.write_register(kGr1 + smmu::gr1::CBAR(bank), 4, smmu::cbar::TYPE.of(smmu::cbar::TYPE_S1_TRANS_S2_BYPASS));
     }
     for (unsigned mid = 0; mid < kMostMids; ++mid) map_mid(mid);
     smmu_.write_register(smmu::gr0::sCR0, 4, 0);

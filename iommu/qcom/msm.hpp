@@ -1,6 +1,6 @@
-// Qualcomm's first IOMMU (APQ8064, MSM8960): context banks that walk VMSAv7 short descriptors, and M2VCBR, which leads a
-// master's id (MID) to its bank. An SMMUv1's banks in all but their registers' places, so that iommu/smmuv2 does what a
-// bank does: registers here are written there as an SMMU has them.
+// Qualcomm's first IOMMU (APQ8064, MSM8960): context banks that walk VMSAv7 short descriptors, and M2VCBR, which leads
+// a master's id (MID) to its bank. An SMMUv1's banks in all but their registers' places, so that iommu/smmuv2 does what
+// a bank does: registers here are written there as an SMMU has them.
 //   a bank off            its masters pass untranslated, as does everything while CR.CLIENTPD is set
 //   ids                   from 0; those beyond kMostMids share the last (ours)
 //   fault                 latched in FSR until software clears it; with ACTLR.CFCFG the access waits for RESUME, or

@@ -21,7 +21,7 @@ std::unique_ptr<Instance> make(const InstanceParams& params) {
 
 /// One TLB and a walker for all banks.
 constexpr TimingPreset kTiming{
-    "msm-v0-like", "estimate",     {false, 16, 0, 1, 1}, {true, 16, 0, 1, 1}, {true, 64, 4, 2, 2}, 5, 32, 2,
+    "msm-v0-like", "estimate",        {false, 16, 0, 1, 1}, {true, 16, 0, 1, 1}, {true, 64, 4, 2, 2}, 5, 32, 2,
     {0, 16, 0, 0}, {256, 256, 256, 0}};
 
 constexpr Family kFamilies[] = {{"msm", &kTiming, &msm::sheet, &make, {}}};

@@ -13,8 +13,8 @@
 namespace xlate::iommu::verisilicon {
 
 inline constexpr unsigned kPageBits = 12, kDirectoryShift = 22, kInputBits = 32, kOutputBits = 40;
-inline constexpr std::uint32_t kWordBytes = 4, kEntries = 1024, kTableBytes = kEntries * kWordBytes, kArrayWordBytes = 8,
-                               kRegisterBytes = 0x600;
+inline constexpr std::uint32_t kWordBytes = 4, kEntries = 1024, kTableBytes = kEntries * kWordBytes,
+                               kArrayWordBytes = 8, kRegisterBytes = 0x600;
 
 namespace reg {
 inline constexpr std::uint32_t FLUSH = 0x184, CONFIG1 = 0x1AC, EXCEPTION = 0x380, STATUS = 0x384, CONTROL = 0x388,
@@ -30,13 +30,20 @@ inline constexpr Field OUT_OF_BOUND{28, 1};
 }
 inline constexpr Field kEnable{0, 1};  ///< of EXCEPTION and CONTROL
 /// STATUS: what a fault was. Names and values: ours, after the MMU of Vivante's GPUs, of the same origin.
-enum class Status : std::uint32_t { none = 0, no_table = 1, no_page = 2, write_violation = 3, out_of_bound = 4, bus = 7 };
+enum class Status : std::uint32_t {
+    none = 0,
+    no_table = 1,
+    no_page = 2,
+    write_violation = 3,
+    out_of_bound = 4,
+    bus = 7
+};
 inline constexpr std::uint32_t kStatusMask = 7;
 
 /// A word of the table array.
 namespace pta {
 constexpr std::uint64_t directory(std::uint64_t word) { return keep(word, 31, 10); }
-}
+}  // namespace pta
 namespace dte {
 inline constexpr Field VALID{0, 1};
 constexpr std::uint64_t table(std::uint32_t word) { return keep(word, 31, 6); }

@@ -68,18 +68,14 @@ constexpr Span<Row> rows(const Row (&table)[N]) {
     return {table, N};
 }
 
-constexpr std::uint8_t kReads = Permissions::kUserRead | Permissions::kUserExecute | Permissions::kPrivilegedRead |
-                                Permissions::kPrivilegedExecute;
+constexpr std::uint8_t kReads =
+    Permissions::kUserRead | Permissions::kUserExecute | Permissions::kPrivilegedRead | Permissions::kPrivilegedExecute;
 constexpr std::uint8_t kWrites = Permissions::kUserWrite | Permissions::kPrivilegedWrite;
 
 }  // namespace
 
-const InstanceSpec kSpec{"verisilicon", "Verisilicon IOMMU",
-                         kPageBits,     Ports::one,
-                         rows(kWires),  {},
-                         rows(kStructures), rows(kCounters),
-                         rows(kPurposes), fault_name,
-                         nullptr,       describe};
+const InstanceSpec kSpec{"verisilicon",     "Verisilicon IOMMU", kPageBits,       Ports::one, rows(kWires), {},
+                         rows(kStructures), rows(kCounters),     rows(kPurposes), fault_name, nullptr,      describe};
 
 Verisilicon::Verisilicon(const Parameters& parameters)
     : tlb_({parameters.tlb, TlbTagging::address_space, 0}, parameters.seed, "verisilicon.tlb"),
@@ -303,8 +299,7 @@ const Step& VerisiliconSlot::read_table(std::uint64_t table) {
 }
 
 const Step& VerisiliconSlot::mapped(const CachedTranslation& entry) {
-    if (request_.write && (entry.permissions.bits & Permissions::kUserWrite) == 0)
-        return fault(Fault::write_violation);
+    if (request_.write && (entry.permissions.bits & Permissions::kUserWrite) == 0) return fault(Fault::write_violation);
     done(entry.pa | (request_.address & low_mask(kPageBits)));
     step_.result.entry = entry;
     step_.result.entry.stream = stream_tag(request_.sid, request_.ssid);

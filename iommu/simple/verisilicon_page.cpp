@@ -9,7 +9,8 @@ namespace {
 constexpr PageRow kRegisters[] = {
     {"FLUSH", reg::FLUSH, "functional", "bit 4 drops everything, the table array's word included; reads 0"},
     {"CONFIG1", reg::CONFIG1, "stored", "OUT_OF_BOUND 28: addresses beyond 32 bits are refused in any case"},
-    {"EXCEPTION, FAULT_ADDR", reg::EXCEPTION, "functional", "written: bit 0 enables the interrupt; read: the first fault's address"},
+    {"EXCEPTION, FAULT_ADDR", reg::EXCEPTION, "functional",
+     "written: bit 0 enables the interrupt; read: the first fault's address"},
     {"STATUS", reg::STATUS, "functional", "what the first fault was; any write clears it"},
     {"CONTROL", reg::CONTROL, "functional", "bit 0: on; a change drops everything"},
     {"ARRAY_BASE", reg::ARRAY_BASE, "functional", "the table array's address, 32 bits"},

@@ -2,8 +2,8 @@
 // is damaged, and what becomes of it in the description.
 #include <string>
 
-#include <catch2/catch.hpp>
 #include <fmt/format.h>
+#include <catch2/catch.hpp>
 
 #include "base/random.hpp"
 #include "firmware/acpi/describe.hpp"
@@ -22,7 +22,19 @@ constexpr std::uint32_t kFirst = 48, kPciIommu = kFirst + 48, kComplex = kPciIom
 TableWriter rimt() {
     TableWriter table("RIMT", 1);
     table.u32(4).u32(kFirst).u32(0);
-    table.u8(0).u8(1).u16(48).u16(0).u16(7).text("RSCV0004", 8).u64(0x3010000).u32(2).u32(5).u16(0).u16(0).u16(1).u16(40);
+    table.u8(0)
+        .u8(1)
+        .u16(48)
+        .u16(0)
+        .u16(7)
+        .text("RSCV0004", 8)
+        .u64(0x3010000)
+        .u32(2)
+        .u32(5)
+        .u16(0)
+        .u16(0)
+        .u16(1)
+        .u16(40);
     table.u32(36).u32(3);
     table.u8(0).u8(1).u16(40).u16(0).u16(8).text("", 8).u64(0).u32(1).u32(0).u16(1).u16(0x0108).u16(0).u16(0);
     table.u8(1).u8(1).u16(60).u16(0).u16(9).u32(1).u16(0).u16(1).u16(20).u16(2);
@@ -104,7 +116,8 @@ TEST_CASE("rimt: what is damaged is refused or named", "[firmware][acpi]") {
         const Description description = described(table.finish());
         CHECK(description.node(*description.find_path("\\_SB_.DMA0")).iommus.empty());
         bool named = false;
-        for (const Oddity& one : description.oddities) named = named || one.what.find("no IOMMU's offset") != std::string::npos;
+        for (const Oddity& one : description.oddities)
+            named = named || one.what.find("no IOMMU's offset") != std::string::npos;
         CHECK(named);
     }
     SECTION("mappings beyond their node") {

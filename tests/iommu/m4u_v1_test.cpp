@@ -35,9 +35,9 @@ struct World {
     void enable() {
         write(m4u::reg::INT_CONTROL, 0xFF);
         write(m4u::reg::PT_BASE, kTable);
-        write(m4u::smi_secure::CON, 0x0000000E, 2);      // port 0
-        write(m4u::smi_secure::CON + 4, 0x000E0000, 2);  // port 12
-        write(m4u::smi_secure::CON + 16, 0x0000000E, 2); // port 32
+        write(m4u::smi_secure::CON, 0x0000000E, 2);       // port 0
+        write(m4u::smi_secure::CON + 4, 0x000E0000, 2);   // port 12
+        write(m4u::smi_secure::CON + 16, 0x0000000E, 2);  // port 32
     }
     Step access(std::uint32_t port, std::uint64_t address, bool is_write = false) {
         Request request;
@@ -140,7 +140,8 @@ TEST_CASE("m4u v1: random tables, with and without a TLB, against the layout's s
         for (unsigned i = 0; i < 20'000; ++i) {
             const auto number = static_cast<std::uint32_t>(random.below(300));
             if (random.below(8) == 0) {
-                const auto word = static_cast<std::uint32_t>(random.below(0x100000) << 12 | (random.below(3) == 0 ? 8 : 10));
+                const auto word =
+                    static_cast<std::uint32_t>(random.below(0x100000) << 12 | (random.below(3) == 0 ? 8 : 10));
                 world.memory.store(kTable + 4 * number, word, 4);
                 table[number] = word;
                 world.write(m4u::reg::INVLD_START, number << 12);

@@ -30,7 +30,7 @@ struct World {
     /// One page at 0xC0201000, by a table; one section at 0xD0000000.
     void map() {
         memory.store(kRoot + 4 * 0xC02, kTable | 1, 4);
-        memory.store(kTable + 4 * 1, 0x45678000 | 0x32, 4);   // small page, AP[1:0] 3
+        memory.store(kTable + 4 * 1, 0x45678000 | 0x32, 4);      // small page, AP[1:0] 3
         memory.store(kRoot + 4 * 0xD00, 0x56700000 | 0xC02, 4);  // section, AP[1:0] 3
     }
     void enable(unsigned bank, bool stalls) {

@@ -85,8 +85,7 @@ void MtkIommuV1::mtk_iommu_v1_isr() {
     const auto larb = static_cast<int>(m4u::int_id::kLastLarb) - static_cast<int>(m4u::int_id::LARB.get(id));
     kernel().console.err(prefix, "fault type=0x{:x} iova=0x{:x} pa=0x{:x} larb={} port={}", state, iova, pa, larb,
                          m4u::int_id::PORT.get(id));
-    write(m4u::reg::INT_CONTROL,
-          read(m4u::reg::INT_CONTROL) | static_cast<std::uint32_t>(m4u::interrupt::CLR.mask()));
+    write(m4u::reg::INT_CONTROL, read(m4u::reg::INT_CONTROL) | static_cast<std::uint32_t>(m4u::interrupt::CLR.mask()));
     mtk_iommu_v1_tlb_flush_all();
 }
 

@@ -66,9 +66,8 @@ void MsmIommuDev::reset_context(unsigned ctx) {
     for (const Field& field : {m2vcbr::BPRCOSH, m2vcbr::BPRCISH, m2vcbr::BPRCNSH, m2vcbr::BPSHCFG, m2vcbr::BPMTCFG}) {
         set_field(global::M2VCBR(ctx), field, 0);
     }
-    for (const std::uint32_t offset :
-         {cb::ACTLR, cb::SCTLR, cb::FSRRESTORE, cb::TTBR0, cb::TTBR1, cb::TTBCR, cb::BFBCR, cb::PAR, cb::FAR,
-          cb::TLBIALL, cb::TLBFLPTER, cb::TLBSLPTER, cb::TLBLCKR}) {
+    for (const std::uint32_t offset : {cb::ACTLR, cb::SCTLR, cb::FSRRESTORE, cb::TTBR0, cb::TTBR1, cb::TTBCR, cb::BFBCR,
+                                       cb::PAR, cb::FAR, cb::TLBIALL, cb::TLBFLPTER, cb::TLBSLPTER, cb::TLBLCKR}) {
         set_ctx(ctx, offset, 0);
     }
 }
@@ -143,8 +142,8 @@ void MsmIommuDev::print_ctx_regs(unsigned ctx) {
         std::uint32_t bit;
         const char* name;
     };
-    constexpr Cause kCauses[] = {{0x02, "TF "},      {0x04, "AFF "},     {0x08, "APF "}, {0x10, "TLBMF "},
-                                 {0x20, "HTWDEEF "}, {0x40, "HTWSEEF "}, {0x80, "MHF "}, {0x10000, "SL "},
+    constexpr Cause kCauses[] = {{0x02, "TF "},       {0x04, "AFF "},        {0x08, "APF "}, {0x10, "TLBMF "},
+                                 {0x20, "HTWDEEF "},  {0x40, "HTWSEEF "},    {0x80, "MHF "}, {0x10000, "SL "},
                                  {0x40000000, "SS "}, {0x80000000, "MULTI "}};
     const std::uint32_t fsr = get_ctx(ctx, cb::FSR);
     std::string causes;
@@ -242,8 +241,8 @@ void MsmIommuDomain::flush_iotlb_range(std::uint64_t iova, std::uint64_t size, s
     for (MsmIommuDev* const iommu : list_attached_) {
         const unsigned bank = iommu->master.get()->num;
         for (std::uint64_t left = size; left != 0; left -= std::min(left, granule)) {
-            const std::uint32_t asid = static_cast<std::uint32_t>(
-                msm::contextidr::ASID.get(iommu->get_ctx(bank, cb::CONTEXTIDR)));
+            const std::uint32_t asid =
+                static_cast<std::uint32_t>(msm::contextidr::ASID.get(iommu->get_ctx(bank, cb::CONTEXTIDR)));
             iommu->set_ctx(bank, cb::TLBIVA, msm::tlbiva::va(iova) | asid);
             iova += granule;
         }

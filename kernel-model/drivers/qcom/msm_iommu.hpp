@@ -82,7 +82,8 @@ public:
     void detach_dev(Device& dev) override;
     int map(Iova iova, PhysAddr paddr, std::uint64_t size, bool write, bool read) override;
     std::uint64_t unmap(Iova iova, std::uint64_t size) override;
-    void iotlb_sync(Iova, std::uint64_t) override {}  // Linux has none: the client's next register write is barrier enough
+    void iotlb_sync(Iova, std::uint64_t) override {
+    }  // Linux has none: the client's next register write is barrier enough
     void flush_iotlb_all() override;
     std::optional<PhysAddr> iova_to_phys(Iova iova) override;
     std::optional<AddressSpace> address_space() const override;
