@@ -409,13 +409,55 @@ Outcome Soc::Parts::run() {
     return Outcome::finished;
 }
 
+std::vector<ResourceUse> Soc::Parts::uses() const {
+    std::vector<ResourceUse> all;
+    all.reserve(uses_before_);
+    for (const auto& memory : memories) memory->add_uses(all);
+    for (const auto& dram : drams) dram->add_uses(all);
+    for (const auto& cache : caches) cache->add_uses(all);
+    if (crossbar != nullptr) crossbar->add_uses(all);
+    if (network != nullptr) network->add_uses(all);
+    for (const auto& subnet : subnets) subnet->add_uses(all);
+    for (const auto& bridge : bridges) bridge->add_uses(all);
+    for (const auto& regulator : regulators) regulator->add_uses(all);
+    for (const auto& root : pcie) root->add_uses(all);
+    for (const auto& iommu : iommus) iommu->add_uses(all);
+    machine->add_uses(all);
+    uses_before_ = all.size();
+    // What runs ahead may have begun later than now: an integral is then a little less than nothing.
+    const auto at_least_nothing = [](std::uint64_t& fs) {
+        if (static_cast<std::int64_t>(fs) < 0) fs = 0;
+    };
+    for (ResourceUse& one : all) {
+        at_least_nothing(one.busy_fs);
+        at_least_nothing(one.full_fs);
+        at_least_nothing(one.waited_fs);
+    }
+    return all;
+}
+
 SocStats Soc::Parts::stats() const {
     SocStats result;
     result.end = agenda.now();
     result.events = agenda.fired();
     result.digest = stream.value();
     for (const auto& iommu : iommus) result.iommus.push_back(iommu->stats());
-    for (const auto& master : masters) result.masters.push_back(master->stats());
+    for (std::size_t i = 0; i < masters.size(); ++i) {
+        MasterStats& one = result.masters.emplace_back(masters[i]->stats());
+        std::optional<std::size_t> iommu = topology.masters[i].iommu;
+        std::size_t tbu = topology.tbu_of[i];
+        if (topology.pcie_of[i]) {
+            const PcieSite& site = topology.pcie[*topology.pcie_of[i]];
+            const auto place = std::find(site.masters.begin(), site.masters.end(), i) - site.masters.begin();
+            const PcieSite::Exit& exit = site.exits[site.exit_of[static_cast<std::size_t>(place)]];
+            one.link = pcie[*topology.pcie_of[i]]->component_name();
+            iommu = exit.iommu;
+            tbu = exit.tbu;
+        }
+        if (!iommu) continue;
+        one.iommu = topology.iommus[*iommu].name;
+        one.port = topology.iommus[*iommu].tbus[tbu];
+    }
     for (const auto& [number, atc] : atcs) result.masters[number].atc = atc->stats();
     if (network != nullptr) result.links = network->links();
     for (const auto& regulator : regulators) result.regulators.push_back(regulator->stats());

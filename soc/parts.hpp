@@ -35,6 +35,7 @@ struct Soc::Parts : FaultListener {
 
     Outcome run();
     SocStats stats() const;
+    std::vector<ResourceUse> uses() const;
     /// Its first port, or port number `port` of several; null: it has none.
     DmaMaster* find_master(const std::string& device, unsigned port = 0);
     /// False if the device has no ATC.
@@ -74,6 +75,7 @@ struct Soc::Parts : FaultListener {
     std::vector<std::unique_ptr<Bridge>> bridges;      ///< each with one
 
 private:
+    mutable std::size_t uses_before_ = 0;
     class Connections;
     void build();
     struct Destinations;

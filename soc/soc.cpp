@@ -18,6 +18,7 @@ Outcome Soc::run() { return parts_->run(); }
 void Soc::request_stop() { parts_->agenda.request_stop(); }
 SimTime Soc::now() const { return parts_->agenda.now(); }
 SocStats Soc::stats() const { return parts_->stats(); }
+std::vector<ResourceUse> Soc::uses() const { return parts_->uses(); }
 const std::vector<std::string>& Soc::warnings() const { return parts_->warnings; }
 void Soc::set_trace(TraceSink* sink) {
     if (parts_->sanitizer != nullptr) {

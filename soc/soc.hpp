@@ -15,6 +15,7 @@
 #include "soc/iommu/sanitizer.hpp"
 #include "soc/measure/stats.hpp"
 #include "soc/measure/trace.hpp"
+#include "soc/measure/usage.hpp"
 
 namespace xlate::kernel {
 class Kernel;
@@ -54,6 +55,8 @@ public:
 
     SimTime now() const;
     SocStats stats() const;
+    /// What every shared resource did up to now, always in the same order.
+    std::vector<ResourceUse> uses() const;
     /// Hardware that the firmware describes and this model does not have, and the like. Said once each.
     const std::vector<std::string>& warnings() const;
     /// Listens from now on; nullptr: nobody. Must outlive the run.
@@ -77,6 +80,7 @@ public:
     void start_master(const std::string& device, Iova iova, std::uint64_t size);
     /// The same over recorded addresses: `offsets` into that range instead of the pattern, in order and then again.
     void start_master(const std::string& device, Iova iova, std::uint64_t size, std::vector<std::uint64_t> offsets);
+
 
 private:
     struct Parts;

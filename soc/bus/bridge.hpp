@@ -9,6 +9,7 @@
 
 #include "soc/bus/ports.hpp"
 #include "soc/config.hpp"
+#include "soc/measure/usage.hpp"
 #include "soc/time/agenda.hpp"
 
 namespace xlate::soc {
@@ -21,6 +22,7 @@ public:
 
     TargetPort lower;
     InitiatorPort upper;
+    void add_uses(std::vector<ResourceUse>& all) const;
 
 private:
     bool on_request(unsigned, Transaction& transaction) override;
@@ -35,6 +37,9 @@ private:
     const ClockPeriod below_, above_;
     const Cycles latency_;
     std::uint32_t free_;
+    const std::uint32_t places_;
+    std::uint64_t held_fs_ = 0;  ///< see usage.hpp
+    std::uint64_t door_fs_ = 0;
     Transaction* door_ = nullptr;
     std::deque<Transaction*> waiting_;  ///< across, and the crossbar above has not taken the one in front
 };

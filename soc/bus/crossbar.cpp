@@ -20,12 +20,14 @@ Crossbar::Crossbar(const sc_core::sc_module_name& module_name, const std::string
     for (const std::string& source : initiators) {
         auto way = std::make_unique<Return>(*this);
         const auto number = static_cast<unsigned>(returns_.size());
+        way->name = source;
         way->port = std::make_unique<TargetPort>(systemc_name("from_" + source), *this, number);
         returns_.push_back(std::move(way));
     }
     for (const std::string& destination : targets) {
         auto layer = std::make_unique<Layer>();
         layer->owner = this;
+        layer->name = destination;
         layer->number = static_cast<unsigned>(layers_.size());
         layer->port = std::make_unique<InitiatorPort>(systemc_name("to_" + destination), *this, layer->number);
         layer->decide.bind(layer.get(), [](void* self, AgendaEntry&) {
@@ -83,7 +85,10 @@ void Crossbar::choose(Layer& layer) {
     if (layer.waiting.size() > 1) first = std::min_element(layer.waiting.begin(), layer.waiting.end(), goes_before);
     Transaction& chosen = **first;
     layer.waiting.erase(first);
-    layer.free = agenda_.now() + occupancy(chosen.size(), chosen.write());
+    const SimTime length = occupancy(chosen.size(), chosen.write());
+    layer.calendar.count_wait(agenda_.now() - chosen.since);
+    layer.calendar.count_busy(length);
+    layer.free = agenda_.now() + length;
     chosen.step.bind(&layer, &Crossbar::deliver_step);
     agenda_.schedule(chosen.step, agenda_.now() + request_latency_, Phase::arrive, *this);
     if (!layer.waiting.empty()) agenda_.schedule(layer.decide, layer.free, Phase::decide, *this);
@@ -124,10 +129,23 @@ void Crossbar::send_back(Transaction& transaction) {
     if (planned_memory_ != nullptr) {
         start = way.calendar.reserve(agenda_.now(), agenda_.now(), length);
     } else {
+        way.calendar.count_busy(length);
+        if (start != agenda_.now()) way.calendar.count_wait(start - agenda_.now());
         way.free = start + length;
     }
     transaction.step.bind(way.port.get(), &Crossbar::return_step);
     agenda_.schedule(transaction.step, start + response_latency_, Phase::arrive, *this);
+}
+
+void Crossbar::add_uses(std::vector<ResourceUse>& all) const {
+    for (const auto& layer : layers_) {
+        all.push_back(single(ResourceKind::crossbar, component_name(), layer->name, layer->calendar.busy_fs(),
+                             layer->calendar.waited_fs()));
+    }
+    for (const auto& way : returns_) {
+        all.push_back(single(ResourceKind::crossbar_back, component_name(), way->name, way->calendar.busy_fs(),
+                             way->calendar.waited_fs()));
+    }
 }
 
 void Crossbar::plan_ahead(Memory& memory, unsigned target) {

@@ -8,6 +8,7 @@
 #include <systemc>
 
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "soc/bus/memory.hpp"
 #include "soc/bus/ports.hpp"
 #include "soc/config.hpp"
+#include "soc/measure/usage.hpp"
 #include "soc/time/agenda.hpp"
 #include "soc/time/calendar.hpp"
 #include "soc/time/fast.hpp"
@@ -47,6 +49,7 @@ public:
     void plan_ahead(Memory& memory, unsigned target);
     /// The way from an initiator to that memory. Good for as long as this is there.
     PlannedWay& way_of(std::size_t initiator) { return *returns_[initiator]; }
+    void add_uses(std::vector<ResourceUse>& all) const;
 
 private:
     using Range = AddressMap::Range;
@@ -58,8 +61,9 @@ private:
         std::vector<Transaction*> waiting;
         std::vector<Transaction*> at_door;  ///< passed, and the target is busy; oldest first
         SimTime free;
-        Calendar calendar;
+        Calendar calendar;  ///< `fast`; in `exact` it only counts
         AgendaEntry decide;
+        std::string name;
     };
     /// Way back to one initiator.
     struct alignas(kHostLine) Return final : PlannedWay {
@@ -73,6 +77,7 @@ private:
         Calendar calendar;
         std::unique_ptr<TargetPort> port;
         SimTime free;
+        std::string name;
     };
 
     bool on_request(unsigned port, Transaction& transaction) override;

@@ -278,6 +278,7 @@ void Dram::column(std::size_t index, bool write, std::uint64_t now) {
     ++(write ? counts_.writes : counts_.reads);
     if (write != last_wrote_) ++counts_.turnarounds;
     last_wrote_ = write;
+    waited_cycles_ += now - burst.since;
     passed_ = index == 0 ? 0 : passed_ + 1;
     queue.erase(queue.begin() + static_cast<std::ptrdiff_t>(index));
     Bank& bank = banks_[burst.place.bank];
@@ -306,6 +307,11 @@ void Dram::column(std::size_t index, bool write, std::uint64_t now) {
         }
     }
     admit();
+}
+
+void Dram::add_uses(std::vector<ResourceUse>& all) const {
+    const std::uint64_t busy = (counts_.reads + counts_.writes) * t_.burst * t_.clock.fs;
+    all.push_back(single(ResourceKind::memory, component_name(), "", busy, waited_cycles_ * t_.clock.fs));
 }
 
 unsigned Dram::on_debug(unsigned, tlm::tlm_generic_payload& payload) { return debug_access(bytes_, payload); }

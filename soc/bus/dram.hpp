@@ -20,6 +20,7 @@
 #include "soc/bus/ports.hpp"
 #include "soc/config.hpp"
 #include "soc/measure/trace.hpp"
+#include "soc/measure/usage.hpp"
 #include "soc/time/agenda.hpp"
 
 namespace xlate::soc {
@@ -51,6 +52,7 @@ public:
 
     DramPlace place_of(std::uint64_t address) const;
     const DramCounts& counts() const { return counts_; }
+    void add_uses(std::vector<ResourceUse>& all) const;
     /// The commands that it gives, as they are given; for tests.
     enum class Command : std::uint8_t { activate, precharge, read, write, refresh };
     struct Given {
@@ -129,6 +131,7 @@ private:
     bool last_wrote_ = false;
     AgendaEntry step_;
     DramCounts counts_;
+    std::uint64_t waited_cycles_ = 0;  ///< bursts, in the queues
     std::vector<Given>* record_ = nullptr;
     TraceSink** sink_ = nullptr;
 };

@@ -35,6 +35,7 @@ bool Memory::on_request(unsigned, Transaction& transaction) {
         start(transaction);
         return true;
     }
+    channel_.wait_begins(agenda_.now());
     waiting_.push_back(&transaction);
     if (!decide_.scheduled()) {
         agenda_.schedule(decide_, std::max(agenda_.now(), channel_free_), Phase::decide, *this);
@@ -56,14 +57,29 @@ SimTime Memory::transfer_time(std::uint32_t size) {
 SimTime Memory::reserve(SimTime arrives, std::uint64_t address, std::uint32_t size) {
     SimTime& bank_free = bank_free_[bank_of(address)];
     const SimTime start = channel_.reserve(agenda_.now(), std::max(arrives, bank_free), transfer_time(size));
+    if (bank_free > arrives) {
+        if (params_.bank_busy.fs != 0) {
+            bank_waited_fs_ += (bank_free - arrives).fs;
+        } else {
+            channel_.count_wait(bank_free - arrives);  // behind the one before it of its bank
+        }
+    }
+    bank_busy_fs_ += params_.bank_busy.fs;
     bank_free = start + params_.bank_busy;
     return start;
 }
 
 void Memory::start(Transaction& transaction) {
     const SimTime now = agenda_.now();
-    if (params_.bandwidth_bytes_per_s != 0) channel_free_ = now + transfer_time(transaction.size());
-    bank_free_[bank_of(transaction.address())] = now + params_.bank_busy;
+    if (params_.bandwidth_bytes_per_s != 0) {
+        const SimTime length = transfer_time(transaction.size());
+        channel_.count_busy(length);
+        channel_free_ = now + length;
+    }
+    if (params_.bank_busy.fs != 0) {
+        bank_busy_fs_ += params_.bank_busy.fs;
+        bank_free_[bank_of(transaction.address())] = now + params_.bank_busy;
+    }
     access(transaction);
     if (sink_ != nullptr && *sink_ != nullptr) trace_memory(*sink_, *this, transaction, now, now + params_.latency);
     transaction.step.bind(this, &Memory::finish);
@@ -75,6 +91,7 @@ void Memory::decide() {
         if (!ready(*waiting_[i])) continue;
         Transaction& chosen = *waiting_[i];
         waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
+        channel_.wait_ends(agenda_.now());
         start(chosen);
         if (!waiting_.empty()) {
             agenda_.schedule(decide_, std::max(agenda_.now(), channel_free_), Phase::decide, *this);
@@ -85,7 +102,18 @@ void Memory::decide() {
     for (const Transaction* transaction : waiting_) {
         earliest = std::min(earliest, bank_free_[bank_of(transaction->address())]);
     }
+    // The channel is free, and all that wait do so for their banks.
+    bank_waited_fs_ += (earliest - agenda_.now()).fs * waiting_.size();
     agenda_.schedule(decide_, earliest, Phase::decide, *this);
+}
+
+void Memory::add_uses(std::vector<ResourceUse>& all) const {
+    const std::uint64_t waiting = channel_.waited_fs() + waiting_.size() * agenda_.now().fs;
+    all.push_back(single(ResourceKind::memory, component_name(), "", channel_.busy_fs(), waiting));
+    if (params_.bank_busy.fs == 0) return;
+    const std::uint64_t full = bank_busy_fs_ / params_.banks;
+    all.push_back(
+        {ResourceKind::memory_banks, component_name(), "", params_.banks, bank_busy_fs_, full, bank_waited_fs_});
 }
 
 void Memory::access(Transaction& transaction) {

@@ -1,7 +1,7 @@
 // DRAM or SRAM: one channel, banks, a fixed latency. Oldest first among those whose bank is free.
 // Not modelled: rows, refresh, read/write turnaround. The latency is from the start of an access to its response;
 // the transfer time (size / bandwidth) only keeps the channel busy.
-// Statistics: none of its own; the time is in the transactions' ledgers.
+// Statistics: how busy channel and banks were (usage.hpp); the time is in the transactions' ledgers.
 #pragma once
 
 #include <systemc>
@@ -12,6 +12,7 @@
 #include "soc/bus/ports.hpp"
 #include "soc/config.hpp"
 #include "soc/measure/trace.hpp"
+#include "soc/measure/usage.hpp"
 #include "soc/time/agenda.hpp"
 #include "soc/time/calendar.hpp"
 
@@ -34,6 +35,7 @@ public:
     /// Moves the transaction's bytes, now, and sets its response.
     void access(Transaction& transaction);
     const PhysicalMemory& bytes() const { return bytes_; }
+    void add_uses(std::vector<ResourceUse>& all) const;
 
 private:
     bool on_request(unsigned port_number, Transaction& transaction) override;
@@ -54,7 +56,9 @@ private:
     std::vector<SimTime> bank_free_;
     std::vector<Transaction*> waiting_;  ///< oldest first
     AgendaEntry decide_;
-    Calendar channel_;  ///< `fast`
+    Calendar channel_;  ///< `fast`; in `exact` it only counts
+    std::uint64_t bank_busy_fs_ = 0;
+    std::uint64_t bank_waited_fs_ = 0;
     TraceSink** sink_ = nullptr;
     std::uint32_t transfer_bytes_ = 0;  ///< of the last call of transfer_time(),
     SimTime transfer_time_;             ///< and what it gave

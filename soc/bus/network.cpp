@@ -109,6 +109,7 @@ void Network::at_router(Packet& packet) {
     packet.since = agenda_.now();
     if (packet.step < packet.way.size()) {
         Link& next = link(packet.response, packet.at, packet.way[packet.step]);
+        next.waited_fs -= packet.since.fs;
         next.waiting.push_back(&packet);
         if (!next.decide.scheduled())
             agenda_.schedule(next.decide, std::max(agenda_.now(), next.free), Phase::decide, *this);
@@ -214,6 +215,7 @@ void Network::choose(Link& link) {
     }
     Packet& packet = **first;
     link.waiting.erase(first);
+    link.waited_fs += agenda_.now().fs;
     let_go(packet);
     packet.crossed = packet.crossed || plan_.crosses(packet.at, packet.way[packet.step]);
     packet.held = &link;
@@ -243,6 +245,13 @@ std::vector<LinkStats> Network::links() const {
         if (link->stats.packets != 0) all.push_back(link->stats);
     }
     return all;
+}
+
+void Network::add_uses(std::vector<ResourceUse>& all) const {
+    for (const auto& [place, link] : links_) {
+        all.push_back(single(ResourceKind::network_link, component_name(), link->stats.name, link->stats.busy_fs,
+                             link->waited_fs + link->waiting.size() * agenda_.now().fs));
+    }
 }
 
 unsigned Network::on_debug(unsigned, tlm::tlm_generic_payload& payload) {

@@ -25,6 +25,7 @@
 #include "soc/bus/ports.hpp"
 #include "soc/config.hpp"
 #include "soc/measure/stats.hpp"
+#include "soc/measure/usage.hpp"
 #include "soc/time/agenda.hpp"
 
 namespace xlate::soc {
@@ -42,6 +43,7 @@ public:
     TargetPort& initiator(std::size_t index) { return *returns_[index]->port; }
     InitiatorPort& target(std::size_t index) { return *layers_[index]->port; }
     std::vector<LinkStats> links() const;
+    void add_uses(std::vector<ResourceUse>& all) const;
 
 private:
     struct Link;
@@ -66,6 +68,7 @@ private:
         AgendaEntry decide;
         std::vector<std::uint32_t> credits;  ///< of each channel
         LinkStats stats;
+        std::uint64_t waited_fs = 0;
     };
     struct Layer {
         Network* owner = nullptr;

@@ -9,6 +9,7 @@
 #include "soc/bus/ports.hpp"
 #include "soc/config.hpp"
 #include "soc/measure/stats.hpp"
+#include "soc/measure/usage.hpp"
 #include "soc/time/agenda.hpp"
 
 namespace xlate::soc {
@@ -21,6 +22,10 @@ public:
     TargetPort from;
     InitiatorPort to;
     const RegulatorStats& stats() const { return stats_; }
+    void add_uses(std::vector<ResourceUse>& all) const {
+        const std::uint64_t held = stats_.held_fs + (door_ != nullptr ? (agenda_.now() - came_).fs : 0);
+        all.push_back(single(ResourceKind::regulator, component_name(), "", held, held));
+    }
 
 private:
     bool on_request(unsigned, Transaction& transaction) override;

@@ -76,6 +76,7 @@ void SystemCache::looked_up(void* owner, AgendaEntry& entry) {
         transaction.ledger.charge(Part::system_cache, cache.agenda_.now());
         cache.send(transaction);
     } else {
+        cache.waited_fs_ -= cache.agenda_.now().fs;
         cache.held_.push_back(&transaction);
         cache.go_on();
     }
@@ -105,6 +106,7 @@ void SystemCache::go_on() {
         const bool hit = hits(next);  // by now
         if (!hit && !start_miss(next)) return;
         held_.pop_front();
+        waited_fs_ += agenda_.now().fs;
         if (hit) finish_hit(next);
     }
 }
@@ -147,6 +149,7 @@ bool SystemCache::start_miss(Transaction& transaction) {
             *miss = {&transaction, 0, true};
         }
         if (fetch == fetches_.end()) {
+            busy_fs_ -= agenda_.now().fs;
             fetches_.emplace_back();
             fetch = fetches_.end() - 1;
             fetch->number = number;
@@ -197,6 +200,13 @@ void SystemCache::answer(Transaction& transaction) {
     upper.respond(transaction);
 }
 
+void SystemCache::add_uses(std::vector<ResourceUse>& all) const {
+    const std::uint64_t now = agenda_.now().fs;
+    const std::uint64_t busy = busy_fs_ + fetches_.size() * now;
+    all.push_back({ResourceKind::system_cache, component_name(), "", params_.misses, busy, busy / params_.misses,
+                   waited_fs_ + held_.size() * now});
+}
+
 void SystemCache::send(Transaction& transaction) {
     if (to_memory_.empty() && lower.free()) {
         lower.send(transaction);
@@ -228,6 +238,7 @@ void SystemCache::on_response(unsigned, Transaction& transaction) {
     XLATE_CHECK(at != fetches_.end(), component_name());
     const Fetch done = std::move(*at);
     fetches_.erase(at);
+    busy_fs_ += agenda_.now().fs;
     if (ok) insert(number, done.dirty, priority);
     for (Miss* miss : done.waiting) {
         miss->ok = miss->ok && ok;

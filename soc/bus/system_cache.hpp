@@ -20,6 +20,7 @@
 #include "soc/bus/ports.hpp"
 #include "soc/config.hpp"
 #include "soc/measure/stats.hpp"
+#include "soc/measure/usage.hpp"
 #include "soc/time/agenda.hpp"
 
 namespace xlate::soc {
@@ -34,6 +35,7 @@ public:
     TargetPort upper;     ///< to the interconnect
     InitiatorPort lower;  ///< to the channel
     const SystemCacheStats& stats() const { return stats_; }
+    void add_uses(std::vector<ResourceUse>& all) const;
 
 private:
     struct Line {
@@ -93,6 +95,8 @@ private:
     std::deque<Transaction*> to_memory_;  ///< the channel's door is closed
     std::uint64_t count_ = 0;
     SystemCacheStats stats_;
+    std::uint64_t busy_fs_ = 0;  ///< fetches under way; see usage.hpp
+    std::uint64_t waited_fs_ = 0;
 };
 
 }  // namespace xlate::soc

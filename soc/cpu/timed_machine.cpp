@@ -63,6 +63,7 @@ TimedMachine::Context* TimedMachine::current() {
 
 void TimedMachine::task_ready(kernel::Task& task) {
     Context& ready = context(task);
+    ready.cpu->waited_fs -= agenda_.now().fs;
     ready.cpu->ready.push_back(&ready);
     dispatch(*ready.cpu);
 }
@@ -76,6 +77,8 @@ void TimedMachine::dispatch(Cpu& cpu) {
 void TimedMachine::run_next(Cpu& cpu) {
     Context& next = *cpu.ready.front();
     cpu.ready.pop_front();
+    cpu.waited_fs += agenda_.now().fs;
+    cpu.busy_fs -= agenda_.now().fs;
     cpu.running = &next;
     cpu.last = &next;
     resume(next);
@@ -88,6 +91,7 @@ void TimedMachine::resume(Context& context) {
     const bool keeps_cpu = context.task->state == kernel::TaskState::suspended && !context.asleep;
     if (keeps_cpu) return;
     cpu.running = nullptr;
+    cpu.busy_fs += agenda_.now().fs;
     dispatch(cpu);
 }
 
@@ -98,8 +102,18 @@ void TimedMachine::go_on(Context& context) {
         return;
     }
     context.asleep = false;
+    context.cpu->waited_fs -= agenda_.now().fs;
     context.cpu->ready.push_back(&context);
     dispatch(*context.cpu);
+}
+
+void TimedMachine::add_uses(std::vector<ResourceUse>& all) const {
+    const std::uint64_t now = agenda_.now().fs;
+    for (const auto& cpu : cpus_) {
+        all.push_back(single(ResourceKind::cpu, cpu->component_name(), "",
+                             cpu->busy_fs + (cpu->running != nullptr ? now : 0),
+                             cpu->waited_fs + cpu->ready.size() * now));
+    }
 }
 
 void TimedMachine::suspend_until(Context& context, SimTime at) {

@@ -25,6 +25,7 @@
 #include "soc/iommu/device.hpp"
 #include "soc/iommu/observer.hpp"
 #include "soc/masters/dma_master.hpp"
+#include "soc/measure/usage.hpp"
 
 namespace xlate::soc {
 
@@ -48,6 +49,7 @@ public:
 
     void on_interrupt(firmware::NodeIndex device, std::string_view name, unsigned index) override;
     std::uint64_t dropped_interrupts() const { return dropped_interrupts_; }
+    void add_uses(std::vector<ResourceUse>& all) const;
 
     // kernel::Dispatcher
     void task_ready(kernel::Task& task) override;
@@ -96,6 +98,7 @@ private:
         std::deque<Transaction*> at_door;
         std::uint64_t line = ~std::uint64_t{0};  ///< last line written
         std::uint64_t count = 0;
+        std::uint64_t busy_fs = 0, waited_fs = 0;  ///< see usage.hpp
     };
     struct Timer {
         AgendaEntry entry;

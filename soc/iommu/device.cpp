@@ -66,6 +66,9 @@ IommuDevice::IommuDevice(const sc_core::sc_module_name& module_name, const Conte
         machine->device = this;
         machine->number = i;
     }
+    if (commands_.size() > 1) {
+        for (CommandQueue& queue : commands_) queue.name = std::to_string(queue.number);
+    }
     for (unsigned i = 0; i < unit_->wires(); ++i) {
         Wire& wire = wires_.emplace_back();
         wire.device = this;
@@ -126,7 +129,11 @@ void IommuDevice::plan_ahead(const std::vector<PlannedWay*>& ways, const Physica
 // Registers.
 
 bool IommuDevice::on_request(unsigned port, Transaction& transaction) {
-    register_free_ = std::max(register_free_, agenda().now()) + clock_ * params_.tcu.register_access;
+    const SimTime start = std::max(register_free_, agenda().now());
+    const SimTime length = clock_ * params_.tcu.register_access;
+    register_waited_fs_ += (start - agenda().now()).fs;
+    register_busy_fs_ += length.fs;
+    register_free_ = start + length;
     transaction.step.bind(this, port == 0 ? &IommuDevice::register_step : &IommuDevice::counter_step);
     agenda().schedule(transaction.step, register_free_, Phase::arrive, *this);
     return true;
@@ -213,6 +220,28 @@ bool IommuDevice::has_register(std::uint64_t address) const {
     return std::any_of(site_.counters.begin(), site_.counters.end(), [&](const CounterSite& counters) {
         return in(counters.page0) || (counters.page1 && in(*counters.page1));
     });
+}
+
+void IommuDevice::add_uses(std::vector<ResourceUse>& all) const {
+    const std::string& own = component_name();
+    for (const auto& tbu : tbus_) tbu->add_uses(all);
+    for (std::size_t i = 0; i < ports_.size(); ++i) {
+        const std::string_view part = i == 0 ? std::string_view() : std::string_view(site_.tbus[i - 1]);
+        all.push_back(ports_[i]->wire().use(ResourceKind::bus_port, own, part));
+    }
+    all.push_back(xlate_slots_.use(ResourceKind::core_slots, own, ""));
+    all.push_back(walk_slots_.use(ResourceKind::walk_slots, own, ""));
+    all.push_back(config_.use(ResourceKind::config_cache, own, ""));
+    if (params_.tcu.tlb.shape.enabled) all.push_back(tlb_.use(ResourceKind::core_tlb, own, ""));
+    if (params_.tcu.ipa_cache.shape.enabled) all.push_back(ipa_.use(ResourceKind::ipa_cache, own, ""));
+    all.push_back(walk_cache_.use(ResourceKind::walk_cache, own, ""));
+    all.push_back(cycle_.use(ResourceKind::walker, own, ""));
+    all.push_back(single(ResourceKind::registers, own, "", register_busy_fs_, register_waited_fs_));
+    for (const CommandQueue& queue : commands_) {
+        const std::uint64_t busy = queue.busy_fs + (queue.running ? context_.agenda.now().fs : 0);
+        all.push_back(single(ResourceKind::commands, own, queue.name, busy, 0));
+    }
+    all.push_back(single(ResourceKind::drain, own, "", counts_.sync.sum_fs(), counts_.sync.sum_fs()));
 }
 
 IommuStats IommuDevice::stats() const {

@@ -87,6 +87,7 @@ public:
     void page_request(const iommu::PageRequest& request);
 
     IommuStats stats() const;
+    void add_uses(std::vector<ResourceUse>& all) const;
     /// Whether `address` is in its register space or in one of its counter groups.
     bool has_register(std::uint64_t address) const;
     /// A register without time; side effects happen as after a timed access.
@@ -163,7 +164,9 @@ private:
         std::uint32_t atc_out = 0;       ///< and from endpoints
         bool atc_timed_out = false;      ///< since its last drain
         SimTime sync_start;
-        SimTime command_start;  ///< when the next one's fetch began, or the last one ended
+        SimTime command_start;      ///< when the next one's fetch began, or the last one ended
+        std::uint64_t busy_fs = 0;  ///< see usage.hpp
+        std::string name;           ///< there; empty: it is the only one
         bool quiet() const { return messages_out == 0 && atc_out == 0; }
     };
     template <void (IommuDevice::*Step)(Machine&)>
@@ -295,6 +298,7 @@ private:
     Station cycle_;
 
     SimTime register_free_;
+    std::uint64_t register_busy_fs_ = 0, register_waited_fs_ = 0;
     std::deque<CommandQueue> commands_;   ///< by number
     std::uint32_t commands_running_ = 0;  ///< of those
     CommandQueue* executing_ = nullptr;   ///< whose command takes effect just now

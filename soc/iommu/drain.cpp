@@ -51,6 +51,7 @@ void IommuDevice::step_commands(CommandQueue& queue) {
             return;
         default:
             queue.running = false;
+            queue.busy_fs += agenda().now().fs;
             --commands_running_;
             after_step();
             return;

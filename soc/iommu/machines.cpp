@@ -13,6 +13,7 @@ void IommuDevice::start_commands() {
     for (CommandQueue& queue : commands_) {
         if (queue.running || !unit_->machine_pending(queue.number)) continue;
         queue.running = true;
+        queue.busy_fs -= agenda().now().fs;
         ++commands_running_;
         step_commands(queue);
     }

@@ -121,6 +121,8 @@ bool IommuPort::on_request(unsigned, Transaction& transaction) {
     if (!leaving_.empty()) reclaim(device_.agenda().now());
     if (!has_room(transaction)) {
         pending_ = &transaction;
+        door_ = free_slots_ == 0 ? Door::slots : Door::buffer;
+        door_since_ = device_.agenda().now();
         schedule_admission();
         return false;
     }
@@ -451,6 +453,8 @@ void IommuPort::refuse(TranslationJob& job) {
 
 void IommuPort::free_slot(TranslationJob& job) {
     const std::uint32_t held = std::min(beats(*job.transaction), params_.write_buffer_beats);
+    if (held != 0)
+        count_buffer(held, job.time(device_.agenda()) - job.received + beat_ * Cycles{beats(*job.transaction)});
     job.transaction = nullptr;
     if (job.at > device_.agenda().now()) {
         leaving_.add(job.at, {held, &job});
@@ -467,6 +471,7 @@ void IommuPort::admit() {
     if (pending_ == nullptr || !has_room(*pending_)) return;
     Transaction& waiting = *pending_;
     pending_ = nullptr;
+    door_fs_[static_cast<std::size_t>(door_)] += (device_.agenda().now() - door_since_).fs;
     begin(waiting, false);
     port.accept(waiting);
 }
@@ -500,6 +505,25 @@ unsigned IommuPort::on_debug(unsigned, tlm::tlm_generic_payload& payload) {
     const unsigned done = out_.port.socket->transport_dbg(payload);
     payload.set_address(request.address);
     return done;
+}
+
+void IommuPort::add_uses(std::vector<ResourceUse>& all) const {
+    const std::string& device = device_.component_name();
+    const auto door = [&](Door which) {
+        const bool now = pending_ != nullptr && door_ == which;
+        return door_fs_[static_cast<std::size_t>(which)] + (now ? (device_.agenda().now() - door_since_).fs : 0);
+    };
+    const ResourceUse wire = wire_.use(ResourceKind::port, device, name_);
+    all.push_back(wire);
+    // A slot is held while its beats wait and come in, and from the last one until the transaction leaves.
+    all.push_back({ResourceKind::port_slots, device, name_, params_.xlate_slots,
+                   wire.busy_fs + wire.waited_fs + latency_.sum_fs(), door(Door::slots), door(Door::slots)});
+    all.push_back({ResourceKind::write_buffer, device, name_, params_.write_buffer_beats, buffer_fs_,
+                   door(Door::buffer), door(Door::buffer)});
+    if (micro_tlb_.enabled()) all.push_back(micro_.use(ResourceKind::micro_tlb, device, name_));
+    if (main_tlb_.enabled()) all.push_back(main_.use(ResourceKind::main_tlb, device, name_));
+    all.push_back(link_to_tcu_.use(ResourceKind::link_to_core, device, name_));
+    all.push_back(link_from_tcu_.use(ResourceKind::link_from_core, device, name_));
 }
 
 void IommuPort::add_to(IommuStats& stats) const {

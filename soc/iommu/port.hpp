@@ -73,6 +73,7 @@ public:
     Station& link_from_tcu() { return link_from_tcu_; }
     const PortParams& params() const { return params_; }
     void add_to(IommuStats& stats) const;
+    void add_uses(std::vector<ResourceUse>& all) const;
 
     /// `fast`: with calendars from now on. After its bus port.
     void plan_ahead();
@@ -135,6 +136,7 @@ private:
     void charge(TranslationJob& job, Part part);
     void trace(const TranslationJob& job, const char* what) const;
     void count(StreamId stream, PortEvent event);
+    void count_buffer(std::uint32_t beats_held, SimTime time) { buffer_fs_ += beats_held * time.fs; }
 
     /// Set in the tag of what comes with a translated address: it shares no TLB entry with other traffic.
     static constexpr std::uint64_t kTranslatedTag = std::uint64_t{1} << 53;
@@ -168,7 +170,8 @@ private:
     std::vector<Page> ahead_;   ///< fetched ahead and not hit yet, oldest first
     std::uint64_t translations_ = 0;
     std::uint64_t bypassed_ = 0;
-    SimTime last_out_[2];  ///< keep_order: departure of the last read and write
+    std::uint64_t buffer_fs_ = 0;  ///< beats of the write buffer over time
+    SimTime last_out_[2];          ///< keep_order: departure of the last read and write
     const PortParams params_;
     Histogram latency_;
 
@@ -187,6 +190,11 @@ private:
     std::vector<std::unique_ptr<TranslationJob>> prefetch_jobs_;
     std::vector<TranslationJob*> free_prefetches_;
     std::uint64_t prefetches_ = 0;
+
+    enum class Door : std::uint8_t { slots, buffer };
+    Door door_ = Door::slots;            ///< what the one that waits at the door waits for,
+    SimTime door_since_;                 ///< since when,
+    std::uint64_t door_fs_[2] = {0, 0};  ///< and how long those before it did
 
     std::uint64_t ats_requests_ = 0;
     std::uint64_t ats_translated_ = 0;

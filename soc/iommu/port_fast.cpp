@@ -102,7 +102,11 @@ bool IommuPort::wait_for_room(PlannedAccess& access, std::uint32_t beats_needed)
     access.at = std::max(access.at, admission_free_);
     while (free_slots_ == 0 || beats_free_ < beats_needed) {
         if (leaving_.empty()) return false;
-        access.at = std::max(access.at, leaving_.first_due());
+        const SimTime due = leaving_.first_due();
+        if (due > access.at) {
+            door_fs_[free_slots_ == 0 ? 0 : 1] += (due - access.at).fs;
+            access.at = due;
+        }
         reclaim(access.at);
     }
     admission_free_ = access.at;
@@ -176,6 +180,7 @@ bool IommuPort::plan(PlannedAccess& access) {
     at = out_.wire().reserve(at, out_.beats(access.size, access.write));
     access.charge(Part::link, at);
     latency_.add(at - received);
+    if (held != 0) count_buffer(held, at - access.accepted);
     beats_free_ -= held;
     --free_slots_;
     leaving_.add(at, {held, nullptr});

@@ -57,6 +57,10 @@ struct MasterStats {
     bool started = false;  ///< a driver set it going
     std::string device;
     std::optional<AtcStats> atc;
+    // What it goes through, as ResourceUse names it; empty: nothing of that kind.
+    std::string link;   ///< a PCIe host bridge
+    std::string iommu;  ///< and its port for this master
+    std::string port;
 };
 
 /// Of one IOMMU; absent hardware counts nothing. What is special to its family stands under `structures` and

@@ -99,8 +99,12 @@ void PcieRoot::choose() {
     }
     Transaction& chosen = **first;
     waiting_.erase(first);
-    up_free_ = std::max(agenda_.now(), up_free_) +
-               on_wire(chosen, chosen.write(), chosen.write() ? params_.max_payload : params_.max_read_request);
+    const SimTime start = std::max(agenda_.now(), up_free_);
+    const SimTime length =
+        on_wire(chosen, chosen.write(), chosen.write() ? params_.max_payload : params_.max_read_request);
+    up_waited_fs_ += (start - chosen.since).fs;
+    up_busy_fs_ += length.fs;
+    up_free_ = start + length;
     chosen.step.bind(this, &PcieRoot::arrived_up);
     agenda_.schedule(chosen.step, up_free_ + params_.link_latency, Phase::arrive, *this);
     if (!waiting_.empty()) agenda_.schedule(choose_, up_free_, Phase::decide, *this);
@@ -146,8 +150,11 @@ void PcieRoot::on_accepted(unsigned port) {
 void PcieRoot::on_response(unsigned, Transaction& transaction) {
     transaction.ledger.charge(Part::response, agenda_.now());
     const SimTime start = std::max(agenda_.now(), down_free_);
-    down_free_ = start + on_wire(transaction, !transaction.write() && transaction.ok(),
-                                 transaction.write() ? 0 : params_.max_payload);
+    const SimTime length =
+        on_wire(transaction, !transaction.write() && transaction.ok(), transaction.write() ? 0 : params_.max_payload);
+    down_waited_fs_ += (start - agenda_.now()).fs;
+    down_busy_fs_ += length.fs;
+    down_free_ = start + length;
     transaction.step.bind(this, &PcieRoot::arrived_down);
     agenda_.schedule(transaction.step, down_free_ + params_.link_latency, Phase::arrive, *this);
 }
@@ -179,7 +186,9 @@ PcieRoot::Message& PcieRoot::new_message(std::size_t endpoint) {
 }
 
 void PcieRoot::send(Message& message, SimTime& link_free, std::uint64_t payload_bytes) {
-    link_free = std::max(agenda_.now(), link_free) + packet(params_.header_bytes + payload_bytes);
+    const SimTime length = packet(params_.header_bytes + payload_bytes);
+    (&link_free == &up_free_ ? up_busy_fs_ : down_busy_fs_) += length.fs;
+    link_free = std::max(agenda_.now(), link_free) + length;
     agenda_.schedule(message, link_free + params_.link_latency, Phase::arrive, *this);
 }
 
@@ -247,6 +256,11 @@ void PcieRoot::message_step(Message& message) {
 void PcieRoot::complete(Message& message) {
     message.at = Message::At::up;
     send(message, up_free_, 8);
+}
+
+void PcieRoot::add_uses(std::vector<ResourceUse>& all) const {
+    all.push_back(single(ResourceKind::link_up, component_name(), "", up_busy_fs_, up_waited_fs_));
+    all.push_back(single(ResourceKind::link_down, component_name(), "", down_busy_fs_, down_waited_fs_));
 }
 
 unsigned PcieRoot::on_debug(unsigned port, tlm::tlm_generic_payload& payload) {

@@ -19,6 +19,7 @@
 
 #include "soc/bus/ports.hpp"
 #include "soc/config.hpp"
+#include "soc/measure/usage.hpp"
 #include "soc/pcie/atc.hpp"
 #include "soc/time/agenda.hpp"
 
@@ -44,6 +45,8 @@ public:
     void answer_page(std::size_t endpoint, const iommu::PageResponse& response);
     /// An invalidation starts down the link; `done` is called when its completion has come up.
     void invalidate_atc(std::size_t endpoint, const iommu::Invalidation& invalidation, std::function<void()> done);
+
+    void add_uses(std::vector<ResourceUse>& all) const;
 
 private:
     struct Exit {
@@ -95,6 +98,8 @@ private:
     std::uint32_t held_[2] = {0, 0};  ///< reads, writes: that hold a credit
     SimTime up_free_;
     SimTime down_free_;
+    std::uint64_t up_busy_fs_ = 0, up_waited_fs_ = 0;  ///< see usage.hpp
+    std::uint64_t down_busy_fs_ = 0, down_waited_fs_ = 0;
     AgendaEntry choose_;
     std::vector<std::unique_ptr<Atc>> atcs_;  ///< by endpoint; nullptr: has none
     std::vector<SimTime> atc_apply_;          ///< AtcParams::invalidate

@@ -61,8 +61,15 @@ class Calendar {
 public:
     /// The first start not before `at`, which is taken for `length`. Nobody asks for anything before `now`.
     SimTime reserve(SimTime now, SimTime at, SimTime length) {
-        if (at < last_.end) return reserve_among(now, at, length);
+        if (at < last_.end) {
+            const SimTime start = reserve_among(now, at, length);
+            if (length.fs == 0) return start;
+            busy_fs_ += length.fs;
+            waited_fs_ += (start - at).fs;
+            return start;
+        }
         if (length.fs == 0) return at;
+        busy_fs_ += length.fs;
         if (at == last_.end) {
             last_.end = at + length;
             return at;
@@ -75,6 +82,14 @@ public:
     SimTime free_from() const { return last_.end; }
     /// The first time not before `at` at which it is free; takes nothing.
     SimTime first_free(SimTime now, SimTime at) { return reserve(now, at, SimTime{}); }
+
+    // What was reserved, and how long for; in `exact`, where nothing is reserved, the owner counts here itself.
+    std::uint64_t busy_fs() const { return busy_fs_; }
+    std::uint64_t waited_fs() const { return waited_fs_; }
+    void count_busy(SimTime length) { busy_fs_ += length.fs; }
+    void count_wait(SimTime length) { waited_fs_ += length.fs; }
+    void wait_begins(SimTime now) { waited_fs_ -= now.fs; }
+    void wait_ends(SimTime now) { waited_fs_ += now.fs; }
 
 private:
     static constexpr std::size_t kMaxStretches = 64;
@@ -158,7 +173,9 @@ private:
     }
 
     Stretch last_{};                ///< here, since mostly there is no other
+    std::uint64_t busy_fs_ = 0;     ///< see soc/measure/usage.hpp
     std::vector<Stretch> earlier_;  ///< rising, none touching another, some of them past
+    std::uint64_t waited_fs_ = 0;
 };
 
 }  // namespace xlate::soc

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <string_view>
 #include <vector>
 
 #include "base/error.hpp"
+#include "soc/measure/usage.hpp"
 #include "soc/time/agenda.hpp"
 #include "soc/time/calendar.hpp"
 #include "soc/time/host_cache.hpp"
@@ -75,6 +77,11 @@ public:
         first_ = job.behind;
         return job;
     }
+    std::uint64_t size() const {
+        std::uint64_t count = 0;
+        for (const Job* job = first_; job != nullptr; job = job == last_ ? nullptr : job->behind) ++count;
+        return count;
+    }
 
 private:
     Job* first_ = nullptr;
@@ -97,7 +104,7 @@ inline void wait_for(Agenda& agenda, const Component& component, Job& job, SimTi
 class alignas(kHostLine) Station {
 public:
     Station(Agenda& agenda, const Component& component, unsigned slots)
-        : agenda_(agenda), component_(component), free_(slots) {}
+        : agenda_(agenda), component_(component), free_(slots), places_(slots) {}
 
     /// From now on with calendars. Before anybody has entered.
     void keep_calendars() {
@@ -126,10 +133,25 @@ public:
         job.station = this;
         if (free_ > 0) {
             --free_;
+            calendar_.count_busy(stay);
             agenda_.schedule_after(job.entry, stay, Phase::arrive, component_);
         } else {
+            calendar_.wait_begins(agenda_.now());
             queue_.push(job);
         }
+    }
+
+    /// What it did up to now.
+    ResourceUse use(ResourceKind kind, std::string_view component, std::string_view part) const {
+        ResourceUse all = single(kind, component, part, calendar_.busy_fs(),
+                                 calendar_.waited_fs() + queue_.size() * agenda_.now().fs);
+        for (const Calendar& other : more_) {
+            all.busy_fs += other.busy_fs();
+            all.waited_fs += other.waited_fs();
+        }
+        all.places = places_;
+        all.full_fs = all.busy_fs / places_;
+        return all;
     }
 
     /// Needs a slot, but for no time (a fill). What enters in the same instant goes first.
@@ -153,6 +175,7 @@ private:
         if (free_ > 0) {
             job.next(job);
         } else {
+            calendar_.wait_begins(agenda_.now());
             queue_.push(job);
         }
     }
@@ -162,6 +185,8 @@ private:
             return;
         }
         Job& job = queue_.pop();
+        calendar_.wait_ends(agenda_.now());
+        calendar_.count_busy(job.stay);
         agenda_.schedule_after(job.entry, job.stay, Phase::arrive, component_);
     }
 
@@ -179,12 +204,13 @@ private:
         return chosen->reserve(agenda_.now(), at, stay);
     }
 
-    Agenda& agenda_;
-    const Component& component_;
-    Calendar calendar_;  ///< of the first slot,
-    unsigned free_;
     bool planned_ = false;
     bool several_ = false;
+    Agenda& agenda_;
+    Calendar calendar_;  ///< of the first slot,
+    const Component& component_;
+    unsigned free_;
+    const unsigned places_;
     std::vector<Calendar> more_;  ///< and of the others
     JobQueue queue_;
 };
@@ -202,34 +228,55 @@ inline void Job::fire(Job& job) {
 class Credits {
 public:
     Credits(Agenda& agenda, const Component& component, unsigned count)
-        : agenda_(agenda), component_(component), free_(count) {}
+        : agenda_(agenda), component_(component), free_(count), places_(count) {}
 
     /// Calls `next` at once if there is a credit, else when there is one.
     void take(Job& job, Job::Next next) {
+        const SimTime now = job.time(agenda_);
         if (free_ > 0) {
-            --free_;
+            held_fs_ -= now.fs;
+            if (--free_ == 0) full_fs_ -= now.fs;
             next(job);
             return;
         }
+        waited_fs_ -= now.fs;
         job.next = next;
         job.station = nullptr;
         queue_.push_by_priority(job);
     }
     void give(SimTime at) {
         if (queue_.empty()) {
-            ++free_;
+            held_fs_ += at.fs;
+            if (free_++ == 0) full_fs_ += at.fs;
             return;
         }
         Job& job = queue_.pop();
         job.at = std::max(job.time(agenda_), at);
+        waited_fs_ += job.at.fs;
         agenda_.schedule(job.entry, job.at, Phase::arrive, component_);
     }
     void give() { give(agenda_.now()); }
+
+    /// What it did up to now.
+    ResourceUse use(ResourceKind kind, std::string_view component, std::string_view part) const {
+        const std::uint64_t now = agenda_.now().fs;
+        return {kind,
+                component,
+                part,
+                places_,
+                held_fs_ + (places_ - free_) * now,
+                full_fs_ + (free_ == 0 ? now : 0),
+                waited_fs_ + queue_.size() * now};
+    }
 
 private:
     Agenda& agenda_;
     const Component& component_;
     unsigned free_;
+    const unsigned places_;
+    std::uint64_t held_fs_ = 0;  ///< see soc/measure/usage.hpp
+    std::uint64_t full_fs_ = 0;
+    std::uint64_t waited_fs_ = 0;
     JobQueue queue_;
 };
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "study/results/on_the_way.hpp"
 #include "study/results/result.hpp"
 
 namespace xlate::study {
@@ -22,6 +23,6 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t master);
 
 /// How busy or full each resource on its way was, its own outstanding transfers and pace among them, and which share of
 /// its transactions' time was waiting to get into the IOMMU; the busiest first. Nothing for one that moved nothing.
-std::vector<LimitedBy> busy_shares(const RunFacts& facts, std::size_t master);
+std::vector<OnTheWay> busy_shares(const RunFacts& facts, std::size_t master);
 
 }  // namespace xlate::study

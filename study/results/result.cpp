@@ -380,6 +380,27 @@ Json links_json(const soc::SocStats& stats) {
     return all;
 }
 
+/// Of the time from the first transaction to the last one, what was used in it.
+Json resources_json(const UsageWatch& usage) {
+    Json all = Json::array();
+    const auto span = static_cast<double>((usage.last() - usage.first()).fs);
+    if (!(span > 0)) return all;
+    for (const soc::ResourceUse& use : usage.between(usage.first(), usage.last())) {
+        if (use.busy_fs == 0 && use.waited_fs == 0) continue;
+        const double occupancy = static_cast<double>(use.busy_fs) / span;
+        all.push_back({{"kind", soc::name(use.kind)},
+                       {"component", std::string(use.component)},
+                       {"part", std::string(use.part)},
+                       {"places", use.places},
+                       {"busy_share", three_digits(std::min(1.0, occupancy / static_cast<double>(use.places)))},
+                       {"occupancy", three_digits(occupancy)},
+                       {"full_share", three_digits(std::min(1.0, static_cast<double>(use.full_fs) / span))},
+                       {"waiting", three_digits(static_cast<double>(use.waited_fs) / span)},
+                       {"waited_ns", fs_json(use.waited_fs)}});
+    }
+    return all;
+}
+
 Json foreign_json(const std::vector<soc::ForeignStats>& parts) {
     Json all = Json::array();
     for (const soc::ForeignStats& part : parts) {
@@ -417,6 +438,7 @@ Json make_result(const RunFacts& facts) {
     result["untranslated"] = untranslated_json(facts);
     result["iommus"] = iommus_json(facts);
     result["masters"] = masters_json(facts);
+    if (facts.usage != nullptr) result["resources"] = resources_json(*facts.usage);
     if (!facts.soc.links.empty()) result["links"] = links_json(facts.soc);
     if (!facts.soc.regulators.empty()) result["regulators"] = regulators_json(facts.soc.regulators);
     if (facts.soc.system_cache) result["system_cache"] = system_cache_json(*facts.soc.system_cache);

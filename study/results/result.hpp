@@ -12,6 +12,7 @@
 #include "soc/soc.hpp"
 #include "study/config/config.hpp"
 #include "study/run/steady.hpp"
+#include "study/run/usage_watch.hpp"
 
 namespace xlate::study {
 
@@ -26,6 +27,7 @@ struct RunFacts {
     std::vector<std::string> warnings;
     const soc::SanitizerReport* sanitizer = nullptr;  ///< nullptr: off
     const SteadyWatch* steady = nullptr;
+    const UsageWatch* usage = nullptr;
 };
 
 /// All of it but `expect`. Nanoseconds are rounded to picoseconds.

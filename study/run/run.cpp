@@ -33,6 +33,7 @@
 #include "study/run/mmio_clients.hpp"
 #include "study/run/pci_roots.hpp"
 #include "study/run/run_watch.hpp"
+#include "study/run/usage_watch.hpp"
 #include "study/run/varied_machine.hpp"
 #include "study/series/series_json.hpp"
 #include "study/trace/run_trace.hpp"
@@ -195,8 +196,14 @@ Json busy_json(const RunFacts& facts) {
     Json all = Json::array();
     for (std::size_t i = 0; i < facts.soc.masters.size(); ++i) {
         Json shares = Json::array();
-        for (const LimitedBy& one : busy_shares(facts, i))
-            shares.push_back({{"resource", one.resource}, {"share", std::round(one.share * 1000) / 1000}});
+        const auto three_digits = [](double value) { return std::round(value * 1000) / 1000; };
+        for (const OnTheWay& one : busy_shares(facts, i)) {
+            shares.push_back({{"resource", one.resource},
+                              {"share", three_digits(one.share)},
+                              {"places", one.places},
+                              {"occupancy", three_digits(one.occupancy)},
+                              {"waiting", three_digits(one.waiting)}});
+        }
         all.push_back(std::move(shares));
     }
     return all;
@@ -326,7 +333,13 @@ RunReport run(Config& config, const RunOptions& options) {
         listener = &*series;
     }
     steady.set_next(listener);
-    soc.set_trace(&steady);
+    UsageWatch usage(soc);
+    for (const TrafficConfig& traffic : config.traffic) usage.expect(traffic.params.transfers);
+    const auto listen = [&] {
+        usage.set_next(&steady);
+        soc.set_trace(&usage);
+    };
+    listen();
     std::optional<VariedMachine> varied;
     if (config.kernel.cost_spread.numerator != 0)
         varied.emplace(soc.machine(), config.kernel.costs, config.kernel.cost_spread, config.seed);
@@ -363,7 +376,7 @@ RunReport run(Config& config, const RunOptions& options) {
         database.emplace(options.out, options.transfers);
         database->database().set_next(listener);
         steady.set_next(&database->database());
-        soc.set_trace(&steady);
+        listen();
     }
     if (traced) trace.begin([&file = directory->open(kTraceFile)](std::string_view piece) { file.put(piece); });
 
@@ -375,6 +388,7 @@ RunReport run(Config& config, const RunOptions& options) {
     }
     if (outcome == soc::Outcome::finished) kernel.finish();
     soc::SocStats stats = soc.stats();
+    usage.finish();
     for (soc::MasterStats& master : stats.masters) steady.apply(master);
 
     const std::optional<soc::SanitizerReport> sanitizer =
@@ -399,8 +413,8 @@ RunReport run(Config& config, const RunOptions& options) {
     }
     report.console = console_text(kernel.console, sanitizer);
     const RunFacts facts{
-        config, boot, kernel, stats, outcome, assembly.assumptions, warnings, sanitizer ? &*sanitizer : nullptr,
-        &steady};
+        config,  boot,   kernel, stats, outcome, assembly.assumptions, warnings, sanitizer ? &*sanitizer : nullptr,
+        &steady, &usage};
     report.result = make_result(facts);
     if (options.busy) report.busy = busy_json(facts);
     if (const kernel::DmaStats& dma = system.dma.stats(); dma.map_calls != 0) {

@@ -23,6 +23,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kSlowest = 5;
+constexpr double kMatters = 0.05;
 
 InputError wrong(const std::string& file, std::string what, std::string expected = {}, std::string nearest = {}) {
     return InputError(Diagnostic{{file, {}, {}, {}}, "", std::move(what), std::move(expected), std::move(nearest)});
@@ -83,7 +84,13 @@ const Json* master_of(const Json& result, const Json& device) {
 
 double bandwidth(const Json& master) { return master.at("bandwidth_bytes_per_s").get<double>(); }
 
-Json trial_json(const Lever& lever, const Json& base, const Json& said) {
+double bandwidth_of_all(const Json& result) {
+    double sum = 0;
+    for (const Json& master : result.at("masters")) sum += bandwidth(master);
+    return sum;
+}
+
+Json trial_json(const Lever& lever, const Json& base, const Json& said, double before_of_all) {
     Json one = {{"resource", lever.resource}, {"key", lever.key}, {"from", lever.from}, {"to", lever.to}};
     const Json* const master = said.contains("error") ? nullptr : master_of(said, base.at("device"));
     if (master == nullptr) {
@@ -93,6 +100,9 @@ Json trial_json(const Lever& lever, const Json& base, const Json& said) {
     one["bandwidth_bytes_per_s"] = master->at("bandwidth_bytes_per_s");
     const double before = bandwidth(base);
     one["gain"] = before <= 0 ? 0.0 : std::round((bandwidth(*master) / before - 1) * 1000) / 1000;
+    // Who asks for more of what is full gets it from those who share it.
+    const double more = bandwidth(*master) - before;
+    one["from_others"] = more > before * kMatters && bandwidth_of_all(said) - before_of_all < more / 2;
     one["latency_mean_ns"] = master->at("latency_ns").at("mean");
     one["limited_by"] = master->contains("limited_by") ? master->at("limited_by").at("resource") : Json();
     return one;
@@ -189,7 +199,8 @@ Json explain(const WhyQuestion& question) {
         }
         std::vector<Json> trials;
         for (const Lever& lever : levers[i])
-            trials.push_back(trial_json(lever, master, tried[number_of.at(text_of(lever.sets))]));
+            trials.push_back(
+                trial_json(lever, master, tried[number_of.at(text_of(lever.sets))], bandwidth_of_all(base)));
         std::stable_sort(trials.begin(), trials.end(),
                          [](const Json& a, const Json& b) { return a.value("gain", -2.0) > b.value("gain", -2.0); });
         if (!ideal.empty()) {

@@ -16,9 +16,10 @@ struct WhyQuestion {
 };
 
 /// Schema "xlate.why/1": name, digest, cut (whether runs were), masters: [{device, bandwidth_bytes_per_s,
-/// asked_bytes_per_s, latency_ns, limited_by, busy: [{resource, share}], slowest: [...], tried: [{resource, key, from,
-/// to, bandwidth_bytes_per_s, gain, latency_mean_ns, limited_by}]}], the largest gain first. A trial that cannot be run
-/// has `error` instead. Errors: InputError if the run cannot be read or run again, or has no such master.
+/// asked_bytes_per_s, latency_ns, limited_by, busy: [{resource, share, places, occupancy, waiting}], slowest: [...],
+/// tried: [{resource, key, from, to, bandwidth_bytes_per_s, gain, from_others, latency_mean_ns, limited_by}]}], the
+/// largest gain first. A trial that cannot be run has `error` instead. Errors: InputError if the run cannot be read or
+/// run again, or has no such master.
 nlohmann::ordered_json explain(const WhyQuestion& question);
 
 /// The same for people.

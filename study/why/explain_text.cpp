@@ -67,7 +67,11 @@ void busy(const Json& master, std::string& all) {
     std::string lines;
     for (const Json& one : master.at("busy")) {
         if (one.at("share").get<double>() < kMatters) break;
-        lines += fmt::format("    {:>3.0f} %  {}\n", one.at("share").get<double>() * 100, text(one.at("resource")));
+        lines += fmt::format("    {:>3.0f} %  {}", one.at("share").get<double>() * 100, text(one.at("resource")));
+        const double places = one.at("places").get<double>(), waiting = one.at("waiting").get<double>();
+        if (places > 1) lines += fmt::format("; {:.1f} of {:.0f} in use", one.at("occupancy").get<double>(), places);
+        if (waiting >= kMatters) lines += fmt::format("; {:.1f} wait for it", waiting);
+        lines += "\n";
     }
     if (!lines.empty()) all += "\n  Busy or full, of its time:\n" + lines;
 }
@@ -118,8 +122,8 @@ void tried(const Json& master, std::string& all) {
                                 rate_text(one.at("bandwidth_bytes_per_s").get<double>()), gain * 100, what);
             continue;
         }
-        all += fmt::format("    {:>10}  {:>+5.0f} %  {}\n", rate_text(one.at("bandwidth_bytes_per_s").get<double>()),
-                           gain * 100, what);
+        all += fmt::format("    {:>10}  {:>+5.0f} %  {}{}\n", rate_text(one.at("bandwidth_bytes_per_s").get<double>()),
+                           gain * 100, what, one.at("from_others") == true ? " (others get less)" : "");
         if (gain > kMatters && one.at("limited_by").is_string())
             all += fmt::format("                          then limited by: {}\n", text(one.at("limited_by")));
     }

@@ -17,7 +17,7 @@ using Json = nlohmann::ordered_json;
 class Finder {
 public:
     Finder(const Config& config, const Json& result, const Json& master)
-        : config_(config), result_(result), device_(master.at("device").get<std::string>()) {}
+        : config_(config), result_(result), master_(master), device_(master.at("device").get<std::string>()) {}
 
     std::vector<Lever> find() {
         system();
@@ -50,6 +50,14 @@ private:
     void faster(const char* resource, const std::string& key, std::uint64_t from, std::uint64_t times) {
         if (from != 0) add(resource, key, format_bandwidth(from), format_bandwidth(from * times));
     }
+    /// What is tried only where it was busy: it is plentiful mostly.
+    bool busy(const char* resource) const {
+        if (!master_.contains("busy")) return false;
+        const Json& all = master_.at("busy");
+        return std::any_of(all.begin(), all.end(), [&](const Json& one) {
+            return one.at("resource") == resource && one.at("share").get<double>() >= kWorthATrial;
+        });
+    }
     void shorter(const char* resource, const std::string& key, SimTime from) {
         if (from.fs >= 4) add(resource, key, format_time(from), format_time({from.fs / 4}));
     }
@@ -59,9 +67,36 @@ private:
         faster(resource::kMemory, "soc.memory.bandwidth", soc.memory.bandwidth_bytes_per_s, 4);
         shorter(resource::kMemoryLatency, "soc.memory.latency", soc.memory.latency);
         wider(resource::kCrossbar, "soc.interconnect.width", soc.interconnect.width_bytes);
+        if (soc.memory.bank_busy.fs != 0) larger(resource::kBanks, "soc.memory.banks", soc.memory.banks, 4, 1024);
+        if (soc.system_cache.bytes != 0)
+            larger(resource::kSystemCache, "soc.system_cache.misses", soc.system_cache.misses, 4, 4096);
+        if (busy(resource::kNetworkLink))
+            wider(resource::kNetworkLink, "soc.interconnect.width", soc.interconnect.width_bytes);
+        named();
         if (!is_pci(device_)) return;
         faster(resource::kLink, "soc.pcie.bandwidth", soc.pcie.bandwidth_bytes_per_s, 4);
         shorter(resource::kLinkLatency, "soc.pcie.latency", soc.pcie.link_latency);
+    }
+
+    /// Those whose name stands in the words: "bridge between crossbars (soc.interconnects.cluster.outstanding)".
+    void named() {
+        if (!master_.contains("busy")) return;
+        for (const Json& one : master_.at("busy")) {
+            const auto words = one.at("resource").get<std::string>();
+            if (one.at("share").get<double>() < kWorthATrial) continue;
+            for (const auto& [name, subnet] : config_.soc.interconnects) {
+                const std::string at = yaml::join_path("soc.interconnects", name);
+                if (words.find("(" + at + ".width)") != std::string::npos)
+                    wider(words.c_str(), at + ".width", subnet.crossbar.width_bytes);
+                if (words.find("(" + at + ".outstanding)") != std::string::npos)
+                    larger(words.c_str(), at + ".outstanding", subnet.outstanding, 4, 65536);
+            }
+            for (const auto& [name, regulator] : config_.soc.regulators) {
+                const std::string at = yaml::join_path("soc.regulators", name);
+                if (words.find("(" + at + ".bytes)") != std::string::npos)
+                    larger(words.c_str(), at + ".bytes", regulator.bytes, 4, std::uint64_t{1} << 40);
+            }
+        }
     }
 
     const Json* its_iommu() const {
@@ -99,6 +134,21 @@ private:
         }
         larger(resource::kCoreSlots, at + ".tcu.xlate_slots", params.tcu.xlate_slots, 4, 65536);
         larger(resource::kWalkSlots, at + ".tcu.walk_slots", params.tcu.walk_slots, 4, 4096);
+        if (busy(resource::kMicroTlbLookups))
+            larger(resource::kMicroTlbLookups, tbu + ".micro_tlb.slots", port.micro_tlb.slots, 4, 1024);
+        if (busy(resource::kTlbLookups))
+            larger(resource::kTlbLookups, tbu + ".tlb.slots", port.main_tlb.slots, 4, 1024);
+        if (busy(resource::kCoreLookups)) {
+            const std::string slots = fmt::format("{}", std::min(params.tcu.config_cache.slots * 4, 1024U));
+            add(resource::kCoreLookups, at + ".tcu.config_cache.slots",
+                fmt::format("{}", params.tcu.config_cache.slots), slots,
+                {{at + ".tcu.config_cache.slots", slots}, {at + ".tcu.tlb.slots", slots}});
+        }
+        if (busy(resource::kWalkCacheLookups))
+            larger(resource::kWalkCacheLookups, at + ".tcu.walk_cache.slots", params.tcu.walk_cache.slots, 4, 1024);
+        if (busy(resource::kWalker) && params.tcu.walk_step.count != 0)
+            add(resource::kWalker, at + ".tcu.walk_step", format_cycles(params.tcu.walk_step), "0 cycles");
+        if (busy(resource::kCorePort)) wider(resource::kCorePort, at + ".tcu.port_width", params.tcu.port_width_bytes);
     }
 
     void own() {
@@ -130,7 +180,10 @@ private:
     std::uint32_t cpus() const { return config_.firmware.generate.empty() ? 1 : config_.soc.board.cpus; }
 
     const Config& config_;
+    static constexpr double kWorthATrial = 0.3;  // of its time
+
     const Json& result_;
+    const Json& master_;
     std::string device_;
     std::vector<Lever> levers_;
 };

@@ -1,5 +1,6 @@
 // `limited by` on every config of the tree, held against trials: the named resource, larger, brings bandwidth or names
 // the next one.
+#include <algorithm>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -38,9 +39,23 @@ std::string wrong_with(const Json& master) {
     return "nothing makes it larger";
 }
 
-}  // namespace
-
-namespace {
+/// What brings more than the named resource, by more than 5 points and not from those that share it; empty: nothing.
+/// Latencies and TLBs, which make every place free sooner, are no places.
+std::string more_than_named(const Json& master) {
+    if (!master.contains("limited_by")) return "";
+    const Json& named = master["limited_by"]["resource"];
+    double best = 0;
+    for (const Json& one : master["tried"]) {
+        if (one["resource"] == named) best = std::max(best, one.value("gain", 0.0));
+    }
+    for (const Json& one : master["tried"]) {
+        const auto resource = one["resource"].get<std::string>();
+        const bool sooner = resource.rfind("latency of", 0) == 0 || resource.rfind("TLB of", 0) == 0;
+        if (sooner || one.contains("error") || one["from_others"] == true) continue;
+        if (one["gain"].get<double>() > best + 0.05) return resource + " brings " + one["gain"].dump();
+    }
+    return "";
+}
 
 struct Tally {
     std::size_t masters = 0;
@@ -58,6 +73,7 @@ void try_limits(const Scratch& scratch, const std::filesystem::path& config, Tal
     for (const Json& master : why["masters"]) {
         CAPTURE(master["device"].get<std::string>(), master.value("limited_by", Json()).dump());
         CHECK(wrong_with(master) == "");
+        CHECK(more_than_named(master) == "");
         ++tally.masters;
         if (master.contains("limited_by")) tally.resources.insert(master["limited_by"]["resource"].get<std::string>());
     }

@@ -42,6 +42,7 @@ std::string soc_section(RunPage& page);
 std::string masters_section(RunPage& page);
 std::string latency_section(RunPage& page);
 std::string iommus_section(RunPage& page);
+std::string resources_section(RunPage& page);
 std::string time_section(RunPage& page);
 std::string groups_section(RunPage& page);
 std::string boot_section(RunPage& page);

@@ -43,7 +43,8 @@ std::string run_report(const Json& result, const Json& series, const std::string
     std::string body = head(page) + expectations(page);
     for (std::string (*section)(RunPage&) :
          {faults_section, sanitizer_section, soc_section, masters_section, latency_section, iommus_section,
-          time_section, groups_section, boot_section, probe_section, kernel_section, config_section}) {
+          resources_section, time_section, groups_section, boot_section, probe_section, kernel_section,
+          config_section}) {
         body += section(page);
     }
     return html_page(text(result.at("name")), body);
