@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/built_from.hpp"
 #include "cli/command_tree.hpp"
 #include "cli/commands.hpp"
 #include "cli/print.hpp"
@@ -311,8 +312,9 @@ void print_problem(const std::string& text) { std::fprintf(stderr, "%s\n", text.
 ExitStatus run_app(const std::vector<std::string>& arguments) {
     Parsed parsed;
     CLI::App app{"xlate: a system-on-chip simulator, seen from its IOMMUs", "xlate"};
-    app.set_version_flag(
-        "--version", std::string("xlate ") + study::kModelVersion + " (model sources " + study::model_sources() + ")");
+    const std::string commit = *built_from() == '\0' ? "" : std::string(built_from()) + ", ";
+    app.set_version_flag("--version", std::string("xlate ") + study::kModelVersion + " (" + commit + "model sources " +
+                                          study::model_sources() + ")");
     app.require_subcommand(1);
     add_run(app, parsed);
     add_why(app, parsed);

@@ -1,5 +1,8 @@
 // Each bad input ends in one clear message and the exit status of the design: never a crash, never half a result.
+#include <cstdlib>
+
 #include "tests/cli/program.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate::tests;
 
@@ -109,5 +112,20 @@ TEST_CASE("bad input: the command line", "[cli]") {
     }
     CHECK(run_xlate(scratch, "--help").status == 0);
     CHECK(run_xlate(scratch, "run --help").out.find("--junit") != std::string::npos);
-    CHECK(run_xlate(scratch, "--version").status == 0);
+}
+
+TEST_CASE("version: names the model's sources, and the commit where Git knows one", "[cli]") {
+    const Scratch scratch;
+    const Said said = run_xlate(scratch, "--version");
+    CHECK(said.status == 0);
+    CHECK(said.out.rfind("xlate ", 0) == 0);
+    const std::size_t sources = said.out.find("model sources ");
+    REQUIRE(sources != std::string::npos);
+    CHECK(said.out.substr(sources + 14).find_first_not_of("0123456789abcdef") == 64);
+    const std::string git = "git -C " + quoted(source_dir()) + " rev-parse HEAD > " + quoted(scratch.path("head"));
+    if (std::system((git + " 2> /dev/null").c_str()) != 0) {
+        WARN("no Git here: the commit is not compared");
+        return;
+    }
+    CHECK(said.out.find("(commit " + read_text(scratch.path("head")).substr(0, 12)) != std::string::npos);
 }
