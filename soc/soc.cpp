@@ -63,6 +63,11 @@ void Soc::poke_register(PhysAddr address, unsigned size, std::uint64_t value) {
 
 bool Soc::enable_ats(const std::string& device, bool on) { return parts_->enable_ats(device, on); }
 
+void Soc::stop_master(const std::string& device) {
+    unsigned port = 0;
+    while (DmaMaster* const master = parts_->find_master(device, port++)) master->stop();
+}
+
 void Soc::start_master(const std::string& device, Iova iova, std::uint64_t size) {
     DmaMaster* master = parts_->find_master(device);
     XLATE_CHECK(master != nullptr, device);

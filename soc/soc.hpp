@@ -81,6 +81,8 @@ public:
     /// The same over recorded addresses: `offsets` into that range instead of the pattern, in order and then again.
     void start_master(const std::string& device, Iova iova, std::uint64_t size, std::vector<std::uint64_t> offsets);
 
+    /// A master begins no further transaction of its traffic.
+    void stop_master(const std::string& device);
 
 private:
     struct Parts;

@@ -306,7 +306,7 @@ void ClientDma::reap(Client& client, Worker& worker) {
 void ClientDma::work(Client& client, Worker& worker) {
     Frame frame{kernel_, "client_transfer_loop"};
     const TrafficPlan& plan = client.plan;
-    while (!client.stopping && client.next_transfer < plan.transfers) {
+    while (!client.stopping && !plan.over(client.next_transfer)) {
         ++client.next_transfer;
         const bool write = !client.random.chance(plan.read_numerator, plan.read_denominator);
         const PhysAddr buffer = client.free_buffers.back();

@@ -151,7 +151,7 @@ bool ClientRing::submit_next(Queue& queue) {
                                    });
         return true;
     }
-    if (stopping_ || submitted_ >= plan_.transfers || queue.posted.empty()) return false;
+    if (stopping_ || plan_.over(submitted_) || queue.posted.empty()) return false;
     const std::size_t number = queue.posted.front();
     const Queue::Buffer& buffer = queue.descriptors[number].buffers[queue.next_buffer];
     if (++queue.next_buffer == plan_.ring.buffers) {
@@ -171,7 +171,7 @@ bool ClientRing::submit_next(Queue& queue) {
                                    if (++queue.descriptors[number].done == plan_.ring.buffers)
                                        queue.done.push_back(number);
                                    queue.events.wake_up("RNG2");
-                                   if (submitted_ >= plan_.transfers) {
+                                   if (plan_.over(submitted_)) {
                                        for (const auto& other : queues_) other->events.wake_up("RNG3");
                                    }
                                    pump();
@@ -191,7 +191,7 @@ void ClientRing::pump() {
 
 /// The device will bring no more to this ring: all is done, or nothing could be mapped.
 bool ClientRing::drained(const Queue& queue) const {
-    const bool last = stopping_ || submitted_ >= plan_.transfers || queue.posted.empty();
+    const bool last = stopping_ || plan_.over(submitted_) || queue.posted.empty();
     return last && queue.under_way == 0 && queue.to_send.empty();
 }
 

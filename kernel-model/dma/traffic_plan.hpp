@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -58,6 +59,8 @@ struct TrafficPlan {
     };
     std::optional<Unmap> unmap_mid_traffic;  ///< once only
     Ring ring;
+    std::shared_ptr<const bool> enough;  ///< per_transfer, ring: true: no further transfer begins; nullptr: never
+    bool over(std::uint64_t begun) const { return begun >= transfers || (enough != nullptr && *enough); }
 };
 
 }  // namespace xlate::kernel

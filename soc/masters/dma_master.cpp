@@ -13,6 +13,7 @@ DmaMaster::DmaMaster(const sc_core::sc_module_name& module_name, const std::stri
       port("port", *this, 0),
       context_(context),
       payload_(payload),
+      transfers_(config.traffic.transfers),
       traffic_(config.traffic),
       mix_(seed, "soc.master." + config.device + ".mix"),
       pattern_(config.traffic, seed, config.device) {
@@ -42,6 +43,12 @@ void DmaMaster::start(std::vector<DmaRegion> regions) {
     }
     running_ = true;
     stats_.started = true;
+    consider();
+}
+
+void DmaMaster::stop() {
+    transfers_ = std::min(transfers_, issued_by_pattern_);
+    if (jobs_to_issue_ == 0 && issue_.scheduled()) context_.agenda.cancel(issue_);
     consider();
 }
 

@@ -58,6 +58,8 @@ public:
     virtual void start(std::vector<DmaRegion> regions);
     /// Its traffic accesses these offsets into the regions instead of its pattern's, in order and then again.
     void follow(std::vector<std::uint64_t> offsets) { pattern_.follow(std::move(offsets)); }
+    /// What it has begun of its traffic is all.
+    void stop();
     /// One transfer, in transactions of the configured size that do not cross 4 KiB. `done` is called in phase `act`.
     void submit(Iova iova, std::uint64_t size, bool write, std::function<void(bool ok)> done);
     /// Nothing in flight and nothing left to issue.
@@ -102,7 +104,7 @@ private:
     SimTime when_possible() const;
     void consider();
     bool recorded() const { return traffic_.recorded != nullptr; }
-    bool pattern_left() const { return running_ && issued_by_pattern_ < traffic_.transfers; }
+    bool pattern_left() const { return running_ && issued_by_pattern_ < transfers_; }
     Transaction& make(std::uint64_t address, std::uint32_t size, bool write);
     void report(Job& job);
 
@@ -118,6 +120,7 @@ protected:
     std::uint32_t in_burst_ = 0;
     std::uint32_t in_flight_ = 0;
     std::uint64_t issued_by_pattern_ = 0;
+    std::uint64_t transfers_;  ///< it makes so many of them
     SimTime next_issue_;
     Transaction* at_port_ = nullptr;  ///< made, and the port was not free
     std::size_t jobs_to_issue_ = 0;   ///< of jobs_: those with bytes left

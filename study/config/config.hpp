@@ -154,7 +154,9 @@ struct TrafficConfig {
     std::string trace;         ///< pattern trace: the file, see study/run/recorded_traffic.hpp
     std::string trace_master;  ///< whose lines; empty: those of `device`, or all if they name no master
     std::string warmup;        ///< "10 us", "1000": left out of statistics; see warmup_of()
-    bool assumed = false;      ///< nobody wrote it: see assume_traffic
+    SimTime time{};            ///< no transfer begins so long after the first; 0: however long it takes
+    bool until_settled = false;
+    bool assumed = false;  ///< nobody wrote it: see assume_traffic
 };
 
 /// Hardware that misbehaves: a master that runs over addresses that nobody gave it.

@@ -305,7 +305,15 @@ void visit_traffic(ParameterVisitor& v, TrafficConfig& traffic) {
     v.bytes("working_set", "Bytes that the driver maps and the master touches.", traffic.working_set_bytes, 1, kTiB);
     v.bytes("stride", "Distance of two transfers of the strided pattern.", p.stride_bytes, 1, kTiB);
     integer(v, "outstanding", "Transfers under way at once.", p.outstanding, 1, 65536);
-    v.integer("transfers", "How many transfers in all.", p.transfers, 0, kAny >> 1);
+    v.integer("transfers", "How many transfers in all; with time or until_settled: at most.", p.transfers, 0,
+              kAny >> 1);
+    if (v.wants_all() || traffic.time.fs != 0)
+        v.time("time", "So long after its first transfer no other begins; 0: only `transfers` ends it.", traffic.time);
+    if (v.wants_all() || traffic.until_settled) {
+        v.boolean("until_settled",
+                  "Whether it ends as soon as its latency has settled, warm-up left out (masters[].steady).",
+                  traffic.until_settled);
+    }
     if (v.wants_all() || traffic.transaction_bytes != 0) {
         v.bytes("transaction",
                 "Bytes of one transaction on the wire, such as PCIe's largest payload; 0: a transfer is one.",

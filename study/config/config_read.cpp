@@ -169,6 +169,9 @@ void derive_iommu(const Config& config, const std::string& path, IommuConfig& io
     on_if_given(".tcu.ipa_cache", iommu.params.tcu.ipa_cache.shape.enabled);
 }
 
+constexpr std::uint64_t kMostUntilSettled = 1'000'000;         // transfers: some that never settle
+constexpr std::uint64_t kMostInTime = std::uint64_t{1} << 40;  // as many as there is time for
+
 /// Values whose default is another value, and switches that are on because something below them was given.
 void derive(Config& config) {
     if (!config.given("soc.interconnect.response_latency")) {
@@ -186,8 +189,15 @@ void derive(Config& config) {
     }
     derive_pci(config, config.soc.pci, "soc.pci");
     for (std::size_t i = 0; i < config.traffic.size(); ++i) {
-        const std::string path = fmt::format("traffic[{}].unmap", i);
-        if (config.given(path + ".after") && !config.given(path + ".active")) config.traffic[i].unmap.active = true;
+        TrafficConfig& traffic = config.traffic[i];
+        const std::string path = fmt::format("traffic[{}]", i);
+        if (config.given(path + ".unmap.after") && !config.given(path + ".unmap.active")) traffic.unmap.active = true;
+        if (config.given(path + ".transfers")) continue;
+        if (traffic.until_settled) {
+            traffic.params.transfers = kMostUntilSettled;
+        } else if (traffic.time.fs != 0) {
+            traffic.params.transfers = kMostInTime;
+        }
     }
 }
 

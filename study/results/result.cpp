@@ -201,6 +201,8 @@ Json masters_json(const RunFacts& facts) {
             if (traffic.device == master.device && traffic.rate_bytes_per_s != 0)
                 one["asked_bytes_per_s"] = traffic.rate_bytes_per_s;
         }
+        if (facts.ends != nullptr && facts.ends->ended_by(master.device) != nullptr)
+            one["ended_by"] = facts.ends->ended_by(master.device);
         if (master.atc) one["atc"] = atc_json(*master.atc);
         one["latency_ns"] = histogram_json(master.latency);
         const std::uint64_t count = std::max<std::uint64_t>(master.latency.count(), 1);

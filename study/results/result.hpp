@@ -12,6 +12,7 @@
 #include "soc/soc.hpp"
 #include "study/config/config.hpp"
 #include "study/run/steady.hpp"
+#include "study/run/traffic_end.hpp"
 #include "study/run/usage_watch.hpp"
 
 namespace xlate::study {
@@ -28,6 +29,7 @@ struct RunFacts {
     const soc::SanitizerReport* sanitizer = nullptr;  ///< nullptr: off
     const SteadyWatch* steady = nullptr;
     const UsageWatch* usage = nullptr;
+    const TrafficEnd* ends = nullptr;
 };
 
 /// All of it but `expect`. Nanoseconds are rounded to picoseconds.

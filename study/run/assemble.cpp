@@ -450,8 +450,8 @@ private:
             const TrafficConfig& traffic = config_.traffic[i];
             const std::string path = fmt::format("traffic[{}]", i);
             refuse(traffic.foreign, path,
-                   {"pattern", "trace", "read", "size", "stride", "outstanding", "transfers", "transaction", "interval",
-                    "rate", "burst", "burst_gap", "start_delay"});
+                   {"pattern", "trace", "read", "size", "stride", "outstanding", "transfers", "time", "until_settled",
+                    "transaction", "interval", "rate", "burst", "burst_gap", "start_delay"});
             if (!traffic.foreign.factory.empty() && traffic.mapping == TrafficConfig::Mapping::per_transfer) {
                 add(path + ".mapping", "the driver of a foreign master submits no transfers", "once or on-demand");
             }
@@ -561,6 +561,10 @@ private:
         plan.coherent = traffic.coherent_buffers;
         plan.transfer_bytes = traffic.params.size_bytes;
         plan.transfers = submitted ? traffic.params.transfers : 0;
+        if (submitted && (traffic.time.fs != 0 || traffic.until_settled)) {
+            wiring_.enough[traffic.device] = std::make_shared<bool>(false);
+            plan.enough = wiring_.enough[traffic.device];
+        }
         plan.ring = traffic.ring;
         plan.ring.remap_numerator = static_cast<std::uint32_t>(traffic.ring_remap.numerator);
         plan.ring.remap_denominator = static_cast<std::uint32_t>(traffic.ring_remap.denominator);

@@ -1,6 +1,8 @@
 // Config and firmware, put together: what the SoC builder and the kernel need to know, with every name resolved.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,9 +17,10 @@ namespace xlate::study {
 
 struct Assembly {
     soc::SocConfig soc;
-    kernel::BootConfig boot;               ///< without drivers, client and DMA layer: those are made with the kernel
-    std::vector<std::string> assumptions;  ///< what nobody wrote and was filled in, a sentence each
-    std::vector<std::string> warnings;     ///< what firmware or config say and the run does not do, a sentence each
+    kernel::BootConfig boot;  ///< without drivers, client and DMA layer: those are made with the kernel
+    std::map<std::string, std::shared_ptr<bool>> enough;  ///< by device: TrafficPlan::enough, where it has one
+    std::vector<std::string> assumptions;                 ///< what nobody wrote and was filled in, a sentence each
+    std::vector<std::string> warnings;  ///< what firmware or config say and the run does not do, a sentence each
 };
 
 /// Fills in what `config` leaves to us (PCI functions, traffic) and resolves names against `description`.

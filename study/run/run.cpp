@@ -33,6 +33,7 @@
 #include "study/run/mmio_clients.hpp"
 #include "study/run/pci_roots.hpp"
 #include "study/run/run_watch.hpp"
+#include "study/run/traffic_end.hpp"
 #include "study/run/usage_watch.hpp"
 #include "study/run/varied_machine.hpp"
 #include "study/series/series_json.hpp"
@@ -335,9 +336,15 @@ RunReport run(Config& config, const RunOptions& options) {
     steady.set_next(listener);
     UsageWatch usage(soc);
     for (const TrafficConfig& traffic : config.traffic) usage.expect(traffic.params.transfers);
+    TrafficEnd ends(soc, steady);
+    for (const TrafficConfig& traffic : config.traffic) {
+        const auto enough = assembly.enough.find(traffic.device);
+        ends.watch(traffic, enough == assembly.enough.end() ? nullptr : enough->second);
+    }
     const auto listen = [&] {
         usage.set_next(&steady);
-        soc.set_trace(&usage);
+        ends.set_next(&usage);
+        soc.set_trace(ends.any() ? static_cast<soc::TraceSink*>(&ends) : &usage);
     };
     listen();
     std::optional<VariedMachine> varied;
@@ -414,7 +421,7 @@ RunReport run(Config& config, const RunOptions& options) {
     report.console = console_text(kernel.console, sanitizer);
     const RunFacts facts{
         config,  boot,   kernel, stats, outcome, assembly.assumptions, warnings, sanitizer ? &*sanitizer : nullptr,
-        &steady, &usage};
+        &steady, &usage, &ends};
     report.result = make_result(facts);
     if (options.busy) report.busy = busy_json(facts);
     if (const kernel::DmaStats& dma = system.dma.stats(); dma.map_calls != 0) {

@@ -164,3 +164,57 @@ TEST_CASE("case 04: the run says that the write buffer bounds passthrough", "[cl
     CHECK(said.out.find("limited by: write buffer of the TBU (tbu.write_buffer), busy ") != std::string::npos);
     CHECK(said.out.find("had not settled") != std::string::npos);
 }
+
+TEST_CASE("traffic by time: nothing begins after it, and what is under way ends", "[cli][steady]") {
+    const Scratch scratch;
+    for (const std::string more : {"", ", fidelity: fast"}) {
+        const Json result = result_of(scratch, config("time: 20 us, interval: 100 ns", more));
+        const Json& master = result["masters"][0];
+        CHECK(master["ended_by"] == "time");
+        // One each 100 ns, and the last ends within the one in whose time it began.
+        CHECK(master["issued"].get<std::uint64_t>() >= 200);
+        CHECK(master["issued"].get<std::uint64_t>() <= 220);
+        CHECK(master["reads"] == master["issued"]);
+    }
+    // Whichever comes first.
+    const Json few = result_of(scratch, config("time: 20 us, interval: 100 ns, transfers: 50"))["masters"][0];
+    CHECK(few["issued"] == 50);
+    CHECK_FALSE(few.contains("ended_by"));
+}
+
+TEST_CASE("traffic by time: a driver that maps around each transfer stops, too, and unmaps all", "[cli][steady]") {
+    const Scratch scratch;
+    for (const char* mapping : {"mapping: per-transfer", "mapping: ring, ring: { descriptors: 16 }"}) {
+        CAPTURE(mapping);
+        const Json result = result_of(
+            scratch, "firmware: { devicetree: " + board("quickstart") +
+                         " }\nsoc: { pci: [] }\ntraffic:\n  - { device: a010000.dma, size: 2 KiB, outstanding: 4, " +
+                         mapping + ", time: 100 us }\n");
+        const Json& master = result["masters"][0];
+        CHECK(master["ended_by"] == "time");
+        CHECK(master["reads"].get<std::uint64_t>() > 20);
+        CHECK(result["sim"]["outcome"] == "finished");
+        CHECK(result["faults_total"] == 0);
+        // A ring's 16 descriptors stay posted.
+        const auto dma = result["kernel"]["dma"];
+        const int posted = std::string(mapping).find("ring") == std::string::npos ? 0 : 16;
+        CHECK(dma["maps"].get<int>() == dma["unmaps"].get<int>() + posted);
+    }
+}
+
+TEST_CASE("traffic until settled: ends when its latency has, and not before", "[cli][steady]") {
+    const Scratch scratch;
+    const Json settled = result_of(scratch, config("until_settled: true, warmup: 1000"))["masters"][0];
+    CHECK(settled["ended_by"] == "settled");
+    CHECK(settled["steady"]["settled"] == true);
+    CHECK(settled["issued"].get<std::uint64_t>() >= 1024);
+    CHECK(settled["issued"].get<std::uint64_t>() < 100'000);
+    // The same mean as a run of a fixed length has.
+    const Json longer = result_of(scratch, config("transfers: 60000, warmup: 1000"))["masters"][0];
+    CHECK(settled["latency_ns"]["mean"].get<double>() ==
+          Approx(longer["latency_ns"]["mean"].get<double>()).epsilon(0.05));
+    // At most so many.
+    const Json cut = result_of(scratch, config("until_settled: true, transfers: 1000"))["masters"][0];
+    CHECK(cut["issued"] == 1000);
+    CHECK_FALSE(cut.contains("ended_by"));
+}
