@@ -267,6 +267,8 @@ void check_fast(Findings& findings, const SocConfig& config) {
     for (const auto& [path, params] : config.iommus) refuse(ideal(params), "soc.iommus." + path + ".tbu.ideal");
     refuse(config.system_cache.bytes != 0, "soc.system_cache");
     refuse(!config.regulators.empty(), "soc.regulators");
+    findings.expect(!config.check_protocol, "soc.check_protocol",
+                    "with fidelity: fast most accesses pass no socket that could be looked at", "soc.fidelity: exact");
 }
 
 CacheTiming table_of(const iommu::TableTiming& table) {

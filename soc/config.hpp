@@ -307,6 +307,7 @@ struct SocConfig {
     Limits limits;
     bool sanitizer = false;  ///< a shadow beside each IOMMU looks for stale translations; costs no simulated time
     PayloadMode payload = PayloadMode::timing_only;
+    bool check_protocol = false;  ///< a protocol checker in each joint of two modules (soc/bus/joints.hpp)
     /// Families besides those of iommu/families.hpp, or in their place, by name: other people's engines, tests.
     std::map<std::string, iommu::MakeInstance> engines;
 

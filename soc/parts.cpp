@@ -76,7 +76,8 @@ Soc::Parts::Parts(const firmware::Description& from, const SocConfig& with)
       topology(make_topology(from, with)),
       warnings(topology.warnings),
       bytes(from.memory),
-      agenda(prepare_systemc()) {
+      agenda(prepare_systemc()),
+      joints(with.check_protocol) {
     if (ForeignParts::in(config)) foreign = std::make_unique<ForeignParts>(config, agenda, pool, stream);
     expect_heap(expected_bytes(config, topology));
     build();
@@ -146,7 +147,7 @@ InitiatorPort& Soc::Parts::regulated(const std::string& place, InitiatorPort& po
     if (at == config.regulators.end()) return port;
     const std::string name = "regulator." + place;
     regulators.push_back(std::make_unique<Regulator>(systemc_name(name).c_str(), name, agenda, at->second, place));
-    port.socket.bind(regulators.back()->from.socket);
+    joints.join(port, regulators.back()->from);
     return regulators.back()->to;
 }
 
@@ -167,7 +168,7 @@ void Soc::Parts::build_masters(Connections& initiators) {
         InitiatorPort& port = regulated(master.device, masters.back()->port);
         if (attachment.iommu) {
             IommuPort& tbu = iommus[*attachment.iommu]->tbu(topology.tbu_of[i]);
-            port.socket.bind(tbu.port.socket);
+            joints.join(port, tbu.port);
             masters.back()->stands_before(tbu);
         } else {
             initiators.add(name, port, {master.device});
@@ -231,7 +232,7 @@ void Soc::Parts::build_memory(Destinations& targets) {
             const std::string slice = "system_cache" + name.substr(std::string("memory").size());
             caches.push_back(std::make_unique<SystemCache>(slice.c_str(), slice, agenda, pool, config.clock,
                                                            config.system_cache, config.memory, bytes));
-            caches.back()->lower.socket.bind(port->socket);
+            joints.join(caches.back()->lower, *port);
             port = &caches.back()->upper;
         }
         targets.add(name, *port);
@@ -293,14 +294,14 @@ void Soc::Parts::build_interconnects(const Connections& initiators, const Destin
         net.ports.push_back(&bridges.back()->upper);
         net.places.push_back({name});
     }
-    const auto bind = [](Crossbar& to, const Net& net) {
-        for (std::size_t i = 0; i < net.ports.size(); ++i) net.ports[i]->socket.bind(to.initiator(i).socket);
+    const auto bind = [this](Crossbar& to, const Net& net) {
+        for (std::size_t i = 0; i < net.ports.size(); ++i) joints.join(*net.ports[i], to.initiator(i));
     };
     const Net& root = nets[""];
     if (!config.foreign_interconnect.factory.empty()) {
         const ForeignParts::Ways ways = foreign->add_interconnect(root.names, targets.names, targets.map);
-        for (std::size_t i = 0; i < root.ports.size(); ++i) root.ports[i]->socket.bind(ways.initiators[i]->socket);
-        for (std::size_t i = 0; i < targets.ports.size(); ++i) ways.targets[i]->socket.bind(targets.ports[i]->socket);
+        for (std::size_t i = 0; i < root.ports.size(); ++i) joints.join(*root.ports[i], *ways.initiators[i]);
+        for (std::size_t i = 0; i < targets.ports.size(); ++i) joints.join(*ways.targets[i], *targets.ports[i]);
     } else if (config.network.kind != NetworkParams::Kind::crossbar) {
         const NetworkPlan plan(config.network);
         std::size_t next_node = 0;
@@ -316,14 +317,13 @@ void Soc::Parts::build_interconnects(const Connections& initiators, const Destin
         for (const std::string& name : targets.names) to.push_back(site(name, {name}));
         network = std::make_unique<Network>("network", "network", agenda, config.clock, config.interconnect,
                                             config.network, from, to, targets.map);
-        for (std::size_t i = 0; i < root.ports.size(); ++i) root.ports[i]->socket.bind(network->initiator(i).socket);
-        for (std::size_t i = 0; i < targets.ports.size(); ++i) network->target(i).socket.bind(targets.ports[i]->socket);
+        for (std::size_t i = 0; i < root.ports.size(); ++i) joints.join(*root.ports[i], network->initiator(i));
+        for (std::size_t i = 0; i < targets.ports.size(); ++i) joints.join(network->target(i), *targets.ports[i]);
     } else {
         crossbar = std::make_unique<Crossbar>("crossbar", "crossbar", agenda, config.clock, config.interconnect,
                                               root.names, targets.names);
         bind(*crossbar, root);
-        for (std::size_t i = 0; i < targets.ports.size(); ++i)
-            crossbar->target(i).socket.bind(targets.ports[i]->socket);
+        for (std::size_t i = 0; i < targets.ports.size(); ++i) joints.join(crossbar->target(i), *targets.ports[i]);
         crossbar->set_map(targets.map);
     }
     std::size_t next_bridge = 0;
@@ -333,7 +333,7 @@ void Soc::Parts::build_interconnects(const Connections& initiators, const Destin
         subnets.push_back(std::make_unique<Crossbar>(systemc_name(own).c_str(), own, agenda, subnet.clock,
                                                      subnet.crossbar, net.names, std::vector<std::string>{"up"}));
         bind(*subnets.back(), net);
-        subnets.back()->target(0).socket.bind(bridges[next_bridge++]->lower.socket);
+        joints.join(subnets.back()->target(0), bridges[next_bridge++]->lower);
         subnets.back()->map_rest(0);
     }
 }
@@ -466,6 +466,7 @@ SocStats Soc::Parts::stats() const {
         result.system_cache->add(cache->stats());
     }
     if (foreign != nullptr) result.foreign = foreign->stats();
+    result.protocol = joints.stats();
     result.faults = faults;
     result.faults_total = faults_total;
     result.transactions_lost = pool.outstanding();

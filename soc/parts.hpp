@@ -10,6 +10,7 @@
 #include "soc/bus/bridge.hpp"
 #include "soc/bus/crossbar.hpp"
 #include "soc/bus/dram.hpp"
+#include "soc/bus/joints.hpp"
 #include "soc/bus/memory.hpp"
 #include "soc/bus/msi_target.hpp"
 #include "soc/bus/network.hpp"
@@ -57,6 +58,7 @@ struct Soc::Parts : FaultListener {
     PhysicalMemory bytes;
     EventStream stream;
     Agenda agenda;
+    Joints joints;
     std::unique_ptr<ForeignParts> foreign;  ///< nullptr: none
     std::unique_ptr<Sanitizer> sanitizer;   ///< nullptr: off
     std::unique_ptr<TimedMachine> machine;

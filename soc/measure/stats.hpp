@@ -163,6 +163,16 @@ struct ForeignStats {
     std::vector<std::pair<std::string, std::uint64_t>> counters;
 };
 
+/// What the protocol checkers between our modules saw (SocConfig::check_protocol).
+struct ProtocolStats {
+    static constexpr std::size_t kFirst = 16;
+    std::size_t joints = 0;        ///< sockets that are looked at
+    std::uint64_t accesses = 0;    ///< over all of them
+    std::uint64_t open = 0;        ///< that never ended
+    std::uint64_t violations = 0;  ///< rules of the base protocol that were broken
+    std::vector<std::string> first;
+};
+
 struct SocStats {
     SimTime end;                       ///< when the last thing happened
     std::uint64_t events = 0;          ///< agenda entries
@@ -175,6 +185,7 @@ struct SocStats {
     std::vector<RegulatorStats> regulators;  ///< by place
     std::vector<LinkStats> links;            ///< those that anything went over
     std::vector<ForeignStats> foreign;
+    std::optional<ProtocolStats> protocol;
     std::uint64_t transactions_lost = 0;  ///< given out and not back: those in flight at a limit, else 0
 };
 

@@ -31,7 +31,9 @@ public:
     tlm::tlm_target_socket<BUSWIDTH> target;        ///< towards the initiator
     tlm::tlm_initiator_socket<BUSWIDTH> initiator;  ///< towards the target
 
+    /// The first hundred, and how many there were.
     const std::vector<std::string>& violations() const { return violations_; }
+    std::uint64_t violated() const { return violated_; }
     /// Transactions that went through; calls of b_transport and payloads of nb_transport.
     std::uint64_t blocking() const { return blocking_; }
     std::uint64_t nonblocking() const { return nonblocking_; }
@@ -62,7 +64,7 @@ private:
         unsigned enable_length;
     };
     struct Open {
-        const Payload* payload;
+        Payload* payload;  ///< held, so that nobody uses it for another access before this one is over
         Fields fields;
         unsigned phase;  ///< the last one
         sc_core::sc_time at;
@@ -70,6 +72,7 @@ private:
     };
 
     void say(const std::string& what) {
+        ++violated_;
         if (violations_.size() < 100)
             violations_.push_back(sc_core::sc_time_stamp().to_string() + " " + name() + ": " + what);
     }
@@ -115,7 +118,9 @@ private:
         if (request_ == &payload) request_ = nullptr;
         if (response_ == &payload) response_ = nullptr;
         ++sequences_[at->sequence];
+        Payload* const held = at->payload;
         open_.erase(at);
+        if (held->has_mm()) held->release();
     }
     /// What a call's return says; `forward`: of a call of the initiator.
     void returned(const Payload& payload, bool forward, tlm::tlm_sync_enum how, unsigned called, unsigned now,
@@ -155,6 +160,7 @@ private:
             begins(payload);
             over(payload);
             request_ = &payload;
+            if (payload.has_mm()) payload.acquire();
             open_.push_back(Open{&payload, Fields(payload), called, at, "BEGIN_REQ"});
             ++nonblocking_;
         } else if (const auto known = find(payload); known != open_.end()) {
@@ -205,6 +211,7 @@ private:
     const Payload* response_ = nullptr;
     sc_core::sc_time forward_, backward_;
     std::vector<std::string> violations_;
+    std::uint64_t violated_ = 0;
     std::map<std::string, std::uint64_t> sequences_;
     std::uint64_t blocking_ = 0, nonblocking_ = 0;
 };

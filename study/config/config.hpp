@@ -95,6 +95,7 @@ struct SocConfig {
     IommuConfig iommu;                          ///< of every IOMMU that is not named
     std::map<std::string, IommuConfig> iommus;  ///< by node path
     soc::PayloadMode payload = soc::PayloadMode::timing_only;
+    bool check_protocol = false;
     std::vector<PciConfig> pci;
     std::vector<VirtioMmioConfig> virtio_mmio;
     firmware::BoardSpec board;  ///< with firmware.generate; its memory is that of `memory_*`

@@ -529,6 +529,11 @@ void visit_config(ParameterVisitor& v, Config& config) {
         });
         choice(v, "payload", "Whether the masters' data moves through simulated memory.", config.soc.payload,
                {"timing-only", "full"});
+        if (v.wants_all() || config.soc.check_protocol) {
+            v.boolean("check_protocol",
+                      "Whether a checker in each joint of two modules looks at what crosses it: TLM's base protocol.",
+                      config.soc.check_protocol);
+        }
         list(v, "pci", "PCI functions and bridges as they sit on the bus; not given: an NVMe drive and a NIC.", "pci",
              config.soc.pci, visit_pci);
         list(v, "virtio_mmio",

@@ -388,6 +388,8 @@ std::string result_schema() {
     properties["regulators"] = list({"place", "bytes", "held", "held_ns"});
     properties["links"] = list({"name", "packets", "busy_ns", "busy_share", "no_credit"});
     properties["foreign"] = list({"place", "factory", "counters"});
+    properties["protocol"] = counts({"joints", "accesses", "open", "violations"});
+    properties["protocol"]["properties"]["first"] = {{"type", "array"}, {"items", text}};
     const Json text_or_null = {{"type", Json::array({"string", "null"})}};
     const Json place_or_null = {{"type", Json::array({"object", "null"})},
                                 {"required", {"task", "cpu", "step", "functions"}}};

@@ -413,6 +413,14 @@ Json foreign_json(const std::vector<soc::ForeignStats>& parts) {
     return all;
 }
 
+Json protocol_json(const soc::ProtocolStats& protocol) {
+    return {{"joints", protocol.joints},
+            {"accesses", protocol.accesses},
+            {"open", protocol.open},
+            {"violations", protocol.violations},
+            {"first", protocol.first}};
+}
+
 }  // namespace
 
 Json make_result(const RunFacts& facts) {
@@ -445,6 +453,7 @@ Json make_result(const RunFacts& facts) {
     if (!facts.soc.regulators.empty()) result["regulators"] = regulators_json(facts.soc.regulators);
     if (facts.soc.system_cache) result["system_cache"] = system_cache_json(*facts.soc.system_cache);
     if (!facts.soc.foreign.empty()) result["foreign"] = foreign_json(facts.soc.foreign);
+    if (facts.soc.protocol) result["protocol"] = protocol_json(*facts.soc.protocol);
     result["faults"] = faults_json(facts);
     result["faults_total"] = facts.soc.faults_total;
     result["kernel"] = kernel_json(facts);

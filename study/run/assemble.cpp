@@ -259,6 +259,7 @@ private:
         name_endpoints(description_, seats_, soc);
         soc.limits = config_.limits;
         soc.payload = config_.soc.payload;
+        soc.check_protocol = config_.soc.check_protocol;
         soc.sanitizer = config_.kernel.sanitizer;
         if (soc.sanitizer && soc.fidelity != soc::Fidelity::exact) {
             add("kernel.sanitizer", "looks at each transaction as it arrives", "soc.fidelity: exact");

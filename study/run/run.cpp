@@ -249,6 +249,11 @@ void judge(RunReport& report, soc::Outcome outcome, const std::vector<JunitCase>
         report.status = ExitStatus::failed;
         report.why = fmt::format("the sanitizer found: {}: {}", first["rule"].get<std::string>(),
                                  first["what"].get<std::string>());
+    } else if (report.result.contains("protocol") && report.result["protocol"]["violations"] != 0) {
+        const Json& protocol = report.result["protocol"];
+        report.status = ExitStatus::failed;
+        report.why = fmt::format("TLM's base protocol was broken {} times, first: {}",
+                                 protocol["violations"].get<std::uint64_t>(), protocol["first"][0].get<std::string>());
     } else if (outcome != soc::Outcome::finished) {
         report.status = ExitStatus::limit;
         report.why = outcome == soc::Outcome::time_limit ? "limits.sim_time was reached" : "limits.events was reached";
