@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/bits.hpp"
@@ -25,6 +27,36 @@ struct CacheCounters {
     std::uint64_t hits = 0;
     std::uint64_t fills = 0;
     std::uint64_t invalidated = 0;  ///< entries dropped by invalidations
+};
+
+/// Which ways of a cache the entries of a stream may take: disjoint parts, one behind the other, and what is left for
+/// everybody else. What MPAM calls a PARTID with its portions, and RISC-V an RCID with its capacity blocks.
+class CachePartitions {
+public:
+    struct Partition {
+        std::uint32_t numerator = 1, denominator = 4;  ///< of the ways, rounded down; at least one
+        std::vector<std::uint32_t> streams;            ///< of stream_tag(), without the substream
+    };
+    struct Ways {
+        std::uint32_t from, to;
+    };
+
+    explicit CachePartitions(std::vector<Partition> partitions) : partitions_(std::move(partitions)) {}
+    /// Of a cache with so many ways in a set.
+    Ways of(std::uint64_t stream_tag, std::uint32_t ways) const {
+        Ways part{0, 0};
+        for (const Partition& one : partitions_) {
+            const auto share = static_cast<std::uint32_t>(std::uint64_t{ways} * one.numerator / one.denominator);
+            part = {part.to, part.to + share};
+            for (const std::uint32_t stream : one.streams) {
+                if (stream == static_cast<std::uint32_t>(stream_tag)) return part;
+            }
+        }
+        return {part.to, ways};
+    }
+
+private:
+    std::vector<Partition> partitions_;
 };
 
 /// Which entries form a set, and which of them goes next. Holds no tags.
@@ -56,6 +88,38 @@ public:
         } else if (!links_.empty()) {
             move_to_back(entry);
         }
+    }
+    /// From now on new entries of a stream stay within its part.
+    void partition(std::shared_ptr<const CachePartitions> partitions) { partitions_ = std::move(partitions); }
+    bool partitioned() const { return partitions_ != nullptr; }
+    /// Only if partitioned(): the entries of the set that starts at `first` that a stream's new entry may take.
+    CachePartitions::Ways part(std::uint32_t first, std::uint64_t stream_tag) const {
+        const CachePartitions::Ways ways = partitions_->of(stream_tag, ways_);
+        return {first + ways.from, first + ways.to};
+    }
+    /// Which of these, all of them taken, to replace; they are a part of one set.
+    std::uint32_t victim_in(CachePartitions::Ways part) {
+        const std::uint32_t size = part.to - part.from;
+        switch (policy_) {
+            case Replacement::lru: {
+                if (!links_.empty()) {
+                    std::uint32_t oldest = links_[ways_].next;
+                    while (oldest < part.from || oldest >= part.to) oldest = links_[oldest].next;
+                    return oldest;
+                }
+                std::uint32_t oldest = part.from;
+                for (std::uint32_t i = part.from + 1; i < part.to; ++i) {
+                    if (last_use_[i] < last_use_[oldest]) oldest = i;
+                }
+                return oldest;
+            }
+            case Replacement::round_robin:
+                next_ = next_ + 1 < ways_ ? next_ + 1 : 0;
+                return part.from + next_ % size;
+            case Replacement::random:
+                return part.from + static_cast<std::uint32_t>(rng_.below(size));
+        }
+        return part.from;
     }
     /// Which entry of the full set that starts at `first` to replace.
     std::uint32_t victim(std::uint32_t first) {
@@ -108,6 +172,7 @@ private:
     std::vector<Link> links_;              ///< LRU in one large set
     Replacement policy_;
     Rng rng_;
+    std::shared_ptr<const CachePartitions> partitions_;  ///< nullptr: whoever comes may take any way
 };
 
 }  // namespace xlate::iommu

@@ -172,6 +172,9 @@ public:
     /// Look-ups, hits, fills of a structure: of a row of InstanceSpec::structures.
     virtual CacheCounters structure_counters(std::size_t /*row*/) const { return {}; }
 
+    /// Its shared caches keep to these from now on. False: it has none that could.
+    virtual bool partition(const std::shared_ptr<const CachePartitions>& /*partitions*/) { return false; }
+
     // Optional faces; nullptr: it does not have it. The answer does not change.
     virtual PageRequests* page_requests() { return nullptr; }
     virtual Endpoints* endpoints() { return nullptr; }

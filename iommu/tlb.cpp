@@ -79,8 +79,12 @@ void Tlb::fill(const CachedTranslation& translation) {
     };
     std::uint32_t place = next_with(key, first, end);
     while (place < end && !same(entries_[place])) place = next_with(key, place + 1, end);
-    if (place == end && in_use_ < ways_.entries()) place = next_with(kFree, first, end);
-    if (place == end) place = ways_.victim(first);
+    if (ways_.partitioned()) {
+        if (place == end) place = place_in_part(ways_.part(first, translation.stream));
+    } else {
+        if (place == end && in_use_ < ways_.entries()) place = next_with(kFree, first, end);
+        if (place == end) place = ways_.victim(first);
+    }
     if (keys_[place] != kFree) drop(place);
     ++counters_.fills;
     note_owner(translation);
@@ -91,6 +95,11 @@ void Tlb::fill(const CachedTranslation& translation) {
     entries_[place] = translation;
     if (translation.leaf_log2_bytes > translation.log2_bytes) ++fragments_;
     if (sizes_[translation.log2_bytes]++ == 0) sizes_present_ |= std::uint64_t{1} << translation.log2_bytes;
+}
+
+std::uint32_t Tlb::place_in_part(CachePartitions::Ways part) {
+    const std::uint32_t free = next_with(kFree, part.from, part.to);
+    return free != part.to ? free : ways_.victim_in(part);
 }
 
 /// Before an entry comes.

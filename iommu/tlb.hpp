@@ -49,6 +49,8 @@ public:
     /// Drops what `invalidation` covers; returns how many entries.
     unsigned invalidate(const Invalidation& invalidation);
     void clear();
+    /// Whose new entries take which ways.
+    void partition(std::shared_ptr<const CachePartitions> partitions) { ways_.partition(std::move(partitions)); }
 
     /// Tells the host that what the last look-up found is wanted again soon. Changes nothing.
     void fetch() const {
@@ -116,6 +118,7 @@ private:
         ways_.used(index);
     }
     void drop(std::uint32_t index);
+    std::uint32_t place_in_part(CachePartitions::Ways part);
     void note_owner(const CachedTranslation& translation);
     bool few_probes(const Invalidation& invalidation) const;
     /// The top byte has no part in the index: it may be ignored.

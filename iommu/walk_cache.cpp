@@ -23,20 +23,23 @@ const WalkCacheEntry* WalkCache::lookup(std::uint64_t space, std::uint64_t addre
     return nullptr;
 }
 
-void WalkCache::fill(const WalkCacheEntry& entry) {
+void WalkCache::fill(const WalkCacheEntry& entry, std::uint64_t stream_tag) {
     if (!enabled_) return;
     const std::uint32_t first = ways_.first(entry.base >> entry.shift);
-    std::uint32_t place = first + ways_.ways();
-    for (std::uint32_t i = first; i < first + ways_.ways(); ++i) {
+    const std::uint32_t end = first + ways_.ways();
+    const CachePartitions::Ways part =
+        ways_.partitioned() ? ways_.part(first, stream_tag) : CachePartitions::Ways{first, end};
+    std::uint32_t place = end;
+    for (std::uint32_t i = first; i < end; ++i) {
         if (valid_[i] == 0) {
-            if (place == first + ways_.ways()) place = i;
+            if (place == end && i >= part.from && i < part.to) place = i;
         } else if (entries_[i].space == entry.space && entries_[i].shift == entry.shift &&
                    entries_[i].base == entry.base) {
             place = i;
             break;
         }
     }
-    if (place == first + ways_.ways()) place = ways_.victim(first);
+    if (place == end) place = ways_.partitioned() ? ways_.victim_in(part) : ways_.victim(first);
     ++counters_.fills;
     ways_.used(place);
     valid_[place] = 1;

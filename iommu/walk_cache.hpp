@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "iommu/cache.hpp"
@@ -33,7 +35,9 @@ public:
     bool enabled() const { return enabled_; }
     /// `shift`: input bits below are not compared. A shift other than the entry's is a miss (other granule).
     const WalkCacheEntry* lookup(std::uint64_t space, std::uint64_t address, unsigned shift);
-    void fill(const WalkCacheEntry& entry);
+    /// `stream_tag`: for whom; matters to a partitioned one.
+    void fill(const WalkCacheEntry& entry, std::uint64_t stream_tag = 0);
+    void partition(std::shared_ptr<const CachePartitions> partitions) { ways_.partition(std::move(partitions)); }
     unsigned invalidate(const Invalidation& invalidation);
     void clear();
     const CacheCounters& counters() const { return counters_; }

@@ -6,6 +6,7 @@
 #include "base/bits.hpp"
 #include "soc/bus/network_plan.hpp"
 #include "soc/foreign/foreign_parts.hpp"
+#include "soc/iommu/partitions.hpp"
 #include "soc/iommu/smmuv3_window.hpp"
 #include "soc/topology.hpp"
 
@@ -380,6 +381,7 @@ std::vector<Diagnostic> check(const SocConfig& config, const firmware::Descripti
     check_subnets(findings, config, topology);
     check_regulators(findings, config, topology);
     check_pcie(findings, config.pcie);
+    findings.add(check_partitions(config, topology));
     findings.expect(config.network.kind == NetworkParams::Kind::crossbar || config.foreign_interconnect.factory.empty(),
                     "soc.interconnect.kind", "a foreign part is in the interconnect's place", "one of the two");
     findings.add(check_network(config.network, network_places(topology, config)));

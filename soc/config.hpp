@@ -164,6 +164,13 @@ struct PmcgShape {
     bool msi = true;                 ///< overflow also as a message, if software gives an address
 };
 
+/// A part of the ways of an IOMMU's shared caches (TLB, walk caches, cache of stage 2) that some masters alone fill:
+/// what MPAM's PARTIDs with portions, and RISC-V's RCIDs with capacity blocks, come to. A look-up hits in all ways.
+struct PartitionParams {
+    Ratio share{1, 4};                 ///< of the ways of each cache, rounded down to whole ones
+    std::vector<std::string> masters;  ///< by the names of devices
+};
+
 /// How fast one IOMMU is, and what it has (its ID registers).
 struct IommuParams {
     ClockPeriod clock;
@@ -172,7 +179,9 @@ struct IommuParams {
     CoreParams tcu;
     iommu::Hardware hardware;
     PmcgShape pmcg;
-    bool inert = false;     ///< its registers are memory, and nothing is behind them (iommu/inert.hpp)
+    bool inert = false;  ///< its registers are memory, and nothing is behind them (iommu/inert.hpp)
+    /// By name; disjoint, in the order of their names; whoever is in none fills what is left of the ways.
+    std::map<std::string, PartitionParams> partitions;
     bool one_port = false;  ///< translated traffic of all ports and the walks share one port to the interconnect
 
     const PortParams& tbu_of(const std::string& name) const {

@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/huge_pages.hpp"
+#include "soc/iommu/partitions.hpp"
 #include "soc/unit.hpp"
 
 namespace xlate::soc {
@@ -128,6 +129,7 @@ void Soc::Parts::build() {
             family->connect(iommus[i]->unit(), iommus[*site.main]->unit());
         }
     }
+    partition_caches();
     if (!topology.msi_frames.empty()) {
         msi =
             std::make_unique<MsiTarget>("msi", agenda, stream, *machine, config.cpu.msi_delivery, topology.msi_frames);
@@ -140,6 +142,21 @@ void Soc::Parts::build() {
     build_targets(targets);
     build_interconnects(initiators, targets);
     if (config.fidelity == Fidelity::fast) plan_ahead(initiators.ports);
+}
+
+void Soc::Parts::partition_caches() {
+    for (std::size_t i = 0; i < iommus.size(); ++i) {
+        const IommuParams& params = params_of(topology.iommus[i]);
+        if (params.partitions.empty()) continue;
+        const auto partitions = partitions_of(params, config, topology, i);
+        if (partitions == nullptr) continue;
+        if (!iommus[i]->unit().partition(partitions)) {
+            warnings.push_back(topology.iommus[i].path +
+                               ": the shared caches of this family cannot be partitioned: whoever comes fills them");
+        }
+        for (const std::size_t port : shared_ports(params, config, topology, i))
+            iommus[i]->tbu(port).partition(partitions);
+    }
 }
 
 InitiatorPort& Soc::Parts::regulated(const std::string& place, InitiatorPort& port) {

@@ -83,6 +83,7 @@ private:
     struct Destinations;
     /// `port`, or what stands behind it if `place` is regulated.
     InitiatorPort& regulated(const std::string& place, InitiatorPort& port);
+    void partition_caches();
     void build_masters(Connections& initiators);
     void build_pcie(Connections& initiators);
     void build_memory(Destinations& targets);

@@ -122,7 +122,8 @@ Progress FirstStage::advance(Iommu& iommu, const Requester& requester, const Dev
                                                               static_cast<std::uint8_t>(shift),
                                                               kPageBits,
                                                               static_cast<std::uint8_t>(kWalkCaches - above_),
-                                                              {}});
+                                                              {}},
+                                                             requester.did);
                 }
                 --above_;
                 state_ = State::locate;

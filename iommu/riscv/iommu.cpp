@@ -48,6 +48,15 @@ Iommu::Iommu(const RiscvParams& params)
     }
 }
 
+bool Iommu::partition(const std::shared_ptr<const CachePartitions>& partitions) {
+    tlb.partition(partitions);
+    gpa_cache.partition(partitions);
+    for (std::vector<WalkCache>* caches : {&walk_s1, &walk_s2}) {
+        for (WalkCache& cache : *caches) cache.partition(partitions);
+    }
+    return true;
+}
+
 void Iommu::reset() {
     registers.reset();
     commands_.clear();

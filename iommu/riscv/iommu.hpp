@@ -69,6 +69,7 @@ public:
     std::vector<std::uint64_t> counter_values() const override;
     CacheCounters structure_counters(std::size_t row) const override;
     PageRequests* page_requests() override { return params_.has(caps::ATS) ? this : nullptr; }
+    bool partition(const std::shared_ptr<const CachePartitions>& partitions) override;
     Endpoints* endpoints() override { return params_.has(caps::ATS) ? this : nullptr; }
 
     /// Queued or answered by `outputs`, which has to find the device's context first: never answered at once.

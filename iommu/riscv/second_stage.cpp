@@ -130,7 +130,8 @@ Progress SecondStage::advance(Iommu& iommu, const Requester& requester, const De
                                                               static_cast<std::uint8_t>(shift),
                                                               kPageBits,
                                                               static_cast<std::uint8_t>(kWalkCaches - above_),
-                                                              {}});
+                                                              {}},
+                                                             requester.did);
                 }
                 --above_;
                 state_ = State::fetch;
@@ -191,6 +192,7 @@ Progress SecondStage::finish(Iommu& iommu, const Requester& requester, const Dev
         entry.va = gpa_ & ~low_mask(log2);
         entry.pa = base;
         entry.space = space_tag::second_stage(context.gscid());
+        entry.stream = requester.did;
         entry.log2_bytes = output_.log2_bytes;
         entry.level = output_.pbmt;
         entry.permissions.bits =

@@ -33,6 +33,15 @@ Smmu::Smmu(const SmmuParams& params)
     command_steps_.resize(commands_.size());
 }
 
+bool Smmu::partition(const std::shared_ptr<const CachePartitions>& partitions) {
+    tlb.partition(partitions);
+    ipa_cache.partition(partitions);
+    for (std::vector<WalkCache>* caches : {&walk_s1, &walk_s2}) {
+        for (WalkCache& cache : *caches) cache.partition(partitions);
+    }
+    return true;
+}
+
 void Smmu::reset() {
     stalls.terminate_all();
     registers.reset(params_);

@@ -55,6 +55,7 @@ public:
     std::optional<unsigned> take_wire() override;
     std::vector<std::uint64_t> counter_values() const override;
     CacheCounters structure_counters(std::size_t row) const override;
+    bool partition(const std::shared_ptr<const CachePartitions>& partitions) override;
     PageRequests* page_requests() override { return features().pri != 0 ? this : nullptr; }
     Endpoints* endpoints() override { return this; }
     bool checks_translated() const override { return registers.enabled(cr0::ATSCHK); }

@@ -161,8 +161,8 @@ Progress Stage1Walk::advance(Smmu& smmu, const Request& request, const StreamCon
                         const unsigned shift = level_shift(half.granule, level_);
                         smmu.walk_s1[level_].fill({config.space, align_down(va_, std::uint64_t{1} << shift), next,
                                                    static_cast<std::uint8_t>(shift),
-                                                   static_cast<std::uint8_t>(page_bits(half.granule)), level_,
-                                                   limits_});
+                                                   static_cast<std::uint8_t>(page_bits(half.granule)), level_, limits_},
+                                                  config.stream);
                     }
                     table_ = next;
                     ++level_;

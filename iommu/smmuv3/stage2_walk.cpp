@@ -135,7 +135,8 @@ Progress Stage2Walk::advance(Smmu& smmu, const Request& request, const StreamCon
                         const unsigned shift = level_shift(s2.granule, level_);
                         smmu.walk_s2[level_].fill(
                             {space, align_down(ipa_, std::uint64_t{1} << shift), next, static_cast<std::uint8_t>(shift),
-                             static_cast<std::uint8_t>(page_bits(s2.granule)), level_, TableLimits{}});
+                             static_cast<std::uint8_t>(page_bits(s2.granule)), level_, TableLimits{}},
+                            config.stream);
                     }
                     table_ = next;
                     ++level_;

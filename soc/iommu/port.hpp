@@ -63,6 +63,11 @@ public:
     /// The core has stalled it: those that wait for its page ask for themselves, or a drain would wait for software.
     void stalled(TranslationJob& job);
     void invalidate(const iommu::Invalidation& invalidation);
+    /// Whose translations take which ways of its TLBs.
+    void partition(const std::shared_ptr<const iommu::CachePartitions>& partitions) {
+        micro_tlb_.partition(partitions);
+        main_tlb_.partition(partitions);
+    }
     /// A translated transaction comes back from memory.
     void returned(Transaction& transaction);
 

@@ -70,6 +70,17 @@ void visit_tbu(ParameterVisitor& v, soc::PortParams& p) {
 
 }  // namespace
 
+void visit_partitions(ParameterVisitor& v, soc::IommuParams& iommu) {
+    if (!v.wants_all() && iommu.partitions.empty()) return;
+    named(v, "partitions",
+          "Masters that have a part of the ways of shared TLBs and walk caches to themselves, by any name; as MPAM's "
+          "PARTIDs and RISC-V's RCIDs do.",
+          "partition", iommu.partitions, [](ParameterVisitor& w, soc::PartitionParams& partition) {
+              w.ratio("share", "Of the ways of each cache, rounded down.", partition.share);
+              w.texts("masters", "Who fills them: names of devices.", partition.masters);
+          });
+}
+
 void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
     const std::string before = iommu.preset;
     const std::vector<std::string> names = soc::iommu_preset_names();
@@ -92,6 +103,7 @@ void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
               "Whether its registers are memory with nothing behind them: they keep what is written, and nothing is "
               "translated, as on a test board whose register files lie in RAM.",
               p.inert);
+    visit_partitions(v, p);
     v.boolean("one_port", "Whether all its traffic and walks share one port to the interconnect.", p.one_port);
     v.map("tbu", "A port: stands before each master (an SMMU's TBU). Also written `port`.",
           [&] { visit_tbu(v, p.tbu); });
