@@ -8,6 +8,7 @@
 #include "soc/foreign/foreign_parts.hpp"
 #include "soc/iommu/partitions.hpp"
 #include "soc/iommu/smmuv3_window.hpp"
+#include "soc/pcie/pcie_tree.hpp"
 #include "soc/topology.hpp"
 
 namespace xlate::soc {
@@ -381,6 +382,7 @@ std::vector<Diagnostic> check(const SocConfig& config, const firmware::Descripti
     check_subnets(findings, config, topology);
     check_regulators(findings, config, topology);
     check_pcie(findings, config.pcie);
+    findings.add(check_pcie_links(config));
     findings.add(check_partitions(config, topology));
     findings.expect(config.network.kind == NetworkParams::Kind::crossbar || config.foreign_interconnect.factory.empty(),
                     "soc.interconnect.kind", "a foreign part is in the interconnect's place", "one of the two");

@@ -204,6 +204,13 @@ struct PcieParams {
     std::uint32_t nonposted_credits = 0;  ///< the same of reads
 };
 
+/// The link below a root port, or below a downstream port of a switch. What is behind it shares it.
+struct PcieLinkParams {
+    std::string name;                  ///< Linux's of the port: "0000:00:02.0"
+    std::optional<std::size_t> above;  ///< the link that the port's switch hangs on; none: the host bridge's
+    PcieParams params;
+};
+
 /// Address translation cache of an endpoint, and how it asks. The shape is ours: the architecture leaves it open.
 struct AtcParams {
     iommu::CacheParams shape{true, 64, 0, iommu::Replacement::lru};
@@ -277,6 +284,8 @@ struct MasterConfig {
     std::optional<AtcParams> atc;  ///< PCI: it can do ATS; off until a driver enables it
     TrafficParams traffic;
     ForeignPart foreign;  ///< in its place; of `traffic` what says who it is still counts
+    /// PCI: the port's link that it hangs on, an index of SocConfig::pcie_links; none: the host bridge's.
+    std::optional<std::size_t> pcie_link;
 };
 
 struct Limits {
@@ -309,6 +318,7 @@ struct SocConfig {
     ForeignPart foreign_memory;                         ///< in place of that, but for its channels
     ForeignPart foreign_interconnect;                   ///< in place of the SoC's crossbar
     PcieParams pcie;
+    std::vector<PcieLinkParams> pcie_links;  ///< of ports that have one of their own; each behind the one it names
     CpuParams cpu;
     IommuParams iommu;                          ///< of every IOMMU that is not named below
     std::map<std::string, IommuParams> iommus;  ///< by path of the node

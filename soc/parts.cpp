@@ -36,6 +36,14 @@ std::size_t expected_bytes(const SocConfig& config, const Topology& topology) {
     return bytes;
 }
 
+/// What went up a PCIe link, if it counts.
+void add_link(std::vector<LinkStats>& links, const PcieRoot& link) {
+    if (auto stats = link.stats()) {
+        stats->name = link.component_name();
+        links.push_back(*stats);
+    }
+}
+
 }  // namespace
 
 /// Collects who is connected to which crossbar before they are made: SystemC wants all ports then.
@@ -195,38 +203,61 @@ void Soc::Parts::build_masters(Connections& initiators) {
 
 void Soc::Parts::build_pcie(Connections& initiators) {
     for (const PcieSite& site : topology.pcie) {
-        std::vector<std::string> endpoints;
-        for (const std::size_t master : site.masters) endpoints.push_back(config.masters[master].device);
         const std::string name = "pcie." + site.name;
-        pcie.push_back(std::make_unique<PcieRoot>(systemc_name(name).c_str(), name, agenda, config.pcie, endpoints,
-                                                  site.exit_of, site.exits.size()));
-        PcieRoot& root = *pcie.back();
-        for (std::size_t i = 0; i < site.masters.size(); ++i) {
-            const MasterConfig& master = config.masters[site.masters[i]];
-            regulated(master.device, masters[site.masters[i]]->port).socket.bind(root.endpoint(i).socket);
-            if (!master.atc) continue;
-            root.add_atc(i, pool, name + "." + master.device, *master.atc, config.seed);
-            atcs[site.masters[i]] = root.atc(i);
-            const Attachment& attachment = topology.masters[site.masters[i]];
-            if (!attachment.iommu) continue;
-            iommus[*attachment.iommu]->connect_atc(
-                attachment.stream, site.exits[site.exit_of[i]].tbu,
-                [&root, i](const iommu::Invalidation& invalidation, std::function<void()> done) {
-                    root.invalidate_atc(i, invalidation, std::move(done));
-                },
-                [&root, i](const iommu::PageResponse& response) { root.answer_page(i, response); });
-            root.set_page_requests(i, [&iommu = *iommus[*attachment.iommu]](const iommu::PageRequest& request) {
-                iommu.page_request(request);
-            });
+        const PcieTree tree(config, site);
+        const auto make = [&](const std::string& own, const PcieParams& params, const PcieTree::Link& link) {
+            auto made = std::make_unique<PcieRoot>(systemc_name(own).c_str(), own, agenda, params, link.names(),
+                                                   link.exit_of(), link.exits.size());
+            if (!tree.below.empty()) made->keep_stats();
+            return made;
+        };
+        pcie.push_back(make(name, config.pcie, tree.host));
+        for (const auto& [number, link] : tree.below) {
+            const PcieLinkParams& params = config.pcie_links[number];
+            pcie_links[number] = make("pcie." + params.name, params.params, link);
         }
+        hang_on(*pcie.back(), tree.host, name);
+        for (const auto& [number, link] : tree.below)
+            hang_on(*pcie_links[number], link, "pcie." + config.pcie_links[number].name);
         for (std::size_t i = 0; i < site.exits.size(); ++i) {
             const PcieSite::Exit& exit = site.exits[i];
             if (exit.iommu) {
-                root.exit(i).socket.bind(iommus[*exit.iommu]->tbu(exit.tbu).port.socket);
+                joints.join(pcie.back()->exit(i), iommus[*exit.iommu]->tbu(exit.tbu).port);
             } else {
-                initiators.add(name, regulated(site.name, root.exit(i)), {site.name});
+                initiators.add(name, regulated(site.name, pcie.back()->exit(i)), {site.name});
             }
         }
+    }
+}
+
+/// The masters and the links that hang on one link.
+void Soc::Parts::hang_on(PcieRoot& root, const PcieTree::Link& link, const std::string& name) {
+    for (std::size_t i = 0; i < link.endpoints.size(); ++i) {
+        const PcieTree::Endpoint& endpoint = link.endpoints[i];
+        if (endpoint.link) {
+            PcieRoot& below = *pcie_links.at(*endpoint.link);
+            root.hang(i, below);
+            joints.join(below.exit(endpoint.exit_below), root.endpoint(i));
+            continue;
+        }
+        const std::size_t number = *endpoint.master;
+        const MasterConfig& master = config.masters[number];
+        joints.join(regulated(master.device, masters[number]->port), root.endpoint(i));
+        if (!master.atc) continue;
+        root.add_atc(i, pool, name + "." + master.device, *master.atc, config.seed);
+        atcs[number] = root.atc(i);
+        const Attachment& attachment = topology.masters[number];
+        if (!attachment.iommu) continue;
+        const PcieSite& site = topology.pcie[*topology.pcie_of[number]];
+        iommus[*attachment.iommu]->connect_atc(
+            attachment.stream, site.exits[endpoint.exit].tbu,
+            [&root, i](const iommu::Invalidation& invalidation, std::function<void()> done) {
+                root.invalidate_atc(i, invalidation, std::move(done));
+            },
+            [&root, i](const iommu::PageResponse& response) { root.answer_page(i, response); });
+        root.set_page_requests(i, [&iommu = *iommus[*attachment.iommu]](const iommu::PageRequest& request) {
+            iommu.page_request(request);
+        });
     }
 }
 
@@ -477,6 +508,8 @@ SocStats Soc::Parts::stats() const {
     }
     for (const auto& [number, atc] : atcs) result.masters[number].atc = atc->stats();
     if (network != nullptr) result.links = network->links();
+    for (const auto& root : pcie) add_link(result.links, *root);
+    for (const auto& [number, link] : pcie_links) add_link(result.links, *link);
     for (const auto& regulator : regulators) result.regulators.push_back(regulator->stats());
     for (const auto& cache : caches) {
         if (!result.system_cache) result.system_cache.emplace();

@@ -24,6 +24,7 @@
 #include "soc/masters/dma_master.hpp"
 #include "soc/measure/event_stream.hpp"
 #include "soc/pcie/pcie_root.hpp"
+#include "soc/pcie/pcie_tree.hpp"
 #include "soc/soc.hpp"
 #include "soc/time/agenda.hpp"
 #include "soc/topology.hpp"
@@ -62,10 +63,11 @@ struct Soc::Parts : FaultListener {
     std::unique_ptr<ForeignParts> foreign;  ///< nullptr: none
     std::unique_ptr<Sanitizer> sanitizer;   ///< nullptr: off
     std::unique_ptr<TimedMachine> machine;
-    std::vector<std::unique_ptr<IommuDevice>> iommus;  ///< as Topology::iommus
-    std::vector<std::unique_ptr<PcieRoot>> pcie;       ///< as Topology::pcie
-    std::map<std::size_t, Atc*> atcs;                  ///< of each master that has one
-    std::vector<std::unique_ptr<DmaMaster>> masters;   ///< in the order of the config
+    std::vector<std::unique_ptr<IommuDevice>> iommus;             ///< as Topology::iommus
+    std::vector<std::unique_ptr<PcieRoot>> pcie;                  ///< as Topology::pcie
+    std::map<std::size_t, std::unique_ptr<PcieRoot>> pcie_links;  ///< of SocConfig::pcie_links those with traffic
+    std::map<std::size_t, Atc*> atcs;                             ///< of each master that has one
+    std::vector<std::unique_ptr<DmaMaster>> masters;              ///< in the order of the config
     std::vector<std::unique_ptr<Regulator>> regulators;
     std::unique_ptr<MsiTarget> msi;                 ///< if firmware has a controller
     std::vector<std::unique_ptr<Memory>> memories;  ///< a channel each; or
@@ -86,6 +88,7 @@ private:
     void partition_caches();
     void build_masters(Connections& initiators);
     void build_pcie(Connections& initiators);
+    void hang_on(PcieRoot& root, const PcieTree::Link& link, const std::string& name);
     void build_memory(Destinations& targets);
     void build_targets(Destinations& targets);
     void build_interconnects(const Connections& initiators, const Destinations& targets);

@@ -79,7 +79,7 @@ public:
     void set_response(tlm::tlm_response_status status) { payload_->set_response_status(status); }
 
     static constexpr std::size_t kInlineBytes = 64;
-    static constexpr unsigned kMaxHops = 6;
+    static constexpr unsigned kMaxHops = 10;
 
     Transaction() { step.transaction = this; }
 

@@ -39,6 +39,12 @@ void PcieRoot::add_atc(std::size_t endpoint, TransactionPool& pool, const std::s
     atc_apply_[endpoint] = params.invalidate;
 }
 
+void PcieRoot::hang(std::size_t endpoint, PcieRoot& below) {
+    below_.resize(endpoints_.size());
+    below_[endpoint] = &below;
+    below.above_ = this;
+}
+
 SimTime PcieRoot::packet(std::uint64_t bytes) const {
     if (params_.bandwidth_bytes_per_s == 0) return {};
     return {(bytes * kFsPerSecond + params_.bandwidth_bytes_per_s - 1) / params_.bandwidth_bytes_per_s};
@@ -59,6 +65,10 @@ void PcieRoot::give_credit(bool write) {
     --held_[write ? 1 : 0];
     if (!waiting_.empty() && !choose_.scheduled())
         agenda_.schedule(choose_, std::max(agenda_.now(), up_free_), Phase::decide, *this);
+}
+
+void PcieRoot::sent_on(bool write) {
+    if (has_credits()) give_credit(write);
 }
 
 bool PcieRoot::on_request(unsigned port, Transaction& transaction) {
@@ -94,7 +104,10 @@ void PcieRoot::choose() {
             const bool may = has_credit((*one)->write()) && (one < blocked || (*one)->write());
             if (may && (first == waiting_.end() || goes_before(*one, *first))) first = one;
         }
-        if (first == waiting_.end()) return;  // until a credit comes back
+        if (first == waiting_.end()) {  // until a credit comes back
+            if (stats_) ++stats_->no_credit;
+            return;
+        }
         ++held_[(*first)->write() ? 1 : 0];
     }
     Transaction& chosen = **first;
@@ -105,6 +118,14 @@ void PcieRoot::choose() {
     up_waited_fs_ += (start - chosen.since).fs;
     up_busy_fs_ += length.fs;
     up_free_ = start + length;
+    if (stats_) {
+        ++stats_->packets;
+        stats_->busy_fs += length.fs;
+    }
+    if (!below_.empty()) {
+        PcieRoot* const below = below_[chosen.last_route()];
+        if (below != nullptr) below->sent_on(chosen.write());
+    }
     chosen.step.bind(this, &PcieRoot::arrived_up);
     agenda_.schedule(chosen.step, up_free_ + params_.link_latency, Phase::arrive, *this);
     if (!waiting_.empty()) agenda_.schedule(choose_, up_free_, Phase::decide, *this);
@@ -129,6 +150,7 @@ void PcieRoot::forward(Exit& exit, Transaction& transaction) {
     }
     const bool write = transaction.write();  // it may be back before send() is
     exit.port.send(transaction);
+    if (above_ != nullptr) return;  // it says so when it has sent it on
     exit.taking = !exit.port.free();
     exit.takes_write = write;
     if (!exit.taking) give_credit(write);
@@ -192,6 +214,29 @@ void PcieRoot::send(Message& message, SimTime& link_free, std::uint64_t payload_
     agenda_.schedule(message, link_free + params_.link_latency, Phase::arrive, *this);
 }
 
+void PcieRoot::start_down(Message& message, std::uint64_t payload_bytes) {
+    if (above_ == nullptr) {
+        send(message, down_free_, payload_bytes);
+        return;
+    }
+    above_->pass_down(payload_bytes, [this, &message, payload_bytes] { send(message, down_free_, payload_bytes); });
+}
+
+void PcieRoot::pass_down(std::uint64_t payload_bytes, std::function<void()> done) {
+    Message& message = new_message(0);
+    message.at = Message::At::passing_down;
+    message.done = std::move(done);
+    start_down(message, payload_bytes);
+}
+
+void PcieRoot::pass_up(std::uint64_t payload_bytes, std::function<void()> done) {
+    Message& message = new_message(0);
+    message.at = Message::At::passing_up;
+    message.payload_bytes = payload_bytes;
+    message.done = std::move(done);
+    send(message, up_free_, payload_bytes);
+}
+
 /// An invalidation and its completion are packets of a header and 8 bytes, in turn with everything else on the link.
 void PcieRoot::invalidate_atc(std::size_t endpoint, const iommu::Invalidation& invalidation,
                               std::function<void()> done) {
@@ -199,7 +244,7 @@ void PcieRoot::invalidate_atc(std::size_t endpoint, const iommu::Invalidation& i
     message.invalidation = invalidation;
     message.done = std::move(done);
     message.at = Message::At::down;
-    send(message, down_free_, 8);
+    start_down(message, 8);
 }
 
 /// A page request and its answer are packets of a header.
@@ -214,20 +259,27 @@ void PcieRoot::answer_page(std::size_t endpoint, const iommu::PageResponse& resp
     Message& message = new_message(endpoint);
     message.answer = response;
     message.at = Message::At::page_down;
-    send(message, down_free_, 0);
+    start_down(message, 0);
 }
 
 void PcieRoot::message_step(Message& message) {
     switch (message.at) {
         case Message::At::page_up: {
-            const iommu::PageRequest request = message.page;
+            const std::size_t endpoint = message.endpoint;
+            const auto take = [this, endpoint, request = message.page] {
+                if (page_requests_[endpoint]) {
+                    page_requests_[endpoint](request);
+                    return;
+                }
+                // No IOMMU: nobody knows the page.
+                answer_page(endpoint, {request.sid, std::nullopt, request.prg_index, 0xF});
+            };
             free_messages_.push_back(&message);
-            if (page_requests_[message.endpoint]) {
-                page_requests_[message.endpoint](request);
-                return;
+            if (above_ != nullptr) {
+                above_->pass_up(0, take);
+            } else {
+                take();
             }
-            // No IOMMU: nobody knows the page.
-            answer_page(message.endpoint, {request.sid, std::nullopt, request.prg_index, 0xF});
             return;
         }
         case Message::At::page_down: {
@@ -244,10 +296,18 @@ void PcieRoot::message_step(Message& message) {
         case Message::At::apply:
             atcs_[message.endpoint]->invalidate(message.invalidation, [this, &message] { complete(message); });
             return;
-        case Message::At::up: {
-            const std::function<void()> done = std::move(message.done);
+        case Message::At::passing_down:
+        case Message::At::up:
+        case Message::At::passing_up: {
+            const bool goes_on = above_ != nullptr && message.at != Message::At::passing_down;
+            const std::uint64_t bytes = message.at == Message::At::up ? 8 : message.payload_bytes;
+            std::function<void()> done = std::move(message.done);
             free_messages_.push_back(&message);
-            done();
+            if (goes_on) {
+                above_->pass_up(bytes, std::move(done));
+            } else {
+                done();
+            }
             return;
         }
     }

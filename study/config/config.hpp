@@ -29,6 +29,16 @@ struct FirmwareConfig {
     std::string generate;               ///< "devicetree": from soc:
 };
 
+/// The link below a port, if it has one of its own: `generation` or `bandwidth` is not 0.
+struct PciLinkConfig {
+    std::uint32_t generation = 0, lanes = 4;
+    std::uint64_t bandwidth_bytes_per_s = 0;
+    SimTime latency = ns(50);
+    std::uint32_t posted_credits = 0, nonposted_credits = 0;
+
+    bool given() const { return generation != 0 || bandwidth_bytes_per_s != 0; }
+};
+
 /// One function or bridge, as the YAML has it; build.hpp makes kernel::PciFunction of it.
 struct PciConfig {
     enum class Kind {
@@ -52,7 +62,8 @@ struct PciConfig {
     bool hotplug = true;
     std::vector<std::string> quirks;  ///< "no-alias", "alias-root", "alias 00.1", "no-ats", "isolated", "not-isolated"
     std::string host;                 ///< path of the host bridge's node; empty: the first one
-    soc::AtcParams atc;               ///< shape.enabled: it is there, and the function is capable of ATS
+    PciLinkConfig link;
+    soc::AtcParams atc;  ///< shape.enabled: it is there, and the function is capable of ATS
     std::vector<PciConfig> below;
 
     PciConfig() { atc.shape.enabled = false; }

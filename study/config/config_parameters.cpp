@@ -165,6 +165,23 @@ void visit_atc(ParameterVisitor& v, soc::AtcParams& atc) {
     });
 }
 
+void visit_pci_link(ParameterVisitor& v, PciLinkConfig& link) {
+    if (!v.wants_all() && !link.given()) return;
+    v.map("link",
+          "The link below a root port or a switch's downstream port, by generation and lanes or by bandwidth; what is "
+          "behind shares it. Not given: what is behind it sits at the link above.",
+          [&] {
+              integer(v, "generation", "1 to 6; 0: bandwidth says it.", link.generation, 0, 6);
+              integer(v, "lanes", "1, 2, 4, 8 or 16.", link.lanes, 1, 16);
+              v.bandwidth("bandwidth", "One way, in place of generation and lanes.", link.bandwidth_bytes_per_s);
+              v.time("latency", "One way, the switch or root port above it included.", link.latency);
+              integer(v, "posted_credits", "Writes that the port holds at once; 0: any number.", link.posted_credits, 0,
+                      4096);
+              integer(v, "nonposted_credits", "Reads that the port holds at once; 0: any number.",
+                      link.nonposted_credits, 0, 4096);
+          });
+}
+
 void visit_pci(ParameterVisitor& v, PciConfig& pci) {
     v.text("slot", "Where it sits: bus:device.function on a root bus (\"00:05.0\"), device.function below a port.",
            pci.slot);
@@ -183,6 +200,7 @@ void visit_pci(ParameterVisitor& v, PciConfig& pci) {
             pci.quirks);
     v.text("host", "Path of its host bridge's node; empty: the first one.", pci.host);
     visit_atc(v, pci.atc);
+    visit_pci_link(v, pci.link);
     list(v, "below", "What is behind this port or bridge.", "pci", pci.below, visit_pci);
 }
 

@@ -196,12 +196,13 @@ public:
         host_ = root.host;
         domain_ = root.domain;
         last_bus_ = root.bus;
-        bus(root.functions, root.bus, std::nullopt, std::nullopt);
+        bus(root.functions, root.bus, std::nullopt, std::nullopt, std::nullopt);
     }
 
 private:
     void bus(const std::vector<PciFunction>& functions, unsigned number, std::optional<std::uint32_t> alias,
-             std::optional<std::uint32_t> linux_alias) {
+             std::optional<std::uint32_t> linux_alias, std::optional<std::size_t> bridge) {
+        const std::size_t first = seats_.size();
         for (const PciFunction& function : functions) {
             PciSeat seat;
             seat.name = fmt::format("{:04x}:{:02x}:{:02x}.{}", domain_, number, function.device, function.function);
@@ -210,11 +211,13 @@ private:
             seat.linux_id = linux_alias.value_or(seat.own_id);
             seat.host = host_;
             seat.domain = domain_;
+            seat.bridge = bridge;
             seat.function = function;
             seat.function.below.clear();
             seats_.push_back(std::move(seat));
         }
-        for (const PciFunction& function : functions) {
+        for (std::size_t i = 0; i < functions.size(); ++i) {
+            const PciFunction& function = functions[i];
             if (!is_bridge(function.kind)) continue;
             const unsigned behind = ++last_bus_;
             const std::uint32_t own = number << 8 | function.device << 3 | function.function;
@@ -227,7 +230,7 @@ private:
             if (!linux_below && function.kind == PciKind::pcie_to_pci_bridge && !function.no_alias) {
                 linux_below = behind << 8;
             }
-            bus(function.below, behind, below, linux_below);
+            bus(function.below, behind, below, linux_below, first + i);
         }
     }
 

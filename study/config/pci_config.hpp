@@ -2,7 +2,9 @@
 // Source: docs/spec/kernel-probe.md sections 11.1 (aliases) and 11.5 (order of a scan).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +43,7 @@ struct PciSeat {
     std::uint32_t wire_id = 0;   ///< requester ID that arrives at the host bridge: a bridge's where one stands between
     std::uint32_t linux_id = 0;  ///< the alias that Linux 6.12 takes it for; differs where a bridge forwards ids
     std::string host;            ///< of the root
+    std::optional<std::size_t> bridge;  ///< the seat of the port or bridge that it is behind
     unsigned domain = 0;
     kernel::PciFunction function;  ///< without what is below
 };

@@ -247,6 +247,7 @@ private:
         check_foreign();
         read_pcie();
         soc.pcie = config_.soc.pcie;
+        read_pcie_links();
         soc.cpu = config_.soc.cpu;
         soc.iommu = config_.soc.iommu.params;
         read_registers(config_.soc.iommu, "soc.iommu", soc.iommu);
@@ -412,21 +413,55 @@ private:
         }
     }
 
-    /// soc.pcie.generation and lanes are the bandwidth: what the line code leaves of the transfer rate.
-    void read_pcie() {
-        const std::uint32_t generation = config_.soc.pcie_generation, lanes = config_.soc.pcie_lanes;
+    /// What the line code leaves of the transfer rate: generation and lanes are a bandwidth. `given`: that is written,
+    /// too.
+    std::uint64_t pcie_bandwidth(std::uint32_t generation, std::uint32_t lanes, std::uint64_t bandwidth, bool given,
+                                 const std::string& path) {
         if (generation == 0) {
-            if (config_.given("soc.pcie.lanes")) add("soc.pcie.lanes", "lanes of no generation", "soc.pcie.generation");
-            return;
+            if (config_.given(path + ".lanes")) add(path + ".lanes", "lanes of no generation", path + ".generation");
+            return bandwidth;
         }
-        if ((lanes & (lanes - 1)) != 0) add("soc.pcie.lanes", fmt::format("found {}", lanes), "1, 2, 4, 8 or 16");
+        if ((lanes & (lanes - 1)) != 0) add(path + ".lanes", fmt::format("found {}", lanes), "1, 2, 4, 8 or 16");
         // 8b/10b; 128b/130b; from 6.0 on flits, of whose 256 bytes 236 are packets.
         constexpr std::uint64_t kLane[] = {
             0, 250'000'000, 500'000'000, 984'615'384, 1'969'230'769, 3'938'461'538, 7'375'000'000};
+        if (given && bandwidth != kLane[generation] * lanes)
+            add(path + ".bandwidth", path + ".generation and lanes say it", "one of the two");
+        return kLane[generation] * lanes;
+    }
+    void read_pcie() {
         std::uint64_t& bandwidth = config_.soc.pcie.bandwidth_bytes_per_s;
-        if (config_.given("soc.pcie.bandwidth") && bandwidth != kLane[generation] * lanes)
-            add("soc.pcie.bandwidth", "soc.pcie.generation and lanes say it", "one of the two");
-        bandwidth = kLane[generation] * lanes;
+        bandwidth = pcie_bandwidth(config_.soc.pcie_generation, config_.soc.pcie_lanes, bandwidth,
+                                   config_.given("soc.pcie.bandwidth"), "soc.pcie");
+    }
+    /// Links of ports, in the order of the scan: those above come first.
+    void read_pcie_links() {
+        std::vector<std::optional<std::size_t>>& link_of = link_of_seat_;
+        for (const PciSeat& seat : seats_) {
+            const std::optional<std::size_t> above = seat.bridge ? link_of[*seat.bridge] : std::nullopt;
+            link_of.push_back(above);
+            const PciOrigin& origin = pci_origins_[seat.function.origin];
+            const PciLinkConfig& link = origin.config->link;
+            if (!link.given()) continue;
+            const std::string path = origin.path + ".link";
+            if (origin.config->kind != PciConfig::Kind::root_port &&
+                origin.config->kind != PciConfig::Kind::switch_downstream) {
+                add(path, "only root ports and downstream ports of switches have a link below them",
+                    "the port above this one");
+                continue;
+            }
+            soc::PcieLinkParams params;
+            params.name = seat.name;
+            params.above = above;
+            params.params = config_.soc.pcie;
+            params.params.link_latency = link.latency;
+            params.params.posted_credits = link.posted_credits;
+            params.params.nonposted_credits = link.nonposted_credits;
+            params.params.bandwidth_bytes_per_s = pcie_bandwidth(
+                link.generation, link.lanes, link.bandwidth_bytes_per_s, link.bandwidth_bytes_per_s != 0, path);
+            link_of.back() = wiring_.soc.pcie_links.size();
+            wiring_.soc.pcie_links.push_back(std::move(params));
+        }
     }
 
     /// Keys that mean nothing beside a foreign part.
@@ -710,6 +745,7 @@ private:
             master.requester_id = seat.wire_id;
             const soc::AtcParams& atc = pci_origins_[seat.function.origin].config->atc;
             if (atc.shape.enabled) master.atc = atc;
+            if (seat.bridge) master.pcie_link = link_of_seat_[*seat.bridge];
             if (traffic.requester_id.empty()) return true;
             const Parsed<std::uint64_t> id = parse_integer(traffic.requester_id);
             if (!id || id.value() > 0xFFFF) {
@@ -756,6 +792,7 @@ private:
     Assembly wiring_;
     std::vector<PciOrigin> pci_origins_;
     std::vector<PciSeat> seats_;
+    std::vector<std::optional<std::size_t>> link_of_seat_;  ///< the link below it, or that it sits at
     std::vector<std::string> contiguous_;  ///< devices whose memory is in large pieces for want of another word
     yaml::Findings findings_;
 };

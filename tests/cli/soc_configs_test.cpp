@@ -92,6 +92,95 @@ TEST_CASE("soc configs: what does not fit together is said by its key, status 2"
     CHECK(said("pcie: { lanes: 4 }").find("soc.pcie.generation") != std::string::npos);
     CHECK(said("pcie: { generation: 3, bandwidth: 1 GB/s }").find("one of the two") != std::string::npos);
     CHECK(said("pcie: { generation: 3, lanes: 3 }").find("1, 2, 4, 8 or 16") != std::string::npos);
+    CHECK(said("pci: [ { slot: \"00:01.0\", driver: nvme, link: { generation: 3 } } ]")
+              .find("only root ports and downstream ports of switches have a link below them") != std::string::npos);
+    CHECK(said("pci: [ { slot: \"00:01.0\", kind: root-port, link: { generation: 3, lanes: 5 } } ]")
+              .find("1, 2, 4, 8 or 16") != std::string::npos);
+    CHECK(said("fidelity: fast, check_protocol: true").find("soc.fidelity: exact") != std::string::npos);
+    CHECK(said("iommu: { partitions: { p: { share: 25%, masters: [a000000.vide] } } }")
+              .find("no master is called 'a000000.vide'; expected one such as 'a000000.video'") != std::string::npos);
+    CHECK(said("interconnect: { foreign: noc }").find("no foreign interconnect 'noc' is linked into this program") !=
+          std::string::npos);
+}
+
+TEST_CASE("soc configs: two drives behind a PCIe switch share its link; ACS says whether they share a group",
+          "[cli][soc]") {
+    const Scratch scratch;
+    const auto run = [&](const std::string& acs, unsigned lanes) {
+        write(scratch.path("c.yaml"),
+              "firmware: { devicetree: quickstart.dtb }\n"
+              "soc:\n"
+              "  check_protocol: true\n"
+              "  pcie: { bandwidth: 32 GB/s }\n"
+              "  pci:\n"
+              "    - slot: \"00:01.0\"\n"
+              "      kind: root-port\n"
+              "      link: { generation: 3, lanes: " +
+                  std::to_string(lanes) +
+                  " }\n"
+                  "      below:\n"
+                  "        - slot: \"00.0\"\n"
+                  "          kind: switch-upstream\n"
+                  "          below:\n"
+                  "            - { slot: \"00.0\", kind: switch-downstream, acs: " +
+                  acs +
+                  ", link: { generation: 3, lanes: 4 }, below: [ { slot: \"00.0\", driver: nvme } ] }\n"
+                  "            - { slot: \"01.0\", kind: switch-downstream, acs: " +
+                  acs +
+                  ", link: { generation: 3, lanes: 4 }, below: [ { slot: \"00.0\", driver: nvme } ] }\n"
+                  "traffic:\n"
+                  "  - { device: \"0000:03:00.0\", read: 0%, size: 256 B, outstanding: 64, transfers: 4000 }\n"
+                  "  - { device: \"0000:04:00.0\", read: 0%, size: 256 B, outstanding: 64, transfers: 4000 }\n");
+        const Said said = run_xlate(scratch, "run c.yaml --quiet --out r");
+        INFO(said.err);
+        REQUIRE(said.status == 0);
+        return Json::parse(read_text(scratch.path("r/result.json")));
+    };
+    const auto group = [](const Json& result, const std::string& name) {
+        for (const Json& device : result["devices"]) {
+            if (device["name"] == name) return device["group"];
+        }
+        return Json();
+    };
+    const auto both = [](const Json& result) {
+        return result["masters"][0]["bandwidth_bytes_per_s"].get<double>() +
+               result["masters"][1]["bandwidth_bytes_per_s"].get<double>();
+    };
+    const Json shared = run("true", 4), wide = run("true", 8), one_group = run("false", 4);
+    CHECK(group(shared, "0000:03:00.0") != group(shared, "0000:04:00.0"));
+    CHECK(group(one_group, "0000:03:00.0") == group(one_group, "0000:04:00.0"));
+    // 256 of 280 bytes of x4: 3.60 GB/s for both; with x8 each has its own x4.
+    CHECK(both(shared) == Approx(4 * 984'615'384.0 * 256 / 280).epsilon(0.03));
+    CHECK(both(wide) == Approx(8 * 984'615'384.0 * 256 / 280).epsilon(0.05));
+    CHECK(shared["protocol"]["violations"] == 0);
+}
+
+TEST_CASE("soc configs: an endpoint's translation cache works over a port's link, and its messages pay for it",
+          "[cli][soc]") {
+    const Scratch scratch;
+    const auto run = [&](const std::string& link) {
+        write(scratch.path("c.yaml"),
+              "firmware: { devicetree: ats.dtb }\n"
+              "soc:\n"
+              "  iommu: { features: { ats: true } }\n"
+              "  pci: [ { slot: \"00:02.0\", kind: root-port, " +
+                  link +
+                  " below: [ { slot: \"00.0\", driver: e1000e, atc: { entries: 64 } } ] } ]\n"
+                  "traffic: [ { device: \"0000:01:00.0\", pattern: random, working_set: 256 KiB, outstanding: 1, "
+                  "transfers: 300, chunk: 4 KiB } ]\n");
+        const Said said = run_xlate(scratch, "run c.yaml --quiet --out r");
+        INFO(said.err);
+        REQUIRE(said.status == 0);
+        return Json::parse(read_text(scratch.path("r/result.json")));
+    };
+    const Json without = run(""), with = run("link: { bandwidth: 8 GB/s, latency: 100 ns },");
+    CHECK(with["masters"][0]["atc"]["translated"] == 300);
+    CHECK(with["masters"][0]["atc"]["invalidations"] == without["masters"][0]["atc"]["invalidations"]);
+    CHECK(with["iommus"][0]["atc_timeouts"] == 0);
+    // 100 ns more each way: an access that hits its cache pays both once, one that asks before pays them twice.
+    const auto mean = [](const Json& result) { return result["masters"][0]["latency_ns"]["mean"].get<double>(); };
+    CHECK(mean(with) > mean(without) + 200);
+    CHECK(mean(with) < mean(without) + 450);
 }
 
 TEST_CASE("run: a mesh, a cache before memory, regulators and a PCIe generation are data, and resolve to themselves",
