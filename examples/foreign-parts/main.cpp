@@ -1,5 +1,6 @@
 // The xlate command with parts of our own, which a config asks for by `foreign: NAME`:
 //   open-page      a memory: a simulator of DRAM with a clock, a queue and a call-back, as DRAMsim3 and Ramulator have
+//   slow-bus       an interconnect: one access at a time, so long each
 //   vector-adder   a master by b_transport: writes two vectors, reads them back, writes their sum, and checks it
 //   trace-player   a master by nb_transport: plays lines "TIME_NS OFFSET SIZE r|w" of a file
 // It is used as xlate is: my_xlate run dram.yaml
@@ -123,6 +124,55 @@ private:
     std::vector<tlm_generic_payload*> under_way_;
     tlm_generic_payload* door_ = nullptr;
     sc_core::sc_event next_tick_;
+};
+
+/// One access at a time from whichever port, by b_transport inwards: the simplest interconnect there is. It keeps what
+/// an interconnect promises (ForeignInterconnect): payloads pass as they came, with their extensions, and one port's
+/// accesses follow one another.
+class SlowBus : public sc_core::sc_module, public ForeignInterconnect {
+public:
+    SlowBus(const sc_core::sc_module_name& name, const ForeignInterconnectSetup& setup)
+        : sc_core::sc_module(name),
+          map_(setup.map),
+          each_(systemc_time(setup.time("each", xlate::ns(10)))),
+          in_("in", setup.initiators.size()),
+          out_("out", setup.targets.size()) {
+        SC_HAS_PROCESS(SlowBus);
+        for (std::size_t i = 0; i < in_.size(); ++i) {
+            in_[i].register_b_transport(this, &SlowBus::b_transport);  // tlm_utils makes nb_transport of it
+            in_[i].register_transport_dbg(this, &SlowBus::transport_dbg);
+        }
+    }
+    ForeignTarget initiator(std::size_t index) override { return in_[index]; }
+    ForeignInitiator target(std::size_t index) override { return out_[index]; }
+    ForeignCounters counters() const override { return {{"accesses", accesses_}}; }
+
+private:
+    void b_transport(tlm_generic_payload& payload, sc_time& delay) {
+        wait(delay);
+        delay = sc_core::SC_ZERO_TIME;
+        bus_.lock();
+        wait(each_);
+        ++accesses_;
+        bus_.unlock();
+        const AddressMap::Range* to = map_.find(payload.get_address(), payload.get_data_length());
+        if (to == nullptr) {
+            payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+        } else {
+            out_[to->target_of(payload.get_address())]->b_transport(payload, delay);
+        }
+    }
+    unsigned transport_dbg(tlm_generic_payload& payload) {
+        const AddressMap::Range* to = map_.find(payload.get_address(), payload.get_data_length());
+        return to == nullptr ? 0 : out_[to->target_of(payload.get_address())]->transport_dbg(payload);
+    }
+
+    AddressMap map_;
+    sc_time each_;
+    sc_core::sc_mutex bus_;
+    sc_core::sc_vector<tlm_utils::simple_target_socket<SlowBus>> in_;
+    sc_core::sc_vector<tlm_utils::simple_initiator_socket<SlowBus>> out_;
+    std::uint64_t accesses_ = 0;
 };
 
 /// c[i] = a[i] + b[i] over what its driver mapped, which holds the three of them.
@@ -258,6 +308,9 @@ private:
 int main(int argc, char* argv[]) {
     register_foreign_memory("open-page", [](const ForeignMemorySetup& setup) {
         return std::make_unique<OpenPage>(setup.name.c_str(), setup);
+    });
+    register_foreign_interconnect("slow-bus", [](const ForeignInterconnectSetup& setup) {
+        return std::make_unique<SlowBus>(setup.name.c_str(), setup);
     });
     register_foreign_master("vector-adder", [](const ForeignMasterSetup& setup) {
         return std::make_unique<VectorAdder>(setup.name.c_str(), setup);

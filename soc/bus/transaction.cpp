@@ -69,8 +69,12 @@ void Transaction::reset() {
     hops_ = 0;
 }
 
+/// Extensions are their owners': those of what is still under way may be gone by now.
 TransactionPool::~TransactionPool() {
-    for (const auto& pair : all_) pair->payload.clear_extension(&pair->transaction);
+    const unsigned extensions = tlm::max_num_extensions();
+    for (const auto& pair : all_) {
+        for (unsigned i = 0; i < extensions; ++i) pair->payload.set_extension(i, nullptr);
+    }
 }
 
 Transaction& TransactionPool::take(tlm::tlm_command command, PhysAddr address, std::uint32_t size, bool moves_data) {
@@ -110,9 +114,9 @@ Transaction& TransactionPool::take(tlm::tlm_command command, PhysAddr address, s
 }
 
 Transaction& TransactionPool::lend(const tlm::tlm_generic_payload& whole, PhysAddr address, std::uint32_t offset,
-                                   std::uint32_t size) {
+                                   std::uint32_t size, bool moves_data) {
     Transaction& transaction = take(whole.get_command(), address, size, false);
-    transaction.moves_data_ = true;
+    transaction.moves_data_ = moves_data;
     transaction.payload_->set_data_ptr(whole.get_data_ptr() + offset);
     return transaction;
 }

@@ -110,9 +110,10 @@ public:
 
     /// `moves_data`: give it bytes to carry; else its data pointer leads to scratch bytes that mean nothing.
     Transaction& take(tlm::tlm_command command, PhysAddr address, std::uint32_t size, bool moves_data);
-    /// A part of a foreign access, which outlives it: carries the bytes of `whole` from `offset` on.
-    Transaction& lend(const tlm::tlm_generic_payload& whole, PhysAddr address, std::uint32_t offset,
-                      std::uint32_t size);
+    /// A part of a foreign access, which outlives it: carries the bytes of `whole` from `offset` on, if they mean
+    /// anything (`moves_data`).
+    Transaction& lend(const tlm::tlm_generic_payload& whole, PhysAddr address, std::uint32_t offset, std::uint32_t size,
+                      bool moves_data);
     void give_back(Transaction& transaction);
     void free(tlm::tlm_generic_payload* payload) override;
 

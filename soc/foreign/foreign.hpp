@@ -125,8 +125,14 @@ struct ForeignMasterSetup : ForeignSetup {
     std::uint32_t stream = 0;
 };
 
-/// In place of the SoC's crossbar. It passes payloads on, as they are or as its own with their extensions;
-/// transport_dbg passes too. An address that leads nowhere is its to refuse.
+/// In place of the SoC's crossbar. What it promises, and what its edges look for:
+///   extensions  it passes payloads on, as they are or as its own with their extensions: DmaAttributes says which
+///               accesses take time alone (timing_only), and who sent them
+///   order       accesses of one initiator to one target that is not memory (registers, messages) arrive in the order
+///               in which they were sent: software writes registers without waiting, and means them one after another
+///   bytes       data and byte enables are those of the payload that came in; its own copies carry them both ways
+///   debug       transport_dbg passes, without time: atomic updates of tables end that way
+/// An address that leads nowhere is its to refuse. A broken promise ends the run in one finding.
 class ForeignInterconnect {
 public:
     virtual ~ForeignInterconnect() = default;

@@ -153,8 +153,11 @@ Outlet& ForeignParts::outlet(const std::string& name, bool says_who) {
     return outlets_.emplace_back(world_, name, systemc_name(name) + "_edge", says_who);
 }
 
-Inlet& ForeignParts::inlet(const std::string& name) {
-    return inlets_.emplace_back(world_, name, systemc_name(name) + "_edge", Inlet::Shape{12, 0, true, {}, {}});
+Inlet& ForeignParts::inlet(const std::string& name, bool introduced, bool in_order) {
+    Inlet::Shape shape{12, 0, true, {}, {}};
+    shape.introduced = introduced;
+    shape.in_order = in_order;
+    return inlets_.emplace_back(world_, name, systemc_name(name) + "_edge", std::move(shape));
 }
 
 TargetPort& ForeignParts::add_memory(unsigned channel, PhysicalMemory& bytes) {
@@ -212,7 +215,8 @@ ForeignParts::Ways ForeignParts::add_interconnect(const std::vector<std::string>
             ways.initiators.push_back(&edge.port);
         }
         for (std::size_t i = 0; i < targets.size(); ++i) {
-            Inlet& edge = inlet("interconnect.to." + targets[i]);
+            const bool memory = i < config_.memory.channels;
+            Inlet& edge = inlet("interconnect.to." + targets[i], true, !memory);
             sockets_.push_back(interconnect_->target(i).bind(world_, edge));
             ways.targets.push_back(&edge.port);
         }

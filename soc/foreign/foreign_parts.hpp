@@ -34,6 +34,7 @@ public:
         std::vector<TargetPort*> initiators;
         std::vector<InitiatorPort*> targets;
     };
+    /// `targets`: the memory channels first.
     Ways add_interconnect(const std::vector<std::string>& initiators, const std::vector<std::string>& targets,
                           const AddressMap& map);
 
@@ -51,7 +52,7 @@ private:
     std::unique_ptr<Part> make(const std::map<std::string, ForeignFactory<Part, Setup>>& factories,
                                const ForeignPart& wanted, Setup setup, const std::string& path);
     Outlet& outlet(const std::string& name, bool says_who);
-    Inlet& inlet(const std::string& name);
+    Inlet& inlet(const std::string& name, bool introduced = false, bool in_order = false);
 
     const SocConfig& config_;
     Agenda& agenda_;

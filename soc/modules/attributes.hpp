@@ -5,6 +5,10 @@
 //   privileged   of a privileged process of the master; instruction: a fetch (reads only)
 //   of_iommu     an IOMMU's own access: tables, queues, messages
 //   priority     at arbiters of our modules; higher goes first
+//   timing_only  its bytes are nobody's: the access takes its time, and a memory stores and fills in nothing. Our SoC
+//                sends those for stores of CPUs, which are in memory at once, and for traffic without payload
+//   source,      in our SoC: who of an interconnect's initiators sent it, and as the how-manieth of his; what keeps the
+//   number       order is known by them
 //   ats          PCIe Address Type: untranslated; translated: the address came from an ATC; translation_request: the
 //                answer comes in `answer`, no access is made
 // Written back before the response: `fault`, the IOMMU's code of the record (SMMUv3: of the event), 0: none.
@@ -28,6 +32,9 @@ public:
     bool instruction = false;
     bool of_iommu = false;
     std::uint8_t priority = 0;
+    bool timing_only = false;
+    std::uint32_t source = 0;
+    std::uint64_t number = 0;
     iommu::AtsType ats = iommu::AtsType::untranslated;
     bool no_write = false;  ///< a translation request for reading only
 

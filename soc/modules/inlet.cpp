@@ -120,8 +120,20 @@ void Inlet::drop(Transaction& transaction) {
     world_.pool().give_back(transaction);
 }
 
+/// What stands between an Outlet and this has kept to what it promised.
+void Inlet::check_introduction(const tlm_generic_payload& payload) {
+    const auto* attributes = payload.get_extension<DmaAttributes>();
+    if (attributes == nullptr || attributes->number == 0)
+        violated("an access came without the DmaAttributes extension that it was sent with");
+    if (!shape_.in_order) return;
+    std::uint64_t& last = last_of_[attributes->source];
+    if (attributes->number <= last) violated("an access to registers was passed by a later one of the same initiator");
+    last = attributes->number;
+}
+
 void Inlet::arrived(Access& access) {
     const tlm_generic_payload& payload = *access.payload;
+    if (shape_.introduced) check_introduction(payload);
     const std::uint32_t size = payload.get_data_length();
     const bool streams = payload.get_streaming_width() < size;
     const std::uint64_t address = payload.get_address() + shape_.base;
@@ -145,7 +157,9 @@ Transaction& Inlet::cut(Access& access) {
     const std::uint64_t address = whole.get_address() + shape_.base + access.issued;
     const std::uint32_t size = whole.get_data_length(), width = whole.get_streaming_width();
     const std::uint32_t bytes = width < size ? size : piece(address, size - access.issued);
-    Transaction& transaction = world_.pool().lend(whole, PhysAddr{address}, access.issued, bytes);
+    const auto* attributes = whole.get_extension<DmaAttributes>();
+    const bool moves_data = attributes == nullptr || !attributes->timing_only;
+    Transaction& transaction = world_.pool().lend(whole, PhysAddr{address}, access.issued, bytes, moves_data);
     if (width < size) transaction.payload().set_streaming_width(width);
     if (whole.get_byte_enable_ptr() != nullptr && whole.get_byte_enable_length() != 0) {
         const std::uint32_t pattern = whole.get_byte_enable_length();
@@ -263,7 +277,7 @@ unsigned Inlet::transport_dbg(tlm_generic_payload& payload) {
     while (done < size) {
         const std::uint64_t address = payload.get_address() + shape_.base + done;
         const std::uint32_t bytes = piece(address, size - done);
-        Transaction& part = world_.pool().lend(payload, PhysAddr{address}, done, bytes);
+        Transaction& part = world_.pool().lend(payload, PhysAddr{address}, done, bytes, true);
         fill_in(payload, part);
         --count_;
         const unsigned part_done = port.socket->transport_dbg(part.payload());

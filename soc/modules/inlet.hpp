@@ -14,6 +14,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,9 @@ public:
         std::optional<std::uint32_t> stream;  ///< of accesses that do not say theirs
         /// The same by access, if there is one: from an address, an ID extension of the platform's own.
         std::function<std::uint32_t(const tlm::tlm_generic_payload&)> stream_of;
+        /// What an Outlet of ours sent comes in here: each access says who it is (DmaAttributes), and, if `in_order`,
+        /// none of an outlet's passes another one of its.
+        bool introduced = false, in_order = false;
     };
     /// `port_name`: of the SystemC objects, in the module that is being made.
     Inlet(World& world, const std::string& name, const std::string& port_name, Shape shape);
@@ -64,6 +68,7 @@ private:
     void on_response(unsigned, Transaction& transaction) override;
 
     Access& take(tlm::tlm_generic_payload& payload, bool blocking);
+    void check_introduction(const tlm::tlm_generic_payload& payload);
     void arrived(Access& access);
     void issue();
     Transaction& cut(Access& access);
@@ -90,6 +95,7 @@ private:
     bool answer_ends_ = false;                           ///< it is known when
     AgendaEntry answer_over_;
     std::uint64_t count_ = 0;
+    std::map<std::uint32_t, std::uint64_t> last_of_;  ///< in_order: the last access of each outlet
 };
 
 }  // namespace xlate::soc

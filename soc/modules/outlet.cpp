@@ -122,6 +122,9 @@ void Outlet::introduce(Transaction& transaction) {
     attributes.instruction = transaction.instruction;
     attributes.of_iommu = transaction.of_iommu;
     attributes.priority = transaction.priority;
+    attributes.timing_only = !transaction.moves_data();
+    attributes.source = rank();
+    attributes.number = ++introduced_;
     transaction.payload().set_extension(&attributes);
 }
 

@@ -58,6 +58,7 @@ private:
     const bool says_who_;
     std::deque<DmaAttributes> attributes_;
     std::vector<DmaAttributes*> free_attributes_;
+    std::uint64_t introduced_ = 0;
     std::vector<Open> open_;          ///< sent, and not back yet
     Transaction* request_ = nullptr;  ///< BEGIN_REQ went, END_REQ has not come
     bool at_door_ = false;            ///< it was not taken at once

@@ -478,10 +478,8 @@ private:
         };
         refuse(config_.soc.foreign_memory, "soc.memory",
                {"latency", "bandwidth", "banks", "interleave", "bank_busy", "timings", "controller"});
-        if (!config_.soc.foreign_interconnect.factory.empty()) {
-            add("soc.interconnect.foreign", "a kernel does not boot through a foreign interconnect yet",
-                "a foreign memory or master");
-        }
+        refuse(config_.soc.foreign_interconnect, "soc.interconnect",
+               {"width", "latency", "response_latency", "header"});
         for (std::size_t i = 0; i < config_.traffic.size(); ++i) {
             const TrafficConfig& traffic = config_.traffic[i];
             const std::string path = fmt::format("traffic[{}]", i);
