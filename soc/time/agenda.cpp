@@ -41,24 +41,12 @@ void Agenda::limit(SimTime max_time, std::uint64_t max_entries) {
     max_entries_ = max_entries;
 }
 
-void Agenda::schedule(AgendaEntry& entry, SimTime at, Phase phase, const Component& component) {
-    if (!running_) {
-        // Somebody from outside (a foreign SystemC process) may be ahead of the last instant that we handled.
-        now_ = std::max(now_, systemc_now());
-    }
-    XLATE_CHECK(!entry.scheduled_, component.component_name());
-    XLATE_CHECK(at.fs >= now_,
-                component.component_name() + ": " + std::to_string(at.fs) + " < " + std::to_string(now_));
-    entry.time_ = at.fs;
-    entry.key_ = (std::uint64_t{static_cast<std::uint8_t>(phase)} << (kRankBits + kSequenceBits)) |
-                 (std::uint64_t{component.rank_} << kSequenceBits) | sequence_++;
-    entry.scheduled_ = true;
-    ++pending_;
-    insert(entry);
-    if (!running_ && entry.time_ < wake_time_) wake_systemc_at(entry.time_);
+[[gnu::noinline]] void Agenda::insert_far(AgendaEntry& entry) {
+    overflow_.push_back({entry.time_, &entry});
+    std::push_heap(overflow_.begin(), overflow_.end(), Later{});
 }
 
-void Agenda::insert(AgendaEntry& entry) {
+[[gnu::always_inline]] inline void Agenda::insert(AgendaEntry& entry) {
     const std::uint64_t slot = entry.time_ >> kSlotShift;
     if (slot <= base_slot_) {
         insert_current(entry);
@@ -68,12 +56,45 @@ void Agenda::insert(AgendaEntry& entry) {
         slots_[at] = &entry;
         occupied_[at / 64] |= std::uint64_t{1} << (at % 64);
     } else {
-        overflow_.push_back({entry.time_, &entry});
-        std::push_heap(overflow_.begin(), overflow_.end(), Later{});
+        insert_far(entry);
     }
 }
 
-void Agenda::insert_current(AgendaEntry& entry) {
+[[gnu::cold, gnu::noinline]] void Agenda::refuse(const AgendaEntry& entry, SimTime at,
+                                                 const Component& component) const {
+    XLATE_CHECK(!entry.scheduled_, component.component_name());
+    XLATE_CHECK(at.fs >= now_,
+                component.component_name() + ": " + std::to_string(at.fs) + " < " + std::to_string(now_));
+}
+
+[[gnu::always_inline]] inline void Agenda::put(AgendaEntry& entry, SimTime at, Phase phase,
+                                               const Component& component) {
+    if (entry.scheduled_ || at.fs < now_) refuse(entry, at, component);
+    entry.time_ = at.fs;
+    entry.key_ = (std::uint64_t{static_cast<std::uint8_t>(phase)} << (kRankBits + kSequenceBits)) |
+                 (std::uint64_t{component.rank_} << kSequenceBits) | sequence_++;
+    entry.scheduled_ = true;
+    ++pending_;
+    insert(entry);
+}
+
+/// From outside (a foreign SystemC process), which may be ahead of the last instant that we handled.
+[[gnu::cold, gnu::noinline]] void Agenda::put_from_outside(AgendaEntry& entry, SimTime at, Phase phase,
+                                                           const Component& component) {
+    now_ = std::max(now_, systemc_now());
+    put(entry, at, phase, component);
+    if (entry.time_ < wake_time_) wake_systemc_at(entry.time_);
+}
+
+void Agenda::schedule(AgendaEntry& entry, SimTime at, Phase phase, const Component& component) {
+    if (running_) {
+        put(entry, at, phase, component);
+    } else {
+        put_from_outside(entry, at, phase, component);
+    }
+}
+
+[[gnu::noinline]] void Agenda::insert_current(AgendaEntry& entry) {
     // Mostly it belongs near the back: what is scheduled for this instant comes soon.
     auto at = current_.end();
     for (int steps = 0; at != current_.begin() && before(**(at - 1), entry); --at) {
@@ -117,6 +138,23 @@ void Agenda::pull_overflow() {
     }
 }
 
+/// Few at a time, mostly: sorted where they stand.
+void Agenda::sort_current() {
+    constexpr std::size_t kFew = 8;
+    const std::size_t count = current_.size();
+    if (count > kFew) {
+        std::sort(current_.begin(), current_.end(), Later{});
+        return;
+    }
+    AgendaEntry** const all = current_.data();
+    for (std::size_t i = 1; i < count; ++i) {
+        AgendaEntry* const entry = all[i];
+        std::size_t at = i;
+        for (; at > 0 && before(*all[at - 1], *entry); --at) all[at] = all[at - 1];
+        all[at] = entry;
+    }
+}
+
 /// Moves on to the next slot that holds something; current_ is empty before and not after, unless nothing is left.
 void Agenda::fill_current() {
     if (pending_ == 0) return;
@@ -142,9 +180,7 @@ void Agenda::fill_current() {
     for (AgendaEntry* entry = slots_[at]; entry != nullptr; entry = entry->next_) current_.push_back(entry);
     slots_[at] = nullptr;
     occupied_[at / 64] &= ~(std::uint64_t{1} << (at % 64));
-    if (current_.size() > 1) {
-        std::sort(current_.begin(), current_.end(), Later{});
-    }
+    sort_current();
     if (!overflow_.empty()) pull_overflow();
 }
 

@@ -123,8 +123,13 @@ private:
         }
     };
     void look_ahead() const;
+    void refuse(const AgendaEntry& entry, SimTime at, const Component& component) const;
+    void put(AgendaEntry& entry, SimTime at, Phase phase, const Component& component);
+    void put_from_outside(AgendaEntry& entry, SimTime at, Phase phase, const Component& component);
     void insert(AgendaEntry& entry);
+    void insert_far(AgendaEntry& entry);
     void insert_current(AgendaEntry& entry);
+    void sort_current();
     void fill_current();
     void pull_overflow();
     void run();

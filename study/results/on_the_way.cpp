@@ -131,8 +131,8 @@ std::string with_name(std::string words, std::string_view component) {
 
 /// What somebody keeps while it waits for something else is not busy, but has room or has not.
 bool held(ResourceKind kind) {
-    return kind == ResourceKind::port_slots || kind == ResourceKind::write_buffer ||
-           kind == ResourceKind::core_slots || kind == ResourceKind::walk_slots || kind == ResourceKind::bridge;
+    return kind == ResourceKind::port_slots || kind == ResourceKind::write_buffer || kind == ResourceKind::core_slots ||
+           kind == ResourceKind::walk_slots || kind == ResourceKind::bridge;
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Ends a master's traffic by time, or when what is measured of it has settled. A listener that speaks back: it stops the
-// master, and tells its driver where that submits the transfers.
+// Ends a master's traffic by time, or when what is measured of it has settled. A listener that speaks back: it stops
+// the master, and tells its driver where that submits the transfers.
 #pragma once
 
 #include <cstdint>

@@ -68,8 +68,7 @@ std::vector<double> UsageWatch::at(SimTime time) const {
     if (behind == samples_.end()) return {samples_.back().values.begin(), samples_.back().values.end()};
     if (behind == samples_.begin() || behind->at == time) return {behind->values.begin(), behind->values.end()};
     const Sample& before = *std::prev(behind);
-    const double part =
-        static_cast<double>((time - before.at).fs) / static_cast<double>((behind->at - before.at).fs);
+    const double part = static_cast<double>((time - before.at).fs) / static_cast<double>((behind->at - before.at).fs);
     std::vector<double> values(before.values.size());
     for (std::size_t i = 0; i < values.size(); ++i) {
         const auto from = static_cast<double>(before.values[i]);

@@ -75,11 +75,11 @@ std::string uses_of_walks(soc::Fidelity fidelity) {
         const soc::ResourceUse slots = sum_of(soc, ResourceKind::port_slots);
         const soc::ResourceUse port = sum_of(soc, ResourceKind::port);
         const std::uint64_t end = soc.stats().masters[0].last_completion.fs;
-        return fmt::format("walks {} full {} waits {} slots {}", walks.busy_fs == iommu.walk.sum_fs(),
-                           walks.full_fs > end / 2 && walks.full_fs <= end && 2 * walks.full_fs <= walks.busy_fs,
-                           walks.waited_fs > walks.busy_fs,
-                           slots.busy_fs == iommu.translation.sum_fs() + port.busy_fs + port.waited_fs &&
-                               slots.busy_fs / 8 > end / 2);
+        return fmt::format(
+            "walks {} full {} waits {} slots {}", walks.busy_fs == iommu.walk.sum_fs(),
+            walks.full_fs > end / 2 && walks.full_fs <= end && 2 * walks.full_fs <= walks.busy_fs,
+            walks.waited_fs > walks.busy_fs,
+            slots.busy_fs == iommu.translation.sum_fs() + port.busy_fs + port.waited_fs && slots.busy_fs / 8 > end / 2);
     });
 }
 
