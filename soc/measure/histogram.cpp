@@ -26,9 +26,7 @@ std::uint64_t low_of(std::size_t bucket) {
 
 }  // namespace
 
-/// Makes room up to it, if there is none.
-std::uint32_t& Histogram::place_of(std::size_t bucket) {
-    if (bucket - first_ < counts_.size()) return counts_[bucket - first_];  // below first_: a large number
+[[gnu::noinline]] void Histogram::make_room(std::size_t bucket) {
     const std::size_t octave = bucket / kSteps * kSteps;
     if (counts_.empty()) first_ = static_cast<std::uint32_t>(octave);
     if (bucket < first_) {
@@ -37,15 +35,26 @@ std::uint32_t& Histogram::place_of(std::size_t bucket) {
     } else {
         counts_.resize(octave + kSteps - first_);
     }
+}
+
+/// Makes room up to it, if there is none.
+[[gnu::always_inline]] inline std::uint32_t& Histogram::place_of(std::size_t bucket) {
+    if (bucket - first_ >= counts_.size()) make_room(bucket);  // below first_: a large number
     return counts_[bucket - first_];
+}
+
+[[gnu::cold, gnu::noinline]] void Histogram::count_overflow(std::size_t bucket) { ++overflows_[bucket]; }
+
+[[gnu::cold, gnu::noinline]] void Histogram::refuse(SimTime value) const {
+    XLATE_CHECK(sum_fs_ + value.fs >= sum_fs_, "the sum of a histogram overflows");
 }
 
 void Histogram::add(SimTime value) {
     const std::size_t bucket = bucket_of(value.fs / kFsPerPs);
-    if (++place_of(bucket) == 0) ++overflows_[bucket];
+    if (++place_of(bucket) == 0) count_overflow(bucket);
     last_ = static_cast<std::uint32_t>(bucket);
     ++count_;
-    XLATE_CHECK(sum_fs_ + value.fs >= sum_fs_, "the sum of a histogram overflows");
+    if (sum_fs_ + value.fs < sum_fs_) refuse(value);
     sum_fs_ += value.fs;
     min_ = std::min(min_, value);
     max_ = std::max(max_, value);

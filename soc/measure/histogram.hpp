@@ -45,6 +45,9 @@ public:
 private:
     std::uint64_t count_of(std::size_t bucket) const;
     std::uint32_t& place_of(std::size_t bucket);
+    void make_room(std::size_t bucket);
+    void count_overflow(std::size_t bucket);
+    void refuse(SimTime value) const;
 
     // In the order in which add() uses them: of a thousand histograms, no host cache holds more than that.
     std::uint32_t first_ = 0;            ///< bucket of counts_[0]: whole octaves, from the first one in use

@@ -105,6 +105,10 @@ private:
             last_.end += length;
             return start;
         }
+        return reserve_in_gap(now, at, length);
+    }
+    /// Out of line: few come late, and those that don't save no registers for it.
+    [[gnu::noinline]] SimTime reserve_in_gap(SimTime now, SimTime at, SimTime length) {
         forget(now);
         earlier_.push_back(last_);
         const SimTime start = reserve_earlier(at, length);
@@ -135,7 +139,7 @@ private:
         while (past < earlier_.size() && earlier_[past].end <= now) ++past;
         if (past != 0) earlier_.erase(earlier_.begin(), earlier_.begin() + static_cast<std::ptrdiff_t>(past));
     }
-    void keep_last(SimTime now) {
+    [[gnu::noinline]] void keep_last(SimTime now) {
         if (earlier_.size() >= kMaxStretches / 2) forget(now);
         if (earlier_.size() >= kMaxStretches) {
             earlier_[1].start = earlier_[0].start;
