@@ -65,8 +65,8 @@ Cause cause_of(Fault fault) {
 
 }  // namespace
 
-const InstanceSpec kSpec{"bcm2712", "Broadcom BCM2712 IOMMU", kPageBits,       Ports::one, {}, {}, rows(kStructures),
-                         rows(kCounters), rows(kPurposes),    fault_name, nullptr,    describe};
+const InstanceSpec kSpec{"bcm2712",         "Broadcom BCM2712 IOMMU", kPageBits,       Ports::one, {},      {},
+                         rows(kStructures), rows(kCounters),          rows(kPurposes), fault_name, nullptr, describe};
 
 Bcm2712::Bcm2712(const Parameters& parameters)
     : parameters_(parameters),

@@ -1,14 +1,16 @@
 // Broadcom's IOMMU of BCM2712: one address space for all masters of an instance, a window of it translated.
 //   off (CTRL.ENABLE), CTRL.BYPASS   passes untranslated
-//   limits of bypass       what lies above BYPASS_START and below BYPASS_END passes (a limit that is not enabled does not
+//   limits of bypass       what lies above BYPASS_START and below BYPASS_END passes (a limit that is not enabled does
+//   not
 //                          limit; with neither nothing passes); INVERT: what does not lie there
 //   ADDR_CAP               what lies beyond it is refused, before bypass is looked at (ours)
-//   refused                the cause stays in CTRL until software writes 1 to it; with its ABORT_EN the access ends in a
+//   refused                the cause stays in CTRL until software writes 1 to it; with its ABORT_EN the access ends in
+//   a
 //                          bus error, else it goes to ILLEGAL_ADR's page if that is enabled, else in a bus error (ours)
 //   TLB_CLEAR, SHOOT_DOWN  everything; the four pages of a line. Complete with the write
 //   shared cache           its register alone: it keeps nothing, since nobody can see what it keeps
-// HIT and MISS count look-ups of the TLB while STATS_ENABLE is set. Not modelled: interrupts (no tree names one), STALL,
-// MISC.SINGLE_TABLE. Ours: sizes of caches; a table that memory refuses is a directory word that is not valid.
+// HIT and MISS count look-ups of the TLB while STATS_ENABLE is set. Not modelled: interrupts (no tree names one),
+// STALL, MISC.SINGLE_TABLE. Ours: sizes of caches; a table that memory refuses is a directory word that is not valid.
 // Source: iommu/simple/layout_bcm2712.hpp.
 #pragma once
 

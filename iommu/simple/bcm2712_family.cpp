@@ -16,8 +16,9 @@ std::unique_ptr<Instance> make(const InstanceParams& params) {
 }
 
 /// Two reads a walk at most; one walker.
-constexpr TimingPreset kTiming{"bcm2712-like", "estimate",  {false, 16, 0, 1, 1}, {true, 64, 0, 1, 1},
-                               {true, 64, 0, 2, 1}, 1, 16, 1, {0, 0, 8, 0}, {256, 256, 256, 0}};
+constexpr TimingPreset kTiming{
+    "bcm2712-like", "estimate",        {false, 16, 0, 1, 1}, {true, 64, 0, 1, 1}, {true, 64, 0, 2, 1}, 1, 16, 1,
+    {0, 0, 8, 0},   {256, 256, 256, 0}};
 
 constexpr Family kFamilies[] = {{"bcm2712", &kTiming, &sheet, &make, {}}};
 

@@ -20,7 +20,8 @@ constexpr PageRow kRegisters[] = {
     {"DEBUG_INFO", reg::DEBUG_INFO, "functional", "0x20804774, as logs of a Raspberry Pi 5 have it"},
 };
 constexpr PageRow kShared[] = {
-    {"CONTROL", shared_cache::CONTROL, "functional", "ENABLE stored, FLUSH counted, FLUSHING reads 0; it keeps nothing"},
+    {"CONTROL", shared_cache::CONTROL, "functional",
+     "ENABLE stored, FLUSH counted, FLUSHING reads 0; it keeps nothing"},
 };
 constexpr PageRow kWords[] = {
     {"directory: number of the table's page [27:0], valid 28", 0, "functional", ""},

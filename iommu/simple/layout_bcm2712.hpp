@@ -2,7 +2,8 @@
 // Pages of 4 KiB have numbers of 28 bits. PT_PA_BASE + (input >> 32) is the page that holds a directory of 1024 words;
 // a word of it names the page that holds a table of 1024 words. Both kinds of words:
 //   number of a page [27:0], valid in bit 28; a table's also: writable in bit 29, size in [31:30]
-//   size   0: 4 KiB; 1: a big page (64 KiB), 2: a super page (1 MiB), 3: 4 MiB. A hint: each word of a larger page names
+//   size   0: 4 KiB; 1: a big page (64 KiB), 2: a super page (1 MiB), 3: 4 MiB. A hint: each word of a larger page
+//   names
 //          its own 4 KiB, and the larger page is contiguous and aligned
 // Source: Raspberry Pi's Linux drivers/iommu/bcm2712-iommu.c; Daniel Drake's series of July 2026 for the directory's
 // place (offsets, bits and sentences alone).
@@ -60,7 +61,9 @@ inline constexpr std::uint32_t kValue = 0x20804774;
 namespace word {
 inline constexpr Field VALID{28, 1}, WRITABLE{29, 1}, SIZE{30, 2};
 constexpr std::uint64_t page(std::uint32_t bits) { return std::uint64_t{bits & low_mask(28)} << kPageBits; }
-constexpr std::uint32_t number(std::uint64_t page) { return static_cast<std::uint32_t>(page >> kPageBits & low_mask(28)); }
+constexpr std::uint32_t number(std::uint64_t page) {
+    return static_cast<std::uint32_t>(page >> kPageBits & low_mask(28));
+}
 constexpr unsigned log2_bytes(std::uint32_t bits) {
     constexpr unsigned kLog2[] = {kPageBits, 16, 20, kDirectoryShift};
     return kLog2[SIZE.get(bits)];

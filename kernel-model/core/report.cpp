@@ -33,6 +33,8 @@ std::string_view name(ReportKind kind) {
             return "warning";
         case ReportKind::hung_task:
             return "hung-task";
+        case ReportKind::bug:
+            return "bug";
         case ReportKind::semantic:
             return "semantic";
     }
@@ -101,6 +103,8 @@ std::string title(const Report& report) {
             return "WARNING: " + report.what + " in " + here;
         case ReportKind::hung_task:
             return "INFO: task " + report.place.task + " never finishes: " + report.what;
+        case ReportKind::bug:
+            return "kernel BUG " + report.what + " in " + here;
         case ReportKind::semantic:
             return "xlate: " + report.what;
     }

@@ -29,6 +29,7 @@ enum class ReportKind : std::uint8_t {
     warning,    ///< a WARN of the modelled code
     hung_task,  ///< never finishes, and no other report explains it
     semantic,   ///< an oracle: no crash, but a wrong outcome
+    bug,        ///< a BUG of the modelled code
 };
 /// "null-dereference", "use-after-free", ...: stable, used in results and for grouping.
 std::string_view name(ReportKind kind);

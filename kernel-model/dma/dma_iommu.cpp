@@ -118,6 +118,20 @@ const IovaDomain* DmaIommu::iova_domain(Ptr<IommuDomain> domain) const {
     return cookie != nullptr ? cookie->iovas.get() : nullptr;
 }
 
+namespace {
+
+/// Linux init_iova_domain(): BUG_ON(granule > PAGE_SIZE).
+[[noreturn]] void granule_bug(Kernel& kernel, std::uint64_t granule) {
+    Frame frame{kernel, "init_iova_domain"};
+    Report report;
+    report.kind = ReportKind::bug;
+    report.what = fmt::format("at drivers/iommu/iova.c: pages of 0x{:x} bytes, the kernel's are smaller", granule);
+    report.place = place_of(kernel.sched.current_or_null(), "DMI3");
+    kernel.reports.oops(std::move(report));
+}
+
+}  // namespace
+
 // Linux iommu_dma_init_domain(). The first device decides; a later one with another lower end is refused.
 int DmaIommu::init_domain(Ptr<IommuDomain> domain, std::uint64_t base, std::uint64_t limit, Device& dev) {
     Frame frame{kernel_, "iommu_dma_init_domain"};
@@ -141,6 +155,7 @@ int DmaIommu::init_domain(Ptr<IommuDomain> domain, std::uint64_t base, std::uint
             err = -kEFAULT;
         }
     } else {
+        if (granule > pages_.page_bytes()) granule_bug(kernel_, granule);
         IovaParams params;
         params.granule = granule;
         params.start_pfn = start_pfn;

@@ -298,6 +298,7 @@ Json kernel_json(const RunFacts& facts) {
             case ReportKind::deadlock:
             case ReportKind::refcount_underflow:
             case ReportKind::hung_task:
+            case ReportKind::bug:
                 oops.push_back(report_json(report));
                 break;
         }

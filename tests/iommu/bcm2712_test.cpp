@@ -1,4 +1,5 @@
-// Broadcom's IOMMU of BCM2712 against iommu/simple/layout_bcm2712.hpp's sentences, and a walker written from them alone.
+// Broadcom's IOMMU of BCM2712 against iommu/simple/layout_bcm2712.hpp's sentences, and a walker written from them
+// alone.
 #include <catch2/catch.hpp>
 
 #include <map>
@@ -78,7 +79,8 @@ TEST_CASE("bcm2712: a window is translated, what lies below it passes", "[iommu]
     CHECK(world.access(kAperture + 0xC05678).result.pa.value == 0x1234567678);
 }
 
-TEST_CASE("bcm2712: what is refused leaves its cause, and ends in an error or in the illegal page", "[iommu][bcm2712]") {
+TEST_CASE("bcm2712: what is refused leaves its cause, and ends in an error or in the illegal page",
+          "[iommu][bcm2712]") {
     World world;
     world.enable();
     world.memory.store(kTable + 4 * 5, 0x80123 | 1U << 28, 4);

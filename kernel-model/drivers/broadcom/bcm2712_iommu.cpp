@@ -83,8 +83,8 @@ void Bcm2712Iommu::bcm2712_iommu_init() {
     const std::uint32_t info = read(reg::DEBUG_INFO);
     kernel().console.info(prefix, "bcm2712_iommu_init: DEBUG_INFO = 0x{:08x}", info);
     const unsigned shift = bcm::debug_info::BYPASS_4M.test(info) ? bcm::kDirectoryShift : bcm::kCapShift;
-    write(reg::CTRL, bcm::ctrl::kSticky | static_cast<std::uint32_t>(bcm::ctrl::STATS_CLEAR.mask() |
-                                                                     bcm::ctrl::TLB_CLEAR.mask()));
+    write(reg::CTRL,
+          bcm::ctrl::kSticky | static_cast<std::uint32_t>(bcm::ctrl::STATS_CLEAR.mask() | bcm::ctrl::TLB_CLEAR.mask()));
     write(reg::MISC, read(reg::MISC) & ~static_cast<std::uint32_t>(bcm::misc::SINGLE_TABLE.mask()));
     write(reg::ADDR_CAP, kEnable | static_cast<std::uint32_t>((kTop >> bcm::kCapShift) - 1));
     write(reg::BYPASS_START, kEnable | static_cast<std::uint32_t>(bcm::bypass::INVERT.mask()) |
@@ -127,13 +127,16 @@ void Bcm2712Iommu::bcm2712_iommu_sync_range(std::uint64_t iova, std::uint64_t si
     iova = std::max(kBase, iova);
     if (nmapped_pages_ == 0 || end - iova >= kSize / 8) {
         write(reg::CTRL, kOperating | static_cast<std::uint32_t>(bcm::ctrl::TLB_CLEAR.mask()));
-        for (unsigned i = 0; i < kPolls && bcm::ctrl::TLB_CLEARING.test(read(reg::CTRL)); ++i) {}
+        for (unsigned i = 0; i < kPolls && bcm::ctrl::TLB_CLEARING.test(read(reg::CTRL)); ++i) {
+        }
         return;
     }
     constexpr unsigned kLineShift = bcm::kPageBits + bcm::shoot_down::kLine;
     for (std::uint64_t line = iova >> kLineShift; line < (end + 3 * kPage) >> kLineShift; ++line) {
-        write(reg::SHOOT_DOWN, static_cast<std::uint32_t>(bcm::shoot_down::SHOOT.mask() | line << bcm::shoot_down::kLine));
-        for (unsigned i = 0; i < kPolls && bcm::shoot_down::SHOOTING.test(read(reg::SHOOT_DOWN)); ++i) {}
+        write(reg::SHOOT_DOWN,
+              static_cast<std::uint32_t>(bcm::shoot_down::SHOOT.mask() | line << bcm::shoot_down::kLine));
+        for (unsigned i = 0; i < kPolls && bcm::shoot_down::SHOOTING.test(read(reg::SHOOT_DOWN)); ++i) {
+        }
     }
 }
 
@@ -264,9 +267,7 @@ PtrOrErr<IommuDevice> Bcm2712IommuOps::probe_device(Device& dev) {
     return {mmu->iommu, 0};
 }
 
-void Bcm2712IommuOps::release_device(Device& dev) {
-    core_.dev_iommu_priv_set(dev, Ptr<Bcm2712Iommu>(), "RE1");
-}
+void Bcm2712IommuOps::release_device(Device& dev) { core_.dev_iommu_priv_set(dev, Ptr<Bcm2712Iommu>(), "RE1"); }
 
 PtrOrErr<IommuGroup> Bcm2712IommuOps::device_group(Device& dev) {
     Frame frame{core_.k, "bcm2712_iommu_device_group"};
