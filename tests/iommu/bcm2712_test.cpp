@@ -125,6 +125,11 @@ TEST_CASE("bcm2712: a shoot-down drops a line of four pages, a clear everything"
 
 TEST_CASE("bcm2712: random tables of all sizes, with and without caches, against the layout's sentences",
           "[iommu][bcm2712]") {
+#ifdef NDEBUG
+    constexpr unsigned kAccesses = 500'000;  // of each, a million together
+#else
+    constexpr unsigned kAccesses = 20'000;
+#endif
     for (const bool caches : {false, true}) {
         World world(caches);
         world.enable();
@@ -147,7 +152,7 @@ TEST_CASE("bcm2712: random tables of all sizes, with and without caches, against
                 }
             }
         }
-        for (unsigned i = 0; i < 20000; ++i) {
+        for (unsigned i = 0; i < kAccesses; ++i) {
             const std::uint64_t offset = random.below(8 << 22);
             const bool write = random.below(2) != 0;
             const Step step = world.access(kAperture + offset, write);

@@ -130,6 +130,11 @@ TEST_CASE("m4u v1: invalidations drop what they cover, and a range says when it 
 }
 
 TEST_CASE("m4u v1: random tables, with and without a TLB, against the layout's sentence", "[iommu][mediatek]") {
+#ifdef NDEBUG
+    constexpr unsigned kAccesses = 500'000;  // of each, a million together
+#else
+    constexpr unsigned kAccesses = 20'000;
+#endif
     for (const bool tlb : {true, false}) {
         World world(tlb);
         world.enable();
@@ -137,7 +142,7 @@ TEST_CASE("m4u v1: random tables, with and without a TLB, against the layout's s
         std::map<std::uint32_t, std::uint32_t> table;
         Rng random(11, tlb ? "m4u.tlb" : "m4u.none");
         unsigned wrong = 0;
-        for (unsigned i = 0; i < 20'000; ++i) {
+        for (unsigned i = 0; i < kAccesses; ++i) {
             const auto number = static_cast<std::uint32_t>(random.below(300));
             if (random.below(8) == 0) {
                 const auto word =

@@ -1,8 +1,10 @@
 // Qualcomm's first IOMMU: registers as iommu/qcom/layout_msm.hpp has them, short descriptors as Arm DDI 0406C B3.5.
 #include <catch2/catch.hpp>
 
+#include "base/random.hpp"
 #include "iommu/qcom/msm.hpp"
 #include "iommu/untimed.hpp"
+#include "tests/iommu/vmsa_flat_walker.hpp"
 
 using namespace xlate;
 using namespace xlate::iommu;
@@ -15,10 +17,11 @@ namespace {
 constexpr std::uint32_t kRoot = 0x83000000, kTable = 0x83004000;
 
 struct World {
-    World()
-        : mmu([] {
+    explicit World(bool caches = true)
+        : mmu([caches] {
               msm::Parameters parameters;
               parameters.banks = 3;
+              if (!caches) parameters.tlb.enabled = parameters.level1.enabled = false;
               return parameters;
           }()),
           owner(mmu, memory) {
@@ -149,4 +152,85 @@ TEST_CASE("msm: TLB entries stay until a TLBI names them", "[iommu][msm]") {
     world.memory.store(kTable + 4 * 1, 0x22222000 | 0x832, 4);
     world.write(global::TLBIALL, 0);
     CHECK(world.access(5, 0xC0201040).result.pa.value == 0x22222040);
+}
+
+TEST_CASE("msm: a million accesses go as a walker from the architecture says", "[iommu][msm][differential]") {
+    const bool caches = GENERATE(true, false);
+#ifdef NDEBUG
+    constexpr int kAccesses = 500'000;
+#else
+    constexpr int kAccesses = 20'000;
+#endif
+    World world(caches);
+    Rng rng{5, caches ? "msm.caches" : "msm.none"};
+    const auto root_at = [](unsigned bank) { return kRoot + bank * 0x4000; };
+    constexpr std::uint32_t kTables = 0x83100000;
+    // Inputs: four sections of each of four quarters, four pages of each of four groups of 16 of a section.
+    const auto section_of = [](unsigned i) { return (i / 4) << 10 | i % 4; };
+    const auto page_of = [](unsigned i) { return (i / 4) << 4 | i % 4; };
+    // nG, or TLBIASID would leave them.
+    const auto word = [&](std::uint32_t page_bits) {
+        return static_cast<std::uint32_t>(rng.below(1U << 20) << 12) | page_bits | 1U << 11 |
+               static_cast<std::uint32_t>(rng.below(4)) << 4;  // AP[1:0] of a page
+    };
+    // What stands 16 times is written 16 times: nothing else is legal.
+    const auto change = [&] {
+        const auto i = static_cast<unsigned>(rng.below(16));
+        if (rng.below(2) == 0) {
+            const std::uint32_t table = kTables + static_cast<std::uint32_t>(rng.below(8)) * 0x400;
+            const std::uint32_t group = (page_of(i) & ~15U) * 4;
+            const bool large = rng.below(4) == 0;
+            const std::uint32_t one = (word(1) & ~0xF000U);
+            for (std::uint32_t at = 0; at < 16; ++at)
+                world.memory.store(table + group + 4 * at, large ? one : rng.below(8) == 0 ? 0 : word(2), 4);
+        } else {
+            const std::uint32_t root = root_at(1 + static_cast<unsigned>(rng.below(2)));
+            std::uint32_t first = 0;
+            const std::uint64_t kind = rng.below(8);
+            if (kind < 4) first = (kTables + static_cast<std::uint32_t>(rng.below(8)) * 0x400) | 1;
+            if (kind >= 4 && kind < 7)
+                first = static_cast<std::uint32_t>(rng.below(1U << 12) << 20 | rng.below(4) << 10 | 1U << 17 | 2);
+            world.memory.store(root + 4 * section_of(i), first, 4);
+        }
+    };
+    for (const unsigned bank : {1U, 2U}) {
+        world.write(global::M2VCBR(4 + bank), bank << 8);
+        world.enable(bank, false);
+        world.write(bank * msm::kBankBytes + cb::TTBR0, root_at(bank));
+    }
+    for (int i = 0; i < 200; ++i) change();
+    tests::vmsa::Machine machine;
+    machine.read = [&](std::uint64_t at, unsigned bytes) { return world.memory.load(at, bytes); };
+    machine.ias_bits = machine.oas_bits = 32;
+    int done = 0;
+    for (int i = 0; i < kAccesses; ++i) {
+        if (rng.below(16) == 0) {
+            change();
+            if (rng.below(2) == 0) {
+                world.write(global::TLBIALL, 0);
+            } else {
+                for (const unsigned bank : {1U, 2U}) world.write(bank * msm::kBankBytes + cb::TLBIASID, bank);
+            }
+        }
+        const auto bank = 1 + static_cast<unsigned>(rng.below(2));
+        tests::vmsa::Access access;
+        access.va = std::uint64_t{section_of(static_cast<unsigned>(rng.below(16)))} << 20 |
+                    std::uint64_t{page_of(static_cast<unsigned>(rng.below(16)))} << 12 | rng.below(64) * 64;
+        access.write = rng.below(2) == 0;
+        tests::vmsa::BankWords words;
+        words.sctlr = 1;
+        words.ttbr0 = root_at(bank);
+        const tests::vmsa::Outcome expected = tests::vmsa::translate(machine, &words, nullptr, access);
+        const Step step = world.access(4 + bank, access.va, access.write);
+        INFO("access " << i << " of " << std::hex << access.va << " code " << expected.code);
+        if ((step.kind == StepKind::done) != expected.ok) REQUIRE(expected.ok == (step.kind == StepKind::done));
+        if (expected.ok && step.result.pa.value != expected.pa) REQUIRE(step.result.pa.value == expected.pa);
+        done += expected.ok ? 1 : 0;
+        if (expected.ok) continue;
+        const std::uint32_t at = bank * msm::kBankBytes;
+        if (world.read(at + cb::FSR) != 1U << expected.code) REQUIRE(world.read(at + cb::FSR) == 1U << expected.code);
+        world.write(at + cb::FSR, ~0U);
+    }
+    CHECK(done > kAccesses / 20);
+    CHECK(kAccesses - done > kAccesses / 20);
 }

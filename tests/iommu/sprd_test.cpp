@@ -138,13 +138,17 @@ TEST_CASE("sprd: registers of the other version are not there", "[iommu][sprd]")
 }
 
 TEST_CASE("sprd: random tables, with and without a TLB, against the specification's sentence", "[iommu][sprd]") {
+#ifdef NDEBUG
+    constexpr unsigned kAccesses = 500'000;  // of each, a million together
+#else
+    constexpr unsigned kAccesses = 20'000;
+#endif
     for (const bool tlb : {true, false}) {
         World world(tlb ? sp::Version::ex : sp::Version::vau, tlb);
         world.enable();
         std::map<std::uint32_t, std::uint32_t> table;
         Rng random(7, tlb ? "sprd.tlb" : "sprd.none");
         unsigned wrong = 0;
-        constexpr unsigned kAccesses = 20'000;
         for (unsigned i = 0; i < kAccesses; ++i) {
             const auto number = static_cast<std::uint32_t>(random.below(300));
             if (random.below(8) == 0) {

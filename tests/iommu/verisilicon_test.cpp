@@ -104,13 +104,18 @@ TEST_CASE("verisilicon: FLUSH drops everything, by its bit alone", "[iommu][veri
 
 TEST_CASE("verisilicon: random tables, with and without caches, against the layout's sentences",
           "[iommu][verisilicon]") {
+#ifdef NDEBUG
+    constexpr unsigned kAccesses = 500'000;  // of each, a million together
+#else
+    constexpr unsigned kAccesses = 20'000;
+#endif
     for (const bool caches : {true, false}) {
         World world(caches);
         world.enable();
         std::map<std::uint32_t, std::uint32_t> table;
         Rng random(13, caches ? "vsi.caches" : "vsi.none");
         unsigned wrong = 0;
-        for (unsigned i = 0; i < 20'000; ++i) {
+        for (unsigned i = 0; i < kAccesses; ++i) {
             const auto number = static_cast<std::uint32_t>(random.below(300));
             if (random.below(8) == 0) {
                 const auto word = static_cast<std::uint32_t>(random.below(0x1'0000'0000));
