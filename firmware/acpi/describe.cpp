@@ -517,7 +517,7 @@ private:
                 if (!mapping.target) break;  // Linux's walk over the mappings ends there
                 IommuEntry entry;
                 entry.provider = of_rimt_.at(*mapping.target);
-                entry.args.push_back(mapping.dest_base);
+                entry.args.assign(1, mapping.dest_base);
                 node.iommus.push_back(std::move(entry));
             }
             if (node.iommus.empty()) note(node.path, "a device of the RIMT that no ID mapping leads to an IOMMU");
