@@ -44,7 +44,7 @@ std::optional<std::uint64_t> resolve(SmmuWorld& world, std::uint32_t sid, std::u
 struct OneMaster {
     explicit OneMaster(SmmuIds ids = {}, const std::string& variant = "base", IommuParameters parameters = {},
                        ArmSmmuParams smmu = {})
-        : world(smmu_board(2), ids, variant, smmu, parameters) {
+        : world(smmu_board(2), ids, variant, smmu, parameters, {}, (ids.idr5 & 1U << 4) != 0 ? 0x1000 : 0x10000) {
         REQUIRE(world.probe_smmu() == 0);
         dev = world.make_device("a000000.dma", 2);
         dev->dma_mask = ~std::uint64_t{0};
