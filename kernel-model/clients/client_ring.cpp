@@ -51,11 +51,17 @@ struct ClientRing::Queue {
     bool ended = false;
     std::vector<PhysAddr> free_replies;
     std::vector<PhysAddr> reply_memory;
+    // Interrupt moderation.
+    bool raised = false;       // the task has been told, and has not looked yet
+    bool timed = false;        // a timer runs
+    std::uint32_t untold = 0;  // completions since the task was told
+
+    bool something() const { return fresh != 0 || !sent.empty(); }
 };
 
 ClientRing::ClientRing(Kernel& kernel, DmaIommu& dma, Device& dev, const TrafficPlan& plan, ClientStats& stats)
     : kernel_(kernel), dma_(dma), dev_(dev), plan_(plan), stats_(stats) {}
-ClientRing::~ClientRing() = default;
+ClientRing::~ClientRing() { *alive_ = false; }
 
 int ClientRing::start() {
     if (plan_.transfers == 0) return 0;
@@ -146,7 +152,7 @@ bool ClientRing::submit_next(Queue& queue) {
                                        --in_flight_;
                                        --queue.under_way;
                                        queue.sent.push_back(reply);
-                                       queue.events.wake_up("RNG1");
+                                       completed(queue, "RNG1");
                                        pump();
                                    });
         return true;
@@ -170,13 +176,41 @@ bool ClientRing::submit_next(Queue& queue) {
                                    ++queue.fresh;
                                    if (++queue.descriptors[number].done == plan_.ring.buffers)
                                        queue.done.push_back(number);
-                                   queue.events.wake_up("RNG2");
+                                   completed(queue, "RNG2");
                                    if (plan_.over(submitted_)) {
                                        for (const auto& other : queues_) other->events.wake_up("RNG3");
                                    }
                                    pump();
                                });
     return true;
+}
+
+/// Host side: the task is woken, or will be.
+void ClientRing::completed(Queue& queue, const char* step) {
+    if (!moderated()) {
+        queue.events.wake_up(step);
+        return;
+    }
+    ++queue.untold;
+    const bool enough = plan_.ring.moderation_frames != 0 && queue.untold >= plan_.ring.moderation_frames;
+    // Without a time the last buffers of an empty ring would never be told of.
+    const bool starved = plan_.ring.moderation.fs == 0 && queue.posted.empty() && queue.under_way == 0;
+    if (enough || starved || drained(queue)) {
+        raise(queue, step);
+    } else if (plan_.ring.moderation.fs != 0 && !queue.timed) {
+        queue.timed = true;
+        kernel_.machine.set_timer(plan_.ring.moderation, [this, alive = alive_, &queue] {
+            if (!*alive || queues_.empty()) return;
+            queue.timed = false;
+            if (queue.untold != 0) raise(queue, "RNG7");
+        });
+    }
+}
+
+void ClientRing::raise(Queue& queue, const char* step) {
+    queue.untold = 0;
+    queue.raised = true;
+    queue.events.wake_up(step);
 }
 
 /// The device takes from its rings in turn, as many as it may have under way.
@@ -191,7 +225,8 @@ void ClientRing::pump() {
 
 /// The device will bring no more to this ring: all is done, or nothing could be mapped.
 bool ClientRing::drained(const Queue& queue) const {
-    const bool last = stopping_ || plan_.over(submitted_) || queue.posted.empty();
+    const bool nothing = queue.posted.empty() && queue.done.empty();
+    const bool last = stopping_ || plan_.over(submitted_) || nothing;
     return last && queue.under_way == 0 && queue.to_send.empty();
 }
 
@@ -229,29 +264,53 @@ void ClientRing::recycle(Queue& queue, std::size_t number) {
     pump();
 }
 
+void ClientRing::take_back_reply(Queue& queue) {
+    const Queue::Reply reply = queue.sent.front();
+    queue.sent.pop_front();
+    dma_.dma_unmap_single(dev_, reply.iova, plan_.ring.reply_bytes);
+    queue.free_replies.push_back(reply.memory);
+}
+
+/// A buffer that the device is done with goes to what is above the driver. False: there is none.
+bool ClientRing::look_at_buffer(Queue& queue) {
+    if (queue.fresh == 0) return false;
+    --queue.fresh;
+    ++queue.worked;
+    kernel_.spend(plan_.ring.work);
+    queue.owed += plan_.ring.replies;
+    return true;
+}
+
 /// Until nothing is left that has come by then: each buffer, and a descriptor behind as many buffers as it has.
 void ClientRing::take_back(Queue& queue) {
     for (;;) {
-        while (!queue.sent.empty()) {
-            const Queue::Reply reply = queue.sent.front();
-            queue.sent.pop_front();
-            dma_.dma_unmap_single(dev_, reply.iova, plan_.ring.reply_bytes);
-            queue.free_replies.push_back(reply.memory);
-        }
+        while (!queue.sent.empty()) take_back_reply(queue);
         if (queue.worked >= plan_.ring.buffers && !queue.done.empty()) {
             queue.worked -= plan_.ring.buffers;
             const std::size_t number = queue.done.front();
             queue.done.pop_front();
             recycle(queue, number);
-        } else if (queue.fresh > 0) {
-            --queue.fresh;
-            ++queue.worked;
-            kernel_.spend(plan_.ring.work);
-            queue.owed += plan_.ring.replies;
+        } else if (look_at_buffer(queue)) {
             for (; queue.owed >= plan_.ring.buffers; queue.owed -= plan_.ring.buffers) reply(queue);
         } else {
             return;
         }
+    }
+}
+
+/// The same in rounds: what was sent, buffers, the descriptors that they end, replies to them.
+void ClientRing::poll(Queue& queue) {
+    while (queue.something()) {
+        for (std::size_t sent = queue.sent.size(); sent > 0; --sent) take_back_reply(queue);
+        for (std::uint32_t i = 0; i < plan_.ring.poll && look_at_buffer(queue); ++i) {
+        }
+        while (queue.worked >= plan_.ring.buffers && !queue.done.empty()) {
+            queue.worked -= plan_.ring.buffers;
+            const std::size_t number = queue.done.front();
+            queue.done.pop_front();
+            recycle(queue, number);
+        }
+        for (; queue.owed >= plan_.ring.buffers; queue.owed -= plan_.ring.buffers) reply(queue);
     }
 }
 
@@ -264,11 +323,18 @@ void ClientRing::run(Queue& queue) {
         break;
     }
     pump();
-    const auto something = [&queue] { return queue.fresh != 0 || !queue.sent.empty(); };
     for (;;) {
-        queue.events.wait_event("RNG4", [&] { return something() || drained(queue); });
-        if (!something()) break;
-        take_back(queue);
+        queue.events.wait_event(
+            "RNG4", [&] { return (queue.something() && (queue.raised || !moderated())) || drained(queue); });
+        queue.raised = false;
+        if (!queue.something()) break;
+        if (plan_.ring.poll != 0) {
+            poll(queue);
+        } else {
+            take_back(queue);
+        }
+        queue.raised = false;
+        queue.untold = 0;
     }
     queue.ended = true;
     stats_.running = std::any_of(queues_.begin(), queues_.end(), [](const auto& each) { return !each->ended; });

@@ -2,9 +2,9 @@
 // them in order, a descriptor whose buffers are all done is unmapped, mapped anew and posted again. A ring and its task
 // are on one CPU; the device serves rings in turn. Replies (acknowledgements) are mapped one by one as buffers come in,
 // read by the device, unmapped.
-// Not modelled: the ring's own memory and doorbells (no DMA for descriptors and completions), interrupt moderation (the
-// task is woken by each completion, and takes all that are there).
-// Source: ours, after what Linux's network drivers do (docs/spec/published-figures.md, section A).
+// Not modelled: the ring's own memory and doorbells (no DMA for descriptors and completions); the way of an interrupt
+// (the task is woken when it is raised). Source: ours, after what Linux's network drivers do
+// (docs/spec/published-figures.md, section A).
 #pragma once
 
 #include <cstdint>
@@ -41,6 +41,12 @@ private:
     void run(Queue& queue);
     void recycle(Queue& queue, std::size_t descriptor);
     void take_back(Queue& queue);
+    void take_back_reply(Queue& queue);
+    bool look_at_buffer(Queue& queue);
+    void poll(Queue& queue);
+    void completed(Queue& queue, const char* step);
+    void raise(Queue& queue, const char* step);
+    bool moderated() const { return plan_.ring.moderation.fs != 0 || plan_.ring.moderation_frames != 0; }
     void reply(Queue& queue);
     void pump();
     bool submit_next(Queue& queue);
@@ -56,6 +62,7 @@ private:
     std::uint64_t submitted_ = 0;  ///< buffers
     std::uint32_t in_flight_ = 0;  ///< buffers and replies that the device works on
     bool stopping_ = false;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  ///< for timers that outlive this
 };
 
 }  // namespace xlate::kernel

@@ -33,6 +33,13 @@ struct TrafficPlan {
         std::uint32_t replies = 0;            ///< sent for each descriptor's worth of buffers (acknowledgements)
         std::uint32_t reply_bytes = 128;      ///< > 0; mapped, read by the device, unmapped: each by itself
         SimTime work{};                       ///< CPU time that what is above the driver takes for each buffer
+        /// Interrupt moderation: a ring's task runs when the first completion that it has not seen is so old, or when
+        /// so many have come. 0 of both: each completion wakes it.
+        SimTime moderation{};
+        std::uint32_t moderation_frames = 0;
+        /// Buffers that the task looks at in one go: replies that were sent are taken back before them, descriptors
+        /// that they end are taken back behind them, then replies are sent. 0: everything as it comes.
+        std::uint32_t poll = 0;
     };
 
     std::string device;  ///< Linux device name: "0000:00:01.0", "a000000.dma"

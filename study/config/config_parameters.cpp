@@ -402,6 +402,18 @@ void visit_traffic(ParameterVisitor& v, TrafficConfig& traffic) {
                     ring.replies, 0, 65536);
             bytes(v, "reply_size", "Bytes of one of them.", ring.reply_bytes, 1, 4096);
             v.time("work", "CPU time of what is above the driver for each buffer, such as a network stack.", ring.work);
+            if (v.wants_all() || ring.moderation.fs != 0 || ring.moderation_frames != 0 || ring.poll != 0) {
+                v.time("moderation",
+                       "Interrupts are held back until the first completion that was not told of is so old; 0 with 0 "
+                       "frames: each completion wakes the ring's task.",
+                       ring.moderation);
+                integer(v, "moderation_frames", "Or until there are so many; 0: only the time counts.",
+                        ring.moderation_frames, 0, 65536);
+                integer(v, "poll",
+                        "Buffers that the task looks at in one go, as NAPI does: replies that were sent are taken back "
+                        "before them, descriptors and new replies follow behind them. 0: everything as it comes.",
+                        ring.poll, 0, 65536);
+            }
         });
     }
     v.time("map_delay", "From probe to the first mapping.", traffic.map_delay);

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -150,4 +151,33 @@ TEST_CASE("ring: without addresses the driver says so, and the traffic ends", "[
     CHECK(one.world.said("failed to fill a ring for DMA"));
     one.world.run([&] { one.client.remove(*one.dev); });
     CHECK(one.world.dma.stats().maps == one.world.dma.stats().unmaps);
+}
+
+TEST_CASE("ring: interrupts are held back for a time or a count", "[kernel-model][client]") {
+    const auto takes = [](std::uint32_t frames, SimTime time, std::uint32_t poll) {
+        RingWorld one;
+        one.plan.ring.replies = 4;
+        one.plan.ring.moderation = time;
+        one.plan.ring.moderation_frames = frames;
+        one.plan.ring.poll = poll;
+        const SimTime began = one.world.k.now();
+        const ClientStats& stats = one.run();
+        CHECK(stats.completed == 300);
+        CHECK_FALSE(stats.running);
+        CHECK(one.world.dma.stats().maps - one.world.dma.stats().unmaps == 32);
+        const std::size_t replies = std::count_if(one.world.machine.all.begin(), one.world.machine.all.end(),
+                                                  [](const Submitted& each) { return !each.write; });
+        CHECK(replies == 300);
+        return one.world.k.now() - began;
+    };
+    const SimTime at_once = takes(0, {}, 0);
+    CHECK(at_once < ms(1));
+    CHECK(takes(0, {}, 64) < ms(1));
+    // A ring of 32 buffers is empty eight times before the last, and each time nothing is told of for a millisecond.
+    const SimTime held = takes(0, ms(1), 64);
+    CHECK(held.fs >= ms(8).fs);
+    CHECK(held.fs < ms(25).fs);  // and replies for as long at most
+    CHECK(takes(4, ms(1), 64) < ms(8));
+    // Without a time only the count tells, and what is left when the device has nothing more to do.
+    CHECK(takes(16, {}, 8) < ms(1));
 }
