@@ -36,6 +36,11 @@ void InvalidationQueue::fetch(Vtd& unit, Step& step) {
 /// With the descriptor in hand. False: it was an error, and the head stays at it.
 bool InvalidationQueue::begin(Vtd& unit, Step& step) {
     if (illegal_descriptor(words_, unit.params(), unit.scalable(), unit.queue_wide())) {
+        if (!waits_.empty()) {
+            failing_ = true;
+            drain(step);
+            return true;
+        }
         unit.outputs.raise(fsts::IQE, unit.registers);
         clear();
         return false;
@@ -47,11 +52,7 @@ bool InvalidationQueue::begin(Vtd& unit, Step& step) {
     const std::uint8_t code = descriptor_code(type, plain ? 0 : qi::G.get(words_[0]));
     step.opcode = code;
     ++executed[code % executed.size()];
-    if (type == DescriptorType::wait) {
-        state_ = State::sync;
-        step.kind = StepKind::sync;
-        return true;
-    }
+    if (type == DescriptorType::wait) return begin_wait(unit, step);
     if (type == DescriptorType::page_group_response) {
         unit.respond(words_);
     } else {
@@ -67,10 +68,59 @@ void InvalidationQueue::complete(Vtd& unit) {
     state_ = State::idle;
 }
 
-// The head moves first: software may look at it as soon as the status is there.
-void InvalidationQueue::end_wait(Vtd& unit) {
-    complete(unit);
-    if (qi::IF.test(words_[0])) unit.outputs.complete(unit.registers);
+/// What an interrupt tells of is complete when it comes, and so is what stands before a fence.
+bool InvalidationQueue::begin_wait(Vtd& unit, Step& step) {
+    waits_.push_back({words_, unit.queue_head});
+    const bool last = qi::FN.test(words_[0]) || qi::IF.test(words_[0]) || waits_.size() == kMostWaits ||
+                      unit.queue_next(unit.queue_head) == unit.queue_tail();
+    if (last) {
+        at_head_ = true;
+        drain(step);
+    } else {
+        state_ = State::complete;
+        step.kind = StepKind::executed;
+    }
+    return true;
+}
+
+void InvalidationQueue::drain(Step& step) {
+    written_ = 0;
+    state_ = State::sync;
+    step.kind = StepKind::sync;
+    step.opcode = descriptor_code(DescriptorType::wait, 0);
+}
+
+/// The next status of those that have one. False: none is left.
+bool InvalidationQueue::write_status(Step& step) {
+    while (written_ < waits_.size()) {
+        const Descriptor& wait = waits_[written_++].words;
+        if (!qi::SW.test(wait[0])) continue;
+        state_ = State::status;
+        step.kind = StepKind::access;
+        step.access = {};
+        step.access.address = PhysAddr{wait[1] & ~low_mask(2)};
+        step.access.size = 4;
+        step.access.kind = AccessKind::write;
+        step.access.purpose = Purpose::wait_status;
+        store_le(step.access.data.data(), 4, qi::STATUS.get(wait[0]));
+        return true;
+    }
+    return false;
+}
+
+// The head moves first: software may look at it as soon as the interrupt is there.
+void InvalidationQueue::end_waits(Vtd& unit) {
+    state_ = State::idle;
+    if (at_head_) {
+        complete(unit);
+        if (qi::IF.test(waits_.back().words[0])) unit.outputs.complete(unit.registers);
+    }
+    const bool failing = failing_;
+    waits_.clear();
+    at_head_ = failing_ = false;
+    if (!failing) return;
+    unit.outputs.raise(fsts::IQE, unit.registers);
+    clear();
 }
 
 void InvalidationQueue::step(Vtd& unit, const Reply& reply, Step& step) {
@@ -79,6 +129,11 @@ void InvalidationQueue::step(Vtd& unit, const Reply& reply, Step& step) {
             break;
         case State::fetch: {
             if (reply.abort) {
+                if (!waits_.empty()) {
+                    failing_ = true;
+                    drain(step);
+                    return;
+                }
                 unit.outputs.raise(fsts::IQE, unit.registers);
                 clear();
                 break;
@@ -99,37 +154,33 @@ void InvalidationQueue::step(Vtd& unit, const Reply& reply, Step& step) {
             if (reply.abort) {
                 // 6.5.2.10: a device TLB has not answered: the wait is given up, and nothing is fetched until software
                 // clears the error.
-                complete(unit);
+                if (at_head_) complete(unit);
                 unit.outputs.raise(fsts::ITE, unit.registers);
                 clear();
                 break;
             }
-            if (!qi::SW.test(words_[0])) {
-                end_wait(unit);
-                break;
-            }
-            state_ = State::status;
-            step.kind = StepKind::access;
-            step.access = {};
-            step.access.address = PhysAddr{words_[1] & ~low_mask(2)};
-            step.access.size = 4;
-            step.access.kind = AccessKind::write;
-            step.access.purpose = Purpose::wait_status;
-            store_le(step.access.data.data(), 4, qi::STATUS.get(words_[0]));
-            return;
+            if (write_status(step)) return;
+            end_waits(unit);
+            break;
         case State::status:
             if (reply.abort) {
+                unit.queue_head = waits_[written_ - 1].index;
                 unit.outputs.raise(fsts::IQE, unit.registers);
                 clear();
-            } else {
-                end_wait(unit);
+                break;
             }
+            if (write_status(step)) return;
+            end_waits(unit);
             break;
     }
     // 11.4.9.2: a tail outside of the queue, or inside of a descriptor.
     if (runnable(unit) && unit.queue_tail() >= unit.queue_entries()) unit.outputs.raise(fsts::IQE, unit.registers);
     if (!runnable(unit)) {
-        step.kind = StepKind::idle;
+        if (!waits_.empty()) {
+            drain(step);  // the queue was turned off behind them, or something is wrong
+        } else {
+            step.kind = StepKind::idle;
+        }
         return;
     }
     if (next_ < fetched_) {

@@ -51,15 +51,19 @@ struct Decoded {
 };
 Decoded decode_descriptor(const Descriptor& words, const VtdParams& params);
 
+/// A wait descriptor without a fence does not hold up what follows it (6.5.2.8): what is there is executed first, and
+/// one drain completes all waits that were met, in their order.
 class InvalidationQueue {
 public:
     bool pending(const Vtd& unit) const;
     /// A descriptor has been fetched and is not completed: turning the queue off waits for it.
-    bool busy() const { return state_ != State::idle; }
+    bool busy() const { return state_ != State::idle || !waits_.empty(); }
     void step(Vtd& unit, const Reply& reply, Step& step);
     void clear() {
         state_ = State::idle;
         fetched_ = next_ = 0;
+        waits_.clear();
+        at_head_ = failing_ = false;
     }
 
     std::array<std::uint64_t, 64> executed{};  ///< by descriptor_code()
@@ -70,13 +74,25 @@ private:
     void fetch(Vtd& unit, Step& step);
     bool begin(Vtd& unit, Step& step);
     void complete(Vtd& unit);
-    void end_wait(Vtd& unit);
+    bool begin_wait(Vtd& unit, Step& step);
+    void drain(Step& step);
+    bool write_status(Step& step);
+    void end_waits(Vtd& unit);
+    static constexpr std::size_t kMostWaits = 16;  ///< that one drain completes
 
     State state_ = State::idle;
     Descriptor words_{};
     /// Of one line: what was read, how many, and which comes next.
     std::array<Descriptor, 4> line_{};
     unsigned fetched_ = 0, next_ = 0;
+    struct Wait {
+        Descriptor words{};
+        std::uint32_t index = 0;  ///< in the queue
+    };
+    std::vector<Wait> waits_;  ///< met, and not complete
+    std::size_t written_ = 0;  ///< of those: looked at for a status since their drain
+    bool at_head_ = false;     ///< the head stands at the last of them
+    bool failing_ = false;     ///< what stands at the head is an error, told behind them
 };
 
 /// CCMD and IOTLB: one invalidation each; its busy bit clears behind a drain.
