@@ -15,6 +15,9 @@ using iommu::Structure;
 void IommuDevice::enter_flight(TranslationJob& job) {
     job.generation = generation_;
     ++in_flight_[generation_ ? 1 : 0];
+}
+
+void IommuDevice::note_arrival(const TranslationJob& job) {
     if (watch_ == nullptr || job.prefetch || !enabled()) return;
     watch_->on_arrival(*job.transaction);
 }

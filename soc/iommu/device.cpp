@@ -37,7 +37,8 @@ IommuDevice::IommuDevice(const sc_core::sc_module_name& module_name, const Conte
       tlb_(context.agenda, *this, params.tcu.tlb.slots),
       ipa_(context.agenda, *this, params.tcu.ipa_cache.slots),
       walk_cache_(context.agenda, *this, params.tcu.walk_cache.slots),
-      cycle_(context.agenda, *this, 1) {
+      cycle_(context.agenda, *this, 1),
+      drains_translated_(spec_.arch == "vt-d") {
     context_.agenda.add_component(*this);
     for (unsigned i = 0; i < unit_->register_banks() && i < site.banks.size(); ++i) {
         banks_.push_back({site.banks[i].base, unit_->register_bytes(i)});

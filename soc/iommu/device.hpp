@@ -127,6 +127,11 @@ public:
     /// Everything between a port and the return from memory counts as in flight, in one of two generations: a drain
     /// starts a new one and waits for the end of the old.
     void enter_flight(TranslationJob& job);
+    /// VT-d (6.5.4) drains what is translated; what is being translated meanwhile starts again if an invalidation may
+    /// concern it. Others wait for both. A transaction of the first kind is in flight from its answer on.
+    bool drains_translated() const { return drains_translated_ && !fast_; }
+    /// It has come: who looks on hears of it.
+    void note_arrival(const TranslationJob& job);
     /// The same of one that passes at once; returns its generation.
     bool enter_flight() {
         ++in_flight_[generation_ ? 1 : 0];
@@ -329,6 +334,7 @@ private:
 
     std::vector<std::unique_ptr<TranslationJob>> jobs_;  ///< made when first needed
     std::vector<TranslationJob*> free_jobs_;             ///< of those
+    const bool drains_translated_;
     std::uint64_t in_flight_[2] = {0, 0};
     bool generation_ = false;
     // Drains of several queues: those that wait for the older generation, those that came since and start the next one

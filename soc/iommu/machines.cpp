@@ -61,6 +61,7 @@ void IommuDevice::after_step() {
         charge(job, Part::stall);
         job.ahead = runs_ahead();
         enter_flight(job);
+        note_arrival(job);
         run(job);
     }
     schedule_settling();

@@ -151,6 +151,10 @@ bool IommuPort::pass_at_once(Transaction& transaction) {
     return true;
 }
 
+bool IommuPort::in_flight_late(const TranslationJob& job) const {
+    return device_.drains_translated() && job.transaction->ats.type == AtsType::untranslated;
+}
+
 void IommuPort::begin(Transaction& transaction, bool sure_miss) {
     TranslationJob& job = take_job();
     beats_free_ -= std::min(beats(transaction), params_.write_buffer_beats);
@@ -173,7 +177,8 @@ void IommuPort::arrived(TranslationJob& job) {
     job.received = job.time(device_.agenda());
     ++translations_;
     count(job.transaction->stream, PortEvent::transaction);
-    device_.enter_flight(job);
+    device_.note_arrival(job);
+    if (!in_flight_late(job)) device_.enter_flight(job);
     const bool request = job.transaction->ats.type == AtsType::translation_request;
     if (params_.keep_order && !request) order_[job.transaction->write() ? 1 : 0].push_back(&job);
     if (!device_.enabled()) {
@@ -344,6 +349,11 @@ void IommuPort::answered(TranslationJob& job) {
         translated(job);
         return;
     }
+    // No drain waits for it: what an invalidation may have changed since it began is no answer.
+    if (in_flight_late(job) && result.response == iommu::Response::ok && result.epoch != device_.epoch()) {
+        device_.translate(job);
+        return;
+    }
     if ((job.stream & kTranslatedTag) == 0) {
         if (result.response == iommu::Response::ok) note_bypass(result.entry);
     } else if (result.entry.bypass) {
@@ -372,6 +382,7 @@ void IommuPort::translated(TranslationJob& job) {
         }
         return;
     }
+    if (in_flight_late(job)) device_.enter_flight(job);
     job.ready = true;
     if (!params_.keep_order) {
         depart(job);

@@ -120,6 +120,8 @@ private:
     void fill_main(TranslationJob& job);
     void fill_micro(TranslationJob& job);
     bool may_keep(const TranslationJob& job) const;
+    /// IommuDevice::drains_translated(), and it is not the endpoint's own translation.
+    bool in_flight_late(const TranslationJob& job) const;
     void hold_or_ask(TranslationJob& job);
     void release_page(TranslationJob& job);
     void translated(TranslationJob& job);
