@@ -1,9 +1,11 @@
 #include "study/results/limited_by.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "study/results/lock_waits.hpp"
 #include "study/results/on_the_way.hpp"
 #include "study/results/resources.hpp"
 
@@ -132,6 +134,7 @@ std::vector<OnTheWay> busy_shares(const RunFacts& facts, std::size_t number) {
     for (const TrafficConfig& traffic : facts.config.traffic) {
         if (traffic.device != own.device) continue;
         add(outstanding_of(traffic, own, span), traffic.params.outstanding);
+        if (const auto lock = lock_of_driver(facts, traffic, own)) add(*lock, 1);
         if (own.issued >= 2) add(pace_of(traffic, own, time), 1);
     }
     add({resource::kQueued, queued_share(own)}, 1);
@@ -159,7 +162,10 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
     for (const TrafficConfig& traffic : facts.config.traffic) {
         if (traffic.device != own.device) continue;
         const LimitedBy itself = outstanding_of(traffic, own, span);
-        // What is mapped around each transfer waits for its driver when it does not wait for the device.
+        // What is mapped around each transfer waits for its driver when it does not wait for the device; and the
+        // driver, where that is most of its time, for a lock.
+        const std::optional<LimitedBy> lock = lock_of_driver(facts, traffic, own);
+        if (lock && itself.share < 0.5 && lock->share >= 0.5) return *lock;
         if (traffic.mapping == TrafficConfig::Mapping::per_transfer && itself.share < 0.5) {
             return {resource::kDriver, 1 - itself.share};
         }

@@ -1,6 +1,8 @@
 // What can limit a master, in words, with the key of the config that sizes it: the same in results, reports and `why`.
 #pragma once
 
+#include <string>
+
 namespace xlate::study::resource {
 
 inline constexpr const char* kMemory = "bandwidth of memory (soc.memory.bandwidth)";
@@ -33,5 +35,8 @@ inline constexpr const char* kRate = "its own rate (traffic[].rate)";
 inline constexpr const char* kInterval = "its own pace (traffic[].interval)";
 inline constexpr const char* kBursts = "its own pace (traffic[].interval, traffic[].burst_gap)";
 inline constexpr const char* kDriver = "map and unmap around each transfer by its driver (traffic[].tasks)";
+
+/// A lock of the kernel, by its class.
+inline std::string lock(const std::string& lock_class) { return "lock " + lock_class + " (kernel.locks)"; }
 
 }  // namespace xlate::study::resource
