@@ -192,8 +192,8 @@ TEST_CASE("generate acpi: the same board as a device tree has the same groups an
         REQUIRE(tree["masters"].size() == 1);
         REQUIRE(tables["masters"].size() == 1);
         const Json &by_tree = tree["masters"][0], &by_tables = tables["masters"][0];
-        // When the boot is over, the same accesses take the same time, each of them. A random pattern draws its numbers by
-        // the device's name, which differs.
+        // When the boot is over, the same accesses take the same time, each of them. A random pattern draws its numbers
+        // by the device's name, which differs.
         CHECK(by_tables["reads"] == by_tree["reads"]);
         if (std::string_view(pattern) == "random") {
             const auto mean = [](const Json& master) { return master["latency_ns"]["mean"].get<double>(); };

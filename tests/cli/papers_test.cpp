@@ -1,5 +1,6 @@
 // configs/papers against what was published (docs/spec/published-figures.md), as docs/validation.md says: each within
-// its bounds, and the other way round, that the bound tells something. Runs are short; the sweeps themselves are longer.
+// its bounds, and the other way round, that the bound tells something. Runs are short; the sweeps themselves are
+// longer.
 #include <nlohmann/json.hpp>
 
 #include <string>
@@ -36,8 +37,8 @@ TEST_CASE("papers A: strict mode at 100 Gb/s: reads a page within 10 %, throughp
     };
     for (const Row& row : {Row{"19", 1.30, 1.76, 79.6}, Row{"77", 2.20, 4.36, 35.5}}) {
         CAPTURE(row.replies);
-        const Json result = result_of("vtd-strict-100g", {"traffic[0].transfers=6000",
-                                                          "traffic[0].ring.replies=" + std::string(row.replies)});
+        const Json result = result_of(
+            "vtd-strict-100g", {"traffic[0].transfers=6000", "traffic[0].ring.replies=" + std::string(row.replies)});
         const Json &unit = result["iommus"][1], &master = result["masters"][0];
         const double pages = number(master["writes"]) / 16;
         CHECK(number(unit["walks"]) / pages == Approx(row.misses).epsilon(0.05));
@@ -46,10 +47,9 @@ TEST_CASE("papers A: strict mode at 100 Gb/s: reads a page within 10 %, throughp
         const double received = number(master["writes"]) * 256 / number(master["bytes"]);
         CHECK(gigabits(master) * received == Approx(row.rate).epsilon(0.15));
     }
-    // Upper levels are read again because flushes drop them, whatever the size of their caches: with a kernel that gives
-    // the hint (IH) no read is above the page's own.
-    const Json hinted =
-        result_of("vtd-strict-100g", {"traffic[0].transfers=6000", "kernel.variant=linux-6.19"});
+    // Upper levels are read again because flushes drop them, whatever the size of their caches: with a kernel that
+    // gives the hint (IH) no read is above the page's own.
+    const Json hinted = result_of("vtd-strict-100g", {"traffic[0].transfers=6000", "kernel.variant=linux-6.19"});
     const double walks = number(hinted["iommus"][1]["walks"]);
     CHECK(number(hinted["iommus"][1]["walk_reads"]) < 1.05 * walks);
 }
