@@ -34,6 +34,30 @@ std::size_t Domains::mappings() const {
     return all;
 }
 
+std::optional<std::uint32_t> Domains::attached_to(std::uint32_t endpoint) const {
+    const auto at = attached_.find(endpoint);
+    if (at == attached_.end()) return std::nullopt;
+    return at->second;
+}
+
+const Mapping* Domains::first_mapping(std::uint32_t domain, std::uint64_t first, std::uint64_t last) const {
+    const auto at = domains_.find(domain);
+    if (at == domains_.end()) return nullptr;
+    const auto mapping = at->second.mappings.lower_bound(first);
+    return mapping == at->second.mappings.end() || mapping->second.first > last ? nullptr : &mapping->second;
+}
+
+std::vector<std::pair<std::uint32_t, Mapping>> Domains::mappings_to(std::uint64_t target, std::uint64_t bytes) const {
+    std::vector<std::pair<std::uint32_t, Mapping>> found;
+    for (const auto& [number, domain] : domains_) {
+        for (const auto& [last, mapping] : domain.mappings) {
+            const std::uint64_t end = mapping.target + (mapping.last - mapping.first);
+            if (mapping.target < target + bytes && target <= end) found.emplace_back(number, mapping);
+        }
+    }
+    return found;
+}
+
 std::optional<std::uint32_t> Domains::domain_of(std::uint32_t endpoint) const {
     const auto at = attached_.find(endpoint);
     if (at == attached_.end() || domains_.at(at->second).bypass) return std::nullopt;

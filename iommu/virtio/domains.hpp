@@ -12,6 +12,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/span.hpp"
@@ -80,6 +81,12 @@ public:
     /// The domain of an endpoint, if it is attached to one that translates.
     std::optional<std::uint32_t> domain_of(std::uint32_t endpoint) const;
     bool exists(std::uint32_t endpoint) const;
+    /// The domain that an endpoint is attached to, of either kind.
+    std::optional<std::uint32_t> attached_to(std::uint32_t endpoint) const;
+    /// Of a domain, the lowest that has an address of [first, last]. nullptr: none has.
+    const Mapping* first_mapping(std::uint32_t domain, std::uint64_t first, std::uint64_t last) const;
+    /// Of any domain, to some byte of [target, target + bytes): the domain's number with it.
+    std::vector<std::pair<std::uint32_t, Mapping>> mappings_to(std::uint64_t target, std::uint64_t bytes) const;
 
     const Offer& offer() const { return offer_; }
     bool bypass() const { return bypass_; }

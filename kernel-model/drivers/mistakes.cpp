@@ -34,6 +34,12 @@ constexpr std::array<Row, kMistakes> kRows{{
     {"flush-cache-only", "an unmap flushes the cache before a master, and not the root behind it (IPMMU)"},
     {"reused-domain-id", "a domain's id is used again, and what is cached under it is not dropped (VT-d, AMD-Vi)"},
     {"commands-last", "context descriptor and stream table entry are stored at once, and commands follow"},
+    {"attach-not-awaited", "ATTACH is queued, and its answer not waited for (virtio-iommu)"},
+    {"detach-forgotten", "a device leaves without DETACH (virtio-iommu)"},
+    {"map-overlapping", "MAP covers a page more than was asked for (virtio-iommu)"},
+    {"reserved-not-avoided", "regions that PROBE gave are not kept free (virtio-iommu)"},
+    {"irte-not-written",
+     "a device gets its message, and the interrupt remapping entry behind it stays empty (VT-d, AMD-Vi)"},
 }};
 
 }  // namespace

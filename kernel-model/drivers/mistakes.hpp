@@ -33,8 +33,13 @@ enum class Mistake : unsigned char {
     flush_cache_only,
     reused_domain_id,
     commands_last,
+    attach_not_awaited,
+    detach_forgotten,
+    map_overlapping,
+    reserved_not_avoided,
+    irte_not_written,
 };
-inline constexpr std::size_t kMistakes = 22;
+inline constexpr std::size_t kMistakes = 27;
 
 /// "unmap-without-tlbi": as configs have it.
 std::string_view name(Mistake mistake);

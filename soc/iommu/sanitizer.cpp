@@ -38,6 +38,7 @@ TranslationObserver* Sanitizer::watch(std::size_t index, const IommuDevice& devi
     const IommuSite& site = topology_.iommus[index];
     auto unit = make_shadow_unit(*this, bytes_, site, device, hardware);
     if (unit == nullptr) unit = make_table_unit(*this, bytes_, site, device);
+    if (unit == nullptr) unit = make_virtio_unit(*this, bytes_, site, device);
     if (unit == nullptr) return nullptr;
     units_.push_back(std::move(unit));
     return units_.back().get();

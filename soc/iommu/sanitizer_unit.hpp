@@ -60,5 +60,8 @@ std::unique_ptr<SanitizerUnit> make_shadow_unit(const Sanitizer& owner, Physical
 /// Families whose instances say what their table words mean (iommu/shadow/table_shadow.hpp); nullptr: it does not.
 std::unique_ptr<SanitizerUnit> make_table_unit(const Sanitizer& owner, PhysicalMemory& memory, const IommuSite& site,
                                                const IommuDevice& device);
+/// A virtio-iommu, whose mappings are its own; nullptr: the device is none.
+std::unique_ptr<SanitizerUnit> make_virtio_unit(const Sanitizer& owner, PhysicalMemory& memory, const IommuSite& site,
+                                                const IommuDevice& device);
 
 }  // namespace xlate::soc

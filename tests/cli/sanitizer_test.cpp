@@ -82,6 +82,7 @@ TEST_CASE("sanitizer: each seeded mistake is caught, with step, transaction and 
         const char* missing;   ///< what the finding's command begins with; "": none would do
         const char* given;     ///< part of how the nearest command missed
         const char* set = "";
+        const char* set_too = "";
     };
     const Row rows[] = {
         {"unmap-without-tlbi", "strict", "missing-tlbi", "dma_unmap_single", "TLBI_NH_VA ASID 1 ", "before the change"},
@@ -171,6 +172,17 @@ TEST_CASE("sanitizer: each seeded mistake is caught, with step, transaction and 
          "", "kernel.after_boot=[{remove: \"0000:01:00.0\"}]"},
         {"reused-domain-id", "x86-amd", "table-outlived", "", "INVALIDATE_IOMMU_PAGES domain 6 0x", "",
          "kernel.after_boot=[{remove: \"0000:01:00.0\"}]"},
+        {"unmap-without-tlbi", "x86-amd", "missing-tlbi", "amd_iommu_unmap_pages",
+         "INVALIDATE_IOMMU_PAGES domain 7 PASID 0 0xf", "before the change",
+         "kernel.parameters={amd_iommu: pgtbl_v2, iommu.strict: 1}", "soc.iommu.amd_vi.like=full"},
+        {"unmap-without-tlbi", "virtio", "missing-unmap", "dma_unmap_single", "UNMAP domain ", ""},
+        {"attach-not-awaited", "virtio", "missing-attach", "viommu_attach_dev", "ATTACH domain ", "",
+         "limits.sim_time=1 ms"},
+        {"map-overlapping", "virtio", "missing-map", "viommu_map_pages", "MAP domain ", ""},
+        {"reserved-not-avoided", "virtio", "reserved-mapped", "viommu_map_pages", "", "",
+         "traffic[0].working_set=32 MiB"},
+        {"detach-forgotten", "virtio", "missing-detach", "viommu_release_device", "DETACH domain ", "",
+         "kernel.after_boot=[{remove: \"0000:00:01.0\"}]"},
         {"leaf-only-walk", "mistakes/vtd_leaf_only", "table-outlived", "intel_iommu_unmap_pages",
          "iotlb (page) DID 1 0xff", ""},
     };
@@ -179,7 +191,9 @@ TEST_CASE("sanitizer: each seeded mistake is caught, with step, transaction and 
         const Scratch scratch;
         std::string command = "run " + quoted(configs() + "/" + row.config + ".yaml") +
                               " --sanitize --set 'expect=[]' --set 'kernel.mistakes=[" + row.mistake + "]' --out out";
-        if (row.set[0] != 0) command += " --set " + quoted(row.set);
+        for (const char* set : {row.set, row.set_too}) {
+            if (set[0] != 0) command += " --set " + quoted(set);
+        }
         const Said said = run_xlate(scratch, command + " --junit out.xml");
         INFO(said.err);
         CHECK(said.status == 1);
@@ -217,6 +231,19 @@ TEST_CASE("sanitizer: without it the same mistakes pass unnoticed", "[cli][sanit
         INFO(said.err);
         CHECK(said.status == 0);
     }
+}
+
+TEST_CASE("sanitizer: AMD-Vi's v2 tables are followed, and clean", "[cli][sanitizer]") {
+    const Scratch scratch;
+    const Said said = run_xlate(scratch, "run " + quoted(configs() + "/x86-amd.yaml") +
+                                             " --sanitize --quiet --set 'expect=[faults == 0]'" +
+                                             " --set soc.iommu.amd_vi.like=full" +
+                                             " --set 'kernel.parameters={amd_iommu: pgtbl_v2}' --out out");
+    INFO(said.err);
+    CHECK(said.status == 0);
+    const Json sanitizer = result_of(scratch, "out")["sanitizer"];
+    CHECK(sanitizer["findings_total"] == 0);
+    CHECK(sanitizer["iommus"][0]["entries"].get<std::uint64_t>() > 100);
 }
 
 TEST_CASE("sanitizer: a config may expect what it finds", "[cli][sanitizer]") {

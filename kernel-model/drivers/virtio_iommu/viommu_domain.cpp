@@ -61,7 +61,18 @@ int ViommuDomain::attach_dev(Device& dev) {
         const ViommuRequest attach{
             {head(virtio::RequestType::attach, number_), pair(id, bypass ? virtio::attach_flag::BYPASS : 0), 0},
             virtio::kAttachBytes};
-        if (const int err = unit.viommu_send_req_sync(attach); err != 0) return err;
+        if (unit.mistakes.has(Mistake::attach_not_awaited)) {
+            unit.viommu_add_req(attach, true);
+        } else if (const int err = unit.viommu_send_req_sync(attach); err != 0) {
+            return err;
+        }
+        Annotation annotation;
+        annotation.kind = Annotation::Kind::ste_installed;
+        annotation.iommu = unit.regs;
+        annotation.stream = id;
+        annotation.context = number_;
+        annotation.bytes = 1;  // of its configuration there is something: the endpoint is attached
+        kernel().machine.annotate(annotation);
     }
     if (endpoints_ == 0) {
         if (const int err = viommu_replay_mappings(); err != 0) return err;
@@ -77,8 +88,20 @@ int ViommuDomain::viommu_replay_mappings() {
     const std::map<std::uint64_t, Mapping> all = mappings_;
     for (const auto& [first, mapping] : all) {
         if (const int err = viommu_->viommu_send_req_sync(map_request(first, mapping)); err != 0) return err;
+        claim_mapped(first, mapping.last - first + 1);
     }
     return 0;
+}
+
+/// From here on the device translates it.
+void ViommuDomain::claim_mapped(std::uint64_t first, std::uint64_t bytes) const {
+    Annotation annotation;
+    annotation.kind = Annotation::Kind::cd_installed;
+    annotation.iommu = viommu_->regs;
+    annotation.context = number_;
+    annotation.first = first;
+    annotation.bytes = bytes;
+    kernel().machine.annotate(annotation);
 }
 
 int ViommuDomain::map(Iova iova, PhysAddr paddr, std::uint64_t size, bool write, bool read) {
@@ -91,16 +114,27 @@ int ViommuDomain::map(Iova iova, PhysAddr paddr, std::uint64_t size, bool write,
     mappings_[iova.value] = mapping;
     mappings_lock_.unlock("VIM2");
     if (endpoints_ == 0) return 0;
-    const ViommuRequest request = map_request(iova.value, mapping);
-    if (queues_only()) {
+    const int err = send_map(iova.value, mapping);
+    if (err != 0) {
+        mappings_.erase(iova.value);
+    } else {
+        claim_mapped(iova.value, size);
+    }
+    return err;
+}
+
+int ViommuDomain::send_map(std::uint64_t first, const Mapping& mapping) {
+    Mapping sent = mapping;
+    const bool overlaps = viommu_->mistakes.has(Mistake::map_overlapping);
+    if (overlaps) sent.last += std::uint64_t{1} << __builtin_ctzll(pgsize_bitmap);
+    const ViommuRequest request = map_request(first, sent);
+    if (queues_only() || overlaps) {
         // iotlb_sync_map follows at once: the core calls map a contiguous piece at a time.
         viommu_->viommu_add_req(request);
         viommu_->viommu_sync_req();
         return 0;
     }
-    const int err = viommu_->viommu_send_req_sync(request);
-    if (err != 0) mappings_.erase(iova.value);
-    return err;
+    return viommu_->viommu_send_req_sync(request);
 }
 
 std::uint64_t ViommuDomain::unmap(Iova iova, std::uint64_t size) {
@@ -115,7 +149,7 @@ std::uint64_t ViommuDomain::unmap(Iova iova, std::uint64_t size) {
         at = mappings_.erase(at);
     }
     mappings_lock_.unlock("VIU2");
-    if (unmapped == 0 || endpoints_ == 0) return unmapped;
+    if (unmapped == 0 || endpoints_ == 0 || viommu_->mistakes.has(Mistake::unmap_without_tlbi)) return unmapped;
     viommu_->viommu_add_req(
         {{head(virtio::RequestType::unmap, number_), iova.value, iova.value + unmapped - 1, 0}, virtio::kUnmapBytes});
     return unmapped;
@@ -123,7 +157,7 @@ std::uint64_t ViommuDomain::unmap(Iova iova, std::uint64_t size) {
 
 void ViommuDomain::iotlb_sync(Iova, std::uint64_t) {
     Frame frame{kernel(), "viommu_iotlb_sync"};
-    if (viommu_) viommu_->viommu_sync_req();
+    if (viommu_ && !viommu_->mistakes.has(Mistake::return_before_sync)) viommu_->viommu_sync_req();
 }
 
 void ViommuDomain::flush_iotlb_all() {
@@ -138,6 +172,11 @@ std::optional<PhysAddr> ViommuDomain::iova_to_phys(Iova iova) {
     --at;
     if (iova.value > at->second.last) return std::nullopt;
     return PhysAddr{at->second.target + (iova.value - at->first)};
+}
+
+std::optional<AddressSpace> ViommuDomain::address_space() const {
+    if (!viommu_ || endpoints_ == 0) return std::nullopt;
+    return AddressSpace{viommu_->regs, static_cast<std::uint16_t>(number_)};
 }
 
 void ViommuDomain::free() {

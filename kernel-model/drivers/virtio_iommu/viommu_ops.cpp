@@ -115,11 +115,18 @@ void ViommuOps::release_device(Device& dev) {
         const Ptr<IommuFwspec> fwspec = core_.dev_iommu_fwspec_get(dev, "VIX2");
         const unsigned ids = fwspec.deref("VIX2")->num_ids("VIX2");
         for (unsigned i = 0; i < ids; ++i) {
-            const std::uint64_t id = fwspec->id(i, "VIX3");
-            endpoint->viommu->viommu_send_req_sync(
-                {{static_cast<std::uint64_t>(virtio::RequestType::detach) | std::uint64_t{domain->number_} << 32, id,
-                  0},
-                 virtio::kDetachBytes});
+            const std::uint32_t id = fwspec->id(i, "VIX3");
+            if (!endpoint->viommu->mistakes.has(Mistake::detach_forgotten)) {
+                endpoint->viommu->viommu_send_req_sync(
+                    {{static_cast<std::uint64_t>(virtio::RequestType::detach) | std::uint64_t{domain->number_} << 32,
+                      id, 0},
+                     virtio::kDetachBytes});
+            }
+            Annotation annotation;  // the endpoint is attached to nothing
+            annotation.kind = Annotation::Kind::ste_installed;
+            annotation.iommu = endpoint->viommu->regs;
+            annotation.stream = id;
+            core_.k.machine.annotate(annotation);
         }
         --domain->endpoints_;
     }
@@ -149,7 +156,7 @@ std::vector<ReservedRegion> ViommuOps::get_resv_regions(Device& dev) {
     std::vector<ReservedRegion> regions;
     const auto* const endpoint = static_cast<const ViommuEndpoint*>(core_.dev_iommu_priv_get(dev, "VIG1").get());
     bool msi = false;
-    if (endpoint != nullptr) {
+    if (endpoint != nullptr && !endpoint->viommu->mistakes.has(Mistake::reserved_not_avoided)) {
         for (const ReservedRegion& region : endpoint->reserved) {
             msi = msi || region.kind == ReservedRegion::Kind::msi;
             regions.push_back(region);
@@ -167,9 +174,10 @@ bool ViommuOps::capable_deferred_flush() const { return core_.variant.release >=
 namespace {
 
 /// What both probes come to: 0 or an errno.
-int bring_up(IommuCore& core, PageAllocator& pages, ViommuOps& ops, Device& dev, Device& parent,
-             std::unique_ptr<VirtioTransport> transport) {
-    const Ptr<ViommuDev> made = core.k.heap.make<ViommuDev>("VIB1", pages, dev, std::move(transport));
+int bring_up(IommuCore& core, PageAllocator& pages, const Mistakes& mistakes, ViommuOps& ops, Device& dev,
+             Device& parent, std::unique_ptr<VirtioTransport> transport, PhysAddr registers) {
+    const Ptr<ViommuDev> made =
+        core.k.heap.make<ViommuDev>("VIB1", pages, dev, std::move(transport), registers, mistakes);
     if (!made) return -kENOMEM;
     core.k.heap.set_immortal(*made.get());  // the device's (devres)
     made->request_irq(core.description.node(*parent.of_node));
@@ -200,6 +208,7 @@ ViommuMmioDriver::ViommuMmioDriver(IommuCore& core, BusType& platform, const Iom
     : Driver("virtio-mmio", platform),
       core_(core),
       pages_(parts.pages),
+      mistakes_(parts.mistakes),
       ops_(core, *this, std::move(pci_device_group)) {}
 
 bool ViommuMmioDriver::match(const Device& device) const {
@@ -212,7 +221,7 @@ int ViommuMmioDriver::probe(Device& dev) {
     Frame frame{core_.k, "virtio_mmio_probe"};
     const auto regs = registers_of(core_.description.node(*dev.of_node));
     if (!regs) return -kENODEV;
-    return bring_up(core_, pages_, ops_, dev, dev, virtio_mmio(core_.k.machine, *regs));
+    return bring_up(core_, pages_, mistakes_, ops_, dev, dev, virtio_mmio(core_.k.machine, *regs), *regs);
 }
 
 ViommuPciDriver::ViommuPciDriver(LinuxBoot& boot, const IommuDriverParts& parts, std::unique_ptr<BusType> the_bus)
@@ -220,6 +229,7 @@ ViommuPciDriver::ViommuPciDriver(LinuxBoot& boot, const IommuDriverParts& parts,
       boot_(boot),
       core_(boot.iommu()),
       pages_(parts.pages),
+      mistakes_(parts.mistakes),
       bus_(std::move(the_bus)),
       ops_(boot.iommu(), *this, group_of_functions(boot)) {
     boot.drivers().bus_register(*bus_);
@@ -243,7 +253,7 @@ int ViommuPciDriver::probe(Device& dev) {
     Device& function = *dev.parent.get();
     const auto bar = registers_of(core_.description.node(*function.of_node));
     if (!bar) return -kENODEV;
-    return bring_up(core_, pages_, ops_, dev, function, virtio_pci(core_.k.machine, *bar));
+    return bring_up(core_, pages_, mistakes_, ops_, dev, function, virtio_pci(core_.k.machine, *bar), *bar);
 }
 
 std::unique_ptr<Driver> make_virtio_iommu_mmio(LinuxBoot& boot, const IommuDriverParts& parts) {

@@ -41,11 +41,13 @@ int error_of(std::uint8_t status) {
 }  // namespace
 
 ViommuDev::ViommuDev(Kernel& the_kernel, PageAllocator& the_pages, Device& the_dev,
-                     std::unique_ptr<VirtioTransport> the_transport)
+                     std::unique_ptr<VirtioTransport> the_transport, PhysAddr registers, const Mistakes& the_mistakes)
     : HeapObject(the_kernel, "viommu_dev"),
       pages(the_pages),
       dev(the_dev),
       transport(std::move(the_transport)),
+      regs(registers),
+      mistakes(the_mistakes),
       prefix("virtio_iommu " + the_dev.name),
       requests_(the_kernel, the_pages, *transport, virtio::kRequestQueue),
       events_(the_kernel, the_pages, *transport, virtio::kEventQueue),
@@ -172,10 +174,11 @@ int ViommuDev::viommu_send_req_sync(const ViommuRequest& request, std::vector<st
     return error_of(static_cast<std::uint8_t>(tail));
 }
 
-void ViommuDev::viommu_add_req(const ViommuRequest& request) {
+void ViommuDev::viommu_add_req(const ViommuRequest& request, bool kick) {
     Frame frame{kernel(), "viommu_add_req"};
     request_lock_.lock("VIR3");
     post(request, virtio::kTailBytes);
+    if (kick) requests_.kick();
     request_lock_.unlock("VIR4");
 }
 

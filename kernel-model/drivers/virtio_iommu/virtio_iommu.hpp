@@ -22,6 +22,7 @@
 #include "kernel-model/driver-core/device.hpp"
 #include "kernel-model/drivers/iommu_drivers.hpp"
 #include "kernel-model/drivers/irq_thread.hpp"
+#include "kernel-model/drivers/mistakes.hpp"
 #include "kernel-model/drivers/virtio_iommu/virtio_transport.hpp"
 #include "kernel-model/drivers/virtio_iommu/virtqueue.hpp"
 #include "kernel-model/iommu-core/iommu_core.hpp"
@@ -38,11 +39,13 @@ struct ViommuRequest {
 class ViommuDev final : public HeapObject {
 public:
     ViommuDev(Kernel& the_kernel, PageAllocator& the_pages, Device& the_dev,
-              std::unique_ptr<VirtioTransport> the_transport);
+              std::unique_ptr<VirtioTransport> the_transport, PhysAddr registers, const Mistakes& the_mistakes);
 
     PageAllocator& pages;
     Device& dev;
     const std::unique_ptr<VirtioTransport> transport;
+    const PhysAddr regs;  ///< for claims
+    const Mistakes mistakes;
     const std::string prefix;  ///< "virtio_iommu virtio0"
     Ptr<IommuDevice> iommu;
     std::uint64_t page_size_mask = 0, input_first = 0, input_last = 0;
@@ -56,8 +59,8 @@ public:
     void request_irq(const firmware::Node& node);
     /// Sends it and waits for its answer: 0 or the errno that its status means. `properties`: of a PROBE.
     int viommu_send_req_sync(const ViommuRequest& request, std::vector<std::uint64_t>* properties = nullptr);
-    /// Sends it; a later viommu_sync_req() waits.
-    void viommu_add_req(const ViommuRequest& request);
+    /// Sends it; a later viommu_sync_req() waits. `kick`: the device is told of it.
+    void viommu_add_req(const ViommuRequest& request, bool kick = false);
     void viommu_sync_req();
     std::optional<std::uint32_t> take_domain();
     void give_domain(std::uint32_t number) { free_domains_.push_back(number); }
@@ -99,6 +102,7 @@ public:
     void iotlb_sync(Iova iova, std::uint64_t size) override;
     void flush_iotlb_all() override;
     std::optional<PhysAddr> iova_to_phys(Iova iova) override;
+    std::optional<AddressSpace> address_space() const override;
     void free() override;
 
 private:
@@ -110,6 +114,8 @@ private:
     bool queues_only() const;
     ViommuRequest map_request(std::uint64_t first, const Mapping& mapping) const;
     int viommu_replay_mappings();
+    int send_map(std::uint64_t first, const Mapping& mapping);
+    void claim_mapped(std::uint64_t first, std::uint64_t bytes) const;
 
     IommuCore& core_;
     SpinLock mappings_lock_;
@@ -160,6 +166,7 @@ public:
 private:
     IommuCore& core_;
     PageAllocator& pages_;
+    const Mistakes mistakes_;
     ViommuOps ops_;
 };
 
@@ -178,6 +185,7 @@ private:
     LinuxBoot& boot_;
     IommuCore& core_;
     PageAllocator& pages_;
+    const Mistakes mistakes_;
     std::unique_ptr<BusType> bus_;
     ViommuOps ops_;
     unsigned next_number_ = 0;
