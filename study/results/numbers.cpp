@@ -1,5 +1,6 @@
 #include "study/results/numbers.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -32,6 +33,22 @@ std::string rate_text(double bytes_per_s) {
     if (bytes_per_s >= 1e9) return fmt::format("{:.2f} GB/s", bytes_per_s / 1e9);
     if (bytes_per_s >= 1e6) return fmt::format("{:.1f} MB/s", bytes_per_s / 1e6);
     return fmt::format("{:.1f} kB/s", bytes_per_s / 1e3);
+}
+
+std::string tick_text(const std::string& text) {
+    const std::size_t point = text.find('.');
+    if (point == std::string::npos || text[0] == '-') return text;
+    const std::size_t rest = std::min(text.find(' ', point), text.size());
+    double value = 0;
+    for (std::size_t i = 0; i < rest; ++i) {  // a locale may not decide what a point is
+        if (i != point) value = value * 10 + (text[i] - '0');
+    }
+    const auto decimals = static_cast<int>(rest - point - 1);
+    value /= std::pow(10, decimals);
+    std::string number =
+        fmt::format("{:.{}f}", value, point >= 3 ? 0 : std::min<int>(decimals, 3 - static_cast<int>(point)));
+    while (number.find('.') != std::string::npos && (number.back() == '0' || number.back() == '.')) number.pop_back();
+    return number + text.substr(rest);
 }
 
 std::string percent_text(std::uint64_t part, std::uint64_t whole) {

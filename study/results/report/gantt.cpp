@@ -43,7 +43,7 @@ std::string chart_html(const Gantt& gantt, std::size_t number) {
         const double x = kLeft + kWidth * tick / 4;
         svg +=
             fmt::format("<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"0\" y2=\"{1:.1f}\"/>\n", x, body + 4);
-        svg += svg_text(x, body + 20, tick == 4 ? "end" : "middle", span_text(end * tick / 4),
+        svg += svg_text(x, body + 20, tick == 4 ? "end" : "middle", tick_text(span_text(end * tick / 4)),
                         fmt::format(" class=\"dim\" data-at=\"{:g}\"", tick / 4.0));
     }
     std::string bars;

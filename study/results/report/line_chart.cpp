@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "study/results/numbers.hpp"
+
 namespace xlate::study {
 namespace {
 
@@ -117,7 +119,7 @@ private:
             svg += fmt::format("<line class=\"grid\" x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>\n", kLeft,
                                kLeft + kWidth, y, y);
             const std::string label =
-                chart_.unit == Unit::count ? fmt::format("{:g}", value) : text_of(chart_.unit, value);
+                chart_.unit == Unit::count ? fmt::format("{:g}", value) : tick_text(text_of(chart_.unit, value));
             svg += svg_text(kLeft - 6, y + 4, "end", label, " class=\"dim\"");
         }
         if (!chart_.places.empty()) {
@@ -134,7 +136,7 @@ private:
                             tick == 4   ? "end"
                             : tick == 0 ? "start"
                                         : "middle",
-                            text_of(chart_.x_unit, chart_.log_x ? std::pow(10.0, x) : x),
+                            tick_text(text_of(chart_.x_unit, chart_.log_x ? std::pow(10.0, x) : x)),
                             fmt::format(" class=\"dim\" data-at=\"{:g}\"", tick / 4.0));
         }
         return svg;

@@ -69,8 +69,7 @@ std::string resources_section(RunPage& page) {
         return std::max(one->at("busy_share").get<double>(), one->at("full_share").get<double>());
     };
     std::stable_sort(all.begin(), all.end(), [&](const Json* a, const Json* b) { return load(a) > load(b); });
-    HtmlTable table("Shared resources",
-                    {"where", "resource", "places", "busy", "in use, mean", "full", "waiting, mean", "waited in sum"},
+    HtmlTable table("Shared resources", {"where", "resource", "places", "busy", "in use", "full", "waiting", "waited"},
                     2);
     for (std::size_t i = 0; i < all.size() && i < kMostRows; ++i) {
         const Json& one = *all[i];
@@ -82,7 +81,8 @@ std::string resources_section(RunPage& page) {
                    span_text(one.at("waited_ns"))});
     }
     return heading("What was shared") +
-           "<p class=\"dim\">From the first transaction to the last. Busy: of its places. Full: no place is free, or "
+           "<p class=\"dim\">From the first transaction to the last. Busy: of its places. In use, waiting: mean. "
+           "Waited: by all in sum. Full: no place is free, or "
            "somebody stands at its door.</p>\n" +
            table.html() + more_of(all.size());
 }
