@@ -23,6 +23,7 @@
 #include "iommu/amd/translation.hpp"
 #include "iommu/directory_cache.hpp"
 #include "iommu/instance.hpp"
+#include "iommu/shadow/hardware_bits.hpp"
 #include "iommu/shadow/table_words.hpp"
 #include "iommu/tlb.hpp"
 #include "iommu/walk_cache.hpp"
@@ -52,7 +53,7 @@ struct FaultSubject {
     bool write = false, execute = false, user = false, translation_request = false, interrupt = false;
 };
 
-class Iommu final : public Instance, public PageRequests, public Endpoints, public TableWords {
+class Iommu final : public Instance, public PageRequests, public Endpoints, public TableWords, public HardwareBits {
 public:
     explicit Iommu(const AmdParams& params);
 
@@ -77,9 +78,10 @@ public:
     /// The device's I bit is looked at for each.
     bool checks_translated() const override { return true; }
 
-    // TableWords. The context of a claim is a domain id.
+    // TableWords. The context of a claim is a domain id: of the tables that its devices' requests were translated by.
     unsigned word_bytes() const override { return 8; }
     bool decode(AccessPurpose purpose, std::uint64_t word, TableWord& out) const override;
+    std::uint64_t hardware_bits(AccessPurpose purpose) const override;
     std::uint64_t space_of(std::uint32_t context) const override;
     std::optional<std::uint64_t> space_of_stream(StreamId stream) const override;
     bool needs_drain() const override { return true; }
@@ -88,6 +90,8 @@ public:
     const char* configuration_name() const override { return "device table entry"; }
 
     const AmdParams& params() const { return params_; }
+    /// A request of the domain is translated by tables of this kind (a guest's: of PASID 0, not nested).
+    void note_tables(std::uint16_t domain, bool guest);
     /// Applies an invalidation to all caches and sinks.
     void invalidate(const Invalidation& invalidation);
     void prefetch(const Prefetch& prefetch);
@@ -111,7 +115,8 @@ private:
 
     AmdParams params_;
     Commands commands_;
-    std::vector<bool> suppressed_;  ///< by device: SE has let one event pass
+    std::vector<bool> guest_domains_;  ///< by id: translated by a guest's tables; empty: none ever was
+    std::vector<bool> suppressed_;     ///< by device: SE has let one event pass
     std::vector<Prefetch> prefetches_;
     Step command_step_, output_step_;
 };

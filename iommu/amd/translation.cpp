@@ -150,6 +150,7 @@ bool Translation::by_tables() {
     nested_ = guest_tables_ && host_tables;
     if (!guest_tables_ && !host_tables) return pass(device_rights(), true);
     const std::uint32_t pasid = request_.ssid ? value(*request_.ssid) : 0;
+    if (!nested_ && pasid == 0 && !request_.debug) iommu_.note_tables(entry.domain(), guest_tables_);
     space_ = guest_tables_ ? space_tag::guest(entry.domain(), pasid, nested_) : space_tag::host(entry.domain());
     if (iommu_.tlb.enabled() && !is_ats() && !request_.debug) {
         state_ = State::tlb;

@@ -23,10 +23,10 @@ bool meets(std::uint64_t a, std::uint64_t a_bytes, std::uint64_t b, std::uint64_
 
 }  // namespace
 
-std::uint64_t TableShadow::load(std::uint64_t address) {
+std::uint64_t TableShadow::load(std::uint64_t address, AccessPurpose purpose) {
     std::uint8_t bytes[8] = {};
     memory_.read(PhysAddr{address}, bytes, words_.word_bytes());
-    return load_le(bytes, words_.word_bytes());
+    return by_software(purpose, load_le(bytes, words_.word_bytes()));
 }
 
 void TableShadow::add(std::uint64_t address, std::uint64_t word, AccessPurpose purpose, std::uint64_t input,
@@ -89,8 +89,9 @@ void TableShadow::read(const MemoryAccess& access, const Reply& reply, std::uint
     for (std::uint64_t i = 0; i < access.size / size; ++i) {
         const std::uint64_t input =
             access.size == size ? access.input : access.input + ((first + i - wanted) << says.log2_bytes);
-        add(access.address.value + i * size, load_le(reply.data.data() + i * size, words_.word_bytes()), access.purpose,
-            input, space, epoch, reader);
+        const std::uint64_t word = load_le(reply.data.data() + i * size, words_.word_bytes());
+        add(access.address.value + i * size, by_software(access.purpose, word), access.purpose, input, space, epoch,
+            reader);
     }
 }
 
@@ -136,7 +137,7 @@ void TableShadow::drained() {
         ++counters_.held;
         // Memory may have changed since it was read.
         TableEntry& held = entries_.at(key);
-        if (load(held.address) != held.word) {
+        if (load(held.address, held.purpose) != held.word) {
             held.stale = true;
             held.stale_since = held.reader.time;
         }
@@ -169,7 +170,7 @@ void TableShadow::memory_changes(PhysAddr at, std::uint64_t bytes, SimTime now) 
         for (std::uint64_t address = first; address < end; address += size) {
             if (entries_.count({address, table->first.second}) != 0) continue;
             TableWord says;
-            const std::uint64_t word = load(address);
+            const std::uint64_t word = load(address, table->second.purpose);
             if (!words_.decode_in(table->first.second, table->second.purpose, word, says) || !says.present) continue;
             ShadowAccess nobody;
             nobody.length = 0;
@@ -186,7 +187,7 @@ void TableShadow::memory_written(PhysAddr at, std::uint64_t bytes, ShadowOrigin 
     for (auto entry = entries_.lower_bound({at.value < size ? 0 : at.value - size + 1, 0});
          entry != entries_.end() && entry->first.first < at.value + bytes; ++entry) {
         TableEntry& held = entry->second;
-        if (held.stale || load(held.address) == held.word) continue;
+        if (held.stale || load(held.address, held.purpose) == held.word) continue;
         held.stale = true;
         held.stale_since = now;
         held.writer = writer;

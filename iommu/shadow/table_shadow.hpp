@@ -18,6 +18,7 @@
 
 #include "iommu/invalidation.hpp"
 #include "iommu/memory_port.hpp"
+#include "iommu/shadow/hardware_bits.hpp"
 #include "iommu/shadow/shadow_report.hpp"
 #include "iommu/shadow/table_words.hpp"
 
@@ -60,7 +61,8 @@ struct TableViolation {
 /// One for an IOMMU. `words` and `memory` outlive it; memory is looked at without side effects.
 class TableShadow {
 public:
-    TableShadow(const TableWords& words, MemoryPort& memory) : words_(words), memory_(memory) {}
+    TableShadow(const TableWords& words, MemoryPort& memory)
+        : words_(words), own_(dynamic_cast<const HardwareBits*>(&words)), memory_(memory) {}
 
     // What the hardware does.
     /// A walk in `space`, begun at `epoch`, has read a word.
@@ -114,9 +116,14 @@ private:
     void condemn(TableEntry& entry, ShadowRule rule, ShadowOrigin by, SimTime now);
     TableViolation* report(TableEntry& entry, ShadowRule rule, ShadowOrigin by, SimTime now);
     TableMiss why(const TableEntry& entry, std::optional<Invalidation>& nearest) const;
-    std::uint64_t load(std::uint64_t address);
+    /// Without what hardware sets.
+    std::uint64_t load(std::uint64_t address, AccessPurpose purpose);
+    std::uint64_t by_software(AccessPurpose purpose, std::uint64_t word) const {
+        return own_ == nullptr ? word : word & ~own_->hardware_bits(purpose);
+    }
 
     const TableWords& words_;
+    const HardwareBits* const own_;  ///< nullptr: hardware writes to no table
     MemoryPort& memory_;
     std::map<Key, TableEntry> entries_;
     std::map<Key, Table> tables_;
