@@ -34,13 +34,13 @@ PageAllocatorParams page_params(const BootConfig& boot) {
 KernelSystem::KernelSystem(Kernel& kernel, const firmware::Description& description, BootConfig boot)
     : pages(kernel, description, page_params(boot)),
       dma(kernel, pages, description, dma_params(boot)),
-      client(kernel, dma, boot.mistakes, &power),
+      client(kernel, dma, boot.mistakes, &power, &messages),
       boot_(std::move(boot)) {
     if (boot_.dma == nullptr) boot_.dma = &dma;
     if (boot_.client == nullptr) boot_.client = &client;
-    const IommuDriverParts parts{pages, power, boot_.mistakes, [this](Device& dev, Iova address, bool write) {
-                                     return client.page_request(dev, address, write);
-                                 }};
+    const IommuDriverParts parts{
+        pages, power, boot_.mistakes,
+        [this](Device& dev, Iova address, bool write) { return client.page_request(dev, address, write); }, &messages};
     for (DriverSource& source : iommu_driver_sources(description, parts, boot_.not_built)) {
         boot_.drivers.push_back(std::move(source));
     }

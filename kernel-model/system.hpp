@@ -9,6 +9,7 @@
 #include "kernel-model/dma/dma_iommu.hpp"
 #include "kernel-model/dma/page_allocator.hpp"
 #include "kernel-model/driver-core/runtime_pm.hpp"
+#include "kernel-model/drivers/message_domain.hpp"
 
 namespace xlate::kernel {
 
@@ -27,6 +28,7 @@ public:
     PageAllocator pages;
     DmaIommu dma;
     RuntimePm power;
+    MessageDomain messages;
     ClientDma client;
 
 private:

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "firmware/acpi/tables.hpp"
 #include "firmware/device_name.hpp"
 #include "firmware/iommu_families.hpp"
 #include "firmware/iommu_windows.hpp"
@@ -162,6 +163,15 @@ private:
                            v2m ? std::uint64_t{0x40} : std::uint64_t{0x10040}};
             if (frame.size >= frame.doorbell + 4) topology_.msi_frames.push_back(frame);
         }
+        // x86: where messages go, remapped or not. What the controller of the CPU does with them is not modelled, so
+        // that no address in it is a doorbell. Where firmware says that this is memory, they end there.
+        constexpr std::uint64_t kApics = 0xFEE00000, kApicBytes = 0x100000;
+        const auto& tables = description_.tables;
+        const bool x86 = tables != nullptr && (tables->dmar || tables->ivrs);
+        const bool memory = std::any_of(description_.memory.begin(), description_.memory.end(), [](const auto& range) {
+            return range.base < kApics + kApicBytes && kApics < range.base + range.size;
+        });
+        if (x86 && !memory) topology_.msi_frames.push_back({firmware::NodeIndex{}, kApics, kApicBytes, kApicBytes});
     }
 
     IommuSite* closest(std::uint64_t address) {

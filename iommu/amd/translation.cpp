@@ -65,6 +65,10 @@ bool Translation::advance(const Reply& reply) {
                     return located();
             }
             return true;
+        case State::interrupt:
+            step_ = interrupt_.step(reply);
+            if (step_.kind == StepKind::done || step_.kind == StepKind::fault) return end_interrupt();
+            return true;
         case State::tlb:
             state_ = State::tlb_looked_up;
             step_.kind = StepKind::lookup;
@@ -122,11 +126,11 @@ bool Translation::located() {
     const bool iotlb = dte::IOTLB.test(entry.words[1]);
     if (request_.ats != AtsType::untranslated && !iotlb) return fail(Event::invalid_device_request);
     if (request_.ats == AtsType::translated) return pass(device_rights(), false);
-    // A write there is an interrupt, which goes another way (interrupts.hpp); with a process id it is none.
+    // A write there is an interrupt; with a process id it is none.
     if (is_interrupt(request_.address) && !request_.ssid) {
         if (is_ats()) return denied();
         if (!request_.write) return fail(Event::invalid_device_request);
-        return pass(kWrites, false);
+        return begin_interrupt();
     }
     const Registers& registers = iommu_.registers;
     if (registers.excluded(request_.address) && !request_.ssid &&
@@ -134,6 +138,34 @@ bool Translation::located() {
         return pass(Permissions::kAll, true);
     }
     return by_tables();
+}
+
+/// A request carries no data here: the message is its device's first, entry 0 of its table.
+bool Translation::begin_interrupt() {
+    InterruptRequest message;
+    message.device = static_cast<std::uint16_t>(value(request_.sid));
+    message.address = request_.address;
+    message.debug = request_.debug;
+    interrupt_.start(message);
+    state_ = State::interrupt;
+    return false;
+}
+
+bool Translation::end_interrupt() {
+    state_ = State::finished;
+    if (step_.kind == StepKind::fault) {
+        if (!request_.debug) ++iommu_.counters.faults;
+        return true;
+    }
+    CachedTranslation entry;
+    entry.va = align_down(request_.address, std::uint64_t{1} << kPageBits);
+    entry.pa = align_down(interrupt_.outcome().address, std::uint64_t{1} << kPageBits);
+    entry.stream = stream_tag(request_.sid, request_.ssid);
+    entry.permissions = {kWrites};
+    entry.attributes = request_.incoming;
+    complete(entry, false);
+    step_.result.pa = PhysAddr{interrupt_.outcome().address};
+    return true;
 }
 
 std::uint8_t Translation::device_rights() const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "iommu/amd/interrupts.hpp"
 #include "iommu/amd/walk.hpp"
 #include "iommu/instance.hpp"
 
@@ -12,7 +13,7 @@ namespace xlate::iommu::amd {
 
 class Translation final : public TranslationSlot {
 public:
-    explicit Translation(Iommu& iommu) : iommu_(iommu) {}
+    explicit Translation(Iommu& iommu) : iommu_(iommu), interrupt_(iommu) {}
     void start(const Request& request) override;
     void start_prefetch(const Prefetch& prefetch) override;
     const Step& step(const Reply& reply) override;
@@ -24,11 +25,13 @@ public:
     bool no_access() const { return no_access_; }
 
 private:
-    enum class State : std::uint8_t { begin, device, tlb, tlb_looked_up, guest, host, finished };
+    enum class State : std::uint8_t { begin, device, interrupt, tlb, tlb_looked_up, guest, host, finished };
     // Each returns true if `step_` is to be given to the owner.
     bool advance(const Reply& reply);
     bool begin();
     bool located();
+    bool begin_interrupt();
+    bool end_interrupt();
     bool by_tables();
     bool look_up();
     bool walk();
@@ -55,6 +58,7 @@ private:
     DteWalk device_;
     GuestWalk guest_;
     HostWalk host_;
+    Interrupt interrupt_;
     Step step_;
 };
 

@@ -9,6 +9,8 @@
 #include "base/random.hpp"
 #include "kernel-model/clients/client_ring.hpp"
 #include "kernel-model/core/kernel.hpp"
+#include "kernel-model/drivers/message_domain.hpp"
+#include "kernel-model/pci/pci_core.hpp"
 
 namespace xlate::kernel {
 namespace {
@@ -16,6 +18,9 @@ namespace {
 /// per_transfer: buffers start at cache lines, and there are at most so many of them.
 constexpr std::uint64_t kBufferAlignment = 64;
 constexpr std::uint64_t kMaxBuffers = 4096;
+constexpr std::uint32_t kMessageBytes = 4;
+/// A driver that hears nothing looks by itself then.
+constexpr SimTime kWatchdog = ms(1);
 
 }  // namespace
 
@@ -32,6 +37,7 @@ struct ClientDma::Worker {
     std::uint32_t in_flight = 0;
     std::vector<Transfer> completed;  // not unmapped yet
     WaitQueue completed_queue;
+    bool message_sent = false;  // and not arrived
     Task* task = nullptr;
 };
 
@@ -51,7 +57,8 @@ struct ClientDma::Client {
     ClientStats stats;
     Rng random;
     bool stopping = false;
-    bool powered = false;  // holds a use of its device
+    bool powered = false;                  // holds a use of its device
+    std::optional<std::uint64_t> message;  // where it writes to tell of what is done
     Task* starter = nullptr;
     std::vector<Chunk> chunks;
     // on_demand
@@ -68,8 +75,9 @@ struct ClientDma::Client {
     std::unique_ptr<ClientRing> ring;
 };
 
-ClientDma::ClientDma(Kernel& kernel, DmaIommu& dma, const Mistakes& mistakes, RuntimePm* power)
-    : kernel_(kernel), dma_(dma), mistakes_(mistakes), power_(power) {}
+ClientDma::ClientDma(Kernel& kernel, DmaIommu& dma, const Mistakes& mistakes, RuntimePm* power,
+                     const MessageDomain* messages)
+    : kernel_(kernel), dma_(dma), mistakes_(mistakes), power_(power), messages_(messages) {}
 ClientDma::~ClientDma() = default;
 
 const ClientStats* ClientDma::stats(const std::string& device) const {
@@ -112,9 +120,14 @@ int ClientDma::power_on(Client& client) {
 
 int ClientDma::start(const std::shared_ptr<Client>& client) {
     if (const int err = power_on(*client); err != 0) return err;
+    const bool has_tasks = client->plan.mapping == TrafficPlan::Mapping::per_transfer ||
+                           client->plan.mapping == TrafficPlan::Mapping::ring;
+    if (has_tasks && messages_ != nullptr && messages_->alloc && dynamic_cast<PciDevice*>(&client->dev) != nullptr)
+        client->message = messages_->alloc(client->dev, kernel_.sched.current().cpu);
     if (client->plan.mapping == TrafficPlan::Mapping::per_transfer) return start_workers(client);
     if (client->plan.mapping == TrafficPlan::Mapping::ring) {
-        client->ring = std::make_unique<ClientRing>(kernel_, dma_, client->dev, client->plan, client->stats);
+        client->ring =
+            std::make_unique<ClientRing>(kernel_, dma_, client->dev, client->plan, client->stats, client->message);
         return client->ring->start();
     }
     const bool on_demand = client->plan.mapping == TrafficPlan::Mapping::on_demand;
@@ -303,6 +316,27 @@ void ClientDma::reap(Client& client, Worker& worker) {
     }
 }
 
+/// Host side: the device tells of what is done. One message at a time: what comes meanwhile is there when it arrives.
+void ClientDma::tell(Client& client, Worker& worker) {
+    if (!client.message) {
+        worker.completed_queue.wake_up("CLI1");
+        return;
+    }
+    if (worker.message_sent) return;
+    worker.message_sent = true;
+    kernel_.machine.submit_dma(client.dev.name, Iova{*client.message}, kMessageBytes, true, [this, &worker](bool ok) {
+        const auto arrive = [&worker] {
+            worker.message_sent = false;
+            worker.completed_queue.wake_up("CLI1");
+        };
+        if (ok) {
+            arrive();
+        } else {
+            kernel_.machine.set_timer(kWatchdog, arrive);
+        }
+    });
+}
+
 void ClientDma::work(Client& client, Worker& worker) {
     Frame frame{kernel_, "client_transfer_loop"};
     const TrafficPlan& plan = client.plan;
@@ -320,9 +354,9 @@ void ClientDma::work(Client& client, Worker& worker) {
         ++client.stats.started;
         ++worker.in_flight;
         kernel_.machine.submit_dma(client.dev.name, *iova, plan.transfer_bytes, write,
-                                   [&worker, address = *iova, buffer](bool ok) {
+                                   [this, &client, &worker, address = *iova, buffer](bool ok) {
                                        worker.completed.push_back({address, buffer.value, ok});
-                                       worker.completed_queue.wake_up("CLI1");
+                                       tell(client, worker);
                                    });
         reap(client, worker);
         if (worker.in_flight < worker.share) continue;
@@ -333,6 +367,7 @@ void ClientDma::work(Client& client, Worker& worker) {
         worker.completed_queue.wait_event("CLI3", [&worker] { return !worker.completed.empty(); });
         reap(client, worker);
     }
+    worker.completed_queue.wait_event("CLI6", [&worker] { return !worker.message_sent; });
     client.stats.running = client.stats.started != client.stats.completed + client.stats.failed;
 }
 

@@ -20,6 +20,8 @@
 
 namespace xlate::kernel {
 
+struct MessageDomain;
+
 /// Of one device. Law: started = completed + failed + in flight.
 struct ClientStats {
     std::uint64_t mapped_buffers = 0;  ///< once; on_demand: pages
@@ -35,8 +37,10 @@ struct ClientStats {
 class ClientDma final : public ClientDriver {
 public:
     /// `power`: a client is in use, and its IOMMU powered, from its start to its removal; nullptr: everything is
-    /// powered.
-    ClientDma(Kernel& kernel, DmaIommu& dma, const Mistakes& mistakes = {}, RuntimePm* power = nullptr);
+    /// powered. `messages`: a PCI device that is mapped around its transfers, or has rings, tells of their end by its
+    /// message, if it is given one; else its tasks know at once. Both outlive it.
+    ClientDma(Kernel& kernel, DmaIommu& dma, const Mistakes& mistakes = {}, RuntimePm* power = nullptr,
+              const MessageDomain* messages = nullptr);
     ~ClientDma() override;
 
     /// 0; -ENOMEM if a buffer cannot be had, -EIO if it cannot be mapped. A plan with a start delay cannot fail here.
@@ -67,11 +71,13 @@ private:
     void work(Client& client, Worker& worker);
     std::optional<Iova> map_buffer(Client& client, PhysAddr buffer, DmaDirection direction);
     void reap(Client& client, Worker& worker);
+    void tell(Client& client, Worker& worker);
 
     Kernel& kernel_;
     DmaIommu& dma_;
     const Mistakes mistakes_;
     RuntimePm* const power_;
+    const MessageDomain* const messages_;
     std::map<std::string, std::shared_ptr<Client>> clients_;
 };
 

@@ -11,6 +11,13 @@
 #include "kernel-model/core/kernel.hpp"
 
 namespace xlate::kernel {
+namespace {
+
+constexpr std::uint32_t kMessageBytes = 4;
+/// A driver that hears nothing looks by itself then.
+constexpr SimTime kWatchdog = ms(1);
+
+}  // namespace
 
 struct ClientRing::Queue {
     struct Buffer {
@@ -52,15 +59,17 @@ struct ClientRing::Queue {
     std::vector<PhysAddr> free_replies;
     std::vector<PhysAddr> reply_memory;
     // Interrupt moderation.
-    bool raised = false;       // the task has been told, and has not looked yet
-    bool timed = false;        // a timer runs
-    std::uint32_t untold = 0;  // completions since the task was told
+    bool raised = false;        // the task has been told, and has not looked yet
+    bool timed = false;         // a timer runs
+    bool message_sent = false;  // and not arrived
+    std::uint32_t untold = 0;   // completions since the task was told
 
     bool something() const { return fresh != 0 || !sent.empty(); }
 };
 
-ClientRing::ClientRing(Kernel& kernel, DmaIommu& dma, Device& dev, const TrafficPlan& plan, ClientStats& stats)
-    : kernel_(kernel), dma_(dma), dev_(dev), plan_(plan), stats_(stats) {}
+ClientRing::ClientRing(Kernel& kernel, DmaIommu& dma, Device& dev, const TrafficPlan& plan, ClientStats& stats,
+                       std::optional<std::uint64_t> message)
+    : kernel_(kernel), dma_(dma), dev_(dev), plan_(plan), stats_(stats), message_(message) {}
 ClientRing::~ClientRing() { *alive_ = false; }
 
 int ClientRing::start() {
@@ -188,7 +197,7 @@ bool ClientRing::submit_next(Queue& queue) {
 /// Host side: the task is woken, or will be.
 void ClientRing::completed(Queue& queue, const char* step) {
     if (!moderated()) {
-        queue.events.wake_up(step);
+        raise(queue, step);
         return;
     }
     ++queue.untold;
@@ -207,10 +216,28 @@ void ClientRing::completed(Queue& queue, const char* step) {
     }
 }
 
+/// Host side: the interrupt, by the device's message if it has one. One message at a time.
 void ClientRing::raise(Queue& queue, const char* step) {
     queue.untold = 0;
-    queue.raised = true;
-    queue.events.wake_up(step);
+    const auto arrive = [this, alive = alive_, &queue, step] {
+        if (!*alive || queues_.empty()) return;
+        queue.message_sent = false;
+        queue.raised = true;
+        queue.events.wake_up(step);
+    };
+    if (!message_) {
+        arrive();
+        return;
+    }
+    if (queue.message_sent) return;
+    queue.message_sent = true;
+    kernel_.machine.submit_dma(dev_.name, Iova{*message_}, kMessageBytes, true, [this, arrive](bool ok) {
+        if (ok) {
+            arrive();
+        } else {
+            kernel_.machine.set_timer(kWatchdog, arrive);
+        }
+    });
 }
 
 /// The device takes from its rings in turn, as many as it may have under way.
@@ -324,8 +351,9 @@ void ClientRing::run(Queue& queue) {
     }
     pump();
     for (;;) {
-        queue.events.wait_event(
-            "RNG4", [&] { return (queue.something() && (queue.raised || !moderated())) || drained(queue); });
+        queue.events.wait_event("RNG4", [&] {
+            return (queue.something() && (queue.raised || (!moderated() && !message_))) || drained(queue);
+        });
         queue.raised = false;
         if (!queue.something()) break;
         if (plan_.ring.poll != 0) {

@@ -23,7 +23,9 @@ struct ClientStats;
 /// All rings of one device. Outlives its transfers; `stats` and `dev` outlive it.
 class ClientRing {
 public:
-    ClientRing(Kernel& kernel, DmaIommu& dma, Device& dev, const TrafficPlan& plan, ClientStats& stats);
+    /// `message`: where the device writes 4 bytes to interrupt; nothing: a task is woken without.
+    ClientRing(Kernel& kernel, DmaIommu& dma, Device& dev, const TrafficPlan& plan, ClientStats& stats,
+               std::optional<std::uint64_t> message = std::nullopt);
     ~ClientRing();
     ClientRing(const ClientRing&) = delete;
     ClientRing& operator=(const ClientRing&) = delete;
@@ -57,6 +59,7 @@ private:
     Device& dev_;
     const TrafficPlan plan_;
     ClientStats& stats_;
+    const std::optional<std::uint64_t> message_;
     std::vector<std::unique_ptr<Queue>> queues_;
     std::size_t turn_ = 0;         ///< the queue that the device looks at next
     std::uint64_t submitted_ = 0;  ///< buffers

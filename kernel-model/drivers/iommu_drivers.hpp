@@ -16,6 +16,7 @@ namespace xlate::kernel {
 
 class PageAllocator;
 class RuntimePm;
+struct MessageDomain;
 
 /// What a driver is made of besides the boot. All of it outlives the boot.
 struct IommuDriverParts {
@@ -24,6 +25,8 @@ struct IommuDriverParts {
     Mistakes mistakes;
     /// A device asks for a page (PRI) and its client may provide it. Empty: refused.
     std::function<bool(Device& dev, Iova address, bool write)> on_page_request;
+    /// Where a driver that remaps interrupts says so; nullptr: nobody asks.
+    MessageDomain* messages = nullptr;
 };
 
 /// Who makes the driver's devices.

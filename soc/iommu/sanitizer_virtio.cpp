@@ -1,5 +1,5 @@
-// The sanitizer beside a virtio-iommu: no table lies in memory, so that each claim of the driver is held against what the
-// device knows at that moment. Nothing is cached beyond it: the device drops with each request what it kept.
+// The sanitizer beside a virtio-iommu: no table lies in memory, so that each claim of the driver is held against what
+// the device knows at that moment. Nothing is cached beyond it: the device drops with each request what it kept.
 //   unmapped, flushed   no mapping of the range is left (missing-unmap)
 //   cd_installed        the range is mapped (missing-map), and off what the device reserves (reserved-mapped)
 //   ste_installed       the endpoint is attached to that domain (missing-attach), or to none (missing-detach)

@@ -196,6 +196,28 @@ void AmdIommu::iommu_flush_irt(std::uint16_t devid) {
     iommu_queue_command({opcode(amd::Opcode::invalidate_interrupt_table) | cmd::DEVICE.of(devid), 0});
 }
 
+// Entries of 4 bytes (no GA), 512 of them. What of the device's entry is the interrupts' stands in a word of its own.
+bool AmdIommu::alloc_irq_table(std::uint16_t devid, unsigned cpu) {
+    Frame frame{kernel(), "alloc_irq_table"};
+    constexpr unsigned kLog2Entries = 9;
+    constexpr std::uint32_t kVector = 0x21;
+    const auto table = pages.alloc_zeroed(4u << kLog2Entries);
+    if (!table) return false;
+    if (!mistakes.has(Mistake::irte_not_written)) {
+        const std::uint64_t entry = amd::irte::EN.of(1) | amd::irte::DEST8.of(cpu) | amd::irte::VECTOR8.of(kVector);
+        std::uint8_t bytes[4];
+        store_le(bytes, 4, entry);
+        kernel().machine.memory_write(*table, bytes, 4);
+    }
+    namespace dte = amd::dte;
+    pages.write_u64(dev_table + std::uint64_t{devid} * amd::kDteBytes + 16,
+                    table->value | dte::IV.of(1) | dte::INT_TAB_LEN.of(kLog2Entries) | dte::INT_CTL.of(dte::INT_REMAP));
+    iommu_flush_dte(devid);
+    iommu_flush_irt(devid);
+    iommu_completion_wait();
+    return true;
+}
+
 void AmdIommu::build_inv_iommu_pages(std::uint16_t domain, std::uint64_t first, std::uint64_t last, bool guest) {
     if (mistakes.has(Mistake::wrong_asid)) ++domain;
     if (mistakes.has(Mistake::short_range) && last != ~std::uint64_t{0}) {

@@ -44,6 +44,8 @@ public:
     int iommu_completion_wait();
     void iommu_flush_dte(std::uint16_t devid);
     void iommu_flush_irt(std::uint16_t devid);
+    /// Linux alloc_irq_table() and modify_irte(): a table of the device's own, and its first entry for the CPU.
+    bool alloc_irq_table(std::uint16_t devid, unsigned cpu);
     /// INVALIDATE_IOMMU_PAGES, tables included; `guest`: of v2 tables, requests without a PASID.
     void build_inv_iommu_pages(std::uint16_t domain, std::uint64_t first, std::uint64_t last, bool guest = false);
     void build_inv_iotlb_pages(std::uint16_t devid, std::uint64_t first, std::uint64_t last);

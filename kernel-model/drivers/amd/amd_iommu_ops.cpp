@@ -6,6 +6,7 @@
 #include "firmware/acpi/tables.hpp"
 #include "kernel-model/boot.hpp"
 #include "kernel-model/boot_state.hpp"
+#include "kernel-model/drivers/message_domain.hpp"
 
 namespace xlate::kernel {
 
@@ -191,6 +192,7 @@ AmdIommuDriver::AmdIommuDriver(const AmdIommuParts& parts)
       mistakes_(parts.mistakes),
       parameters_(parts.parameters),
       find_device_(parts.find_device),
+      messages_(parts.messages),
       ops_(parts.core, parts.pages, parts.mistakes, parts.pci_device_group) {}
 
 /// One device table a segment, which its units share.
@@ -301,7 +303,20 @@ int AmdIommuDriver::init() {
     for (Ptr<AmdIommu> iommu : ops_.units()) iommu->iommu_flush_all_caches();
     print_iommu_info();
     for (Ptr<AmdIommu> iommu : ops_.units()) iommu->iommu_init_irq();
+    if (parameters_.intremap && messages_ != nullptr)
+        messages_->alloc = [this](Device& dev, unsigned cpu) { return irq_remapping_alloc(dev, cpu); };
     return 0;
+}
+
+/// A table for each id that its messages may come by; the message is entry 0 of it.
+std::optional<std::uint64_t> AmdIommuDriver::irq_remapping_alloc(Device& dev, unsigned cpu) {
+    const Ptr<AmdDevData> data = ptr_cast<AmdDevData>(core_.dev_iommu_priv_get(dev, "AIR1"));
+    if (!data) return std::nullopt;
+    if (!data->iommu.alloc_irq_table(data->devid, cpu)) return std::nullopt;
+    for (const std::uint16_t alias : data->aliases) {
+        if (alias <= data->iommu.last_bdf && !data->iommu.alloc_irq_table(alias, cpu)) return std::nullopt;
+    }
+    return amd::kInterruptFirst;
 }
 
 std::string amd_turns_away(const firmware::Description& description, std::string_view device, bool pci,
@@ -328,7 +343,7 @@ std::unique_ptr<Driver> make_amd_iommu(LinuxBoot& boot, const IommuDriverParts& 
     return std::make_unique<AmdIommuDriver>(AmdIommuParts{
         boot.iommu(), *boot.drivers().buses().front(), parts.pages, parts.mistakes, boot.config().parameters.x86,
         [&pci = boot.pci()](Device& dev) { return pci.pci_device_group(dev); },
-        [&boot](const std::string& name) { return boot.find_device(name); }});
+        [&boot](const std::string& name) { return boot.find_device(name); }, parts.messages});
 }
 
 }  // namespace xlate::kernel

@@ -20,6 +20,8 @@
 
 namespace xlate::kernel {
 
+struct MessageDomain;
+
 /// Linux amd_iommu_ops. Shared by all units.
 class AmdIommuOps final : public IommuOps {
 public:
@@ -73,6 +75,7 @@ struct AmdIommuParts {
     std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group;
     /// The device of a Linux name, or nullptr: events are told under its driver's name. Empty: under the id's.
     std::function<const Device*(const std::string& name)> find_device;
+    MessageDomain* messages = nullptr;  ///< told when interrupts are remapped
 };
 
 class AmdIommuDriver final : public InitcallDriver {
@@ -87,12 +90,14 @@ private:
     void init_device_table_dma();
     void choose_page_table();
     void print_iommu_info();
+    std::optional<std::uint64_t> irq_remapping_alloc(Device& dev, unsigned cpu);
 
     IommuCore& core_;
     PageAllocator& pages_;
     const Mistakes mistakes_;
     const KernelParameters::X86 parameters_;
     std::function<const Device*(const std::string& name)> find_device_;
+    MessageDomain* const messages_;
     AmdIommuOps ops_;
 };
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "base/bits.hpp"
 #include "kernel-model/driver-core/driver_core.hpp"
+#include "kernel-model/drivers/message_domain.hpp"
 #include "kernel-model/pci/pci_core.hpp"
 
 namespace xlate::kernel {
@@ -157,6 +159,7 @@ IntelIommuDriver::IntelIommuDriver(const IntelIommuParts& parts)
       mistakes_(parts.mistakes),
       parameters_(parts.parameters),
       not_built_(parts.not_built),
+      messages_(parts.messages),
       ops_(parts.core, parts.pages, parts.parameters, DmarScopes(parts.core.description, parts.pci),
            parts.pci_device_group) {}
 
@@ -198,6 +201,27 @@ void IntelIommuDriver::intel_enable_irq_remapping() {
     }
     for (const Ptr<IntelIommu>& iommu : ops_.iommus) iommu->iommu_enable_irq_remapping();
     core_.k.console.info("DMAR-IR", "Enabled IRQ remapping in xapic mode");
+    if (messages_ == nullptr) return;
+    messages_->alloc = [this](Device& dev, unsigned cpu) { return intel_irq_remapping_alloc(dev, cpu); };
+}
+
+/// Of the unit that the function's requests go through, in remappable format: the entry's index in the address.
+std::optional<std::uint64_t> IntelIommuDriver::intel_irq_remapping_alloc(Device& dev, unsigned cpu) {
+    const auto place = ops_.scopes().dmar_find_matched_drhd_unit(dev);
+    if (!place || place->unit >= ops_.iommus.size() || !ops_.iommus[place->unit]) return std::nullopt;
+    std::uint16_t source = place->source;  // the last alias is what its messages come as
+    if (auto* const pdev = dynamic_cast<PciDevice*>(&dev)) {
+        pci_for_each_dma_alias(*pdev, [&](PciDevice&, std::uint16_t alias) {
+            source = alias;
+            return 0;
+        });
+    }
+    const std::optional<std::uint32_t> index = ops_.iommus[place->unit]->alloc_irte(source, cpu);
+    if (!index) return std::nullopt;
+    namespace message = vt::message;
+    return vt::kInterruptBase | message::REMAPPABLE.of(1) | message::SHV.of(1) |
+           message::HANDLE_LOW.of(*index & low_mask(message::HANDLE_LOW.width)) |
+           message::HANDLE_15.of(*index >> message::HANDLE_LOW.width);
 }
 
 int IntelIommuDriver::init_dmars() {
@@ -263,7 +287,7 @@ std::unique_ptr<Driver> make_intel_iommu(LinuxBoot& boot, const IommuDriverParts
     return std::make_unique<IntelIommuDriver>(
         IntelIommuParts{boot.iommu(), *boot.drivers().buses().front(), boot.pci().bus(), parts.pages, parts.mistakes,
                         boot.config().parameters.x86, boot.config().not_built,
-                        [&pci = boot.pci()](Device& dev) { return pci.pci_device_group(dev); }});
+                        [&pci = boot.pci()](Device& dev) { return pci.pci_device_group(dev); }, parts.messages});
 }
 
 }  // namespace xlate::kernel

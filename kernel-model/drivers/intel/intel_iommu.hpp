@@ -17,6 +17,8 @@
 
 namespace xlate::kernel {
 
+struct MessageDomain;
+
 /// Linux intel_iommu_ops.
 class IntelIommuOps final : public IommuOps {
 public:
@@ -60,6 +62,7 @@ struct IntelIommuParts {
     KernelParameters::X86 parameters;
     std::vector<firmware::NodeIndex> not_built;  ///< units that this kernel cannot use
     std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group;
+    MessageDomain* messages = nullptr;  ///< told when interrupts are remapped
 };
 
 class IntelIommuDriver final : public InitcallDriver {
@@ -73,12 +76,14 @@ private:
     void dmar_table_init();
     int init_dmars();
     void intel_enable_irq_remapping();
+    std::optional<std::uint64_t> intel_irq_remapping_alloc(Device& dev, unsigned cpu);
 
     IommuCore& core_;
     PageAllocator& pages_;
     const Mistakes mistakes_;
     const KernelParameters::X86 parameters_;
     const std::vector<firmware::NodeIndex> not_built_;
+    MessageDomain* const messages_;
     IntelIommuOps ops_;
 };
 

@@ -17,6 +17,7 @@ constexpr std::uint64_t kMaxLooks = 1'000'000;
 constexpr SimTime kCpuRelax = ns(20);
 constexpr std::uint32_t kIrTableSizeCode = 0xF;  ///< INTR_REMAP_TABLE_REG_SIZE: 65536 entries
 constexpr std::uint64_t kIrTableBytes = std::uint64_t{1} << 20;
+constexpr std::uint32_t kFirstDeviceVector = 0x21, kDeviceVectors = 200;
 constexpr std::uint16_t kFirstLevelDid = 1;  ///< FLPT_DEFAULT_DID
 /// What a vector of the first CPU's local APIC looks like as a message.
 constexpr std::uint32_t kMessageAddress = 0xFEE00000, kFirstVector = 0x20;
@@ -211,6 +212,20 @@ void IntelIommu::iommu_enable_irq_remapping() {
     Frame frame{kernel(), "iommu_enable_irq_remapping"};
     command(gcmd::IRE, true);
     if (gcmd::CFI.test(read(reg::GSTS))) command(gcmd::CFI, false);
+}
+
+// The message's source is checked whole (set_msi_sid). The second word is there before the first says that it is.
+std::optional<std::uint32_t> IntelIommu::alloc_irte(std::uint16_t source, unsigned cpu) {
+    Frame frame{kernel(), "intel_irq_remapping_alloc"};
+    if (!ir_table_ || next_irte_ == kIrTableBytes / vt::kIrteBytes) return std::nullopt;
+    const std::uint32_t index = next_irte_++;
+    if (mistakes.has(Mistake::irte_not_written)) return index;
+    const PhysAddr at = *ir_table_ + std::uint64_t{index} * vt::kIrteBytes;
+    pages.write_u64(at + 8, vt::irte::SID.of(source) | vt::irte::SVT.of(vt::irte::CHECK_SID));
+    pages.write_u64(at, vt::irte::P.of(1) | vt::irte::V.of(kFirstDeviceVector + index % kDeviceVectors) |
+                            vt::irte::XAPIC_DST.of(cpu));
+    qi_flush_iec(index);
+    return index;
 }
 
 }  // namespace xlate::kernel

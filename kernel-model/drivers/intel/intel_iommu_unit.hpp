@@ -57,6 +57,9 @@ public:
     int intel_setup_irq_remapping();
     void iommu_set_irq_remapping();
     void iommu_enable_irq_remapping();
+    /// Linux alloc_irte() and modify_irte(): an entry of the table for messages of `source` to the CPU. Its index;
+    /// nothing: no table, or none is free.
+    std::optional<std::uint32_t> alloc_irte(std::uint16_t source, unsigned cpu);
 
     /// Where the context entry of a device stands; its table is made if `alloc`. Nothing: none, or no memory.
     std::optional<PhysAddr> iommu_context_addr(std::uint16_t source, bool alloc);
@@ -73,6 +76,7 @@ public:
     void qi_flush_pasid_cache(std::uint16_t did, std::uint64_t granularity, std::uint32_t pasid);
     void qi_flush_dev_iotlb(std::uint16_t source, std::uint16_t qdep, std::uint64_t address, unsigned order);
     void qi_global_iec();
+    void qi_flush_iec(std::uint32_t index);
 
     std::uint32_t read(std::uint32_t offset);
     std::uint64_t read64(std::uint32_t offset);
@@ -101,6 +105,7 @@ private:
     unsigned free_head_ = 0, free_tail_ = 0, free_cnt_ = kQueueLength;
     std::vector<bool> domain_ids_;
     std::optional<PhysAddr> ir_table_;
+    std::uint32_t next_irte_ = 0;
     std::vector<IrqThread> irqs_;
     unsigned faults_told_ = 0;  ///< since faults_since_: printk_ratelimit
     SimTime faults_since_{};

@@ -192,6 +192,11 @@ void IntelIommu::qi_flush_dev_iotlb(std::uint16_t source, std::uint16_t qdep, st
     qi_submit_sync(descriptor);
 }
 
+void IntelIommu::qi_flush_iec(std::uint32_t index) {
+    Frame frame{kernel(), "qi_flush_iec"};
+    qi_submit_sync({type(vt::DescriptorType::interrupt_entry_cache) | qi::IEC_G.of(1) | qi::IIDX.of(index), 0, 0, 0});
+}
+
 void IntelIommu::qi_global_iec() {
     Frame frame{kernel(), "qi_global_iec"};
     qi_submit_sync({type(vt::DescriptorType::interrupt_entry_cache), 0, 0, 0});
