@@ -469,6 +469,7 @@ std::vector<ResourceUse> Soc::Parts::uses() const {
     for (const auto& bridge : bridges) bridge->add_uses(all);
     for (const auto& regulator : regulators) regulator->add_uses(all);
     for (const auto& root : pcie) root->add_uses(all);
+    for (const auto& [number, link] : pcie_links) link->add_uses(all);
     for (const auto& iommu : iommus) iommu->add_uses(all);
     machine->add_uses(all);
     uses_before_ = all.size();
@@ -499,6 +500,8 @@ SocStats Soc::Parts::stats() const {
             const auto place = std::find(site.masters.begin(), site.masters.end(), i) - site.masters.begin();
             const PcieSite::Exit& exit = site.exits[site.exit_of[static_cast<std::size_t>(place)]];
             one.link = pcie[*topology.pcie_of[i]]->component_name();
+            for (auto at = config.masters[i].pcie_link; at; at = config.pcie_links[*at].above)
+                one.port_links.push_back(pcie_links.at(*at)->component_name());
             iommu = exit.iommu;
             tbu = exit.tbu;
         }

@@ -58,8 +58,9 @@ struct MasterStats {
     std::string device;
     std::optional<AtcStats> atc;
     // What it goes through, as ResourceUse names it; empty: nothing of that kind.
-    std::string link;   ///< a PCIe host bridge
-    std::string iommu;  ///< and its port for this master
+    std::string link;                     ///< a PCIe host bridge
+    std::vector<std::string> port_links;  ///< of PCIe ports below that, if they have links of their own; lowest first
+    std::string iommu;                    ///< and its port for this master
     std::string port;
 };
 

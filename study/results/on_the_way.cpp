@@ -63,7 +63,8 @@ public:
                 return regulated(use.component) ? resource::kRegulator : nullptr;
             case ResourceKind::link_up:
             case ResourceKind::link_down:
-                return use.component == master_.link ? resource::kLink : nullptr;
+                if (use.component == master_.link) return resource::kLink;
+                return over_port_link(use.component) ? resource::kPortLink : nullptr;
             case ResourceKind::cpu:
             case ResourceKind::registers:
             case ResourceKind::commands:
@@ -75,6 +76,9 @@ public:
     }
 
 private:
+    bool over_port_link(std::string_view component) const {
+        return std::find(master_.port_links.begin(), master_.port_links.end(), component) != master_.port_links.end();
+    }
     bool regulated(std::string_view component) const {
         const std::string place(component.substr(std::string_view("regulator.").size()));
         return place == master_.device || place == master_.iommu + ".tcu" ||

@@ -158,6 +158,9 @@ TEST_CASE("soc configs: two drives behind a PCIe switch share its link; ACS says
     CHECK(both(shared) == Approx(4 * 984'615'384.0 * 256 / 280).epsilon(0.08));
     CHECK(both(wide) == Approx(8 * 984'615'384.0 * 256 / 280).epsilon(0.05));
     CHECK(shared["protocol"]["violations"] == 0);
+    const auto limit = [](const Json& result) { return result["masters"][0]["limited_by"]["resource"]; };
+    CHECK(limit(shared) == "link below the PCIe port 0000:00:01.0 (soc.pci[].link)");
+    CHECK(limit(wide) == "link below the PCIe port 0000:02:00.0 (soc.pci[].link)");
 }
 
 TEST_CASE("soc configs: an endpoint's translation cache works over a port's link, and its messages pay for it",
