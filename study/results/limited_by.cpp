@@ -29,8 +29,10 @@ double queued_share(const soc::MasterStats& own) {
 /// What is passed is at the bottom; what is held meanwhile is above. A full place above is full because of what it
 /// waits for below, if that is full too.
 int level(const std::string& resource) {
-    if (resource == resource::kWalkSlots) return 1;
-    if (resource == resource::kPortSlots || resource == resource::kWriteBuffer) return 2;
+    if (resource.rfind("bridge", 0) == 0) return 1;  // resource::kBridge, with its name
+    if (resource == resource::kWalkSlots) return 2;
+    if (resource == resource::kCoreSlots) return 3;
+    if (resource == resource::kPortSlots || resource == resource::kWriteBuffer) return 4;
     return 0;
 }
 

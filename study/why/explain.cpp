@@ -12,6 +12,7 @@
 #include "base/error.hpp"
 #include "study/config/config.hpp"
 #include "study/results/json_file.hpp"
+#include "study/results/resources.hpp"
 #include "study/run/run.hpp"
 #include "study/why/levers.hpp"
 #include "study/why/slowest.hpp"
@@ -90,6 +91,17 @@ double bandwidth_of_all(const Json& result) {
     return sum;
 }
 
+/// Who asks for more of what is full gets it from those who share it: by how much a master's bandwidth can rise of what
+/// its limit, something else than its own transfers, has left.
+double left_of_limit(const Lever& lever, const Json& master) {
+    constexpr double kAny = 1e9;
+    if (lever.resource != resource::kOutstanding || !master.contains("limited_by")) return kAny;
+    const Json& limit = master.at("limited_by");
+    const double share = limit.at("share").get<double>();
+    const bool full = share >= 0.85 && limit.at("resource") != resource::kOutstanding;
+    return full ? 1 / share - 1 : kAny;
+}
+
 Json trial_json(const Lever& lever, const Json& base, const Json& said, double before_of_all) {
     Json one = {{"resource", lever.resource}, {"key", lever.key}, {"from", lever.from}, {"to", lever.to}};
     const Json* const master = said.contains("error") ? nullptr : master_of(said, base.at("device"));
@@ -100,9 +112,9 @@ Json trial_json(const Lever& lever, const Json& base, const Json& said, double b
     one["bandwidth_bytes_per_s"] = master->at("bandwidth_bytes_per_s");
     const double before = bandwidth(base);
     one["gain"] = before <= 0 ? 0.0 : std::round((bandwidth(*master) / before - 1) * 1000) / 1000;
-    // Who asks for more of what is full gets it from those who share it.
     const double more = bandwidth(*master) - before;
-    one["from_others"] = more > before * kMatters && bandwidth_of_all(said) - before_of_all < more / 2;
+    one["from_others"] = more > before * kMatters && (bandwidth_of_all(said) - before_of_all < more / 2 ||
+                                                      more / before > left_of_limit(lever, base) + kMatters);
     one["latency_mean_ns"] = master->at("latency_ns").at("mean");
     one["limited_by"] = master->contains("limited_by") ? master->at("limited_by").at("resource") : Json();
     return one;

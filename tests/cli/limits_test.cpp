@@ -52,6 +52,9 @@ std::string more_than_named(const Json& master) {
         const auto resource = one["resource"].get<std::string>();
         const bool sooner = resource.rfind("latency of", 0) == 0 || resource.rfind("TLB of", 0) == 0;
         if (sooner || one.contains("error") || one["from_others"] == true) continue;
+        // How many transfers a driver keeps under way, and with how many tasks, is the same driver's.
+        const bool drivers = named.get<std::string>().find("by its driver") != std::string::npos;
+        if (drivers && one["key"].get<std::string>().rfind("traffic[", 0) == 0) continue;
         if (one["gain"].get<double>() > best + 0.05) return resource + " brings " + one["gain"].dump();
     }
     return "";

@@ -1,5 +1,6 @@
 // Every number of a report and of a summary against result.json: columns are looked up by their titles, so that a new
 // one without a value here fails.
+#include <cmath>
 #include <functional>
 #include <map>
 #include <set>
@@ -329,6 +330,21 @@ bool check_other_table(const Table& table, const Json& result, const Json& serie
             for (const Json& iommu : result["iommus"]) {
                 if (iommu["name"] == row[0]) CHECK(row[2] == "TLB hits " + share(iommu["tlb"]));
             }
+        } else if (kind == "where") {
+            bool found = false;
+            for (const Json& one : result["resources"]) {
+                const auto part = one["part"].get<std::string>();
+                const bool same = one["component"] == row[0] && row[2] == std::to_string(one["places"].get<int>()) &&
+                                  (part.empty() || row[1].find(" " + part) != std::string::npos);
+                const auto is = [&](std::size_t column, const char* key, double unit) {
+                    // Rounded to what is printed of it.
+                    return std::abs(std::stod(row[column]) - one[key].get<double>() * unit) <= 0.051;
+                };
+                found =
+                    found || (same && is(3, "busy_share", 100) && is(4, "occupancy", 1) && is(5, "full_share", 100) &&
+                              is(6, "waiting", 1) && row[7] == span_text(one["waited_ns"]));
+            }
+            CHECK(found);
         } else if (kind == "parameter") {
             const std::string own = row[0].substr(row[0].rfind('.') + 1);
             CHECK(config.find(own + ": " + row[1]) != std::string::npos);
