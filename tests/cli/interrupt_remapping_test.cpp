@@ -40,8 +40,7 @@ TEST_CASE("interrupt remapping: masters' messages go through the tables in a pla
     }
     // The NIC is behind dmar1, and nobody else of this config interrupts.
     const Json vtd = result_of("x86-vtd", "");
-    for (const Json& iommu : vtd["iommus"])
-        CHECK((iommu["counters"]["interrupts"] != 0) == (iommu["name"] == "dmar1"));
+    for (const Json& iommu : vtd["iommus"]) CHECK((iommu["counters"]["interrupts"] != 0) == (iommu["name"] == "dmar1"));
     CHECK(interrupts(result_of("x86-vtd", "kernel.parameters={intremap: \"off\"}")) == 0);
 }
 
