@@ -6,6 +6,20 @@
 
 namespace xlate::soc {
 
+namespace {
+
+/// Who of those that wait goes later. No two are equal: a source counts what it sends.
+struct Later {
+    bool operator()(const Transaction* a, const Transaction* b) const {
+        if (a->priority != b->priority) return a->priority < b->priority;
+        if (a->since != b->since) return a->since > b->since;
+        if (a->source_rank != b->source_rank) return a->source_rank > b->source_rank;
+        return a->number > b->number;
+    }
+};
+
+}  // namespace
+
 Crossbar::Crossbar(const sc_core::sc_module_name& module_name, const std::string& name, Agenda& agenda,
                    ClockPeriod clock, const CrossbarParams& params, const std::vector<std::string>& initiators,
                    const std::vector<std::string>& targets)
@@ -68,6 +82,7 @@ bool Crossbar::on_request(unsigned port, Transaction& transaction) {
     Layer& layer = *layers_[range->target_of(transaction.address())];
     transaction.since = agenda_.now();
     layer.waiting.push_back(&transaction);
+    std::push_heap(layer.waiting.begin(), layer.waiting.end(), Later{});
     if (!layer.decide.scheduled()) {
         agenda_.schedule(layer.decide, std::max(agenda_.now(), layer.free), Phase::decide, *this);
     }
@@ -75,16 +90,9 @@ bool Crossbar::on_request(unsigned port, Transaction& transaction) {
 }
 
 void Crossbar::choose(Layer& layer) {
-    const auto goes_before = [](const Transaction* a, const Transaction* b) {
-        if (a->priority != b->priority) return a->priority > b->priority;
-        if (a->since != b->since) return a->since < b->since;
-        if (a->source_rank != b->source_rank) return a->source_rank < b->source_rank;
-        return a->number < b->number;
-    };
-    auto first = layer.waiting.begin();
-    if (layer.waiting.size() > 1) first = std::min_element(layer.waiting.begin(), layer.waiting.end(), goes_before);
-    Transaction& chosen = **first;
-    layer.waiting.erase(first);
+    if (layer.waiting.size() > 1) std::pop_heap(layer.waiting.begin(), layer.waiting.end(), Later{});
+    Transaction& chosen = *layer.waiting.back();
+    layer.waiting.pop_back();
     const SimTime length = occupancy(chosen.size(), chosen.write());
     layer.calendar.count_wait(agenda_.now() - chosen.since);
     layer.calendar.count_busy(length);
