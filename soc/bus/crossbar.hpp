@@ -58,7 +58,8 @@ private:
         Crossbar* owner = nullptr;
         unsigned number = 0;
         std::unique_ptr<InitiatorPort> port;
-        std::vector<Transaction*> waiting;  ///< a heap, the next to go at the front: a CPU that clears memory has thousands there
+        std::vector<Transaction*>
+            waiting;  ///< a heap, the next to go at the front: a CPU that clears memory has thousands there
         std::vector<Transaction*> at_door;  ///< passed, and the target is busy; oldest first
         SimTime free;
         Calendar calendar;  ///< `fast`; in `exact` it only counts

@@ -91,7 +91,7 @@ LimitedBy outstanding_of(const TrafficConfig& traffic, const soc::MasterStats& o
 /// Of what all masters sent over their PCIe link in this one's time, its part.
 double part_of_link(const RunFacts& facts, const soc::MasterStats& own) {
     const auto [from, to] = measured_time(facts, own);
-    const auto sent = [](const soc::MasterStats& master) { return static_cast<double>(master.reads + master.writes); };
+    const auto sent = [](const soc::MasterStats& master) { return static_cast<double>(master.bytes); };
     double all = sent(own);
     for (const soc::MasterStats& other : facts.soc.masters) {
         if (&other == &own || other.link != own.link) continue;
@@ -103,11 +103,20 @@ double part_of_link(const RunFacts& facts, const soc::MasterStats& own) {
     return sent(own) / all;
 }
 
+/// The part of the master's transactions' time that is waiting for the PCIe link and sending over it: on wires, less
+/// the latency of the link there and back.
+double on_link(const RunFacts& facts, const soc::MasterStats& own) {
+    const auto wires = static_cast<double>(own.parts_fs[static_cast<std::size_t>(soc::Part::link)]);
+    const double flight = 2.0 * static_cast<double>(facts.config.soc.pcie.link_latency.fs) *
+                          static_cast<double>(own.reads + own.writes + own.faults);
+    return own.latency.sum_fs() == 0 ? 0 : std::max(0.0, wires - flight) / static_cast<double>(own.latency.sum_fs());
+}
+
 /// A link that is busy, and not full, holds a master up by what its transactions wait for it and take on it. Whether
 /// that is more than what further outstanding transfers could gain before the link is full: then it is the link that
-/// limits. `in_flight`: the master's, mean.
+/// limits. `in_use`: of its outstanding transfers, the share that is under way.
 bool link_holds_up(const RunFacts& facts, const soc::MasterStats& own, const std::vector<OnTheWay>& way,
-                   double in_flight) {
+                   double in_use) {
     constexpr double kSaved = 0.75;  // of the time on it, if it were four times as fast
     const auto link =
         std::find_if(way.begin(), way.end(), [](const OnTheWay& one) { return one.resource == resource::kLink; });
@@ -116,10 +125,10 @@ bool link_holds_up(const RunFacts& facts, const soc::MasterStats& own, const std
     for (const OnTheWay& one : way) {
         if (one.resource != resource::kLink && level(one.resource) == 0) next = std::max(next, one.share);
     }
-    const double part = part_of_link(facts, own);
-    const double saved = std::min((link->waiting + kSaved * link->occupancy) * part / in_flight, 0.99);
+    const double saved = std::min(kSaved * on_link(facts, own) * in_use, 0.99);
     const double of_link = std::min(1 / (1 - saved), 1 / next);
-    return part > 0.5 && of_link > 1 / link->share;
+    // Who moves less than half of what is on the link gets more of it by asking for more.
+    return part_of_link(facts, own) > 0.5 && of_link > 1 / link->share;
 }
 
 }  // namespace
@@ -172,8 +181,7 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
             return {resource::kDriver, 1 - itself.share};
         }
         if (const LimitedBy* const place = fullest_place(candidates, own, busiest->share)) return *place;
-        const double in_flight = itself.share * traffic.params.outstanding;
-        if (link_holds_up(facts, own, way, in_flight)) {
+        if (link_holds_up(facts, own, way, itself.share)) {
             const auto is_link = [](const LimitedBy& one) { return one.resource == resource::kLink; };
             return *std::find_if(candidates.begin(), candidates.end(), is_link);
         }

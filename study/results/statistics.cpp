@@ -20,6 +20,11 @@ bool is_list_of_events(const std::string& name) {
 }
 
 std::string name_of_element(const Json& element) {
+    if (element.is_object() && element.contains("kind") && element.contains("component")) {  // resources[]
+        const auto part = element.value("part", "");
+        return element["kind"].get<std::string>() + " " + element["component"].get<std::string>() +
+               (part.empty() ? "" : "/" + part);
+    }
     for (const char* key : {"name", "device", "path", "id"}) {
         const auto found = element.is_object() ? element.find(key) : element.end();
         if (found == element.end()) continue;

@@ -15,13 +15,18 @@ using Json = nlohmann::json;
 
 namespace {
 
+/// Its driver, or the lock that its driver waits for.
+bool is_driver(const std::string& resource) {
+    return resource.find("by its driver") != std::string::npos || resource.rfind("lock ", 0) == 0;
+}
+
 /// Why the sentence about this master is wrong; empty if it is right.
 std::string wrong_with(const Json& master) {
     if (!master.contains("limited_by")) return "";
     const Json& named = master["limited_by"]["resource"];
     // A driver's unmaps may wait for one lock or one busy bit, which more CPUs do not make faster: then nothing else on
     // the device's way does, either.
-    if (named.get<std::string>().find("by its driver") != std::string::npos) {
+    if (is_driver(named.get<std::string>())) {
         for (const Json& one : master["tried"]) {
             const bool software = one["key"].get<std::string>().rfind("traffic[", 0) == 0;
             const bool waits = one["key"] == "soc.memory.latency";  // which the CPUs' register reads and stores share
@@ -53,7 +58,7 @@ std::string more_than_named(const Json& master) {
         const bool sooner = resource.rfind("latency of", 0) == 0 || resource.rfind("TLB of", 0) == 0;
         if (sooner || one.contains("error") || one["from_others"] == true) continue;
         // How many transfers a driver keeps under way, and with how many tasks, is the same driver's.
-        const bool drivers = named.get<std::string>().find("by its driver") != std::string::npos;
+        const bool drivers = is_driver(named.get<std::string>());
         if (drivers && one["key"].get<std::string>().rfind("traffic[", 0) == 0) continue;
         if (one["gain"].get<double>() > best + 0.05) return resource + " brings " + one["gain"].dump();
     }
