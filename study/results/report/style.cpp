@@ -23,6 +23,7 @@ nav ul { display: flex; flex-wrap: wrap; gap: 0 1rem; list-style: none; padding:
 .wide { overflow-x: auto; } .wide:focus-visible, summary:focus-visible, button:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .75rem .2rem 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); font-weight: 400; }
+.charts table { font-size: .82rem; } .charts th, .charts td { padding-right: .5rem; }
 th.left, td.left { text-align: left; } thead th { color: var(--dim); font-weight: 600; white-space: normal; vertical-align: bottom; } td.long { white-space: normal; min-width: 16rem; }
 tr.bad td, tr.bad th { color: var(--bad); } .bad { color: var(--bad); } .good { color: var(--good); }
 ul.lines { padding-left: 1.2rem; margin: .25rem 0; overflow-wrap: anywhere; }
@@ -49,7 +50,7 @@ details { margin: .35rem 0; } summary { cursor: pointer; color: var(--link); } .
  --s0: #0072B2; --s1: #B45F06; --s2: #00795C; --s3: #C0392B; --s4: #2E86AB; --s5: #A0478B; --s6: #6E6E1E; --s7: #6A4C93;
  --load0: #eef3f8; --load1: #d3e6f5; --load2: #fde9b5; --load3: #fccf9f; --load4: #f7b3a8; }
  * { print-color-adjust: exact; } main { max-width: none; margin: 0; padding: 0; } body { font-size: 10.5pt; } .wide { overflow: visible; } .scroll svg { min-width: 0; }
- figure, tr { break-inside: avoid; } h2, h3 { break-after: avoid; } .tools, .readout, nav, details:not([open]) { display: none; } th, td { padding-right: .4rem; } th, td.left { white-space: normal; overflow-wrap: anywhere; } .charts { grid-template-columns: 1fr 1fr; } }
+ figure, tr { break-inside: avoid; } h2, h3 { break-after: avoid; } .tools, .readout, nav, details:not([open]) { display: none; } th, td { padding-right: .4rem; } th, td.left { white-space: normal; overflow-wrap: anywhere; } .charts table { font-size: 7pt; } .charts thead th:first-child { overflow-wrap: normal; } .charts { grid-template-columns: 1fr 1fr; } }
 )";
 
 }  // namespace xlate::study
