@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "iommu/slot_steps.hpp"
+
 namespace xlate::iommu::mediatek_v1 {
 
 namespace {
@@ -258,49 +260,34 @@ const Step& M4uV1Slot::begin() {
     counted_ = true;
     if (request_.address >> kInputBits != 0) return fault(Fault::out_of_range);
     state_ = State::tlb;
-    step_.kind = StepKind::lookup;
-    step_.lookup = {Structure::tlb, 1, 0};
+    lookup_step(step_, Structure::tlb);
     return step_;
 }
 
 const Step& M4uV1Slot::read() {
     state_ = State::word;
     if (!request_.debug) ++mmu_.counters_.walk_reads;
-    step_.kind = StepKind::access;
-    step_.access = {};
-    step_.access.address = PhysAddr{mmu_.get(reg::PT_BASE) + (request_.address >> kPageBits) * kWordBytes};
-    step_.access.size = kWordBytes;
-    step_.access.purpose = kWord;
-    step_.access.input = request_.address;
+    read_step(step_, request_, mmu_.get(reg::PT_BASE) + (request_.address >> kPageBits) * kWordBytes, kWordBytes,
+              kWord);
     return step_;
 }
 
 const Step& M4uV1Slot::mapped(const CachedTranslation& entry) {
-    done(entry.pa | (request_.address & low_mask(kPageBits)));
-    step_.result.entry = entry;
-    step_.result.entry.stream = stream_tag(request_.sid, request_.ssid);
-    step_.result.entry.attributes = request_.incoming;
-    step_.result.cacheable = !request_.debug;
+    state_ = State::finished;
+    mapped_step(step_, request_, entry, epoch_);
     return step_;
 }
 
 const Step& M4uV1Slot::done(std::uint64_t pa) {
     state_ = State::finished;
-    step_.kind = StepKind::done;
-    step_.result = {};
-    step_.result.pa = PhysAddr{pa};
-    step_.result.attributes = request_.incoming;
-    step_.result.epoch = epoch_;
+    done_step(step_, request_, pa, epoch_);
     return step_;
 }
 
 const Step& M4uV1Slot::fault(Fault fault) {
     state_ = State::finished;
-    step_.kind = StepKind::fault;
-    step_.result = {};
-    step_.result.response = fault == Fault::unsupported ? Response::abort : Response::read_zero_write_ignored;
-    step_.result.fault = static_cast<std::uint16_t>(fault);
-    step_.result.epoch = epoch_;
+    fault_step(step_, fault == Fault::unsupported ? Response::abort : Response::read_zero_write_ignored,
+               static_cast<std::uint16_t>(fault), epoch_);
     if (request_.debug || request_.prefetch) return step_;
     ++mmu_.counters_.faults;
     step_.result.recorded = fault != Fault::unsupported;

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "iommu/slot_steps.hpp"
+
 namespace xlate::iommu::bcm2712 {
 
 namespace {
@@ -281,20 +283,14 @@ const Step& Bcm2712Slot::begin() {
 
 const Step& Bcm2712Slot::lookup(Structure structure, State next) {
     state_ = next;
-    step_.kind = StepKind::lookup;
-    step_.lookup = {structure, 1, static_cast<std::uint8_t>(structure == Structure::walk_cache ? 2 : 0)};
+    lookup_step(step_, structure, structure == Structure::walk_cache ? 2 : 0);
     return step_;
 }
 
 const Step& Bcm2712Slot::read(std::uint64_t address, AccessPurpose purpose, State next) {
     state_ = next;
     if (!request_.debug) ++mmu_.counters_.walk_reads;
-    step_.kind = StepKind::access;
-    step_.access = {};
-    step_.access.address = PhysAddr{address};
-    step_.access.size = static_cast<std::uint8_t>(kWordBytes);
-    step_.access.purpose = purpose;
-    step_.access.input = request_.address;
+    read_step(step_, request_, address, kWordBytes, purpose);
     return step_;
 }
 
@@ -304,21 +300,14 @@ const Step& Bcm2712Slot::read_table(std::uint64_t table) {
 
 const Step& Bcm2712Slot::mapped(const CachedTranslation& entry) {
     if (request_.write && (entry.permissions.bits & Permissions::kUserWrite) == 0) return fault(Fault::write_violation);
-    done(entry.pa | (request_.address & low_mask(entry.log2_bytes)));
-    step_.result.entry = entry;
-    step_.result.entry.stream = stream_tag(request_.sid, request_.ssid);
-    step_.result.entry.attributes = request_.incoming;
-    step_.result.cacheable = !request_.debug;
+    state_ = State::finished;
+    mapped_step(step_, request_, entry, epoch_);
     return step_;
 }
 
 const Step& Bcm2712Slot::done(std::uint64_t pa) {
     state_ = State::finished;
-    step_.kind = StepKind::done;
-    step_.result = {};
-    step_.result.pa = PhysAddr{pa};
-    step_.result.attributes = request_.incoming;
-    step_.result.epoch = epoch_;
+    done_step(step_, request_, pa, epoch_);
     return step_;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "iommu/slot_steps.hpp"
+
 namespace xlate::iommu::sprd {
 
 namespace {
@@ -156,11 +158,7 @@ const Step& SprdSlot::begin() {
     epoch_ = mmu_.epoch();
     if (request_.ats != AtsType::untranslated || request_.unsupported) {
         state_ = State::finished;
-        step_.kind = StepKind::fault;
-        step_.result = {};
-        step_.result.response = Response::abort;
-        step_.result.fault = static_cast<std::uint16_t>(Fault::unsupported);
-        step_.result.epoch = epoch_;
+        fault_step(step_, Response::abort, static_cast<std::uint16_t>(Fault::unsupported), epoch_);
         return step_;
     }
     if (!cfg::EN.test(mmu_.cfg_)) {
@@ -175,29 +173,20 @@ const Step& SprdSlot::begin() {
         return cfg::VAOR_BYPASS.test(mmu_.cfg_) ? done(request_.address) : default_page();
     }
     state_ = State::tlb;
-    step_.kind = StepKind::lookup;
-    step_.lookup = {Structure::tlb, 1, 0};
+    lookup_step(step_, Structure::tlb);
     return step_;
 }
 
 const Step& SprdSlot::read(std::uint64_t index) {
     state_ = State::word;
     if (!request_.debug) ++mmu_.counters_.walk_reads;
-    step_.kind = StepKind::access;
-    step_.access = {};
-    step_.access.address = PhysAddr{page(mmu_.first_ppn_) + index * kWordBytes};
-    step_.access.size = kWordBytes;
-    step_.access.purpose = kWord;
-    step_.access.input = request_.address;
+    read_step(step_, request_, page(mmu_.first_ppn_) + index * kWordBytes, kWordBytes, kWord);
     return step_;
 }
 
 const Step& SprdSlot::mapped(const CachedTranslation& entry) {
-    done(entry.pa | (request_.address & low_mask(kPageBits)));
-    step_.result.entry = entry;
-    step_.result.entry.stream = stream_tag(request_.sid, request_.ssid);
-    step_.result.entry.attributes = request_.incoming;
-    step_.result.cacheable = !request_.debug;
+    state_ = State::finished;
+    mapped_step(step_, request_, entry, epoch_);
     return step_;
 }
 
@@ -209,11 +198,7 @@ const Step& SprdSlot::default_page() {
 
 const Step& SprdSlot::done(std::uint64_t pa) {
     state_ = State::finished;
-    step_.kind = StepKind::done;
-    step_.result = {};
-    step_.result.pa = PhysAddr{pa};
-    step_.result.attributes = request_.incoming;
-    step_.result.epoch = epoch_;
+    done_step(step_, request_, pa, epoch_);
     return step_;
 }
 

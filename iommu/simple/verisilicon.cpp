@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "iommu/slot_steps.hpp"
+
 namespace xlate::iommu::verisilicon {
 
 namespace {
@@ -273,20 +275,14 @@ const Step& VerisiliconSlot::begin() {
 
 const Step& VerisiliconSlot::lookup(Structure structure, State next) {
     state_ = next;
-    step_.kind = StepKind::lookup;
-    step_.lookup = {structure, 1, static_cast<std::uint8_t>(structure == Structure::walk_cache ? 2 : 0)};
+    lookup_step(step_, structure, structure == Structure::walk_cache ? 2 : 0);
     return step_;
 }
 
 const Step& VerisiliconSlot::read(std::uint64_t address, AccessPurpose purpose, unsigned size, State next) {
     state_ = next;
     if (!request_.debug) ++mmu_.counters_.walk_reads;
-    step_.kind = StepKind::access;
-    step_.access = {};
-    step_.access.address = PhysAddr{address};
-    step_.access.size = static_cast<std::uint8_t>(size);
-    step_.access.purpose = purpose;
-    step_.access.input = request_.address;
+    read_step(step_, request_, address, size, purpose);
     return step_;
 }
 
@@ -300,31 +296,20 @@ const Step& VerisiliconSlot::read_table(std::uint64_t table) {
 
 const Step& VerisiliconSlot::mapped(const CachedTranslation& entry) {
     if (request_.write && (entry.permissions.bits & Permissions::kUserWrite) == 0) return fault(Fault::write_violation);
-    done(entry.pa | (request_.address & low_mask(kPageBits)));
-    step_.result.entry = entry;
-    step_.result.entry.stream = stream_tag(request_.sid, request_.ssid);
-    step_.result.entry.attributes = request_.incoming;
-    step_.result.cacheable = !request_.debug;
+    state_ = State::finished;
+    mapped_step(step_, request_, entry, epoch_);
     return step_;
 }
 
 const Step& VerisiliconSlot::done(std::uint64_t pa) {
     state_ = State::finished;
-    step_.kind = StepKind::done;
-    step_.result = {};
-    step_.result.pa = PhysAddr{pa};
-    step_.result.attributes = request_.incoming;
-    step_.result.epoch = epoch_;
+    done_step(step_, request_, pa, epoch_);
     return step_;
 }
 
 const Step& VerisiliconSlot::fault(Fault fault) {
     state_ = State::finished;
-    step_.kind = StepKind::fault;
-    step_.result = {};
-    step_.result.response = Response::abort;
-    step_.result.fault = static_cast<std::uint16_t>(fault);
-    step_.result.epoch = epoch_;
+    fault_step(step_, Response::abort, static_cast<std::uint16_t>(fault), epoch_);
     if (request_.debug || request_.prefetch) return step_;
     ++mmu_.counters_.faults;
     step_.result.recorded = fault != Fault::unsupported;

@@ -54,7 +54,7 @@ struct ResourceUse {
     std::string_view part;        ///< of it: "0000:01:00.0", "memory"; empty: there is one
     std::uint64_t places = 1;     ///< how many can use it at once
     std::uint64_t busy_fs = 0;    ///< time with a place in use, summed over places
-    std::uint64_t full_fs = 0;    ///< time with all places in use, or with somebody at a door that lets nobody in
+    std::uint64_t full_fs = 0;    ///< time with all places in use, or with an access at a door that is closed
     std::uint64_t waited_fs = 0;  ///< summed over those who waited
 };
 

@@ -83,7 +83,7 @@ std::string resources_section(RunPage& page) {
     return heading("What was shared") +
            "<p class=\"dim\">From the first transaction to the last. Busy: of its places. In use, waiting: mean. "
            "Waited: by all in sum. Full: no place is free, or "
-           "somebody stands at its door.</p>\n" +
+           "an access stands at its door.</p>\n" +
            table.html() + more_of(all.size());
 }
 
