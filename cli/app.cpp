@@ -242,8 +242,11 @@ void add_sweep(CLI::App& app, Parsed& p) {
         command->add_option("-j", p.sweep.jobs, what)->check(CLI::Range(1, 1024));
     };
     const auto progress = [&p](CLI::App* command) {
-        command->add_option("--progress", p.sweep.progress_every,
-                            "seconds between lines on how far it is, where there is no terminal (default 60; 0: none)");
+        constexpr double kLongest = 1e6;
+        command
+            ->add_option("--progress", p.sweep.progress_every,
+                         "seconds between lines on how far it is, where there is no terminal (default 60; 0: none)")
+            ->check(CLI::Range(0.0, kLongest));
     };
     sweep->add_option("STUDY", p.sweep.file, "CONFIG.yaml with a study");
     sets(sweep);

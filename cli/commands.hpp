@@ -142,14 +142,14 @@ struct SweepArguments {
     std::string file;  ///< the study, or the plan
     std::vector<std::string> sets;
     std::string engine = "local";
-    std::string out;                              ///< directory; empty: out/<name>
-    std::string plan;                             ///< of `plan`: file to write; empty: stdout
-    std::string shard;                            ///< of `run`: "I/N"; empty: all
-    unsigned jobs = 0;                            ///< 0: one a CPU
-    std::uint64_t max_points = 0;                 ///< more are refused; 0: only the largest number that there can be
-    std::string junit;                            ///< file
-    std::vector<std::string> sbatch;              ///< options for it, as they are
-    std::optional<std::uint64_t> progress_every;  ///< seconds between lines in a log; 0: none
+    std::string out;                       ///< directory; empty: out/<name>
+    std::string plan;                      ///< of `plan`: file to write; empty: stdout
+    std::string shard;                     ///< of `run`: "I/N"; empty: all
+    unsigned jobs = 0;                     ///< 0: one a CPU
+    std::uint64_t max_points = 0;          ///< more are refused; 0: only the largest number that there can be
+    std::string junit;                     ///< file
+    std::vector<std::string> sbatch;       ///< options for it, as they are
+    std::optional<double> progress_every;  ///< seconds between lines in a log; 0: none
     bool json = false;
 };
 ExitStatus sweep_command(const SweepArguments& arguments);

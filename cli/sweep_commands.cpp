@@ -52,7 +52,7 @@ std::string progress_text(const study::SweepProgress& progress) {
 /// How far a sweep is: a line that changes on a terminal; in a log one every so often.
 class ProgressLines {
 public:
-    ProgressLines(std::string name, std::chrono::seconds every)
+    ProgressLines(std::string name, std::chrono::duration<double> every)
         : name_(std::move(name)), every_(every), terminal_(::isatty(STDERR_FILENO) != 0) {}
     ~ProgressLines() {
         if (terminal_ && shown_) std::fputs("\r\x1b[K", stderr);
@@ -74,7 +74,7 @@ public:
 
 private:
     std::string name_;
-    std::chrono::seconds every_;
+    std::chrono::duration<double> every_;
     bool terminal_;
     bool shown_ = false;
     std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
@@ -129,8 +129,8 @@ study::Plan plan_of(const SweepArguments& arguments, bool quiet) {
 std::vector<std::string> owned_files() { return {"plan.json", "sweep.json", "table.md", "table.csv", "report.html"}; }
 
 bool run_locally(const study::Plan& plan, const std::vector<std::size_t>& points, const SweepArguments& arguments) {
-    constexpr std::uint64_t kUsual = 60;
-    ProgressLines lines(plan.name, std::chrono::seconds(arguments.progress_every.value_or(kUsual)));
+    constexpr double kUsual = 60;
+    ProgressLines lines(plan.name, std::chrono::duration<double>(arguments.progress_every.value_or(kUsual)));
     study::PointRunner runner;
     runner.jobs = arguments.jobs != 0 ? arguments.jobs : std::max(1U, std::thread::hardware_concurrency());
     runner.say = [&plan](const std::string& line) {

@@ -276,12 +276,13 @@ TEST_CASE("sweep: in a log, a line on how far it is and how long the rest takes"
     scratch.file("s.yaml", seeded("  repeat: 3\n", "20000"));
     const Said quiet = run_xlate(scratch, "sweep s.yaml --out q -j 1");
     CHECK(quiet.err.empty());
-    scratch.file("s.yaml", seeded("  repeat: 3\n", "200000"));
-    const Said said = run_xlate(scratch, "sweep s.yaml --out s -j 1 --progress 1");
+    // A time that each point lasts longer than, on the fastest of machines.
+    const Said said = run_xlate(scratch, "sweep s.yaml --out s -j 1 --progress 0.000001");
     CHECK(said.status == 0);
     CHECK(said.err.find("seeded: ") == 0);
     CHECK(said.err.find(" of 6 points, about ") != std::string::npos);
     CHECK(said.err.find("left\n") != std::string::npos);
+    CHECK(run_xlate(scratch, "sweep s.yaml --out n -j 1 --progress -1").status == 2);
 }
 
 TEST_CASE("sweep: options for sbatch are passed on", "[cli][sweep]") {
