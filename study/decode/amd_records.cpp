@@ -4,6 +4,7 @@
 
 #include "iommu/amd/iommu.hpp"
 #include "iommu/tables/layout_amd.hpp"
+#include "study/decode/log_line.hpp"
 #include "study/decode/record.hpp"
 
 namespace xlate::study {
@@ -174,10 +175,43 @@ Reading read_pte(const Words& words) {
     return reading;
 }
 
+/// "AMD-Vi: Event logged [IO_PAGE_FAULT device=0000:00:1f.0 domain=0x0009 address=0xdeadb000 flags=0x0020]"; with a
+/// device in front of it the line itself names none. Old kernels break the line behind the bracket.
+std::optional<LineRecord> read_line(std::string_view line) {
+    namespace event = amd::event;
+    constexpr std::string_view kStart = "Event logged [";
+    constexpr Field kFlags{48, 12};
+    std::uint64_t code = 0;
+    if (const std::size_t start = line.find(kStart); start != std::string_view::npos) {
+        const std::size_t at = start + kStart.size();
+        const std::string_view name = line.substr(at, line.find_first_of(" ]", at) - at);
+        for (std::uint16_t i = 1; i < 16; ++i) {
+            if (name == amd::event_name(i)) code = i;
+        }
+    } else {
+        for (std::uint16_t i = 1; i < 16; ++i) {
+            if (has(line, fmt::format("{} device=", amd::event_name(i))) && has(line, " flags=")) code = i;
+        }
+    }
+    if (code == 0) return std::nullopt;
+    const std::size_t device = line.find("device=");
+    constexpr std::size_t kKey = 7;
+    const std::uint64_t id =
+        pci_id(device != std::string_view::npos ? line.substr(device + kKey, line.find(' ', device) - device - kKey)
+                                                : line.substr(0, line.find("AMD-Vi:")));
+    const std::uint64_t pasid = number_after(line, "pasid=").value_or(0);
+    return LineRecord{"event",
+                      {event::CODE.of(code) | event::DEVICE.of(id) |
+                           event::DOMAIN_ID.of(number_after(line, "domain=").value_or(pasid)) |
+                           event::PASID_19_16.of(pasid >> 16) | kFlags.of(number_after(line, "flags=").value_or(0)),
+                       number_after(line, "address=").value_or(0)}};
+}
+
 }  // namespace
 
 RecordFamily amd_records() {
     RecordFamily family{"amd-vi", {}};
+    family.line = read_line;
     namespace event = amd::event;
     namespace dte = amd::dte;
     family.kinds.push_back({"event",

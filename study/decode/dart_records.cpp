@@ -1,8 +1,13 @@
 // Registers and table words of Apple's DART, both generations. Source: docs/spec/iommu-hardware.md section 5.
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "iommu/dart/layout.hpp"
 #include "iommu/tables/layout_dart.hpp"
+#include "study/decode/log_line.hpp"
 #include "study/decode/record.hpp"
 
 namespace xlate::study {
@@ -12,10 +17,6 @@ namespace dart = iommu::dart;
 namespace words_of = iommu::dart_table;
 namespace pte = iommu::dart_table::pte;
 using Show = RecordField::Show;
-
-RecordField row(std::string_view name, const Field& field, Show show = Show::flag, std::string_view values = {}) {
-    return {name, 0, field.lsb, field.width, show, values};
-}
 
 struct Cause {
     std::uint32_t bit;
@@ -115,64 +116,86 @@ Reading read_word(const Words& words, words_of::Words kind) {
     return reading;
 }
 
+/// "translation fault: status:0x83000004 stream:3 code:0x4 (NO PTE FOR IOVA) at 0x1000": which of the two codings it
+/// is, the code and its name say.
+std::optional<LineRecord> read_line(std::string_view line) {
+    constexpr std::pair<std::string_view, std::uint64_t> kNewer[] = {
+        {"(NO PGD", 2}, {"(NO PMD", 4}, {"(NO PTE", 8}, {"(WRITE", 16}, {"(READ", 32}};
+    const auto status = number_after(line, "translation fault: status:0x");
+    if (!status) return std::nullopt;
+    const std::uint64_t code = number_after(line, " code:0x").value_or(0);
+    const bool newer = std::any_of(std::begin(kNewer), std::end(kNewer),
+                                   [&](const auto& one) { return code == one.second && has(line, one.first); });
+    return LineRecord{newer ? "t8110-error" : "error",
+                      {*status},
+                      {fmt::format("at iova {:#x}", number_after(line, " at 0x").value_or(0))}};
+}
+
 }  // namespace
 
 RecordFamily dart_records() {
     namespace t8020 = dart::t8020;
     namespace t8110 = dart::t8110;
     RecordFamily family{"dart", {}};
-    family.kinds.push_back({"error",
-                            "DART ERROR (t8103, t6000)",
-                            1,
-                            32,
-                            {row("FLAG", t8020::error::FLAG), row("STREAM", t8020::error::STREAM, Show::number),
-                             row("CODE", t8020::error::CODE, Show::hex)},
-                            read_t8020_error,
-                            nullptr});
-    family.kinds.push_back({"tcr",
-                            "DART TCR (t8103, t6000)",
-                            1,
-                            32,
-                            {row("TRANSLATE", t8020::tcr::TRANSLATE), row("BYPASS_DART", t8020::tcr::BYPASS_DART),
-                             row("BYPASS_DAPF", t8020::tcr::BYPASS_DAPF)},
-                            read_t8020_tcr,
-                            nullptr});
-    family.kinds.push_back({"ttbr",
-                            "DART TTBR (t8103, t6000)",
-                            1,
-                            32,
-                            {row("VALID", t8020::ttbr::VALID), row("ADDRESS", t8020::ttbr::ADDRESS, Show::hex)},
-                            read_t8020_ttbr,
-                            nullptr});
-    family.kinds.push_back({"t8110-error",
-                            "DART ERROR (t8110)",
-                            1,
-                            32,
-                            {row("FLAG", t8110::error::FLAG), row("STREAM", t8110::error::STREAM, Show::number),
-                             row("CODE", t8110::error::CODE, Show::hex)},
-                            read_t8110_error,
-                            nullptr});
-    family.kinds.push_back({"t8110-tcr",
-                            "DART TCR (t8110)",
-                            1,
-                            32,
-                            {row("TRANSLATE", t8110::tcr::TRANSLATE), row("BYPASS_DART", t8110::tcr::BYPASS_DART),
-                             row("BYPASS_DAPF", t8110::tcr::BYPASS_DAPF), row("FOUR_LEVEL", t8110::tcr::FOUR_LEVEL)},
-                            read_t8110_tcr,
-                            nullptr});
-    family.kinds.push_back({"t8110-ttbr",
-                            "DART TTBR (t8110)",
-                            1,
-                            32,
-                            {row("VALID", t8110::ttbr::VALID), row("ADDRESS", t8110::ttbr::ADDRESS, Show::hex)},
-                            read_t8110_ttbr,
-                            nullptr});
-    const std::vector<RecordField> parts{row("SUBPAGE_START", pte::SUBPAGE_START, Show::hex),
-                                         row("SUBPAGE_END", pte::SUBPAGE_END, Show::hex)};
-    std::vector<RecordField> first{row("VALID", pte::VALID), row("SP_DIS", pte::SP_DIS),
-                                   row("NO_WRITE", pte::DART1_NO_WRITE), row("NO_READ", pte::DART1_NO_READ)};
-    std::vector<RecordField> second{row("VALID", pte::VALID), row("NO_CACHE", pte::DART2_NO_CACHE),
-                                    row("NO_WRITE", pte::DART2_NO_WRITE), row("NO_READ", pte::DART2_NO_READ)};
+    family.line = read_line;
+    family.kinds.push_back(
+        {"error",
+         "DART ERROR (t8103, t6000)",
+         1,
+         32,
+         {word_row("FLAG", t8020::error::FLAG), word_row("STREAM", t8020::error::STREAM, Show::number),
+          word_row("CODE", t8020::error::CODE, Show::hex)},
+         read_t8020_error,
+         nullptr});
+    family.kinds.push_back(
+        {"tcr",
+         "DART TCR (t8103, t6000)",
+         1,
+         32,
+         {word_row("TRANSLATE", t8020::tcr::TRANSLATE), word_row("BYPASS_DART", t8020::tcr::BYPASS_DART),
+          word_row("BYPASS_DAPF", t8020::tcr::BYPASS_DAPF)},
+         read_t8020_tcr,
+         nullptr});
+    family.kinds.push_back(
+        {"ttbr",
+         "DART TTBR (t8103, t6000)",
+         1,
+         32,
+         {word_row("VALID", t8020::ttbr::VALID), word_row("ADDRESS", t8020::ttbr::ADDRESS, Show::hex)},
+         read_t8020_ttbr,
+         nullptr});
+    family.kinds.push_back(
+        {"t8110-error",
+         "DART ERROR (t8110)",
+         1,
+         32,
+         {word_row("FLAG", t8110::error::FLAG), word_row("STREAM", t8110::error::STREAM, Show::number),
+          word_row("CODE", t8110::error::CODE, Show::hex)},
+         read_t8110_error,
+         nullptr});
+    family.kinds.push_back(
+        {"t8110-tcr",
+         "DART TCR (t8110)",
+         1,
+         32,
+         {word_row("TRANSLATE", t8110::tcr::TRANSLATE), word_row("BYPASS_DART", t8110::tcr::BYPASS_DART),
+          word_row("BYPASS_DAPF", t8110::tcr::BYPASS_DAPF), word_row("FOUR_LEVEL", t8110::tcr::FOUR_LEVEL)},
+         read_t8110_tcr,
+         nullptr});
+    family.kinds.push_back(
+        {"t8110-ttbr",
+         "DART TTBR (t8110)",
+         1,
+         32,
+         {word_row("VALID", t8110::ttbr::VALID), word_row("ADDRESS", t8110::ttbr::ADDRESS, Show::hex)},
+         read_t8110_ttbr,
+         nullptr});
+    const std::vector<RecordField> parts{word_row("SUBPAGE_START", pte::SUBPAGE_START, Show::hex),
+                                         word_row("SUBPAGE_END", pte::SUBPAGE_END, Show::hex)};
+    std::vector<RecordField> first{word_row("VALID", pte::VALID), word_row("SP_DIS", pte::SP_DIS),
+                                   word_row("NO_WRITE", pte::DART1_NO_WRITE), word_row("NO_READ", pte::DART1_NO_READ)};
+    std::vector<RecordField> second{word_row("VALID", pte::VALID), word_row("NO_CACHE", pte::DART2_NO_CACHE),
+                                    word_row("NO_WRITE", pte::DART2_NO_WRITE), word_row("NO_READ", pte::DART2_NO_READ)};
     for (std::vector<RecordField>* fields : {&first, &second})
         fields->insert(fields->end(), parts.begin(), parts.end());
     family.kinds.push_back({"pte", "DART1 table word (t8103)", 1, 64, first,

@@ -8,38 +8,13 @@
 
 #include <fmt/format.h>
 
-#include "iommu/amd/iommu.hpp"
-#include "iommu/intel/layout_registers.hpp"
-#include "iommu/riscv/layout.hpp"
 #include "iommu/smmuv3/layout.hpp"
+#include "study/decode/log_line.hpp"
 
 namespace xlate::study {
 namespace {
 
 namespace smmu = iommu::smmuv3;
-
-/// A hexadecimal word as it is written.
-struct Token {
-    std::uint64_t value = 0;
-    std::size_t digits = 0;
-    unsigned line = 0;
-    unsigned column = 0;
-};
-
-/// "0x1f", or at least eight digits.
-std::optional<Token> token_of(std::string_view text) {
-    const bool prefixed = text.size() > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
-    const std::string_view digits = prefixed ? text.substr(2) : text;
-    if (digits.empty() || digits.size() > 16 || (!prefixed && digits.size() < 8)) return std::nullopt;
-    Token token;
-    token.digits = digits.size();
-    for (const char c : digits) {
-        if (std::isxdigit(static_cast<unsigned char>(c)) == 0) return std::nullopt;
-        const int lower = std::tolower(static_cast<unsigned char>(c));
-        token.value = (token.value << 4) | static_cast<std::uint64_t>(lower <= '9' ? lower - '0' : lower - 'a' + 10);
-    }
-    return token;
-}
 
 /// The words of a line that has nothing else; `start`: where its content begins.
 std::optional<std::vector<Token>> words_of(std::string_view line, std::size_t start, unsigned number) {
@@ -60,31 +35,6 @@ std::optional<std::vector<Token>> words_of(std::string_view line, std::size_t st
     return all;
 }
 
-/// The hexadecimal or plain number behind `key` in `line`.
-std::optional<std::uint64_t> number_after(std::string_view line, std::string_view key) {
-    const std::size_t found = line.find(key);
-    if (found == std::string_view::npos) return std::nullopt;
-    std::size_t at = found + key.size();
-    while (at < line.size() && (line[at] == ' ' || line[at] == '\t')) ++at;
-    std::size_t end = at;
-    while (end < line.size() && std::isxdigit(static_cast<unsigned char>(line[end])) != 0) ++end;
-    if (end == at + 1 && line[at] == '0' && end < line.size() && (line[end] == 'x' || line[end] == 'X')) {
-        at = ++end;
-        while (end < line.size() && std::isxdigit(static_cast<unsigned char>(line[end])) != 0) ++end;
-    }
-    if (end == at) return std::nullopt;
-    const auto token = token_of("0x" + std::string(line.substr(at, end - at)));
-    return token ? std::optional(token->value) : std::nullopt;
-}
-
-bool has(std::string_view line, std::string_view what) { return line.find(what) != std::string_view::npos; }
-
-/// Lines of drivers whose hardware has no table here.
-const char* foreign_family(std::string_view line) {
-    if (has(line, "viommu") && has(line, "fault")) return "virtio-iommu";
-    return nullptr;
-}
-
 class Finder {
 public:
     Finder(std::string file, const RecordKind* kind) : file_(std::move(file)), kind_(kind) {}
@@ -97,10 +47,8 @@ public:
         if (heading_ != nullptr) take("end", number);
         flush();
         if (records_.empty()) {
-            const std::string what = foreign_.empty()
-                                         ? "no record is found"
-                                         : fmt::format("a record of {}, whose records are not read", foreign_);
-            throw refusal(foreign_line_, 0, what, "hexadecimal words, or a kernel's lines, of " + record_kind_names());
+            throw refusal(0, 0, "no record is found",
+                          "hexadecimal words, or a kernel's lines, of " + record_kind_names());
         }
         return std::move(records_);
     }
@@ -172,126 +120,25 @@ private:
             if (const auto bank = number_after(line, " cb=")) said.push_back(fmt::format("context bank {:x}", *bank));
             add("smmuv2.context-fault", std::move(words), number, std::move(said));
             context_fault_ = number;
-        } else if (const auto fsr = number_after(line, "FSR    =")) {
+        } else if (const auto fsr = has(line, "msm_iommu: ") ? std::nullopt : number_after(line, "FSR    =")) {
             if (context_fault_ + 1 != number) add("smmuv2.fsr", {*fsr}, number);
         } else if (const auto gfsr = number_after(line, "GFSR 0x")) {
             add("smmuv2.global-fault",
                 {*gfsr, number_after(line, "GFSYNR0 0x").value_or(0), number_after(line, "GFSYNR1 0x").value_or(0)},
                 number);
-        } else if (const auto address = has(line, "of type ") ? number_after(line, "Page fault at ") : std::nullopt) {
-            const bool write = has(line, "of type write");
-            add("rockchip.status", {write ? 0x27U : 0x07U}, number, {fmt::format("at iova {:#x}", *address)});
-        } else if (const auto where = has(line, "] ") ? number_after(line, " FAULT occurred at ") : std::nullopt) {
-            take_exynos_fault(line, *where, number);
-        } else if (const auto errs = has(line, " da:0x") ? number_after(line, "errs:0x") : std::nullopt) {
-            add("omap.irqstatus", {*errs}, number, {fmt::format("at {:#x}", number_after(line, " da:0x").value_or(0))});
-        } else if (const auto status = number_after(line, "translation fault: status:0x")) {
-            take_dart_fault(line, *status, number);
-        } else if (has(line, " devid: 0x") && has(line, " iotval: ")) {
-            take_riscv_fault(line, number);
-        } else if (has(line, "AMD-Vi: Event logged [")) {
-            take_amd_event(line, number);
-        } else if (has(line, "DMAR: ")) {
-            take_vtd_line(line, number);
-        } else if (const char* family = foreign_family(line); family != nullptr && foreign_.empty()) {
-            foreign_ = family;
-            foreign_line_ = number;
+        } else {
+            take_family_line(line, number);
         }
     }
-    /// "translation fault: status:0x83000004 stream:3 code:0x4 (NO PTE FOR IOVA) at 0x1000": which of the two codings
-    /// it is, the code and its name say.
-    void take_dart_fault(std::string_view line, std::uint64_t status, unsigned number) {
-        constexpr std::pair<const char*, std::uint64_t> kNewer[] = {
-            {"(NO PGD", 2}, {"(NO PMD", 4}, {"(NO PTE", 8}, {"(WRITE", 16}, {"(READ", 32}};
-        const std::uint64_t code = number_after(line, " code:0x").value_or(0);
-        const bool newer = std::any_of(std::begin(kNewer), std::end(kNewer),
-                                       [&](const auto& one) { return code == one.second && has(line, one.first); });
-        add(newer ? "dart.t8110-error" : "dart.error", {status}, number,
-            {fmt::format("at iova {:#x}", number_after(line, " at 0x").value_or(0))});
-    }
-    /// "Fault 258 devid: 0x229 iotval: 44237600 iotval2: 0": the cause is a decimal number.
-    void take_riscv_fault(std::string_view line, unsigned number) {
-        namespace fault = iommu::riscv::fault;
-        std::uint64_t cause = 0;
-        for (std::size_t at = line.find("Fault ") + 6; at < line.size() && line[at] >= '0' && line[at] <= '9'; ++at) {
-            cause = cause * 10 + static_cast<std::uint64_t>(line[at] - '0');
+    void take_family_line(std::string_view line, unsigned number) {
+        for (const RecordFamily& family : record_families()) {
+            if (family.line == nullptr) continue;
+            if (std::optional<LineRecord> record = family.line(line)) {
+                add(fmt::format("{}.{}", family.name, record->kind).c_str(), std::move(record->words), number,
+                    std::move(record->said));
+                return;
+            }
         }
-        add("riscv.fault",
-            {fault::CAUSE.of(cause) | fault::DID.of(number_after(line, "devid: 0x").value_or(0)), 0,
-             number_after(line, " iotval: ").value_or(0), number_after(line, " iotval2: ").value_or(0)},
-            number);
-    }
-    /// "AMD-Vi: Event logged [IO_PAGE_FAULT device=0000:00:1f.0 domain=0x0009 address=0xdeadb000 flags=0x0020]"; with a
-    /// device in front of it the line itself names none.
-    void take_amd_event(std::string_view line, unsigned number) {
-        namespace amd = iommu::amd;
-        namespace event = iommu::amd::event;
-        constexpr std::string_view kStart = "Event logged [";
-        constexpr Field kFlags{48, 12};
-        const std::size_t start = line.find(kStart) + kStart.size();
-        const std::string name(line.substr(start, line.find_first_of(" ]", start) - start));
-        amd::EntryWords words{};
-        for (std::uint16_t code = 1; code < 16; ++code) {
-            if (name == amd::event_name(code)) words[0] = event::CODE.of(code);
-        }
-        if (words[0] == 0) return;
-        const std::size_t said = line.find("device=");
-        words[0] |= event::DEVICE.of(said != std::string_view::npos ? pci_id(line.substr(said + 7))
-                                                                    : pci_id(line.substr(0, line.find("AMD-Vi:"))));
-        const std::uint64_t pasid = number_after(line, "pasid=").value_or(0);
-        words[0] |= event::DOMAIN_ID.of(number_after(line, "domain=").value_or(pasid)) |
-                    event::PASID_19_16.of(pasid >> 16) | kFlags.of(number_after(line, "flags=").value_or(0));
-        words[1] = number_after(line, "address=").value_or(0);
-        add("amd-vi.event", {words[0], words[1]}, number);
-    }
-    /// "DMAR: [DMA Read NO_PASID] Request device [00:1f.0] fault addr 0xdeadb000 [fault reason 0x06] PTE Read access is
-    /// not set"; with "[INTR-REMAP]" "fault index 0x12". Before 5.13 "PASID ffffffff fault addr deadb000 [fault reason
-    /// 06]". With CONFIG_DMAR_DEBUG or DMAR_DEBUG lines of the tables follow.
-    void take_vtd_line(std::string_view line, unsigned number) {
-        namespace frcd = iommu::vtd::frcd;
-        if (const auto root = number_after(line, "root entry: ")) return add("vt-d.root", {*root}, number);
-        if (has(line, "context entry: ")) {
-            const auto high = number_after(line, "hi "), low = number_after(line, "low ");
-            if (high && low) add("vt-d.context", {*low, *high}, number);
-            return;
-        }
-        const auto reason = number_after(line, "[fault reason ");
-        const std::size_t device = line.find("Request device [");
-        if (!reason || device == std::string_view::npos) return;
-        constexpr std::uint64_t kNoPasid = 0xFFFFFFFF;
-        const std::size_t close = line.find(']', device);
-        std::uint64_t high =
-            frcd::F.of(1) | frcd::FR.of(*reason) |
-            frcd::SID.of(pci_id(line.substr(device, close == std::string_view::npos ? close : close - device)));
-        if (const auto index = number_after(line, "fault index "); has(line, "INTR-REMAP") && index)
-            return add("vt-d.fault", {frcd::INDEX.of(*index), high}, number);
-        high |= frcd::T1.of(has(line, "DMA Read") ? 1 : 0);
-        // "NO_PASID" has no number behind it that "PASID " would find.
-        const auto pasid = number_after(line, " PASID ");
-        if (pasid && *pasid != kNoPasid) high |= frcd::PP.of(1) | frcd::PV.of(*pasid);
-        add("vt-d.fault", {frcd::page(number_after(line, "fault addr ").value_or(0)), high}, number);
-    }
-    /// The last "bb:dd.f" of `text`, up to a blank behind it.
-    static std::uint64_t pci_id(std::string_view text) {
-        for (std::size_t dot = text.find('.'); dot != std::string_view::npos; dot = text.find('.', dot + 1)) {
-            if (dot < 5 || dot + 1 >= text.size() || text[dot - 3] != ':') continue;
-            const auto hex = [&](std::size_t at, std::size_t count) {
-                const auto token = token_of("0x" + std::string(text.substr(at, count)));
-                return token ? token->value : 0;
-            };
-            return hex(dot - 5, 2) << 8 | (hex(dot - 2, 2) & 31) << 3 | (hex(dot + 1, 1) & 7);
-        }
-        return 0;
-    }
-    /// "[WRITE] ACCESS PROTECTION FAULT occurred at 0x...": Linux names the fault, not its bit.
-    void take_exynos_fault(std::string_view line, std::uint64_t where, unsigned number) {
-        constexpr std::string_view kNames[] = {"PTW", "PAGE", "MULTI-HIT", "ACCESS PROTECTION", "SECURITY PROTECTION"};
-        std::uint64_t causes = has(line, "] BUS ERROR FAULT") ? 1 : 0;
-        for (unsigned i = 0; i < std::size(kNames); ++i) {
-            if (has(line, fmt::format("] {} FAULT", kNames[i]))) causes |= std::uint64_t{1} << i;
-        }
-        if (has(line, "[WRITE] ")) causes <<= 16;
-        add("exynos.int-v5", {causes}, number, {fmt::format("at iova {:#x}", where)});
     }
     /// A kernel from 6.14 on prints the fields of an event, not its words: they are put together again.
     void take_named_event(std::string_view line, unsigned number) {
@@ -418,8 +265,6 @@ private:
     std::vector<DecodedRecord> records_;
     std::size_t named_event_ = 0;
     unsigned context_fault_ = 0;
-    std::string foreign_;
-    unsigned foreign_line_ = 0;
 };
 
 std::string word_text(const RecordKind& kind, std::uint64_t word) {

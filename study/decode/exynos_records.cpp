@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "iommu/exynos/layout.hpp"
+#include "study/decode/log_line.hpp"
 #include "study/decode/record.hpp"
 
 namespace xlate::study {
@@ -10,9 +11,6 @@ namespace {
 namespace ex = iommu::exynos;
 using Show = RecordField::Show;
 
-RecordField row(std::string_view name, const Field& field, Show show = Show::flag, std::string_view values = {}) {
-    return {name, 0, field.lsb, field.width, show, values};
-}
 RecordField bit(std::string_view name, unsigned at) { return {name, 0, at, 1, Show::flag, {}}; }
 
 /// A word as each shape has it; version 1's comes first.
@@ -79,11 +77,25 @@ Reading read_causes(std::uint64_t causes, std::initializer_list<std::pair<unsign
     return reading;
 }
 
+/// "[WRITE] ACCESS PROTECTION FAULT occurred at 0x...": Linux names the fault, not its bit.
+std::optional<LineRecord> read_line(std::string_view line) {
+    constexpr std::string_view kNames[] = {"PTW", "PAGE", "MULTI-HIT", "ACCESS PROTECTION", "SECURITY PROTECTION"};
+    const auto where = has(line, "] ") ? number_after(line, " FAULT occurred at ") : std::nullopt;
+    if (!where) return std::nullopt;
+    std::uint64_t causes = has(line, "] BUS ERROR FAULT") ? 1 : 0;
+    for (unsigned i = 0; i < std::size(kNames); ++i) {
+        if (has(line, fmt::format("] {} FAULT", kNames[i]))) causes |= std::uint64_t{1} << i;
+    }
+    if (has(line, "[WRITE] ")) causes <<= 16;
+    return LineRecord{"int-v5", {causes}, {fmt::format("at iova {:#x}", *where)}};
+}
+
 }  // namespace
 
 RecordFamily exynos_records() {
     namespace at = ex::interrupt;
     RecordFamily family{"exynos", {}};
+    family.line = read_line;
     family.kinds.push_back({"int-v5",
                             "Exynos SysMMU interrupt status, versions 5 and 6",
                             1,
@@ -124,9 +136,9 @@ RecordFamily exynos_records() {
          "Exynos SysMMU CFG",
          1,
          32,
-         {row("LRU", ex::cfg::LRU), row("EAP", ex::cfg::EAP, Show::flag, "0 rights ignored|1 checked"),
-          row("QOS", ex::cfg::QOS, Show::number), row("FLPDCACHE", ex::cfg::FLPDCACHE), row("SYSSEL", ex::cfg::SYSSEL),
-          row("ACGEN", ex::cfg::ACGEN)},
+         {word_row("LRU", ex::cfg::LRU), word_row("EAP", ex::cfg::EAP, Show::flag, "0 rights ignored|1 checked"),
+          word_row("QOS", ex::cfg::QOS, Show::number), word_row("FLPDCACHE", ex::cfg::FLPDCACHE),
+          word_row("SYSSEL", ex::cfg::SYSSEL), word_row("ACGEN", ex::cfg::ACGEN)},
          read_cfg,
          nullptr});
     family.kinds.push_back({"ctrl",

@@ -5,6 +5,7 @@
 #include "iommu/intel/layout_faults.hpp"
 #include "iommu/intel/vtd.hpp"
 #include "iommu/tables/layout_vtd.hpp"
+#include "study/decode/log_line.hpp"
 #include "study/decode/record.hpp"
 
 namespace xlate::study {
@@ -282,12 +283,42 @@ Reading read_irte(const Words& words) {
     return reading;
 }
 
+/// "DMAR: [DMA Read NO_PASID] Request device [00:1f.0] fault addr 0xdeadb000 [fault reason 0x06] PTE Read access is not
+/// set"; with "[INTR-REMAP]" "fault index 0x12". Before 5.13 "PASID ffffffff fault addr deadb000 [fault reason 06]".
+/// With CONFIG_DMAR_DEBUG or DMAR_DEBUG lines of the tables follow.
+std::optional<LineRecord> read_line(std::string_view line) {
+    namespace frcd = vtd::frcd;
+    if (!has(line, "DMAR: ")) return std::nullopt;
+    if (const auto root = number_after(line, "root entry: ")) return LineRecord{"root", {*root}};
+    if (has(line, "context entry: ")) {
+        const auto high = number_after(line, "hi "), low = number_after(line, "low ");
+        if (!high || !low) return std::nullopt;
+        return LineRecord{"context", {*low, *high}};
+    }
+    const auto reason = number_after(line, "[fault reason ");
+    const std::size_t device = line.find("Request device [");
+    if (!reason || device == std::string_view::npos) return std::nullopt;
+    constexpr std::uint64_t kNoPasid = 0xFFFFFFFF;
+    const std::size_t close = line.find(']', device);
+    std::uint64_t high =
+        frcd::F.of(1) | frcd::FR.of(*reason) |
+        frcd::SID.of(pci_id(line.substr(device, close == std::string_view::npos ? close : close - device)));
+    if (const auto index = number_after(line, "fault index "); has(line, "INTR-REMAP") && index)
+        return LineRecord{"fault", {frcd::INDEX.of(*index), high}};
+    high |= frcd::T1.of(has(line, "DMA Read") ? 1 : 0);
+    // "NO_PASID" has no number behind it that "PASID " would find.
+    const auto pasid = number_after(line, " PASID ");
+    if (pasid && *pasid != kNoPasid) high |= frcd::PP.of(1) | frcd::PV.of(*pasid);
+    return LineRecord{"fault", {frcd::page(number_after(line, "fault addr ").value_or(0)), high}};
+}
+
 }  // namespace
 
 RecordFamily vtd_records() {
     namespace frcd = vtd::frcd;
     namespace qi = vtd::qi;
     RecordFamily family{"vt-d", {}};
+    family.line = read_line;
     const auto add = [&](std::string_view name, std::string_view title, unsigned words, std::vector<RecordField> fields,
                          Reading (*read)(const Words&)) {
         family.kinds.push_back({name, title, words, 64, std::move(fields), read, nullptr});

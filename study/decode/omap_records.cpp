@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "iommu/omap/layout.hpp"
+#include "study/decode/log_line.hpp"
 #include "study/decode/record.hpp"
 
 namespace xlate::study {
@@ -9,10 +10,6 @@ namespace {
 
 namespace om = iommu::omap;
 using Show = RecordField::Show;
-
-RecordField row(std::string_view name, const Field& field, Show show = Show::flag, std::string_view values = {}) {
-    return {name, 0, field.lsb, field.width, show, values};
-}
 
 constexpr std::string_view kSizes = "0 1M|1 64K|2 4K|3 16M";
 
@@ -87,52 +84,62 @@ Reading read_l2(const Words& words) {
     return reading;
 }
 
+/// "errs:0x00000002 da:0x123abcde pgd:0x... *pgd:px...".
+std::optional<LineRecord> read_line(std::string_view line) {
+    const auto errors = has(line, " da:0x") ? number_after(line, "errs:0x") : std::nullopt;
+    if (!errors) return std::nullopt;
+    return LineRecord{"irqstatus", {*errors}, {fmt::format("at {:#x}", number_after(line, " da:0x").value_or(0))}};
+}
+
 }  // namespace
 
 RecordFamily omap_records() {
     namespace interrupt = om::interrupt;
     RecordFamily family{"omap", {}};
-    family.kinds.push_back(
-        {"irqstatus",
-         "OMAP IRQSTATUS (and IRQENABLE)",
-         1,
-         32,
-         {row("TLBMISS", interrupt::TLBMISS), row("TRANSLATION", interrupt::TRANSLATION),
-          row("EMUMISS", interrupt::EMUMISS), row("WALK", interrupt::WALK), row("MULTIHIT", interrupt::MULTIHIT)},
-         read_interrupts,
-         nullptr});
+    family.line = read_line;
+    family.kinds.push_back({"irqstatus",
+                            "OMAP IRQSTATUS (and IRQENABLE)",
+                            1,
+                            32,
+                            {word_row("TLBMISS", interrupt::TLBMISS), word_row("TRANSLATION", interrupt::TRANSLATION),
+                             word_row("EMUMISS", interrupt::EMUMISS), word_row("WALK", interrupt::WALK),
+                             word_row("MULTIHIT", interrupt::MULTIHIT)},
+                            read_interrupts,
+                            nullptr});
     family.kinds.push_back(
         {"cam",
          "OMAP CAM (and READ_CAM)",
          1,
          32,
-         {row("PGSZ", om::cam::PGSZ, Show::number, kSizes), row("V", om::cam::V), row("P", om::cam::P)},
+         {word_row("PGSZ", om::cam::PGSZ, Show::number, kSizes), word_row("V", om::cam::V), word_row("P", om::cam::P)},
          read_cam,
          nullptr});
-    family.kinds.push_back({"lock",
-                            "OMAP LOCK",
-                            1,
-                            32,
-                            {row("VICT", om::lock::VICT, Show::number), row("BASE", om::lock::BASE, Show::number)},
-                            read_lock,
-                            nullptr});
     family.kinds.push_back(
-        {"l1",
-         "OMAP first-level word",
+        {"lock",
+         "OMAP LOCK",
          1,
          32,
-         {row("TYPE", om::l1::TYPE, Show::number, "0 none|1 table|2 section|3 none"), row("SUPER", om::l1::SUPER),
-          row("MIXED", om::l1::MIXED), row("ENDIAN", om::l1::ENDIAN), row("ELSZ", om::l1::ELSZ, Show::number)},
-         read_l1,
+         {word_row("VICT", om::lock::VICT, Show::number), word_row("BASE", om::lock::BASE, Show::number)},
+         read_lock,
          nullptr});
-    family.kinds.push_back({"l2",
-                            "OMAP second-level word",
+    family.kinds.push_back({"l1",
+                            "OMAP first-level word",
                             1,
                             32,
-                            {row("LARGE", om::l2::LARGE), row("SMALL", om::l2::SMALL), row("MIXED", om::l2::MIXED),
-                             row("ENDIAN", om::l2::ENDIAN), row("ELSZ", om::l2::ELSZ, Show::number)},
-                            read_l2,
+                            {word_row("TYPE", om::l1::TYPE, Show::number, "0 none|1 table|2 section|3 none"),
+                             word_row("SUPER", om::l1::SUPER), word_row("MIXED", om::l1::MIXED),
+                             word_row("ENDIAN", om::l1::ENDIAN), word_row("ELSZ", om::l1::ELSZ, Show::number)},
+                            read_l1,
                             nullptr});
+    family.kinds.push_back(
+        {"l2",
+         "OMAP second-level word",
+         1,
+         32,
+         {word_row("LARGE", om::l2::LARGE), word_row("SMALL", om::l2::SMALL), word_row("MIXED", om::l2::MIXED),
+          word_row("ENDIAN", om::l2::ENDIAN), word_row("ELSZ", om::l2::ELSZ, Show::number)},
+         read_l2,
+         nullptr});
     return family;
 }
 

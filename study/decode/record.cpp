@@ -31,9 +31,11 @@ std::uint64_t RecordField::get(const Words& words) const {
 }
 
 const std::vector<RecordFamily>& record_families() {
-    static const std::vector<RecordFamily> all{smmuv3_records(), smmuv2_records(), rockchip_records(), omap_records(),
-                                               riscv_records(),  exynos_records(), amd_records(),      dart_records(),
-                                               tegra_records(),  vtd_records()};
+    static const std::vector<RecordFamily> all{
+        smmuv3_records(), smmuv2_records(),   rockchip_records(),    omap_records(),   riscv_records(),
+        exynos_records(), amd_records(),      dart_records(),        tegra_records(),  vtd_records(),
+        virtio_records(), mediatek_records(), mediatek_v1_records(), ipmmu_records(),  msm_records(),
+        sun50i_records(), sprd_records(),     verisilicon_records(), bcm2712_records()};
     return all;
 }
 

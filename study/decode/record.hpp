@@ -3,9 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/bits.hpp"
 
 namespace xlate::study {
 
@@ -26,6 +29,12 @@ struct RecordField {
     std::uint64_t get(const Words& words) const;
 };
 
+/// Of a record of one word.
+constexpr RecordField word_row(std::string_view name, const Field& field,
+                               RecordField::Show show = RecordField::Show::flag, std::string_view values = {}) {
+    return {name, 0, field.lsb, field.width, show, values};
+}
+
 /// What a record comes to.
 struct Reading {
     std::string headline;            ///< "F_TRANSLATION, sid 0x11, read, ..."
@@ -43,9 +52,30 @@ struct RecordKind {
     bool (*plausible)(const Words& words) = nullptr;
 };
 
+/// What one line of a driver tells of: the words of a record, and what the line says beyond them.
+struct LineRecord {
+    std::string_view kind;  ///< of the same family
+    Words words;
+    std::vector<std::string> said{};
+};
+
+/// "read", "write, exec": the names of the bits that are set, or `none`.
+template <typename Names>
+std::string names_of_bits(std::uint64_t bits, const Names& names, std::string_view none) {
+    std::string text;
+    for (const auto& [bit, name] : names) {
+        if ((bits & bit) == 0) continue;
+        if (!text.empty()) text += ", ";
+        text += name;
+    }
+    return text.empty() ? std::string(none) : text;
+}
+
 struct RecordFamily {
     std::string_view name;  ///< "smmuv3"
-    std::vector<RecordKind> kinds;
+    std::vector<RecordKind> kinds{};
+    /// A record that its driver prints in one line, if `line` is one; nullptr: it prints none, or several lines.
+    std::optional<LineRecord> (*line)(std::string_view line) = nullptr;
 };
 
 /// All families whose records are read, in a fixed order.
@@ -65,6 +95,18 @@ RecordFamily amd_records();
 RecordFamily dart_records();
 RecordFamily tegra_records();
 RecordFamily vtd_records();
+RecordFamily mediatek_records();
+RecordFamily mediatek_v1_records();
+RecordFamily ipmmu_records();
+RecordFamily msm_records();
+RecordFamily sun50i_records();
+RecordFamily sprd_records();
+RecordFamily verisilicon_records();
+RecordFamily bcm2712_records();
+RecordFamily virtio_records();
+
+/// A descriptor of VMSAv8-64, stage 1; those of VMSAv7's long format read the same.
+Reading read_stage1_descriptor(const Words& words);
 
 /// "SID 0x11": one text a field that is worth showing.
 std::vector<std::string> field_texts(const RecordKind& kind, const Words& words);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "iommu/riscv/iommu.hpp"
+#include "study/decode/log_line.hpp"
 #include "study/decode/record.hpp"
 
 namespace xlate::study {
@@ -141,10 +142,21 @@ Reading read_pte(const Words& words) {
     return reading;
 }
 
+/// "Fault 258 devid: 0x229 iotval: 44237600 iotval2: 0".
+std::optional<LineRecord> read_line(std::string_view line) {
+    namespace fault = rv::fault;
+    if (!has(line, " devid: 0x") || !has(line, " iotval: ")) return std::nullopt;
+    return LineRecord{"fault",
+                      {fault::CAUSE.of(decimal_after(line, "Fault ").value_or(0)) |
+                           fault::DID.of(number_after(line, "devid: 0x").value_or(0)),
+                       0, number_after(line, " iotval: ").value_or(0), number_after(line, " iotval2: ").value_or(0)}};
+}
+
 }  // namespace
 
 RecordFamily riscv_records() {
     RecordFamily family{"riscv", {}};
+    family.line = read_line;
     namespace f = rv::fault;
     family.kinds.push_back(
         {"fault",

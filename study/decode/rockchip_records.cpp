@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "iommu/simple/layout_rockchip.hpp"
+#include "study/decode/log_line.hpp"
 #include "study/decode/record.hpp"
 
 namespace xlate::study {
@@ -9,10 +10,6 @@ namespace {
 
 namespace rk = iommu::rockchip;
 using Show = RecordField::Show;
-
-RecordField row(std::string_view name, const Field& field, Show show = Show::flag, std::string_view values = {}) {
-    return {name, 0, field.lsb, field.width, show, values};
-}
 
 Reading read_status(const Words& words) {
     namespace status = rk::status;
@@ -55,44 +52,57 @@ Reading read_word(const Words& words, bool leaf) {
     return reading;
 }
 
+/// "Page fault at 0x12345678 of type write".
+std::optional<LineRecord> read_line(std::string_view line) {
+    namespace status = rk::status;
+    const auto address = has(line, " of type ") ? number_after(line, "Page fault at ") : std::nullopt;
+    if (!address) return std::nullopt;
+    const std::uint64_t stalled = status::PAGING.mask() | status::FAULT_ACTIVE.mask() | status::STALL_ACTIVE.mask();
+    return LineRecord{"status",
+                      {stalled | status::FAULT_IS_WRITE.of(has(line, " of type write") ? 1 : 0)},
+                      {fmt::format("at iova {:#x}", *address)}};
+}
+
 }  // namespace
 
 RecordFamily rockchip_records() {
     namespace status = rk::status;
     RecordFamily family{"rockchip", {}};
-    family.kinds.push_back({"int-status",
-                            "Rockchip INT_STATUS (and INT_RAWSTAT)",
-                            1,
-                            32,
-                            {row("PAGE_FAULT", rk::interrupt::PAGE_FAULT), row("BUS_ERROR", rk::interrupt::BUS_ERROR)},
-                            read_interrupts,
-                            nullptr});
+    family.line = read_line;
+    family.kinds.push_back(
+        {"int-status",
+         "Rockchip INT_STATUS (and INT_RAWSTAT)",
+         1,
+         32,
+         {word_row("PAGE_FAULT", rk::interrupt::PAGE_FAULT), word_row("BUS_ERROR", rk::interrupt::BUS_ERROR)},
+         read_interrupts,
+         nullptr});
     family.kinds.push_back({"status",
                             "Rockchip STATUS",
                             1,
                             32,
-                            {row("PAGING", status::PAGING), row("FAULT_ACTIVE", status::FAULT_ACTIVE),
-                             row("STALL_ACTIVE", status::STALL_ACTIVE), row("IDLE", status::IDLE),
-                             row("REPLAY_EMPTY", status::REPLAY_EMPTY),
-                             row("FAULT_IS_WRITE", status::FAULT_IS_WRITE, Show::flag, "0 read|1 write"),
-                             row("STALL_NOT_ACTIVE", status::STALL_NOT_ACTIVE)},
+                            {word_row("PAGING", status::PAGING), word_row("FAULT_ACTIVE", status::FAULT_ACTIVE),
+                             word_row("STALL_ACTIVE", status::STALL_ACTIVE), word_row("IDLE", status::IDLE),
+                             word_row("REPLAY_EMPTY", status::REPLAY_EMPTY),
+                             word_row("FAULT_IS_WRITE", status::FAULT_IS_WRITE, Show::flag, "0 read|1 write"),
+                             word_row("STALL_NOT_ACTIVE", status::STALL_NOT_ACTIVE)},
                             read_status,
                             nullptr});
     family.kinds.push_back({"dte",
                             "Rockchip directory entry",
                             1,
                             32,
-                            {row("VALID", rk::dte::VALID)},
+                            {word_row("VALID", rk::dte::VALID)},
                             [](const Words& words) { return read_word(words, false); },
                             nullptr});
-    family.kinds.push_back(
-        {"pte",
-         "Rockchip page table entry",
-         1,
-         32,
-         {row("VALID", rk::pte::VALID), row("READABLE", rk::pte::READABLE), row("WRITABLE", rk::pte::WRITABLE)},
-         [](const Words& words) { return read_word(words, true); },
-         nullptr});
+    family.kinds.push_back({"pte",
+                            "Rockchip page table entry",
+                            1,
+                            32,
+                            {word_row("VALID", rk::pte::VALID), word_row("READABLE", rk::pte::READABLE),
+                             word_row("WRITABLE", rk::pte::WRITABLE)},
+                            [](const Words& words) { return read_word(words, true); },
+                            nullptr});
     return family;
 }
 

@@ -418,6 +418,8 @@ Reading read_pte(std::uint64_t pte, bool second) {
 
 }  // namespace
 
+Reading read_stage1_descriptor(const Words& words) { return read_pte(words[0], false); }
+
 RecordFamily smmuv3_records() {
     namespace event = smmu::event;
     namespace cmd = smmu::cmd;
@@ -577,8 +579,7 @@ RecordFamily smmuv3_records() {
         row("CONT", pte::CONT, Show::flag),
         row("XN", pte::S2XN)};
     const auto any = [](const Words&) { return true; };
-    family.kinds.push_back({"pte", "VMSAv8-64 descriptor, stage 1", 1, 64, leaf,
-                            [](const Words& words) { return read_pte(words[0], false); }, any});
+    family.kinds.push_back({"pte", "VMSAv8-64 descriptor, stage 1", 1, 64, leaf, read_stage1_descriptor, any});
     family.kinds.push_back({"pte-s2", "VMSAv8-64 descriptor, stage 2", 1, 64, second,
                             [](const Words& words) { return read_pte(words[0], true); }, nullptr});
     family.kinds.push_back({"gerror", "SMMU_GERROR ^ SMMU_GERRORN", 1, 32, {}, read_gerror, [](const Words& words) {

@@ -1,7 +1,10 @@
 // Registers and table words of Tegra's SMMU. Source: docs/spec/iommu-hardware.md section 7.
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "iommu/tegra/layout.hpp"
+#include "study/decode/log_line.hpp"
 #include "study/decode/record.hpp"
 
 namespace xlate::study {
@@ -12,10 +15,6 @@ using Show = RecordField::Show;
 
 /// Of Tegra124 and later; 30 and 114 have fewer, and zeros above.
 constexpr unsigned kAddressBits = 34;
-
-RecordField row(std::string_view name, const Field& field, Show show = Show::flag, std::string_view values = {}) {
-    return {name, 0, field.lsb, field.width, show, values};
-}
 
 Reading read_error(const Words& words) {
     namespace error = tg::err_status;
@@ -110,52 +109,84 @@ Reading read_word(const Words& words, bool directory) {
     return reading;
 }
 
+/// "display0a: read @0x0000000080000000: EMEM address decode error (SMMU translation error [-R-])": the names of what
+/// stood in the register; the client's and the address stand in others.
+std::optional<LineRecord> read_line(std::string_view line) {
+    namespace error = tg::err_status;
+    const auto address = number_after(line, " @0x");
+    if (!address || !(has(line, ": read @0x") || has(line, ": write @0x") || has(line, ": secure ")))
+        return std::nullopt;
+    std::uint64_t word =
+        error::RW.of(has(line, "write @0x") ? 1 : 0) | error::SECURITY.of(has(line, ": secure ") ? 1 : 0);
+    if (has(line, "(EMEM decode error")) word |= error::TYPE.of(error::TYPE_DECERR_EMEM);
+    if (has(line, "(TrustZone violation")) word |= error::TYPE.of(error::TYPE_TRUSTZONE);
+    if (has(line, "(Carveout violation")) word |= error::TYPE.of(error::TYPE_CARVEOUT);
+    if (const std::size_t rights = line.find("(SMMU translation error ["); rights != std::string_view::npos) {
+        const std::string_view three = line.substr(line.find('[', rights) + 1, 3);
+        word |= error::TYPE.of(error::TYPE_INVALID_SMMU_PAGE) | error::READABLE.of(has(three, "R") ? 1 : 0) |
+                error::WRITABLE.of(has(three, "W") ? 1 : 0) | error::NONSECURE.of(has(three, "S") ? 0 : 1);
+    }
+    if (error::TYPE.get(word) == 0) return std::nullopt;
+    word |= error::ADR_HI.of(*address >> 32);
+    // Behind the device's name: "tegra-mc 70019000.memory-controller: display0a: read @...".
+    const std::size_t end = line.rfind(": ", line.find(" @0x"));
+    const std::size_t start = end == 0 || end == std::string_view::npos ? end : line.rfind(' ', end - 1);
+    std::vector<std::string> said{fmt::format("at {:#x}", *address)};
+    if (start != std::string_view::npos && end > start)
+        said.push_back(fmt::format("client {}", line.substr(start + 1, end - start - 1)));
+    return LineRecord{"err-status", {word}, std::move(said)};
+}
+
 }  // namespace
 
 RecordFamily tegra_records() {
     RecordFamily family{"tegra", {}};
+    family.line = read_line;
     family.kinds.push_back(
         {"err-status",
          "Tegra MC_ERR_STATUS",
          1,
          32,
-         {row("TYPE", tg::err_status::TYPE, Show::number,
-              "2 DECERR_EMEM|3 SECURITY_TRUSTZONE|4 SECURITY_CARVEOUT|6 INVALID_SMMU_PAGE"),
-          row("RW", tg::err_status::RW, Show::flag, "0 read|1 write"), row("ADR_HI", tg::err_status::ADR_HI, Show::hex),
-          row("SECURITY", tg::err_status::SECURITY), row("READABLE", tg::err_status::READABLE),
-          row("WRITABLE", tg::err_status::WRITABLE), row("NONSECURE", tg::err_status::NONSECURE)},
+         {word_row("TYPE", tg::err_status::TYPE, Show::number,
+                   "2 DECERR_EMEM|3 SECURITY_TRUSTZONE|4 SECURITY_CARVEOUT|6 INVALID_SMMU_PAGE"),
+          word_row("RW", tg::err_status::RW, Show::flag, "0 read|1 write"),
+          word_row("ADR_HI", tg::err_status::ADR_HI, Show::hex), word_row("SECURITY", tg::err_status::SECURITY),
+          word_row("READABLE", tg::err_status::READABLE), word_row("WRITABLE", tg::err_status::WRITABLE),
+          word_row("NONSECURE", tg::err_status::NONSECURE)},
          read_error,
          nullptr});
-    family.kinds.push_back(
-        {"intstatus",
-         "Tegra MC_INTSTATUS (and MC_INTMASK)",
-         1,
-         32,
-         {row("DECERR_EMEM", tg::interrupt::DECERR_EMEM), row("SECURITY_VIOLATION", tg::interrupt::SECURITY_VIOLATION),
-          row("INVALID_SMMU_PAGE", tg::interrupt::INVALID_SMMU_PAGE),
-          row("INVALID_APB_ASID_UPDATE", tg::interrupt::INVALID_APB_ASID_UPDATE)},
-         read_interrupts,
-         nullptr});
+    family.kinds.push_back({"intstatus",
+                            "Tegra MC_INTSTATUS (and MC_INTMASK)",
+                            1,
+                            32,
+                            {word_row("DECERR_EMEM", tg::interrupt::DECERR_EMEM),
+                             word_row("SECURITY_VIOLATION", tg::interrupt::SECURITY_VIOLATION),
+                             word_row("INVALID_SMMU_PAGE", tg::interrupt::INVALID_SMMU_PAGE),
+                             word_row("INVALID_APB_ASID_UPDATE", tg::interrupt::INVALID_APB_ASID_UPDATE)},
+                            read_interrupts,
+                            nullptr});
     family.kinds.push_back(
         {"tlb-flush",
          "Tegra SMMU_TLB_FLUSH",
          1,
          32,
-         {row("MATCH", tg::tlb_flush::MATCH, Show::number, "0 all|2 section|3 group"),
-          row("ASID", tg::tlb_flush::ASID, Show::number), row("ASID_MATCH", tg::tlb_flush::ASID_MATCH)},
+         {word_row("MATCH", tg::tlb_flush::MATCH, Show::number, "0 all|2 section|3 group"),
+          word_row("ASID", tg::tlb_flush::ASID, Show::number), word_row("ASID_MATCH", tg::tlb_flush::ASID_MATCH)},
          read_tlb_flush,
          nullptr});
-    family.kinds.push_back({"swgroup",
-                            "Tegra SMMU_*_ASID",
-                            1,
-                            32,
-                            {row("ENABLE", tg::swgroup::ENABLE), row("ASID", tg::swgroup::ASID, Show::number)},
-                            read_swgroup,
-                            nullptr});
-    const std::vector<RecordField> rights{row("READABLE", tg::word::READABLE), row("WRITABLE", tg::word::WRITABLE),
-                                          row("NONSECURE", tg::word::NONSECURE)};
+    family.kinds.push_back(
+        {"swgroup",
+         "Tegra SMMU_*_ASID",
+         1,
+         32,
+         {word_row("ENABLE", tg::swgroup::ENABLE), word_row("ASID", tg::swgroup::ASID, Show::number)},
+         read_swgroup,
+         nullptr});
+    const std::vector<RecordField> rights{word_row("READABLE", tg::word::READABLE),
+                                          word_row("WRITABLE", tg::word::WRITABLE),
+                                          word_row("NONSECURE", tg::word::NONSECURE)};
     std::vector<RecordField> directory = rights;
-    directory.push_back(row("NEXT", tg::word::NEXT));
+    directory.push_back(word_row("NEXT", tg::word::NEXT));
     family.kinds.push_back({"pde", "Tegra SMMU directory word", 1, 32, directory,
                             [](const Words& words) { return read_word(words, true); }, nullptr});
     family.kinds.push_back({"pte", "Tegra SMMU table word", 1, 32, rights,

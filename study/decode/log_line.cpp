@@ -1,0 +1,69 @@
+#include "study/decode/log_line.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+namespace xlate::study {
+
+std::optional<Token> token_of(std::string_view text) {
+    const bool prefixed = text.size() > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+    const std::string_view digits = prefixed ? text.substr(2) : text;
+    if (digits.empty() || digits.size() > 16 || (!prefixed && digits.size() < 8)) return std::nullopt;
+    Token token;
+    token.digits = digits.size();
+    for (const char c : digits) {
+        if (std::isxdigit(static_cast<unsigned char>(c)) == 0) return std::nullopt;
+        const int lower = std::tolower(static_cast<unsigned char>(c));
+        token.value = (token.value << 4) | static_cast<std::uint64_t>(lower <= '9' ? lower - '0' : lower - 'a' + 10);
+    }
+    return token;
+}
+
+std::optional<std::uint64_t> number_after(std::string_view line, std::string_view key) {
+    const std::size_t found = line.find(key);
+    if (found == std::string_view::npos) return std::nullopt;
+    std::size_t at = found + key.size();
+    while (at < line.size() && (line[at] == ' ' || line[at] == '\t')) ++at;
+    std::size_t end = at;
+    while (end < line.size() && std::isxdigit(static_cast<unsigned char>(line[end])) != 0) ++end;
+    if (end == at + 1 && line[at] == '0' && end < line.size() && (line[end] == 'x' || line[end] == 'X')) {
+        at = ++end;
+        while (end < line.size() && std::isxdigit(static_cast<unsigned char>(line[end])) != 0) ++end;
+    }
+    if (end == at) return std::nullopt;
+    const auto token = token_of("0x" + std::string(line.substr(at, end - at)));
+    return token ? std::optional(token->value) : std::nullopt;
+}
+
+std::optional<std::uint64_t> decimal_after(std::string_view line, std::string_view key) {
+    constexpr std::uint64_t kMost = std::uint64_t{1} << 48;
+    const std::size_t found = line.find(key);
+    if (found == std::string_view::npos) return std::nullopt;
+    const std::size_t start = found + key.size();
+    std::uint64_t value = 0;
+    std::size_t at = start;
+    for (; at < line.size() && line[at] >= '0' && line[at] <= '9' && value < kMost; ++at)
+        value = value * 10 + static_cast<std::uint64_t>(line[at] - '0');
+    return at == start ? std::nullopt : std::optional(value);
+}
+
+bool has(std::string_view line, std::string_view what) { return line.find(what) != std::string_view::npos; }
+
+std::uint64_t pci_id(std::string_view text) {
+    for (std::size_t dot = text.find('.'); dot != std::string_view::npos; dot = text.find('.', dot + 1)) {
+        constexpr std::size_t kDigits = 2;
+        if (dot + 1 >= text.size() || dot < kDigits) continue;
+        const std::size_t device = dot - kDigits;
+        std::size_t colon = device;
+        if (colon >= kDigits && text.substr(colon - kDigits, kDigits) == "0x") colon -= kDigits;
+        if (colon < kDigits + 1 || text[colon - 1] != ':') continue;
+        const auto hex = [&](std::size_t at, std::size_t count) {
+            const auto token = token_of("0x" + std::string(text.substr(at, count)));
+            return token ? token->value : 0;
+        };
+        return hex(colon - 1 - kDigits, kDigits) << 8 | (hex(device, kDigits) & 31) << 3 | (hex(dot + 1, 1) & 7);
+    }
+    return 0;
+}
+
+}  // namespace xlate::study
