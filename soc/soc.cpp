@@ -68,10 +68,11 @@ void Soc::stop_master(const std::string& device) {
     while (DmaMaster* const master = parts_->find_master(device, port++)) master->stop();
 }
 
-void Soc::start_master(const std::string& device, Iova iova, std::uint64_t size) {
+bool Soc::start_master(const std::string& device, Iova iova, std::uint64_t size) {
     DmaMaster* master = parts_->find_master(device);
     XLATE_CHECK(master != nullptr, device);
     master->start({DmaRegion{iova, size}});
+    return !master->idle();
 }
 
 void Soc::start_master(const std::string& device, Iova iova, std::uint64_t size, std::vector<std::uint64_t> offsets) {

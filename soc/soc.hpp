@@ -76,8 +76,9 @@ public:
 
     /// What a driver does by the endpoint's ATS capability. False if the device has no ATC.
     bool enable_ats(const std::string& device, bool on);
-    /// Sets a master going without a kernel: its configured traffic over [iova, iova + size).
-    void start_master(const std::string& device, Iova iova, std::uint64_t size);
+    /// Sets a master going without a kernel: its configured traffic over [iova, iova + size); one that runs goes on
+    /// there. False if it has made all of its traffic already.
+    bool start_master(const std::string& device, Iova iova, std::uint64_t size);
     /// The same over recorded addresses: `offsets` into that range instead of the pattern, in order and then again.
     void start_master(const std::string& device, Iova iova, std::uint64_t size, std::vector<std::uint64_t> offsets);
 

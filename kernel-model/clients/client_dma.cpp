@@ -256,7 +256,8 @@ void ClientDma::schedule_unmap(const std::shared_ptr<Client>& client) {
             if (client->stopping || client->chunks.empty()) return;
             const std::size_t chunk =
                 std::min<std::size_t>(client->plan.unmap_mid_traffic->chunk, client->chunks.size() - 1);
-            client->stats.unmapped_mid_traffic = true;
+            client->stats.unmapped_mid_traffic =
+                UnmappedMidTraffic{kernel_.machine.now(), chunk, client->chunks.size()};
             unmap_chunk(*client, chunk);
         });
     });

@@ -23,13 +23,20 @@ namespace xlate::kernel {
 struct MessageDomain;
 
 /// Of one device. Law: started = completed + failed + in flight.
+/// TrafficPlan::Unmap, done.
+struct UnmappedMidTraffic {
+    SimTime at{};
+    std::size_t chunk = 0;   ///< that was unmapped: the last one, if the plan names one that is not there
+    std::size_t chunks = 0;  ///< mapped then
+};
+
 struct ClientStats {
     std::uint64_t mapped_buffers = 0;  ///< once; on_demand: pages
     std::uint64_t started = 0;         ///< per_transfer, ring
     std::uint64_t completed = 0;
     std::uint64_t failed = 0;        ///< the device saw an error
     std::uint64_t map_failures = 0;  ///< no transfer came of it
-    bool unmapped_mid_traffic = false;
+    std::optional<UnmappedMidTraffic> unmapped_mid_traffic{};
     bool running = false;
 };
 

@@ -49,23 +49,22 @@ Reading read_illegal(const Words& words) {
 RecordFamily bcm2712_records() {
     namespace ctrl = bcm::ctrl;
     RecordFamily family{"bcm2712"};
-    family.kinds = {
-        {"ctrl",
-         "BCM2712 CTRL",
-         1,
-         32,
-         {word_row("ENABLE", ctrl::ENABLE), word_row("STATS_ENABLE", ctrl::STATS_ENABLE),
-          word_row("BYPASS", ctrl::BYPASS), word_row("WRITE_VIOLATION", ctrl::WRITE_VIOLATION),
-          word_row("PT_INVALID", ctrl::PT_INVALID), word_row("CAP_EXCEEDED", ctrl::CAP_EXCEEDED)},
-         read_control},
-        {"illegal-adr", "BCM2712 ILLEGAL_ADR", 1, 32, {}, read_illegal},
-        {"word",
-         "BCM2712 table word",
-         1,
-         32,
-         {word_row("VALID", bcm::word::VALID), word_row("WRITABLE", bcm::word::WRITABLE),
-          word_row("SIZE", bcm::word::SIZE, Show::number, "0 4 KiB|1 64 KiB|2 1 MiB|3 4 MiB")},
-         read_word}};
+    family.kinds = {{"ctrl",
+                     "BCM2712 CTRL",
+                     1,
+                     32,
+                     {word_row("ENABLE", ctrl::ENABLE), word_row("STATS_ENABLE", ctrl::STATS_ENABLE),
+                      word_row("BYPASS", ctrl::BYPASS), word_row("WRITE_VIOLATION", ctrl::WRITE_VIOLATION),
+                      word_row("PT_INVALID", ctrl::PT_INVALID), word_row("CAP_EXCEEDED", ctrl::CAP_EXCEEDED)},
+                     read_control},
+                    {"illegal-adr", "BCM2712 ILLEGAL_ADR", 1, 32, {}, read_illegal},
+                    {"word",
+                     "BCM2712 table word",
+                     1,
+                     32,
+                     {word_row("VALID", bcm::word::VALID), word_row("WRITABLE", bcm::word::WRITABLE),
+                      word_row("SIZE", bcm::word::SIZE, Show::number, "0 4 KiB|1 64 KiB|2 1 MiB|3 4 MiB")},
+                     read_word}};
     return family;
 }
 

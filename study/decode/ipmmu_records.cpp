@@ -40,7 +40,8 @@ Reading read_table_control(const Words& words) {
     Reading reading;
     reading.headline = fmt::format("the root table is of {} (Gen2) or {} (Gen3, Gen4)", level(ip::Generation::gen2),
                                    level(ip::Generation::gen3));
-    if (!ip::imttbcr::EAE.test(word)) reading.notes.emplace_back("EAE is 0: no long descriptors, which Linux always uses");
+    if (!ip::imttbcr::EAE.test(word))
+        reading.notes.emplace_back("EAE is 0: no long descriptors, which Linux always uses");
     return reading;
 }
 
@@ -74,36 +75,36 @@ std::optional<LineRecord> read_line(std::string_view line) {
 RecordFamily ipmmu_records() {
     RecordFamily family{"ipmmu"};
     family.line = read_line;
-    family.kinds = {{"imstr",
-                     "IPMMU IMSTR",
-                     1,
-                     32,
-                     {word_row("TF", ip::imstr::TF), word_row("PF", ip::imstr::PF), word_row("ABORT", ip::imstr::ABORT),
-                      word_row("MHIT", ip::imstr::MHIT)},
-                     read_status},
-                    {"imctr",
-                     "IPMMU IMCTR",
-                     1,
-                     32,
-                     {word_row("MMUEN", ip::imctr::MMUEN), word_row("FLUSH", ip::imctr::FLUSH),
-                      word_row("INTEN", ip::imctr::INTEN)},
-                     read_control},
-                    {"imttbcr",
-                     "IPMMU IMTTBCR",
-                     1,
-                     32,
-                     {word_row("EAE", ip::imttbcr::EAE), word_row("SH0", ip::imttbcr::SH0, Show::number),
-                      word_row("ORGN0", ip::imttbcr::ORGN0, Show::number),
-                      word_row("IRGN0", ip::imttbcr::IRGN0, Show::number)},
-                     read_table_control},
-                    {"imuctr",
-                     "IPMMU IMUCTR",
-                     1,
-                     32,
-                     {word_row("MMUEN", ip::imuctr::MMUEN), word_row("FLUSH", ip::imuctr::FLUSH),
-                      word_row("TTSEL", ip::imuctr::TTSEL, Show::number)},
-                     read_utlb},
-                    {"pte", "IPMMU table word (long descriptor)", 1, 64, {}, read_pte}};
+    family.kinds = {
+        {"imstr",
+         "IPMMU IMSTR",
+         1,
+         32,
+         {word_row("TF", ip::imstr::TF), word_row("PF", ip::imstr::PF), word_row("ABORT", ip::imstr::ABORT),
+          word_row("MHIT", ip::imstr::MHIT)},
+         read_status},
+        {"imctr",
+         "IPMMU IMCTR",
+         1,
+         32,
+         {word_row("MMUEN", ip::imctr::MMUEN), word_row("FLUSH", ip::imctr::FLUSH),
+          word_row("INTEN", ip::imctr::INTEN)},
+         read_control},
+        {"imttbcr",
+         "IPMMU IMTTBCR",
+         1,
+         32,
+         {word_row("EAE", ip::imttbcr::EAE), word_row("SH0", ip::imttbcr::SH0, Show::number),
+          word_row("ORGN0", ip::imttbcr::ORGN0, Show::number), word_row("IRGN0", ip::imttbcr::IRGN0, Show::number)},
+         read_table_control},
+        {"imuctr",
+         "IPMMU IMUCTR",
+         1,
+         32,
+         {word_row("MMUEN", ip::imuctr::MMUEN), word_row("FLUSH", ip::imuctr::FLUSH),
+          word_row("TTSEL", ip::imuctr::TTSEL, Show::number)},
+         read_utlb},
+        {"pte", "IPMMU table word (long descriptor)", 1, 64, {}, read_pte}};
     return family;
 }
 

@@ -49,8 +49,8 @@ Reading read_fault_va(const Words& words) {
     namespace va = mtk::fault_va;
     const std::uint64_t low = keep(words[0], 31, mtk::kPageBits);
     Reading reading;
-    reading.headline = fmt::format("{} at {:#x}", va::WRITE.test(words[0]) ? "write" : "read",
-                                   low | va::VA34_32.get(words[0]) << 32);
+    reading.headline =
+        fmt::format("{} at {:#x}", va::WRITE.test(words[0]) ? "write" : "read", low | va::VA34_32.get(words[0]) << 32);
     if (va::VA34_32.test(words[0]))
         reading.notes.push_back(fmt::format("at {:#x} on a part with addresses of 32 bits", low));
     return reading;
@@ -72,9 +72,9 @@ Reading read_l1(const Words& words) {
             break;
         default: {
             const bool super = mtk::l1::SUPER.test(word);
-            reading.headline = fmt::format("{} at {:#x}", super ? "16 MiB" : "1 MiB",
-                                           keep(word, 31, super ? mtk::kSupersectionBits : mtk::kSectionBits) |
-                                               mtk::high_bits(word));
+            reading.headline =
+                fmt::format("{} at {:#x}", super ? "16 MiB" : "1 MiB",
+                            keep(word, 31, super ? mtk::kSupersectionBits : mtk::kSectionBits) | mtk::high_bits(word));
             break;
         }
     }
@@ -159,54 +159,56 @@ std::optional<LineRecord> read_line_v1(std::string_view line) {
 RecordFamily mediatek_records() {
     RecordFamily family{"mediatek"};
     family.line = read_line;
-    family.kinds = {
-        {"int-main", "MediaTek M4U FAULT_ST1 (and INT_MAIN)", 1, 32, {}, read_interrupts},
-        {"fault-va",
-         "MediaTek M4U FAULT_VA",
-         1,
-         32,
-         {word_row("VA34_32", mtk::fault_va::VA34_32, Show::hex), word_row("PA34_32", mtk::fault_va::PA34_32, Show::hex),
-          word_row("WRITE", mtk::fault_va::WRITE, Show::flag, "0 read|1 write"), word_row("LAYER", mtk::fault_va::LAYER)},
-         read_fault_va},
-        {"pt-base", "MediaTek M4U PT_BASE", 1, 32, {}, read_pt_base},
-        {"nonsec-con",
-         "MediaTek SMI larb NONSEC_CON",
-         1,
-         32,
-         {word_row("EN", mtk::larb::EN), word_row("BANK", mtk::larb::BANK, Show::number)},
-         read_port},
-        {"l1",
-         "MediaTek M4U first-level word",
-         1,
-         32,
-         {word_row("TYPE", mtk::l1::TYPE, Show::number, "0 fault|1 table|2 section|3 section"),
-          word_row("SUPER", mtk::l1::SUPER)},
-         read_l1},
-        {"l2",
-         "MediaTek M4U second-level word",
-         1,
-         32,
-         {word_row("TYPE", mtk::l2::TYPE, Show::number, "0 fault|1 large page|2 page|3 page")},
-         read_l2}};
+    family.kinds = {{"int-main", "MediaTek M4U FAULT_ST1 (and INT_MAIN)", 1, 32, {}, read_interrupts},
+                    {"fault-va",
+                     "MediaTek M4U FAULT_VA",
+                     1,
+                     32,
+                     {word_row("VA34_32", mtk::fault_va::VA34_32, Show::hex),
+                      word_row("PA34_32", mtk::fault_va::PA34_32, Show::hex),
+                      word_row("WRITE", mtk::fault_va::WRITE, Show::flag, "0 read|1 write"),
+                      word_row("LAYER", mtk::fault_va::LAYER)},
+                     read_fault_va},
+                    {"pt-base", "MediaTek M4U PT_BASE", 1, 32, {}, read_pt_base},
+                    {"nonsec-con",
+                     "MediaTek SMI larb NONSEC_CON",
+                     1,
+                     32,
+                     {word_row("EN", mtk::larb::EN), word_row("BANK", mtk::larb::BANK, Show::number)},
+                     read_port},
+                    {"l1",
+                     "MediaTek M4U first-level word",
+                     1,
+                     32,
+                     {word_row("TYPE", mtk::l1::TYPE, Show::number, "0 fault|1 table|2 section|3 section"),
+                      word_row("SUPER", mtk::l1::SUPER)},
+                     read_l1},
+                    {"l2",
+                     "MediaTek M4U second-level word",
+                     1,
+                     32,
+                     {word_row("TYPE", mtk::l2::TYPE, Show::number, "0 fault|1 large page|2 page|3 page")},
+                     read_l2}};
     return family;
 }
 
 RecordFamily mediatek_v1_records() {
     RecordFamily family{"mediatek-v1"};
     family.line = read_line_v1;
-    family.kinds = {{"fault-st", "MediaTek M4U (first generation) FAULT_ST", 1, 32, {}, read_interrupts_v1},
-                    {"int-id",
-                     "MediaTek M4U (first generation) INT_ID",
-                     1,
-                     32,
-                     {word_row("PORT", v1::int_id::PORT, Show::number), word_row("LARB", v1::int_id::LARB, Show::number)},
-                     read_int_id},
-                    {"word",
-                     "MediaTek M4U (first generation) table word",
-                     1,
-                     32,
-                     {word_row("VALID", v1::word::VALID), word_row("NONSEC", v1::word::NONSEC)},
-                     read_word_v1}};
+    family.kinds = {
+        {"fault-st", "MediaTek M4U (first generation) FAULT_ST", 1, 32, {}, read_interrupts_v1},
+        {"int-id",
+         "MediaTek M4U (first generation) INT_ID",
+         1,
+         32,
+         {word_row("PORT", v1::int_id::PORT, Show::number), word_row("LARB", v1::int_id::LARB, Show::number)},
+         read_int_id},
+        {"word",
+         "MediaTek M4U (first generation) table word",
+         1,
+         32,
+         {word_row("VALID", v1::word::VALID), word_row("NONSEC", v1::word::NONSEC)},
+         read_word_v1}};
     return family;
 }
 

@@ -70,10 +70,10 @@ Reading read_l2(const Words& words) {
     const std::uint64_t word = words[0];
     if (l2::TYPE.get(word) == l2::TYPE_FAULT) return {"nothing: a translation fault", {}};
     const bool large = l2::TYPE.get(word) == l2::TYPE_LARGE;
-    return {fmt::format("{} at {:#x}{}", large ? "64 KiB" : "4 KiB",
-                        large ? l2::large_address(word) : l2::small_address(word),
-                        l2::AP2.test(word) ? ", read only" : ""),
-            {}};
+    return {
+        fmt::format("{} at {:#x}{}", large ? "64 KiB" : "4 KiB",
+                    large ? l2::large_address(word) : l2::small_address(word), l2::AP2.test(word) ? ", read only" : ""),
+        {}};
 }
 
 /// Linux's module prints a register or two a line, behind its own name.
@@ -91,38 +91,38 @@ std::optional<LineRecord> read_line(std::string_view line) {
 RecordFamily msm_records() {
     RecordFamily family{"msm"};
     family.line = read_line;
-    family.kinds = {
-        {"fsr", "Qualcomm msm FSR", 1, 32, {}, read_fsr},
-        {"far", "Qualcomm msm FAR", 1, 32, {}, read_far},
-        {"fsynr",
-         "Qualcomm msm FSYNR0 and FSYNR1",
-         2,
-         32,
-         {{"AMID", 0, msm::fsynr0::AMID.lsb, msm::fsynr0::AMID.width, Show::hex},
-          {"APRIV", 1, msm::fsynr1::APRIV.lsb, 1, Show::flag},
-          {"AINST", 1, msm::fsynr1::AINST.lsb, 1, Show::flag},
-          {"AWRITE", 1, msm::fsynr1::AWRITE.lsb, 1, Show::flag}},
-         read_syndrome},
-        {"m2vcbr",
-         "Qualcomm msm M2VCBR",
-         1,
-         32,
-         {word_row("VMID", msm::m2vcbr::VMID, Show::number), word_row("CBNDX", msm::m2vcbr::CBNDX, Show::number),
-          word_row("BYPASSD", msm::m2vcbr::BYPASSD)},
-         read_master},
-        {"l1",
-         "Qualcomm msm first-level word (short descriptor)",
-         1,
-         32,
-         {word_row("TYPE", l1::TYPE, Show::number, "0 fault|1 table|2 section|3 section"), word_row("SUPER", l1::SUPER)},
-         read_l1},
-        {"l2",
-         "Qualcomm msm second-level word (short descriptor)",
-         1,
-         32,
-         {word_row("TYPE", l2::TYPE, Show::number, "0 fault|1 large page|2 page|3 page"), word_row("S", l2::S),
-          word_row("nG", l2::nG)},
-         read_l2}};
+    family.kinds = {{"fsr", "Qualcomm msm FSR", 1, 32, {}, read_fsr},
+                    {"far", "Qualcomm msm FAR", 1, 32, {}, read_far},
+                    {"fsynr",
+                     "Qualcomm msm FSYNR0 and FSYNR1",
+                     2,
+                     32,
+                     {{"AMID", 0, msm::fsynr0::AMID.lsb, msm::fsynr0::AMID.width, Show::hex},
+                      {"APRIV", 1, msm::fsynr1::APRIV.lsb, 1, Show::flag},
+                      {"AINST", 1, msm::fsynr1::AINST.lsb, 1, Show::flag},
+                      {"AWRITE", 1, msm::fsynr1::AWRITE.lsb, 1, Show::flag}},
+                     read_syndrome},
+                    {"m2vcbr",
+                     "Qualcomm msm M2VCBR",
+                     1,
+                     32,
+                     {word_row("VMID", msm::m2vcbr::VMID, Show::number),
+                      word_row("CBNDX", msm::m2vcbr::CBNDX, Show::number), word_row("BYPASSD", msm::m2vcbr::BYPASSD)},
+                     read_master},
+                    {"l1",
+                     "Qualcomm msm first-level word (short descriptor)",
+                     1,
+                     32,
+                     {word_row("TYPE", l1::TYPE, Show::number, "0 fault|1 table|2 section|3 section"),
+                      word_row("SUPER", l1::SUPER)},
+                     read_l1},
+                    {"l2",
+                     "Qualcomm msm second-level word (short descriptor)",
+                     1,
+                     32,
+                     {word_row("TYPE", l2::TYPE, Show::number, "0 fault|1 large page|2 page|3 page"),
+                      word_row("S", l2::S), word_row("nG", l2::nG)},
+                     read_l2}};
     return family;
 }
 

@@ -28,7 +28,7 @@ Reading read_version(const Words& words) {
     return {fmt::format("version {} ({})", number,
                         number == static_cast<std::uint64_t>(sprd::Version::ex)    ? "EX"
                         : number == static_cast<std::uint64_t>(sprd::Version::vau) ? "VAU"
-                                                                                  : "unknown, Linux refuses it"),
+                                                                                   : "unknown, Linux refuses it"),
             {}};
 }
 

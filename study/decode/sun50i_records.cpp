@@ -17,9 +17,10 @@ Reading read_status(const Words& words) {
     for (unsigned master = 0; master < sun::kMasters; ++master) {
         if ((interrupt::PERMISSION.get(words[0]) >> master & 1) == 0) continue;
         reading.headline += fmt::format("{}master {} may not do that", reading.headline.empty() ? "" : ", ", master);
-        reading.notes.push_back(fmt::format("address and page word of master {} are in INT_ERR_ADDR at {:#x} and "
-                                            "INT_ERR_DATA at {:#x}",
-                                            master, sun::reg::err_addr(master), sun::reg::err_data(master)));
+        reading.notes.push_back(
+            fmt::format("address and page word of master {} are in INT_ERR_ADDR at {:#x} and "
+                        "INT_ERR_DATA at {:#x}",
+                        master, sun::reg::err_addr(master), sun::reg::err_data(master)));
     }
     const auto add = [&](const Field& bit, const char* what, const char* where) {
         if (!bit.test(words[0])) return;
@@ -43,9 +44,10 @@ Reading read_pte(const Words& words) {
     if (!sun::pte::VALID.test(word)) return {"nothing: a fault", {}};
     const std::uint64_t domain = sun::pte::ACI.get(word);
     Reading reading{fmt::format("a page at {:#x} of domain {}", sun::pte::page(word), domain), {}};
-    reading.notes.push_back(fmt::format("what a master may do in domain {}, says DM_AUT at {:#x}; as Linux sets them: 1 "
-                                        "nothing, 2 read, 3 write, 4 both (and by a mistake of Linux's 2 allows writes)",
-                                        domain, sun::reg::dm_aut(static_cast<unsigned>(domain))));
+    reading.notes.push_back(
+        fmt::format("what a master may do in domain {}, says DM_AUT at {:#x}; as Linux sets them: 1 "
+                    "nothing, 2 read, 3 write, 4 both (and by a mistake of Linux's 2 allows writes)",
+                    domain, sun::reg::dm_aut(static_cast<unsigned>(domain))));
     return reading;
 }
 
@@ -70,8 +72,8 @@ RecordFamily sun50i_records() {
          "Allwinner INT_STA (and INT_ENABLE)",
          1,
          32,
-         {word_row("PERMISSION", sun::interrupt::PERMISSION, Show::hex), word_row("L1_INVALID", sun::interrupt::L1_INVALID),
-          word_row("L2_INVALID", sun::interrupt::L2_INVALID)},
+         {word_row("PERMISSION", sun::interrupt::PERMISSION, Show::hex),
+          word_row("L1_INVALID", sun::interrupt::L1_INVALID), word_row("L2_INVALID", sun::interrupt::L2_INVALID)},
          read_status},
         {"dte", "Allwinner directory word", 1, 32, {word_row("TYPE", sun::dte::TYPE, Show::number)}, read_dte},
         {"pte",

@@ -30,12 +30,14 @@ Reading read_event(const Words& words) {
                        : reason == vio::event::kUnknown ? "a fault without a reason"
                                                         : fmt::format("reserved reason {}", reason);
     reading.headline += fmt::format(", endpoint {:#x}", words[2]);
-    if (const std::string access = names_of_bits(flags, kAccesses, ""); !access.empty()) reading.headline += ", " + access;
+    if (const std::string access = names_of_bits(flags, kAccesses, ""); !access.empty())
+        reading.headline += ", " + access;
     if ((flags & vio::event::ADDRESS) != 0) reading.headline += fmt::format(" at {:#x}", of_two(words, 4));
     if (reason == vio::event::kDomain)
         reading.notes.emplace_back("the endpoint does DMA before a driver has attached it, or after it was detached");
     if (reason == vio::event::kMapping)
-        reading.notes.emplace_back("never mapped, unmapped already, mapped without the right, or an address that is not an IOVA");
+        reading.notes.emplace_back(
+            "never mapped, unmapped already, mapped without the right, or an address that is not an IOVA");
     reading.notes.push_back(fmt::format("as a PCI function, endpoint {:#x} is {}", words[2], requester_text(words[2])));
     return reading;
 }
@@ -59,10 +61,14 @@ Reading read_unmap(const Words& words) {
 Reading read_probe(const Words& words) { return {fmt::format("PROBE endpoint {:#x}", words[1]), {}}; }
 
 Reading read_tail(const Words& words) {
-    constexpr std::string_view kNames[] = {"OK",    "IOERR: a failure of input or output",
-                                           "UNSUPP: no such request here", "DEVERR: the device failed",
-                                           "INVAL: a field is not allowed", "RANGE: outside of what there is",
-                                           "NOENT: there is no such domain or endpoint", "FAULT: not accessible",
+    constexpr std::string_view kNames[] = {"OK",
+                                           "IOERR: a failure of input or output",
+                                           "UNSUPP: no such request here",
+                                           "DEVERR: the device failed",
+                                           "INVAL: a field is not allowed",
+                                           "RANGE: outside of what there is",
+                                           "NOENT: there is no such domain or endpoint",
+                                           "FAULT: not accessible",
                                            "NOMEM: the device has no room"};
     const std::uint64_t status = words[0] & 0xFF;
     return {status < std::size(kNames) ? std::string(kNames[status]) : fmt::format("reserved status {}", status), {}};
@@ -88,8 +94,8 @@ std::optional<LineRecord> read_line(std::string_view line) {
         flags = vio::event::ADDRESS;
         const std::size_t open = line.rfind('[');
         const std::string_view letters = open == std::string_view::npos ? std::string_view{} : line.substr(open);
-        for (const auto& [letter, bit] : {std::pair("R", vio::event::READ), std::pair("W", vio::event::WRITE),
-                                          std::pair("X", vio::event::EXEC)})
+        for (const auto& [letter, bit] :
+             {std::pair("R", vio::event::READ), std::pair("W", vio::event::WRITE), std::pair("X", vio::event::EXEC)})
             flags |= has(letters, letter) ? bit : 0;
     }
     return LineRecord{"event", {reason, flags, *endpoint, 0, address & 0xFFFFFFFF, address >> 32}};

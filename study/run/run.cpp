@@ -30,6 +30,7 @@
 #include "study/run/dmar_scopes.hpp"
 #include "study/run/firmware_input.hpp"
 #include "study/run/kernel_activity.hpp"
+#include "study/run/mid_traffic.hpp"
 #include "study/run/mmio_clients.hpp"
 #include "study/run/pci_roots.hpp"
 #include "study/run/run_watch.hpp"
@@ -375,10 +376,8 @@ RunReport run(Config& config, const RunOptions& options) {
     AfterBoot after_boot(config, boot, system.power,
                          clients.any() ? [&] { clients.start_masters(boot); } : std::function<void()>{});
     after_boot.arm();
-    for (const RogueConfig& rogue : config.rogues) {
-        soc.machine().set_timer(rogue.at,
-                                [&soc, rogue] { soc.start_master(rogue.device, Iova{rogue.iova}, rogue.size_bytes); });
-    }
+    Rogues rogues(config, soc);
+    rogues.arm();
 
     // Nothing is wrong any more that could be known before; from here on the directory is ours.
     std::optional<RunDirectory> directory;
@@ -413,6 +412,8 @@ RunReport run(Config& config, const RunOptions& options) {
         warnings.push_back(std::move(warning));
     for (std::string& warning : stuck(stats, outcome)) warnings.push_back(std::move(warning));
     warnings.insert(warnings.end(), after_boot.warnings().begin(), after_boot.warnings().end());
+    for (std::string& warning : rogues.warnings()) warnings.push_back(std::move(warning));
+    for (std::string& warning : unmap_warnings(config, system.client, stats)) warnings.push_back(std::move(warning));
     if (options.watch != nullptr) options.watch->on_end(kernel, boot, soc, clients.rng());
     RunReport report;
     if (activity) activity->finish();

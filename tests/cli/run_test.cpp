@@ -199,6 +199,35 @@ TEST_CASE("run: an interrupt is status 130 and what was simulated is kept and ma
     CHECK(result["sim"]["outcome"] == "interrupted");
 }
 
+TEST_CASE("run: a rogue that comes when nothing is left to do says so", "[cli][run]") {
+    const Scratch scratch;
+    const std::string run = "run " + config("stray_dma") + " --quiet --set 'expect=[]' --out r --set 'rogues[0].at=";
+    const auto warnings = [&](const std::string& rest) {
+        run_xlate(scratch, run + rest);
+        return Json::parse(read_text(scratch.path("r/result.json")))["warnings"].dump();
+    };
+    CHECK(warnings("1 ms'").find("rogues[0]") == std::string::npos);
+    CHECK(warnings("20 ms'").find("rogues[0]: a000000.video accesses nothing at 0x1000: it had made all its transfers "
+                                  "before 20 ms") != std::string::npos);
+    CHECK(warnings("20 ms' --set limits.sim_time='15 ms'").find("the run was over before 20 ms") != std::string::npos);
+}
+
+TEST_CASE("run: an unmap that comes too late, or names no mapping, says so", "[cli][run]") {
+    const Scratch scratch;
+    const auto warnings = [&](const std::string& sets) {
+        run_xlate(scratch, "run " + config("unmap_mid_traffic") + " --quiet --set 'expect=[]' --out r " + sets);
+        return Json::parse(read_text(scratch.path("r/result.json")))["warnings"].dump();
+    };
+    CHECK(warnings("").find("unmap") == std::string::npos);
+    CHECK(warnings("--set 'traffic[0].unmap.after=50 ms'")
+              .find("traffic[0].unmap.after: the traffic of a000000.video was over by then") != std::string::npos);
+    CHECK(warnings("--set 'traffic[0].unmap.chunk=9'")
+              .find("traffic[0].unmap.chunk: a000000.video has 4 mappings: number 3, the last, was unmapped") !=
+          std::string::npos);
+    CHECK(warnings("--set 'traffic[0].unmap.after=50 ms' --set limits.sim_time='20 ms'")
+              .find("nothing of a000000.video was unmapped") != std::string::npos);
+}
+
 TEST_CASE("run: a device tree alone boots and does DMA", "[cli][run]") {
     const Scratch scratch;
     const Said said = run_xlate(scratch, "run " + quoted(board("quickstart")) + " --variant linux-6.12 --out result");
