@@ -319,8 +319,15 @@ void IommuDevice::finish(TranslationJob& job, const iommu::Result& result) {
         job.transaction->ats.type == iommu::AtsType::translation_request) {
         watch_->on_answer(job);
     }
-    // One that went well has recorded nothing.
-    if (job.step->kind != StepKind::done && outputs_pending()) wake();
+    // One that went well has recorded nothing. Of one that did not, some hardware writes a record to memory; some has
+    // it in registers and a line that rises.
+    if (job.step->kind != StepKind::done) {
+        if (outputs_pending()) {
+            wake();
+        } else {
+            after_step();
+        }
+    }
     counter_groups_.catch_up(0);
     job.tbu->link_from_tcu().enter(job, clock_ * Cycles{1}, &go<&IommuDevice::send_back>);
 }

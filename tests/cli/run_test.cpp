@@ -212,6 +212,40 @@ TEST_CASE("run: a rogue that comes when nothing is left to do says so", "[cli][r
     CHECK(warnings("20 ms' --set limits.sim_time='15 ms'").find("the run was over before 20 ms") != std::string::npos);
 }
 
+// Lines: as Linux's drivers print them. The machine is quiet but for these accesses: nothing else makes the IOMMU look.
+TEST_CASE("run: the first stray access of a quiet machine is printed by its kernel", "[cli][run]") {
+    struct Case {
+        const char* config;
+        const char* device;
+        const char* line;
+    };
+    const Case cases[] = {
+        {"x86-vtd", "0000:00:01.0",
+         "DMAR: [DMA Read NO_PASID] Request device [00:01.0] fault addr 0x77770000 [fault reason 0x06] PTE Read access "
+         "is not set"},
+        {"x86-amd", "0000:01:00.0",
+         "AMD-Vi: Event logged [IO_PAGE_FAULT domain=0x0006 address=0x77770000 flags=0x0000]"},
+        {"smmuv2", "0000:00:01.0",
+         "Unhandled context fault: fsr=0x402, iova=0x77770000, fsynr=0x0, cbfrsynra=0x8, cb=1"},
+        {"dart", "a000000.display", "stream:0 code:0x2 (NO PMD FOR IOVA) at 0x77770000"},
+        {"sun50i", "1100000.display", "Page fault for 0x0000000077770000 (master 0, dir rd)"},
+        {"mediatek-v1", "14007000.display", "fault type=0x1 iova=0x77770000 pa=0x0 larb=0 port=0"},
+    };
+    for (const Case& one : cases) {
+        const Scratch scratch;
+        const std::string device = one.device;
+        const Said said = run_xlate(
+            scratch, "run " + config(one.config) + " --quiet --out r --set 'expect=[]' --set 'traffic=[{device: \"" +
+                         device + "\", pattern: linear, transfers: 100, size: 64 B, map_delay: 10 ms}]'" +
+                         " --set 'rogues=[{device: \"" + device + "\", at: 3 ms, iova: 0x77770000, size: 4 KiB}]'");
+        INFO(one.config << ": " << said.err);
+        REQUIRE(said.status == 0);
+        const std::string log = read_text(scratch.path("r/console.log"));
+        INFO(log);
+        CHECK(log.find(one.line) != std::string::npos);
+    }
+}
+
 TEST_CASE("run: an unmap that comes too late, or names no mapping, says so", "[cli][run]") {
     const Scratch scratch;
     const auto warnings = [&](const std::string& sets) {
