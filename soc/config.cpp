@@ -45,9 +45,9 @@ private:
     std::vector<Diagnostic> all_;
 };
 
+/// One that is off is built as well.
 void check_shape(Findings& findings, const CacheParams& shape, const std::string& path) {
-    if (!shape.enabled) return;
-    findings.range(shape.entries, 1, 1 << 20, path + ".entries");
+    if (shape.enabled) findings.range(shape.entries, 1, 1 << 20, path + ".entries");
     const std::uint32_t ways = shape.ways == 0 ? shape.entries : shape.ways;
     if (shape.entries == 0 || ways == 0) return;
     findings.expect(shape.entries % ways == 0, path + ".entries",

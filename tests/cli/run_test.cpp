@@ -199,6 +199,21 @@ TEST_CASE("run: an interrupt is status 130 and what was simulated is kept and ma
     CHECK(result["sim"]["outcome"] == "interrupted");
 }
 
+TEST_CASE("run: entries that do not divide into their ways are refused, of a cache that is off, too", "[cli][run]") {
+    const Scratch scratch;
+    for (const char* cache : {"tcu.ipa_cache", "tcu.tlb", "tcu.config_cache", "tbu.micro_tlb", "tbu.tlb"}) {
+        for (const char* enabled : {"true", "false"}) {
+            const std::string set = std::string(" --set soc.iommu.") + cache;
+            const Said said = run_xlate(scratch, "run " + config("quickstart") + " --quiet --out r" + set +
+                                                     ".entries=128" + set + ".ways=3" + set + ".enabled=" + enabled);
+            INFO(cache << " " << enabled << ": " << said.err);
+            CHECK(said.status == 2);
+            CHECK(said.err.find(std::string(cache) + ".entries: 128 entries do not divide into 3 ways") !=
+                  std::string::npos);
+        }
+    }
+}
+
 TEST_CASE("run: a rogue that comes when nothing is left to do says so", "[cli][run]") {
     const Scratch scratch;
     const std::string run = "run " + config("stray_dma") + " --quiet --set 'expect=[]' --out r --set 'rogues[0].at=";
