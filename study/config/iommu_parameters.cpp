@@ -129,7 +129,7 @@ void visit_iommu(ParameterVisitor& v, IommuConfig& iommu) {
                p.tcu.atc_timeout);
         if (v.wants_all() || p.tcu.walk_step.count != 1) {
             v.cycles("walk_step", "Of the walker itself: before the first read of a walk, and after each read.",
-                         p.tcu.walk_step);
+                     p.tcu.walk_step);
         }
         v.cycles("command_decode", "Each command, after its fetch.", p.tcu.command_decode);
         v.cycles("invalidate_apply", "An invalidation in a port, after the link.", p.tcu.invalidate_apply);

@@ -12,9 +12,9 @@ namespace xlate::study {
 void visit_shape(ParameterVisitor& visitor, iommu::CacheParams& shape);
 
 // soc_parameters.cpp
-void visit_subnets(ParameterVisitor& visitor, SocConfig& soc);       ///< `interconnects`, `placement`
+void visit_subnets(ParameterVisitor& visitor, SocConfig& soc);  ///< `interconnects`, `placement`
 void visit_network(ParameterVisitor& visitor, soc::NetworkParams& network);
-void visit_channels(ParameterVisitor& visitor, SocConfig& soc);      ///< of memory: channels, DRAM with rows
+void visit_channels(ParameterVisitor& visitor, SocConfig& soc);  ///< of memory: channels, DRAM with rows
 void visit_system_cache(ParameterVisitor& visitor, soc::SystemCacheParams& cache);
 void visit_regulators(ParameterVisitor& visitor, std::map<std::string, soc::RegulatorParams>& regulators);
 void visit_board(ParameterVisitor& visitor, firmware::BoardSpec& board);

@@ -22,7 +22,7 @@ void visit_subnet(ParameterVisitor& v, soc::SubnetParams& subnet) {
     v.cycles("header", "Cycles of a layer that a packet takes besides its data.", subnet.crossbar.header);
     v.text("parent", "The interconnect above it; empty: soc.interconnect.", subnet.parent);
     v.cycles("bridge", "Way over the bridge to that, in cycles of the clock that it leads to, after an edge.",
-                 subnet.bridge);
+             subnet.bridge);
     integer(v, "outstanding", "Accesses that the bridge has on their way at once.", subnet.outstanding, 1, 65536);
 }
 
