@@ -205,6 +205,8 @@ const Step& VirtioIommu::step_requests(const Reply& reply) {
                     return step;
                 case Queue::Progress::empty:
                     looking_ = false;
+                    // What it says may have been posted behind the index that was read.
+                    if (notified_) return step_requests({});
                     return step;
                 case Queue::Progress::chain:
                     looking_ = false;

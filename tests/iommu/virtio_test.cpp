@@ -195,6 +195,22 @@ TEST_CASE("virtio-iommu: rings that make no sense end in NEEDS_RESET", "[iommu][
     CHECK(bench.ask(attach(1, kEndpoint)) == RequestStatus::ok);
 }
 
+TEST_CASE("virtio-iommu: a notification while the ring is looked at is not lost", "[iommu][virtio]") {
+    // Virtio 1.2, 2.7.13: the device must see what was made available before the notification.
+    Bench bench{Parameters{}};
+    bench.start();
+    bench.unit.write_register(reg::QueueNotify, 4, kRequestQueue);
+    const Step* step = &bench.unit.step_machine(kRequestQueue, {});
+    REQUIRE(step->kind == StepKind::access);  // flags and index, which still says nothing
+    bench.unit.write_register(reg::QueueNotify, 4, kRequestQueue);
+    step = &bench.unit.step_machine(kRequestQueue, {});
+    REQUIRE(step->kind == StepKind::access);
+    CHECK(step->access.address == PhysAddr{Bench::driver(kRequestQueue)});
+    step = &bench.unit.step_machine(kRequestQueue, {});
+    CHECK(step->kind == StepKind::idle);
+    CHECK_FALSE(bench.unit.machine_pending(kRequestQueue));
+}
+
 TEST_CASE("virtio-iommu: interrupts by used buffers, none where the driver wants none", "[iommu][virtio]") {
     Started bench;
     CHECK(bench.ask(attach(1, kEndpoint)) == RequestStatus::ok);
