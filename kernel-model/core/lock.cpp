@@ -14,7 +14,9 @@ LockBase::LockBase(Kernel& kernel, const char* lock_class, std::string instance,
       instance_(std::move(instance)),
       options_(options),
       resource_(kernel.sched.new_resource()),
-      class_index_(kernel.lockdep.class_of(lock_class)) {}
+      class_index_(kernel.lockdep.class_of(lock_class)) {
+    kernel_.lockdep.count_lock(class_index_);
+}
 
 LockBase::~LockBase() = default;
 
@@ -50,6 +52,7 @@ bool LockBase::would_deadlock_on_itself(const Task& task, bool shared) const {
 }
 
 void LockBase::take(Task& task, bool shared, const char* step, unsigned subclass, bool spins) {
+    if (free()) kernel_.lockdep.count_held(class_index_, 1);
     if (shared) {
         if (std::find(readers_.begin(), readers_.end(), &task) == readers_.end()) readers_.push_back(&task);
     } else {
@@ -91,6 +94,8 @@ void LockBase::acquire(const char* step, bool shared, bool try_only, bool* got, 
         return;
     }
     const SimTime since = kernel_.now();
+    kernel_.lockdep.count_waiter(class_index_, 1);
+    if (waiters_.empty()) kernel_.lockdep.count_door(class_index_, 1);
     waiters_.push_back({&task, shared, false});
     if (!hopeless) kernel_.lockdep.report_deadlock(task);
     for (;;) {
@@ -98,6 +103,8 @@ void LockBase::acquire(const char* step, bool shared, bool try_only, bool* got, 
             std::find_if(waiters_.begin(), waiters_.end(), [&](const Waiter& waiter) { return waiter.task == &task; });
         if (mine->granted) {
             waiters_.erase(mine);
+            kernel_.lockdep.count_waiter(class_index_, -1);
+            if (waiters_.empty()) kernel_.lockdep.count_door(class_index_, -1);
             break;
         }
         kernel_.sched.block(spins ? "spinlock" : "lock");
@@ -130,6 +137,7 @@ void LockBase::release(const char* step, bool shared) {
         owner_ = nullptr;
         released_ = task.clock;
     }
+    if (free()) kernel_.lockdep.count_held(class_index_, -1);
     task.clock.tick(task.slot);
     hand_over();
     kernel_.sched.changed(*this);
@@ -140,6 +148,7 @@ void LockBase::hand_over() {
     for (Waiter& waiter : waiters_) {
         if (waiter.granted) continue;
         if (!can_take(waiter.shared)) return;
+        if (free()) kernel_.lockdep.count_held(class_index_, 1);
         waiter.granted = true;
         if (waiter.shared) {
             readers_.push_back(waiter.task);

@@ -47,6 +47,7 @@ private:
     bool can_take(bool shared) const;
     void take(Task& task, bool shared, const char* step, unsigned subclass, bool spins);
     void hand_over();
+    bool free() const { return owner_ == nullptr && readers_.empty(); }
     bool would_deadlock_on_itself(const Task& task, bool shared) const;
 
     struct Waiter {
@@ -160,9 +161,26 @@ public:
         std::uint64_t acquired = 0;
         std::uint64_t contended = 0;
         SimTime wait{};
+        SimTime held{};  ///< by anybody, summed over the class's locks; what is held now included. Timed kernels only
     };
     /// In order of first use.
     std::vector<ClassStats> statistics() const;
+    /// Of one class, until now; timed kernels only.
+    struct ClassUse {
+        const char* name;
+        std::uint64_t locks;      ///< of it that were made
+        std::uint64_t held_fs;    ///< by anybody, summed over the locks
+        std::uint64_t door_fs;    ///< with somebody waiting, summed over the locks
+        std::uint64_t waited_fs;  ///< summed over those who waited
+    };
+    /// A class keeps its place; new ones come behind.
+    std::vector<ClassUse> uses() const;
+    /// A lock of the class is made.
+    void count_lock(unsigned class_index) { ++classes_[class_index].locks; }
+    /// A lock of the class begins (+1) or ceases (-1) to be held, to have waiters; somebody begins or ceases to wait.
+    void count_held(unsigned class_index, int change);
+    void count_door(unsigned class_index, int change);
+    void count_waiter(unsigned class_index, int change);
 
     unsigned class_of(const char* lock_class);
     /// Before `task` takes a lock of this class: its order among the held ones; `hopeless`: it holds it already.
@@ -185,11 +203,24 @@ private:
         const CallNode* stack;
         const char* step;
     };
+    /// How many there are now, and how long there were so many: their sum over time. What lasts counts by taking its
+    /// beginning away, modulo 2^64.
+    struct Integral {
+        std::uint64_t now = 0;
+        std::uint64_t fs = 0;
+        void change(int by, SimTime at) {
+            now += static_cast<std::uint64_t>(by);
+            fs -= static_cast<std::uint64_t>(by) * at.fs;
+        }
+        std::uint64_t until(SimTime at) const { return fs + now * at.fs; }
+    };
     struct LockClass {
         const char* name;
         std::uint64_t acquired;
         std::uint64_t contended;
         SimTime wait;
+        std::uint64_t locks = 0;
+        Integral held, doors, waiters;
     };
     /// The first edge of a path from `from` to `to`, or null.
     const Edge* path(unsigned from, unsigned to) const;

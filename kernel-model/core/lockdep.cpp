@@ -15,16 +15,40 @@ unsigned Lockdep::class_of(const char* lock_class) {
             return static_cast<unsigned>(i);
         }
     }
-    classes_.push_back({lock_class, 0, 0, {}});
+    classes_.push_back({lock_class, 0, 0, {}, 0, {}, {}, {}});
     return static_cast<unsigned>(classes_.size() - 1);
 }
 
 std::vector<Lockdep::ClassStats> Lockdep::statistics() const {
     std::vector<ClassStats> all;
     for (const LockClass& entry : classes_) {
-        if (entry.acquired != 0) all.push_back({entry.name, entry.acquired, entry.contended, entry.wait});
+        if (entry.acquired == 0) continue;
+        const SimTime held{kernel_.timed ? entry.held.until(kernel_.now()) : 0};
+        all.push_back({entry.name, entry.acquired, entry.contended, entry.wait, held});
     }
     return all;
+}
+
+std::vector<Lockdep::ClassUse> Lockdep::uses() const {
+    std::vector<ClassUse> all;
+    if (!kernel_.timed) return all;
+    const SimTime now = kernel_.now();
+    all.reserve(classes_.size());
+    for (const LockClass& entry : classes_) {
+        all.push_back(
+            {entry.name, entry.locks, entry.held.until(now), entry.doors.until(now), entry.waiters.until(now)});
+    }
+    return all;
+}
+
+void Lockdep::count_held(unsigned class_index, int change) {
+    if (kernel_.timed) classes_[class_index].held.change(change, kernel_.now());
+}
+void Lockdep::count_door(unsigned class_index, int change) {
+    if (kernel_.timed) classes_[class_index].doors.change(change, kernel_.now());
+}
+void Lockdep::count_waiter(unsigned class_index, int change) {
+    if (kernel_.timed) classes_[class_index].waiters.change(change, kernel_.now());
 }
 
 void Lockdep::count(unsigned class_index, bool contended, SimTime wait) {

@@ -314,7 +314,8 @@ Json kernel_json(const RunFacts& facts) {
         locks.push_back({{"name", lock.name},
                          {"acquired", lock.acquired},
                          {"contended", lock.contended},
-                         {"wait_ns", ns_json(lock.wait)}});
+                         {"wait_ns", ns_json(lock.wait)},
+                         {"held_ns", ns_json(lock.held)}});
     }
     Json all;
     all["oops"] = std::move(oops);
@@ -398,6 +399,19 @@ Json resources_json(const UsageWatch& usage) {
                        {"busy_share", three_digits(std::min(1.0, occupancy / static_cast<double>(use.places)))},
                        {"occupancy", three_digits(occupancy)},
                        {"full_share", three_digits(std::min(1.0, static_cast<double>(use.full_fs) / span))},
+                       {"waiting", three_digits(static_cast<double>(use.waited_fs) / span)},
+                       {"waited_ns", fs_json(use.waited_fs)}});
+    }
+    for (const kernel::Lockdep::ClassUse& use : usage.locks_between(usage.first(), usage.last())) {
+        if (use.held_fs == 0 && use.waited_fs == 0) continue;
+        const double occupancy = static_cast<double>(use.held_fs) / span;
+        all.push_back({{"kind", "lock"},
+                       {"component", "kernel"},
+                       {"part", use.name},
+                       {"places", use.locks},
+                       {"busy_share", three_digits(std::min(1.0, occupancy / static_cast<double>(use.locks)))},
+                       {"occupancy", three_digits(occupancy)},
+                       {"full_share", three_digits(std::min(1.0, static_cast<double>(use.door_fs) / span))},
                        {"waiting", three_digits(static_cast<double>(use.waited_fs) / span)},
                        {"waited_ns", fs_json(use.waited_fs)}});
     }

@@ -366,6 +366,7 @@ RunReport run(Config& config, const RunOptions& options) {
     if (options.watch != nullptr) watched.emplace(seen, *options.watch);
     kernel::Kernel kernel(watched ? static_cast<kernel::Machine&>(*watched) : seen, variant);
     soc.attach(kernel);
+    usage.watch(kernel.lockdep);
     kernel.costs = config.kernel.costs;
     kernel::KernelSystem system(kernel, description, assembly.boot);
     MmioClients clients(config, description, kernel, system);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernel-model/core/lock.hpp"
 #include "soc/measure/forwarding_trace.hpp"
 #include "soc/soc.hpp"
 
@@ -18,6 +19,8 @@ class UsageWatch final : public soc::ForwardingTrace {
 public:
     /// `soc` must outlive this.
     explicit UsageWatch(const soc::Soc& soc) : soc_(soc) {}
+    /// The kernel's locks, too. `lockdep` must outlive finish().
+    void watch(const kernel::Lockdep& lockdep) { lockdep_ = &lockdep; }
     /// Some master makes so many transactions.
     void expect(std::uint64_t transactions);
     void issued(std::string_view device, std::uint64_t number, SimTime at) override;
@@ -31,6 +34,8 @@ public:
     SimTime last() const { return last_; }
     /// What each resource did from `from` to `to`. After finish().
     std::vector<soc::ResourceUse> between(SimTime from, SimTime to) const;
+    /// What each class of locks did meanwhile.
+    std::vector<kernel::Lockdep::ClassUse> locks_between(SimTime from, SimTime to) const;
 
 private:
     static constexpr std::size_t kMostSamples = 256;
@@ -39,16 +44,22 @@ private:
 
     struct Sample {
         SimTime at;
-        bool exact = false;                 ///< stays
-        std::vector<std::uint64_t> values;  ///< busy, full, waited of each resource
+        bool exact = false;  ///< stays
+        /// Busy, full, waited of each resource; then held, waited for, waited of each class of locks that there is.
+        std::vector<std::uint64_t> values;
     };
+    std::vector<kernel::Lockdep::ClassUse> locks() const;
     void sample(SimTime at, bool exact);
     std::vector<double> at(SimTime time) const;
+    /// By how much each value has grown.
+    std::vector<std::uint64_t> grown(SimTime from, SimTime to) const;
 
     const soc::Soc& soc_;
+    const kernel::Lockdep* lockdep_ = nullptr;
     std::vector<std::uint64_t> lasts_;
     std::vector<Sample> samples_;
     std::vector<soc::ResourceUse> end_;
+    std::vector<kernel::Lockdep::ClassUse> locks_end_;
     std::size_t exact_ = 0;
     SimTime due_;
     SimTime stretch_ = us(1);

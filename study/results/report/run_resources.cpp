@@ -48,6 +48,7 @@ std::string words_of(const std::string& kind) {
         {"commands", "command queue"},
         {"drain", "drains (SYNC)"},
         {"cpu", "CPU"},
+        {"lock", "lock"},
     };
     const auto found = kWords.find(kind);
     return found == kWords.end() ? kind : found->second;
