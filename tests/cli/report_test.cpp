@@ -74,6 +74,13 @@ TEST_CASE("report: faults, crashes and expectations that fail stand out", "[cli]
     check_page(faults);
     CHECK(faults.find("<h2>Faults (1000)</h2>") != std::string::npos);
     CHECK(faults.find("more in result.json") != std::string::npos);
+    // Two devices with 500 faults each are two rows; one by one is unfolded.
+    const std::size_t kinds = faults.find("aria-label=\"Faults by device and reason\"");
+    REQUIRE(kinds != std::string::npos);
+    const std::string rows = faults.substr(kinds, faults.find("</table>", kinds) - kinds);
+    CHECK(count_of(rows, "<tr class=\"bad\">") == 2);
+    CHECK(count_of(rows, "<td>500</td>") == 2);
+    CHECK(faults.find("<details><summary>one by one</summary>") != std::string::npos);
     CHECK(faults.find("<tr class=\"bad\"><th scope=\"row\" class=\"left\">kernel.oops == 1</th>") != std::string::npos);
 }
 

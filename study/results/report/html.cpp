@@ -38,11 +38,19 @@ std::string html_page(const std::string& title, const std::string& body) {
 
 std::string heading(const std::string& title) { return "<h2>" + escape_html(title) + "</h2>\n"; }
 
-std::string HtmlTable::html() const {
+std::string HtmlTable::html() const { return html(rows_.size(), caption_); }
+
+std::string HtmlTable::folded_html(const std::string& what) const {
+    if (rows_.size() <= kUnfolded) return html();
+    return html(kUnfolded, caption_) + fmt::format("<details><summary>{}</summary>\n{}</details>\n", escape_html(what),
+                                                   html(rows_.size(), caption_ + ", " + what));
+}
+
+std::string HtmlTable::html(std::size_t rows, const std::string& caption) const {
     std::string html = fmt::format(
         "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table>\n<caption "
         "class=\"unseen\">{0}</caption>\n<thead><tr>",
-        escape_html(caption_));
+        escape_html(caption));
     for (std::size_t i = 0; i < heads_.size(); ++i) {
         // A heading without a text says nothing: it is a cell.
         const char* const css = i < left_ ? " class=\"left\"" : "";
@@ -50,7 +58,8 @@ std::string HtmlTable::html() const {
                                   : fmt::format("<th scope=\"col\"{}>{}</th>", css, escape_html(heads_[i]));
     }
     html += "</tr></thead>\n<tbody>\n";
-    for (const Row& row : rows_) {
+    for (std::size_t at = 0; at < rows; ++at) {
+        const Row& row = rows_[at];
         html += row.marks ? "<tr class=\"bad\">" : "<tr>";
         for (std::size_t i = 0; i < row.cells.size(); ++i) {
             const char* const css = i < left_ ? " class=\"left\"" : "";

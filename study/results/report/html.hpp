@@ -33,8 +33,12 @@ public:
     bool empty() const { return rows_.empty(); }
     std::size_t size() const { return rows_.size(); }
     std::string html() const;
+    /// A long one: its first rows, and the whole of it to unfold, which is not printed. `what`: "all faults".
+    std::string folded_html(const std::string& what) const;
 
 private:
+    static constexpr std::size_t kUnfolded = 12;
+    std::string html(std::size_t rows, const std::string& caption) const;
     struct Row {
         std::vector<std::string> cells;
         bool marks;
