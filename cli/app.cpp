@@ -5,6 +5,7 @@
 #include <functional>
 #include <new>
 
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 #include "cli/built_from.hpp"
@@ -150,7 +151,7 @@ void add_config(CLI::App& app, Parsed& p) {
     CLI::App* init = app.add_subcommand("init", "Write a commented starter config");
     examples(init,
              "  xlate init nic.yaml --device nic --rate '25 GB/s' --working-set '64 MiB'\n  xlate init --device "
-             "display --pages huge");
+             "display --pages huge --iommu dart");
     init->add_option("OUT", p.init.out, "file to write (default: stdout)");
     init->add_option("--firmware", p.init.firmware, "BOARD.dtb or ACPI tables");
     init->add_option("--qemu-command", p.init.qemu_command, "file with a QEMU command line");
@@ -161,7 +162,10 @@ void add_config(CLI::App& app, Parsed& p) {
     init->add_option("--packet", question.packet, "what it moves at one place: '1 KiB'");
     init->add_option("--pages", question.pages, "how that memory lies: scattered, huge, contiguous");
     init->add_option("--mapping", question.mapping, "when the driver maps it: once, per-transfer, ring");
-    init->add_option("--iommu", question.iommu, "smmuv3, or a preset of it");
+    std::vector<std::string_view> families;
+    for (const study::BoardFamily& family : study::board_families()) families.push_back(family.name);
+    init->add_option("--iommu", question.iommu, fmt::format("its family: {}", fmt::join(families, ", ")));
+    init->add_option("--preset", question.preset, "shape and speed of that to start from: mmu-600-like, tiny, ...");
     init->add_flag("--ask", p.init.ask, "ask for what is not given");
     init->add_flag("--force", p.init.force, "write over a file that holds something else");
     init->callback([&p] { p.call = [&p] { return init_command(p.init); }; });

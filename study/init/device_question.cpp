@@ -7,6 +7,7 @@
 
 #include "base/bits.hpp"
 #include "base/error.hpp"
+#include "iommu/families.hpp"
 #include "study/config/parameters.hpp"
 
 namespace xlate::study {
@@ -60,24 +61,62 @@ std::vector<std::string> kind_names() {
     return names;
 }
 
-/// A board is made with SMMUv3s; what can be chosen is their shape and speed.
-std::string preset_of(const std::string& text, Reader& reader) {
-    if (text.empty() || text == "smmuv3") return kDefaultPreset;
-    std::vector<std::string> names{"smmuv3"};
-    for (const char* name : {kDefaultPreset, "gem5-default", "tiny"}) names.emplace_back(name);
-    if (std::find(names.begin(), names.end(), text) != names.end()) return text;
-    reader.wrong(
-        "--iommu", fmt::format("a board is made with SMMUv3s, not with '{}'", printable(text)),
-        fmt::format("one of {}; other families come with --firmware of a board that has them", fmt::join(names, ", ")),
-        nearest_name(text, names).value_or(""));
-    return kDefaultPreset;
+std::vector<std::string> family_names() {
+    std::vector<std::string> names;
+    for (const BoardFamily& family : board_families()) names.emplace_back(family.name);
+    return names;
+}
+
+/// Shapes of an SMMUv3 are names for it, too.
+bool is_smmuv3_preset(const std::string& text) {
+    return text == kDefaultPreset || text == "gem5-default" || text == "tiny";
+}
+
+void read_iommu(const QuestionText& text, Reader& reader, DeviceQuestion& question) {
+    std::vector<std::string> names = family_names();
+    question.family = &board_families().front();
+    const bool shape = is_smmuv3_preset(text.iommu);
+    if (const BoardFamily* const family = find_board_family(text.iommu)) {
+        question.family = family;
+    } else if (!text.iommu.empty() && !shape) {
+        for (const char* const preset : {kDefaultPreset, "gem5-default", "tiny"}) names.emplace_back(preset);
+        reader.wrong("--iommu", fmt::format("found '{}'", printable(text.iommu)),
+                     fmt::format("one of {}", fmt::join(names, ", ")), nearest_name(text.iommu, names).value_or(""));
+    }
+    const iommu::Family* const model = iommu::find_family(question.family->name);
+    const bool own = model != nullptr && model->timing != nullptr;
+    question.preset = shape ? text.iommu : own ? std::string(model->timing->name) : kDefaultPreset;
+    if (!text.preset.empty()) {
+        const std::vector<std::string> presets = soc::iommu_preset_names();
+        if (shape && text.preset != text.iommu)
+            reader.wrong("--preset", "--iommu names a preset already", "one of the two");
+        question.preset = presets[reader.choice("--preset", text.preset, presets)];
+    }
+}
+
+void check_board(const DeviceQuestion& question, Reader& reader) {
+    if (question.is_pci() && !question.family->pci) {
+        std::vector<std::string_view> with;
+        for (const BoardFamily& family : board_families()) {
+            if (family.pci) with.push_back(family.name);
+        }
+        reader.wrong("--device",
+                     fmt::format("a {} is a PCI function, and none stands behind {}", question.kind.title,
+                                 question.family->title),
+                     fmt::format("gpu, display or dma; or --iommu {}", fmt::join(with, ", ")));
+    }
+    if (question.working_set_bytes > question.family->most_bytes())
+        reader.wrong("--working-set",
+                     fmt::format("{} are more than {} has room for", format_bytes(question.working_set_bytes),
+                                 question.family->board),
+                     fmt::format("at most {}", format_bytes(question.family->most_bytes())));
 }
 
 }  // namespace
 
 bool QuestionText::empty() const {
     return device.empty() && rate.empty() && working_set.empty() && packet.empty() && pages.empty() &&
-           mapping.empty() && iommu.empty();
+           mapping.empty() && iommu.empty() && preset.empty();
 }
 
 const std::vector<DeviceKind>& device_kinds() {
@@ -88,6 +127,7 @@ const std::vector<DeviceKind>& device_kinds() {
          soc::Pattern::random,
          {0, 1},
          "it receives: a write keeps its data until it is translated, the harder direction",
+         kKiB,
          kKiB,
          256,
          256,
@@ -100,11 +140,23 @@ const std::vector<DeviceKind>& device_kinds() {
          {1, 2},
          "half reads, half writes",
          4 * kKiB,
+         4 * kKiB,
          256,
          256,
          7 * kGB,
          64 * kMiB},
-        {"gpu", "GPU", "", soc::Pattern::random, {3, 4}, "three reads to a write", 256, 256, 256, 50 * kGB, 256 * kMiB},
+        {"gpu",
+         "GPU",
+         "",
+         soc::Pattern::random,
+         {3, 4},
+         "three reads to a write",
+         256,
+         64 * kKiB,
+         256,
+         256,
+         50 * kGB,
+         256 * kMiB},
         {"display",
          "display controller",
          "",
@@ -112,11 +164,23 @@ const std::vector<DeviceKind>& device_kinds() {
          {1, 1},
          "it only reads",
          256,
+         64 * kKiB,
          256,
          32,
          2 * kGB,
          32 * kMiB},
-        {"dma", "DMA engine", "", soc::Pattern::linear, {1, 2}, "it copies", 256, 256, 64, 10 * kGB, 16 * kMiB},
+        {"dma",
+         "DMA engine",
+         "",
+         soc::Pattern::linear,
+         {1, 2},
+         "it copies",
+         256,
+         4 * kKiB,
+         256,
+         64,
+         10 * kGB,
+         16 * kMiB},
     };
     return kinds;
 }
@@ -136,9 +200,16 @@ DeviceQuestion parse_question(const QuestionText& text) {
                                      ? kind.working_set_bytes
                                      : reader.bytes("--working-set", text.working_set, 4 * kKiB, kMostSet);
     if (text.working_set.empty()) usual("--working-set", fmt::format("'{}'", format_bytes(kind.working_set_bytes)));
-    question.packet_bytes =
-        text.packet.empty() ? kind.packet_bytes : reader.bytes("--packet", text.packet, 64, 2 * kMiB);
-    if (text.packet.empty()) usual("--packet", fmt::format("'{}'", format_bytes(kind.packet_bytes)));
+    using Mapping = DeviceQuestion::Mapping;
+    question.mapping =
+        static_cast<Mapping>(reader.choice("--mapping", text.mapping.empty() ? "once" : text.mapping, kMappings));
+    // What a driver maps around a transfer is a buffer, not the line of it that the device fetches.
+    const std::uint64_t usual_packet =
+        question.mapping == Mapping::per_transfer
+            ? std::min(kind.mapped_bytes, std::max(kind.packet_bytes, question.working_set_bytes))
+            : kind.packet_bytes;
+    question.packet_bytes = text.packet.empty() ? usual_packet : reader.bytes("--packet", text.packet, 64, 2 * kMiB);
+    if (text.packet.empty()) usual("--packet", fmt::format("'{}'", format_bytes(usual_packet)));
     question.transaction_bytes = std::min(kind.transaction_bytes, question.packet_bytes);
     if (question.packet_bytes % question.transaction_bytes != 0) {
         reader.wrong("--packet",
@@ -149,15 +220,14 @@ DeviceQuestion parse_question(const QuestionText& text) {
     if (question.packet_bytes > question.working_set_bytes)
         reader.wrong("--packet", "is larger than the working set", "a smaller one");
     using Pages = DeviceQuestion::Pages;
-    using Mapping = DeviceQuestion::Mapping;
     question.pages =
         static_cast<Pages>(reader.choice("--pages", text.pages.empty() ? "scattered" : text.pages, kPages));
     if (text.pages.empty()) usual("--pages", "scattered");
-    question.mapping =
-        static_cast<Mapping>(reader.choice("--mapping", text.mapping.empty() ? "once" : text.mapping, kMappings));
     if (text.mapping.empty()) usual("--mapping", "once");
-    question.preset = preset_of(text.iommu, reader);
-    if (text.iommu.empty()) usual("--iommu", question.preset);
+    read_iommu(text, reader, question);
+    if (text.iommu.empty()) usual("--iommu", std::string(question.family->name));
+    if (text.preset.empty() && !is_smmuv3_preset(text.iommu)) usual("--preset", question.preset);
+    check_board(question, reader);
     reader.finish();
     return question;
 }
@@ -178,7 +248,12 @@ void ask_question(QuestionText& text, const std::function<std::string(const std:
     fill(text.packet, "How much at one place?", format_bytes(kind.packet_bytes));
     fill(text.pages, fmt::format("How does that memory lie ({})?", fmt::join(kPages, ", ")), "scattered");
     fill(text.mapping, fmt::format("When does its driver map it ({})?", fmt::join(kMappings, ", ")), "once");
-    fill(text.iommu, "Which IOMMU (smmuv3, or a preset of it)?", kDefaultPreset);
+    fill(text.iommu, fmt::format("Which IOMMU ({})?", fmt::join(family_names(), ", ")), "smmuv3");
+    if (is_smmuv3_preset(text.iommu)) return;
+    const iommu::Family* const model = iommu::find_family(text.iommu);
+    const bool own = model != nullptr && model->timing != nullptr;
+    fill(text.preset, "Of which shape and speed (a preset, as mmu-600-like or tiny)?",
+         own ? std::string(model->timing->name) : kDefaultPreset);
 }
 
 }  // namespace xlate::study

@@ -9,6 +9,7 @@
 
 #include "base/quantity.hpp"
 #include "soc/config.hpp"
+#include "study/init/board_family.hpp"
 
 namespace xlate::study {
 
@@ -20,7 +21,8 @@ struct QuestionText {
     std::string packet;       ///< bytes that the device moves at one place: "1 KiB"
     std::string pages;        ///< scattered, huge, contiguous
     std::string mapping;      ///< once, per-transfer, ring
-    std::string iommu;        ///< a family that a board can be made with, or a preset of it
+    std::string iommu;        ///< a family (board_family.hpp), or a preset of SMMUv3
+    std::string preset;       ///< shape and speed that it starts from; empty: its family's
     bool empty() const;
 };
 
@@ -32,6 +34,7 @@ struct DeviceKind {
     Ratio read;
     std::string why_read;
     std::uint64_t packet_bytes;
+    std::uint64_t mapped_bytes;  ///< what its driver maps at once, where that is around each transfer
     std::uint64_t transaction_bytes;
     std::uint32_t outstanding;  ///< transactions
     std::uint64_t rate_bytes_per_s;
@@ -46,6 +49,7 @@ struct DeviceQuestion {
     std::uint64_t transaction_bytes = 0;
     enum class Pages { scattered, huge, contiguous } pages = Pages::scattered;
     enum class Mapping { once, per_transfer, ring } mapping = Mapping::once;
+    const BoardFamily* family = nullptr;  ///< of board_families()
     std::string preset;
     std::vector<std::string> assumed;  ///< options that were not given
 

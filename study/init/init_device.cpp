@@ -72,31 +72,38 @@ private:
 
     bool kept() const { return q_.mapping != Mapping::per_transfer; }
     std::uint64_t pages() const { return (q_.working_set_bytes + kPage - 1) / kPage; }
-    std::string device() const { return q_.is_pci() ? "\"0000:00:01.0\"" : "a000000." + q_.kind.name; }
+    const BoardFamily& family() const { return *q_.family; }
+    std::string device() const {
+        if (q_.is_pci()) return "\"0000:00:01.0\"";
+        return family().device.empty() ? "a000000." + q_.kind.name : fmt::format("\"{}\"", family().device);
+    }
 
     void head() {
-        line("# A {} of {} over {}, behind an SMMUv3 on a board that is made for it.", q_.kind.title,
-             format_bandwidth(q_.rate_bytes_per_s), format_bytes(q_.working_set_bytes));
+        line("# A {} of {} over {}, behind {} on {}.", q_.kind.title, format_bandwidth(q_.rate_bytes_per_s),
+             format_bytes(q_.working_set_bytes), family().title,
+             family().made() ? std::string("a board that is made for it")
+                             : fmt::format("a board that comes with xlate ({})", family().board));
         line("#   xlate run {:<24} what it reaches, and what limits it", file_);
-        line(
-            "#   xlate sweep {:<22} {}", file_,
-            kept() ? "how many TLB entries it needs, with pages of 4 KiB and of 2 MiB" : "what strict unmapping costs");
+        line("#   xlate sweep {:<22} {}", file_,
+             !kept() ? family().arm32 ? "what more CPUs that map and unmap bring" : "what strict unmapping costs"
+             : family().sizes_walks() ? "how many walks at once it needs, with pages of 4 KiB and of 2 MiB"
+                                      : "how many TLB entries it needs, with pages of 4 KiB and of 2 MiB");
         if (!q_.assumed.empty()) line("# Not given, so as usual: {}", fmt::join(q_.assumed, ", "));
-        line("firmware: {{ generate: devicetree }}");
+        if (family().made())
+            line("firmware: {{ generate: {} }}", family().generate);
+        else
+            line("firmware: {{ devicetree: {} }}", family().board);
     }
 
     void soc() {
         line("soc:");
-        line("  board:");
-        line("    cpus: {}", kCpus);
-        line("    iommus: [ {{ name: smmu }} ]");
-        if (!q_.is_pci()) line("    masters: [ {{ name: {}, iommu: smmu }} ]", q_.kind.name);
+        if (family().made()) board();
         const unsigned width = width_bytes();
         line("  interconnect: {{ width: {} B }}  # at 1 GHz, a cycle of header a packet: carries the device", width);
-        line("  memory: {{ size: {}, bandwidth: {} }}  # twice what the device moves",
-             format_bytes(
-                 std::max<std::uint64_t>(std::uint64_t{4} << 30, std::uint64_t{4} << log2_ceil(q_.working_set_bytes))),
-             format_bandwidth(memory()));
+        const std::uint64_t room =
+            std::max<std::uint64_t>(std::uint64_t{4} << 30, std::uint64_t{4} << log2_ceil(q_.working_set_bytes));
+        line("  memory: {{ {}bandwidth: {} }}  # twice what the device moves",
+             family().made() ? fmt::format("size: {}, ", format_bytes(room)) : "", format_bandwidth(memory()));
         if (q_.is_pci()) {
             const Link& way = link();
             line("  pcie: {{ bandwidth: {} }}  # {}, one way: carries {} and headers of 24 B",
@@ -107,8 +114,24 @@ private:
         }
         line("  iommu:");
         line("    preset: {}", q_.preset);
+        if (!family().iommu.empty()) line("    {}", family().iommu);
         line("    tbu: {{ port_width: {} }}  # as the interconnect", width);
-        line("kernel: {{ variant: linux-6.12 }}");
+        if (family().made())
+            line("kernel: {{ {} }}", family().kernel);
+        else
+            line("kernel: {{ {}, cpus: {} }}", family().kernel, kCpus);
+    }
+
+    void board() {
+        line("  board:");
+        line("    cpus: {}", kCpus);
+        if (family().kind.empty())
+            line("    iommus: [ {{ name: smmu }} ]");
+        else
+            line("    iommus: [ {{ name: iommu, kind: {} }} ]", family().kind);
+        if (q_.is_pci()) return;
+        line("    masters: [ {{ name: {} }} ]", q_.kind.name);
+        line("    pcie: []");
     }
 
     void traffic() {
@@ -181,8 +204,13 @@ private:
                 line("        - {{ name: 4 KiB, set: {{ \"traffic[0].pages\": scattered }} }}");
                 line("        - {{ name: 2 MiB, set: {{ \"traffic[0].pages\": huge }} }}");
             }
-            line("    - {{ name: TLB entries, path: soc.iommu.tbu.tlb.entries, values: [{}] }}",
-                 fmt::join(entries(), ", "));
+            if (family().sizes_walks())
+                line("    - {{ name: walks at once, path: soc.iommu.{}, values: [1, 2, 4, 8, 16] }}", family().sized);
+            else
+                line("    - {{ name: TLB entries, path: soc.iommu.{}, values: [{}] }}", family().sized,
+                     fmt::join(entries(), ", "));
+        } else if (family().arm32) {
+            line("    - {{ name: CPUs, path: \"traffic[0].tasks\", values: [1, 4, {}] }}", kCpus);
         } else {
             line("    - name: policy");
             line("      points:");

@@ -3,6 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "iommu/families.hpp"
+#include "study/init/board_family.hpp"
 #include "tests/cli/program.hpp"
 
 using namespace xlate::tests;
@@ -39,6 +41,77 @@ TEST_CASE("init --device: every kind and mapping makes a config that runs and mo
     }
 }
 
+TEST_CASE("init --iommu: every family has a board, and what it asks of its TLB has an effect", "[cli][init]") {
+    const Scratch scratch;
+    for (const xlate::iommu::Family& family : xlate::iommu::families()) {
+        CAPTURE(family.name);
+        if (family.name == "smmuv1") continue;  // as smmuv2, with fewer registers
+        CHECK(xlate::study::find_board_family(family.name) != nullptr);
+    }
+    for (const xlate::study::BoardFamily& family : xlate::study::board_families()) {
+        const std::string name(family.name);
+        for (const std::string mapping : {"once", "ring", "per-transfer"}) {
+            CAPTURE(name, mapping);
+            const std::string kind = family.pci && mapping != "ring" ? "nic" : "display";
+            const Said made =
+                run_xlate(scratch, "init c.yaml --force --device " + kind + " --iommu " + name + " --mapping " +
+                                       mapping + " --rate '400 MB/s' --working-set '256 KiB' --packet '1 KiB'");
+            REQUIRE(made.err.empty());
+            REQUIRE(made.status == 0);
+            const Said ran = run_xlate(scratch, "run c.yaml --set 'traffic[0].transfers=2000'");
+            CHECK(ran.status == 0);
+            CHECK(ran.err.empty());
+            const Json result = result_of(scratch, "c");
+            const Json& master = result["masters"][0];
+            CHECK(master["faults"] == 0);
+            CHECK(master["issued"].get<int>() >= 2000);
+            std::uint64_t translations = 0, bypassed = 0;
+            for (const Json& iommu : result["iommus"]) {
+                translations += iommu["translations"].get<std::uint64_t>();
+                bypassed += iommu["bypassed"].get<std::uint64_t>();
+            }
+            CHECK(translations - bypassed >= 2000);
+            if (mapping != "once") continue;
+            // The key that its study varies: its hits, and so its walks, follow.
+            const auto hits = [&](const std::string& value) {
+                REQUIRE(run_xlate(scratch,
+                                  "run c.yaml --set 'traffic[0].transfers=2000' --set traffic[0].pattern=random "
+                                  "--set 'soc.iommu." +
+                                      std::string(family.sized) + "=" + value + "'")
+                            .status == 0);
+                const Json said = result_of(scratch, "c");
+                double all = 0;
+                for (const Json& iommu : said["iommus"]) all += iommu["tlb"]["hits"].get<double>();
+                return family.sizes_walks() ? said["masters"][0]["latency_ns"]["mean"].get<double>() : all;
+            };
+            const double few = hits(family.sizes_walks() ? "1" : "16"), many = hits(family.sizes_walks() ? "8" : "256");
+            if (family.sizes_walks())
+                CHECK(few > many);
+            else
+                CHECK(few < many);
+        }
+    }
+}
+
+TEST_CASE("init --iommu: what does not stand behind a family, or has no room on its board, is named", "[cli][init]") {
+    const Scratch scratch;
+    const Said nic = run_xlate(scratch, "init --device nic --iommu dart");
+    CHECK(nic.status == 2);
+    CHECK(nic.err.find("--device: a NIC is a PCI function, and none stands behind an Apple DART; expected gpu, display "
+                       "or dma; or --iommu smmuv3, virtio-iommu") != std::string::npos);
+    const Said large = run_xlate(scratch, "init --device gpu --iommu omap --working-set '1 GiB'");
+    CHECK(large.status == 2);
+    CHECK(large.err.find("--working-set: 1 GiB are more than omap.dtb has room for; expected at most 256 MiB") !=
+          std::string::npos);
+    const Said twice = run_xlate(scratch, "init --iommu tiny --preset gem5-default");
+    CHECK(twice.status == 2);
+    CHECK(twice.err.find("--preset: --iommu names a preset already") != std::string::npos);
+    const Said preset = run_xlate(scratch, "init --iommu vt-d --preset tiny");
+    CHECK(preset.status == 0);
+    CHECK(preset.out.find("preset: tiny\n") != std::string::npos);
+    CHECK(preset.out.find("iommus: [ { name: iommu, kind: vt-d } ]") != std::string::npos);
+}
+
 TEST_CASE("init --device: what is not given is named, the rest taken as it is", "[cli][init]") {
     const Scratch scratch;
     const Said said = run_xlate(scratch, "init --device nvme --rate '3.5 GB/s' --iommu tiny");
@@ -66,7 +139,8 @@ TEST_CASE("init --device: what cannot be made is named by its option", "[cli][in
     CHECK(wrong.status == 2);
     CHECK(wrong.err.find("--device: found 'nci'; expected one of nic, nvme") != std::string::npos);
     CHECK(wrong.err.find("--rate: found '3'; expected a rate") != std::string::npos);
-    CHECK(wrong.err.find("--iommu: a board is made with SMMUv3s, not with 'vtd'") != std::string::npos);
+    CHECK(wrong.err.find("--iommu: found 'vtd'; expected one of smmuv3, virtio-iommu, vt-d") != std::string::npos);
+    CHECK(wrong.err.find("did you mean 'vt-d'?") != std::string::npos);
     CHECK(wrong.err.find("--pages: found 'small'") != std::string::npos);
     CHECK(wrong.err.find("--packet: 300 B are no whole number of transactions of 256 B") != std::string::npos);
     const Said fast = run_xlate(scratch, "init --device nic --rate '200 GB/s'");
