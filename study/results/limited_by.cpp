@@ -68,6 +68,20 @@ const LimitedBy* fullest_place(const std::vector<LimitedBy>& candidates, const s
     return queued > kMost ? fullest : nullptr;
 }
 
+/// Who is asked for a rate and misses it stands at doors that are closed for a while, not only at those that always
+/// are: what holds the places is the fullest there, unless something that is passed is nearly busy.
+const LimitedBy* closed_door(const std::vector<LimitedBy>& candidates) {
+    constexpr double kOften = 0.1;        // of its time
+    constexpr double kNearlyBusy = 0.75;  // and queues before it
+    const LimitedBy* fullest = nullptr;
+    for (const LimitedBy& one : candidates) {
+        const bool place = level(one.resource) > 0;
+        if (!place && one.share >= kNearlyBusy) return nullptr;
+        if (place && one.share >= kOften && (fullest == nullptr || one.share > fullest->share)) fullest = &one;
+    }
+    return fullest;
+}
+
 /// The pause that a master keeps between two issues, over its time.
 LimitedBy pace_of(const TrafficConfig& traffic, const soc::MasterStats& own, std::pair<SimTime, SimTime> time) {
     const auto span = static_cast<double>((time.second - time.first).fs);
@@ -145,7 +159,7 @@ std::vector<OnTheWay> busy_shares(const RunFacts& facts, std::size_t number) {
     for (const TrafficConfig& traffic : facts.config.traffic) {
         if (traffic.device != own.device) continue;
         add(outstanding_of(traffic, own, span), traffic.params.outstanding);
-        if (const auto lock = lock_of_driver(facts, traffic, own)) add(*lock, 1);
+        for (OnTheWay& lock : locks_in_its_time(facts, traffic, own)) all.push_back(std::move(lock));
         if (own.issued >= 2) add(pace_of(traffic, own, time), 1);
     }
     add({resource::kQueued, queued_share(own)}, 1);
@@ -185,7 +199,13 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
             const auto is_link = [](const LimitedBy& one) { return one.resource == resource::kLink; };
             return *std::find_if(candidates.begin(), candidates.end(), is_link);
         }
+        if (traffic.rate_bytes_per_s != 0 && itself.share < kBusy) {
+            if (const LimitedBy* const door = closed_door(candidates)) return *door;
+        }
         if (itself.share > busiest->share) return itself;
+        // Its pauses take most of its time, and the rest is no single resource's.
+        const LimitedBy pace = pace_of(traffic, own, time);
+        if (own.issued >= 2 && pace.share >= kBusy) return pace;
     }
     return *busiest;
 }

@@ -57,8 +57,8 @@ protected:
 };
 
 // In this order.
-void assemble_pci(AssemblyWork& work);        ///< functions that are not given, host bridges, seats
-void assume_traffic(AssemblyWork& work);      ///< if none is given
+void assemble_pci(AssemblyWork& work);    ///< functions that are not given, host bridges, seats
+void assume_traffic(AssemblyWork& work);  ///< if none is given
 void assemble_soc(AssemblyWork& work);
 void assemble_pcie_links(AssemblyWork& work);  ///< the part of the SoC that PCI knows
 void assemble_kernel(AssemblyWork& work);

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/quantity.hpp"
 #include "study/config/config.hpp"
 #include "study/results/json_file.hpp"
 #include "study/results/resources.hpp"
@@ -36,12 +37,15 @@ std::string config_of(const std::string& run) {
     return std::filesystem::is_directory(run, ignored) ? run + "/config.resolved.yaml" : run;
 }
 
-/// The sets that keep every master to so many transfers.
+/// The sets that keep every master to so many transfers. A warm-up stays as it is, and a quarter of them behind it.
 std::vector<Override> cuts(const Config& config, std::uint64_t most) {
     std::vector<Override> sets;
     for (std::size_t i = 0; i < config.traffic.size(); ++i) {
-        if (config.traffic[i].params.transfers > most)
-            sets.push_back({fmt::format("traffic[{}].transfers", i), fmt::format("{}", most)});
+        const Parsed<std::uint64_t> warmup = parse_integer(config.traffic[i].warmup);
+        const std::uint64_t kept =
+            warmup ? std::max(most, warmup.value() + std::max<std::uint64_t>(most / 4, 1)) : most;
+        if (config.traffic[i].params.transfers > kept)
+            sets.push_back({fmt::format("traffic[{}].transfers", i), fmt::format("{}", kept)});
     }
     return sets;
 }
