@@ -31,6 +31,7 @@ std::vector<Row> all_rows() {
     xlate::bench::add_agenda_rows(rows);
     xlate::bench::add_soc_rows(rows);
     xlate::bench::add_study_rows(rows);
+    xlate::bench::add_sweep_rows(rows);
     xlate::bench::add_boot_rows(rows);
     xlate::bench::add_explore_rows(rows);
     xlate::bench::add_firmware_rows(rows);

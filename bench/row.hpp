@@ -56,5 +56,6 @@ void add_boot_rows(std::vector<Row>& rows);
 void add_explore_rows(std::vector<Row>& rows);
 void add_soc_rows(std::vector<Row>& rows);
 void add_study_rows(std::vector<Row>& rows);
+void add_sweep_rows(std::vector<Row>& rows);
 
 }  // namespace xlate::bench
