@@ -30,9 +30,9 @@ const char* name(PointState state) {
     return "?";
 }
 
-/// What a run came to, without what only says which run it was.
+/// What a run came to, without what only says which run it was, and what is said of its keys (one without effect).
 std::string outcome_digest(Json result) {
-    for (const char* key : {"name", "seed", "variant", "model", "expect"}) result.erase(key);
+    for (const char* key : {"name", "seed", "variant", "model", "expect", "warnings", "assumptions"}) result.erase(key);
     return sha256_text(result.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 

@@ -91,26 +91,39 @@ std::filesystem::path configs() { return std::string(source_dir()) + "/configs";
 
 }  // namespace
 
-TEST_CASE("limited by: the named resource, larger, is faster or names the next", "[cli][why]") {
-    const Scratch scratch;
-    Tally tally;
-    // One for each thing that can be named; all configs: the next case, and scripts/limits (docs/limits.md).
-    for (const char* name : {"tiny_tlb", "lazy", "omap", "riscv", "unmap_mid_traffic"})
-        try_limits(scratch, configs() / (std::string(name) + ".yaml"), tally);
-    CHECK(tally.masters >= 9);
-    CHECK(tally.resources.size() >= 5);
-}
-
-TEST_CASE("limited by: for each config the named resource, larger, is faster or names the next",
-          "[.][cli][why][slow]") {
+/// All configs in four parts, so that they can run side by side: every fourth from `part` on.
+void try_part(std::size_t part) {
     const Scratch scratch;
     Tally tally;
     std::set<std::filesystem::path> all;
     for (const auto& entry : std::filesystem::directory_iterator(configs())) {
         if (entry.path().extension() == ".yaml") all.insert(entry.path());
     }
-    REQUIRE(all.size() >= 20);
-    for (const std::filesystem::path& config : all) try_limits(scratch, config, tally);
-    CHECK(tally.masters >= 40);
-    CHECK(tally.resources.size() >= 5);
+    REQUIRE(all.size() >= 40);
+    std::size_t number = 0;
+    for (const std::filesystem::path& config : all) {
+        if (number++ % 4 == part) try_limits(scratch, config, tally);
+    }
+    CHECK(tally.masters >= 10);
+    CHECK(tally.resources.size() >= 4);
+}
+
+TEST_CASE("limited by: for each config the named resource, larger, is faster or names the next (1 of 4)",
+          "[cli][why]") {
+    try_part(0);
+}
+
+TEST_CASE("limited by: for each config the named resource, larger, is faster or names the next (2 of 4)",
+          "[cli][why]") {
+    try_part(1);
+}
+
+TEST_CASE("limited by: for each config the named resource, larger, is faster or names the next (3 of 4)",
+          "[cli][why]") {
+    try_part(2);
+}
+
+TEST_CASE("limited by: for each config the named resource, larger, is faster or names the next (4 of 4)",
+          "[cli][why]") {
+    try_part(3);
 }

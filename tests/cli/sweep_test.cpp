@@ -372,6 +372,12 @@ TEST_CASE("sweep: an axis that changes no result is said, in every output", "[cl
     CHECK(read_text(scratch.path("s/table.md")).find(note) != std::string::npos);
     CHECK(read_text(scratch.path("s/report.html")).find("changes nothing in any result") != std::string::npos);
     CHECK(sweep_of(scratch, "s")["notes"].size() == 1);
+    // One of whose values a warning says that it has no effect is no other result.
+    std::string warned = study();
+    warned.replace(warned.find("path: soc.iommu.tbu.tlb.entries, values: [16, 64]"), 49,
+                   "path: \"traffic[0].stride\", values: [4 KiB, 8 KiB]");
+    scratch.file("warned.yaml", warned);
+    CHECK(run_xlate(scratch, "sweep warned.yaml --out w").err.find(note) != std::string::npos);
 }
 
 TEST_CASE("sweep: names and labels are text in every medium", "[cli][sweep]") {
