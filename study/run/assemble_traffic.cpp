@@ -232,8 +232,20 @@ private:
         if (rate == 0) return;
         const std::uint64_t byte_seconds = params.size_bytes * kFsPerSecond;  // at most 4096 bytes: no overflow
         params.interval = {(byte_seconds + rate - 1) / rate};
-        const std::uint64_t link = config_.soc.pcie.bandwidth_bytes_per_s;
-        if (!master.requester_id || link == 0) return;
+        if (!master.requester_id) return;
+        fit_link(traffic, path, params, config_.soc.pcie.bandwidth_bytes_per_s, "the PCIe link", "soc.pcie.bandwidth");
+        for (std::optional<std::size_t> at = master.pcie_link; at; at = wiring_.soc.pcie_links[*at].above) {
+            const soc::PcieLinkParams& link = wiring_.soc.pcie_links[*at];
+            fit_link(traffic, path, params, link.params.bandwidth_bytes_per_s, "the link below " + link.name,
+                     "soc.pci[].link");
+        }
+    }
+
+    /// Whether the rate fits through a link; 0: it carries anything.
+    void fit_link(const TrafficConfig& traffic, const std::string& path, const soc::TrafficParams& params,
+                  std::uint64_t link, const std::string& name, const char* key) {
+        if (link == 0) return;
+        const std::uint64_t rate = traffic.rate_bytes_per_s;
         // Data of reads go down and of writes up; a header goes each way.
         const Ratio read = params.read_share;
         const auto reads = static_cast<double>(read.numerator) / static_cast<double>(read.denominator);
@@ -241,9 +253,9 @@ private:
             std::max(reads, 1 - reads) + static_cast<double>(config_.soc.pcie.header_bytes) / params.size_bytes;
         if (static_cast<double>(rate) * wire <= static_cast<double>(link)) return;
         add(path + ".rate",
-            fmt::format("{} do not fit through the PCIe link: its {} carry at most {:.1f} GB/s of such transactions",
-                        format_bandwidth(rate), format_bandwidth(link), static_cast<double>(link) / wire / 1e9),
-            "a lower rate, or a larger soc.pcie.bandwidth");
+            fmt::format("{} do not fit through {}: its {} carry at most {:.1f} GB/s of such transactions",
+                        format_bandwidth(rate), name, format_bandwidth(link), static_cast<double>(link) / wire / 1e9),
+            fmt::format("a lower rate, or a larger {}", key));
     }
 
     /// What a trace says instead of a pattern.

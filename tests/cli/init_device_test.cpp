@@ -186,6 +186,20 @@ TEST_CASE("traffic: a rate, its transactions and its pages are what they say", "
                   "traffic[0].rate: 9 GB/s do not fit through the PCIe link: its 8 GB/s carry at most 7.3 GB/s") !=
               std::string::npos);
     }
+    SECTION("so is one that the link of a port on the way cannot carry") {
+        scratch.file("p.yaml",
+                     "firmware: { devicetree: " + board("quickstart") +
+                         " }\nsoc: { pci: [ { slot: \"00:02.0\", kind: root-port, link: { generation: 3, lanes: 2 }, "
+                         "below: [ { slot: \"00.0\", driver: nvme } ] } ] }\n"
+                         "traffic:\n  - { device: \"0000:01:00.0\", rate: 3 GB/s, size: 256 B, read: 0% }\n");
+        const Said said = run_xlate(scratch, "run p.yaml");
+        CHECK(said.status == 2);
+        // Two lanes of 984.6 MB/s, of which 256 of 280 bytes are data.
+        CHECK(said.err.find("p.yaml:4:") != std::string::npos);
+        CHECK(said.err.find("traffic[0].rate: 3 GB/s do not fit through the link below 0000:00:02.0") !=
+              std::string::npos);
+        CHECK(said.err.find("carry at most 1.8 GB/s") != std::string::npos);
+    }
     SECTION("two words for one thing are an error") {
         config(
             "device: a000000.dma, rate: 1 GB/s, interval: 1 ns, pages: huge, segments: 4, size: 1000, transaction: "
