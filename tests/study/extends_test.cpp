@@ -92,6 +92,8 @@ TEST_CASE("extends: what is not there, lies outside or goes round is named with 
     folder.file("configs/b.yaml", "extends: a.yaml\n");
     CHECK(folder.refusal("extends: a.yaml\n").find("b.yaml:1:10: extends: 'a.yaml' extends itself") !=
           std::string::npos);
+    CHECK(folder.refusal("include: c.yaml\n").find("include: unknown key; did you mean 'extends'?") !=
+          std::string::npos);
     CHECK(folder.refusal("extends: { a: b }\n").find("found a map; expected a file") != std::string::npos);
     folder.file("configs/c.yaml", "sead: 1\n");
     CHECK(folder.refusal("extends: c.yaml\n").find("c.yaml:1:1: sead: unknown key") != std::string::npos);

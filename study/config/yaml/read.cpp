@@ -164,7 +164,9 @@ void MapReader::finish() {
             findings_.add(entry.place, "", "unknown key");
             continue;
         }
-        const auto nearest = nearest_name(entry.key, known_);
+        // What others call it.
+        const bool include = path_.empty() && entry.key == "include";
+        const auto nearest = include ? std::optional<std::string>("extends") : nearest_name(entry.key, known_);
         findings_.add(entry.place, path_of(entry.key), "unknown key",
                       nearest || known_.size() > 12 ? "" : fmt::format("one of {}", fmt::join(known_, ", ")),
                       nearest.value_or(""));
