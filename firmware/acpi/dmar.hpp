@@ -12,6 +12,8 @@
 
 namespace xlate::firmware::acpi {
 
+class Fields;
+
 enum class DmarType : std::uint16_t { drhd = 0, rmrr = 1, atsr = 2, rhsa = 3, andd = 4, satc = 5, sidp = 6 };
 enum class ScopeType : std::uint8_t { pci_endpoint = 1, pci_bridge = 2, ioapic = 3, hpet = 4, acpi_device = 5 };
 
@@ -81,6 +83,8 @@ struct Dmar {
 
 /// Errors: InputError (bad_firmware) if a structure does not fit the table.
 Dmar read_dmar(const Table& table, std::vector<Oddity>& oddities);
+/// What it says, for whoever prints tables.
+Fields fields_of(const Dmar& dmar);
 
 /// "drhd"; "type-9".
 std::string dmar_type_name(std::uint16_t type);

@@ -14,6 +14,8 @@
 
 namespace xlate::firmware::acpi {
 
+class Fields;
+
 enum class IortType : std::uint8_t {
     its_group = 0,
     named_component = 1,
@@ -147,6 +149,8 @@ struct Iort {
 /// Errors: InputError (bad_firmware) if a node does not fit the table. What is wrong inside of a node is noted, and
 /// that part is left out.
 Iort read_iort(const Table& table, std::vector<Oddity>& oddities);
+/// What it says, for whoever prints tables.
+Fields fields_of(const Iort& iort);
 
 /// "smmu-v3"; "type-9" for one that we do not know.
 std::string iort_type_name(std::uint8_t type);

@@ -12,6 +12,8 @@
 
 namespace xlate::firmware::acpi {
 
+class Fields;
+
 /// One device entry of an IVHD. Fields that its kind does not have are 0 or empty.
 struct IvhdEntry {
     enum class Kind : std::uint8_t {
@@ -82,6 +84,8 @@ struct Ivrs {
 
 /// Errors: InputError (bad_firmware) if a block does not fit the table.
 Ivrs read_ivrs(const Table& table, std::vector<Oddity>& oddities);
+/// What it says, for whoever prints tables.
+Fields fields_of(const Ivrs& ivrs);
 
 /// "ivhd-40", "ivmd-21"; "type-9".
 std::string ivrs_type_name(std::uint8_t type);

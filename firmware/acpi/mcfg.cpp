@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "firmware/acpi/fields.hpp"
+
 namespace xlate::firmware::acpi {
 
 std::vector<McfgSegment> read_mcfg(const Table& table, std::vector<Oddity>& oddities) {
@@ -26,6 +28,17 @@ std::vector<McfgSegment> read_mcfg(const Table& table, std::vector<Oddity>& oddi
     }
     if (at != in.size()) in.note(at, fmt::format("the last entry is cut short: {} bytes", in.size() - at));
     return segments;
+}
+
+Fields fields_of(const std::vector<McfgSegment>& segments) {
+    Fields all;
+    all.list("segments", segments, [](const McfgSegment& one) {
+        Fields fields;
+        fields.hex("base", one.base).number("segment", one.segment);
+        fields.number("bus_start", one.bus_start).number("bus_end", one.bus_end);
+        return fields;
+    });
+    return all;
 }
 
 }  // namespace xlate::firmware::acpi

@@ -8,6 +8,8 @@
 
 namespace xlate::firmware::acpi {
 
+class Fields;
+
 struct McfgSegment {
     std::uint64_t base = 0;  ///< of bus 0, even if the segment begins later
     std::uint16_t segment = 0;
@@ -19,5 +21,7 @@ struct McfgSegment {
 /// Errors: InputError (bad_firmware) for a table without room for its reserved field. A last entry that is cut short
 /// is noted and ignored.
 std::vector<McfgSegment> read_mcfg(const Table& table, std::vector<Oddity>& oddities);
+/// What it says, for whoever prints tables.
+Fields fields_of(const std::vector<McfgSegment>& segments);
 
 }  // namespace xlate::firmware::acpi

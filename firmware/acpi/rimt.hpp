@@ -12,6 +12,8 @@
 
 namespace xlate::firmware::acpi {
 
+class Fields;
+
 enum class RimtType : std::uint8_t { iommu = 0, root_complex = 1, platform_device = 2 };
 
 struct RimtIommu {
@@ -72,6 +74,8 @@ struct Rimt {
 
 /// Errors: InputError (bad_firmware) if a node does not fit the table; limit beyond limits.hpp.
 Rimt read_rimt(const Table& table, std::vector<Oddity>& oddities);
+/// What it says, for whoever prints tables.
+Fields fields_of(const Rimt& rimt);
 
 /// "iommu"; "type-9" for one that we do not know.
 std::string rimt_type_name(std::uint8_t type);

@@ -5,12 +5,48 @@
 #include "firmware/limits.hpp"
 
 namespace xlate::firmware::acpi {
+namespace {
+
+/// A kind of table that is decoded: a row is all that a new one needs here and in whatever prints tables.
+struct Decoder {
+    std::string_view signature;
+    void (*read)(Tables& all, const Table& table);
+    Fields (*fields)(const Tables& all);
+};
+const Decoder kDecoders[] = {
+    {"IORT", [](Tables& all, const Table& table) { all.iort = read_iort(table, all.oddities); },
+     [](const Tables& all) { return fields_of(*all.iort); }},
+    {"VIOT", [](Tables& all, const Table& table) { all.viot = read_viot(table, all.oddities); },
+     [](const Tables& all) { return fields_of(*all.viot); }},
+    {"DMAR", [](Tables& all, const Table& table) { all.dmar = read_dmar(table, all.oddities); },
+     [](const Tables& all) { return fields_of(*all.dmar); }},
+    {"IVRS", [](Tables& all, const Table& table) { all.ivrs = read_ivrs(table, all.oddities); },
+     [](const Tables& all) { return fields_of(*all.ivrs); }},
+    {"RIMT", [](Tables& all, const Table& table) { all.rimt = read_rimt(table, all.oddities); },
+     [](const Tables& all) { return fields_of(*all.rimt); }},
+    {"MCFG", [](Tables& all, const Table& table) { all.mcfg = read_mcfg(table, all.oddities); },
+     [](const Tables& all) { return fields_of(all.mcfg); }},
+};
+
+const Decoder* decoder_of(const Table& table) {
+    for (const Decoder& one : kDecoders) {
+        if (one.signature == table.signature) return &one;
+    }
+    return nullptr;
+}
+
+}  // namespace
 
 const Table* Tables::find(std::string_view signature) const {
     for (const Table& table : tables) {
         if (table.signature == signature) return &table;
     }
     return nullptr;
+}
+
+Fields Tables::fields_of(const Table& table) const {
+    const Decoder* const decoder = find(table.signature) == &table ? decoder_of(table) : nullptr;
+    return decoder == nullptr ? Fields{} : decoder->fields(*this);
 }
 
 Tables read_tables(const std::vector<NamedBytes>& files) {
@@ -28,18 +64,8 @@ Tables read_tables(const std::vector<NamedBytes>& files) {
         if (before != nullptr) {
             all.oddities.push_back(
                 {place(table, 0), fmt::format("a second {}: the one in {} counts", table.signature, before->file)});
-        } else if (table.signature == "IORT") {
-            all.iort = read_iort(table, all.oddities);
-        } else if (table.signature == "VIOT") {
-            all.viot = read_viot(table, all.oddities);
-        } else if (table.signature == "DMAR") {
-            all.dmar = read_dmar(table, all.oddities);
-        } else if (table.signature == "IVRS") {
-            all.ivrs = read_ivrs(table, all.oddities);
-        } else if (table.signature == "RIMT") {
-            all.rimt = read_rimt(table, all.oddities);
-        } else if (table.signature == "MCFG") {
-            all.mcfg = read_mcfg(table, all.oddities);
+        } else if (const Decoder* const decoder = decoder_of(table)) {
+            decoder->read(all, table);
         }
         all.tables.push_back(std::move(table));
     }

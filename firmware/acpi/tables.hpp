@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "firmware/acpi/dmar.hpp"
+#include "firmware/acpi/fields.hpp"
 #include "firmware/acpi/iort.hpp"
 #include "firmware/acpi/ivrs.hpp"
 #include "firmware/acpi/mcfg.hpp"
@@ -29,6 +30,8 @@ struct Tables {
     std::vector<Oddity> oddities;
 
     const Table* find(std::string_view signature) const;
+    /// What `table`, one of these, says; nothing of one that is kept by name only, and of a second of its signature.
+    Fields fields_of(const Table& table) const;
 };
 
 /// A table and the name of its file, for messages.

@@ -12,6 +12,8 @@
 
 namespace xlate::firmware::acpi {
 
+class Fields;
+
 enum class ViotType : std::uint8_t { pci_range = 1, mmio_endpoint = 2, virtio_pci = 3, virtio_mmio = 4 };
 
 /// PCI functions: endpoint id = endpoint_start + ((segment - segment_start) << 16) + bdf - bdf_start. Ends are
@@ -57,6 +59,8 @@ struct Viot {
 
 /// Errors: InputError (bad_firmware) if a node does not fit the table.
 Viot read_viot(const Table& table, std::vector<Oddity>& oddities);
+/// What it says, for whoever prints tables.
+Fields fields_of(const Viot& viot);
 
 /// "pci-range"; "type-9" for one that we do not know.
 std::string viot_type_name(std::uint8_t type);
