@@ -13,6 +13,7 @@ namespace {
 constexpr std::uint64_t kSmmuBase = 0x905'0000, kSmmuStep = 0x2'0000, kVirtioBytes = 0x200;
 constexpr std::uint64_t kVtdBase = 0xFED9'0000, kVtdBytes = 0x1000;
 constexpr std::uint64_t kAmdBase = 0xFEB8'0000, kAmdBytes = 0x8'0000;
+constexpr std::uint64_t kRiscvBase = 0x301'0000, kRiscvBytes = 0x1000;
 constexpr std::uint64_t kX86Devices = 0xFE00'0000, kX86DevicesEnd = 0x1'0000'0000;
 constexpr std::size_t kMostAmdUnits = 4;  ///< below the interrupt controllers
 constexpr std::uint64_t kMasterBase = 0xA00'0000, kMasterStep = 0x1'0000;
@@ -89,9 +90,11 @@ private:
                 if (spec_.iommus[j].name == spec_.iommus[i].name)
                     add(path, fmt::format("'{}' is iommus[{}] already", spec_.iommus[i].name, j));
             }
-            if (!acpi_ && is_x86_iommu(spec_.iommus[i].kind)) {
+            if (!acpi_ && machine_of(spec_.iommus[i].kind) == BoardMachine::x86) {
                 add(fmt::format("iommus[{}].kind", i), "no device tree describes an x86 machine's IOMMU",
                     "firmware: { generate: acpi }");
+            } else if (machine_of(spec_.iommus[i].kind) != machine_of(spec_.iommus.front().kind)) {
+                add(fmt::format("iommus[{}].kind", i), "no machine has both this and what iommus[0] is");
             }
         }
         for (std::size_t i = 0; i < spec_.pcie.size(); ++i)
@@ -129,8 +132,8 @@ private:
         const std::uint64_t end = spec_.memory_base + spec_.memory_bytes;
         const bool below_pci =
             spec_.pcie.empty() || end <= kEcamBase || spec_.memory_base >= kEcamBase + kMaxBoardHosts * kEcamStep;
-        const bool x86_devices =
-            is_x86(spec_) && spec_.memory_base < kX86DevicesEnd && end > kX86Devices && end > spec_.memory_base;
+        const bool x86_devices = machine_of(spec_) == BoardMachine::x86 && spec_.memory_base < kX86DevicesEnd &&
+                                 end > kX86Devices && end > spec_.memory_base;
         if (spec_.memory_base < kWindowEnd || end < spec_.memory_base || !below_pci || x86_devices ||
             end > std::uint64_t{1} << 44)
             add("memory", fmt::format("{:#x} to {:#x} collides with devices", spec_.memory_base, end),
@@ -140,21 +143,27 @@ private:
 
     /// What no table can say.
     void check_tables() {
+        const bool x86 = machine_of(spec_) == BoardMachine::x86;
         for (std::size_t i = 1; i < spec_.iommus.size(); ++i) {
-            const IommuOfBoard first = spec_.iommus.front().kind, kind = spec_.iommus[i].kind;
-            if (kind != first && (is_x86_iommu(kind) || is_x86_iommu(first)))
+            if (x86 && spec_.iommus[i].kind != spec_.iommus.front().kind)
                 add(fmt::format("iommus[{}].kind", i), "no machine has both this and what iommus[0] is");
         }
+        const auto many_ids = [](IommuOfBoard kind) {  // an IORT and a RIMT have a mapping for each
+            return kind == IommuOfBoard::smmuv3 || kind == IommuOfBoard::riscv;
+        };
+        const bool names_any =
+            spec_.iommus.empty() || std::any_of(spec_.iommus.begin(), spec_.iommus.end(),
+                                                [&](const BoardSpec::Iommu& iommu) { return many_ids(iommu.kind); });
         std::size_t numbered = 0;
         for (std::size_t i = 0; i < spec_.masters.size(); ++i) {
             const BoardSpec::Master& master = spec_.masters[i];
             const auto at = iommu_of(master.iommu);
             const IommuOfBoard kind = at ? spec_.iommus[*at].kind : IommuOfBoard::smmuv3;
-            if (at && kind != IommuOfBoard::smmuv3 && master.ids != 1) {
+            if (at && !many_ids(kind) && master.ids != 1) {
                 add(fmt::format("masters[{}].ids", i),
                     fmt::format("{} of them: a table gives a device that is not PCI's one id", master.ids), "1");
             }
-            if (!at && (is_x86(spec_) || !has_smmuv3())) {
+            if (!at && !names_any) {
                 add(fmt::format("masters[{}].iommu", i), "no table names a device that is behind no IOMMU",
                     "an IOMMU of the board");
             }
@@ -164,7 +173,7 @@ private:
             add("masters", fmt::format("{} are too many for a DMAR table", numbered),
                 fmt::format("up to {}", kMostNumberedDevices));
         for (std::size_t i = 0; i < spec_.iommus.size(); ++i) {
-            if (is_x86_iommu(spec_.iommus[i].kind) && hosts_of_[i] > 1)
+            if (x86 && hosts_of_[i] > 1)
                 add(fmt::format("iommus[{}]", i), "a unit of one PCI segment stands before more than one PCIe host");
         }
         if (!spec_.iommus.empty() && spec_.iommus.front().kind == IommuOfBoard::amd_vi &&
@@ -172,11 +181,6 @@ private:
             add("iommus",
                 fmt::format("{} AMD-Vi units have no room below the interrupt controllers", spec_.iommus.size()),
                 fmt::format("up to {}", kMostAmdUnits));
-    }
-    bool has_smmuv3() const {
-        return spec_.iommus.empty() || std::any_of(spec_.iommus.begin(), spec_.iommus.end(), [](const auto& iommu) {
-                   return iommu.kind == IommuOfBoard::smmuv3;
-               });
     }
 
     void iommu(std::size_t i) {
@@ -198,6 +202,11 @@ private:
                 one.base = kAmdBase + i * kAmdBytes;
                 one.bytes = kAmdBytes;
                 break;
+            case IommuOfBoard::riscv:
+                one.base = kRiscvBase + i * kRiscvBytes;
+                one.bytes = kRiscvBytes;
+                one.spi = static_cast<std::uint32_t>(kFirstSmmuSpi + kRiscvIommuWires * i);
+                break;
         }
         out_.iommus.push_back(std::move(one));
     }
@@ -213,7 +222,7 @@ private:
             one.coherent = master.coherent;
             if (one.iommu) {
                 // Requester ids of an x86 segment are its own, whichever unit translates them.
-                std::uint32_t& next = is_x86(spec_) ? x86_next_id_ : next_id_[*one.iommu];
+                std::uint32_t& next = machine_of(spec_) == BoardMachine::x86 ? x86_next_id_ : next_id_[*one.iommu];
                 one.first_id = next;
                 one.ids = master.ids;
                 next += master.ids;
@@ -249,9 +258,8 @@ private:
 
 }  // namespace
 
-bool is_x86(const BoardSpec& board) {
-    return std::any_of(board.iommus.begin(), board.iommus.end(),
-                       [](const BoardSpec::Iommu& iommu) { return is_x86_iommu(iommu.kind); });
+BoardMachine machine_of(const BoardSpec& board) {
+    return board.iommus.empty() ? BoardMachine::arm : machine_of(board.iommus.front().kind);
 }
 
 BoardLayout lay_out(const BoardSpec& board, bool acpi) { return Layouter(board, acpi).make(); }

@@ -16,10 +16,11 @@ namespace {
 
 constexpr std::uint32_t kAllIds = 0x1'0000;
 
-constexpr std::uint32_t kGic = 1;
+constexpr std::uint32_t kInterrupts = 1;  // phandles: of the GIC or PLIC
 constexpr std::uint32_t kIts = 2;
 constexpr std::uint32_t kClock = 3;
 constexpr std::uint32_t kFirstSmmu = 4;
+constexpr std::uint32_t kFirstHart = kFirstSmmu + kMaxBoardIommus;  // of its own interrupt controller
 
 /// libfdt's sequential writer with room that grows.
 class TreeWriter {
@@ -78,26 +79,23 @@ std::uint32_t low(std::uint64_t number) { return static_cast<std::uint32_t>(numb
 
 class Board {
 public:
-    explicit Board(const BoardSpec& spec) : spec_(spec), layout_(lay_out(spec, false)) {}
+    explicit Board(const BoardSpec& spec)
+        : spec_(spec), layout_(lay_out(spec, false)), riscv_(machine_of(spec) == BoardMachine::riscv) {}
 
     std::vector<std::uint8_t> make() {
         tree_.open("");
         tree_.texts("model", {spec_.model});
         tree_.texts("compatible", {"xlate,generated"});
-        tree_.cells("interrupt-parent", {kGic});
+        tree_.cells("interrupt-parent", {kInterrupts});
         bus_cells();
         tree_.open("chosen");
         tree_.close();
-        cpus();
+        riscv_ ? harts() : cpus();
         tree_.open(fmt::format("memory@{:x}", spec_.memory_base));
         tree_.texts("device_type", {"memory"});
         reg(spec_.memory_base, spec_.memory_bytes);
         tree_.close();
-        tree_.open("timer");
-        tree_.texts("compatible", {"arm,armv8-timer"});
-        tree_.cells("interrupts", {1, 13, 4, 1, 14, 4, 1, 11, 4, 1, 10, 4});
-        tree_.flag("always-on");
-        tree_.close();
+        if (!riscv_) timer();
         tree_.open("clock");
         tree_.texts("compatible", {"fixed-clock"});
         tree_.cells("#clock-cells", {0});
@@ -108,7 +106,7 @@ public:
         tree_.texts("compatible", {"simple-bus"});
         bus_cells();
         tree_.flag("ranges");
-        gic();
+        riscv_ ? plic() : gic();
         for (std::size_t i = 0; i < layout_.iommus.size(); ++i) iommu(i);
         masters();
         for (std::size_t i = 0; i < layout_.hosts.size(); ++i) host(i);
@@ -144,6 +142,52 @@ private:
         tree_.texts("method", {"smc"});
         tree_.close();
     }
+    void timer() {
+        tree_.open("timer");
+        tree_.texts("compatible", {"arm,armv8-timer"});
+        tree_.cells("interrupts", {1, 13, 4, 1, 14, 4, 1, 11, 4, 1, 10, 4});
+        tree_.flag("always-on");
+        tree_.close();
+    }
+    void harts() {
+        tree_.open("cpus");
+        tree_.cells("#address-cells", {1});
+        tree_.cells("#size-cells", {0});
+        tree_.cells("timebase-frequency", {kTimebaseHertz});
+        for (std::uint32_t hart = 0; hart < spec_.cpus; ++hart) {
+            tree_.open(fmt::format("cpu@{:x}", hart));
+            tree_.texts("device_type", {"cpu"});
+            tree_.texts("compatible", {"riscv"});
+            tree_.cells("reg", {hart});
+            tree_.texts("riscv,isa", {kRiscvIsa});
+            tree_.texts("mmu-type", {"riscv,sv48"});
+            tree_.open("interrupt-controller");
+            tree_.texts("compatible", {"riscv,cpu-intc"});
+            tree_.flag("interrupt-controller");
+            tree_.cells("#interrupt-cells", {1});
+            tree_.cells("phandle", {kFirstHart + hart});
+            tree_.close();
+            tree_.close();
+        }
+        tree_.close();
+    }
+    void plic() {
+        constexpr std::uint32_t kMachineExternal = 11, kSupervisorExternal = 9;
+        std::vector<std::uint32_t> contexts;
+        for (std::uint32_t hart = 0; hart < spec_.cpus; ++hart)
+            contexts.insert(contexts.end(),
+                            {kFirstHart + hart, kMachineExternal, kFirstHart + hart, kSupervisorExternal});
+        tree_.open(fmt::format("interrupt-controller@{:x}", kPlicBase));
+        tree_.texts("compatible", {"sifive,plic-1.0.0", "riscv,plic0"});
+        tree_.flag("interrupt-controller");
+        tree_.cells("#address-cells", {0});
+        tree_.cells("#interrupt-cells", {1});
+        reg(kPlicBase, kPlicBytes);
+        tree_.cells("interrupts-extended", contexts);
+        tree_.cells("riscv,ndev", {kPlicInterrupts});
+        tree_.cells("phandle", {kInterrupts});
+        tree_.close();
+    }
     void gic() {
         tree_.open(fmt::format("interrupt-controller@{:x}", kGicBase));
         tree_.texts("compatible", {"arm,gic-v3"});
@@ -153,7 +197,7 @@ private:
         tree_.flag("ranges");
         tree_.cells("reg", {0, low(kGicBase), 0, low(kGicBytes), 0, low(kRedistributorBase), 0,
                             low(kRedistributorBytes) * spec_.cpus});
-        tree_.cells("phandle", {kGic});
+        tree_.cells("phandle", {kInterrupts});
         tree_.open(fmt::format("msi-controller@{:x}", kItsBase));
         tree_.texts("compatible", {"arm,gic-v3-its"});
         tree_.flag("msi-controller");
@@ -167,10 +211,14 @@ private:
         const BoardLayout::Iommu& one = layout_.iommus[i];
         const bool virtio = one.kind == IommuOfBoard::virtio;
         tree_.open(fmt::format("{}@{:x}", virtio ? "virtio_mmio" : "iommu", one.base));
-        const IommuKind* const kind = iommu_kind_of_table(virtio ? "VIOT MMIO" : "IORT SMMUv3");
+        const IommuKind* const kind = iommu_kind_of_table(riscv_   ? "RIMT platform"
+                                                          : virtio ? "VIOT MMIO"
+                                                                   : "IORT SMMUv3");
         tree_.texts("compatible", {std::string(kind->compatible)});
         reg(one.base, one.bytes);
-        if (virtio) {
+        if (riscv_) {
+            tree_.cells("interrupts", {one.spi, one.spi + 1, one.spi + 2, one.spi + 3});
+        } else if (virtio) {
             tree_.cells("interrupts", {0, one.spi, 1});
         } else {
             tree_.cells("interrupts", {0, one.spi, 1, 0, one.spi + 1, 1, 0, one.spi + 2, 1, 0, one.spi + 3, 1});
@@ -212,12 +260,13 @@ private:
         tree_.flag("dma-coherent");
         if (one.iommu)
             tree_.cells("iommu-map", {0, static_cast<std::uint32_t>(kFirstSmmu + *one.iommu), one.first_id, one.ids});
-        tree_.cells("msi-map", {0, kIts, static_cast<std::uint32_t>(i * kAllIds), kAllIds});
+        if (!riscv_) tree_.cells("msi-map", {0, kIts, static_cast<std::uint32_t>(i * kAllIds), kAllIds});
         tree_.close();
     }
 
     const BoardSpec& spec_;
     const BoardLayout layout_;
+    const bool riscv_;
     TreeWriter tree_;
 };
 

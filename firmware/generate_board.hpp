@@ -1,6 +1,6 @@
-// A board that exists on paper only, as a flattened device tree or as ACPI tables: CPUs, a GICv3 with an ITS or local
-// APICs with an IOAPIC, memory, IOMMUs, platform masters and PCIe hosts behind them. It takes the same way as a real
-// one's.
+// A board that exists on paper only, as a flattened device tree or as ACPI tables: CPUs, a GICv3 with an ITS, local
+// APICs with an IOAPIC or a PLIC, memory, IOMMUs, platform masters and PCIe hosts behind them. It takes the same way as
+// a real one's.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +9,14 @@
 
 namespace xlate::firmware {
 
-enum class IommuOfBoard : std::uint8_t { smmuv3, virtio, vt_d, amd_vi };
-/// VT-d and AMD-Vi make an x86 machine of the board, which only ACPI describes.
-constexpr bool is_x86_iommu(IommuOfBoard kind) { return kind == IommuOfBoard::vt_d || kind == IommuOfBoard::amd_vi; }
+enum class IommuOfBoard : std::uint8_t { smmuv3, virtio, vt_d, amd_vi, riscv };
+/// Whose CPUs the board has: its IOMMUs say it. Only ACPI describes an x86 machine.
+enum class BoardMachine : std::uint8_t { arm, x86, riscv };
+constexpr BoardMachine machine_of(IommuOfBoard kind) {
+    return kind == IommuOfBoard::vt_d || kind == IommuOfBoard::amd_vi ? BoardMachine::x86
+           : kind == IommuOfBoard::riscv                              ? BoardMachine::riscv
+                                                                      : BoardMachine::arm;
+}
 
 struct BoardSpec {
     struct Iommu {

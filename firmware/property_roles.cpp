@@ -35,6 +35,7 @@ constexpr PropertyRow kRows[] = {
     {"iommu-map", kActedOn, ""},
     {"iommu-map-mask", kActedOn, ""},
     {"iommu-names", kIrrelevant, ""},
+    {"mmu-type", kIrrelevant, ""},
     {"mmu-masters", kActedOn, ""},
     {"#stream-id-cells", kActedOn, ""},
     {"stream-match-mask", kActedOn, ""},

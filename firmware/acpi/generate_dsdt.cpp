@@ -26,6 +26,25 @@ Bytes virtio(std::size_t number, const BoardLayout::Iommu& iommu) {
                                   aml::name("_CCA", aml::integer(1)), aml::name("_CRS", resources.finish())}));
 }
 
+Bytes riscv_iommu(std::size_t number, const BoardLayout::Iommu& iommu) {
+    aml::Resources resources;
+    resources.fixed_memory(static_cast<std::uint32_t>(iommu.base), static_cast<std::uint32_t>(iommu.bytes));
+    for (std::uint32_t wire = 0; wire < kRiscvIommuWires; ++wire) resources.interrupt(iommu.spi + wire);
+    return aml::device(
+        fmt::format("I{:03X}", number),
+        aml::join({aml::name("_HID", aml::string(kRiscvIommuHid)), aml::name("_UID", aml::integer(number)),
+                   aml::name("_CCA", aml::integer(1)), aml::name("_CRS", resources.finish())}));
+}
+
+/// Its interrupts are all GSIs there are.
+Bytes plic() {
+    aml::Resources resources;
+    resources.fixed_memory(kPlicBase, kPlicBytes);
+    return aml::device("PLIC",
+                       aml::join({aml::name("_HID", aml::string("RSCV0001")), aml::name("_UID", aml::integer(0)),
+                                  aml::name("_GSB", aml::integer(0)), aml::name("_CRS", resources.finish())}));
+}
+
 Bytes master(std::size_t number, const BoardLayout::Master& of) {
     aml::Resources resources;
     resources.memory(of.base, kMasterBytes);
@@ -60,8 +79,10 @@ std::string master_hid(std::size_t entry) { return fmt::format("XLAT{:04X}", ent
 std::vector<std::uint8_t> generate_dsdt(const BoardSpec& board, const BoardLayout& layout) {
     std::vector<Bytes> devices;
     for (std::size_t i = 0; i < board.cpus; ++i) devices.push_back(processor(i));
+    if (machine_of(board) == BoardMachine::riscv) devices.push_back(plic());
     for (std::size_t i = 0; i < layout.iommus.size(); ++i) {
         if (layout.iommus[i].kind == IommuOfBoard::virtio) devices.push_back(virtio(i, layout.iommus[i]));
+        if (layout.iommus[i].kind == IommuOfBoard::riscv) devices.push_back(riscv_iommu(i, layout.iommus[i]));
     }
     for (std::size_t i = 0; i < layout.masters.size(); ++i) devices.push_back(master(i, layout.masters[i]));
     for (std::size_t i = 0; i < layout.hosts.size(); ++i) devices.push_back(host(i, layout.hosts[i]));

@@ -5,6 +5,7 @@
 
 #include "base/bits.hpp"
 #include "firmware/acpi/generate_dsdt.hpp"
+#include "firmware/acpi/generate_riscv_tables.hpp"
 #include "firmware/acpi/table.hpp"
 #include "firmware/acpi/table_writer.hpp"
 #include "firmware/board_layout.hpp"
@@ -19,8 +20,8 @@ constexpr std::uint16_t kAmdIoapicFunction = 0x00A0;
 constexpr std::uint16_t kAmdOwnFunction = 0x0002, kAmdCapability = 0x40;
 constexpr std::uint64_t kAddressBits = 48;
 
-/// Fields alone, to be put into another table.
-std::vector<std::uint8_t> fields_of(const TableWriter& writer) {
+/// Its bytes without a header, to be put into another table.
+std::vector<std::uint8_t> body_of(const TableWriter& writer) {
     const std::vector<std::uint8_t> whole = writer.finish();
     return {whole.begin() + kHeaderBytes, whole.end()};
 }
@@ -32,12 +33,15 @@ public:
     std::vector<std::pair<std::string, std::vector<std::uint8_t>>> make() const {
         std::vector<std::pair<std::string, std::vector<std::uint8_t>>> tables;
         tables.emplace_back("dsdt", generate_dsdt(board_, out_));
-        tables.emplace_back("apic", (is_x86(board_) ? apics() : gics()).finish());
+        tables.emplace_back("apic", madt().finish());
         if (!out_.hosts.empty()) tables.emplace_back("mcfg", mcfg().finish());
         if (has(IommuOfBoard::vt_d)) {
             tables.emplace_back("dmar", dmar().finish());
         } else if (has(IommuOfBoard::amd_vi)) {
             tables.emplace_back("ivrs", ivrs().finish());
+        } else if (machine_of(board_) == BoardMachine::riscv) {
+            tables.emplace_back("rhct", rhct(board_).finish());
+            tables.emplace_back("rimt", rimt(out_).finish());
         } else {
             // Without an SMMU it still says where messages go; with a VIOT alone Linux does without.
             if (has(IommuOfBoard::smmuv3) || !has(IommuOfBoard::virtio)) tables.emplace_back("iort", iort().finish());
@@ -54,6 +58,17 @@ private:
         return iommu && out_.iommus[*iommu].kind == kind;
     }
 
+    TableWriter madt() const {
+        switch (machine_of(board_)) {
+            case BoardMachine::x86:
+                return apics();
+            case BoardMachine::riscv:
+                return riscv_madt(board_);
+            case BoardMachine::arm:
+                break;
+        }
+        return gics();
+    }
     TableWriter gics() const {
         TableWriter table("APIC", 4);
         table.u32(0).u32(0);
@@ -124,7 +139,7 @@ private:
             TableWriter body("BODY", 0);
             body.u32(0).u32(one.coherent ? kCoherent : 0).u8(0).u16(0).u8(one.coherent ? kPathAndSnoop : 0).u8(kBits);
             body.text(master_path(i));
-            std::vector<std::uint8_t> fields = fields_of(body);
+            std::vector<std::uint8_t> fields = body_of(body);
             fields.resize(align_up(fields.size() + 1, 4));  // iasl takes no padding of length 0
             const std::size_t maps = one.iommu ? one.ids : 0;
             table.u8(1).u16(16 + fields.size() + 20 * maps).u8(2).u32(0).u32(maps);
@@ -180,7 +195,7 @@ private:
                 if (out_.masters[at].iommu == i) scope(kNamespaceScope, at + 1, out_.masters[at].first_id);
             }
             if (i + 1 == out_.iommus.size()) scope(kIoapicScope, kIoapicId, kIoapicFunction);
-            const std::vector<std::uint8_t> fields = fields_of(scopes);
+            const std::vector<std::uint8_t> fields = body_of(scopes);
             const std::size_t segment = one.hosts.empty() ? 0 : one.hosts.front();
             table.u16(0).u16(16 + fields.size()).u8(one.hosts.empty() ? 0 : kIncludeAll).u8(0).u16(segment);
             table.u64(one.base).raw(fields);
@@ -219,7 +234,7 @@ private:
                 entries.u8(kInteger).u8(8).u64(master.number);
             }
             if (i == 0) entries.u8(0x48).u16(0).u8(0xD7).u8(kIoapicId).u16(kAmdIoapicFunction).u8(1);
-            const std::vector<std::uint8_t> fields = fields_of(entries);
+            const std::vector<std::uint8_t> fields = body_of(entries);
             const std::size_t segment = one.hosts.empty() ? 0 : one.hosts.front();
             // Units without a host have functions of their own behind the first one's.
             table.u8(type).u8(0).u16(kHead + fields.size()).u16(kAmdOwnFunction + (i << 3)).u16(kAmdCapability);
@@ -235,7 +250,8 @@ private:
 }  // namespace
 
 Span<std::string_view> generated_tables() {
-    static constexpr std::string_view kNames[] = {"dsdt", "apic", "mcfg", "iort", "viot", "dmar", "ivrs"};
+    static constexpr std::string_view kNames[] = {"dsdt", "apic", "mcfg", "iort", "viot",
+                                                  "dmar", "ivrs", "rhct", "rimt"};
     return {kNames, std::size(kNames)};
 }
 

@@ -5,12 +5,14 @@
 
 #include "firmware/acpi/tables.hpp"
 #include "kernel-model/of/of_core.hpp"
+#include "kernel-model/of/table_releases.hpp"
 #include "kernel-model/pci/pci_core.hpp"
 
 namespace xlate::kernel {
 
-namespace {
-constexpr unsigned kFirstReleaseWithRimt = 618;
+unsigned first_release_reading(const firmware::Description& description) {
+    constexpr unsigned kFirstWithRimt = 618;
+    return description.tables && description.tables->rimt && !description.tables->iort ? kFirstWithRimt : 0;
 }
 
 int OfCore::acpi_dma_configure_id(Device& dev, std::optional<firmware::NodeIndex> companion) {
@@ -89,7 +91,7 @@ int OfCore::iort_iommu_configure_id(Device& dev, std::optional<firmware::NodeInd
     if (!companion) return -kENODEV;
     // What DMAR and IVRS say of a device stands in the same fields; only their drivers look there.
     if (description_.tables && !description_.tables->iort && !rimt) return -kENODEV;
-    if (rimt && variant_.release < kFirstReleaseWithRimt) return -kENODEV;
+    if (rimt && variant_.release < first_release_reading(description_)) return -kENODEV;
     const char* const step = rimt ? "RX" : "IX";
     const firmware::Node& node = description_.node(*companion);
     if (auto* const pdev = dynamic_cast<PciDevice*>(&dev)) {

@@ -8,6 +8,7 @@
 #include "firmware/acpi/tables.hpp"
 #include "kernel-model/drivers/iommu_drivers.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
+#include "kernel-model/of/table_releases.hpp"
 
 namespace xlate::study {
 namespace {
@@ -101,14 +102,17 @@ std::vector<std::string> assume_kernel(Config& config, const firmware::Descripti
         assumed.emplace_back("kernel.arch is not given: arm, as the CPUs are");
     }
     const kernel::IommuDriver* driver = youngest_driver(description);
-    if (driver == nullptr || config.given("kernel.variant")) return assumed;
-    if (kernel::find_variant(config.kernel.variant).release >= driver->first_release) return assumed;
+    const unsigned reads = kernel::first_release_reading(description);
+    const unsigned wanted = std::max(reads, driver == nullptr ? 0 : driver->first_release);
+    if (config.given("kernel.variant")) return assumed;
+    if (kernel::find_variant(config.kernel.variant).release >= wanted) return assumed;
     for (const kernel::Variant& variant : kernel::variants()) {
-        if (variant.release < driver->first_release || !variant.runnable) continue;
+        if (variant.release < wanted || !variant.runnable) continue;
         config.kernel.variant = variant.name;
-        assumed.push_back(fmt::format("kernel.variant is not given: {}, the first that has the driver {} (Linux {}.{})",
-                                      variant.name, driver->name, driver->first_release / 100,
-                                      driver->first_release % 100));
+        assumed.push_back(fmt::format(
+            "kernel.variant is not given: {}, the first that {} (Linux {}.{})", variant.name,
+            wanted == reads ? "reads what the tables say of IOMMUs" : fmt::format("has the driver {}", driver->name),
+            wanted / 100, wanted % 100));
         break;
     }
     return assumed;
