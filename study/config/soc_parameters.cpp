@@ -109,8 +109,10 @@ void visit_board(ParameterVisitor& v, firmware::BoardSpec& board) {
     list(v, "iommus", "Its IOMMUs; not given: an SMMUv3 named smmu.", "board_iommu", board.iommus,
          [](ParameterVisitor& in, firmware::BoardSpec::Iommu& iommu) {
              in.text("name", "That masters and hosts refer to.", iommu.name);
-             choice(in, "kind", "What it is; vt-d and amd-vi make an x86 machine of the board, which needs acpi.",
-                    iommu.kind, {"smmuv3", "virtio-iommu", "vt-d", "amd-vi"});
+             choice(
+                 in, "kind",
+                 "What it is; vt-d and amd-vi make an x86 machine of the board, which needs acpi; riscv one of RISC-V.",
+                 iommu.kind, {"smmuv3", "virtio-iommu", "vt-d", "amd-vi", "riscv"});
          });
     list(v, "masters", "Platform devices that do DMA, at 0xa000000, 0xa010000, ...", "board_master", board.masters,
          [](ParameterVisitor& in, firmware::BoardSpec::Master& master) {
