@@ -2,6 +2,7 @@
 
 #include "iommu/dart/dart.hpp"
 #include "iommu/dart/purpose.hpp"
+#include "iommu/slot_steps.hpp"
 
 namespace xlate::iommu::dart {
 
@@ -31,8 +32,7 @@ bool Translation::advance(const Reply& reply) {
             return begin();
         case State::tlb:
             state_ = State::tlb_looked_up;
-            step_.kind = StepKind::lookup;
-            step_.lookup = {Structure::tlb, 1, 0};
+            lookup_step(step_, Structure::tlb);
             return true;
         case State::tlb_looked_up:
             if (const CachedTranslation* hit = dart_.tlb.lookup(stream_, request_.address)) {
@@ -48,8 +48,7 @@ bool Translation::advance(const Reply& reply) {
             return root();
         case State::cache:
             state_ = State::cache_looked_up;
-            step_.kind = StepKind::lookup;
-            step_.lookup = {Structure::walk_cache, 1, static_cast<std::uint8_t>(3 - probe_)};
+            lookup_step(step_, Structure::walk_cache, 3 - probe_);
             return true;
         case State::cache_looked_up:
             return cached();
@@ -118,12 +117,7 @@ bool Translation::read_word() {
     const unsigned page = dart_.params().page_log2;
     const std::uint64_t index =
         (request_.address >> dart_table::shift(page, above_)) & low_mask(dart_table::index_bits(page));
-    step_.kind = StepKind::access;
-    step_.access = {};
-    step_.access.address = PhysAddr{table_ + index * dart_table::kWordBytes};
-    step_.access.size = dart_table::kWordBytes;
-    step_.access.purpose = word_purpose(above_);
-    step_.access.input = request_.address;
+    read_step(step_, request_, table_ + index * dart_table::kWordBytes, dart_table::kWordBytes, word_purpose(above_));
     if (!request_.debug) ++dart_.counters.walk_reads;
     state_ = State::fetched;
     return true;
@@ -215,11 +209,7 @@ bool Translation::complete(const CachedTranslation& entry, bool cacheable) {
 }
 
 bool Translation::fail(FaultCode code) {
-    step_.kind = StepKind::fault;
-    step_.result = {};
-    step_.result.response = Response::abort;
-    step_.result.fault = static_cast<std::uint16_t>(code);
-    step_.result.epoch = epoch_;
+    fault_step(step_, Response::abort, static_cast<std::uint16_t>(code), epoch_);
     state_ = State::finished;
     if (request_.debug || request_.prefetch) return true;
     ++dart_.counters.faults;

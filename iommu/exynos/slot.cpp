@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "iommu/slot_steps.hpp"
+
 namespace xlate::iommu::exynos {
 
 Slot::~Slot() { leave_waiting(); }
@@ -90,8 +92,7 @@ const Step& Slot::begin() {
 
 const Step& Slot::lookup(Structure structure, State next) {
     state_ = next;
-    step_.kind = StepKind::lookup;
-    step_.lookup = {structure, 1, static_cast<std::uint8_t>(structure == Structure::walk_cache ? 2 : 0)};
+    lookup_step(step_, structure, structure == Structure::walk_cache ? 2 : 0);
     return step_;
 }
 
@@ -101,11 +102,7 @@ const Step& Slot::read(std::uint64_t from, AccessPurpose purpose, State next) {
         ++mmu_.counters_.walk_reads;
         if (purpose == Purpose::page) ++mmu_.counters_.walks;
     }
-    step_.kind = StepKind::access;
-    step_.access = {};
-    step_.access.address = PhysAddr{from};
-    step_.access.size = kWordBytes;
-    step_.access.purpose = purpose;
+    read_step(step_, request_, from, kWordBytes, purpose);
     step_.access.input = input_;
     return step_;
 }
@@ -167,12 +164,8 @@ const Step& Slot::translated(const CachedTranslation& entry) {
 
 const Step& Slot::pass() {
     state_ = State::finished;
-    step_.kind = StepKind::done;
-    step_.result = {};
-    step_.result.pa = PhysAddr{request_.address};
+    done_step(step_, request_, request_.address, epoch_);
     step_.result.entry.bypass = true;
-    step_.result.attributes = request_.incoming;
-    step_.result.epoch = epoch_;
     return step_;
 }
 
@@ -187,12 +180,8 @@ const Step& Slot::wait() {
 
 const Step& Slot::refuse(Fault fault, bool recorded) {
     state_ = State::finished;
-    step_.kind = StepKind::fault;
-    step_.result = {};
-    step_.result.response = Response::read_zero_write_ignored;
-    step_.result.fault = static_cast<std::uint16_t>(fault);
+    fault_step(step_, Response::read_zero_write_ignored, static_cast<std::uint16_t>(fault), epoch_);
     step_.result.recorded = recorded;
-    step_.result.epoch = epoch_;
     return step_;
 }
 

@@ -1,5 +1,7 @@
 #include "iommu/ipmmu/slot.hpp"
 
+#include "iommu/slot_steps.hpp"
+
 namespace xlate::iommu::ipmmu {
 
 namespace long_table = vmsa7_long;
@@ -31,8 +33,7 @@ bool Slot::advance(const Reply& reply) {
             return tlb_looked_up();
         case State::cache:
             state_ = State::cache_looked_up;
-            step_.kind = StepKind::lookup;
-            step_.lookup = {Structure::walk_cache, 1, level_};
+            lookup_step(step_, Structure::walk_cache, level_);
             return true;
         case State::cache_looked_up:
             return cache_looked_up();
@@ -65,8 +66,7 @@ bool Slot::begin() {
     if (!imttbcr::EAE.test(context().imttbcr)) return fail(Fault::short_descriptors);
     space_ = context_ | kAsidOfSpace.of(imuasid::ASID0.get(own.imuasid));
     state_ = State::tlb;
-    step_.kind = StepKind::lookup;
-    step_.lookup = {Structure::tlb, 1, 0};
+    lookup_step(step_, Structure::tlb);
     return true;
 }
 
@@ -131,12 +131,8 @@ bool Slot::fetch() {
     const unsigned width = level_ == start_level_ ? input_bits_ - low : long_table::kStride;
     const std::uint64_t index = request_.address >> low & low_mask(width);
     state_ = State::fetched;
-    step_.kind = StepKind::access;
-    step_.access = {};
-    step_.access.address = PhysAddr{table_ + index * long_table::kDescriptorBytes};
-    step_.access.size = long_table::kDescriptorBytes;
-    step_.access.purpose = word_purpose(level_);
-    step_.access.input = request_.address;
+    read_step(step_, request_, table_ + index * long_table::kDescriptorBytes, long_table::kDescriptorBytes,
+              word_purpose(level_));
     if (!request_.debug) ++mmu_.counters_.walk_reads;
     return true;
 }
@@ -225,22 +221,14 @@ bool Slot::pass() {
     if (!counted_ && !request_.debug) ++mmu_.counters_.passed;
     counted_ = true;
     state_ = State::finished;
-    step_.kind = StepKind::done;
-    step_.result = {};
-    step_.result.pa = PhysAddr{request_.address};
+    done_step(step_, request_, request_.address, epoch_);
     step_.result.entry.bypass = true;
-    step_.result.attributes = request_.incoming;
-    step_.result.epoch = epoch_;
     return true;
 }
 
 bool Slot::fail(Fault fault) {
     state_ = State::finished;
-    step_.kind = StepKind::fault;
-    step_.result = {};
-    step_.result.response = Response::read_zero_write_ignored;
-    step_.result.fault = static_cast<std::uint16_t>(fault);
-    step_.result.epoch = epoch_;
+    fault_step(step_, Response::read_zero_write_ignored, static_cast<std::uint16_t>(fault), epoch_);
     if (request_.debug || request_.prefetch) return true;
     ++mmu_.counters_.faults;
     const Field* cause = fault == Fault::translation  ? &imstr::TF

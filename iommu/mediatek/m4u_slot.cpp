@@ -1,5 +1,7 @@
 #include "iommu/mediatek/m4u_slot.hpp"
 
+#include "iommu/slot_steps.hpp"
+
 namespace xlate::iommu::mediatek {
 
 void Slot::start(const Request& request) {
@@ -64,18 +66,13 @@ const Step& Slot::begin() {
 
 const Step& Slot::lookup(Structure structure, State next) {
     state_ = next;
-    step_.kind = StepKind::lookup;
-    step_.lookup = {structure, 1, static_cast<std::uint8_t>(structure == Structure::walk_cache ? 2 : 0)};
+    lookup_step(step_, structure, structure == Structure::walk_cache ? 2 : 0);
     return step_;
 }
 
 const Step& Slot::read(std::uint64_t address, AccessPurpose purpose, State next) {
     state_ = next;
-    step_.kind = StepKind::access;
-    step_.access = {};
-    step_.access.address = PhysAddr{address};
-    step_.access.size = kWordBytes;
-    step_.access.purpose = purpose;
+    read_step(step_, request_, address, kWordBytes, purpose);
     step_.access.input = port_.iova;
     if (!request_.debug) ++mmu_.counters_.walk_reads;
     return step_;
@@ -141,22 +138,15 @@ const Step& Slot::translated(const CachedTranslation& entry) {
 
 const Step& Slot::pass() {
     state_ = State::finished;
-    step_.kind = StepKind::done;
-    step_.result = {};
-    step_.result.pa = PhysAddr{request_.address};
+    done_step(step_, request_, request_.address, epoch_);
     step_.result.entry.bypass = true;
-    step_.result.attributes = request_.incoming;
-    step_.result.epoch = epoch_;
     return step_;
 }
 
 const Step& Slot::fault(Fault fault, std::uint64_t pa) {
     state_ = State::finished;
-    step_.kind = StepKind::fault;
-    step_.result = {};
-    step_.result.response = fault == Fault::unsupported ? Response::abort : Response::read_zero_write_ignored;
-    step_.result.fault = static_cast<std::uint16_t>(fault);
-    step_.result.epoch = epoch_;
+    fault_step(step_, fault == Fault::unsupported ? Response::abort : Response::read_zero_write_ignored,
+               static_cast<std::uint16_t>(fault), epoch_);
     if (request_.debug || request_.prefetch) return step_;
     ++mmu_.counters_.faults;
     step_.result.recorded = fault != Fault::unsupported;

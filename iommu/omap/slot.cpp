@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "iommu/slot_steps.hpp"
+
 namespace xlate::iommu::omap {
 
 // The MMU knows what waits, and how many walks are under way.
@@ -73,8 +75,7 @@ const Step& Slot::begin() {
     counted_ = true;
     if (request_.address >> kInputBits != 0) return refuse(Fault::out_of_range, false);
     enter(State::tlb);
-    step_.kind = StepKind::lookup;
-    step_.lookup = {Structure::tlb, 1, 0};
+    lookup_step(step_, Structure::tlb);
     return step_;
 }
 
@@ -95,12 +96,7 @@ const Step& Slot::lookup() {
 const Step& Slot::read(std::uint32_t from, AccessPurpose purpose, State next) {
     enter(next);
     if (!request_.debug) ++mmu_.counters_.walk_reads;
-    step_.kind = StepKind::access;
-    step_.access = {};
-    step_.access.address = PhysAddr{from};
-    step_.access.size = kWordBytes;
-    step_.access.purpose = purpose;
-    step_.access.input = request_.address;
+    read_step(step_, request_, from, kWordBytes, purpose);
     return step_;
 }
 
@@ -137,12 +133,8 @@ const Step& Slot::done(const Omap::Entry& entry) {
 
 const Step& Slot::pass() {
     enter(State::finished);
-    step_.kind = StepKind::done;
-    step_.result = {};
-    step_.result.pa = PhysAddr{request_.address};
+    done_step(step_, request_, request_.address, epoch_);
     step_.result.entry.bypass = true;
-    step_.result.attributes = request_.incoming;
-    step_.result.epoch = epoch_;
     return step_;
 }
 
@@ -156,12 +148,8 @@ const Step& Slot::fault(Fault fault) {
 
 const Step& Slot::refuse(Fault fault, bool recorded) {
     enter(State::finished);
-    step_.kind = StepKind::fault;
-    step_.result = {};
-    step_.result.response = Response::abort;
-    step_.result.fault = static_cast<std::uint16_t>(fault);
+    fault_step(step_, Response::abort, static_cast<std::uint16_t>(fault), epoch_);
     step_.result.recorded = recorded;
-    step_.result.epoch = epoch_;
     return step_;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "iommu/simple/rockchip_spec.hpp"
+#include "iommu/slot_steps.hpp"
 
 namespace xlate::iommu::rockchip {
 namespace {
@@ -119,8 +120,7 @@ const Step& Slot::step(const Reply& reply) {
 
 const Step& Slot::lookup(Structure structure, State next) {
     enter(next);
-    step_.kind = StepKind::lookup;
-    step_.lookup = {structure, 1, kDirectoryLevel};
+    lookup_step(step_, structure, kDirectoryLevel);
     return step_;
 }
 
@@ -130,12 +130,7 @@ const Step& Slot::read(std::uint64_t from, AccessPurpose purpose, State next) {
         ++mmu_.counters_.walk_reads;
         if (purpose == Purpose::table) ++mmu_.counters_.walks;
     }
-    step_.kind = StepKind::access;
-    step_.access = {};
-    step_.access.address = PhysAddr{from};
-    step_.access.size = kWordBytes;
-    step_.access.purpose = purpose;
-    step_.access.input = request_.address;
+    read_step(step_, request_, from, kWordBytes, purpose);
     return step_;
 }
 
@@ -174,12 +169,8 @@ const Step& Slot::done(std::uint64_t page, std::uint32_t word, bool from_tlb) {
 
 const Step& Slot::pass() {
     enter(State::finished);
-    step_.kind = StepKind::done;
-    step_.result = {};
-    step_.result.pa = PhysAddr{request_.address};
+    done_step(step_, request_, request_.address, epoch_);
     step_.result.entry.bypass = true;
-    step_.result.attributes = request_.incoming;
-    step_.result.epoch = epoch_;
     return step_;
 }
 
@@ -194,12 +185,8 @@ const Step& Slot::wait() {
 
 const Step& Slot::refuse(Fault fault, bool recorded) {
     enter(State::finished);
-    step_.kind = StepKind::fault;
-    step_.result = {};
-    step_.result.response = Response::abort;
-    step_.result.fault = static_cast<std::uint16_t>(fault);
+    fault_step(step_, Response::abort, static_cast<std::uint16_t>(fault), epoch_);
     step_.result.recorded = recorded;
-    step_.result.epoch = epoch_;
     return step_;
 }
 

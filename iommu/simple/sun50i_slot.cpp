@@ -1,5 +1,7 @@
 #include "iommu/simple/sun50i_slot.hpp"
 
+#include "iommu/slot_steps.hpp"
+
 namespace xlate::iommu::sun50i {
 
 void Slot::start(const Request& request) {
@@ -72,19 +74,13 @@ const Step& Slot::begin() {
 
 const Step& Slot::lookup(Structure structure, State next) {
     state_ = next;
-    step_.kind = StepKind::lookup;
-    step_.lookup = {structure, 1, static_cast<std::uint8_t>(structure == Structure::walk_cache ? 2 : 0)};
+    lookup_step(step_, structure, structure == Structure::walk_cache ? 2 : 0);
     return step_;
 }
 
 const Step& Slot::read(std::uint64_t address, AccessPurpose purpose, State next) {
     state_ = next;
-    step_.kind = StepKind::access;
-    step_.access = {};
-    step_.access.address = PhysAddr{address};
-    step_.access.size = kWordBytes;
-    step_.access.purpose = purpose;
-    step_.access.input = request_.address;
+    read_step(step_, request_, address, kWordBytes, purpose);
     if (!request_.debug) ++mmu_.counters_.walk_reads;
     return step_;
 }
@@ -111,35 +107,19 @@ const Step& Slot::page(std::uint32_t word) {
 const Step& Slot::translated(const CachedTranslation& entry) {
     if (!entry.permissions.allows(request_)) return fault(request_.write ? Fault::write_denied : Fault::read_denied);
     state_ = State::finished;
-    step_.kind = StepKind::done;
-    step_.result = {};
-    step_.result.entry = entry;
-    step_.result.entry.stream = stream_tag(request_.sid, request_.ssid);
-    step_.result.entry.attributes = request_.incoming;
-    step_.result.attributes = request_.incoming;
-    step_.result.pa = PhysAddr{entry.pa + (request_.address & low_mask(kPageBits))};
-    step_.result.cacheable = !request_.debug;
-    step_.result.epoch = epoch_;
+    mapped_step(step_, request_, entry, epoch_);
     return step_;
 }
 
 const Step& Slot::pass() {
     state_ = State::finished;
-    step_.kind = StepKind::done;
-    step_.result = {};
-    step_.result.pa = PhysAddr{request_.address};
-    step_.result.attributes = request_.incoming;
-    step_.result.epoch = epoch_;
+    done_step(step_, request_, request_.address, epoch_);
     return step_;
 }
 
 const Step& Slot::fault(Fault fault, std::uint32_t word) {
     state_ = State::finished;
-    step_.kind = StepKind::fault;
-    step_.result = {};
-    step_.result.response = Response::read_zero_write_ignored;
-    step_.result.fault = static_cast<std::uint16_t>(fault);
-    step_.result.epoch = epoch_;
+    fault_step(step_, Response::read_zero_write_ignored, static_cast<std::uint16_t>(fault), epoch_);
     if (request_.debug || request_.prefetch) return step_;
     ++mmu_.counters_.faults;
     step_.result.recorded = fault != Fault::channel_reset && fault != Fault::out_of_range;

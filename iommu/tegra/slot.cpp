@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "iommu/slot_steps.hpp"
 #include "iommu/tegra/layout_socs.hpp"
 
 namespace xlate::iommu::tegra {
@@ -81,8 +82,7 @@ const Step& Slot::begin() {
 
 const Step& Slot::lookup(Structure structure, State next) {
     state_ = next;
-    step_.kind = StepKind::lookup;
-    step_.lookup = {structure, 1, static_cast<std::uint8_t>(structure == Structure::walk_cache ? 2 : 0)};
+    lookup_step(step_, structure, structure == Structure::walk_cache ? 2 : 0);
     return step_;
 }
 
@@ -96,12 +96,7 @@ const Step& Slot::want(std::uint64_t address, AccessPurpose purpose) {
 const Step& Slot::read() {
     const unsigned bytes = smmu_.ptc_enabled() ? smmu_.soc().atom_bytes : kWordBytes;
     state_ = State::read;
-    step_.kind = StepKind::access;
-    step_.access = {};
-    step_.access.address = PhysAddr{align_down(address_, bytes)};
-    step_.access.size = bytes;
-    step_.access.purpose = purpose_;
-    step_.access.input = request_.address;
+    read_step(step_, request_, align_down(address_, bytes), bytes, purpose_);
     if (!request_.debug) ++smmu_.counters_.walk_reads;
     return step_;
 }
@@ -144,36 +139,20 @@ const Step& Slot::translated(const CachedTranslation& entry, std::uint32_t right
         return fault(request_.write ? Fault::write_denied : Fault::read_denied, request_.address, rights);
     }
     state_ = State::finished;
-    step_.kind = StepKind::done;
-    step_.result = {};
-    step_.result.entry = entry;
-    step_.result.entry.stream = stream_tag(request_.sid, request_.ssid);
-    step_.result.entry.attributes = request_.incoming;
-    step_.result.attributes = request_.incoming;
-    step_.result.pa = PhysAddr{entry.pa + (request_.address & low_mask(entry.log2_bytes))};
-    step_.result.cacheable = !request_.debug;
-    step_.result.epoch = epoch_;
+    mapped_step(step_, request_, entry, epoch_);
     return step_;
 }
 
 const Step& Slot::pass() {
     state_ = State::finished;
-    step_.kind = StepKind::done;
-    step_.result = {};
-    step_.result.pa = PhysAddr{request_.address};
+    done_step(step_, request_, request_.address, epoch_);
     step_.result.entry.bypass = true;
-    step_.result.attributes = request_.incoming;
-    step_.result.epoch = epoch_;
     return step_;
 }
 
 const Step& Slot::fault(Fault fault, std::uint64_t address, std::uint32_t rights) {
     state_ = State::finished;
-    step_.kind = StepKind::fault;
-    step_.result = {};
-    step_.result.response = Response::read_zero_write_ignored;
-    step_.result.fault = static_cast<std::uint16_t>(fault);
-    step_.result.epoch = epoch_;
+    fault_step(step_, Response::read_zero_write_ignored, static_cast<std::uint16_t>(fault), epoch_);
     if (request_.debug || request_.prefetch) return step_;
     ++smmu_.counters_.faults;
     step_.result.recorded = smmu_.get(reg::INTSTATUS) == 0;
