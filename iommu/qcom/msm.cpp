@@ -12,7 +12,6 @@ namespace scb = iommu::smmuv2::cb;
 
 namespace {
 
-constexpr unsigned kPages = 128;  ///< of the SMMU's global space, and as many for banks
 constexpr std::array kStructures{
     StructureSpec{"tlb", Structure::tlb},
     StructureSpec{"walk_cache_level1", Structure::walk_cache, 1, 1},
@@ -64,44 +63,23 @@ std::uint32_t smmu_causes(std::uint32_t word) {
 }
 
 smmuv2::SmmuParams smmu_of(const Parameters& parameters) {
-    smmuv2::SmmuParams own;
-    smmuv2::Features& features = own.features;
-    features.numsmrg = 0;
-    features.sms = 0;
-    features.numsidb = 7;
-    features.numcb = kPages;
-    features.nums2cb = 0;
-    features.numpagendxb = 6;
-    features.nts = features.s2ts = 0;
-    features.ptfs_4k = features.ptfs_16k = features.ptfs_64k = 0;
-    features.ias = features.oas = features.ubs = 0;  // 32 bits
+    constexpr unsigned k32Bits = 0;
+    smmuv2::SmmuParams own = qcom::banks_alone(k32Bits, parameters.name, parameters.seed);
     own.caches.tlb = parameters.tlb;
-    for (CacheParams& level : own.caches.walk_s1) level.enabled = false;
     own.caches.walk_s1[1] = parameters.level1;
-    own.caches.ipa.enabled = false;
-    for (CacheParams& level : own.caches.walk_s2) level.enabled = false;
-    own.seed = parameters.seed;
-    own.name = parameters.name;
-    own.context_interrupts = kPages;
     return own;
 }
 
 }  // namespace
 
 const InstanceSpec& sheet() {
-    static const InstanceSpec kSheet = [] {
-        InstanceSpec spec = smmuv2::sheet();
-        spec.arch = "msm";
-        spec.title = "Qualcomm APQ8064 IOMMU";
-        spec.structures = {kStructures.data(), kStructures.size()};
-        return spec;
-    }();
+    static const InstanceSpec kSheet =
+        qcom::banks_sheet("msm", "Qualcomm APQ8064 IOMMU", {kStructures.data(), kStructures.size()});
     return kSheet;
 }
 
-MsmIommu::MsmIommu(const Parameters& parameters) : parameters_(parameters), smmu_(smmu_of(parameters)) {
+MsmIommu::MsmIommu(const Parameters& parameters) : ContextBanks(smmu_of(parameters)), parameters_(parameters) {
     XLATE_CHECK(parameters_.banks > 0 && parameters_.banks <= kMostBanks, std::to_string(parameters_.banks) + " banks");
-    smmu_.add_sink(*this);
     reset();
 }
 
@@ -109,21 +87,17 @@ MsmIommu::MsmIommu(const Parameters& parameters) : parameters_(parameters), smmu
 void MsmIommu::reset() {
     words_.clear();
     smmu_.reset();
-    constexpr std::uint64_t kGr1 = 0x1000;
-    for (unsigned bank = 0; bank < parameters_.banks; ++bank) {
-        smmu_.write_register(kGr1 + smmu::gr1::CBAR(bank), 4, smmu::cbar::TYPE.of(smmu::cbar::TYPE_S1_TRANS_S2_BYPASS));
-    }
+    for (unsigned bank = 0; bank < parameters_.banks; ++bank) open_bank(bank);
     for (unsigned mid = 0; mid < kMostMids; ++mid) map_mid(mid);
-    smmu_.write_register(smmu::gr0::sCR0, 4, 0);
+    set_global(0);
     update();
 }
 
-std::uint64_t MsmIommu::place(unsigned bank) { return (std::uint64_t{kPages} + bank) * kBankBytes; }
 std::uint32_t MsmIommu::smmu_word(unsigned bank, std::uint32_t offset) const {
-    return static_cast<std::uint32_t>(smmu_.read_register(place(bank) + offset, 4));
+    return static_cast<std::uint32_t>(smmu_.read_register(place(bank, kBankBytes) + offset, 4));
 }
 void MsmIommu::set_smmu(unsigned bank, std::uint32_t offset, std::uint64_t value) {
-    smmu_.write_register(place(bank) + offset, 4, value);
+    smmu_.write_register(place(bank, kBankBytes) + offset, 4, value);
 }
 std::uint32_t MsmIommu::stored(std::uint64_t offset) const {
     const auto found = words_.find(offset);
@@ -209,7 +183,7 @@ void MsmIommu::write_global(std::uint32_t offset, std::uint32_t value) {
     }
     words_[offset] = value;
     if (offset == global::CR) {
-        smmu_.write_register(smmu::gr0::sCR0, 4, smmu::cr0::CLIENTPD.of(cr::CLIENTPD.get(value)));
+        set_global(static_cast<std::uint32_t>(smmu::cr0::CLIENTPD.of(cr::CLIENTPD.get(value))));
     } else if (offset < global::M2VCBR(kMostMids)) {
         map_mid((offset - global::M2VCBR(0)) / 4);
     }
@@ -217,26 +191,14 @@ void MsmIommu::write_global(std::uint32_t offset, std::uint32_t value) {
 
 /// A bank that is not there translates nothing.
 void MsmIommu::map_mid(unsigned mid) {
-    const std::uint64_t bank = m2vcbr::CBNDX.get(stored(global::M2VCBR(mid)));
-    const bool there = bank < parameters_.banks;
-    smmu_.write_register(smmu::gr0::S2CR(mid), 4,
-                         there ? smmu::s2cr::CBNDX.of(bank) | smmu::s2cr::TYPE.of(smmu::s2cr::TYPE_TRANS)
-                               : smmu::s2cr::TYPE.of(smmu::s2cr::TYPE_BYPASS));
+    const auto bank = static_cast<unsigned>(m2vcbr::CBNDX.get(stored(global::M2VCBR(mid))));
+    lead(mid, bank < parameters_.banks ? std::optional(bank) : std::nullopt);
 }
 
 std::optional<unsigned> MsmIommu::take_wire() {
     bool any = false;
     while (smmu_.take_wire()) any = true;
     return any ? std::optional<unsigned>(0) : std::nullopt;
-}
-
-void MsmIommu::invalidate(const Invalidation& invalidation) {
-    epoch_ = smmu_.epoch();
-    tell(invalidation);
-}
-
-CacheCounters MsmIommu::structure_counters(std::size_t row) const {
-    return row == 0 ? smmu_.tlb.counters() : smmu_.walk_s1[row].counters();
 }
 
 }  // namespace xlate::iommu::msm

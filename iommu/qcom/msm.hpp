@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "iommu/instance.hpp"
+#include "iommu/qcom/banks.hpp"
 #include "iommu/qcom/layout_msm.hpp"
-#include "iommu/smmuv2/smmu.hpp"
 
 namespace xlate::iommu::msm {
 
@@ -35,7 +35,7 @@ struct Parameters {
 /// The data sheet.
 const InstanceSpec& sheet();
 
-class MsmIommu final : public Instance, private InvalidationSink {
+class MsmIommu final : public qcom::ContextBanks {
 public:
     explicit MsmIommu(const Parameters& parameters);
 
@@ -44,20 +44,10 @@ public:
     std::uint64_t register_bytes(unsigned = 0) const override { return kRegisterBytes; }
     std::uint64_t read_register(std::uint64_t offset, unsigned size, unsigned bank = 0) const override;
     void write_register(std::uint64_t offset, unsigned size, std::uint64_t value, unsigned bank = 0) override;
-    std::unique_ptr<TranslationSlot> make_translation() override { return smmu_.make_translation(); }
-    unsigned machines() const override { return smmu_.machines(); }
-    bool machine_pending(unsigned index) const override { return smmu_.machine_pending(index); }
-    const Step& step_machine(unsigned index, const Reply& reply) override { return smmu_.step_machine(index, reply); }
     unsigned wires() const override { return parameters_.wires; }
-    WireSpec wire(unsigned index) const override { return {{}, index}; }
     std::optional<unsigned> take_wire() override;
-    std::optional<std::uint64_t> take_resumed() override { return smmu_.take_resumed(); }
-    std::vector<std::uint64_t> counter_values() const override { return smmu_.counter_values(); }
-    CacheCounters structure_counters(std::size_t row) const override;
 
 private:
-    /// Of a bank's page, and of the global pages, in the SMMU's space.
-    static std::uint64_t place(unsigned bank);
     std::uint32_t bank_word(unsigned bank, std::uint32_t offset) const;
     std::uint32_t smmu_word(unsigned bank, std::uint32_t offset) const;
     void set_smmu(unsigned bank, std::uint32_t offset, std::uint64_t value);
@@ -67,11 +57,8 @@ private:
     void update_control(unsigned bank);
     void map_mid(unsigned mid);
     std::uint32_t stored(std::uint64_t offset) const;
-    void invalidate(const Invalidation& invalidation) override;
-    void update() { translates_ = smmu_.translates(); }
 
     const Parameters parameters_;
-    smmuv2::Smmu smmu_;
     std::map<std::uint64_t, std::uint32_t> words_;  ///< by offset: what is kept as it was written
 };
 

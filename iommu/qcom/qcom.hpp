@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "iommu/instance.hpp"
+#include "iommu/qcom/banks.hpp"
 #include "iommu/qcom/layout.hpp"
 #include "iommu/shadow/table_words.hpp"
-#include "iommu/smmuv2/smmu.hpp"
 
 namespace xlate::iommu::qcom {
 
@@ -41,7 +41,7 @@ struct Parameters {
 /// The data sheet.
 const InstanceSpec& sheet();
 
-class QcomIommu final : public Instance, public TableWords, private InvalidationSink {
+class QcomIommu final : public ContextBanks, public TableWords {
 public:
     explicit QcomIommu(const Parameters& parameters);
 
@@ -51,16 +51,8 @@ public:
     std::uint64_t register_bytes(unsigned bank = 0) const override;
     std::uint64_t read_register(std::uint64_t offset, unsigned size, unsigned bank = 0) const override;
     void write_register(std::uint64_t offset, unsigned size, std::uint64_t value, unsigned bank = 0) override;
-    std::unique_ptr<TranslationSlot> make_translation() override;
-    unsigned machines() const override { return smmu_.machines(); }
-    bool machine_pending(unsigned index) const override { return smmu_.machine_pending(index); }
-    const Step& step_machine(unsigned index, const Reply& reply) override { return smmu_.step_machine(index, reply); }
     unsigned wires() const override { return parameters_.first_wire + static_cast<unsigned>(parameters_.banks.size()); }
-    WireSpec wire(unsigned index) const override { return {{}, index}; }
     std::optional<unsigned> take_wire() override;
-    std::optional<std::uint64_t> take_resumed() override { return smmu_.take_resumed(); }
-    std::vector<std::uint64_t> counter_values() const override { return smmu_.counter_values(); }
-    CacheCounters structure_counters(std::size_t row) const override;
 
     unsigned word_bytes() const override { return smmu_.word_bytes(); }
     bool decode(AccessPurpose purpose, std::uint64_t word, TableWord& out) const override {
@@ -79,12 +71,8 @@ public:
 private:
     /// Of the node's children among the register banks.
     unsigned first_bank() const { return static_cast<unsigned>(parameters_.local_bytes.size()); }
-    std::uint64_t place(const Bank& bank) const;  ///< of its page in the SMMU's space
-    void invalidate(const Invalidation& invalidation) override;
-    void update() { translates_ = smmu_.translates(); }
 
     const Parameters parameters_;
-    smmuv2::Smmu smmu_;
     std::uint32_t intr_sel_ns_ = 0;
 };
 
