@@ -92,12 +92,25 @@ struct InstanceSpec {
     const PurposeSpec& purpose(AccessPurpose purpose) const { return purposes[static_cast<std::size_t>(purpose)]; }
 };
 
+/// What goes to memory of a message that is translated: itself; nothing, since it is kept in a table; or a notice of
+/// that, `data`, in its place, at the address of the result.
+struct MessageFate {
+    enum class Kind : std::uint8_t { passes, kept, notice };
+    Kind kind = Kind::passes;
+    std::uint32_t data = 0;
+};
+
 /// One translation on its way: a translation slot of its owner, reused. Belongs to the Instance that made it.
 class TranslationSlot {
 public:
     virtual ~TranslationSlot() = default;
     /// Begins `request`; steps of an earlier one are forgotten.
     virtual void start(const Request& request) = 0;
+    /// Begins `request`, a write of 4 bytes that carries `data` (little-endian), and so may be a message. Families that
+    /// look at no data: as start().
+    virtual void start_message(const Request& request, std::uint32_t /*data*/) { start(request); }
+    /// Of start_message(), when it is done.
+    virtual MessageFate message_fate() const { return {}; }
     /// Begins what software asked to fetch: speculative, no transaction behind it. Families without: never called.
     virtual void start_prefetch(const Prefetch& /*prefetch*/) {}
     /// The next step; `reply` answers the access of the previous one. The reference stays good until the next call.

@@ -27,7 +27,7 @@ public:
     /// A write to the interrupt range: its data is taken to be zero.
     void start(const Request& request) override;
     /// A message with its data.
-    void start_message(const Request& request, std::uint32_t data);
+    void start_message(const Request& request, std::uint32_t data) override;
     const Step& step(const Reply& reply) override;
     void again() override { state_ = State::begin; }
     std::optional<std::uint64_t> walked_space() const override;

@@ -3,9 +3,9 @@
 //   machines      `commands`: the command queue; `outputs`: fault records, page requests, interrupts as messages;
 //                 `tr_req`: the translation that software asks for by register
 //   wires         vector v drives line v, level-sensitive, with fctl.WSI
-// Not modelled: the clock behind iohpmcycles (stored), QoS ids (stored), storing into an MRIF of a message without data
-// (the translation names it, the access goes to the notice page), custom command and entry formats. Source:
-// docs/spec/iommu-hardware.md section 9; RISC-V IOMMU specification 1.0.
+// Not modelled: the clock behind iohpmcycles (stored), QoS ids (stored), custom command and entry formats. A write
+// without its data is no message for an MRIF: it goes to the notice page. Source: docs/spec/iommu-hardware.md section
+// 9; RISC-V IOMMU specification 1.0.
 #pragma once
 
 #include <cstdint>

@@ -56,8 +56,8 @@ constexpr Row kStructures[] = {
     {"A/D updates (SADE, GADE)", "functional", "compare-and-swap; a word that changed meanwhile is read again"},
     {"MSI page table, basic entries", "functional", "not kept: no command drops them alone"},
     {"MSI page table, MRIF entries", "functional",
-     "a message is stored where its owner hands its data over (start_message), and says whether a notice is due; the "
-     "timed shell does not: there the access goes to the notice page"},
+     "a write of 4 bytes is stored there, and a notice goes on in its place if its identity is enabled; a write that "
+     "carries no data (masters of a config) goes to the notice page"},
     {"Big-endian structures (fctl.BE, tc.SBE)", "functional", ""},
     {"Custom encodings", "absent", "misconfigured"},
 };

@@ -21,6 +21,11 @@ void Translation::start_message(const Request& request, std::uint32_t data) {
     message_ = data;
 }
 
+MessageFate Translation::message_fate() const {
+    if (!outcome_.mrif_message) return {};
+    return {outcome_.mrif_notice ? MessageFate::Kind::notice : MessageFate::Kind::kept, outcome_.mrif_nid};
+}
+
 std::optional<std::uint64_t> Translation::walked_space() const {
     const bool files = state_ >= State::mrif_pending && state_ <= State::mrif_enabled;
     const bool walks = state_ >= State::first && state_ <= State::second && !files;
@@ -283,6 +288,7 @@ bool Translation::take_msi_entry(const Reply& reply) {
 bool Translation::store_message(const StageOutput& page) {
     constexpr std::uint64_t kLittle = 0, kBig = 4;
     constexpr std::uint32_t kIdentities = 2048;
+    outcome_.mrif_message = true;
     notice_ = page;
     notice_.address = align_down(page.address, std::uint64_t{1} << kPageBits);
     const std::uint64_t offset = gpa_.address & low_mask(kPageBits);

@@ -16,7 +16,8 @@ struct Outcome {
     bool no_access = false;            ///< ATS: success without rights
     bool msi = false;                  ///< the page of a virtual interrupt file
     bool mrif = false;                 ///< of those: kept in memory; untranslated accesses only
-    bool mrif_stored = false;          ///< start_message(): its identity is pending in the file now
+    bool mrif_message = false;         ///< start_message(): for the file, which keeps it or drops it
+    bool mrif_stored = false;          ///< of those: its identity is pending in the file now
     bool mrif_notice = false;          ///< and enabled: mrif_nid is to be written at the result's address
     std::uint64_t mrif_address = 0;
     std::uint16_t mrif_nid = 0;
@@ -34,7 +35,8 @@ public:
     void start(const Request& request) override;
     /// A message: a write of 4 bytes, `data` as the device sends it (little-endian at offset 0 of its page, big-endian
     /// at 4). If its page is an MRIF's, it is stored there; without this the answer names the file alone.
-    void start_message(const Request& request, std::uint32_t data);
+    void start_message(const Request& request, std::uint32_t data) override;
+    MessageFate message_fate() const override;
     const Step& step(const Reply& reply) override;
     void again() override { state_ = State::begin; }
     std::optional<std::uint64_t> walked_space() const override;

@@ -1,5 +1,6 @@
 #include "soc/bus/transaction.hpp"
 
+#include "base/bits.hpp"
 #include "base/error.hpp"
 #include "soc/measure/trace.hpp"
 
@@ -39,6 +40,22 @@ Transaction& Transaction::of(tlm::tlm_generic_payload& payload) {
     return *transaction;
 }
 
+std::optional<std::uint32_t> Transaction::word_written() const {
+    if (!write() || size() != 4 || !moves_data_ || payload_->get_byte_enable_ptr() != nullptr) return std::nullopt;
+    return static_cast<std::uint32_t>(load_le(payload_->get_data_ptr(), 4));
+}
+
+void Transaction::replace_word(std::uint32_t word) {
+    store_le(replacement_.data(), 4, word);
+    given_ = payload_->get_data_ptr();
+    payload_->set_data_ptr(replacement_.data());
+}
+
+void Transaction::give_back_word() {
+    payload_->set_data_ptr(given_);
+    given_ = nullptr;
+}
+
 void Transaction::push_route(std::uint16_t port) {
     XLATE_CHECK(hops_ < kMaxHops, std::to_string(hops_));
     route_[hops_++] = port;
@@ -66,6 +83,7 @@ void Transaction::reset() {
     since = {};
     holder_data = nullptr;
     moves_data_ = false;
+    given_ = nullptr;
     hops_ = 0;
 }
 

@@ -76,6 +76,13 @@ public:
     std::uint32_t size() const { return payload_->get_data_length(); }
     bool moves_data() const { return moves_data_; }
     bool ok() const { return payload_->is_response_ok(); }
+    /// What a write of 4 bytes carries, as a message has it (little-endian); none: another access, or no data.
+    std::optional<std::uint32_t> word_written() const;
+    /// It carries this instead on the rest of its way. restore_word(): what its initiator gave it, if it was replaced.
+    void replace_word(std::uint32_t word);
+    void restore_word() {
+        if (given_ != nullptr) give_back_word();
+    }
     void set_response(tlm::tlm_response_status status) { payload_->set_response_status(status); }
 
     static constexpr std::size_t kInlineBytes = 64;
@@ -88,7 +95,11 @@ private:
     void reset();
 
     tlm::tlm_generic_payload* payload_ = nullptr;
+    void give_back_word();
+
     bool moves_data_ = false;
+    std::uint8_t* given_ = nullptr;  ///< its own bytes, while others are in their place
+    std::array<std::uint8_t, 4> replacement_{};
     std::array<std::uint16_t, kMaxHops> route_{};
     unsigned hops_ = 0;
     std::array<std::uint8_t, kInlineBytes> inline_data_{};

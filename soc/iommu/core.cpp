@@ -49,7 +49,10 @@ void IommuDevice::begin_request(TranslationJob& job) {
     request.no_write = transaction.ats.no_write;
     request.prefetch = job.prefetch;
     request.id = (std::uint64_t{job.tbu->number()} << 32) | job.number;
-    job.engine->start(request);
+    if (const std::optional<std::uint32_t> word = job.prefetch ? std::nullopt : transaction.word_written())
+        job.engine->start_message(request, *word);
+    else
+        job.engine->start(request);
 }
 
 void IommuDevice::decide_globally(TranslationJob& job) {
@@ -314,6 +317,7 @@ void IommuDevice::finish(TranslationJob& job, const iommu::Result& result) {
     if (job.step->kind == StepKind::done) {
         job.result.response = iommu::Response::ok;
         job.result.fault = 0;
+        if (job.transaction->word_written()) job.fate = job.engine->message_fate();
     }
     if (watch_ != nullptr && job.result.response == iommu::Response::ok && job.result.entry.permissions.bits != 0 &&
         job.transaction->ats.type == iommu::AtsType::translation_request) {

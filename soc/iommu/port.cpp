@@ -165,6 +165,7 @@ void IommuPort::begin(Transaction& transaction, bool sure_miss) {
     job.merged = false;
     job.ready = false;
     job.how = "";
+    job.fate = {};
     job.ahead = device_.runs_ahead();
     job.at = admission_free_;
     job.sure_miss = sure_miss && job.ahead;
@@ -415,6 +416,14 @@ void IommuPort::depart(TranslationJob& job) {
         }
         return;
     }
+    if (job.fate.kind == iommu::MessageFate::Kind::kept) {
+        if (job.ahead) {
+            job.come_back(device_.agenda(), device_, &go<&IommuPort::keep>);
+        } else {
+            keep(job);
+        }
+        return;
+    }
     const Transaction& transaction = *job.transaction;
     const SimTime beats = out_.beats(transaction.size(), transaction.write());
     if (job.ahead && beats.fs != 0) {
@@ -432,6 +441,7 @@ void IommuPort::left(TranslationJob& job) {
     latency_.add(job.time(device_.agenda()) - job.received);
     if (device_.traces_steps()) trace(job, job.how);
     transaction.payload().set_address(job.result.pa.value);
+    if (job.fate.kind == iommu::MessageFate::Kind::notice) transaction.replace_word(job.fate.data);
     if (job.ahead) {
         left_ahead(job);
         return;
@@ -457,6 +467,17 @@ void IommuPort::refuse(TranslationJob& job) {
     } else {
         transaction.set_response(tlm::TLM_ADDRESS_ERROR_RESPONSE);
     }
+    device_.leave_flight(job.generation);
+    free_slot(job);
+    port.respond(transaction);
+}
+
+/// A message that the IOMMU has put into a table: its master sees that it was written.
+void IommuPort::keep(TranslationJob& job) {
+    Transaction& transaction = *job.transaction;
+    latency_.add(job.time(device_.agenda()) - job.received);
+    if (device_.traces_steps()) trace(job, "kept");
+    transaction.set_response(tlm::TLM_OK_RESPONSE);
     device_.leave_flight(job.generation);
     free_slot(job);
     port.respond(transaction);
@@ -489,6 +510,7 @@ void IommuPort::admit() {
 
 void IommuPort::returned(Transaction& transaction) {
     transaction.payload().set_address(transaction.iova);
+    transaction.restore_word();
     port.respond(transaction);
 }
 

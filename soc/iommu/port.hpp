@@ -47,6 +47,7 @@ struct TranslationJob : BusClient {
     bool generation = false;   ///< see IommuDevice::in_flight
     Part part = Part::iommu_queue;
     iommu::Result result;
+    iommu::MessageFate fate;  ///< of a write that may be a message
     std::unique_ptr<iommu::TranslationSlot> engine;
     const iommu::Step* step = nullptr;  ///< the engine's last one
     std::uint32_t number = 0;           ///< of the slot; Request::id
@@ -129,6 +130,7 @@ private:
     void depart(TranslationJob& job);
     void left(TranslationJob& job);
     void refuse(TranslationJob& job);
+    void keep(TranslationJob& job);
     TranslationJob& take_job();
     void give_back(TranslationJob& job);
     void free_slot(TranslationJob& job);
