@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -48,6 +49,12 @@ public:
     /// of the children of children without `compatible`, which in Linux some other bus would make.
     void of_platform_populate(Device& parent, bool through_plain_nodes = false);
 
+    /// What the last parse of this device's entries ended with, if an IOMMU's driver refused one of them; else 0.
+    int refusal_of(const std::string& device) const {
+        const auto found = refusals_.find(device);
+        return found == refusals_.end() ? 0 : found->second;
+    }
+
     const firmware::Description& description() const { return description_; }
     ArchDma& arch() { return arch_; }
     const ArchDma& arch() const { return arch_; }
@@ -61,6 +68,9 @@ private:
     int parse_map(Device& dev, firmware::NodeIndex master, std::uint32_t id, Parse& parse);
     int of_iommu_xlate(Device& dev, std::optional<firmware::NodeIndex> np, const std::vector<std::uint32_t>& args,
                        Parse& parse);
+    int xlate_entry(Device& dev, firmware::NodeIndex np, const std::vector<std::uint32_t>& args, Parse& parse);
+    /// Notes what came of an entry, and hands it on.
+    int answered(const Device& dev, int err);
     int xlate_base(Device& dev, std::optional<firmware::NodeIndex> np, const OfPhandleArgs& args);
     int xlate_6_11(Device& dev, std::optional<firmware::NodeIndex> np, const OfPhandleArgs& args);
     int configure_base(Device& dev, std::optional<firmware::NodeIndex> master, std::optional<std::uint32_t> id,
@@ -86,7 +96,8 @@ private:
     PciCore* pci_ = nullptr;
     BusType* platform_ = nullptr;
     BusType* amba_ = nullptr;
-    std::vector<bool> populated_;  ///< OF_POPULATED, by node
+    std::vector<bool> populated_;          ///< OF_POPULATED, by node
+    std::map<std::string, int> refusals_;  ///< by device: errors of of_xlate
 };
 
 }  // namespace xlate::kernel

@@ -191,10 +191,21 @@ int OfCore::parse_map(Device& dev, firmware::NodeIndex master, std::uint32_t id,
 int OfCore::of_iommu_xlate(Device& dev, std::optional<firmware::NodeIndex> np, const std::vector<std::uint32_t>& args,
                            Parse& parse) {
     Frame frame{k_, "of_iommu_xlate"};
-    if (!np) return no_iommu();
-    const OfPhandleArgs spec{*np, args};
+    return np ? answered(dev, xlate_entry(dev, *np, args, parse)) : no_iommu();
+}
+
+int OfCore::answered(const Device& dev, int err) {
+    if (err < 0 && err != -kEPROBE_DEFER)
+        refusals_[dev.name] = err;
+    else if (!refusals_.empty())
+        refusals_.erase(dev.name);
+    return err;
+}
+
+int OfCore::xlate_entry(Device& dev, firmware::NodeIndex np, const std::vector<std::uint32_t>& args, Parse& parse) {
+    const OfPhandleArgs spec{np, args};
     if (parse.fwspec) {
-        if (!description_.node(*np).available) return -kENODEV;
+        if (!description_.node(np).available) return -kENODEV;
         return iommu_.iommu_fwspec_of_xlate(parse.fwspec, dev, np, spec);
     }
     return variant_.has(Cap::fwspec_resolves_ops) ? xlate_6_11(dev, np, spec) : xlate_base(dev, np, spec);
