@@ -34,6 +34,7 @@ Progress FirstStage::advance(Iommu& iommu, const Requester& requester, const Dev
             case State::begin:
                 epoch_ = iommu.epoch();
                 global_ = false;
+                has_line_ = false;
                 output_ = {};
                 if (!canonical()) return fail(WalkFault::Kind::page);
                 above_ = static_cast<std::uint8_t>(riscv_table::levels(mode_) - 1);  // 1
@@ -91,20 +92,27 @@ Progress FirstStage::advance(Iommu& iommu, const Requester& requester, const Dev
                 iommu.count(HpmEvent::first_stage_walks, {requester, context, space_});
                 if (!requester.debug) ++iommu.counters.walk_reads;
                 state_ = State::fetched;
+                has_line_ = iommu.reads_line(mode_, above_);
                 step.kind = StepKind::access;
                 step.access = {};
-                step.access.address = PhysAddr{word_address_};
-                step.access.size = riscv_table::word_bytes(mode_);
+                step.access.address = PhysAddr{has_line_ ? align_down(word_address_, kLineBytes) : word_address_};
+                step.access.size = has_line_ ? kLineBytes : riscv_table::word_bytes(mode_);
                 step.access.purpose = walk_purpose(1, above_);
                 step.access.input = iova_;
                 return Progress::step;
             case State::fetched: {
                 if (iommu.is_poisoned(step.access)) return fail(WalkFault::Kind::cause);
                 if (reply.abort) return fail(WalkFault::Kind::access);
-                word_ = iommu.load(reply, 0, riscv_table::word_bytes(mode_), big);
+                if (has_line_) {
+                    line_ = iommu.load_line(reply, big);
+                    word_ = line_[word_address_ % kLineBytes / 8];
+                } else {
+                    word_ = iommu.load(reply, 0, riscv_table::word_bytes(mode_), big);
+                }
                 if (iommu.unusable(word_, mode_) || (above_ != 0 && pte::N.test(word_))) {  // 3
                     return fail(WalkFault::Kind::page);
                 }
+                global_above_ = global_;
                 global_ = global_ || pte::G.test(word_);
                 if (pte::R.test(word_) || pte::X.test(word_)) {  // 4
                     const Progress end = leaf(iommu, context, step);
@@ -116,14 +124,15 @@ Progress FirstStage::advance(Iommu& iommu, const Requester& requester, const Dev
                 // What is below a global table is global: an entry of the walk cache would not say so.
                 if (above_ <= kWalkCaches && !global_ && !requester.debug && epoch_ == iommu.epoch()) {
                     const unsigned shift = riscv_table::shift(mode_, above_);
-                    iommu.walk_s1[kWalkCaches - above_].fill({space_,
-                                                              align_down(iova_, std::uint64_t{1} << shift),
-                                                              table_,
-                                                              static_cast<std::uint8_t>(shift),
-                                                              kPageBits,
-                                                              static_cast<std::uint8_t>(kWalkCaches - above_),
-                                                              {}},
-                                                             requester.did);
+                    const WalkCacheEntry entry{space_,    align_down(iova_, std::uint64_t{1} << shift),
+                                               table_,    static_cast<std::uint8_t>(shift),
+                                               kPageBits, static_cast<std::uint8_t>(kWalkCaches - above_),
+                                               {}};
+                    if (requester.later != nullptr) {
+                        requester.later->table(1, entry);
+                    } else {
+                        iommu.walk_s1[kWalkCaches - above_].fill(entry, requester.did);
+                    }
                 }
                 --above_;
                 state_ = State::locate;
@@ -176,18 +185,37 @@ Progress FirstStage::leaf(const Iommu& iommu, const DeviceContext& context, Step
 
 /// 8.
 Progress FirstStage::finish() {
-    const bool napot = pte::N.test(word_);
-    const unsigned log2 = napot ? kPageBits + riscv_table::kNapotBits : riscv_table::shift(mode_, above_);
-    output_.log2_bytes = static_cast<std::uint8_t>(log2);
-    output_.address = (riscv_table::table_address(word_, mode_) & ~low_mask(log2)) | (iova_ & low_mask(log2));
-    output_.readable = pte::R.test(word_);
-    output_.writable = pte::W.test(word_);
-    output_.executable = pte::X.test(word_);
-    output_.user = pte::U.test(word_);
-    output_.dirty = pte::D.test(word_);
-    output_.global = global_;
-    output_.pbmt = mode_ == Mode::sv32 ? 0 : static_cast<std::uint8_t>(pte::PBMT.get(word_));
+    output_ = output_of(word_, iova_);
     return Progress::done;
+}
+
+StageOutput FirstStage::output_of(std::uint64_t word, std::uint64_t iova) const {
+    const bool napot = pte::N.test(word);
+    const unsigned log2 = napot ? kPageBits + riscv_table::kNapotBits : riscv_table::shift(mode_, above_);
+    StageOutput output;
+    output.log2_bytes = static_cast<std::uint8_t>(log2);
+    output.address = (riscv_table::table_address(word, mode_) & ~low_mask(log2)) | (iova & low_mask(log2));
+    output.readable = pte::R.test(word);
+    output.writable = pte::W.test(word);
+    output.executable = pte::X.test(word);
+    output.user = pte::U.test(word);
+    output.dirty = pte::D.test(word);
+    output.global = global_;
+    output.pbmt = mode_ == Mode::sv32 ? 0 : static_cast<std::uint8_t>(pte::PBMT.get(word));
+    return output;
+}
+
+/// Words that would need a fault or an update say nothing.
+std::optional<StageOutput> FirstStage::beside(const Iommu& iommu, std::uint64_t iova) const {
+    if (!has_line_ || (iova ^ iova_) >> (kPageBits + kLinePagesLog2) != 0) return std::nullopt;
+    const std::uint64_t word = line_[(iova >> kPageBits) % kLinePages];
+    if (iommu.unusable(word, mode_) || (!pte::R.test(word) && !pte::X.test(word)) || pte::N.test(word) ||
+        !pte::A.test(word)) {
+        return std::nullopt;
+    }
+    StageOutput output = output_of(word, iova);
+    output.global = global_above_ || pte::G.test(word);
+    return output;
 }
 
 }  // namespace xlate::iommu::riscv

@@ -26,6 +26,7 @@ std::uint64_t capabilities_by_name(const std::string& name) {
     using namespace caps;
     const std::uint64_t base = bits_of({Sv39}) | IGS.of(IGS_BOTH) | PAS.of(56);
     if (name == "base") return base;
+    if (name == "nested") return base | bits_of({Sv39x4, BELOW_GUEST});
     const std::uint64_t qemu =
         base | bits_of({Sv48, Sv57, Sv39x4, Sv48x4, Sv57x4, MSI_FLAT, MSI_MRIF, ATS, T2GPA, DBG, HPM, PD8, PD17, PD20});
     return name == "qemu" ? qemu : qemu | bits_of({Svpbmt, AMO_HWAD, AMO_MRIF, NL, S, END, QOSID});

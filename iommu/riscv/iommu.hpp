@@ -16,6 +16,7 @@
 
 #include "iommu/directory_cache.hpp"
 #include "iommu/instance.hpp"
+#include "iommu/line_walks.hpp"
 #include "iommu/riscv/commands.hpp"
 #include "iommu/riscv/hpm.hpp"
 #include "iommu/riscv/outputs.hpp"
@@ -47,7 +48,7 @@ struct RiscvCounters {
     std::uint64_t ats_translated = 0;
 };
 
-class Iommu final : public Instance, public PageRequests, public Endpoints, public TableWords {
+class Iommu final : public Instance, public PageRequests, public Endpoints, public TableWords, public LineWalks {
 public:
     explicit Iommu(const RiscvParams& params);
 
@@ -71,6 +72,12 @@ public:
     PageRequests* page_requests() override { return params_.has(caps::ATS) ? this : nullptr; }
     bool partition(const std::shared_ptr<const CachePartitions>& partitions) override;
     Endpoints* endpoints() override { return params_.has(caps::ATS) ? this : nullptr; }
+
+    // LineWalks.
+    unsigned log2_answered() const override { return kPageBits + (params_.reads_lines ? kLinePagesLog2 : 0); }
+    Span<CachedTranslation> beside(const TranslationSlot& slot) const override {
+        return static_cast<const Translation&>(slot).beside();
+    }
 
     /// Queued or answered by `outputs`, which has to find the device's context first: never answered at once.
     bool page_request(const PageRequest& request) override;
@@ -100,6 +107,15 @@ public:
     std::uint64_t load(const Reply& reply, unsigned offset, unsigned size, bool big_endian) const {
         const std::uint8_t* bytes = reply.data.data() + offset;
         return big_endian ? load_be(bytes, size) : load_le(bytes, size);
+    }
+    /// The words of a line that reads_line() said to read.
+    LineWords load_line(const Reply& reply, bool big_endian) const {
+        LineWords words{};
+        for (unsigned i = 0; i < words.size(); ++i) words[i] = load(reply, 8 * i, 8, big_endian);
+        return words;
+    }
+    bool reads_line(Mode mode, unsigned above) const {
+        return params_.reads_lines && above == 0 && riscv_table::word_bytes(mode) == 8;
     }
     bool is_poisoned(const MemoryAccess& access) const;
     /// A table word with V clear, W without R, or reserved bits.

@@ -31,6 +31,9 @@ inline constexpr Field VERSION{0, 8}, Sv32{8, 1}, Sv39{9, 1}, Sv48{10, 1}, Sv57{
     Sv39x4{17, 1}, Sv48x4{18, 1}, Sv57x4{19, 1}, AMO_MRIF{21, 1}, MSI_FLAT{22, 1}, MSI_MRIF{23, 1}, AMO_HWAD{24, 1},
     ATS{25, 1}, T2GPA{26, 1}, END{27, 1}, IGS{28, 2}, HPM{30, 1}, DBG{31, 1}, PAS{32, 6}, PD8{38, 1}, PD17{39, 1},
     PD20{40, 1}, QOSID{41, 1}, NL{42, 1}, S{43, 1};
+/// Of the bits for custom use, ours: the machine is a guest's. What a hypervisor keeps below it, our driver's model
+/// does (kernel-model/drivers/riscv/riscv_below_guest.hpp).
+inline constexpr Field BELOW_GUEST{56, 1};
 inline constexpr std::uint64_t IGS_MSI = 0, IGS_WSI = 1, IGS_BOTH = 2;
 }  // namespace caps
 

@@ -22,7 +22,10 @@ struct RiscvParams {
     std::uint8_t hpm_counters = 31;  ///< besides iohpmcycles; 0..31
     std::uint8_t hpm_bits = 64;      ///< of each counter
     std::uint8_t max_ddt_levels = 3;
-    unsigned wires = 4;  ///< interrupt lines: vector v drives line v
+    bool fills_at_end =
+        false;  ///< walk caches and gpa_cache get what a walk has read when it is over, not with each word
+    bool reads_lines = false;  ///< of the last level a walk reads the line of 64 bytes, not a word
+    unsigned wires = 4;        ///< interrupt lines: vector v drives line v
     CacheParams ddt_cache{true, 64, 4}, pdt_cache{true, 64, 4}, tlb{true, 512, 4}, gpa_cache{true, 128, 4};
     CacheParams walk_s1[kWalkCaches] = {{true, 4, 0}, {true, 16, 0}, {true, 64, 4}};
     CacheParams walk_s2[kWalkCaches] = {{true, 4, 0}, {true, 16, 0}, {true, 64, 4}};
@@ -37,7 +40,7 @@ struct RiscvParams {
 };
 
 /// "full": all that is modelled; "qemu": as QEMU's riscv-iommu shows itself; "base": Sv39 alone, one stage, device
-/// contexts of 32 bytes, no ATS: what a small SoC has.
+/// contexts of 32 bytes, no ATS: what a small SoC has; "nested": that with Sv39x4, for a guest (caps::BELOW_GUEST).
 std::uint64_t capabilities_by_name(const std::string& name);
 
 }  // namespace xlate::iommu::riscv

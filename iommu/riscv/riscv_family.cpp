@@ -6,23 +6,37 @@
 namespace xlate::iommu {
 namespace {
 
-constexpr std::string_view kLike[] = {"qemu", "full", "base"};
+constexpr std::string_view kLike[] = {"qemu", "full", "base", "nested"};
+constexpr std::string_view kLeafRead[] = {"word", "line"}, kWalkFill[] = {"word", "end"};
 constexpr const char* kBlock = "riscv";
 constexpr const char* kAudience = "The RISC-V IOMMU only.";
 constexpr OptionSpec kOptions[] = {
     {kBlock,
      kAudience,
      "like",
-     "capabilities; qemu: as QEMU's; full: all that is modelled, A/D updates too; base: Sv39, one stage, no ATS.",
+     "capabilities; qemu: as QEMU's; full: all that is modelled, A/D updates too; base: Sv39, one stage, no ATS; "
+     "nested: that below a guest, with a second stage (Sv39x4) that maps each page of memory to itself.",
      {kLike, std::size(kLike)}},
     {kBlock, kAudience, "ddt_levels", "The most that ddtp takes.", {}, 3, 1, 3},
     {kBlock, kAudience, "pdt_cache", "Process contexts kept; 0: none.", {}, 64, 0, 4096},
+    {kBlock,
+     kAudience,
+     "leaf_read",
+     "What a walk reads of the last level; line: the 64 bytes around its word, whose other translations TLBs keep too.",
+     {kLeafRead, std::size(kLeafRead)}},
+    {kBlock,
+     kAudience,
+     "walk_fill",
+     "When walk caches, and that of the second stage, take what a walk reads: with each word, or at its end.",
+     {kWalkFill, std::size(kWalkFill)}},
 };
 
 std::unique_ptr<Instance> make(const InstanceParams& params) {
     riscv::RiscvParams own;
     own.capabilities = riscv::capabilities_by_name(std::string(params.hardware.choice(kOptions[0])));
     own.max_ddt_levels = static_cast<std::uint8_t>(params.hardware.option(kOptions[1]));
+    own.fills_at_end = params.hardware.choice(kOptions[4]) == "end";
+    own.reads_lines = params.hardware.choice(kOptions[3]) == "line";
     own.wires = std::clamp(params.facts.interrupts, 1U, riscv::kVectors);
     own.ddt_cache = params.caches.config;
     const auto processes = static_cast<std::uint32_t>(params.hardware.option(kOptions[2]));

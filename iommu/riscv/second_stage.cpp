@@ -34,6 +34,7 @@ Progress SecondStage::advance(Iommu& iommu, const Requester& requester, const De
         switch (state_) {
             case State::begin: {
                 epoch_ = iommu.epoch();
+                walked_ = has_line_ = false;
                 output_ = {};
                 output_.address = gpa_;
                 output_.log2_bytes = kBareLog2;
@@ -104,10 +105,11 @@ Progress SecondStage::advance(Iommu& iommu, const Requester& requester, const De
                 iommu.count(HpmEvent::second_stage_walks, {requester, context});
                 if (!requester.debug) ++iommu.counters.walk_reads;
                 state_ = State::fetched;
+                has_line_ = use_ == Use::final && iommu.reads_line(mode_, above_);
                 step.kind = StepKind::access;
                 step.access = {};
-                step.access.address = PhysAddr{word_address_};
-                step.access.size = riscv_table::word_bytes(mode_);
+                step.access.address = PhysAddr{has_line_ ? align_down(word_address_, kLineBytes) : word_address_};
+                step.access.size = has_line_ ? kLineBytes : riscv_table::word_bytes(mode_);
                 step.access.purpose = walk_purpose(2, above_);
                 step.access.input = gpa_;
                 return Progress::step;
@@ -115,7 +117,12 @@ Progress SecondStage::advance(Iommu& iommu, const Requester& requester, const De
             case State::fetched: {
                 if (iommu.is_poisoned(step.access)) return fail(WalkFault::Kind::cause);
                 if (reply.abort) return fail(WalkFault::Kind::access);
-                word_ = iommu.load(reply, 0, riscv_table::word_bytes(mode_));
+                if (has_line_) {
+                    line_ = iommu.load_line(reply, iommu.registers.big_endian());
+                    word_ = line_[word_address_ % kLineBytes / 8];
+                } else {
+                    word_ = iommu.load(reply, 0, riscv_table::word_bytes(mode_));
+                }
                 if (iommu.unusable(word_, mode_) || (above_ != 0 && pte::N.test(word_))) {  // 3
                     return fail(WalkFault::Kind::guest_page);
                 }
@@ -124,14 +131,15 @@ Progress SecondStage::advance(Iommu& iommu, const Requester& requester, const De
                 table_ = riscv_table::table_address(word_, mode_);
                 if (above_ <= kWalkCaches && !requester.debug && epoch_ == iommu.epoch()) {
                     const unsigned shift = riscv_table::shift(mode_, above_);
-                    iommu.walk_s2[kWalkCaches - above_].fill({space,
-                                                              align_down(gpa_, std::uint64_t{1} << shift),
-                                                              table_,
-                                                              static_cast<std::uint8_t>(shift),
-                                                              kPageBits,
-                                                              static_cast<std::uint8_t>(kWalkCaches - above_),
-                                                              {}},
-                                                             requester.did);
+                    const WalkCacheEntry entry{space,     align_down(gpa_, std::uint64_t{1} << shift),
+                                               table_,    static_cast<std::uint8_t>(shift),
+                                               kPageBits, static_cast<std::uint8_t>(kWalkCaches - above_),
+                                               {}};
+                    if (requester.later != nullptr) {
+                        requester.later->table(2, entry);
+                    } else {
+                        iommu.walk_s2[kWalkCaches - above_].fill(entry, requester.did);
+                    }
                 }
                 --above_;
                 state_ = State::fetch;
@@ -177,20 +185,13 @@ Progress SecondStage::leaf(Iommu& iommu, const Requester& requester, const Devic
 
 /// 8.
 Progress SecondStage::finish(Iommu& iommu, const Requester& requester, const DeviceContext& context) {
-    const bool napot = pte::N.test(word_);
-    const unsigned log2 = napot ? kPageBits + riscv_table::kNapotBits : riscv_table::shift(mode_, above_);
-    const std::uint64_t base = riscv_table::table_address(word_, mode_) & ~low_mask(log2);
-    output_.log2_bytes = static_cast<std::uint8_t>(log2);
-    output_.address = base | (gpa_ & low_mask(log2));
-    output_.readable = pte::R.test(word_);
-    output_.writable = pte::W.test(word_);
-    output_.executable = pte::X.test(word_);
-    output_.dirty = pte::D.test(word_);
-    output_.pbmt = mode_ == Mode::sv32 ? 0 : static_cast<std::uint8_t>(pte::PBMT.get(word_));
+    output_ = output_of(word_, gpa_);
+    walked_ = true;
+    const unsigned log2 = output_.log2_bytes;
     if (iommu.gpa_cache.enabled() && !requester.debug && epoch_ == iommu.epoch()) {
         CachedTranslation entry;
         entry.va = gpa_ & ~low_mask(log2);
-        entry.pa = base;
+        entry.pa = output_.address & ~low_mask(log2);
         entry.space = space_tag::second_stage(context.gscid());
         entry.stream = requester.did;
         entry.log2_bytes = output_.log2_bytes;
@@ -199,9 +200,45 @@ Progress SecondStage::finish(Iommu& iommu, const Requester& requester, const Dev
             static_cast<std::uint8_t>((output_.readable ? Permissions::kUserRead : 0) |
                                       (output_.writable && output_.dirty ? Permissions::kUserWrite : 0) |
                                       (output_.executable ? Permissions::kUserExecute : 0));
-        iommu.gpa_cache.fill(entry);
+        if (requester.later != nullptr) {
+            requester.later->second_stage(entry);
+        } else {
+            iommu.gpa_cache.fill(entry);
+        }
     }
     return Progress::done;
+}
+
+StageOutput SecondStage::output_of(std::uint64_t word, std::uint64_t gpa) const {
+    const bool napot = pte::N.test(word);
+    const unsigned log2 = napot ? kPageBits + riscv_table::kNapotBits : riscv_table::shift(mode_, above_);
+    StageOutput output;
+    output.log2_bytes = static_cast<std::uint8_t>(log2);
+    output.address = (riscv_table::table_address(word, mode_) & ~low_mask(log2)) | (gpa & low_mask(log2));
+    output.readable = pte::R.test(word);
+    output.writable = pte::W.test(word);
+    output.executable = pte::X.test(word);
+    output.dirty = pte::D.test(word);
+    output.pbmt = mode_ == Mode::sv32 ? 0 : static_cast<std::uint8_t>(pte::PBMT.get(word));
+    return output;
+}
+
+/// Words that would need a fault or an update say nothing. A leaf of more than a page says it of all its addresses.
+std::optional<StageOutput> SecondStage::beside(const Iommu& iommu, std::uint64_t gpa) const {
+    if (mode_ == Mode::bare) {
+        StageOutput same;
+        same.address = gpa;
+        return same;
+    }
+    if (!walked_) return std::nullopt;
+    if ((gpa ^ gpa_) >> output_.log2_bytes == 0) return output_of(word_, gpa);
+    if (!has_line_ || (gpa ^ gpa_) >> (kPageBits + kLinePagesLog2) != 0) return std::nullopt;
+    const std::uint64_t word = line_[(gpa >> kPageBits) % kLinePages];
+    if (iommu.unusable(word, mode_) || (!pte::R.test(word) && !pte::X.test(word)) || pte::N.test(word) ||
+        !pte::A.test(word) || !pte::U.test(word)) {
+        return std::nullopt;
+    }
+    return output_of(word, gpa);
 }
 
 }  // namespace xlate::iommu::riscv

@@ -120,12 +120,15 @@ bool Translation::advance(const Reply& reply) {
 
 bool Translation::begin() {
     step_ = {};
+    beside_count_ = 0;
     outcome_ = {};
     located_ = false;
     epoch_ = iommu_.epoch();
     requester_.did = value(request_.sid);
     requester_.pid = request_.ssid ? std::optional(value(*request_.ssid)) : std::nullopt;
     requester_.debug = request_.debug;
+    requester_.later = iommu_.params().fills_at_end ? &fills_ : nullptr;
+    fills_.clear();
     kinds_.write = is_ats() ? !request_.no_write : request_.write;
     // What endpoints translate themselves has an intent to execute only with a process id. It needs no right to read.
     const bool reads = is_ats() || !request_.write;
@@ -346,9 +349,6 @@ bool Translation::take_mrif(const Reply& reply) {
 /// 20. Both stages have been passed.
 bool Translation::finish(const StageOutput& second) {
     const DeviceContext& context = device_.context();
-    unsigned log2 = std::min(gpa_.log2_bytes, second.log2_bytes);
-    // A large page with a virtual interrupt file in it is kept in pieces that have none.
-    if (context.near_interrupt_file(gpa_.address, log2)) log2 = kPageBits;
     outcome_.pbmt = gpa_.pbmt != 0 ? gpa_.pbmt : second.pbmt;
     outcome_.readable = gpa_.readable && second.readable;
     outcome_.writable = gpa_.writable && second.writable && gpa_.dirty && second.dirty;
@@ -356,41 +356,75 @@ bool Translation::finish(const StageOutput& second) {
     outcome_.global = gpa_.global && request_.ssid.has_value() && !outcome_.msi;
     outcome_.supervisor_address = second.address;
 
-    CachedTranslation entry;
-    entry.log2_bytes = static_cast<std::uint8_t>(log2);
-    entry.granule = kPageBits;
-    entry.leaf_log2_bytes = gpa_.log2_bytes > log2 && mode_ != Mode::bare ? gpa_.log2_bytes : 0;
-    entry.va = request_.address & ~low_mask(log2);
-    entry.pa = second.address & ~low_mask(log2);
-    entry.space = space_;
-    entry.stream = stream_tag(request_.sid, request_.ssid);
-    entry.global = gpa_.global && mode_ != Mode::bare;
-    entry.bypass = outcome_.bare && !outcome_.msi;
-    const auto rights = static_cast<std::uint8_t>(
-        (outcome_.readable ? Permissions::kUserRead : 0) | (outcome_.writable ? Permissions::kUserWrite : 0) |
-        (gpa_.executable && second.executable ? Permissions::kUserExecute : 0));
-    const bool bare_first = mode_ == Mode::bare;
-    if (bare_first || gpa_.user) entry.permissions.bits |= rights;
-    if (bare_first || !gpa_.user) entry.permissions.bits |= static_cast<std::uint8_t>(rights << 3);
-    if (!bare_first && gpa_.user && sum_) {
-        constexpr std::uint8_t kData = Permissions::kUserRead | Permissions::kUserWrite;
-        entry.permissions.bits |= static_cast<std::uint8_t>((rights & kData) << 3);
-    }
-    entry.attributes = outcome_.pbmt == riscv_table::pte::PBMT_NC   ? MemoryAttributes{0x44, 2}
-                       : outcome_.pbmt == riscv_table::pte::PBMT_IO ? MemoryAttributes{0x00, 2}
-                       : entry.bypass                               ? request_.incoming
-                                                                    : MemoryAttributes{};
+    CachedTranslation entry = entry_of(gpa_, second, request_.address);
     // An interrupt file's page is asked for again each time: no command invalidates it alone.
+    if (epoch_ == iommu_.epoch()) fills_.apply(iommu_, requester_.did);
     const bool cacheable = !request_.debug && !outcome_.msi;
-    if (cacheable && !is_ats() && !outcome_.bare && iommu_.tlb.enabled() && epoch_ == iommu_.epoch()) {
-        iommu_.tlb.fill(entry);
+    if (cacheable && !is_ats() && !outcome_.bare) {
+        if (iommu_.tlb.enabled() && epoch_ == iommu_.epoch()) iommu_.tlb.fill(entry);
+        if (iommu_.params().reads_lines) note_beside();
     }
     if (is_ats()) {
         outcome_.guest_address = context.test(tc::T2GPA);
-        if (outcome_.guest_address) entry.pa = gpa_.address & ~low_mask(log2);
+        if (outcome_.guest_address) entry.pa = gpa_.address & ~low_mask(entry.log2_bytes);
         if (outcome_.mrif) return complete(entry, false);
     }
     return complete(entry, cacheable && request_.ats == AtsType::untranslated);
+}
+
+CachedTranslation Translation::entry_of(const StageOutput& gpa, const StageOutput& second, std::uint64_t iova) const {
+    const bool bare_first = mode_ == Mode::bare;
+    unsigned log2 = std::min(gpa.log2_bytes, second.log2_bytes);
+    // A large page with a virtual interrupt file in it is kept in pieces that have none.
+    if (device_.context().near_interrupt_file(gpa.address, log2)) log2 = kPageBits;
+    CachedTranslation entry;
+    entry.log2_bytes = static_cast<std::uint8_t>(log2);
+    entry.granule = kPageBits;
+    entry.leaf_log2_bytes = gpa.log2_bytes > log2 && !bare_first ? gpa.log2_bytes : 0;
+    entry.va = iova & ~low_mask(log2);
+    entry.pa = second.address & ~low_mask(log2);
+    entry.space = space_;
+    entry.stream = stream_tag(request_.sid, request_.ssid);
+    entry.global = gpa.global && !bare_first;
+    entry.bypass = outcome_.bare && !outcome_.msi;
+    const bool writable = gpa.writable && second.writable && gpa.dirty && second.dirty;
+    const auto rights = static_cast<std::uint8_t>(
+        (gpa.readable && second.readable ? Permissions::kUserRead : 0) | (writable ? Permissions::kUserWrite : 0) |
+        (gpa.executable && second.executable ? Permissions::kUserExecute : 0));
+    if (bare_first || gpa.user) entry.permissions.bits |= rights;
+    if (bare_first || !gpa.user) entry.permissions.bits |= static_cast<std::uint8_t>(rights << 3);
+    if (!bare_first && gpa.user && sum_) {
+        constexpr std::uint8_t kData = Permissions::kUserRead | Permissions::kUserWrite;
+        entry.permissions.bits |= static_cast<std::uint8_t>((rights & kData) << 3);
+    }
+    const std::uint8_t pbmt = gpa.pbmt != 0 ? gpa.pbmt : second.pbmt;
+    entry.attributes = pbmt == riscv_table::pte::PBMT_NC   ? MemoryAttributes{0x44, 2}
+                       : pbmt == riscv_table::pte::PBMT_IO ? MemoryAttributes{0x00, 2}
+                       : entry.bypass                      ? request_.incoming
+                                                           : MemoryAttributes{};
+    return entry;
+}
+
+/// What the lines of last-level words say of the pages around this one.
+void Translation::note_beside() {
+    const DeviceContext& context = device_.context();
+    const std::uint64_t own = request_.address >> kPageBits, first = align_down(own, kLinePages);
+    for (std::uint64_t page = first; page < first + kLinePages; ++page) {
+        const std::uint64_t iova = page << kPageBits;
+        std::optional<StageOutput> gpa;
+        if (mode_ == Mode::bare) {
+            gpa = gpa_;
+            gpa->address = iova;
+        } else {
+            gpa = first_.beside(iommu_, iova);
+        }
+        if (page == own || !gpa || context.is_interrupt_file(gpa->address)) continue;
+        const std::optional<StageOutput> second = second_.beside(iommu_, gpa->address);
+        if (!second) continue;
+        beside_[beside_count_] = entry_of(*gpa, *second, iova);
+        if (iommu_.tlb.enabled() && epoch_ == iommu_.epoch()) iommu_.tlb.fill(beside_[beside_count_]);
+        ++beside_count_;
+    }
 }
 
 /// 2, 8: the address as it was.

@@ -2,6 +2,7 @@
 // Source: RISC-V IOMMU specification, section of that name; docs/spec/iommu-hardware.md section 9.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 
@@ -41,6 +42,8 @@ public:
     void again() override { state_ = State::begin; }
     std::optional<std::uint64_t> walked_space() const override;
     std::uint32_t epoch() const override { return epoch_; }
+    /// LineWalks::beside().
+    Span<CachedTranslation> beside() const { return {beside_.data(), beside_count_}; }
 
     const Outcome& outcome() const { return outcome_; }
     /// Steps `stalled` because there is no room for the record of its fault yet: not for software to answer.
@@ -77,6 +80,8 @@ private:
     bool access_mrif(State next, std::uint64_t offset);
     bool take_mrif(const Reply& reply);
     bool finish(const StageOutput& second);
+    CachedTranslation entry_of(const StageOutput& gpa, const StageOutput& second, std::uint64_t iova) const;
+    void note_beside();
     bool pass(bool by_configuration);
     bool complete(const CachedTranslation& entry, bool cacheable);
     bool fail(const WalkFault& fault);
@@ -97,6 +102,7 @@ private:
     Mode mode_ = Mode::bare;
     Request request_;
     Requester requester_;
+    WalkFills fills_;
     AccessKinds kinds_;
     FaultWords record_{};
     StageOutput gpa_;  ///< of the first stage
@@ -109,6 +115,8 @@ private:
     FirstStage first_;
     SecondStage second_;
     Step step_;
+    std::array<CachedTranslation, kLinePages> beside_{};
+    std::uint32_t beside_count_ = 0;
 };
 
 }  // namespace xlate::iommu::riscv

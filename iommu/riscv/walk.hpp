@@ -4,11 +4,14 @@
 // specification, "Virtual Address Translation Process" and "Two-Stage Address Translation".
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 
 #include "iommu/engine.hpp"
 #include "iommu/riscv/context.hpp"
+#include "iommu/riscv/parameters.hpp"
+#include "iommu/walk_cache.hpp"
 
 namespace xlate::iommu::riscv {
 
@@ -24,11 +27,33 @@ struct WalkFault {
     std::uint64_t iotval2 = 0;
 };
 
+/// What a walk has read of tables and caches are to keep: at once, or when it is over (RiscvParams::fills_at_end).
+class WalkFills {
+public:
+    void table(unsigned stage, const WalkCacheEntry& entry);
+    void second_stage(const CachedTranslation& entry);
+    /// Into the caches, for this device.
+    void apply(Iommu& iommu, std::uint32_t did);
+    void clear() { tables_used_ = second_used_ = 0; }
+
+private:
+    struct Table {
+        unsigned stage = 1;
+        WalkCacheEntry entry;
+    };
+    // Three levels of the process directory, five of the first stage and the page itself are found by a second stage.
+    static constexpr unsigned kSecondStages = 9;
+    std::array<Table, kWalkCaches*(kSecondStages + 1)> tables_{};
+    std::array<CachedTranslation, kSecondStages> second_{};
+    unsigned tables_used_ = 0, second_used_ = 0;
+};
+
 /// Whose request it is, for counters.
 struct Requester {
     std::uint32_t did = 0;
     std::optional<std::uint32_t> pid;
-    bool debug = false;  ///< changes nothing: no cache fill, no update, no count
+    bool debug = false;          ///< changes nothing: no cache fill, no update, no count
+    WalkFills* later = nullptr;  ///< takes what caches are to keep; none: they keep it at once
 };
 
 /// What an access asks of a table. ATS requests are answered with the rights that there are.
@@ -36,6 +61,10 @@ struct AccessKinds {
     bool read = false, write = false, execute = false, privileged = false;
     bool check = true;
 };
+
+/// With RiscvParams::reads_lines: the line of last-level words that a stage has read. Words of 8 bytes alone.
+inline constexpr unsigned kLinePagesLog2 = 3, kLinePages = 1U << kLinePagesLog2, kLineBytes = 64;
+using LineWords = std::array<std::uint64_t, kLinePages>;
 
 /// Finds a device context.
 class DeviceWalk {
@@ -86,9 +115,12 @@ public:
                      Step& step);
     const StageOutput& output() const { return output_; }
     const WalkFault& fault() const { return fault_; }
+    /// After done: where the words that were read lead another address; nothing: they do not say.
+    std::optional<StageOutput> beside(const Iommu& iommu, std::uint64_t gpa) const;
 
 private:
     enum class State : std::uint8_t { begin, cached, cache_lookup, cache_looked_up, root, fetch, fetched, updated };
+    StageOutput output_of(std::uint64_t word, std::uint64_t gpa) const;
     Progress fail(WalkFault::Kind kind);
     Progress leaf(Iommu& iommu, const Requester& requester, const DeviceContext& context, Step& step);
     Progress finish(Iommu& iommu, const Requester& requester, const DeviceContext& context);
@@ -105,6 +137,9 @@ private:
     std::uint64_t table_ = 0;
     std::uint64_t word_address_ = 0;
     std::uint64_t word_ = 0;
+    bool walked_ = false;  ///< the output is `word_`'s
+    bool has_line_ = false;
+    LineWords line_{};
     StageOutput output_;
     WalkFault fault_;
 };
@@ -125,9 +160,12 @@ public:
                      Step& step);
     const StageOutput& output() const { return output_; }
     const WalkFault& fault() const { return fault_; }
+    /// After done, as SecondStage's.
+    std::optional<StageOutput> beside(const Iommu& iommu, std::uint64_t iova) const;
 
 private:
     enum class State : std::uint8_t { begin, cache_lookup, cache_looked_up, locate, locating, read, fetched, updated };
+    StageOutput output_of(std::uint64_t word, std::uint64_t iova) const;
     Progress fail(WalkFault::Kind kind, std::uint64_t iotval2 = 0);
     Progress leaf(const Iommu& iommu, const DeviceContext& context, Step& step);
     Progress finish();
@@ -139,7 +177,7 @@ private:
     Mode mode_ = Mode::bare;
     AccessKinds kinds_;
     bool sum_ = false;
-    bool global_ = false;
+    bool global_ = false, global_above_ = false;  ///< the latter: without its leaf
     std::uint8_t above_ = 0;
     std::uint8_t probe_ = 0;
     std::uint32_t epoch_ = 0;
@@ -149,6 +187,8 @@ private:
     std::uint64_t word_gpa_ = 0;
     std::uint64_t word_address_ = 0;
     std::uint64_t word_ = 0;
+    bool has_line_ = false;
+    LineWords line_{};
     StageOutput output_;
     WalkFault fault_;
     SecondStage second_;

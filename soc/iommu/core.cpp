@@ -190,7 +190,7 @@ void IommuDevice::begin_walk(TranslationJob& job) {
         params_.tcu.merge_walks ? job.engine->walked_space() : std::optional<std::uint64_t>();
     if (space) {
         const bool walked = std::any_of(walking_.begin(), walking_.end(), [&](const TranslationJob* other) {
-            return other->page == job.page && other->engine->walked_space() == space;
+            return (other->page ^ job.page) >> pages_answered_log2_ == 0 && other->engine->walked_space() == space;
         });
         if (walked) {
             ++counts_.merged_walks;
@@ -208,7 +208,7 @@ void IommuDevice::release_merged(const TranslationJob& leader) {
     if (at == walking_.end()) return;
     walking_.erase(at);
     std::vector<TranslationJob*> again;
-    const auto same = [&](const TranslationJob* job) { return job->page == leader.page; };
+    const auto same = [&](const TranslationJob* job) { return (job->page ^ leader.page) >> pages_answered_log2_ == 0; };
     std::copy_if(merged_.begin(), merged_.end(), std::back_inserter(again), same);
     merged_.erase(std::remove_if(merged_.begin(), merged_.end(), same), merged_.end());
     for (TranslationJob* job : again) {

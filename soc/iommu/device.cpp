@@ -40,6 +40,7 @@ IommuDevice::IommuDevice(const sc_core::sc_module_name& module_name, const Conte
       cycle_(context.agenda, *this, 1),
       drains_translated_(spec_.arch == "vt-d") {
     context_.agenda.add_component(*this);
+    pages_answered_log2_ = iommu::log2_answered(*unit_) - 12;
     for (unsigned i = 0; i < unit_->register_banks() && i < site.banks.size(); ++i) {
         banks_.push_back({site.banks[i].base, unit_->register_bytes(i)});
     }

@@ -284,6 +284,7 @@ private:
     const IommuParams params_;
     const ClockPeriod clock_;
     std::unique_ptr<iommu::Instance> unit_;
+    unsigned pages_answered_log2_ = 0;  ///< iommu::LineWalks::log2_answered(), in pages of 4 KiB
     std::vector<std::string> lost_presets_;
     const iommu::InstanceSpec& spec_;
     iommu::PageRequests* page_requests_;  ///< nullptr: it takes none

@@ -51,6 +51,8 @@ IommuPort::IommuPort(IommuDevice& device, const std::string& name, unsigned numb
       link_to_tcu_(device.agenda(), device, 1),
       link_from_tcu_(device.agenda(), device, 1),
       name_(name) {
+    pages_answered_log2_ = iommu::log2_answered(device.unit()) - 12;
+    if (pages_answered_log2_ != 0) lines_ = dynamic_cast<const iommu::LineWalks*>(&device.unit());
     admission_.bind<&IommuPort::admit_when_free>(this);
     for (std::uint32_t i = 0; i < params.prefetch; ++i) {
         prefetch_jobs_.push_back(device_.make_job());
@@ -285,7 +287,7 @@ bool IommuPort::may_keep(const TranslationJob& job) const {
 /// Filling needs a slot of the TLB's port, though no time: it waits for the look-ups that are there.
 void IommuPort::fill_main(TranslationJob& job) {
     charge(job, Part::main_tlb);
-    if (may_keep(job)) main_tlb_.fill(job.result.entry);
+    if (may_keep(job)) fill_main_tlb(job);
     if (params_.prefetch != 0 && may_keep(job)) prefetch_after(job);
     release_page(job);
     if (micro_tlb_.enabled() && may_keep(job)) {
@@ -295,6 +297,19 @@ void IommuPort::fill_main(TranslationJob& job) {
     }
 }
 
+/// What was asked for, and last, so that it stays, behind its neighbours that the walk has read with it.
+void IommuPort::fill_main_tlb(const TranslationJob& job) {
+    if (lines_ != nullptr && job.transaction->ats.type == AtsType::untranslated) {
+        for (const CachedTranslation& neighbour : lines_->beside(*job.engine)) main_tlb_.fill(neighbour);
+    }
+    main_tlb_.fill(job.result.entry);
+}
+
+/// Whether the walk of `asking` may answer `other`, too.
+bool IommuPort::answers(const TranslationJob& asking, const TranslationJob& other) const {
+    return (asking.page ^ other.page) >> pages_answered_log2_ == 0 && asking.stream == other.stream;
+}
+
 void IommuPort::fill_micro(TranslationJob& job) {
     charge(job, Part::micro_tlb);
     if (may_keep(job)) micro_tlb_.fill(job.result.entry);
@@ -302,9 +317,8 @@ void IommuPort::fill_micro(TranslationJob& job) {
 }
 
 void IommuPort::hold_or_ask(TranslationJob& job) {
-    const bool asked = std::any_of(asking_.begin(), asking_.end(), [&](const TranslationJob* other) {
-        return other->page == job.page && other->stream == job.stream;
-    });
+    const bool asked =
+        std::any_of(asking_.begin(), asking_.end(), [&](const TranslationJob* other) { return answers(*other, job); });
     if (asked) {
         if (!job.merged) ++merged_;
         job.merged = true;
@@ -322,13 +336,11 @@ void IommuPort::release_page(TranslationJob& job) {
     // They look again: the entry may be there, or one of them asks next.
     std::vector<TranslationJob*> again;
     for (TranslationJob* other : holding_) {
-        if (other->page == job.page && other->stream == job.stream) again.push_back(other);
+        if (answers(job, *other)) again.push_back(other);
     }
     if (again.empty()) return;
     holding_.erase(std::remove_if(holding_.begin(), holding_.end(),
-                                  [&](const TranslationJob* other) {
-                                      return other->page == job.page && other->stream == job.stream;
-                                  }),
+                                  [&](const TranslationJob* other) { return answers(job, *other); }),
                    holding_.end());
     if (params_.youngest_first) std::reverse(again.begin(), again.end());
     for (TranslationJob* other : again) {

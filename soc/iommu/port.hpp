@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "iommu/instance.hpp"
+#include "iommu/line_walks.hpp"
 #include "iommu/tlb.hpp"
 #include "soc/bus/bus_port.hpp"
 #include "soc/bus/ports.hpp"
@@ -119,6 +120,8 @@ private:
     void prefetch_after(const TranslationJob& job);
     void prefetched(TranslationJob& job);
     void fill_main(TranslationJob& job);
+    void fill_main_tlb(const TranslationJob& job);
+    bool answers(const TranslationJob& asking, const TranslationJob& other) const;
     void fill_micro(TranslationJob& job);
     bool may_keep(const TranslationJob& job) const;
     /// IommuDevice::drains_translated(), and it is not the endpoint's own translation.
@@ -170,6 +173,7 @@ private:
     const ClockPeriod clock_;
     const ClockPeriod beat_;  ///< of the port: 0 if beats take no time
     const unsigned number_;
+    unsigned pages_answered_log2_ = 0;  ///< iommu::LineWalks::log2_answered(), in pages of 4 KiB
     std::uint32_t free_slots_;
     std::uint32_t beats_free_;
     bool missed_ = false;  ///< `fast`: the last plan() met a miss: what comes next is that access
@@ -212,6 +216,8 @@ private:
 
     AgendaEntry admission_;            ///< `fast`
     PlannedClient* client_ = nullptr;  ///< `fast`
+
+    const iommu::LineWalks* lines_ = nullptr;  ///< of the instance, if it has that face
 };
 
 }  // namespace xlate::soc

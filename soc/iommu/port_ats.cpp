@@ -48,13 +48,13 @@ void IommuPort::answer_request(TranslationJob& job) {
     port.respond(transaction);
 }
 
-/// The page behind that of `job`, for the same stream and with the same rights in question.
+/// The page behind what the walk of `job` may answer, for the same stream and with the same rights in question.
 void IommuPort::prefetch_after(const TranslationJob& job) {
     const Transaction& first = *job.transaction;
     if (free_prefetches_.empty() || first.ats.type != AtsType::untranslated) return;
-    const std::uint64_t page = job.page + 1;
+    const std::uint64_t page = ((job.page >> pages_answered_log2_) + 1) << pages_answered_log2_;
     const bool asked = std::any_of(asking_.begin(), asking_.end(), [&](const TranslationJob* other) {
-        return other->page == page && other->stream == job.stream;
+        return (other->page ^ page) >> pages_answered_log2_ == 0 && other->stream == job.stream;
     });
     if (asked || main_tlb_.peek(job.stream, page << 12) != nullptr) return;
     TranslationJob& made = *free_prefetches_.back();
@@ -81,7 +81,7 @@ void IommuPort::prefetch_after(const TranslationJob& job) {
 
 void IommuPort::prefetched(TranslationJob& job) {
     if (may_keep(job)) {
-        main_tlb_.fill(job.result.entry);
+        fill_main_tlb(job);
         if (ahead_.size() == kMaxAhead) ahead_.erase(ahead_.begin());
         ahead_.push_back({job.stream, job.page});
     }
