@@ -5,6 +5,7 @@
 #include "kernel-model/boot.hpp"
 #include "kernel-model/boot_state.hpp"
 #include "kernel-model/driver-core/driver_core.hpp"
+#include "kernel-model/drivers/riscv/riscv_below_guest.hpp"
 #include "kernel-model/pci/pci_core.hpp"
 
 namespace xlate::kernel {
@@ -67,6 +68,7 @@ PtrOrErr<IommuDevice> RiscvIommuOps::probe_device(Device& dev) {
         if (rv::tc::V.test(iommu.pages.read_u64(*dc))) {
             core_.k.console.warn(dev.prefix(), "already attached to IOMMU device directory");
         }
+        if (iommu.iohgatp != 0) iommu.pages.write_u64(*dc + 8 * rv::dc::IOHGATP, iommu.iohgatp);
         iommu.pages.write_u64(*dc, tc);
     }
     core_.dev_iommu_priv_set(dev, info, "RVP6");
@@ -134,6 +136,15 @@ bool RiscvIommuDriver::match(const Device& device) const {
 
 namespace {
 
+/// Below a guest: one second stage for all instances.
+int keep_second_stage(const IommuCore& core, PageAllocator& pages, RiscvIommuOps& ops, RiscvIommu& iommu) {
+    if (!iommu.has(rv::caps::BELOW_GUEST) || !iommu.has(rv::caps::Sv39x4)) return 0;
+    if (ops.iohgatp == 0) ops.iohgatp = make_identity_second_stage(pages, core.description).value_or(0);
+    if (ops.iohgatp == 0) return -kENOMEM;
+    iommu.iohgatp = ops.iohgatp;
+    return 0;
+}
+
 /// What both probes come to. `wired`: it is told to use its wires, whatever it did before.
 int bring_up(IommuCore& core, PageAllocator& pages, const Mistakes& mistakes, RiscvIommuOps& ops, Device& dev,
              bool wired) {
@@ -160,6 +171,7 @@ int bring_up(IommuCore& core, PageAllocator& pages, const Mistakes& mistakes, Ri
         iommu.write(rv::reg::FCTL, iommu.fctl);
     }
     if (const int err = iommu.riscv_iommu_init(); err != 0) return err;
+    if (const int err = keep_second_stage(core, pages, ops, iommu); err != 0) return err;
     dev.driver_data = &iommu;
     iommu.iommu = core.k.heap.make<IommuDevice>("RVI2", "riscv-iommu@" + dev.name);
     if (!iommu.iommu) return -kENOMEM;

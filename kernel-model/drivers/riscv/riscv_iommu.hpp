@@ -28,6 +28,8 @@ public:
     Ptr<IommuDomain> identity_domain() override { return make_static(identity_, DomainType::identity); }
     Ptr<IommuDomain> blocked_domain() override { return make_static(blocked_, DomainType::blocked); }
 
+    std::uint64_t iohgatp = 0;  ///< riscv_below_guest.hpp, once made
+
 private:
     Ptr<RiscvIommu> find(FwNode fwnode);
     Ptr<IommuDomain> make_static(Ptr<IommuDomain>& kept, DomainType type);

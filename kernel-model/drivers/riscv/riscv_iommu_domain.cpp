@@ -34,6 +34,13 @@ const ModeRow* row_of(table::Mode mode) {
 
 constexpr std::uint64_t command(rv::Opcode opcode) { return rv::cmd::OPCODE.of(static_cast<unsigned>(opcode)); }
 
+/// IOTINVAL.VMA of an address space: of the guest's, if there is a second stage.
+std::uint64_t invalidate_space(const RiscvIommu& iommu, std::uint32_t pscid) {
+    std::uint64_t word = command(rv::Opcode::IOTINVAL) | rv::cmd::PSCV.of(1) | rv::cmd::PSCID.of(pscid);
+    if (iommu.iohgatp != 0) word |= rv::cmd::GV.of(1) | rv::cmd::GSCID.of(rv::atp::GSCID.get(iommu.iohgatp));
+    return word;
+}
+
 }  // namespace
 
 std::optional<std::uint32_t> PscidAllocator::alloc() {
@@ -153,7 +160,7 @@ void RiscvDomain::riscv_iommu_bond_unlink(const Device& dev) {
     const bool last = std::none_of(bonds_.begin(), bonds_.end(), [&](const Bond& bond) { return bond.iommu == iommu; });
     lock_.unlock("RVB2");
     if (iommu == nullptr || !last) return;
-    iommu->riscv_iommu_cmd_send({command(rv::Opcode::IOTINVAL) | rv::cmd::PSCV.of(1) | rv::cmd::PSCID.of(pscid_), 0});
+    iommu->riscv_iommu_cmd_send({invalidate_space(*iommu, pscid_), 0});
     iommu->riscv_iommu_cmd_sync();
 }
 
@@ -213,7 +220,7 @@ void RiscvDomain::riscv_iommu_iotlb_inval(std::uint64_t start, std::uint64_t end
         if (iommu->mistakes.has(Mistake::unmap_without_tlbi)) continue;
         std::uint32_t pscid = pscid_;
         if (iommu->mistakes.has(Mistake::wrong_asid)) ++pscid;
-        const std::uint64_t all = command(rv::Opcode::IOTINVAL) | rv::cmd::PSCV.of(1) | rv::cmd::PSCID.of(pscid);
+        const std::uint64_t all = invalidate_space(*iommu, pscid);
         std::uint64_t length = end - start + 1;
         if (length == 0 || length >= kInvalidationLimit) {
             iommu->riscv_iommu_cmd_send({all, 0});

@@ -43,7 +43,8 @@ public:
     std::uint32_t fctl = 0;
     std::uint64_t icvec = 0;
     unsigned irqs_count = 0;
-    unsigned ddt_mode = 0;  ///< as ddtp has it
+    unsigned ddt_mode = 0;      ///< as ddtp has it
+    std::uint64_t iohgatp = 0;  ///< of its device contexts: 0, or riscv_below_guest.hpp
     Ptr<IommuDevice> iommu;
 
     /// 0, or -errno; what is wrong has been printed.
