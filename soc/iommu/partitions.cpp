@@ -26,9 +26,7 @@ public:
     Check(std::vector<Diagnostic>& findings, const IommuParams& params, std::string path)
         : findings_(findings), params_(params), path_(std::move(path)) {}
 
-    void names(const SocConfig& config) {
-        std::vector<std::string> devices;
-        for (const MasterConfig& master : config.masters) devices.push_back(master.device);
+    void names(const std::vector<std::string>& devices) {
         std::set<std::string> placed;
         double sum = 0;
         for (const auto& [name, partition] : params_.partitions) {
@@ -95,8 +93,10 @@ std::vector<Diagnostic> check_partitions(const SocConfig& config, const Topology
     std::vector<Diagnostic> findings;
     const auto check = [&](const IommuParams& params, const std::string& path, const auto& is_its) {
         if (params.partitions.empty()) return;
+        std::vector<std::string> devices;
+        for (const MasterConfig& master : config.masters) devices.push_back(master.device);
         Check of(findings, params, path);
-        of.names(config);
+        of.names(devices);
         of.core();
         for (std::size_t i = 0; i < topology.iommus.size(); ++i) {
             if (!is_its(topology.iommus[i])) continue;
@@ -113,6 +113,28 @@ std::vector<Diagnostic> check_partitions(const SocConfig& config, const Topology
 
 std::shared_ptr<const iommu::CachePartitions> partitions_of(const IommuParams& params, const SocConfig& config,
                                                             const Topology& topology, std::size_t index) {
+    std::vector<StreamOfMaster> masters;
+    for (std::size_t i = 0; i < config.masters.size(); ++i) {
+        if (topology.masters[i].iommu != index) continue;
+        masters.push_back({config.masters[i].device, value(topology.masters[i].stream)});
+    }
+    return partitions_of(params, masters);
+}
+
+std::vector<Diagnostic> check_partitions(const IommuParams& params, const std::string& path,
+                                         const std::vector<StreamOfMaster>& masters) {
+    std::vector<Diagnostic> findings;
+    if (params.partitions.empty()) return findings;
+    std::vector<std::string> devices;
+    for (const StreamOfMaster& master : masters) devices.push_back(master.device);
+    Check of(findings, params, path);
+    of.names(devices);
+    of.core();
+    return findings;
+}
+
+std::shared_ptr<const iommu::CachePartitions> partitions_of(const IommuParams& params,
+                                                            const std::vector<StreamOfMaster>& masters) {
     std::vector<iommu::CachePartitions::Partition> all;
     for (const auto& [name, partition] : params.partitions) {
         all.push_back({static_cast<std::uint32_t>(partition.share.numerator),
@@ -120,10 +142,10 @@ std::shared_ptr<const iommu::CachePartitions> partitions_of(const IommuParams& p
                        {}});
     }
     bool any = false;
-    for (std::size_t i = 0; i < config.masters.size(); ++i) {
-        const auto number = partition_of(params, config.masters[i].device);
-        if (!number || topology.masters[i].iommu != index) continue;
-        all[*number].streams.push_back(value(topology.masters[i].stream));
+    for (const StreamOfMaster& master : masters) {
+        const auto number = partition_of(params, master.device);
+        if (!number) continue;
+        all[*number].streams.push_back(master.stream);
         any = true;
     }
     return any ? std::make_shared<const iommu::CachePartitions>(std::move(all)) : nullptr;

@@ -3,6 +3,7 @@
 // parts come through (a PCI host bridge's). Not partitioned: the configuration cache, slots.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,15 @@ std::vector<Diagnostic> check_partitions(const SocConfig& config, const Topology
 /// Of the IOMMU at `index` of the topology; nullptr: none of its masters is in any.
 std::shared_ptr<const iommu::CachePartitions> partitions_of(const IommuParams& params, const SocConfig& config,
                                                             const Topology& topology, std::size_t index);
+/// The same of an IOMMU that stands in a foreign platform, at `path`: what comes by each socket has one stream.
+struct StreamOfMaster {
+    std::string device;
+    std::uint32_t stream = 0;
+};
+std::vector<Diagnostic> check_partitions(const IommuParams& params, const std::string& path,
+                                         const std::vector<StreamOfMaster>& masters);
+std::shared_ptr<const iommu::CachePartitions> partitions_of(const IommuParams& params,
+                                                            const std::vector<StreamOfMaster>& masters);
 /// Its ports that masters of several parts come through, by number.
 std::vector<std::size_t> shared_ports(const IommuParams& params, const SocConfig& config, const Topology& topology,
                                       std::size_t index);

@@ -2,11 +2,21 @@
 
 #include <set>
 
+#include "soc/iommu/partitions.hpp"
 #include "soc/unit.hpp"
 
 namespace xlate::soc {
 
 namespace {
+
+/// The masters that a partition may name: those whose socket says their stream.
+std::vector<StreamOfMaster> known_streams(const IommuSetup& setup) {
+    std::vector<StreamOfMaster> masters;
+    for (const MasterSocket& master : setup.masters) {
+        if (master.stream) masters.push_back({master.name, *master.stream});
+    }
+    return masters;
+}
 
 void report(const std::vector<Diagnostic>& findings) {
     if (findings.empty()) return;
@@ -41,6 +51,8 @@ std::vector<Diagnostic> check(const std::string& module, const IommuSetup& setup
     for (const auto& [name, tbu] : setup.params.tbus) {
         if (names.count(name) == 0) say("params.tbus." + name, "no master has this name", "the name of a master");
     }
+    for (Diagnostic& one : check_partitions(setup.params, module + ".params", known_streams(setup)))
+        findings.push_back(std::move(one));
     return findings;
 }
 
@@ -87,6 +99,10 @@ IommuModule::IommuModule(const sc_core::sc_module_name& module_name, World& worl
         outlets_.push_back(
             std::make_unique<Outlet>(world, own + ".memory." + std::to_string(i), "to_memory_" + std::to_string(i)));
         device_->bus_port(i).port.socket.bind(outlets_.back()->port.socket);
+    }
+    if (const auto partitions = partitions_of(setup.params, known_streams(setup))) {
+        if (!device_->unit().partition(partitions))
+            world.note(own + ": the shared caches of this family cannot be partitioned: whoever comes fills them");
     }
     world.uses_time(own, "its clock period", {setup.params.clock.fs});
     world.uses_time(own, "its interrupt_wire", setup.params.tcu.interrupt_wire);

@@ -405,6 +405,54 @@ TEST_CASE("parameters out of range are refused where the module is made") {
           "xlate: smmu.masters: no master stands before it; expected one or more");
 }
 
+TEST_CASE("partitions hold in a foreign platform, by the names of its sockets") {
+    // "small" reads 16 pages round and round, "big" every page of 60: both by a TLB of 64 entries in the core.
+    const auto walks = [](bool parted) {
+        return in_child([&] {
+            quiet();
+            soc::IommuSetup setup;
+            setup.params.tbu.micro_tlb.shape = {true, 1, 1, iommu::Replacement::lru};
+            setup.params.tbu.main_tlb.shape.enabled = false;
+            setup.params.tcu.tlb.shape = {true, 64, 4, iommu::Replacement::lru};
+            if (parted) setup.params.partitions["kept"] = {{1, 4}, {"small"}};
+            setup.masters = {{"small", SmmuBench::kStream, {}}, {"big", SmmuBench::kStream + 1, {}}};
+            ForeignPlatform platform(setup);
+            LtInitiator small("small"), big("big");
+            small.socket.bind(platform.smmu.masters[0]);
+            big.socket.bind(platform.smmu.masters[1]);
+            SmmuBench::install(platform, 1024, 2);
+            SmmuBench::enable(platform);
+            for (unsigned n = 0; n < 320; ++n) {
+                small.accesses.push_back(access_of(SmmuBench::kIova + n % 16 * 4096, 64));
+                small.accesses.back().gap = in_ps(2'000'000);
+            }
+            for (unsigned n = 0; n < 4000; ++n) {
+                big.accesses.push_back(access_of(SmmuBench::kIova + (16 + n % 1000) * 4096, 64));
+                big.accesses.back().gap = in_ps(10'000);
+            }
+            sc_core::sc_start();
+            return fmt::format("{}", platform.smmu.stats().walks);
+        });
+    };
+    const auto count = [](const std::string& text) { return std::stoull(text); };
+    // Each access of the big one walks in any case. In its part the small one walks for its 16 pages once.
+    CHECK(count(walks(true)) == 4000 + 16);
+    CHECK(count(walks(false)) > 4000 + 160);
+
+    const auto with = [](std::vector<std::string> masters, std::optional<std::uint32_t> stream) {
+        return elaborated(sc_core::SC_PS, [&] {
+            soc::World world("world");
+            soc::IommuSetup setup;
+            setup.masters = {{"a", stream, {}}};
+            setup.params.partitions["p"] = {{1, 4}, std::move(masters)};
+            soc::Iommu<> smmu("smmu", world, setup);
+        });
+    };
+    CHECK(with({"b"}, 1).find("xlate: smmu.params.partitions.p.masters: no master is called 'b'") == 0);
+    // Whose stream the socket does not say cannot be in one.
+    CHECK(with({"a"}, std::nullopt).find("no master is called 'a'") != std::string::npos);
+}
+
 TEST_CASE("every family stands alone: its accesses pass or are refused, its registers answer") {
     for (const iommu::Family& family : iommu::families()) {
         CAPTURE(std::string(family.name));
