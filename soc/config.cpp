@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/bits.hpp"
+#include "soc/address_check.hpp"
 #include "soc/bus/network_plan.hpp"
 #include "soc/foreign/foreign_parts.hpp"
 #include "soc/iommu/partitions.hpp"
@@ -421,6 +422,7 @@ std::vector<Diagnostic> check(const SocConfig& config, const firmware::Descripti
     std::vector<Diagnostic> all = findings.take();
     for (Diagnostic& one : ForeignParts::check(config)) all.push_back(std::move(one));
     for (Diagnostic& one : check_smmuv3_windows(config, description)) all.push_back(std::move(one));
+    for (Diagnostic& one : check_addresses(config, description, topology)) all.push_back(std::move(one));
     return all;
 }
 
