@@ -7,6 +7,7 @@
 
 #include "base/bits.hpp"
 #include "iommu/families.hpp"
+#include "study/config/pci_config.hpp"
 #include "study/results/resources.hpp"
 
 namespace xlate::study {
@@ -74,8 +75,46 @@ private:
             wider(resource::kNetworkLink, "soc.interconnect.width", soc.interconnect.width_bytes);
         named();
         if (!is_pci(device_)) return;
-        faster(resource::kLink, "soc.pcie.bandwidth", soc.pcie.bandwidth_bytes_per_s, 4);
+        pcie_link(resource::kLink, "soc.pcie", soc.pcie_generation, soc.pcie_lanes, soc.pcie.bandwidth_bytes_per_s);
+        port_links();
         shorter(resource::kLinkLatency, "soc.pcie.latency", soc.pcie.link_latency);
+    }
+
+    /// Four times as fast: by lanes as far as there are, by generations beyond that, or by the bandwidth that it has.
+    void pcie_link(const char* resource, const std::string& at, std::uint32_t generation, std::uint32_t lanes,
+                   std::uint64_t bandwidth) {
+        if (generation == 0) {
+            faster(resource, at + ".bandwidth", bandwidth, 4);
+            return;
+        }
+        std::uint32_t more_lanes = lanes, newer = generation;
+        for (unsigned doubled = 0; doubled < 2; ++doubled) {
+            if (more_lanes < kMostLanes) {
+                more_lanes *= 2;
+            } else if (newer < kNewestGeneration) {
+                ++newer;
+            }
+        }
+        std::vector<Override> sets;
+        if (more_lanes != lanes) sets.push_back({at + ".lanes", fmt::format("{}", more_lanes)});
+        if (newer != generation) sets.push_back({at + ".generation", fmt::format("{}", newer)});
+        add(resource, more_lanes != lanes ? at + ".lanes" : at + ".generation",
+            fmt::format("x{} of generation {}", lanes, generation),
+            fmt::format("x{} of generation {}", more_lanes, newer), std::move(sets));
+    }
+
+    /// Links of ports that it goes over and that were busy.
+    void port_links() {
+        yaml::Findings findings;
+        std::vector<PciOrigin> origins;
+        const std::vector<kernel::PciRoot> roots = make_pci_roots(config_, findings, &origins);
+        for (const PciSeat& seat : seat_pci_functions(roots)) {
+            const PciOrigin& origin = origins[seat.function.origin];
+            const PciLinkConfig& link = origin.config->link;
+            const std::string words = fmt::format("link below the PCIe port {} (soc.pci[].link)", seat.name);
+            if (!link.given() || !busy(words.c_str())) continue;
+            pcie_link(words.c_str(), origin.path + ".link", link.generation, link.lanes, link.bandwidth_bytes_per_s);
+        }
     }
 
     /// Those whose name stands in the words: "bridge between crossbars (soc.interconnects.cluster.outstanding)".
@@ -181,6 +220,7 @@ private:
 
     const Config& config_;
     static constexpr double kWorthATrial = 0.3;  // of its time
+    static constexpr std::uint32_t kMostLanes = 16, kNewestGeneration = 6;
 
     const Json& result_;
     const Json& master_;

@@ -75,6 +75,32 @@ TEST_CASE("why: a config instead of a run, in words, and the same each time", "[
     CHECK(run_xlate(scratch, "why out/n -j 3").out == text.out);
 }
 
+TEST_CASE("why: the link of a PCIe port is tried, by lanes and generations", "[cli][why]") {
+    const Scratch scratch;
+    const std::string config = std::string(source_dir()) + "/configs/soc/pcie-switch.yaml";
+    const auto tried = [&](const std::string& more) {
+        const Said said = run_xlate(scratch, "run " + config + " --out out" + more +
+                                                 " --set traffic[0].transfers=2000 --set traffic[1].transfers=2000");
+        INFO(said.err);
+        REQUIRE(said.status == 0);
+        const Said why = run_xlate(scratch, "why out 0000:03:00.0 --json");
+        REQUIRE(why.status == 0);
+        return Json::parse(why.out)["masters"][0];
+    };
+    // Two drives share the switch's own link: four times as wide, it is no limit; their own links are not the limit.
+    const Json master = tried("");
+    CHECK(master["limited_by"]["resource"] == "link below the PCIe port 0000:00:01.0 (soc.pci[].link)");
+    const Json& shared = trial(master, "soc.pci[0].link");
+    CHECK(shared["key"] == "soc.pci[0].link.lanes");
+    CHECK(shared["from"] == "x4 of generation 3");
+    CHECK(shared["to"] == "x16 of generation 3");
+    CHECK(shared["gain"].get<double>() > 0.8);
+    CHECK(trial(master, "below[0].below[0].link")["gain"].get<double>() < 0.05);
+    // With all lanes there are it is a newer generation.
+    const Json wide = tried(" --set soc.pci[0].link.lanes=16 --set soc.pci[0].link.generation=1");
+    CHECK(trial(wide, "soc.pci[0].link")["to"] == "x16 of generation 3");
+}
+
 TEST_CASE("why: what there is nothing to say about", "[cli][why]") {
     const Scratch scratch;
     busy_nic(scratch);
