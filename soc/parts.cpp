@@ -311,8 +311,21 @@ void Soc::Parts::build_targets(Destinations& targets) {
         warnings.push_back("the firmware names no memory: every address that is no register is memory");
         targets.map.map_rest(0);
     }
+    // Test boards place register files in memory: it goes on behind them.
+    const std::vector<AddressMap::Range> registers = targets.map.ranges();
     for (const firmware::MemoryRange& range : bytes.ranges()) {
-        targets.map.map_channels(range.base, range.size, 0, config.memory.channels, config.memory.channel_bytes);
+        std::uint64_t at = range.base;
+        const auto map_up_to = [&](std::uint64_t end) {
+            if (at >= end) return;
+            targets.map.map_channels(at, end - at, 0, config.memory.channels, config.memory.channel_bytes);
+        };
+        const std::uint64_t end = range.base + range.size;
+        for (const AddressMap::Range& other : registers) {
+            if (other.last < at || other.base >= end) continue;
+            map_up_to(other.base);
+            at = other.last + 1;
+        }
+        map_up_to(end);
     }
 }
 

@@ -66,6 +66,47 @@ TEST_CASE("topology: a disabled SMMU is not there, another IOMMU is said to be a
     CHECK(topology.warnings[1].find("not translated") != std::string::npos);
 }
 
+TEST_CASE("soc: memory goes on behind a register file that lies in it", "[soc]") {
+    firmware::Description board = SmmuBench::board({"dma"});
+    board.nodes[2].has_iommus = false;
+    board.nodes[2].iommus.clear();
+    board.memory = {{SmmuBench::kRegisters - 0x10000, 0x100000}};
+    soc::SocConfig config;
+    config.cpu.count = 1;
+    config.masters = {SmmuBench::master("dma", 2)};
+    config.masters[0].traffic.pattern = soc::Pattern::strided;
+    config.masters[0].traffic.transfers = 32;
+    soc::Soc soc(board, config);
+    // Around the 128 KiB of registers: below, and from their end on.
+    std::vector<std::uint64_t> offsets;
+    for (std::uint64_t i = 0; i < 16; ++i) offsets.push_back(i * 0x1000);
+    for (std::uint64_t i = 0; i < 16; ++i) offsets.push_back(0x30000 + i * 0x1000);
+    soc.start_master("dma", Iova{SmmuBench::kRegisters - 0x10000}, 0x100000, offsets);
+    soc.run();
+    CHECK(soc.stats().masters[0].reads == 32);
+    CHECK(soc.stats().masters[0].faults == 0);
+}
+
+TEST_CASE("soc: two modules at one address are a finding", "[soc]") {
+    firmware::Description board = SmmuBench::board({"dma"});
+    firmware::Node second = board.nodes[1];
+    second.path = second.name = "/smmuv3@9060000";
+    second.regs[0].address = *(second.regs[0].cpu_address = SmmuBench::kRegisters + 0x10000);
+    board.nodes.push_back(second);
+    const std::vector<Diagnostic> findings = soc::check(soc::SocConfig{}, board);
+    REQUIRE(findings.size() == 1);
+    CHECK(findings[0].text() ==
+          "/smmuv3@9060000: two at one address: registers of /smmuv3@9060000 (0x9060000 to 0x907ffff), registers of "
+          "/smmuv3@9050000 (0x9050000 to 0x906ffff); expected addresses of its own");
+    // Side by side they are fine; so are registers that are memory.
+    board.nodes.back().regs[0].address = *(board.nodes.back().regs[0].cpu_address = SmmuBench::kRegisters + 0x20000);
+    CHECK(soc::check(soc::SocConfig{}, board).empty());
+    board.nodes.back().regs[0].address = *(board.nodes.back().regs[0].cpu_address = SmmuBench::kRegisters);
+    soc::SocConfig inert;
+    inert.iommu.inert = true;
+    CHECK(soc::check(inert, board).empty());
+}
+
 TEST_CASE("topology: of two IOMMUs of a master the port is the first one's, or the last one's where that wins",
           "[soc]") {
     const auto attached_to = [](const char* compatible, const char* other) {
