@@ -123,6 +123,8 @@ void Outlet::introduce(Transaction& transaction) {
     attributes.of_iommu = transaction.of_iommu;
     attributes.priority = transaction.priority;
     attributes.timing_only = !transaction.moves_data();
+    attributes.ats = transaction.ats.type;
+    attributes.no_write = transaction.ats.no_write;
     attributes.source = rank();
     attributes.number = ++introduced_;
     transaction.payload().set_extension(&attributes);
@@ -131,6 +133,8 @@ void Outlet::introduce(Transaction& transaction) {
 void Outlet::take_back(Transaction& transaction) {
     auto* attributes = transaction.payload().get_extension<DmaAttributes>();
     transaction.fault = attributes->fault;
+    if (transaction.ats.type == iommu::AtsType::translation_request && transaction.ats.answer != nullptr)
+        *transaction.ats.answer = attributes->answer;
     transaction.payload().clear_extension(attributes);
     free_attributes_.push_back(attributes);
 }

@@ -8,6 +8,7 @@
 #include "soc/modules/iommu.hpp"
 #include "soc/modules/master.hpp"
 #include "soc/modules/memory.hpp"
+#include "soc/modules/pcie.hpp"
 #include "soc/modules/protocol_checker.hpp"
 #include "tests/soc/child.hpp"
 #include "tests/soc/foreign_platform.hpp"
@@ -143,6 +144,110 @@ TEST_CASE("modules joined by sockets have the times of the same SoC from a confi
             }
         }
     }
+}
+
+TEST_CASE("a PCIe link as a module has the times of a host bridge's, and its endpoints their streams") {
+    soc::PcieParams pcie;
+    pcie.max_payload = 128;
+    pcie.nonposted_credits = 2;
+    const auto of_config = [&](std::uint32_t outstanding) {
+        return in_child([&] {
+            firmware::Description board = SmmuBench::board({});
+            SmmuBench::add_host_bridge(board, 0x500, 1, 1);
+            soc::SocConfig config;
+            config.cpu.count = 1;
+            config.pcie = pcie;
+            config.memory = memory_of(false);
+            config.masters.push_back(SmmuBench::master("m", 2));
+            config.masters[0].requester_id = 8;
+            config.masters[0].traffic = traffic_of(outstanding);
+            Times times;
+            soc::Soc soc(board, config);
+            soc.set_trace(&times);
+            soc.start_master("m", Iova{SmmuBench::kPages}, 16 * 4096);
+            soc.run();
+            return times.text;
+        });
+    };
+    const auto of_modules = [&](std::uint32_t outstanding) {
+        return in_child([&] {
+            sc_core::sc_set_time_resolution(1, sc_core::SC_FS);
+            sc_core::sc_report_handler::set_actions("/OSCI/SystemC", sc_core::SC_DO_NOTHING);
+            soc::World world("world");
+            soc::Master<> master("m", world, traffic_of(outstanding), 0);
+            soc::PcieLink<> link("link", world, pcie, {{"m", 8}});
+            soc::Interconnect<> interconnect("interconnect", world, {kFsPerNs}, soc::CrossbarParams{}, 1, 1);
+            soc::MemoryTarget<> memory("memory", world, memory_of(false));
+            soc::ProtocolChecker<> first("first"), second("second");
+            master.socket.bind(first.target);
+            first.initiator.bind(link.endpoints[0]);
+            link.root.bind(second.target);
+            second.initiator.bind(interconnect.from[0]);
+            interconnect.to[0].bind(memory.socket);
+            interconnect.map(SmmuBench::kMemory, SmmuBench::kMemoryBytes, 0);
+            Times times;
+            master.set_trace(&times);
+            master.start(SmmuBench::kPages, 16 * 4096);
+            sc_core::sc_start();
+            for (const auto* checker : {&first, &second}) {
+                for (const std::string& violation : checker->violations()) times.text += violation + "\n";
+                if (checker->open() != 0) times.text += "unfinished\n";
+            }
+            return times.text;
+        });
+    };
+    for (const std::uint32_t outstanding : {1U, 8U}) {
+        CAPTURE(outstanding);
+        const std::string expected = of_config(outstanding);
+        REQUIRE(std::count(expected.begin(), expected.end(), '\n') == 300);
+        CHECK(of_modules(outstanding) == expected);
+    }
+}
+
+TEST_CASE("endpoints behind a PCIe link are told apart by an IOMMU, and ask it for translations") {
+    const std::string text = in_child([] {
+        sc_core::sc_set_time_resolution(1, sc_core::SC_PS);
+        sc_core::sc_report_handler::set_actions("/OSCI/SystemC", sc_core::SC_DO_NOTHING);
+        soc::IommuSetup setup;
+        setup.masters = {{"pcie", {}, {}}};
+        ForeignPlatform platform(setup);
+        soc::PcieLink<> link("link", platform.world, {}, {{"known", SmmuBench::kStream}, {"other", 3}});
+        LtInitiator known("known"), other("other");
+        known.socket.bind(link.endpoints[0]);
+        other.socket.bind(link.endpoints[1]);
+        link.root.bind(platform.smmu.masters[0]);
+        SmmuBench::install(platform, 64);
+        SmmuBench::enable(platform);
+        ForeignAccess access;
+        access.address = SmmuBench::kIova;
+        known.accesses.push_back(access);
+        other.accesses.push_back(access);  // no valid STE
+        sc_core::sc_start();
+        std::string result;
+        for (const LtInitiator* one : {&known, &other})
+            result += one->accesses[0].status == tlm::TLM_OK_RESPONSE ? "passes " : "is refused ";
+        return result;
+    });
+    CHECK(text == "passes is refused ");
+    const auto said = [](const soc::PcieParams& params, const std::vector<soc::PcieEndpoint>& ends) {
+        return in_child([&] {
+            sc_core::sc_set_time_resolution(1, sc_core::SC_PS);
+            sc_core::sc_report_handler::set_actions("/OSCI/SystemC", sc_core::SC_DO_NOTHING);
+            try {
+                soc::World world("world");
+                soc::PcieLink<> link("link", world, params, ends);
+                return std::string("fine");
+            } catch (const sc_core::sc_report& report) {
+                return std::string(report.get_msg());
+            }
+        });
+    };
+    soc::PcieParams params;
+    params.max_payload = 100;
+    CHECK(said(params, {{"a", 1}}) ==
+          "link.max_payload: 100 is not a power of two from 128 to 4096; expected one, or 0");
+    CHECK(said({}, {}) == "link.endpoints: none is there; expected one or more");
+    CHECK(said({}, {{"a", 1}, {"a", 2}}) == "link.endpoints: 'a' is empty or there twice; expected a name of its own");
 }
 
 TEST_CASE("an interconnect refuses ranges that lie over one another, and targets that are not there") {
