@@ -22,9 +22,12 @@ void visit_pci_link(ParameterVisitor& v, PciLinkConfig& link) {
           "The link below a root port or a switch's downstream port, by generation and lanes or by bandwidth; what is "
           "behind shares it. Not given: what is behind it sits at the link above.",
           [&] {
-              integer(v, "generation", "1 to 6; 0: bandwidth says it.", link.generation, 0, 6);
-              integer(v, "lanes", "1, 2, 4, 8 or 16.", link.lanes, 1, 16);
-              v.bandwidth("bandwidth", "One way, in place of generation and lanes.", link.bandwidth_bytes_per_s);
+              if (v.wants_all() || link.generation != 0) {
+                  integer(v, "generation", "1 to 6; 0: bandwidth says it.", link.generation, 0, 6);
+                  integer(v, "lanes", "1, 2, 4, 8 or 16.", link.lanes, 1, 16);
+              }
+              if (v.wants_all() || link.bandwidth_bytes_per_s != 0)
+                  v.bandwidth("bandwidth", "One way, in place of generation and lanes.", link.bandwidth_bytes_per_s);
               v.time("latency", "One way, the switch or root port above it included.", link.latency);
               integer(v, "posted_credits", "Writes that the port holds at once; 0: any number.", link.posted_credits, 0,
                       4096);

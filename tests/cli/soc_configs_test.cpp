@@ -218,3 +218,26 @@ TEST_CASE("run: a mesh, a cache before memory, regulators and a PCIe generation 
     REQUIRE(run_xlate(scratch, "run r/config.resolved.yaml --out again").status == 0);
     CHECK(run_xlate(scratch, "compare r again").out == "the same\n");
 }
+
+TEST_CASE("run: links of PCIe ports resolve to themselves, by generation and by bandwidth", "[cli][run]") {
+    Scratch scratch;
+    write(scratch.path("c.yaml"),
+          "firmware: { devicetree: quickstart.dtb }\n"
+          "soc:\n"
+          "  pci:\n"
+          "    - { slot: \"00:01.0\", kind: root-port, link: { generation: 3, lanes: 2 }, below: [ { slot: \"00.0\", "
+          "driver: nvme } ] }\n"
+          "    - { slot: \"00:02.0\", kind: root-port, link: { bandwidth: 1 GB/s }, below: [ { slot: \"00.0\", driver: "
+          "nvme } ] }\n"
+          "traffic:\n"
+          "  - { device: \"0000:01:00.0\", transfers: 400 }\n"
+          "  - { device: \"0000:02:00.0\", transfers: 400 }\n"
+          "expect: [ faults == 0, 'links[\"pcie.0000:00:02.0\"].packets > 0' ]\n");
+    const Said first = run_xlate(scratch, "run c.yaml --out r");
+    CHECK(first.err == "");
+    REQUIRE(first.status == 0);
+    const Said again = run_xlate(scratch, "run r/config.resolved.yaml --out again");
+    INFO(again.err);
+    REQUIRE(again.status == 0);
+    CHECK(run_xlate(scratch, "compare r again").out == "the same\n");
+}
