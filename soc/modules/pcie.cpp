@@ -15,8 +15,8 @@ void check(const std::string& module, const PcieParams& params, const std::vecto
     const auto say = [&](const std::string& text) {
         findings += fmt::format("{}{}.{}", findings.empty() ? "" : "\n", module, text);
     };
-    for (const auto& [name, bytes] : {std::pair{"max_payload", params.max_payload},
-                                      std::pair{"max_read_request", params.max_read_request}}) {
+    for (const auto& [name, bytes] :
+         {std::pair{"max_payload", params.max_payload}, std::pair{"max_read_request", params.max_read_request}}) {
         if (bytes != 0 && (!is_power_of_two(bytes) || bytes < 128 || bytes > 4096))
             say(fmt::format("{}: {} is not a power of two from 128 to 4096; expected one, or 0", name, bytes));
     }
@@ -43,7 +43,7 @@ PcieModule::PcieModule(const sc_core::sc_module_name& module_name, World& world,
                                                   fmt::format("from_{}", i),
                                                   Inlet::Shape{12, 0, false, endpoints[i].stream, {}}));
     }
-    outlet_ = std::make_unique<Outlet>(world, own + ".root", "to_root");
+    outlet_ = std::make_unique<Outlet>(world, own + ".root", "to_root", true);
     root_ = std::make_unique<PcieRoot>("link", own, world.agenda(), params, names,
                                        std::vector<std::size_t>(endpoints.size(), 0), 1);
     for (std::size_t i = 0; i < endpoints.size(); ++i) inlets_[i]->port.socket.bind(root_->endpoint(i).socket);

@@ -326,6 +326,53 @@ TEST_CASE("riscv-iommu and its hardware: an unmap goes page by page, or all at o
     CHECK(run.translate(kGpu, mapped + 0x2000, true).kind == StepKind::fault);
 }
 
+// Words are the specification's: iohgatp, GV and GSCID of IOTINVAL.VMA.
+TEST_CASE("riscv-iommu and its hardware: below a guest there is a second stage, page by page",
+          "[kernel-model][riscv]") {
+    Boot run(params_of("nested"));
+    check_mappings(run);
+    const rv::DeviceContext gpu = run.context(kGpu);
+    CHECK(gpu.mode(rv::dc::FSC) == rv::atp::SV39);
+    CHECK(gpu.mode(rv::dc::IOHGATP) == rv::atp::SV39);  // Sv39x4
+    CHECK(gpu.gscid() == 1);
+    CHECK(run.context(kDma0).words[rv::dc::IOHGATP] == gpu.words[rv::dc::IOHGATP]);
+    // Three levels down: memory is mapped to itself by pages, all else by leaves as large as fit.
+    const auto leaf_of = [&](std::uint64_t gpa) {
+        std::uint64_t table = gpu.address(rv::dc::IOHGATP);
+        CHECK(table % 0x4000 == 0);
+        for (unsigned above = 2;; --above) {
+            const std::uint64_t index = (gpa >> (12 + 9 * above)) & (above == 2 ? 0x7FF : 0x1FF);
+            const std::uint64_t word = run.machine.cpu.load(table + 8 * index);
+            const std::uint64_t target = (word >> 10 & low_mask(44)) << 12;
+            if ((word & 0xE) != 0) {
+                CHECK((word & 0xFF) == 0xDF);  // V, R, W, X, U, A, D
+                CHECK(target == (gpa & ~low_mask(12 + 9 * above)));
+                return above;
+            }
+            table = target;
+        }
+    };
+    CHECK(leaf_of(0x80000000) == 0);
+    CHECK(leaf_of(0x80000000 + (std::uint64_t{1} << 30) - 4096) == 0);
+    CHECK(leaf_of(kBase) == 2);
+    CHECK(leaf_of(std::uint64_t{1} << 40) == 2);
+
+    run.machine.commands.clear();
+    const DmaBuffer buffer = first_buffer(run, "4000000.gpu");
+    const Ptr<IommuDomain> domain = run.domain("4000000.gpu");
+    REQUIRE(run.translate(kGpu, buffer.iova.value).kind == StepKind::done);
+    run.task([&] {
+        domain->unmap(buffer.iova, buffer.size);
+        domain->iotlb_sync(buffer.iova, buffer.size);
+    });
+    REQUIRE(run.machine.commands.size() >= 2);
+    const std::uint64_t first = run.machine.commands[0][0];
+    CHECK((first & 0x3FF) == 1);         // IOTINVAL.VMA
+    CHECK((first >> 32 & 3) == 3);       // PSCV, GV
+    CHECK((first >> 44 & 0xFFFF) == 1);  // GSCID
+    CHECK(run.translate(kGpu, buffer.iova.value).kind == StepKind::fault);
+}
+
 TEST_CASE("riscv-iommu and its hardware: identity is a context without tables", "[kernel-model][riscv]") {
     KernelParameters parameters;
     parameters.iommu_passthrough = true;
