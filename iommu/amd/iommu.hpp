@@ -86,8 +86,9 @@ public:
     std::optional<std::uint64_t> space_of_stream(StreamId stream) const override;
     bool needs_drain() const override { return true; }
     bool keeps_configuration(AccessPurpose purpose, const std::uint8_t* bytes) const override;
-    Invalidation wanted_for_configuration(std::uint64_t stream) const override;
-    const char* configuration_name() const override { return "device table entry"; }
+    Invalidation wanted_for_configuration(std::uint64_t stream, AccessPurpose purpose,
+                                          const std::uint8_t* bytes) const override;
+    const char* configuration_name(AccessPurpose) const override { return "device table entry"; }
 
     const AmdParams& params() const { return params_; }
     /// A request of the domain is translated by tables of this kind (a guest's: of PASID 0, not nested).

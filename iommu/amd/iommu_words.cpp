@@ -103,8 +103,9 @@ bool Iommu::keeps_configuration(AccessPurpose purpose, const std::uint8_t* /*byt
     return purpose == Purpose::dte;
 }
 
-Invalidation Iommu::wanted_for_configuration(std::uint64_t stream) const {
-    Invalidation wanted = TableWords::wanted_for_configuration(stream);
+Invalidation Iommu::wanted_for_configuration(std::uint64_t stream, AccessPurpose purpose,
+                                             const std::uint8_t* bytes) const {
+    Invalidation wanted = TableWords::wanted_for_configuration(stream, purpose, bytes);
     wanted.code = static_cast<std::uint16_t>(Opcode::invalidate_devtab_entry);
     return wanted;
 }

@@ -173,8 +173,10 @@ std::string descriptor_name(std::uint16_t code) {
 
 std::string describe(const Invalidation& invalidation) {
     // Code 0: not one that was given, but the one that would have done.
-    std::string text =
-        descriptor_name(invalidation.code != 0 ? invalidation.code : descriptor_code(DescriptorType::iotlb, qi::PAGE));
+    const std::uint8_t would_do = space_tag::FIRST.test(invalidation.space)
+                                      ? descriptor_code(DescriptorType::pasid_iotlb, qi::PASID_PAGE)
+                                      : descriptor_code(DescriptorType::iotlb, qi::PAGE);
+    std::string text = descriptor_name(invalidation.code != 0 ? invalidation.code : would_do);
     if (invalidation.stream_mask != 0) text += fmt::format(" device {:#x}", value(stream_of(invalidation.stream)));
     if (space_tag::DID.test(invalidation.space_mask)) {
         text += fmt::format(" DID {}", space_tag::DID.get(invalidation.space));

@@ -18,9 +18,11 @@ namespace xlate::iommu::vtd {
 
 class Vtd;
 
-/// Step::opcode and Invalidation::code: type and granularity.
+/// Step::opcode and Invalidation::code: type and, in its lowest bits, granularity.
+inline constexpr unsigned kGranularityBits = 2;
 constexpr std::uint8_t descriptor_code(DescriptorType type, std::uint64_t granularity) {
-    return static_cast<std::uint8_t>(static_cast<unsigned>(type) << 2 | static_cast<unsigned>(granularity));
+    return static_cast<std::uint8_t>(static_cast<unsigned>(type) << kGranularityBits |
+                                     static_cast<unsigned>(granularity));
 }
 /// "iotlb (page)".
 std::string descriptor_name(std::uint16_t code);

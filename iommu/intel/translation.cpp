@@ -205,6 +205,8 @@ bool Translation::located_context() {
 bool Translation::located_pasid() {
     const PasidEntry& entry = pasid_walk_.entry();
     const std::uint64_t type = entry.type(), flags = entry.words[2];
+    if (!request_.ssid && !request_.debug)
+        unit_.note_tables(entry.did(), type == pasid::FIRST_LEVEL ? std::optional(pasid_) : std::nullopt);
     if (type == pasid::PASS_THROUGH) return pass(true);
     if (kinds_.execute && !pasid::ERE.test(flags)) return fail(Reason::sm_no_execute_requests);
     if (type != pasid::FIRST_LEVEL) {

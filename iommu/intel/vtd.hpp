@@ -27,6 +27,7 @@
 #include "iommu/intel/parameters.hpp"
 #include "iommu/intel/purpose.hpp"
 #include "iommu/intel/registers.hpp"
+#include "iommu/shadow/hardware_bits.hpp"
 #include "iommu/shadow/table_words.hpp"
 #include "iommu/tlb.hpp"
 #include "iommu/walk_cache.hpp"
@@ -54,7 +55,7 @@ struct VtdCounters {
     std::uint64_t page_requests = 0;
 };
 
-class Vtd final : public Instance, public Endpoints, public PageRequests, public TableWords {
+class Vtd final : public Instance, public Endpoints, public PageRequests, public TableWords, public HardwareBits {
 public:
     explicit Vtd(const VtdParams& params);
 
@@ -86,14 +87,22 @@ public:
     // claim is a domain id.
     unsigned word_bytes() const override { return 8; }
     bool decode(AccessPurpose purpose, std::uint64_t word, TableWord& out) const override;
+    bool decode_in(std::uint64_t space, AccessPurpose purpose, std::uint64_t word, TableWord& out) const override;
+    std::uint64_t hardware_bits(AccessPurpose purpose) const override;
+    bool drops_words(const Invalidation& invalidation) const override;
     std::uint64_t space_of(std::uint32_t context) const override;
     std::optional<std::uint64_t> space_of_stream(StreamId stream) const override;
     bool needs_drain() const override { return true; }
     bool keeps_configuration(AccessPurpose purpose, const std::uint8_t* bytes) const override;
-    bool covers_configuration(const Invalidation& invalidation, std::uint64_t stream,
+    bool covers_configuration(const Invalidation& invalidation, std::uint64_t stream, AccessPurpose purpose,
                               const std::uint8_t* bytes) const override;
-    Invalidation wanted_for_configuration(std::uint64_t stream) const override;
-    const char* configuration_name() const override { return "context entry"; }
+    Invalidation wanted_for_configuration(std::uint64_t stream, AccessPurpose purpose,
+                                          const std::uint8_t* bytes) const override;
+    const char* configuration_name(AccessPurpose purpose) const override {
+        return purpose == Purpose::pasid_entry ? "PASID entry" : "context entry";
+    }
+    /// Requests without a PASID are translated by first-level tables of this one, or by a second level (none).
+    void note_tables(std::uint64_t domain, std::optional<std::uint32_t> first_level_pasid);
 
     const VtdParams& params() const { return params_; }
     std::uint32_t status() const { return status_; }
@@ -157,7 +166,8 @@ private:
     void note(const Invalidation& invalidation);
     void drop_ports();
 
-    std::array<Invalidation, 16> recent_{};  ///< what began each epoch, by its number
+    std::vector<std::uint32_t> first_level_;  ///< by domain: PASID + 1, 0: none; empty: of no domain
+    std::array<Invalidation, 16> recent_{};   ///< what began each epoch, by its number
     VtdParams params_;
     std::uint32_t status_ = 0;              ///< GSTS
     std::optional<std::uint32_t> command_;  ///< GCMD as written, not in effect yet

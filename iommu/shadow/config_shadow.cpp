@@ -18,26 +18,29 @@ void ConfigShadow::read(const MemoryAccess& access, const Reply& reply, std::uin
     entry.size = access.size;
     std::copy_n(reply.data.begin(), access.size, entry.bytes.begin());
     if (!words_.keeps_configuration(access.purpose, entry.bytes.data())) return;
+    entry.purpose = access.purpose;
     entry.stream = stream_tag(reader.sid, std::nullopt);
     entry.epoch = epoch;
     entry.reader = reader;
-    const auto held = entries_.find(entry.stream);
+    const Key key{entry.stream, entry.purpose};
+    const auto held = entries_.find(key);
     if (held == entries_.end()) {
-        entries_.emplace(entry.stream, entry);
+        entries_.emplace(key, entry);
     } else if (held->second.covered && held->second.epoch < epoch) {
-        after_drain_[entry.stream] = entry;
+        after_drain_[key] = entry;
     } else if (!held->second.stale) {
         held->second = entry;
     }
 }
 
 void ConfigShadow::invalidate(const Invalidation& invalidation, std::uint32_t epoch, SimTime now) {
-    if (invalidation.is_config()) {
+    if (invalidation.is_config() || !words_.drops_words(invalidation)) {
         if (given_.size() >= kMaxGiven) given_.erase(given_.begin());
         given_.push_back({invalidation, now});
     }
     const auto goes = [&](const ConfigEntry& entry) {
-        return entry.epoch < epoch && words_.covers_configuration(invalidation, entry.stream, entry.bytes.data());
+        return entry.epoch < epoch &&
+               words_.covers_configuration(invalidation, entry.stream, entry.purpose, entry.bytes.data());
     };
     for (auto at = entries_.begin(); at != entries_.end();) {
         if (!goes(at->second)) {
@@ -58,20 +61,20 @@ void ConfigShadow::drained() {
     for (auto at = entries_.begin(); at != entries_.end();) {
         at = at->second.covered ? entries_.erase(at) : std::next(at);
     }
-    for (auto& [stream, entry] : after_drain_) {
+    for (auto& [key, entry] : after_drain_) {
         std::array<std::uint8_t, ConfigEntry::kMostBytes> bytes{};
         memory_.read(PhysAddr{entry.address}, bytes.data(), entry.size);
         if (bytes != entry.bytes) {
             entry.stale = true;
             entry.stale_since = entry.reader.time;
         }
-        entries_.emplace(stream, entry);
+        entries_.emplace(key, entry);
     }
     after_drain_.clear();
 }
 
 void ConfigShadow::memory_written(PhysAddr at, std::uint64_t bytes, ShadowOrigin writer, SimTime now) {
-    for (auto& [stream, entry] : entries_) {
+    for (auto& [key, entry] : entries_) {
         if (entry.stale || at.value >= entry.address + entry.size || entry.address >= at.value + bytes) continue;
         std::array<std::uint8_t, ConfigEntry::kMostBytes> says{};
         memory_.read(PhysAddr{entry.address}, says.data(), entry.size);
@@ -83,14 +86,17 @@ void ConfigShadow::memory_written(PhysAddr at, std::uint64_t bytes, ShadowOrigin
 }
 
 void ConfigShadow::installed(StreamId stream, ShadowOrigin by, SimTime now) {
-    const auto found = entries_.find(stream_tag(stream, std::nullopt));
-    if (found == entries_.end() || !found->second.stale || found->second.reported) return;
-    ConfigEntry& entry = found->second;
-    report(entry, entry.covered ? ShadowRule::missing_sync : ShadowRule::missing_config_inv, by, now);
+    const std::uint64_t tag = stream_tag(stream, std::nullopt);
+    for (auto found = entries_.lower_bound({tag, AccessPurpose{}}); found != entries_.end(); ++found) {
+        if (found->first.first != tag) break;
+        ConfigEntry& entry = found->second;
+        if (!entry.stale || entry.reported) continue;
+        report(entry, entry.covered ? ShadowRule::missing_sync : ShadowRule::missing_config_inv, by, now);
+    }
 }
 
 void ConfigShadow::end(SimTime now) {
-    for (auto& [stream, entry] : entries_) {
+    for (auto& [key, entry] : entries_) {
         if (entry.stale && !entry.covered && !entry.reported) report(entry, ShadowRule::never_invalidated, 0, now);
     }
 }

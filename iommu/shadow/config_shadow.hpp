@@ -1,9 +1,10 @@
 // The shadow of what an IOMMU keeps of its configuration in memory: context entries, device table entries. Beside
 // table_shadow.hpp, by the same rules, without bound:
-//   held    the bytes of each entry that a translation has read, and that caches may keep, by stream
+//   held    the bytes of each entry that a translation has read, and that caches may keep, by stream and kind of entry
 //   stale   held, and memory says something else by now
 //   claim   a driver holds a stream's entry to be installed, or gone: what was there before may be in no cache
-// Not modelled: root entries and other directories; entries of process address spaces; reading ahead.
+// Not modelled: root entries and other directories; entries of other process address spaces than the last one that was
+// read; reading ahead.
 // Source: docs/sanitizer.md.
 #pragma once
 
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "iommu/invalidation.hpp"
@@ -25,6 +27,7 @@ struct ConfigEntry {
     std::uint64_t address = 0;
     std::uint32_t size = 0;
     std::array<std::uint8_t, kMostBytes> bytes{};
+    AccessPurpose purpose{};
     std::uint64_t stream = 0;  ///< stream_tag()
     std::uint32_t epoch = 0;   ///< invalidations after this one count
     ShadowAccess reader;
@@ -67,8 +70,9 @@ private:
 
     const TableWords& words_;
     MemoryPort& memory_;
-    std::map<std::uint64_t, ConfigEntry> entries_;      ///< by stream
-    std::map<std::uint64_t, ConfigEntry> after_drain_;  ///< read anew where an older one is covered, not drained
+    using Key = std::pair<std::uint64_t, AccessPurpose>;  ///< stream and kind of entry
+    std::map<Key, ConfigEntry> entries_;
+    std::map<Key, ConfigEntry> after_drain_;  ///< read anew where an older one is covered, not drained
     struct Given {
         Invalidation invalidation;
         SimTime time;

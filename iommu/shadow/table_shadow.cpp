@@ -29,17 +29,22 @@ std::uint64_t TableShadow::load(std::uint64_t address, AccessPurpose purpose) {
     return by_software(purpose, load_le(bytes, words_.word_bytes()));
 }
 
+/// Input between two words of a table; a leaf that several words repeat maps more.
+unsigned TableShadow::step(std::uint64_t space, AccessPurpose purpose) const {
+    TableWord empty;
+    return words_.decode_in(space, purpose, 0, empty) ? empty.log2_bytes : 0;
+}
+
 void TableShadow::add(std::uint64_t address, std::uint64_t word, AccessPurpose purpose, std::uint64_t input,
                       std::uint64_t space, std::uint32_t epoch, const ShadowAccess& reader) {
     TableEntry entry;
     if (!words_.decode_in(space, purpose, word, entry.says)) return;
     // The table that it stands in: what software overwrites there may have been read ahead.
-    const std::uint64_t shift = entry.says.log2_bytes;
+    const unsigned shift = step(space, purpose);
     const std::uint64_t table_bytes = words_.table_bytes(space);
     const std::uint64_t base = align_down(address, table_bytes);
     const std::uint64_t index = (address - base) / words_.word_bytes();
-    tables_[{base, space}] = {
-        table_bytes, (input & ~low_mask(static_cast<unsigned>(shift))) - (index << shift), purpose, {}};
+    tables_[{base, space}] = {table_bytes, (input & ~low_mask(shift)) - (index << shift), purpose, {}};
     if (!entry.says.present) return;
     entry.address = address;
     entry.word = word;
@@ -81,14 +86,13 @@ void TableShadow::read(const MemoryAccess& access, const Reply& reply, std::uint
     if (reply.abort || access.kind != AccessKind::read || access.size % size != 0) return;
     ++counters_.reads;
     // An access of several words reads the neighbours of the one that maps `input`.
-    TableWord says;
-    if (!words_.decode_in(space, access.purpose, 0, says)) return;
+    const unsigned shift = step(space, access.purpose);
+    if (shift == 0) return;
     const std::uint64_t in_table = words_.table_bytes(space) / size;
-    const std::uint64_t wanted = (access.input >> says.log2_bytes) % in_table;
+    const std::uint64_t wanted = (access.input >> shift) % in_table;
     const std::uint64_t first = access.address.value / size % in_table;
     for (std::uint64_t i = 0; i < access.size / size; ++i) {
-        const std::uint64_t input =
-            access.size == size ? access.input : access.input + ((first + i - wanted) << says.log2_bytes);
+        const std::uint64_t input = access.size == size ? access.input : access.input + ((first + i - wanted) << shift);
         const std::uint64_t word = load_le(reply.data.data() + i * size, words_.word_bytes());
         add(access.address.value + i * size, by_software(access.purpose, word), access.purpose, input, space, epoch,
             reader);
@@ -98,6 +102,7 @@ void TableShadow::read(const MemoryAccess& access, const Reply& reply, std::uint
 void TableShadow::invalidate(const Invalidation& invalidation, std::uint32_t epoch, SimTime now) {
     epoch_ = epoch;
     if (!invalidation.is_tlb() && invalidation.target != Invalidation::Target::everything) return;
+    if (!words_.drops_words(invalidation)) return;
     ++counters_.commands;
     if (given_.size() >= kMaxGiven) given_.erase(given_.begin());
     given_.push_back({invalidation, now, epoch});
@@ -165,6 +170,7 @@ void TableShadow::memory_changes(PhysAddr at, std::uint64_t bytes, SimTime now) 
     for (auto table = tables_.begin(); table != tables_.end(); ++table) {
         const std::uint64_t base = table->first.first;
         if (!meets(at.value, bytes, base, table->second.bytes)) continue;
+        const unsigned shift = step(table->first.second, table->second.purpose);
         const std::uint64_t first = std::max(base, align_down(at.value, size));
         const std::uint64_t end = std::min(base + table->second.bytes, at.value + bytes);
         for (std::uint64_t address = first; address < end; address += size) {
@@ -175,7 +181,7 @@ void TableShadow::memory_changes(PhysAddr at, std::uint64_t bytes, SimTime now) 
             ShadowAccess nobody;
             nobody.length = 0;
             nobody.time = now;
-            const std::uint64_t input = table->second.va + ((address - base) / size << says.log2_bytes);
+            const std::uint64_t input = table->second.va + ((address - base) / size << shift);
             add(address, word, table->second.purpose, input, table->first.second, epoch_, nobody);
         }
     }

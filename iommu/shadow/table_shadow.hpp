@@ -111,6 +111,8 @@ private:
         std::uint32_t epoch;
     };
 
+    /// log2 bytes; 0: the access is none of a walk in that space.
+    unsigned step(std::uint64_t space, AccessPurpose purpose) const;
     void add(std::uint64_t address, std::uint64_t word, AccessPurpose purpose, std::uint64_t input, std::uint64_t space,
              std::uint32_t epoch, const ShadowAccess& reader);
     void condemn(TableEntry& entry, ShadowRule rule, ShadowOrigin by, SimTime now);

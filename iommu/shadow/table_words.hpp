@@ -13,7 +13,7 @@ namespace xlate::iommu {
 struct TableWord {
     bool present = false;         ///< the walker follows or uses it; of the others nothing is cached
     bool leaf = false;            ///< it names memory, not a table
-    std::uint8_t log2_bytes = 0;  ///< of input that it maps
+    std::uint8_t log2_bytes = 0;  ///< of input that it maps; of a word of 0: what each word of its table stands for
     std::uint64_t target = 0;     ///< the table or memory
     std::uint64_t target_bytes = 0;
     AccessPurpose next{};       ///< a table: why its words are read
@@ -37,15 +37,19 @@ public:
     virtual std::uint64_t space_of(std::uint32_t context) const { return context; }
     /// The address space of a master's accesses; none: there is but one.
     virtual std::optional<std::uint64_t> space_of_stream(StreamId /*stream*/) const { return std::nullopt; }
+    /// Caches drop words of tables by this invalidation of translations: not by one of configuration, which only ports
+    /// take for both.
+    virtual bool drops_words(const Invalidation& /*invalidation*/) const { return true; }
     /// `bytes`, read for this purpose, are a stream's configuration, and caches may keep it.
     virtual bool keeps_configuration(AccessPurpose /*purpose*/, const std::uint8_t* /*bytes*/) const { return false; }
     /// True if the invalidation makes caches drop that configuration.
-    virtual bool covers_configuration(const Invalidation& invalidation, std::uint64_t stream,
+    virtual bool covers_configuration(const Invalidation& invalidation, std::uint64_t stream, AccessPurpose /*purpose*/,
                                       const std::uint8_t* /*bytes*/) const {
         return invalidation.covers_stream(stream);
     }
     /// The invalidation that would have made them.
-    virtual Invalidation wanted_for_configuration(std::uint64_t stream) const {
+    virtual Invalidation wanted_for_configuration(std::uint64_t stream, AccessPurpose /*purpose*/,
+                                                  const std::uint8_t* /*bytes*/) const {
         Invalidation wanted;
         wanted.target = Invalidation::Target::configuration;
         wanted.stream = stream;
@@ -53,7 +57,7 @@ public:
         return wanted;
     }
     /// What such an entry is called: "context entry".
-    virtual const char* configuration_name() const { return "configuration"; }
+    virtual const char* configuration_name(AccessPurpose /*purpose*/) const { return "configuration"; }
     /// Invalidations are complete only when a drain behind them is.
     virtual bool needs_drain() const { return false; }
 };

@@ -131,12 +131,13 @@ private:
         finding.time = violation.time;
         finding.iommu = site.name;
         finding.what = fmt::format("{}: {} of stream {:#x} at {:#x}", sentence(violation.rule),
-                                   words_.configuration_name(), value(entry.reader.sid), entry.address);
+                                   words_.configuration_name(entry.purpose), value(entry.reader.sid), entry.address);
         finding.written = owner.place(entry.writer);
         finding.written_at = entry.stale_since;
         finding.claimed = owner.place(violation.by);
         finding.cached_for = owner.text(entry.reader);
-        finding.missing = spec_.describe(words_.wanted_for_configuration(entry.stream));
+        finding.missing =
+            spec_.describe(words_.wanted_for_configuration(entry.stream, entry.purpose, entry.bytes.data()));
         if (violation.nearest)
             finding.given = fmt::format("{}: it speaks of another stream, or its drain is not complete",
                                         spec_.describe(*violation.nearest));

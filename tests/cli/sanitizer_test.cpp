@@ -17,7 +17,7 @@ std::string configs() { return std::string(source_dir()) + "/configs"; }
 
 std::vector<std::string> all_configs() {
     std::vector<std::string> files;
-    for (const char* folder : {"", "/studies"}) {
+    for (const char* folder : {"", "/studies", "/papers"}) {
         for (const auto& file : std::filesystem::directory_iterator(configs() + folder)) {
             if (file.path().extension() == ".yaml") files.push_back(file.path().string());
         }
@@ -175,9 +175,18 @@ TEST_CASE("sanitizer: each seeded mistake is caught, with step, transaction and 
         {"unmap-without-tlbi", "x86-amd", "missing-tlbi", "amd_iommu_unmap_pages",
          "INVALIDATE_IOMMU_PAGES domain 7 PASID 0 0xf", "before the change",
          "kernel.parameters={amd_iommu: pgtbl_v2, iommu.strict: 1}", "soc.iommu.amd_vi.like=full"},
+        {"unmap-without-tlbi", "x86-vtd", "missing-tlbi", "intel_iommu_unmap_pages",
+         "pasid iotlb (page) DID 2 PASID 0 0xf", "before the change", "kernel.parameters.iommu.strict=1",
+         "soc.iommu.vt-d.like=scalable"},
+        {"short-range", "x86-vtd", "missing-tlbi", "intel_iommu_unmap_pages", "pasid iotlb (page) DID 2 PASID 0 0xf",
+         "", "kernel.parameters.iommu.strict=1", "soc.iommu.vt-d.like=scalable"},
+        {"ste-without-cfgi", "x86-vtd", "missing-config-inv", "domain_context_clear_one",
+         "context cache (device) device 0x8", "", "kernel.after_boot=[{remove: \"0000:00:01.0\"}]",
+         "soc.iommu.vt-d.like=scalable"},
+        {"reused-domain-id", "x86-vtd", "table-outlived", "", "pasid iotlb (page) DID 1 PASID 0 0x", "",
+         "kernel.after_boot=[{remove: \"0000:00:01.0\"}]", "soc.iommu.vt-d.like=scalable"},
         {"unmap-without-tlbi", "virtio", "missing-unmap", "dma_unmap_single", "UNMAP domain ", ""},
-        {"attach-not-awaited", "virtio", "missing-attach", "viommu_attach_dev", "ATTACH domain ", "",
-         "limits.sim_time=1 ms"},
+        {"attach-not-awaited", "virtio", "missing-attach", "viommu_attach_dev", "ATTACH domain ", ""},
         {"map-overlapping", "virtio", "missing-map", "viommu_map_pages", "MAP domain ", ""},
         {"reserved-not-avoided", "virtio", "reserved-mapped", "viommu_map_pages", "", "",
          "traffic[0].working_set=32 MiB"},
@@ -244,6 +253,35 @@ TEST_CASE("sanitizer: AMD-Vi's v2 tables are followed, and clean", "[cli][saniti
     const Json sanitizer = result_of(scratch, "out")["sanitizer"];
     CHECK(sanitizer["findings_total"] == 0);
     CHECK(sanitizer["iommus"][0]["entries"].get<std::uint64_t>() > 100);
+}
+
+TEST_CASE("sanitizer: VT-d's first-level tables are followed, and clean", "[cli][sanitizer]") {
+    const Scratch scratch;
+    const Said said = run_xlate(scratch, "run " + quoted(configs() + "/x86-vtd.yaml") +
+                                             " --sanitize --quiet --set 'expect=[faults == 0]'" +
+                                             " --set soc.iommu.vt-d.like=scalable" +
+                                             " --set 'kernel.after_boot=[{remove: \"0000:00:01.0\"}]' --out out");
+    INFO(said.err);
+    CHECK(said.status == 0);
+    const Json sanitizer = result_of(scratch, "out")["sanitizer"];
+    CHECK(sanitizer["findings_total"] == 0);
+    std::uint64_t entries = 0;
+    for (const Json& iommu : sanitizer["iommus"]) entries += iommu["entries"].get<std::uint64_t>();
+    CHECK(entries > 100);
+}
+
+TEST_CASE("sanitizer: a device that leaves in lazy mode has unmapped what is freed behind it", "[cli][sanitizer]") {
+    // AMD-Vi maps large buffers by leaves that several words repeat; a walk has come to some of them only.
+    for (const char* device : {"0000:01:00.0", "0000:02:00.0", "0000:00:12.0", "0000:03:05.0"}) {
+        CAPTURE(device);
+        const Scratch scratch;
+        const Said said = run_xlate(scratch, "run " + quoted(configs() + "/x86-amd.yaml") +
+                                                 " --sanitize --quiet --set 'expect=[faults == 0]'" +
+                                                 " --set 'kernel.after_boot=[{remove: \"" + device + "\"}]' --out out");
+        INFO(said.err);
+        CHECK(said.status == 0);
+        CHECK(result_of(scratch, "out")["sanitizer"]["findings_total"] == 0);
+    }
 }
 
 TEST_CASE("sanitizer: a config may expect what it finds", "[cli][sanitizer]") {

@@ -1,6 +1,10 @@
 // The shadow of a register-driven IOMMU, on Rockchip's tables: what it holds, and each rule broken once.
 #include "iommu/shadow/table_shadow.hpp"
 
+#include "iommu/amd/purpose.hpp"
+#include "iommu/amd/space.hpp"
+#include "iommu/tables/layout_amd.hpp"
+#include "tests/iommu/amd_bench.hpp"
 #include "tests/iommu/rockchip_bench.hpp"
 
 using namespace xlate;
@@ -179,5 +183,76 @@ TEST_CASE("table shadow: what is forgotten at once, and what nobody ever forgets
     SECTION("no claim at all") {
         b.shadow.end(b.now);
         CHECK(b.rules() == Rules{ShadowRule::never_invalidated});
+    }
+}
+
+namespace {
+
+/// AMD-Vi's shadow, and a leaf of 1 MiB: 256 equal words of a table of level 1.
+struct Replicated {
+    static constexpr std::uint64_t kTable = 0x80010000, kIova = 0x100000000, kPage = 0x44800000, kBytes = 0x100000;
+    static constexpr unsigned kWords = 256;
+
+    Replicated() {
+        for (unsigned i = 0; i < kWords; ++i) bench.memory.store(kTable + 8 * i, word());
+    }
+    static std::uint64_t word() {
+        namespace v1 = iommu::amd_table::v1;
+        return v1::PR.of(1) | v1::IR.of(1) | v1::IW.of(1) | v1::NEXT_LEVEL.of(v1::kSizedLeaf) |
+               v1::sized_address(kPage, 20);
+    }
+    std::uint64_t space() const { return iommu::amd::space_tag::host(7); }
+    /// A walk has come to one of the words.
+    void walk(unsigned index) {
+        iommu::MemoryAccess access;
+        access.address = PhysAddr{kTable + 8 * index};
+        access.size = 8;
+        access.purpose = iommu::amd::host_purpose(1);
+        access.input = kIova + 0x1000 * index;
+        iommu::Reply reply;
+        iommu::serve(access, bench.memory, reply);
+        iommu::ShadowAccess reader;
+        reader.length = 64;
+        shadow.read(access, reply, space(), 0, reader);
+    }
+    void clear() {
+        shadow.memory_changes(PhysAddr{kTable}, 8 * kWords, us(1));
+        for (unsigned i = 0; i < kWords; ++i) bench.memory.store(kTable + 8 * i, 0);
+        shadow.memory_written(PhysAddr{kTable}, 8 * kWords, 7, us(1));
+    }
+
+    iommu::amd::Bench bench{iommu::amd::bench_params(0, false)};
+    iommu::TableShadow shadow{bench.unit, bench.memory};
+};
+
+}  // namespace
+
+TEST_CASE("table shadow: a leaf that several words repeat is at one address, whichever word a walk came to",
+          "[iommu][shadow]") {
+    for (const unsigned index : {0U, 3U, 255U}) {
+        CAPTURE(index);
+        Replicated lazy;
+        lazy.walk(index);
+        lazy.clear();
+        CHECK(lazy.shadow.counters().held == Replicated::kWords);
+        // Lazy mode: the range is queued, its memory may go before the flush.
+        lazy.shadow.unmap_queued(lazy.space(), Replicated::kIova, Replicated::kBytes);
+        lazy.shadow.freed(PhysAddr{Replicated::kPage}, Replicated::kBytes, 9, us(2));
+        CHECK(lazy.shadow.violations().empty());
+        CHECK(lazy.shadow.counters().lazy_frees == Replicated::kWords);
+        // Strict mode: an unmap that forgets all of them is found, at their address.
+        Replicated strict;
+        strict.walk(index);
+        strict.clear();
+        strict.shadow.unmapped(strict.space(), Replicated::kIova, Replicated::kBytes, 9, us(2));
+        REQUIRE(strict.shadow.violations().size() == 1);
+        CHECK(strict.shadow.violations().front().also == Replicated::kWords - 1);
+        CHECK(strict.shadow.violations().front().entry.tag.va == Replicated::kIova);
+        // Nothing of it is said of the range before.
+        Replicated before;
+        before.walk(index);
+        before.clear();
+        before.shadow.unmapped(before.space(), Replicated::kIova - Replicated::kBytes, Replicated::kBytes, 9, us(2));
+        CHECK(before.shadow.violations().empty());
     }
 }

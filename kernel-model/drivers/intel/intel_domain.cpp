@@ -192,7 +192,7 @@ void DmarDomain::dmar_remove_one_dev_info(Device& /*dev*/, DeviceDomainInfo& inf
     const std::uint16_t did = did_in(iommu);
     if (iommu.scalable && info.pasid_table) {  // intel_pasid_tear_down_entry
         iommu.pages.write_u64(*info.pasid_table, 0);
-        iommu.qi_flush_pasid_cache(did, vt::qi::PC_PASID, 0);
+        if (!iommu.mistakes.has(Mistake::ste_without_cfgi)) iommu.qi_flush_pasid_cache(did, vt::qi::PC_PASID, 0);
         if (iommu.mistakes.has(Mistake::reused_domain_id)) {
             // what is cached under the id stays
         } else if (first_level_) {
