@@ -244,11 +244,14 @@ const Step& VirtioIommu::step_requests(const Reply& reply) {
             switch (queue.give(reply, step)) {
                 case Queue::Progress::access:
                     return step;
-                case Queue::Progress::given:
+                case Queue::Progress::given: {
                     request_ = RequestState::take;
+                    const bool again = notified_;
                     notified_ = true;  // there may be more
                     if (!queue.quiet()) interrupt(interrupt::kUsedBuffer, kRequestQueue);
-                    return step;
+                    // The driver has rung while this one was under way, and rings no more.
+                    return again ? step_requests(reply) : step;
+                }
                 default:
                     request_ = RequestState::take;
                     broken();

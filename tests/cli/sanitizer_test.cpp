@@ -309,3 +309,16 @@ TEST_CASE("sanitizer: a mistake that nobody makes is status 2 and names the near
     CHECK(fast.status == 2);
     CHECK(fast.err.find("soc.fidelity: exact") != std::string::npos);
 }
+
+TEST_CASE("virtio-iommu: a device that answers nothing ends in what Linux's watchdog says", "[cli]") {
+    const Scratch scratch;
+    const Said said = run_xlate(scratch, "run " + quoted(configs() + "/virtio.yaml") +
+                                             " --quiet --set 'expect=[]' --out out"
+                                             " --set 'soc.iommu.tcu.command_decode=1000000000000 cycles'");
+    INFO(said.err);
+    CHECK(said.status == 1);
+    CHECK(said.err.find("hard LOCKUP: 1 of its requests without an answer") != std::string::npos);
+    const Json oops = result_of(scratch, "out")["kernel"]["oops"];
+    REQUIRE(oops.size() == 1);
+    CHECK(oops[0]["kind"] == "hung-task");
+}

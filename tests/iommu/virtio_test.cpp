@@ -1,6 +1,7 @@
 // virtio-iommu: registers, queues, requests, events; and random mappings against a list of pages written from the
 // specification. Expected values: VIRTIO 1.2 (docs/spec/iommu-hardware.md section 8).
 #include <map>
+#include <utility>
 
 #include "base/random.hpp"
 #include "tests/iommu/virtio_bench.hpp"
@@ -294,4 +295,29 @@ TEST_CASE("virtio-iommu: random requests and accesses against a list of pages", 
         }
         CHECK(bench.unit.counter_values()[0] > 0);
     }
+}
+
+TEST_CASE("virtio-iommu: a notification while a request is under way is not lost", "[iommu][virtio]") {
+    Bench bench{Parameters{}};
+    bench.start();
+    const std::vector<std::uint8_t> request = attach(1, 0x40);
+    std::copy(request.begin(), request.end(), bench.memory.bytes.begin() + Bench::kReadable);
+    bench.descriptor(kRequestQueue, 0, Bench::kReadable, static_cast<std::uint32_t>(request.size()), ring::NEXT, 1);
+    bench.descriptor(kRequestQueue, 1, Bench::kWritable, kTailBytes, ring::WRITE);
+    const auto post = [&] {
+        bench.post(kRequestQueue, 0);
+        bench.unit.write_register(reg::QueueNotify, 4, kRequestQueue);
+    };
+    post();
+    Reply reply;
+    bool more = true;
+    for (;;) {  // the owner looks at the machine no more once it is idle
+        const Step& step = bench.unit.step_machine(kRequestQueue, reply);
+        reply = {};
+        if (step.kind == StepKind::access) serve(step.access, bench.memory, reply);
+        if (step.kind == StepKind::executed && std::exchange(more, false)) post();
+        if (step.kind == StepKind::idle) break;
+    }
+    CHECK_FALSE(more);
+    CHECK(bench.memory.load(Bench::device(kRequestQueue) + 2, 2) == 2);
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "base/bits.hpp"
 #include "kernel-model/boot.hpp"
 
@@ -14,6 +16,8 @@ namespace {
 constexpr std::uint64_t kBufferBytes = 128;  ///< of a slot: the request, and behind it the answer
 constexpr std::uint64_t kAnswerOffset = 96;
 constexpr std::uint32_t kEventSlotBytes = 32;
+/// A device that takes longer is looked at less often; when Linux's watchdog finds a CPU that does nothing else.
+constexpr SimTime kSlow = ms(1), kHardLockup = ms(10'000);
 /// Beyond its head, the answer to a PROBE.
 constexpr std::uint64_t kProbeRoom = 4096;
 
@@ -142,14 +146,30 @@ void ViommuDev::drain() {
     Frame frame{kernel(), "__viommu_sync_req"};
     if (in_flight_ == 0) return;
     requests_.kick();
+    const SimTime since = kernel().now();
     while (in_flight_ != 0) {
         if (requests_.get()) {
             --in_flight_;
-        } else {
-            pages.relax();
-            kernel().machine.pass(ns(50));
+            continue;
         }
+        const SimTime waited = kernel().now() - since;
+        if (waited >= kHardLockup) report_lockup();
+        pages.relax();
+        kernel().machine.pass(waited < kSlow ? ns(50) : us(100));
     }
+}
+
+/// Linux looks for ever, with the lock held and interrupts off: its watchdog speaks.
+void ViommuDev::report_lockup() {
+    Report report;
+    report.kind = ReportKind::hung_task;
+    report.what = fmt::format("hard LOCKUP: {} of its requests without an answer", in_flight_);
+    report.detail = (transport->status() & virtio::status::NEEDS_RESET) != 0
+                        ? "the device needs a reset: its rings made no sense to it"
+                        : "the device has them, and is silent";
+    report.device = dev.name;
+    report.place = place_of(kernel().sched.current_or_null(), "VIR7");
+    kernel().reports.oops(std::move(report));
 }
 
 int ViommuDev::viommu_send_req_sync(const ViommuRequest& request, std::vector<std::uint64_t>* properties) {

@@ -68,6 +68,7 @@ public:
 private:
     void post(const ViommuRequest& request, std::uint32_t writable_bytes);
     void drain();
+    [[noreturn]] void report_lockup();
     void viommu_event_handler();
     void viommu_fault_handler(PhysAddr record);
 
