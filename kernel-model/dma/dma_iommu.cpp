@@ -58,6 +58,19 @@ void DmaCookie::depot_grew(unsigned size_class) {
     schedule_trim(size_class);
 }
 
+namespace {
+
+/// Of a domain that a device maps in. If no device has initialised it yet, Linux's iovad has no rcaches.
+IovaDomain& iovas_of(Kernel& kernel, DmaCookie& cookie) {
+    if (!cookie.iovas) {
+        Frame frame{kernel, "iommu_dma_alloc_iova"};
+        followed_bad_pointer(nullptr, "DMA4");
+    }
+    return *cookie.iovas;
+}
+
+}  // namespace
+
 void DmaCookie::schedule_trim(unsigned size_class) {
     Kernel& k = kernel();
     k.machine.set_timer(kDepotDelay, [cookie = alive, &k, size_class] {
@@ -348,7 +361,7 @@ std::vector<DmaBuffer> DmaIommu::map_segments(Device& dev, const std::vector<Dma
     } else if (ops == DmaOps::iommu || ops == DmaOps::arm_mapping) {
         const Ptr<IommuDomain> domain = iommu_get_dma_domain(dev, ops);
         const Ptr<DmaCookie> cookie = cookie_of(domain);
-        const std::uint64_t granule = cookie->iovas->granule();
+        const std::uint64_t granule = iovas_of(kernel_, *cookie).granule();
         std::uint64_t total = 0;
         for (const DmaSegment& segment : segments) {
             const std::uint64_t offset = segment.address.value & (granule - 1);
@@ -409,7 +422,7 @@ void DmaIommu::dma_unmap_sg(Device& dev, const std::vector<DmaBuffer>& mapped) {
     if (ops != DmaOps::iommu && ops != DmaOps::arm_mapping) return;
     const Ptr<IommuDomain> domain = iommu_get_dma_domain(dev, ops);
     const Ptr<DmaCookie> cookie = cookie_of(domain);
-    const std::uint64_t granule = cookie->iovas->granule();
+    const std::uint64_t granule = iovas_of(kernel_, *cookie).granule();
     const std::uint64_t first = align_down(mapped.front().iova.value, granule);
     const std::uint64_t end = align_up(mapped.back().iova.value + mapped.back().size, granule);
     iommu_dma_unmap(domain, first, end - first);
@@ -428,7 +441,7 @@ std::optional<Iova> DmaIommu::reserve(Device& dev, std::uint64_t size) {
     if (dev.dma_ops.read_once("DMP0") != DmaOps::iommu) return std::nullopt;
     const Ptr<IommuDomain> domain = iommu_get_dma_domain(dev);
     const Ptr<DmaCookie> cookie = cookie_of(domain);
-    const std::uint64_t total = align_up(size, cookie->iovas->granule());
+    const std::uint64_t total = align_up(size, iovas_of(kernel_, *cookie).granule());
     const auto base = iommu_dma_alloc_iova(*cookie, domain, total, dev.dma_mask, dev);
     if (!base) return std::nullopt;
     return Iova{*base};
@@ -449,7 +462,7 @@ int DmaIommu::populate(Device& dev, Iova page, PhysAddr memory, std::uint64_t si
 void DmaIommu::release(Device& dev, Iova address, std::uint64_t size, const std::vector<Iova>& populated) {
     const Ptr<IommuDomain> domain = iommu_get_dma_domain(dev);
     const Ptr<DmaCookie> cookie = cookie_of(domain);
-    const std::uint64_t granule = cookie->iovas->granule();
+    const std::uint64_t granule = iovas_of(kernel_, *cookie).granule();
     for (const Iova page : populated) {
         ++stats_.unmaps;
         iommu_dma_unmap(domain, page.value, granule);
