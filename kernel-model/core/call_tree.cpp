@@ -11,6 +11,7 @@ CallNode* CallTree::add(CallNode* parent, const char* function) {
     CallNode& node = nodes_.emplace_back();
     node.parent = parent;
     node.function = function;
+    node.depth = parent->depth + 1;
     node.next_sibling = parent->first_child;
     parent->first_child = &node;
     return &node;

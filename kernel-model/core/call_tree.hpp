@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@ namespace xlate::kernel {
 struct CallNode {
     const CallNode* parent = nullptr;
     const char* function = "";
+    std::uint32_t depth = 0;  ///< calls above it
     CallNode* first_child = nullptr;
     CallNode* next_sibling = nullptr;
 };
@@ -21,16 +23,16 @@ class CallTree {
 public:
     CallTree();
     CallNode* root() { return &nodes_.front(); }
-    /// `parent` is a node of this tree; `function` a string literal.
-    CallNode* enter(CallNode* parent, const char* function) {
+    /// `parent` is a node of this tree; `function` a string literal. nullptr: it was never called from there.
+    static CallNode* find(CallNode* parent, const char* function) {
         for (CallNode* child = parent->first_child; child != nullptr; child = child->next_sibling) {
             if (child->function == function) return child;
         }
-        return add(parent, function);
+        return nullptr;
     }
+    CallNode* add(CallNode* parent, const char* function);
 
 private:
-    CallNode* add(CallNode* parent, const char* function);
     std::deque<CallNode> nodes_;
 };
 

@@ -45,4 +45,18 @@ void Kernel::finish() {
     heap.check_leaks();
 }
 
+CallNode* called_first_time(Kernel& kernel, Task& task, const char* function) {
+    // Linux's stacks on 64-bit machines have 16 KiB: 128 frames of 128 bytes.
+    constexpr std::uint32_t kMostCalls = 128;
+    if (task.stack->depth >= kMostCalls) {
+        Report report;
+        report.kind = ReportKind::bug;
+        report.what = "kernel stack overflow";
+        report.detail = "functions that call each other without end";
+        report.place = place_of(&task, task.pending.step);
+        kernel.reports.oops(std::move(report));
+    }
+    return kernel.workspace().calls.add(task.stack, function);
+}
+
 }  // namespace xlate::kernel

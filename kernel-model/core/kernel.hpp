@@ -74,10 +74,15 @@ public:
     void finish();
 };
 
+/// A call that no task has made from there so far. A task that calls deeper than a kernel's stack allows ends in an
+/// oops: functions of a kernel model that call each other without end, as variants put together by hand may.
+[[gnu::cold]] CallNode* called_first_time(Kernel& kernel, Task& task, const char* function);
+
 inline Frame::Frame(Kernel& kernel, const char* function) : task_(kernel.sched.current_or_null()) {
     if (task_ == nullptr) return;
     saved_ = task_->stack;
-    task_->stack = kernel.workspace().calls.enter(task_->stack, function);
+    CallNode* const called = CallTree::find(task_->stack, function);
+    task_->stack = called != nullptr ? called : called_first_time(kernel, *task_, function);
 }
 
 inline void check_pointer(const HeapObject* object, const char* step) {

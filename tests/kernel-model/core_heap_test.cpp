@@ -32,6 +32,31 @@ TEST_CASE("kernel heap: following a null pointer crashes the task and only the t
     CHECK(w.k.sched.tasks()[0]->state == TaskState::crashed);
 }
 
+namespace {
+// NOLINTNEXTLINE(misc-no-recursion): that is the case
+void calls_itself(Kernel& k, unsigned& depth) {
+    const Frame f{k, depth++ % 2 == 0 ? "ping" : "pong"};
+    calls_itself(k, depth);
+}
+}  // namespace
+
+TEST_CASE("kernel: calls without end are a stack overflow of their task", "[kernel][core]") {
+    World w;
+    bool other = false;
+    unsigned depth = 0;
+    w.k.spawn("a", 0, [&] { calls_itself(w.k, depth); });
+    w.k.spawn("b", 1, [&] { other = true; });
+    w.run();
+    CHECK(other);
+    CHECK(depth > 100);
+    REQUIRE(w.k.reports.all().size() == 1);
+    const Report& report = w.k.reports.all()[0];
+    CHECK(report.kind == ReportKind::bug);
+    CHECK(report.what == "kernel stack overflow");
+    CHECK(report.place.task == "a");
+    CHECK(w.k.sched.tasks()[0]->state == TaskState::crashed);
+}
+
 TEST_CASE("kernel heap: a use after free names who allocated and who freed", "[kernel][core]") {
     World w;
     Ptr<Node> node;
