@@ -1,5 +1,5 @@
-// The IOMMUs that a question can be asked of without a board of one's own: some can have a board made for them, the others
-// stand on one of those that come with xlate (configs/boards).
+// The IOMMUs that a question can be asked of without a board of one's own: some can have a board made for them, the
+// others stand on one of those that come with xlate (configs/boards).
 #pragma once
 
 #include <cstdint>
@@ -10,16 +10,17 @@
 namespace xlate::study {
 
 struct BoardFamily {
-    std::string_view name;         ///< of iommu::Family: "dart"
-    std::string_view title;        ///< "an Apple DART"
-    std::string_view generate;     ///< firmware.generate of a board that is made; empty: `board`
-    std::string_view kind;         ///< of a made board's soc.board.iommus; empty: smmuv3
-    std::string_view board;        ///< "dart.dtb"
-    std::string_view device;       ///< Linux's name of a platform master there; of a made board: "XLAT0001:00", or by its name
-    bool pci = false;              ///< whether PCI functions stand behind it
-    std::string_view iommu{};      ///< a line of soc.iommu beside preset and port
-    std::string_view kernel{};     ///< of the map `kernel`
-    bool arm32 = false;            ///< an architecture's own mappings: neither strict nor lazy
+    std::string_view name;      ///< of iommu::Family: "dart"
+    std::string_view title;     ///< "an Apple DART"
+    std::string_view generate;  ///< firmware.generate of a board that is made; empty: `board`
+    std::string_view kind;      ///< of a made board's soc.board.iommus; empty: smmuv3
+    std::string_view board;     ///< "dart.dtb"
+    std::string_view
+        device;        ///< Linux's name of a platform master there; of a made board: "XLAT0001:00", or by its name
+    bool pci = false;  ///< whether PCI functions stand behind it
+    std::string_view iommu{};                    ///< a line of soc.iommu beside preset and port
+    std::string_view kernel{};                   ///< of the map `kernel`
+    bool arm32 = false;                          ///< an architecture's own mappings: neither strict nor lazy
     std::string_view sized = "tcu.tlb.entries";  ///< the key that its study varies
 
     bool made() const { return !generate.empty(); }
