@@ -18,11 +18,9 @@ public:
         for (const DmarStructure& one : tables_.dmar->structures) {
             if (const auto* name = std::get_if<Andd>(&one.body)) andd_.emplace(name->device_number, name->name);
         }
-        for (const DmarStructure& one : tables_.dmar->structures) {
-            const auto* const unit = std::get_if<Drhd>(&one.body);
-            if (unit == nullptr) continue;
+        for (const Drhd* const unit : tables_.dmar->units()) {
             const IommuKind& kind = *iommu_kind_of_table("DMAR DRHD");
-            Node node = machine_.at_address("dmar", unit->base, kPageBytes << (unit->size & 0xF), kind.compatible);
+            Node node = machine_.at_address("dmar", unit->base, unit->register_bytes(), kind.compatible);
             node.linux_name = fmt::format("{}{}", kind.acpi_name, number++);
             node.iommu_cells = 1;
             const NodeIndex added = machine_.add(std::move(node));

@@ -1,5 +1,6 @@
 #include "firmware/acpi/dmar.hpp"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <string_view>
@@ -14,7 +15,12 @@ namespace {
 constexpr std::uint64_t kFirst = 48;
 constexpr std::uint64_t kStructureHeader = 4;
 constexpr std::uint64_t kScopeHeader = 6;
+constexpr unsigned kLeastWidth = 12;                                    ///< bits of an address: a page at least
 constexpr std::array<std::uint16_t, 7> kLeast{16, 24, 8, 20, 8, 8, 8};  ///< by type: the fixed part
+
+bool overlaps(const Drhd& a, const Drhd& b) {
+    return a.base < b.base + b.register_bytes() && b.base < a.base + a.register_bytes();
+}
 
 class DmarReader {
 public:
@@ -24,6 +30,10 @@ public:
         dmar_.host_address_width = in_.u8(36, "its host address width") + 1U;
         dmar_.flags = in_.u8(37, "its flags");
         if (in_.size() < kFirst) in_.u64(40, "its header");
+        if (dmar_.host_address_width < kLeastWidth) {
+            in_.note(36, fmt::format("a host address width of {} bits: Linux takes the table for invalid",
+                                     dmar_.host_address_width));
+        }
         std::uint64_t at = kFirst;
         while (at < in_.size()) {
             if (!in_.holds(at, kStructureHeader)) {
@@ -118,6 +128,9 @@ private:
             DeviceScope scope;
             scope.offset = at;
             scope.type = in_.u8(at, "a device scope");
+            if (scope.type == 0 || scope.type > static_cast<std::uint8_t>(ScopeType::acpi_device)) {
+                in_.note(at, fmt::format("a device scope of type {}: Linux warns of it and ignores it", scope.type));
+            }
             scope.length = static_cast<std::uint8_t>(length);
             scope.flags = in_.u8(at + 2, "a device scope");
             scope.enumeration_id = in_.u8(at + 4, "a device scope");
@@ -136,10 +149,11 @@ private:
         return list;
     }
 
-    /// Of two units of a segment that take everything, and of what comes behind such a unit.
+    /// Of two units of a segment that take everything, and of what comes behind such a unit; of registers that two
+    /// have.
     void check() {
         std::map<std::uint16_t, std::uint64_t> all;
-        std::map<std::uint64_t, std::uint64_t> bases;
+        std::vector<std::pair<const Drhd*, std::uint64_t>> before_it;
         bool any = false;
         for (const DmarStructure& one : dmar_.structures) {
             const auto* const unit = std::get_if<Drhd>(&one.body);
@@ -151,11 +165,20 @@ private:
                                                  unit->segment, before->second));
             }
             if (unit->include_all()) all.emplace(unit->segment, one.offset);
-            const auto [first, fresh] = bases.emplace(unit->base, one.offset);
-            if (!fresh) {
-                in_.note(one.offset, fmt::format("the registers at {:#x} are those of the unit at {:#x}, too",
-                                                 first->first, first->second));
+            for (const auto& [other, offset] : before_it) {
+                if (other->base == unit->base) {
+                    const bool ignored = other->segment == unit->segment;
+                    in_.note(one.offset, fmt::format("the registers at {:#x} are those of the unit at {:#x}, too{}",
+                                                     unit->base, offset, ignored ? ": Linux ignores this one" : ""));
+                    break;
+                }
+                if (!overlaps(*other, *unit)) continue;
+                in_.note(one.offset, fmt::format("the registers at {:#x} overlap those of the unit at {:#x} ({:#x}): "
+                                                 "Linux cannot claim them, and uses no unit at all",
+                                                 unit->base, offset, other->base));
+                break;
             }
+            before_it.emplace_back(unit, one.offset);
         }
         if (!any) in_.note(kFirst, "no remapping unit (DRHD)");
     }
@@ -165,6 +188,19 @@ private:
 };
 
 }  // namespace
+
+std::vector<const Drhd*> Dmar::units() const {
+    std::vector<const Drhd*> all;
+    for (const DmarStructure& one : structures) {
+        const auto* const unit = std::get_if<Drhd>(&one.body);
+        if (unit == nullptr) continue;
+        const bool known = std::any_of(all.begin(), all.end(), [&](const Drhd* other) {
+            return other->base == unit->base && other->segment == unit->segment;
+        });
+        if (!known) all.push_back(unit);
+    }
+    return all;
+}
 
 const std::vector<DeviceScope>* DmarStructure::scopes() const {
     return std::visit(

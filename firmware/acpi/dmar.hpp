@@ -36,6 +36,7 @@ struct Drhd {
     std::vector<DeviceScope> scopes;
 
     bool include_all() const { return (flags & 1) != 0; }
+    std::uint64_t register_bytes() const { return std::uint64_t{4096} << (size & 0xF); }
 };
 struct Rmrr {
     std::uint16_t segment = 0;
@@ -79,6 +80,9 @@ struct Dmar {
     unsigned host_address_width = 0;  ///< bits
     std::uint8_t flags = 0;           ///< bit 0: interrupt remapping, bit 1: no x2APIC, bit 2: DMA control
     std::vector<DmarStructure> structures;
+
+    /// What Linux makes units of: of several structures for one address of a segment the first.
+    std::vector<const Drhd*> units() const;
 };
 
 /// Errors: InputError (bad_firmware) if a structure does not fit the table.

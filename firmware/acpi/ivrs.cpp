@@ -55,10 +55,16 @@ private:
         for (const IvrsBlock& block : ivrs_.blocks) {
             const auto* const unit = std::get_if<Ivhd>(&block.body);
             if (unit == nullptr || unit->type != ivrs_.used_type()) continue;
-            if (const auto [first, fresh] = bases.emplace(unit->base, block.offset); !fresh) {
-                in_.note(block.offset, fmt::format("the registers at {:#x} are those of the unit at {:#x}, too",
-                                                   first->first, first->second));
+            const auto taken = std::find_if(bases.begin(), bases.end(), [&](const auto& before) {
+                return unit->base < before.first + Ivhd::kRegisterBytes &&
+                       before.first < unit->base + Ivhd::kRegisterBytes;
+            });
+            if (taken != bases.end()) {
+                in_.note(block.offset, fmt::format("the registers at {:#x} are those of the unit at {:#x}, too: Linux "
+                                                   "cannot claim them, and uses no unit at all",
+                                                   unit->base, taken->second));
             }
+            bases.emplace(unit->base, block.offset);
             for (const IvhdEntry& entry : unit->entries) {
                 if (entry.kind != IvhdEntry::Kind::select && entry.kind != IvhdEntry::Kind::extended_select) continue;
                 const auto [first, fresh] = devices.emplace(std::pair{unit->segment, entry.devid}, block.offset);

@@ -45,6 +45,7 @@ struct IvhdEntry {
 };
 
 struct Ivhd {
+    static constexpr std::uint64_t kRegisterBytes = 0x4000;
     std::uint8_t type = 0;   ///< 0x10, 0x11 or 0x40
     std::uint8_t flags = 0;  ///< HtTunEn, PassPW, ResPassPW, Isoc, IotlbSup, ...
     std::uint16_t devid = 0;

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <string_view>
+#include <utility>
+
 #include "firmware/limits.hpp"
 
 namespace xlate::firmware::acpi {
@@ -37,6 +40,22 @@ const Decoder* decoder_of(const Table& table) {
 
 }  // namespace
 
+namespace {
+
+/// The newest revision of each table whose layout is known here.
+constexpr std::pair<std::string_view, unsigned> kRevisions[] = {{"APIC", 7}, {"DMAR", 2}, {"IORT", 7}, {"IVRS", 3},
+                                                                {"MCFG", 1}, {"RIMT", 1}, {"VIOT", 1}};
+
+void check_revision(const Table& table, std::vector<Oddity>& oddities) {
+    for (const auto& [signature, newest] : kRevisions) {
+        if (table.signature != signature || table.revision <= newest) continue;
+        oddities.push_back({place(table, 8), fmt::format("revision {} of the {} is not known: read as revision {}",
+                                                         table.revision, signature, newest)});
+    }
+}
+
+}  // namespace
+
 const Table* Tables::find(std::string_view signature) const {
     for (const Table& table : tables) {
         if (table.signature == signature) return &table;
@@ -59,6 +78,7 @@ Tables read_tables(const std::vector<NamedBytes>& files) {
     }
     for (const auto& [file, bytes] : files) {
         Table table = read_table(bytes, file, all.oddities);
+        check_revision(table, all.oddities);
         const bool may_repeat = table.signature == "SSDT" || table.signature == "PSDT";
         const Table* const before = may_repeat ? nullptr : all.find(table.signature);
         if (before != nullptr) {

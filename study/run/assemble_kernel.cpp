@@ -7,6 +7,7 @@
 #include "study/config/kernel_parameters.hpp"
 #include "study/inspect/firmware_facts.hpp"
 #include "study/run/assembly_part.hpp"
+#include "study/run/idle_blocks.hpp"
 
 namespace xlate::study {
 namespace {
@@ -33,6 +34,7 @@ public:
         if (config_.given("kernel.modules")) boot.modules = config_.kernel.modules;
         check_module_devices();
         warn_of_idle_parameters();
+        for (std::string& one : idle_blocks(config_, description_)) wiring_.warnings.push_back(std::move(one));
         for (std::string& one : firmware_warnings(description_, config_.kernel.modules))
             wiring_.warnings.push_back(std::move(one));
         for (std::size_t i = 0; i < config_.kernel.modules.size(); ++i) {

@@ -266,11 +266,30 @@ void AmdIommuDriver::choose_page_table() {
     core_.k.console.info(kPrefix, "V2 page table enabled (Paging mode : 4 level)");
 }
 
+/// iommu_map_mmio_space() of each unit: one that cannot be claimed is the end of all.
+int AmdIommuDriver::claim_registers() {
+    constexpr std::uint64_t bytes = firmware::acpi::Ivhd::kRegisterBytes;
+    const std::vector<IvrsUnit>& units = ops_.tables().units;
+    for (std::size_t i = 0; i < units.size(); ++i) {
+        const std::uint64_t base = units[i].ivhd->base;
+        const bool taken =
+            std::any_of(units.begin(), units.begin() + static_cast<std::ptrdiff_t>(i), [&](const IvrsUnit& before) {
+                return before.ivhd->base < base + bytes && base < before.ivhd->base + bytes;
+            });
+        if (!taken) continue;
+        core_.k.console.err(kPrefix, "Can not reserve memory region {:x}-{:x} for mmio", base, base + bytes);
+        core_.k.console.err(kPrefix, "This is a BIOS bug. Please contact your hardware vendor");
+        return -kENOMEM;
+    }
+    return 0;
+}
+
 // Linux brings the hardware up with interrupts, long before, and registers here; what is between matters to neither.
 int AmdIommuDriver::init() {
     Frame frame{core_.k, "amd_iommu_init"};
     Kernel& k = core_.k;
     if (ops_.tables().units.empty() || !parameters_.iommu || !parameters_.amd) return 0;
+    if (const int err = claim_registers(); err != 0) return err;
     for (const IvrsUnit& unit : ops_.tables().units) {
         const Ptr<AmdIommu> made = k.heap.make<AmdIommu>("AII1", unit, pages_, mistakes_);
         if (!made || made->alloc_buffers() != 0) {

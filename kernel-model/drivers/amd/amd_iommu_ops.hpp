@@ -86,6 +86,7 @@ public:
     IommuOps& ops() { return ops_; }
 
 private:
+    int claim_registers();
     bool alloc_dev_tables();
     void init_device_table_dma();
     void choose_page_table();

@@ -16,10 +16,8 @@ DmarScopes::DmarScopes(const firmware::Description& description, const BusType& 
     for (const firmware::NodeIndex node : description.providers()) {
         if (firmware::iommu_kind(description.node(node)).table == "DMAR DRHD") nodes.push_back(node);
     }
-    for (const acpi::DmarStructure& one : dmar_->structures) {
-        const auto* const drhd = std::get_if<acpi::Drhd>(&one.body);
-        if (drhd == nullptr || units_.size() == nodes.size()) continue;
-        units_.push_back({nodes[units_.size()], drhd});
+    for (const acpi::Drhd* const drhd : dmar_->units()) {
+        if (units_.size() < nodes.size()) units_.push_back({nodes[units_.size()], drhd});
     }
 }
 

@@ -18,6 +18,7 @@ constexpr std::uint32_t kClassIsaBridge = 0x0601, kClassDisplay = 0x03, kClassUs
 constexpr std::uint16_t kVendorIntel = 0x8086;
 constexpr std::uint64_t kIsaBytes = std::uint64_t{16} << 20;  ///< CONFIG_INTEL_IOMMU_FLOPPY_WA
 constexpr std::uint8_t kDmarIntrRemap = 1;
+constexpr unsigned kLeastWidth = 12;  ///< bits of a host address
 constexpr unsigned kFirstReleaseWithoutFinalize = 612;
 
 }  // namespace
@@ -163,15 +164,34 @@ IntelIommuDriver::IntelIommuDriver(const IntelIommuParts& parts)
       ops_(parts.core, parts.pages, parts.parameters, DmarScopes(parts.core.description, parts.pci),
            parts.pci_device_group) {}
 
-void IntelIommuDriver::dmar_table_init() {
+/// One unit that cannot be is the end of all.
+int IntelIommuDriver::dmar_table_init() {
     Frame frame{core_.k, "dmar_table_init"};
     const acpi::Dmar& table = *ops_.scopes().table();
+    const std::vector<DmarUnit>& units = ops_.scopes().units();
+    if (table.host_address_width < kLeastWidth) {
+        core_.k.console.warn("DMAR", "Invalid DMAR haw");
+        return -kEINVAL;
+    }
+    if (std::any_of(units.begin(), units.end(), [](const DmarUnit& unit) { return unit.drhd->base == 0; })) {
+        core_.k.console.warn("DMAR", "Your BIOS is broken; DMAR reported at address 0!");
+        return -kEINVAL;
+    }
     core_.k.console.info("DMAR", "Host address width {}", table.host_address_width);
     unsigned sequence = 0;
-    for (const DmarUnit& unit : ops_.scopes().units()) {
+    for (const DmarUnit& unit : units) {
         core_.k.console.info("DMAR", "DRHD base: {:#016x} flags: {:#x}", unit.drhd->base, unit.drhd->flags);
         const Ptr<IntelIommu> made = core_.k.heap.make<IntelIommu>("INI1", unit.node, PhysAddr{unit.drhd->base},
                                                                    unit.drhd->segment, sequence++, pages_, mistakes_);
+        for (const DmarUnit* before = units.data(); before != &unit; ++before) {
+            const acpi::Drhd &a = *before->drhd, &b = *unit.drhd;
+            if (a.base >= b.base + b.register_bytes() || b.base >= a.base + a.register_bytes()) continue;
+            core_.k.console.err("DMAR", "Can't reserve memory");
+            core_.k.console.err("DMAR", "Failed to map dmar{}", sequence - 1);
+            core_.k.console.warn("DMAR", "Parse DMAR table failure.");
+            ops_.iommus.clear();
+            return -kEBUSY;
+        }
         const bool built = std::find(not_built_.begin(), not_built_.end(), unit.node) == not_built_.end();
         if (made) core_.k.heap.set_immortal(*made.get());  // for as long as the machine runs
         const bool usable = made && built && made->alloc_iommu() == 0;
@@ -182,6 +202,7 @@ void IntelIommuDriver::dmar_table_init() {
             core_.k.console.info("DMAR", "RMRR base: {:#016x} end: {:#016x}", rmrr->base, rmrr->end);
         }
     }
+    return 0;
 }
 
 /// Before anything sends messages; all units or none.
@@ -254,7 +275,7 @@ int IntelIommuDriver::init_dmars() {
 int IntelIommuDriver::init() {
     Frame frame{core_.k, "intel_iommu_init"};
     if (!ops_.scopes().has_table()) return -kENODEV;
-    dmar_table_init();
+    if (const int err = dmar_table_init(); err != 0) return err;
     intel_enable_irq_remapping();
     if (!parameters_.iommu || !parameters_.intel) {
         // What firmware has left on would refuse everything.

@@ -73,7 +73,7 @@ public:
     IommuOps& ops() { return ops_; }
 
 private:
-    void dmar_table_init();
+    int dmar_table_init();
     int init_dmars();
     void intel_enable_irq_remapping();
     std::optional<std::uint64_t> intel_irq_remapping_alloc(Device& dev, unsigned cpu);
