@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/bits.hpp"
+#include "firmware/acpi/tables.hpp"
 #include "firmware/device_name.hpp"
 
 namespace xlate::firmware {
@@ -85,6 +86,15 @@ std::vector<PciHost> pci_hosts(const Description& description) {
         hosts.push_back(host);
     }
     return hosts;
+}
+
+bool pci_services_granted(const Description& description, unsigned segment, unsigned bus) {
+    if (!description.tables) return true;
+    for (const acpi::NamespaceDevice& one : description.tables->devices) {
+        if (!one.is_pci_root() || !one.present()) continue;
+        if (one.segment.value_or(0) == segment && one.bus.value_or(0) == bus) return one.osc;
+    }
+    return true;
 }
 
 std::optional<PciHost> find_pci_host(const Description& description, const std::string& name) {

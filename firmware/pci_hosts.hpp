@@ -29,6 +29,10 @@ std::optional<std::uint64_t> ecam_buses(const Node& host);
 /// of `linux,pci-domain`; hosts without take the lowest numbers that no node claims, in tree order. ACPI: segments.
 std::vector<PciHost> pci_hosts(const Description& description);
 
+/// The kernel has the services of the host bridge's ports (hot-plug, PME, AER): with a device tree, and with ACPI where
+/// the bridge's device in the namespace, if there is one, has an _OSC.
+bool pci_services_granted(const Description& description, unsigned segment, unsigned bus);
+
 /// By path or by Linux's name of the device; empty: the first one.
 std::optional<PciHost> find_pci_host(const Description& description, const std::string& name);
 

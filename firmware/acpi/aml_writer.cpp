@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::uint8_t kNameOp = 0x08, kByte = 0x0A, kWord = 0x0B, kDword = 0x0C, kString = 0x0D, kQword = 0x0E;
 constexpr std::uint8_t kScope = 0x10, kBuffer = 0x11, kDual = 0x2E, kMulti = 0x2F, kExtended = 0x5B, kDevice = 0x82;
+constexpr std::uint8_t kMethod = 0x14, kArg0 = 0x68, kReturn = 0xA4;
 constexpr std::size_t kSegment = 4;
 
 void put(Bytes& out, unsigned bytes, std::uint64_t value) {
@@ -70,6 +71,11 @@ Bytes join(const std::vector<Bytes>& parts) {
 Bytes scope(std::string_view path, const Bytes& body) { return join({{kScope}, package(join({path_of(path), body}))}); }
 Bytes device(std::string_view name, const Bytes& body) {
     return join({{kExtended, kDevice}, package(join({segment(name), body}))});
+}
+Bytes returns_last_argument(std::string_view name, unsigned arguments) {
+    XLATE_CHECK(arguments >= 1 && arguments <= 7, std::string(name));
+    const auto last = static_cast<std::uint8_t>(kArg0 + arguments - 1);
+    return join({{kMethod}, package(join({segment(name), {static_cast<std::uint8_t>(arguments), kReturn, last}}))});
 }
 Bytes name(std::string_view name, const Bytes& value) { return join({{kNameOp}, segment(name), value}); }
 

@@ -1,7 +1,7 @@
 // Writes AML, as far as a namespace of constant devices needs it: scopes, devices, names, integers, strings, buffers
 // and resource templates. What it makes is bytes to be put into another of its makings, and into a DSDT at last.
 // Source: ACPI specification 6.5, chapters 20 (encoding) and 6.4 (resource descriptors).
-// Absent: methods, fields, packages.
+// Absent: methods that do something, fields, packages.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,8 @@ using Bytes = std::vector<std::uint8_t>;
 Bytes scope(std::string_view path, const Bytes& body);
 Bytes device(std::string_view name, const Bytes& body);
 Bytes name(std::string_view name, const Bytes& value);
+/// A method that returns its last argument of `arguments`, 1 to 7.
+Bytes returns_last_argument(std::string_view name, unsigned arguments);
 
 /// In the shortest form.
 Bytes integer(std::uint64_t value);

@@ -11,6 +11,7 @@ namespace {
 using aml::Bytes;
 
 constexpr std::uint8_t kDsdtRevision = 2;  ///< integers have 64 bits
+constexpr unsigned kOscArguments = 4;
 
 Bytes processor(std::size_t number) {
     return aml::device(fmt::format("C{:03X}", number), aml::join({aml::name("_HID", aml::string("ACPI0007")),
@@ -65,7 +66,9 @@ Bytes host(std::size_t number, const BoardLayout::Host& of) {
                      aml::join({aml::name("_HID", aml::eisa_id("PNP0A08")), aml::name("_CID", aml::eisa_id("PNP0A03")),
                                 aml::name("_SEG", aml::integer(number)), aml::name("_BBN", aml::integer(0)),
                                 aml::name("_UID", aml::integer(number)), aml::name("_CCA", aml::integer(1)),
-                                aml::name("_CRS", resources.finish())})),
+                                aml::name("_CRS", resources.finish()),
+                                // What the operating system asks for is granted as it was asked.
+                                aml::returns_last_argument("_OSC", kOscArguments)})),
          aml::device(fmt::format("RE{:02X}", number),
                      aml::join({aml::name("_HID", aml::eisa_id("PNP0C02")), aml::name("_UID", aml::integer(number)),
                                 aml::name("_CRS", ecam.finish())}))});

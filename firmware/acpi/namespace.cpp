@@ -106,7 +106,14 @@ private:
                 at = stop;
                 return true;
             }
-            case Op::method:
+            case Op::method: {
+                const std::uint64_t stop = package_end(at, end);
+                const auto owner = known_.find(here);
+                if (owner != known_.end() && absolute(here, name_string(at)) == here + "._OSC")
+                    devices_[owner->second].osc = true;
+                at = stop;
+                return true;
+            }
             case Op::if_op:
             case Op::else_op:
             case Op::while_op:

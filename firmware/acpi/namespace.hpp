@@ -25,6 +25,7 @@ struct NamespaceDevice {
     std::optional<std::uint64_t> segment;   ///< _SEG
     std::optional<std::uint64_t> coherent;  ///< _CCA
     std::optional<std::uint64_t> status;    ///< _STA: bit 0: present
+    bool osc = false;                       ///< it has an _OSC: firmware hands over PCI services that are asked for
     std::vector<Window> memory;             ///< of _CRS, in order
     std::vector<std::uint32_t> interrupts;  ///< of _CRS, in order: extended interrupt descriptors
 
@@ -33,8 +34,8 @@ struct NamespaceDevice {
 };
 
 /// Appends the devices of one table, in the order in which Linux meets them (a device before those below it). Methods
-/// and conditions are passed over. Code that is not known ends its scope with a note. Errors: InputError (bad_firmware)
-/// for a package that does not fit; limit beyond limits.hpp.
+/// and conditions are passed over, but for an _OSC's name. Code that is not known ends its scope with a note. Errors:
+/// InputError (bad_firmware) for a package that does not fit; limit beyond limits.hpp.
 void read_namespace(const Table& table, std::vector<NamespaceDevice>& devices, std::vector<Oddity>& oddities);
 
 /// "\_SB_.DMA0" of "\_SB.DMA0" or "_SB_.DMA0": every name with four letters, from the root.

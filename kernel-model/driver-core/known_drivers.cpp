@@ -199,8 +199,9 @@ void add_pci(LinuxBoot& boot, std::vector<KnownDriver>& all) {
     push(std::make_unique<PortServiceDriver>("pcie_pme", state.pci_express, PortService::pme));
     push(std::make_unique<PortServiceDriver>("pciehp", state.pci_express, PortService::hotplug));
     push(std::make_unique<PortServiceDriver>("pcie_bwctrl", state.pci_express, PortService::bandwidth));
-    push(std::make_unique<PciePortDriver>(state.pci_bus, state.pci_express, boot.drivers(), every_port));
-    push(std::make_unique<ShpcDriver>(state.pci_bus));
+    const firmware::Description& description = boot.iommu().description;
+    push(std::make_unique<PciePortDriver>(state.pci_bus, state.pci_express, boot.drivers(), description, every_port));
+    push(std::make_unique<ShpcDriver>(state.pci_bus, description));
     push(std::make_unique<HostBridgeDriver>(
         "pci-host-generic", state.platform, boot,
         std::vector<std::string>{"pci-host-cam-generic", "pci-host-ecam-generic", "marvell,armada8k-pcie-ecam",

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "firmware/pci_hosts.hpp"
+
 namespace xlate::kernel {
 
 namespace {
@@ -28,6 +30,13 @@ bool is_port(PciKind kind) {
 }
 
 bool is_root(PciKind kind) { return kind == PciKind::root_port || kind == PciKind::event_collector; }
+
+/// The root bridge's _OSC has handed them over (negotiate_os_control).
+bool services_granted(const firmware::Description& description, const PciDevice& pdev) {
+    const PciBusNode* root = &pdev.pci_bus;
+    while (!root->is_root()) root = root->parent;
+    return firmware::pci_services_granted(description, root->domain, root->number);
+}
 
 const PciDevice* ready_pci(const Device& device) {
     const auto* const pdev = dynamic_cast<const PciDevice*>(&device);
@@ -64,8 +73,13 @@ int PortServiceDriver::probe(Device& dev) {
     return service.service == PortService::aer && !is_root(service.port.config.kind) ? -kENODEV : 0;
 }
 
-PciePortDriver::PciePortDriver(BusType& pci, BusType& pci_express, DriverCore& core, bool aer_on_every_port)
-    : Driver("pcieport", pci), services_(pci_express), core_(core), aer_on_every_port_(aer_on_every_port) {
+PciePortDriver::PciePortDriver(BusType& pci, BusType& pci_express, DriverCore& core,
+                               const firmware::Description& description, bool aer_on_every_port)
+    : Driver("pcieport", pci),
+      services_(pci_express),
+      core_(core),
+      description_(description),
+      aer_on_every_port_(aer_on_every_port) {
     driver_managed_dma = true;
 }
 
@@ -79,6 +93,7 @@ bool PciePortDriver::match(const Device& device) const {
 int PciePortDriver::probe(Device& dev) {
     auto& port = static_cast<PciDevice&>(dev);
     if (!is_port(port.config.kind)) return -kENODEV;
+    if (!services_granted(description_, port)) return 0;
     const bool bandwidth = dev.k.variant.release >= kFirstReleaseWithBandwidth;
     for (const PortService service : port_services(port.config, aer_on_every_port_, bandwidth)) {
         const Ptr<PortServiceDevice> made = dev.k.heap.make<PortServiceDevice>("pcieport", &services_, port, service);
@@ -99,9 +114,10 @@ bool ShpcDriver::match(const Device& device) const {
 }
 
 int ShpcDriver::probe(Device& dev) {
-    const PciFunction& config = static_cast<const PciDevice&>(dev).config;
-    const bool bridge = config.kind == PciKind::pci_bridge || config.kind == PciKind::pcie_to_pci_bridge;
-    return bridge && config.hotplug ? 0 : -kENODEV;
+    const auto& pdev = static_cast<const PciDevice&>(dev);
+    const PciKind kind = pdev.config.kind;
+    const bool bridge = kind == PciKind::pci_bridge || kind == PciKind::pcie_to_pci_bridge;
+    return bridge && pdev.config.hotplug && services_granted(description_, pdev) ? 0 : -kENODEV;
 }
 
 }  // namespace xlate::kernel

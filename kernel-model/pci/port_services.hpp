@@ -35,10 +35,13 @@ private:
     PortService serves_;
 };
 
-/// pcieport: takes root, upstream and downstream ports, declines every other bridge with -ENODEV.
+/// pcieport: takes root, upstream and downstream ports, declines every other bridge with -ENODEV. Where firmware keeps
+/// the services for itself (ACPI's _OSC) it is bound, and makes none.
 class PciePortDriver : public Driver {
 public:
-    PciePortDriver(BusType& pci, BusType& pci_express, DriverCore& core, bool aer_on_every_port);
+    /// `description` outlives it.
+    PciePortDriver(BusType& pci, BusType& pci_express, DriverCore& core, const firmware::Description& description,
+                   bool aer_on_every_port);
     bool match(const Device& device) const override;
     int probe(Device& dev) override;
     void remove(Device& dev) override;
@@ -46,15 +49,21 @@ public:
 private:
     BusType& services_;
     DriverCore& core_;
+    const firmware::Description& description_;
     const bool aer_on_every_port_;
 };
 
-/// shpchp: the hotplug controller of conventional bridges.
+/// shpchp: the hotplug controller of conventional bridges, where firmware does not keep it for itself.
 class ShpcDriver : public Driver {
 public:
-    explicit ShpcDriver(BusType& pci) : Driver("shpchp", pci) {}
+    /// `description` outlives it.
+    ShpcDriver(BusType& pci, const firmware::Description& description)
+        : Driver("shpchp", pci), description_(description) {}
     bool match(const Device& device) const override;
     int probe(Device& dev) override;
+
+private:
+    const firmware::Description& description_;
 };
 
 }  // namespace xlate::kernel

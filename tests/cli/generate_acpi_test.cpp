@@ -243,6 +243,53 @@ TEST_CASE("generate acpi: the same board as a device tree has the same groups an
     }
 }
 
+TEST_CASE("generate acpi: services of PCIe ports are the kernel's where the host bridge has an _OSC",
+          "[cli][generate]") {
+    // Linux negotiate_os_control(): without the method firmware keeps hot-plug, PME and AER; ports are bound all the
+    // same.
+    const Scratch scratch;
+    const std::string soc =
+        "soc: { memory: { size: 1 GiB }, pci: [ { slot: '00:01.0', kind: root-port, below: [ { slot: '00.0', driver: "
+        "nvme } ] }, { slot: '00:02.0', kind: pci-bridge, below: [ { slot: '01.0', kind: conventional, driver: e1000 } "
+        "] } "
+        "]";
+    const std::string rest =
+        " }\nkernel: { variant: linux-6.12 }\ntraffic: [ { device: '0000:01:00.0', transfers: 10 } ]\n";
+    scratch.file("made.yaml", "firmware: { generate: acpi }\n" + soc + ", board: { pcie: [ {} ] }" + rest);
+    REQUIRE(run_xlate(scratch, "run made.yaml --quiet --out r").status == 0);
+    const auto facts = [&](const std::string& run) {
+        const Json result = Json::parse(read_text(scratch.path(run + "/result.json")));
+        std::size_t services = 0;
+        std::string drivers;
+        for (const Json& event : result["kernel"]["timeline"]) {
+            const std::string device = event["device"];
+            services += event["event"] == "driver_probe" && device.find(":pcie") != std::string::npos ? 1 : 0;
+        }
+        for (const Json& device : result["devices"]) {
+            if (device["name"] == "0000:00:01.0" || device["name"] == "0000:00:02.0")
+                drivers += device["driver"].is_null() ? "none " : device["driver"].get<std::string>() + " ";
+        }
+        return std::pair{services, drivers + std::to_string(result["groups"].size())};
+    };
+    CHECK(facts("r").first == 3);  // PME, AER, hot-plug of the root port
+    CHECK(facts("r").second == "pcieport shpchp 3");
+    std::string dsdt = read_text(scratch.path("r/generated_dsdt.dat"));
+    const std::size_t at = dsdt.find("_OSC");
+    REQUIRE(at != std::string::npos);
+    dsdt.replace(at, 4, "XOSC");
+    dsdt[9] = static_cast<char>(dsdt[9] + '_' - 'X');  // the checksum
+    scratch.file("r/generated_dsdt.dat", dsdt);
+    scratch.file("kept.yaml",
+                 "firmware: { acpi: [ r/generated_dsdt.dat, r/generated_apic.dat, r/generated_mcfg.dat, "
+                 "r/generated_iort.dat ] }\n" +
+                     soc + rest);
+    const Said said = run_xlate(scratch, "run kept.yaml --quiet --out kept");
+    INFO(said.err);
+    REQUIRE(said.status == 0);
+    CHECK(facts("kept").first == 0);
+    CHECK(facts("kept").second == "pcieport none 3");
+}
+
 TEST_CASE("generate acpi: what no table can say is named with its place", "[cli][generate]") {
     const Scratch scratch;
     const auto wrong = [&](const std::string& text, const std::string& message) {
