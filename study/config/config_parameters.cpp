@@ -47,7 +47,10 @@ void visit_costs(ParameterVisitor& v, kernel::CostTable& c) {
 
 void visit_config(ParameterVisitor& v, Config& config) {
     v.text("name", "Name of the run in its results; empty: that of the file.", config.name);
-    v.integer("seed", "Seed of every random stream.", config.seed, 0, kAny);
+    v.integer("seed",
+              "Seed of every random stream; a device's streams go by its name, too: one name under a device tree, "
+              "another under ACPI.",
+              config.seed, 0, kAny);
     v.map("firmware", "What describes the hardware: a device tree, ACPI tables, or firmware that is made from soc:.",
           [&] {
               v.text("devicetree", "A flattened device tree (*.dtb).", config.firmware.devicetree);
