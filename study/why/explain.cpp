@@ -52,7 +52,7 @@ std::vector<Override> cuts(const Config& config, std::uint64_t most) {
 
 /// In a child: what the run comes to, without its lists of events.
 Json run_once(Config config, bool slowest) {
-    Slowest watch(kSlowest);
+    Slowest watch(kSlowest, config.kernel.page_bytes);
     for (const TrafficConfig& traffic : config.traffic) watch.set_warmup(traffic.device, warmup_of(traffic).value());
     RunOptions options;
     if (slowest) options.listener = &watch;
@@ -62,7 +62,10 @@ Json run_once(Config config, bool slowest) {
     Json result = report.result;
     for (const char* key : {"faults", "kernel", "groups", "untranslated"}) result.erase(key);
     if (!slowest) return result;
-    for (Json& master : result["masters"]) master["slowest"] = watch.of(master["device"].get<std::string>());
+    for (Json& master : result["masters"]) {
+        master["slowest"] = watch.of(master["device"].get<std::string>());
+        master["pages"] = watch.pages_of(master["device"].get<std::string>());
+    }
     for (std::size_t i = 0; i < result["masters"].size(); ++i) result["masters"][i]["busy"] = report.busy.at(i);
     result["resolved"] = resolved_yaml(config);
     return result;
@@ -210,7 +213,7 @@ Json explain(const WhyQuestion& question) {
         const Json& master = base.at("masters")[i];
         Json one;
         for (const char* key : {"device", "bandwidth_bytes_per_s", "asked_bytes_per_s", "latency_ns", "breakdown_ns",
-                                "limited_by", "busy", "slowest"}) {
+                                "limited_by", "busy", "slowest", "pages"}) {
             if (master.contains(key)) one[key] = master[key];
         }
         std::vector<Json> trials;

@@ -93,6 +93,18 @@ void slowest(const Json& master, std::string& all) {
     all += "\n";
 }
 
+void pages(const Json& master, std::string& all) {
+    constexpr std::size_t kMost = 3;
+    if (!master.contains("pages") || master.at("pages").empty()) return;
+    all += "\n  Pages with the longest walks:\n";
+    for (std::size_t i = 0; i < std::min(kMost, master.at("pages").size()); ++i) {
+        const Json& one = master.at("pages")[i];
+        all += fmt::format("    {:>9}  {:#x}: {} of {} transactions walked (mean latency {})\n",
+                           span_text(one.at("walk_ns")), one.at("iova").get<std::uint64_t>(), one.at("walked").dump(),
+                           one.at("transactions").dump(), span_text(one.at("latency_mean_ns")));
+    }
+}
+
 void overhead(const Json& master, std::string& all) {
     if (!master.contains("overhead")) return;
     const Json& cost = master.at("overhead");
@@ -149,6 +161,7 @@ std::string explain_text(const Json& why) {
         }
         busy(master, all);
         slowest(master, all);
+        pages(master, all);
         overhead(master, all);
         tried(master, all);
     }

@@ -1,4 +1,4 @@
-// Masters and IOMMUs of a run: what they did, what bounds them, where their time went.
+// Masters and IOMMUs of a run: what they did, where their time went. What bounds them: run_answer.cpp.
 #include <fmt/format.h>
 
 #include "study/results/numbers.hpp"
@@ -16,16 +16,10 @@ std::string share_of(const Json& cache) {
     return percent_text(cache.at("hits").get<std::uint64_t>(), cache.at("lookups").get<std::uint64_t>());
 }
 
-std::string bounds(const Json& result) {
+std::string unsettled(const Json& result) {
     std::string lines;
     for (const Json& master : result.at("masters")) {
         const std::string device = text(master.at("device"));
-        if (master.contains("limited_by")) {
-            const Json& limit = master.at("limited_by");
-            lines += fmt::format("<li>{}</li>\n", escape_html(fmt::format("{} is limited by: {}, busy {:.0f} %", device,
-                                                                          text(limit.at("resource")),
-                                                                          limit.at("share").get<double>() * 100)));
-        }
         if (master.contains("steady") && master.at("steady").at("settled") == false)
             lines +=
                 fmt::format("<li class=\"bad\">{}</li>\n", escape_html(unsettled_text(device, master.at("steady"))));
@@ -66,7 +60,7 @@ std::string masters_section(RunPage& page) {
         if (bars.bars.size() < kMostRows) bars.bars.push_back(std::move(bar));
     }
     if (table.empty()) return "";
-    std::string html = heading("Masters") + table.html() + bounds(result);
+    std::string html = heading("Masters") + table.html() + unsettled(result);
     if (!bars.bars.empty()) html += page.add(bars);
     return html;
 }

@@ -37,7 +37,11 @@ std::vector<double> numbers(const nlohmann::ordered_json& list);
 /// Beginnings of the stretches of a series.
 std::vector<double> bin_starts(const nlohmann::ordered_json& series);
 
+/// Of result.json's resources[].kind: "translation slots of the core".
+std::string resource_words(const std::string& kind);
+
 // The sections, in the order of the page (run_report.cpp).
+std::string answer_section(RunPage& page);
 std::string soc_section(RunPage& page);
 std::string masters_section(RunPage& page);
 std::string latency_section(RunPage& page);

@@ -19,28 +19,37 @@ std::string head(const RunPage& page) {
     std::string html = "<h1>" + escape_html(text(result.at("name"))) + "</h1>\n<p class=\"facts\">" +
                        escape_html(facts) +
                        "<br><a href=\"result.json\">result.json</a> · <a href=\"config.resolved.yaml\">"
-                       "config.resolved.yaml</a> · <a href=\"console.log\">console.log</a></p>\n" +
-                       html_list(result.at("warnings"), "bad");
-    const Json& assumed = result.at("assumptions");
-    if (!assumed.empty()) html += "<h2>What was assumed</h2>\n" + html_list(assumed, "dim");
+                       "config.resolved.yaml</a> · <a href=\"console.log\">console.log</a></p>\n";
+    return html;
+}
+
+std::string remarks(const RunPage& page) {
+    const Json& assumed = page.result.at("assumptions");
+    std::string html = html_list(page.result.at("warnings"), "bad");
+    if (!assumed.empty()) html += heading("What was assumed") + html_list(assumed, "dim");
     return html;
 }
 
 std::string expectations(const RunPage& page) {
     if (!page.result.contains("expect") || page.result.at("expect").empty()) return "";
     HtmlTable table("Expectations", {"expectation", "found", "outcome"});
+    std::size_t held = 0;
     for (const Json& one : page.result.at("expect")) {
         const bool ok = one.at("ok") == true;
+        held += ok ? 1 : 0;
         table.add({text(one.at("expr")), table_number(one.value("value", Json())), ok ? "holds" : "FAILS"}, !ok);
     }
-    return heading("Expectations") + table.html();
+    if (held < table.size()) return heading("Expectations") + table.html();
+    return fmt::format("<details><summary>{}</summary>\n{}</details>\n",
+                       held == 1 ? "The expectation holds" : fmt::format("All {} expectations hold", held),
+                       table.html());
 }
 
 }  // namespace
 
 std::string run_report(const Json& result, const Json& series, const std::string& config) {
     RunPage page{result, series, config};
-    std::string body = head(page) + expectations(page);
+    std::string body = head(page) + answer_section(page) + expectations(page) + remarks(page);
     for (std::string (*section)(RunPage&) :
          {faults_section, sanitizer_section, soc_section, masters_section, latency_section, iommus_section,
           resources_section, time_section, groups_section, boot_section, probe_section, kernel_section,

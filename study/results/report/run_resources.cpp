@@ -16,8 +16,11 @@ using Json = nlohmann::ordered_json;
 
 constexpr double kWorthALine = 0.005;
 
-/// Of result.json's `kind` (soc::ResourceKind).
-std::string words_of(const std::string& kind) {
+std::string percent(const Json& share) { return fmt::format("{:.1f} %", share.get<double>() * 100); }
+
+}  // namespace
+
+std::string resource_words(const std::string& kind) {
     static const std::map<std::string, const char*> kWords{
         {"memory", "channel"},
         {"memory_banks", "banks"},
@@ -54,10 +57,6 @@ std::string words_of(const std::string& kind) {
     return found == kWords.end() ? kind : found->second;
 }
 
-std::string percent(const Json& share) { return fmt::format("{:.1f} %", share.get<double>() * 100); }
-
-}  // namespace
-
 std::string resources_section(RunPage& page) {
     if (!page.result.contains("resources")) return "";
     std::vector<const Json*> all;
@@ -74,7 +73,7 @@ std::string resources_section(RunPage& page) {
                     2);
     for (std::size_t i = 0; i < all.size() && i < kMostRows; ++i) {
         const Json& one = *all[i];
-        std::string what = words_of(text(one.at("kind")));
+        std::string what = resource_words(text(one.at("kind")));
         if (!text(one.at("part")).empty()) what += " " + text(one.at("part"));
         table.add({text(one.at("component")), std::move(what), table_number(one.at("places")),
                    percent(one.at("busy_share")), fmt::format("{:.2f}", one.at("occupancy").get<double>()),

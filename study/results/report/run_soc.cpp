@@ -1,5 +1,6 @@
 // The SoC of a run, drawn.
 #include <algorithm>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -37,6 +38,21 @@ double mean_of(const Json& list, std::pair<std::size_t, std::size_t> bins) {
     return bins.second > bins.first ? sum / static_cast<double>(bins.second - bins.first) : 0;
 }
 
+/// The fullest of the resources of `component`, which goes by the beginning of its name; nothing without resources[].
+void load_by_resources(const Json& result, std::string_view component, SocDrawing::Part& part) {
+    if (!result.contains("resources")) return;
+    part.load = std::max(part.load, 0.0);
+    for (const Json& one : result.at("resources")) {
+        const auto kind = text(one.at("kind"));
+        if (text(one.at("component")).rfind(component, 0) != 0 || kind == "registers" || kind == "drain") continue;
+        const double load = std::max(one.at("busy_share").get<double>(), one.at("full_share").get<double>());
+        if (load <= part.load) continue;
+        part.load = load;
+        part.load_is = "of " + resource_words(kind);
+        if (!text(one.at("part")).empty()) part.load_is += " " + text(one.at("part"));
+    }
+}
+
 void add_masters(const Json& result, SocDrawing& soc) {
     std::vector<const Json*> all;
     for (const Json& master : result.at("masters")) all.push_back(&master);
@@ -72,7 +88,9 @@ std::string soc_section(RunPage& page) {
     soc.description =
         "Masters, the IOMMU that stands before each, the interconnect and memory. Load of a master: how full the "
         "resource is "
-        "that bounds it. Of an IOMMU: its walk slots. Of memory: its bandwidth. Of a CPU: its time.";
+        "that bounds it. Of an IOMMU and the interconnect: the fullest of its resources. Of memory: its bandwidth. Of "
+        "a CPU: "
+        "its time.";
     std::pair<std::size_t, std::size_t> bins;
     if (page.has_series()) bins = busy_time(page.series);
     for (const Json& iommu : result.at("iommus")) {
@@ -80,19 +98,13 @@ std::string soc_section(RunPage& page) {
         one.name = text(iommu.at("name"));
         one.says = "TLB hits " + percent_text(iommu.at("tlb").at("hits").get<std::uint64_t>(),
                                               iommu.at("tlb").at("lookups").get<std::uint64_t>());
-        if (page.has_series()) {
-            one.load = 0;
-            for (const Json& over_time : page.series.at("iommus")) {
-                if (over_time.at("name") != one.name) continue;
-                one.load = std::min(1.0, mean_of(over_time.at("walking"), bins) /
-                                             std::max(1.0, over_time.at("walk_slots").get<double>()));
-            }
-            one.load_is = "of its walk slots";
-        }
+        load_by_resources(result, one.name, one);
         if (iommu.at("translations") != 0 || result.at("iommus").size() <= kMostDrawn) soc.iommus.push_back(one);
     }
     add_masters(result, soc);
     soc.interconnect.name = "interconnect";
+    load_by_resources(result, "crossbar", soc.interconnect);
+    load_by_resources(result, "network", soc.interconnect);
     if (page.has_series()) {
         for (const Json& memory : page.series.at("memories")) {
             SocDrawing::Part one;
