@@ -13,9 +13,11 @@
 #include "iommu/omap/omap.hpp"
 #include "iommu/qcom/msm.hpp"
 #include "iommu/riscv/iommu.hpp"
+#include "iommu/simple/bcm2712.hpp"
 #include "iommu/simple/rockchip.hpp"
 #include "iommu/simple/sprd.hpp"
 #include "iommu/simple/sun50i.hpp"
+#include "iommu/simple/verisilicon.hpp"
 #include "iommu/smmuv2/smmu.hpp"
 #include "iommu/smmuv3/smmu.hpp"
 #include "iommu/tegra/layout_socs.hpp"
@@ -24,6 +26,7 @@
 #include "kernel-model/drivers/apple_dart/apple_dart.hpp"
 #include "kernel-model/drivers/arm_smmu/arm_smmu.hpp"
 #include "kernel-model/drivers/arm_smmu_v3/arm_smmu_v3.hpp"
+#include "kernel-model/drivers/broadcom/bcm2712_iommu.hpp"
 #include "kernel-model/drivers/exynos/exynos_iommu.hpp"
 #include "kernel-model/drivers/ipmmu/ipmmu_vmsa.hpp"
 #include "kernel-model/drivers/mediatek/mtk_iommu_driver.hpp"
@@ -34,6 +37,7 @@
 #include "kernel-model/drivers/sprd/sprd_iommu.hpp"
 #include "kernel-model/drivers/sun50i/sun50i_iommu.hpp"
 #include "kernel-model/drivers/tegra/tegra_mc.hpp"
+#include "kernel-model/drivers/verisilicon/vsi_iommu.hpp"
 #include "kernel-model/drivers/virtio_iommu/virtio_iommu.hpp"
 
 namespace xlate::explore {
@@ -311,6 +315,37 @@ std::unique_ptr<iommu::Instance> make_sun50i(const Scenario&, const IommuSpec&) 
     return std::make_unique<iommu::sun50i::Sun50i>(parameters);
 }
 
+RealDriver make_verisilicon_driver(const RealDriverParts& parts) {
+    auto driver = std::make_unique<kernel::VsiIommuDriver>(
+        parts.core, parts.platform, kernel::IommuDriverParts{parts.pages, parts.power, parts.mistakes, {}});
+    kernel::IommuOps* const ops = &driver->ops();
+    return {std::move(driver), ops};
+}
+
+std::unique_ptr<iommu::Instance> make_verisilicon(const Scenario&, const IommuSpec&) {
+    iommu::verisilicon::Parameters parameters;
+    parameters.tlb.entries = parameters.directory.entries = 8;
+    return std::make_unique<iommu::verisilicon::Verisilicon>(parameters);
+}
+
+constexpr unsigned kBcm2712DmaBits = 64;  // its aperture lies above 40 GiB
+
+/// No tree names an interrupt of it. Without the cache that instances of a SoC share.
+void describe_bcm2712(firmware::Node&) {}
+
+RealDriver make_bcm2712_driver(const RealDriverParts& parts) {
+    auto driver = std::make_unique<kernel::Bcm2712IommuDriver>(
+        parts.core, parts.platform, kernel::IommuDriverParts{parts.pages, parts.power, parts.mistakes, {}});
+    kernel::IommuOps* const ops = &driver->ops();
+    return {std::move(driver), ops};
+}
+
+std::unique_ptr<iommu::Instance> make_bcm2712(const Scenario&, const IommuSpec&) {
+    iommu::bcm2712::Parameters parameters;
+    parameters.tlb.entries = parameters.directory.entries = 8;
+    return std::make_unique<iommu::bcm2712::Bcm2712>(parameters);
+}
+
 constexpr unsigned kMtkBanks = 5;
 
 /// The infrastructure's, which has no larbs beside.
@@ -401,6 +436,16 @@ constexpr RealFamily kFamilies[] = {
     {"omap-iommu", 0x100, describe_one_interrupt, make_omap_driver, make_omap},
     {"sprd-iommu", 0x80, describe_one_interrupt, make_sprd_driver, make_sprd},
     {"sun50i-iommu", 0x1000, describe_sun50i, make_sun50i_driver, make_sun50i},
+    {"vsi-iommu", iommu::verisilicon::kRegisterBytes, describe_one_interrupt, make_verisilicon_driver,
+     make_verisilicon},
+    {"bcm2712-iommu",
+     iommu::bcm2712::kRegisterBytes,
+     describe_bcm2712,
+     make_bcm2712_driver,
+     make_bcm2712,
+     nullptr,
+     {},
+     kBcm2712DmaBits},
     {"mtk-iommu", 0x5000, describe_mtk, make_mtk_driver, make_mtk},
     {"mtk-iommu-v1", kMtkV1Bytes, describe_mtk_v1, make_mtk_v1_driver, make_mtk_v1, surround_mtk_v1},
     {"msm-iommu", iommu::msm::kRegisterBytes, describe_msm, make_msm_driver, make_msm},

@@ -48,6 +48,7 @@ struct RealFamily {
     void (*surround)(firmware::Description& description, firmware::NodeIndex node) = nullptr;
     /// Units that a table of firmware names: Linux calls them by this and their number. Empty: devices of firmware.
     std::string_view units{};
+    unsigned dma_bits = 32;  ///< that its clients' drivers ask for
 };
 
 Span<RealFamily> real_families();

@@ -272,6 +272,27 @@ TEST_CASE("drivers: a second device behind an msm instance follows private data 
     }
 }
 
+TEST_CASE("drivers: Verisilicon's and BCM2712's clients share their instance's group, with the real driver, too",
+          "[explore][drivers]") {
+    for (const char* driver : {"vsi-iommu", "bcm2712-iommu"}) {
+        INFO(driver);
+        const Scenario row = board(driver, {{{}}, {{}}});
+        for (const char* variant : {"base", "series-v1-fixed@17", "linux-6.12", "linux-7.3"}) {
+            INFO(variant);
+            CHECK(has(quiet(row, variant), "dev0: bound group{dev0,dev1} domain=DMA ops=iommu"));
+            CHECK(has(quiet(row, variant), "dev1: bound group{dev0,dev1} domain=DMA ops=iommu"));
+        }
+        // Older cores ask vsi_iommu of devices without a fwspec, which it follows, and cut the window of BCM2712's
+        // domains off at 4 GiB.
+        for (const char* variant : {"linux-6.12", "linux-7.3"}) {
+            INFO(variant);
+            const std::string real = quiet(with_real_drivers(row), variant);
+            CHECK(has(real, "dev0: bound group{dev0,dev1} domain=DMA ops=iommu iommu=iommu0 dma=0:buffer"));
+            CHECK(has(real, "dev1: bound group{dev0,dev1} domain=DMA ops=iommu iommu=iommu0 dma=0:buffer"));
+        }
+    }
+}
+
 TEST_CASE("drivers: an OMAP's walk ends at a client whose second IOMMU is not probed yet, and the registration fails",
           "[explore][drivers]") {
     Scenario s = board("omap-iommu", {{{}}});

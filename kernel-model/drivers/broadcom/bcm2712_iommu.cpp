@@ -74,7 +74,7 @@ int Bcm2712Iommu::alloc_tables(TableMemory& memory) {
     tables_.pop_back();
     directory_ = tables_.back();
     tables_.pop_back();
-    words_.assign(kPages, 0);
+    words_.resize(kTables);
     return 0;
 }
 
@@ -102,7 +102,9 @@ void Bcm2712Iommu::bcm2712_iommu_init() {
 
 void Bcm2712Iommu::store(std::uint64_t first, const std::vector<std::uint64_t>& words) {
     for (std::size_t i = 0; i < words.size(); ++i) {
-        std::uint32_t& word = words_[first + i];
+        std::vector<std::uint32_t>& table = words_[(first + i) / bcm::kEntries];
+        table.resize(bcm::kEntries);
+        std::uint32_t& word = table[(first + i) % bcm::kEntries];
         nmapped_pages_ += (word == 0 && words[i] != 0 ? 1 : 0);
         nmapped_pages_ -= (word != 0 && words[i] == 0 ? 1 : 0);
         word = static_cast<std::uint32_t>(words[i]);
@@ -138,6 +140,11 @@ void Bcm2712Iommu::bcm2712_iommu_sync_range(std::uint64_t iova, std::uint64_t si
         for (unsigned i = 0; i < kPolls && bcm::shoot_down::SHOOTING.test(read(reg::SHOOT_DOWN)); ++i) {
         }
     }
+}
+
+std::uint32_t Bcm2712Iommu::word(std::uint64_t page) const {
+    const std::vector<std::uint32_t>& table = words_[page / bcm::kEntries];
+    return table.empty() ? 0 : table[page % bcm::kEntries];
 }
 
 Bcm2712IommuDomain::Bcm2712IommuDomain(Kernel& the_kernel, DomainType domain_type, IommuCore& core)

@@ -51,7 +51,7 @@ public:
     void bcm2712_iommu_init();
     /// Of pages from `first` on, numbers from the aperture's start.
     void store(std::uint64_t first, const std::vector<std::uint64_t>& words);
-    std::uint32_t word(std::uint64_t page) const { return words_[page]; }
+    std::uint32_t word(std::uint64_t page) const;
     void bcm2712_iommu_sync_range(std::uint64_t iova, std::uint64_t size);
 
 private:
@@ -61,7 +61,7 @@ private:
     TableMemory* memory_ = nullptr;
     std::vector<PhysAddr> tables_;  ///< of 1024 words each
     PhysAddr directory_{}, default_page_{};
-    std::vector<std::uint32_t> words_;
+    std::vector<std::vector<std::uint32_t>> words_;  ///< of each table; empty: none has been written
     std::uint64_t nmapped_pages_ = 0;
     bool dirty_ = false;
 };

@@ -204,6 +204,24 @@ std::vector<Row> make_rows() {
         row.id_limit_bits = 24;
         row.remark = "a real driver: riscv_iommu, of 6.13; this row is what it must store, check and return";
     }
+    {
+        Row& row = add("vsi-iommu", "verisilicon,iommu-1.2", 0);
+        row.xlate_ids = false;
+        row.group = Row::Group::single;
+        row.remark = "a real driver: vsi_iommu, of 7.2, which stores an id 0 besides; this row is what it must return";
+    }
+    {
+        Row& row = add("bcm2712-iommu", "brcm,bcm2712-iommu", 0);
+        row.xlate_priv = Row::Priv::instance;
+        row.xlate_ids = false;
+        row.checks_fwspec = false;
+        row.checks_priv = true;
+        row.lookup = Lookup::priv;
+        row.nulls_priv = true;
+        row.group = Row::Group::single;
+        row.remark =
+            "a real driver: bcm2712_iommu, Raspberry Pi's; without priv that one looks for the instance itself";
+    }
     return rows;
 }
 
