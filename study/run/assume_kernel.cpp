@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "firmware/acpi/tables.hpp"
+#include "firmware/cpu_kinds.hpp"
 #include "kernel-model/drivers/iommu_drivers.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
 #include "kernel-model/of/table_releases.hpp"
@@ -13,62 +13,23 @@
 namespace xlate::study {
 namespace {
 
-bool has_cpu(const firmware::Description& description, std::string_view compatible) {
-    return std::any_of(description.nodes.begin(), description.nodes.end(), [&](const firmware::Node& node) {
-        return node.path.rfind("/cpus/", 0) == 0 && node.is_compatible(compatible);
-    });
-}
-
-/// CPUs that run no 64-bit kernel. Source: the names of Linux's Documentation/devicetree/bindings/arm/cpus.yaml.
-bool has_arm32_cpu(const firmware::Description& description) {
-    constexpr std::string_view kCpus[] = {"arm,cortex-a5",     "arm,cortex-a7",    "arm,cortex-a8",   "arm,cortex-a9",
-                                          "arm,cortex-a12",    "arm,cortex-a15",   "arm,cortex-a17",  "arm,cortex-a32",
-                                          "arm,arm1136jf-s",   "arm,arm1176jzf-s", "arm,arm11mpcore", "arm,arm926ej-s",
-                                          "qcom,krait",        "qcom,scorpion",    "marvell,pj4a",    "marvell,pj4b",
-                                          "marvell,sheeva-v7", "brcm,brahma-b15"};
-    return std::any_of(std::begin(kCpus), std::end(kCpus),
-                       [&](std::string_view compatible) { return has_cpu(description, compatible); });
-}
-
-bool is_riscv(const firmware::Description& description) {
-    return has_cpu(description, "riscv") || (description.tables && description.tables->rimt);
-}
-
-bool is_x86(const firmware::Description& description) {
-    return description.tables && (description.tables->dmar || description.tables->ivrs);
-}
-
-/// 64-bit and 32-bit Arm CPUs have names of Arm's, of Apple's or of Qualcomm's; what has none says nothing.
-bool has_arm_cpu(const firmware::Description& description) {
-    constexpr std::string_view kStarts[] = {"arm,", "apple,", "qcom,kryo", "qcom,krait", "qcom,scorpion"};
-    return std::any_of(description.nodes.begin(), description.nodes.end(), [&](const firmware::Node& node) {
-        return node.path.rfind("/cpus/", 0) == 0 &&
-               std::any_of(node.compatible.begin(), node.compatible.end(), [&](const std::string& compatible) {
-                   return std::any_of(std::begin(kStarts), std::end(kStarts),
-                                      [&](std::string_view start) { return compatible.rfind(start, 0) == 0; });
-               });
-    });
-}
-
 void refuse_other_cpus(const Config& config, const firmware::Description& description) {
     const kernel::Arch arch = config.kernel.arch;
-    const bool x86 = is_x86(description);  // its tables name no CPU
-    const bool riscv = is_riscv(description);
-    const bool arm = has_arm_cpu(description);
-    if (!config.given("kernel.arch") || x86 + riscv + arm != 1) return;
-    const bool fits = x86     ? arch == kernel::Arch::x86
-                      : riscv ? arch == kernel::Arch::riscv
-                              : arch == kernel::Arch::arm || arch == kernel::Arch::arm64;
+    const firmware::CpuKinds cpus = firmware::cpu_kinds(description);
+    if (!config.given("kernel.arch") || cpus.x86 + cpus.riscv + cpus.arm != 1) return;
+    const bool fits = cpus.x86     ? arch == kernel::Arch::x86
+                      : cpus.riscv ? arch == kernel::Arch::riscv
+                                   : arch == kernel::Arch::arm || arch == kernel::Arch::arm64;
     if (fits) return;
     throw InputError(Diagnostic{config.where("kernel.arch"), "kernel.arch",
                                 fmt::format("no kernel of {} runs on this board: its CPUs are {}",
                                             kernel::arch_names()[static_cast<std::size_t>(arch)],
-                                            x86     ? "x86's"
-                                            : riscv ? "RISC-V's"
-                                                    : "Arm's"),
-                                x86     ? "x86"
-                                : riscv ? "riscv"
-                                        : "arm64 or arm",
+                                            cpus.x86     ? "x86's"
+                                            : cpus.riscv ? "RISC-V's"
+                                                         : "Arm's"),
+                                cpus.x86     ? "x86"
+                                : cpus.riscv ? "riscv"
+                                             : "arm64 or arm",
                                 ""});
 }
 
@@ -88,18 +49,19 @@ const kernel::IommuDriver* youngest_driver(const firmware::Description& descript
 std::vector<std::string> assume_kernel(Config& config, const firmware::Description& description) {
     refuse_other_cpus(config, description);
     std::vector<std::string> assumed;
-    if (!config.given("kernel.arch") && config.kernel.arch != kernel::Arch::riscv && is_riscv(description)) {
-        config.kernel.arch = kernel::Arch::riscv;
-        assumed.emplace_back(description.tables ? "kernel.arch is not given: riscv, as the tables are (RIMT)"
-                                                : "kernel.arch is not given: riscv, as the CPUs are");
-    }
-    if (!config.given("kernel.arch") && config.kernel.arch != kernel::Arch::x86 && is_x86(description)) {
-        config.kernel.arch = kernel::Arch::x86;
-        assumed.emplace_back("kernel.arch is not given: x86, as the tables are (DMAR, IVRS)");
-    }
-    if (!config.given("kernel.arch") && config.kernel.arch == kernel::Arch::arm64 && has_arm32_cpu(description)) {
-        config.kernel.arch = kernel::Arch::arm;
-        assumed.emplace_back("kernel.arch is not given: arm, as the CPUs are");
+    if (!config.given("kernel.arch")) {
+        const firmware::CpuKinds cpus = firmware::cpu_kinds(description);
+        const auto assume = [&](kernel::Arch arch) {
+            if (config.kernel.arch == arch) return;
+            config.kernel.arch = arch;
+            assumed.push_back(fmt::format("kernel.arch is not given: {}, as the {} are{}",
+                                          kernel::arch_names()[static_cast<std::size_t>(arch)],
+                                          cpus.by_tables.empty() ? "CPUs" : "tables",
+                                          cpus.by_tables.empty() ? "" : fmt::format(" ({})", cpus.by_tables)));
+        };
+        if (cpus.riscv) assume(kernel::Arch::riscv);
+        if (cpus.x86) assume(kernel::Arch::x86);
+        if (config.kernel.arch == kernel::Arch::arm64 && cpus.arm32) assume(kernel::Arch::arm);
     }
     const kernel::IommuDriver* driver = youngest_driver(description);
     const unsigned reads = kernel::first_release_reading(description);
