@@ -10,6 +10,7 @@
 #include "base/error.hpp"
 #include "base/quantity.hpp"
 #include "kernel-model/clients/client_modules.hpp"
+#include "kernel-model/drivers/initcalls.hpp"
 #include "kernel-model/drivers/iommu_drivers.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
 #include "study/config/kernel_parameters.hpp"
@@ -31,27 +32,6 @@ kernel::Arch arch_of(const std::string& program) {
     if (ends("-x86_64") || ends("-i386")) return kernel::Arch::x86;
     return kernel::Arch::arm64;
 }
-
-/// A driver that `initcall_blacklist` takes out of the kernel is one that an init script loads as a module.
-struct BlacklistedDriver {
-    std::string_view initcall;
-    std::string_view module;
-};
-constexpr BlacklistedDriver kBlacklisted[] = {
-    {"rk_iommu_driver_init", "rockchip-iommu"},
-    {"rk_iommu_init", "rockchip-iommu"},
-    {"arm_smmu_driver_init", "arm-smmu"},
-    {"arm_smmu_init", "arm-smmu"},
-    {"arm_smmu_v3_driver_init", "arm-smmu-v3"},
-    {"sun50i_iommu_driver_init", "sun50i-iommu"},
-    {"qcom_iommu_init", "qcom-iommu"},
-    {"mtk_iommu_driver_init", "mtk-iommu"},
-    {"tegra_mc_init", "tegra-mc"},
-};
-
-/// IOMMU drivers and what they need, as Debian's arm64 kernels have them: not at all, so that a boot of such a board
-/// with one brings a module; or as modules of the kernel's own. As their modules' names begin.
-constexpr std::string_view kNotBuiltInByDebian[] = {"apple-dart", "exynos", "ipmmu", "sprd", "mtk"};
 
 /// From one module of an init script to the next: in the recorded boots some 30 to 500 ms. Long enough for the work
 /// that the module before has left to a worker (the deferred devices).
@@ -124,10 +104,12 @@ private:
         for (std::size_t at = 0; at < blacklist.size();) {
             const std::size_t end = std::min(blacklist.find(',', at), blacklist.size());
             const std::string initcall = blacklist.substr(at, end - at);
-            const auto known = std::find_if(std::begin(kBlacklisted), std::end(kBlacklisted),
-                                            [&](const BlacklistedDriver& one) { return one.initcall == initcall; });
-            if (known != std::end(kBlacklisted)) taken_out.emplace_back(known->module);
-            unknown = unknown || known == std::end(kBlacklisted);
+            // A driver that is taken out of the kernel is one that an init script loads as a module.
+            const auto all = kernel::driver_initcalls();
+            const auto* const known = std::find_if(
+                all.begin(), all.end(), [&](const kernel::DriverInitcall& one) { return one.initcall == initcall; });
+            if (known != all.end()) taken_out.emplace_back(known->module);
+            unknown = unknown || known == all.end();
             at = end + 1;
         }
         std::vector<std::string> modules;
@@ -136,9 +118,7 @@ private:
             const bool here = std::any_of(in_.nodes.begin(), in_.nodes.end(),
                                           [&](const firmware::Node& node) { return driver.binds_to(node); });
             if (!here) continue;
-            const bool absent = arch_ == kernel::Arch::arm64 && is_debian() &&
-                                std::any_of(std::begin(kNotBuiltInByDebian), std::end(kNotBuiltInByDebian),
-                                            [&](std::string_view start) { return module.rfind(start, 0) == 0; });
+            const bool absent = arch_ == kernel::Arch::arm64 && is_debian() && kernel::absent_in_debian_arm64(module);
             const bool out = std::any_of(taken_out.begin(), taken_out.end(),
                                          [&](const std::string& one) { return same(one, module); });
             const bool listed = std::find(modules.begin(), modules.end(), module) != modules.end();
