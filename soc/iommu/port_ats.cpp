@@ -85,12 +85,14 @@ void IommuPort::prefetched(TranslationJob& job) {
         if (ahead_.size() == kMaxAhead) ahead_.erase(ahead_.begin());
         ahead_.push_back({job.stream, job.page});
     }
-    release_page(job);
     Transaction& access = *job.transaction;
     job.transaction = nullptr;
     device_.leave_flight(job.generation);
-    free_prefetches_.push_back(&job);
     device_.pool().give_back(access);
+    // Who has waited for it is its first user, and fetches the next one ahead: with this very job, if there is one
+    // alone.
+    free_prefetches_.push_back(&job);
+    release_page(job);
 }
 
 }  // namespace xlate::soc

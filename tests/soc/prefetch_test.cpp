@@ -15,7 +15,7 @@ namespace smmu = tests::smmu;
 namespace {
 
 /// gem5's times: memory and back 33 ns.
-soc::SocConfig config(std::uint64_t transfers, std::uint32_t ahead) {
+soc::SocConfig config(std::uint64_t transfers, std::uint32_t ahead, SimTime interval = ns(300)) {
     soc::SocConfig config = SmmuBench::gem5_machine();
     config.iommu = *soc::iommu_preset("gem5-default");
     config.iommu.tbu.prefetch = ahead;
@@ -23,7 +23,7 @@ soc::SocConfig config(std::uint64_t transfers, std::uint32_t ahead) {
     master.traffic.pattern = soc::Pattern::strided;
     master.traffic.transfers = transfers;
     master.traffic.outstanding = 1;
-    master.traffic.interval = ns(300);
+    master.traffic.interval = interval;
     config.masters.push_back(master);
     return config;
 }
@@ -67,6 +67,25 @@ TEST_CASE("soc: a stride finds its pages fetched ahead", "[soc][smmuv3][prefetch
     CHECK(ahead["faults"] == 0);
     CHECK(ahead["events"] == 0);
     CHECK(ahead["lost"] == 0);
+}
+
+TEST_CASE("soc: who waits for a page that is fetched ahead fetches the next one", "[soc][smmuv3][prefetch]") {
+    // A read each 60 ns: the page behind the first one is still on its way when it is wanted. One at a time is enough
+    // for all others to be fetched before they are.
+    for (const std::uint32_t ahead : {1U, 4U}) {
+        CAPTURE(ahead);
+        const std::string text = tests::in_child([ahead] {
+            const firmware::Description board = SmmuBench::board({"dma"});
+            soc::Soc soc{board, config(32, ahead, ns(60))};
+            SmmuBench::install(soc, 32);
+            SmmuBench::enable(soc);
+            soc.start_master("dma", Iova{SmmuBench::kIova}, 32 * 4096);
+            soc.run();
+            const soc::IommuStats iommu = soc.stats().iommus.at(0);
+            return std::to_string(iommu.prefetches) + " " + std::to_string(iommu.walks);
+        });
+        CHECK(text == "32 33");
+    }
 }
 
 TEST_CASE("soc: the SMMU's message to a GICv2m frame is an interrupt of a CPU", "[soc][smmuv3][msi]") {
