@@ -15,6 +15,7 @@ namespace {
 using Pages = DeviceQuestion::Pages;
 using Mapping = DeviceQuestion::Mapping;
 
+constexpr std::uint64_t kKiB = 1024;
 constexpr std::uint64_t kPage = 4096;
 constexpr std::uint64_t kBlock = std::uint64_t{2} << 20;
 constexpr std::uint64_t kHeader = 24;           ///< soc.pcie.header
@@ -102,7 +103,9 @@ private:
         line("  interconnect: {{ width: {} B }}  # at 1 GHz, a cycle of header a packet: carries the device", width);
         const std::uint64_t room =
             std::max<std::uint64_t>(std::uint64_t{4} << 30, std::uint64_t{4} << log2_ceil(q_.working_set_bytes));
-        line("  memory: {{ {}bandwidth: {} }}  # twice what the device moves",
+        // An x86 machine has its devices below 4 GiB.
+        const std::string base = family().generate == "acpi" ? "base: 0x100000000, " : "";
+        line("  memory: {{ {}{}bandwidth: {} }}  # twice what the device moves", base,
              family().made() ? fmt::format("size: {}, ", format_bytes(room)) : "", format_bandwidth(memory()));
         if (q_.is_pci()) {
             const Link& way = link();
@@ -167,7 +170,7 @@ private:
         if (q_.mapping == Mapping::per_transfer) {
             line("    mapping: per-transfer  # the driver maps each packet, and unmaps it when it is done");
             line("    tasks: {}  # kernel tasks that do, a CPU each", kCpus);
-            line("    transfers: 8000");
+            line("    transfers: {}", std::clamp<std::uint64_t>(8000 * 4 * kKiB / q_.packet_bytes, 500, 8000));
             return;
         }
         line("    mapping: once{}", q_.mapping == Mapping::ring ? "  # and kept: buffers are recycled, not mapped anew"

@@ -55,7 +55,7 @@ TEST_CASE("init --iommu: every family has a board, and what it asks of its TLB h
             const std::string kind = family.pci && mapping != "ring" ? "nic" : "display";
             const Said made =
                 run_xlate(scratch, "init c.yaml --force --device " + kind + " --iommu " + name + " --mapping " +
-                                       mapping + " --rate '400 MB/s' --working-set '256 KiB' --packet '1 KiB'");
+                                       mapping + " --rate '400 MB/s' --working-set '2 MiB' --packet '1 KiB'");
             REQUIRE(made.err.empty());
             REQUIRE(made.status == 0);
             const Said ran = run_xlate(scratch, "run c.yaml --set 'traffic[0].transfers=2000'");
@@ -84,7 +84,8 @@ TEST_CASE("init --iommu: every family has a board, and what it asks of its TLB h
                 for (const Json& iommu : said["iommus"]) all += iommu["tlb"]["hits"].get<double>();
                 return family.sizes_walks() ? said["masters"][0]["latency_ns"]["mean"].get<double>() : all;
             };
-            const double few = hits(family.sizes_walks() ? "1" : "16"), many = hits(family.sizes_walks() ? "8" : "256");
+            const double few = hits(family.sizes_walks() ? "1" : "16"),
+                         many = hits(family.sizes_walks() ? "8" : "1024");
             if (family.sizes_walks())
                 CHECK(few > many);
             else

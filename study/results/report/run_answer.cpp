@@ -46,8 +46,9 @@ std::string answer_section(RunPage& page) {
     std::string html = what_went_wrong(page.result);
     if (table.empty()) return html;
     html += heading("What each master reaches, and what limits it") + table.folded_html("all masters");
-    return html + "<p class=\"dim\">For: the share of its time. Why, and what would bring more: "
-                  "<code>xlate why</code> of this directory.</p>\n";
+    return html +
+           "<p class=\"dim\">For: the share of its time. Why, and what would bring more: "
+           "<code>xlate why</code> of this directory.</p>\n";
 }
 
 }  // namespace xlate::study
