@@ -170,7 +170,7 @@ private:
         if (q_.mapping == Mapping::per_transfer) {
             line("    mapping: per-transfer  # the driver maps each packet, and unmaps it when it is done");
             line("    tasks: {}  # kernel tasks that do, a CPU each", kCpus);
-            line("    transfers: {}", std::clamp<std::uint64_t>(8000 * 4 * kKiB / q_.packet_bytes, 500, 8000));
+            line("    transfers: {}", std::clamp<std::uint64_t>(8000 * kKiB / q_.packet_bytes, 200, 8000));
             return;
         }
         line("    mapping: once{}", q_.mapping == Mapping::ring ? "  # and kept: buffers are recycled, not mapped anew"
