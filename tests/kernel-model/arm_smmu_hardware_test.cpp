@@ -10,6 +10,7 @@
 #include "iommu/smmuv2/smmu.hpp"
 #include "iommu/untimed.hpp"
 #include "kernel-model/system.hpp"
+#include "tests/kernel-model/booted.hpp"
 #include "tests/kernel-model/immediate_machine.hpp"
 #include "tests/places.hpp"
 
@@ -62,62 +63,29 @@ v2::SmmuParams mmu500() {
     return params;
 }
 
-struct Boot {
+struct Boot : Booted<SmmuMachine> {
     explicit Boot(const v2::SmmuParams& params = mmu500(), KernelParameters parameters = {})
-        : description(firmware::read_device_tree(
-              firmware::read_file(std::string(xlate::tests::binary_dir()) + "/boards/smmuv2.dtb"), "smmuv2.dtb")),
-          machine(params),
-          variant(find_variant("linux-6.12")),
-          k(machine, variant),
-          system(k, description, config(parameters)),
-          boot(k, description, system.boot_config()) {
+        : Booted(firmware::read_device_tree(
+                     firmware::read_file(std::string(xlate::tests::binary_dir()) + "/boards/smmuv2.dtb"), "smmuv2.dtb"),
+                 "linux-6.12", config(parameters), params) {
         machine.untimed.on_wire = [this](const iommu::WireSpec& wire) {
             for (auto& [key, handler] : machine.interrupts) {
                 if (key.second == wire.name) handler();
             }
         };
-        boot.start();
-        machine.run(k.sched);
+        start();
     }
-    ~Boot() { k.sched.kill_all(); }
     static BootConfig config(const KernelParameters& parameters) {
         BootConfig made;
         made.parameters = parameters;
-        for (const char* const name : {"a000000.video", "a010000.dma"}) {
-            TrafficPlan plan;
-            plan.device = name;
-            plan.working_set_bytes = 256 << 10;
-            plan.chunk_bytes = 256 << 10;
-            made.traffic.push_back(plan);
-        }
+        made.traffic = plans_of({"a000000.video", "a010000.dma"}, 256 << 10);
         return made;
     }
     iommu::Step translate(std::uint32_t sid, std::uint64_t iova, bool write) {
-        iommu::Request request;
-        request.sid = StreamId{sid};
-        request.address = iova;
-        request.write = write;
-        request.id = ++ids;
-        const iommu::Step step = machine.untimed.translate(request);
+        const iommu::Step step = machine.untimed.translate(request(sid, iova, write));
         machine.run(k.sched);  // the handler
         return step;
     }
-    template <typename Body>
-    void task(Body body) {
-        k.spawn("test", 0, body);
-        machine.run(k.sched);
-    }
-    Ptr<IommuDomain> domain(const std::string& device) {
-        return boot.find_device(device)->iommu_group.peek()->domain.peek();
-    }
-
-    firmware::Description description;
-    SmmuMachine machine;
-    Variant variant;
-    Kernel k;
-    KernelSystem system;
-    LinuxBoot boot;
-    std::uint64_t ids = 0;
 };
 
 const std::map<std::string, std::vector<std::uint32_t>> kIds{

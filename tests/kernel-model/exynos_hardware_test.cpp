@@ -11,6 +11,7 @@
 #include "kernel-model/driver-core/driver_core.hpp"
 #include "kernel-model/drivers/exynos/exynos_iommu.hpp"
 #include "kernel-model/system.hpp"
+#include "tests/kernel-model/booted.hpp"
 #include "tests/kernel-model/immediate_machine.hpp"
 
 using namespace xlate;
@@ -142,15 +143,10 @@ firmware::Description board() {
     return made;
 }
 
-struct Boot {
+struct Boot : Booted<ExynosMachine> {
     explicit Boot(const Version& version, Mistakes mistakes = {}, bool traffic = true,
                   firmware::Description the_board = board(), const std::string& variant_name = "linux-6.12")
-        : description(std::move(the_board)),
-          machine(version),
-          variant(find_variant(variant_name)),
-          k(machine, variant),
-          system(k, description, config(mistakes, traffic)),
-          boot(k, description, system.boot_config()) {
+        : Booted(std::move(the_board), variant_name, config(mistakes, traffic), version) {
         for (unsigned i = 0; i < kUnits; ++i) {
             machine.units[i]->untimed.on_wire = [this, i](const iommu::WireSpec&) {
                 const auto handler = machine.interrupts.find({static_cast<firmware::NodeIndex>(i + 1), ""});
@@ -158,49 +154,18 @@ struct Boot {
                 handler->second();
             };
         }
-        boot.start();
-        machine.run(k.sched);
+        start();
     }
-    ~Boot() { k.sched.kill_all(); }
     static BootConfig config(Mistakes mistakes, bool traffic) {
         BootConfig made;
         made.mistakes = mistakes;
-        if (!traffic) return made;
-        for (const char* const name : {"a0000000.display", "a0010000.codec"}) {
-            TrafficPlan plan;
-            plan.device = name;
-            plan.working_set_bytes = 64 << 10;
-            plan.chunk_bytes = 64 << 10;
-            made.traffic.push_back(plan);
-        }
+        if (traffic) made.traffic = plans_of({"a0000000.display", "a0010000.codec"}, 64 << 10);
         return made;
     }
-    template <typename Body>
-    void task(Body body) {
-        k.spawn("test", 0, body);
-        machine.run(k.sched);
-    }
     iommu::Step translate(unsigned unit, std::uint64_t iova, bool write = false) {
-        iommu::Request request;
-        request.address = iova;
-        request.write = write;
-        request.id = ++ids;
-        return machine.units[unit]->untimed.translate(request);
+        return machine.units[unit]->untimed.translate(request(0, iova, write));
     }
-    Device& device(const char* name) {
-        Device* const found = boot.find_device(name);
-        REQUIRE(found != nullptr);
-        return *found;
-    }
-    IommuDomain& domain_of(const char* name) { return *device(name).iommu_group.peek()->domain.peek().get(); }
-
-    firmware::Description description;
-    ExynosMachine machine;
-    Variant variant;
-    Kernel k;
-    KernelSystem system;
-    LinuxBoot boot;
-    std::uint64_t ids = 0;
+    IommuDomain& domain_of(const char* name) { return *domain(name).get(); }
 };
 
 bool reported(const Kernel& kernel, const std::string& what) {

@@ -11,6 +11,7 @@
 #include "kernel-model/driver-core/driver_core.hpp"
 #include "kernel-model/drivers/omap/omap_iommu_domain.hpp"
 #include "kernel-model/system.hpp"
+#include "tests/kernel-model/booted.hpp"
 #include "tests/kernel-model/immediate_machine.hpp"
 
 using namespace xlate;
@@ -123,13 +124,9 @@ firmware::Description board(bool bus_errors, bool modules) {
     return made;
 }
 
-struct Boot {
+struct Boot : Booted<OmapMachine> {
     explicit Boot(const std::string& variant_name = "linux-6.1", Mistakes mistakes = {}, bool bus_errors = true)
-        : description(board(bus_errors, true)),
-          variant(find_variant(variant_name)),
-          k(machine, variant),
-          system(k, description, config(mistakes)),
-          boot(k, description, system.boot_config()) {
+        : Booted(board(bus_errors, true), variant_name, config(mistakes)) {
         for (OmapMachine::Unit* unit : {&machine.isp, &machine.dsp0, &machine.dsp1}) {
             unit->untimed.on_wire = [this, unit](const iommu::WireSpec&) {
                 for (std::size_t i = 0; i < description.nodes.size(); ++i) {
@@ -140,52 +137,21 @@ struct Boot {
                 }
             };
         }
-        boot.start();
-        machine.run(k.sched);
+        start();
     }
-    ~Boot() { k.sched.kill_all(); }
     static BootConfig config(Mistakes mistakes) {
         BootConfig made;
         made.arch = Arch::arm;
         made.mistakes = mistakes;
-        for (const char* const name : {"480bc000.isp", "40800000.dsp"}) {
-            TrafficPlan plan;
-            plan.device = name;
-            plan.working_set_bytes = 64 << 10;
-            plan.chunk_bytes = 64 << 10;
-            plan.segments_per_chunk = 4;
-            made.traffic.push_back(plan);
-        }
+        made.traffic = plans_of({"480bc000.isp", "40800000.dsp"}, 64 << 10);
+        for (TrafficPlan& plan : made.traffic) plan.segments_per_chunk = 4;
         return made;
     }
-    template <typename Body>
-    void task(Body body) {
-        k.spawn("test", 0, body);
-        machine.run(k.sched);
-    }
     iommu::Step translate(OmapMachine::Unit& unit, std::uint64_t address) {
-        iommu::Request request;
-        request.address = address;
-        request.id = ++ids;
-        const iommu::Step step = unit.untimed.translate(request);
+        const iommu::Step step = unit.untimed.translate(request(0, address));
         machine.run(k.sched);  // the handler
         return step;
     }
-    Device& device(const char* name) { return *boot.find_device(name); }
-    std::vector<DmaBuffer> buffers(const std::string& name) const {
-        for (const auto& [master, plan] : machine.masters) {
-            if (master == name) return plan.buffers;
-        }
-        return {};
-    }
-
-    firmware::Description description;
-    OmapMachine machine;
-    Variant variant;
-    Kernel k;
-    KernelSystem system;
-    LinuxBoot boot;
-    std::uint64_t ids = 0;
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "kernel-model/driver-core/driver_core.hpp"
 #include "kernel-model/drivers/rockchip/rockchip_iommu.hpp"
 #include "kernel-model/system.hpp"
+#include "tests/kernel-model/booted.hpp"
 #include "tests/kernel-model/immediate_machine.hpp"
 
 using namespace xlate;
@@ -135,13 +136,9 @@ firmware::Description board() {
     return made;
 }
 
-struct Boot {
+struct Boot : Booted<RockchipMachine> {
     explicit Boot(Mistakes mistakes = {}, bool traffic = true, const std::string& variant_name = "linux-6.12")
-        : description(board()),
-          variant(find_variant(variant_name)),
-          k(machine, variant),
-          system(k, description, config(mistakes, traffic)),
-          boot(k, description, system.boot_config()) {
+        : Booted(board(), variant_name, config(mistakes, traffic)) {
         for (RockchipMachine::Unit* unit : {&machine.first, &machine.second}) {
             unit->untimed.on_wire = [this, unit](const iommu::WireSpec&) {
                 const unsigned node = unit == &machine.first ? 1 : 2;
@@ -149,34 +146,16 @@ struct Boot {
                 if (handler != machine.interrupts.end()) handler->second();
             };
         }
-        boot.start();
-        machine.run(k.sched);
+        start();
     }
-    ~Boot() { k.sched.kill_all(); }
     static BootConfig config(Mistakes mistakes, bool traffic) {
         BootConfig made;
         made.mistakes = mistakes;
-        if (!traffic) return made;
-        for (const char* const name : {"a0000000.codec", "a0010000.codec"}) {
-            TrafficPlan plan;
-            plan.device = name;
-            plan.working_set_bytes = 64 << 10;
-            plan.chunk_bytes = 64 << 10;
-            made.traffic.push_back(plan);
-        }
+        if (traffic) made.traffic = plans_of({"a0000000.codec", "a0010000.codec"}, 64 << 10);
         return made;
     }
-    template <typename Body>
-    void task(Body body) {
-        k.spawn("test", 0, body);
-        machine.run(k.sched);
-    }
     iommu::Step translate(RockchipMachine::Unit& unit, std::uint64_t iova, bool write) {
-        iommu::Request request;
-        request.address = iova;
-        request.write = write;
-        request.id = ++ids;
-        const iommu::Step step = unit.untimed.translate(request);
+        const iommu::Step step = unit.untimed.translate(request(0, iova, write));
         if (step.kind != StepKind::stalled) return step;
         iommu::Step last = step;
         unit.untimed.on_resumed = [&last](std::uint64_t, const iommu::Step& ended) { last = ended; };
@@ -185,14 +164,6 @@ struct Boot {
         return last;
     }
     std::string console() const { return k.console.text(); }
-
-    firmware::Description description;
-    RockchipMachine machine;
-    Variant variant;
-    Kernel k;
-    KernelSystem system;
-    LinuxBoot boot;
-    std::uint64_t ids = 0;
 };
 
 }  // namespace

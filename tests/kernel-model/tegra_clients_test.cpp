@@ -11,6 +11,7 @@
 #include "iommu/untimed.hpp"
 #include "kernel-model/driver-core/driver_core.hpp"
 #include "kernel-model/system.hpp"
+#include "tests/kernel-model/booted.hpp"
 #include "tests/kernel-model/immediate_machine.hpp"
 
 using namespace xlate;
@@ -90,58 +91,21 @@ firmware::Description board(bool host_behind) {
 
 constexpr const char* kNames[] = {"50000000.host1x", "54200000.dc", "54240000.dc", "54340000.vic"};
 
-struct Boot {
+struct Boot : Booted<TegraMachine> {
     explicit Boot(const std::string& variant_name, bool host_behind = true)
-        : description(board(host_behind)),
-          variant(find_variant(variant_name)),
-          k(machine, variant),
-          system(k, description, config()),
-          boot(k, description, system.boot_config()) {
-        boot.start();
-        machine.run(k.sched);
+        : Booted(board(host_behind), variant_name, config()) {
+        start();
     }
-    ~Boot() { k.sched.kill_all(); }
     static BootConfig config() {
         BootConfig made;
         made.arch = Arch::arm64;
-        for (const char* const name : kNames) {
-            TrafficPlan plan;
-            plan.device = name;
-            plan.working_set_bytes = 64 << 10;
-            plan.chunk_bytes = 64 << 10;
-            made.traffic.push_back(plan);
-        }
+        made.traffic = plans_of({kNames[0], kNames[1], kNames[2], kNames[3]}, 64 << 10);
         return made;
     }
-    template <typename Body>
-    void task(Body body) {
-        k.spawn("test", 0, body);
-        machine.run(k.sched);
-    }
-    Device& device(const char* name) { return *boot.find_device(name); }
-    Ptr<IommuDomain> domain(const char* name) { return device(name).iommu_group.peek()->domain.peek(); }
     std::optional<std::uint64_t> translate(unsigned swgroup, std::uint64_t address) {
-        iommu::Request request;
-        request.sid = StreamId{swgroup};
-        request.address = address;
-        request.id = ++ids;
-        const iommu::Step step = machine.untimed.translate(request);
+        const iommu::Step step = machine.untimed.translate(request(swgroup, address));
         return step.kind == StepKind::done ? std::optional<std::uint64_t>(step.result.pa.value) : std::nullopt;
     }
-    std::vector<DmaBuffer> buffers(const std::string& name) const {
-        for (const auto& [master, plan] : machine.masters) {
-            if (master == name) return plan.buffers;
-        }
-        return {};
-    }
-
-    firmware::Description description;
-    TegraMachine machine;
-    Variant variant;
-    Kernel k;
-    KernelSystem system;
-    LinuxBoot boot;
-    std::uint64_t ids = 0;
 };
 
 }  // namespace
