@@ -68,7 +68,7 @@ void visit_config(ParameterVisitor& v, Config& config) {
         choice(v, "fidelity",
                "exact: resources are arbitrated as requests reach them; fast: a transaction reserves its whole way.",
                config.soc.fidelity, {"exact", "fast"});
-        v.map("clocks", "Clocks; a period is a whole number of femtoseconds.", [&] {
+        v.map("clocks", "Clocks; a period is the nearest whole number of femtoseconds, above 10 GHz exactly one.", [&] {
             v.clock("system", "Interconnect, masters, and IOMMUs without a clock of their own.",
                     config.soc.system_clock);
         });
