@@ -10,7 +10,16 @@ namespace {
 using Mapping = TrafficConfig::Mapping;
 
 const char* name(Mapping mapping) {
-    return mapping == Mapping::once ? "once" : mapping == Mapping::per_transfer ? "per-transfer" : "on-demand";
+    switch (mapping) {
+        case Mapping::once:
+            return "once";
+        case Mapping::per_transfer:
+            return "per-transfer";
+        case Mapping::on_demand:
+            return "on-demand";
+        default:
+            return "ring";
+    }
 }
 
 const char* name(soc::Pattern pattern) {
@@ -47,8 +56,8 @@ std::vector<std::string> idle_keys(const Config& config) {
             add(at + ".chunk", fmt::format("mapping is {}, not once", name(traffic.mapping)));
         if (traffic.mapping != Mapping::per_transfer && traffic.buffer_bytes != 0)
             add(at + ".buffer", fmt::format("mapping is {}, not per-transfer", name(traffic.mapping)));
-        if (traffic.mapping != Mapping::per_transfer && traffic.tasks != 1)
-            add(at + ".tasks", fmt::format("mapping is {}, not per-transfer", name(traffic.mapping)));
+        if (traffic.mapping != Mapping::per_transfer && traffic.mapping != Mapping::ring && traffic.tasks != 1)
+            add(at + ".tasks", fmt::format("mapping is {}, not per-transfer or ring", name(traffic.mapping)));
         if (traffic.mapping != Mapping::once && traffic.coherent_buffers)
             add(at + ".coherent_buffers", fmt::format("mapping is {}, not once", name(traffic.mapping)));
         if (!recorded && !traffic.trace_master.empty())
