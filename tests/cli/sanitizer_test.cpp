@@ -15,6 +15,12 @@ namespace {
 
 std::string configs() { return std::string(source_dir()) + "/configs"; }
 
+// VT-d in scalable mode, first-level tables: strict, or with a device that leaves.
+constexpr const char* kScalable = "soc.iommu.vt-d.like=scalable";
+constexpr const char* kScalableStrict = "kernel.parameters.intel_iommu=sm_on,strict";
+constexpr const char* kScalableLeaves =
+    "kernel={variant: linux-6.12, parameters: {intel_iommu: sm_on}, after_boot: [{remove: \"0000:00:01.0\"}]}";
+
 std::vector<std::string> all_configs() {
     std::vector<std::string> files;
     for (const char* folder : {"", "/studies", "/papers"}) {
@@ -176,15 +182,17 @@ TEST_CASE("sanitizer: each seeded mistake is caught, with step, transaction and 
          "INVALIDATE_IOMMU_PAGES domain 7 PASID 0 0xf", "before the change",
          "kernel.parameters={amd_iommu: pgtbl_v2, iommu.strict: 1}", "soc.iommu.amd_vi.like=full"},
         {"unmap-without-tlbi", "x86-vtd", "missing-tlbi", "intel_iommu_unmap_pages",
-         "pasid iotlb (page) DID 2 PASID 0 0xf", "before the change", "kernel.parameters.iommu.strict=1",
-         "soc.iommu.vt-d.like=scalable"},
-        {"short-range", "x86-vtd", "missing-tlbi", "intel_iommu_unmap_pages", "pasid iotlb (page) DID 2 PASID 0 0xf",
-         "", "kernel.parameters.iommu.strict=1", "soc.iommu.vt-d.like=scalable"},
+         "pasid iotlb (page) DID 3 PASID 0 0xf", "before the change", kScalableStrict, kScalable},
+        {"short-range", "x86-vtd", "missing-tlbi", "intel_iommu_unmap_pages", "pasid iotlb (page) DID 3 PASID 0 0xf",
+         "", kScalableStrict, kScalable},
+        {"wrong-asid", "x86-vtd", "missing-tlbi", "intel_iommu_unmap_pages", "pasid iotlb (page) DID 3 PASID 0 0xf",
+         "pasid iotlb (page) DID 4", kScalableStrict, kScalable},
+        {"return-before-sync", "x86-vtd", "missing-tlbi", "intel_iommu_unmap_pages",
+         "pasid iotlb (page) DID 3 PASID 0 0xf", "", kScalableStrict, kScalable},
         {"ste-without-cfgi", "x86-vtd", "missing-config-inv", "domain_context_clear_one",
-         "context cache (device) device 0x8", "", "kernel.after_boot=[{remove: \"0000:00:01.0\"}]",
-         "soc.iommu.vt-d.like=scalable"},
-        {"reused-domain-id", "x86-vtd", "table-outlived", "", "pasid iotlb (page) DID 1 PASID 0 0x", "",
-         "kernel.after_boot=[{remove: \"0000:00:01.0\"}]", "soc.iommu.vt-d.like=scalable"},
+         "context cache (device) device 0x8", "", kScalableLeaves, kScalable},
+        {"reused-domain-id", "x86-vtd", "table-outlived", "", "pasid iotlb (page) DID 2 PASID 0 0x", "",
+         kScalableLeaves, kScalable},
         {"unmap-without-tlbi", "virtio", "missing-unmap", "dma_unmap_single", "UNMAP domain ", ""},
         {"attach-not-awaited", "virtio", "missing-attach", "viommu_attach_dev", "ATTACH domain ", ""},
         {"map-overlapping", "virtio", "missing-map", "viommu_map_pages", "MAP domain ", ""},
@@ -258,9 +266,8 @@ TEST_CASE("sanitizer: AMD-Vi's v2 tables are followed, and clean", "[cli][saniti
 TEST_CASE("sanitizer: VT-d's first-level tables are followed, and clean", "[cli][sanitizer]") {
     const Scratch scratch;
     const Said said = run_xlate(scratch, "run " + quoted(configs() + "/x86-vtd.yaml") +
-                                             " --sanitize --quiet --set 'expect=[faults == 0]'" +
-                                             " --set soc.iommu.vt-d.like=scalable" +
-                                             " --set 'kernel.after_boot=[{remove: \"0000:00:01.0\"}]' --out out");
+                                             " --sanitize --quiet --set 'expect=[faults == 0]'" + " --set " +
+                                             kScalable + " --set " + quoted(kScalableLeaves) + " --out out");
     INFO(said.err);
     CHECK(said.status == 0);
     const Json sanitizer = result_of(scratch, "out")["sanitizer"];
@@ -268,6 +275,9 @@ TEST_CASE("sanitizer: VT-d's first-level tables are followed, and clean", "[cli]
     std::uint64_t entries = 0;
     for (const Json& iommu : sanitizer["iommus"]) entries += iommu["entries"].get<std::uint64_t>();
     CHECK(entries > 100);
+    const Json structures = result_of(scratch, "out")["iommus"][1]["structures"];
+    CHECK(structures["pasid_cache"]["lookups"] != 0);
+    CHECK(structures["walk_cache_s1_level2"]["lookups"] != 0);
 }
 
 TEST_CASE("sanitizer: a device that leaves in lazy mode has unmapped what is freed behind it", "[cli][sanitizer]") {
