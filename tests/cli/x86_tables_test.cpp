@@ -51,11 +51,11 @@ struct Board {
     explicit Board(const std::string& name, const std::string& table, const std::string& more = "") {
         scratch.file(name, table);
         scratch.file("mcfg.dat", text(sample_mcfg()));
-        scratch.file("c.yaml", "firmware: { acpi: [ " + name +
-                                   ", mcfg.dat ] }\nsoc:\n" + more +
-                                   "  pci: [ { slot: '00:01.0', driver: nvme }, { slot: '00:02.0', driver: e1000e } ]\n"
-                                   "kernel: { variant: linux-6.12 }\ntraffic: [ { device: '0000:00:01.0', transfers: 20 "
-                                   "} ]\nlimits: { sim_time: 100 ms }\n");
+        scratch.file("c.yaml",
+                     "firmware: { acpi: [ " + name + ", mcfg.dat ] }\nsoc:\n" + more +
+                         "  pci: [ { slot: '00:01.0', driver: nvme }, { slot: '00:02.0', driver: e1000e } ]\n"
+                         "kernel: { variant: linux-6.12 }\ntraffic: [ { device: '0000:00:01.0', transfers: 20 "
+                         "} ]\n");
         inspect = run_xlate(scratch, "inspect " + name);
         run = run_xlate(scratch, "run c.yaml --out r");
         INFO(run.err);
@@ -89,16 +89,18 @@ TEST_CASE("x86 tables: a DMAR as it should be has a unit for each device", "[cli
 TEST_CASE("x86 tables: registers that two units share", "[cli][acpi]") {
     SECTION("of two units of VT-d at one address Linux makes the first alone") {
         const Board board("dmar.dat", dmar({{0xFED90000, 0, 1, 1}, {0xFED90000, 1}, {0xFED91000, 1}}));
-        CHECK(has(board.inspect.out, "dmar.dat+0x48: the registers at 0xfed90000 are those of the unit at 0x30, too: "
-                                     "Linux ignores this one"));
+        CHECK(has(board.inspect.out,
+                  "dmar.dat+0x48: the registers at 0xfed90000 are those of the unit at 0x30, too: "
+                  "Linux ignores this one"));
         CHECK(board.result["iommus"].size() == 2);
         CHECK(board.iommu_of("0000:00:01.0") == "dmar0");
         CHECK(board.iommu_of("0000:00:02.0") == "dmar1");
     }
     SECTION("units of VT-d that overlap end the look at the table") {
         const Board board("dmar.dat", dmar({{0xFED90000, 0, 1, 1}, {0xFED90800, 1}}));
-        CHECK(has(board.inspect.out, "dmar.dat+0x48: the registers at 0xfed90800 overlap those of the unit at 0x30 "
-                                     "(0xfed90000)"));
+        CHECK(has(board.inspect.out,
+                  "dmar.dat+0x48: the registers at 0xfed90800 overlap those of the unit at 0x30 "
+                  "(0xfed90000)"));
         CHECK(has(board.log, "DMAR: Can't reserve memory"));
         CHECK(has(board.log, "DMAR: Parse DMAR table failure."));
         CHECK(board.result["groups"].empty());
@@ -175,15 +177,17 @@ TEST_CASE("x86 tables: each PCI segment has its own unit", "[cli][acpi]") {
     const Scratch scratch;
     TableWriter table("DMAR", 1);
     table.u8(45).u8(1).zeros(10);
-    for (const unsigned segment : {0U, 1U}) table.u16(0).u16(16).u8(1).u8(0).u16(segment).u64(0xFED90000 + 0x1000 * segment);
+    for (const unsigned segment : {0U, 1U})
+        table.u16(0).u16(16).u8(1).u8(0).u16(segment).u64(0xFED90000 + 0x1000 * segment);
     TableWriter mcfg("MCFG", 1);
     mcfg.zeros(8).u64(0xE0000000).u16(0).u8(0).u8(127).u32(0).u64(0x4000000000).u16(1).u8(0).u8(255).u32(0);
     scratch.file("dmar.dat", text(table.finish()));
     scratch.file("mcfg.dat", text(mcfg.finish()));
-    scratch.file("c.yaml",
-                 "firmware: { acpi: [ dmar.dat, mcfg.dat ] }\nsoc:\n  pci: [ { slot: '00:01.0', driver: nvme }, { slot: "
-                 "'00:01.0', host: /pci0001:00, driver: e1000e } ]\nkernel: { variant: linux-6.12, cpus: 2 }\ntraffic:\n"
-                 "  - { device: '0000:00:01.0', transfers: 50 }\n  - { device: '0001:00:01.0', transfers: 50 }\n");
+    scratch.file(
+        "c.yaml",
+        "firmware: { acpi: [ dmar.dat, mcfg.dat ] }\nsoc:\n  pci: [ { slot: '00:01.0', driver: nvme }, { slot: "
+        "'00:01.0', host: /pci0001:00, driver: e1000e } ]\nkernel: { variant: linux-6.12, cpus: 2 }\ntraffic:\n"
+        "  - { device: '0000:00:01.0', transfers: 50 }\n  - { device: '0001:00:01.0', transfers: 50 }\n");
     const Said said = run_xlate(scratch, "run c.yaml --quiet --out r");
     INFO(said.err);
     REQUIRE(said.status == 0);
