@@ -56,7 +56,8 @@ std::vector<std::string> idle_keys(const Config& config) {
             add(at + ".chunk", fmt::format("mapping is {}, not once", name(traffic.mapping)));
         if (traffic.mapping != Mapping::per_transfer && traffic.buffer_bytes != 0)
             add(at + ".buffer", fmt::format("mapping is {}, not per-transfer", name(traffic.mapping)));
-        if (traffic.mapping != Mapping::per_transfer && traffic.mapping != Mapping::ring && traffic.tasks != 1)
+        const bool by_tasks = traffic.mapping == Mapping::per_transfer || traffic.mapping == Mapping::ring;
+        if (!by_tasks && traffic.tasks != 1)
             add(at + ".tasks", fmt::format("mapping is {}, not per-transfer or ring", name(traffic.mapping)));
         if (traffic.mapping != Mapping::once && traffic.coherent_buffers)
             add(at + ".coherent_buffers", fmt::format("mapping is {}, not once", name(traffic.mapping)));

@@ -34,11 +34,14 @@ TEST_CASE("idle keys: what another key makes useless is named with its place", "
     CHECK(idle("buffer: 4 KiB").find("traffic[0].buffer has no effect: mapping is once, not per-transfer") == 0);
     CHECK(idle("tasks: 4").find("traffic[0].tasks has no effect") == 0);
     CHECK(idle("tasks: 4, mapping: per-transfer").empty());
+    CHECK(idle("tasks: 4, mapping: ring").empty());
+    CHECK(idle("tasks: 4, mapping: on-demand").find("mapping is on-demand, not per-transfer or ring") !=
+          std::string::npos);
     CHECK(idle("size: 64 B", "soc: { memory: { timings: ddr4-3200, banks: 8 } }\n")
               .find("soc.memory.banks has no effect") == 0);
 }
 
-TEST_CASE("idle keys: a run says so in its warnings; no config of the tree has one", "[cli][config]") {
+TEST_CASE("idle keys: a run says so in its warnings, and no config of the tree has one", "[cli][config]") {
     const Scratch scratch;
     scratch.file("c.yaml",
                  "firmware: { devicetree: " + board("quickstart") +
