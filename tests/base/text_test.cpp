@@ -17,7 +17,7 @@ TEST_CASE("sha256: the standard's examples, whole and in pieces", "[base]") {
 }
 
 // RFC 4648, section 10.
-TEST_CASE("base64: the RFC's examples, there and back; what is none is nothing", "[base]") {
+TEST_CASE("base64: the RFC's examples, there and back, what is none is nothing", "[base]") {
     const auto bytes = [](const std::string& text) { return std::vector<std::uint8_t>(text.begin(), text.end()); };
     const std::pair<const char*, const char*> examples[] = {
         {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"foobar", "Zm9vYmFy"}};

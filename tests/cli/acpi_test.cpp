@@ -135,7 +135,7 @@ TEST_CASE("acpi: init writes the tables' names into the config", "[cli][acpi]") 
     CHECK(run_xlate(scratch, "run x.yaml --quiet").status == 0);
 }
 
-TEST_CASE("acpi: a damaged table is status 3 with its place; a mixture is status 2", "[cli][acpi]") {
+TEST_CASE("acpi: a damaged table is status 3 with its place, a mixture is status 2", "[cli][acpi]") {
     const Scratch scratch;
     const std::string table = iort();
     scratch.file("cut.bin", table.substr(0, 96));

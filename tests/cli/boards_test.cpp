@@ -138,7 +138,7 @@ TEST_CASE("boards: --why goes from a device to its id", "[cli][corpus]") {
     CHECK(has(alias.out, "requester id 0x200 (an alias of it)"));
 }
 
-TEST_CASE("boards: an overlay is no board; applied to one it changes it; a label that is not there is named",
+TEST_CASE("boards: an overlay is no board, applied to one it changes it, a label that is not there is named",
           "[cli][corpus]") {
     if (skip_without_corpus()) return;
     const Scratch scratch;
@@ -248,7 +248,7 @@ TEST_CASE("boards: a kernel parameter that does nothing is named with what it is
               "the driver arm-smmu"));
 }
 
-TEST_CASE("boards: ids beyond the preset's width make a wider SMMU; a config that says no is named", "[cli][corpus]") {
+TEST_CASE("boards: ids beyond the preset's width make a wider SMMU, a config that says no is named", "[cli][corpus]") {
     if (skip_without_corpus()) return;
     const Scratch scratch;
     const Json two = result_of(scratch, field("21-pci-segment-1/two.yaml"));

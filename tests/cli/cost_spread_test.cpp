@@ -45,7 +45,7 @@ TEST_CASE("cost spread: latency per device has a distribution, of the mean that 
     CHECK(run_xlate(scratch, "run s.yaml --set kernel.cost_spread=140%").status == 2);
 }
 
-TEST_CASE("calibrate: what it writes can be run; bad input is status 2", "[cli][calibrate]") {
+TEST_CASE("calibrate: what it writes can be run, bad input is status 2", "[cli][calibrate]") {
     const Scratch scratch;
     const std::string trace = quoted(std::string(source_dir()) + "/configs/traces/boot.trace");
     REQUIRE(run_xlate(scratch, "calibrate " + trace + " -o costs.yaml").status == 0);

@@ -33,7 +33,7 @@ TEST_CASE("explore --seed: the same seed finds the same, another one draws other
     CHECK(one != with("2"));
 }
 
-TEST_CASE("explore --list: which config shows which race; without a config and --list it says what is missing",
+TEST_CASE("explore --list: which config shows which race, without a config and --list it says what is missing",
           "[cli]") {
     const Scratch scratch;
     const Said list = run_xlate(scratch, "explore --list");
@@ -44,7 +44,7 @@ TEST_CASE("explore --list: which config shows which race; without a config and -
     CHECK(nothing.err.find("CONFIG is missing") != std::string::npos);
 }
 
-TEST_CASE("explore: hardware.groups puts ids into groups; what is no list of lists is named with its place", "[cli]") {
+TEST_CASE("explore: hardware.groups puts ids into groups, what is no list of lists is named with its place", "[cli]") {
     const Scratch scratch;
     const auto config = [&](const char* groups) {
         scratch.file("g.yaml",

@@ -57,7 +57,7 @@ TEST_CASE("paths: a pipe is written into, and stays a pipe", "[cli][paths]") {
     CHECK(alone.err.find("pipe: cannot be written: a pipe that no process reads") != std::string::npos);
 }
 
-TEST_CASE("paths: a device is written to; a full one is an error", "[cli][paths]") {
+TEST_CASE("paths: a device is written to, a full one is an error", "[cli][paths]") {
     const Scratch scratch;
     CHECK(run_xlate(scratch, config(scratch) + "--junit /dev/null").status == 0);
     CHECK(fs::is_character_file("/dev/null"));

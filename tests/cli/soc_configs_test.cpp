@@ -103,7 +103,7 @@ TEST_CASE("soc configs: what does not fit together is said by its key, status 2"
           std::string::npos);
 }
 
-TEST_CASE("soc configs: two drives behind a PCIe switch share its link; ACS says who is in a group", "[cli][soc]") {
+TEST_CASE("soc configs: two drives behind a PCIe switch share its link, ACS says who is in a group", "[cli][soc]") {
     const Scratch scratch;
     const auto run = [&](const std::string& acs, unsigned lanes) {
         write(scratch.path("c.yaml"),

@@ -68,7 +68,7 @@ TEST_CASE("warm-up: what is longer than the run is one message with its place", 
             "traffic[0].warmup: a warm-up of 1 s is longer than all traffic of a000000.video");
 }
 
-TEST_CASE("steady state: a run that its start dominates says so, and how to go on; a longer one had settled",
+TEST_CASE("steady state: a run that its start dominates says so, and how to go on, a longer one had settled",
           "[cli][steady]") {
     const Scratch scratch;
     const Json brief = result_of(scratch, config("transfers: 400"))["masters"][0]["steady"];

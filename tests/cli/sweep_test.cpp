@@ -88,7 +88,7 @@ TEST_CASE("sweep: every combination is run, the table has a line for each, any n
     CHECK(Json::parse(json.out) == sweep);
 }
 
-TEST_CASE("sweep: what is there is kept; what something else made, is run again", "[cli][sweep]") {
+TEST_CASE("sweep: what is there is kept, what something else made, is run again", "[cli][sweep]") {
     const Scratch scratch;
     scratch.file("sizes.yaml", study());
     REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out s").status == 0);

@@ -163,7 +163,7 @@ TEST_CASE("drivers: qcom refuses a bank that is absent or too large, and a secon
     CHECK(has(outcome, "dev2: bound no group"));
 }
 
-TEST_CASE("drivers: apple-dart refuses unlike instances; page size and bypass decide the default domain",
+TEST_CASE("drivers: apple-dart refuses unlike instances, page size and bypass decide the default domain",
           "[explore][drivers]") {
     Scenario s = board("apple-dart", {{{1}}});
     CHECK(has(quiet(s), "domain=DMA"));

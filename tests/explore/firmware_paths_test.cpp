@@ -69,7 +69,7 @@ TEST_CASE("paths: an fsl-mc device has the races of its controller's iommu-map u
     check({"fsl-mc", "linux-6.12", {}, {}, 1358});
 }
 
-TEST_CASE("paths: a cdx client never waits for its IOMMU; the same client of an fsl-mc bus does", "[explore]") {
+TEST_CASE("paths: a cdx client never waits for its IOMMU, the same client of an fsl-mc bus does", "[explore]") {
     for (const char* variant : {"base", "series-v1-fixed@17", "linux-6.12"}) {
         check({"cdx", variant, {kUntranslated}, {}});
     }

@@ -365,7 +365,7 @@ TEST_CASE("real: tegra-smmu's ids are stored twice, and a registration that fail
     }
 }
 
-TEST_CASE("real: what has no real driver says so; every modelled one has", "[explore][real]") {
+TEST_CASE("real: what has no real driver says so, every modelled one has", "[explore][real]") {
     for (const kernel::ModelDriverRow& row : kernel::model_drivers()) {
         INFO(row.name);
         CHECK(find_real_family(row.name) != nullptr);

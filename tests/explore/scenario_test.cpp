@@ -136,7 +136,7 @@ TEST_CASE("scenarios: R20 misses no device", "[explore][scenario]") {
     check({"r20", "series-v1-fixed@17", {}, {kUntranslated, "no group"}, 1032});
 }
 
-TEST_CASE("scenarios: VT-d and AMD-Vi probe without a fwspec; of the races they keep R17, whatever the series does",
+TEST_CASE("scenarios: VT-d and AMD-Vi probe without a fwspec, of the races they keep R17, whatever the series does",
           "[explore][scenario]") {
     for (const char* scenario : {"vt-d", "amd-vi"}) {
         check({scenario, "base", {kNoDomain}, {"null-dereference", "use-after-free", "double-free", kDirect}, 3409});

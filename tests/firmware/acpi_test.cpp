@@ -361,7 +361,7 @@ TEST_CASE("acpi: an IVRS of all blocks and entries is read", "[firmware][acpi]")
     CHECK(odd(read(changed(good, 48, 1, 0x33)), "test.dat+0x30", "not known"));
 }
 
-TEST_CASE("acpi: tables are told apart by content; of two with one signature the first counts", "[firmware][acpi]") {
+TEST_CASE("acpi: tables are told apart by content, of two with one signature the first counts", "[firmware][acpi]") {
     const Bytes fadt = TableWriter("FACP", 6).zeros(240).finish();
     const Tables tables = read_tables({{"a", sample_mcfg()},
                                        {"b", fadt},

@@ -64,7 +64,7 @@ TEST_CASE("pci iommus: one that is off gets no place, and a bus that moves addre
     CHECK(at(moved, "/soc/pcie@100000/iommu@1,0").regs.front().cpu_address == 0x3000'0000);
 }
 
-TEST_CASE("pci iommus: a map leaves the IOMMU's own id out; another id that is missing is a gap", "[firmware]") {
+TEST_CASE("pci iommus: a map leaves the IOMMU's own id out, another id that is missing is a gap", "[firmware]") {
     const auto oddities = [](std::uint32_t left_out) {
         TreeBuilder tree;
         tree.cells("#address-cells", {1}).cells("#size-cells", {1});

@@ -111,7 +111,7 @@ std::vector<std::uint8_t> overlay_for(const char* label) {
 
 }  // namespace
 
-TEST_CASE("an overlay changes a board; a label that the board lacks is named with its place") {
+TEST_CASE("an overlay changes a board, a label that the board lacks is named with its place") {
     const Description applied = read_device_tree(
         apply_overlays({"base.dtb", base_with_labels()}, {{"a.dtbo", overlay_for("dma")}}), "base.dtb");
     const NodeIndex dma = *applied.find_path("/dma@2000");

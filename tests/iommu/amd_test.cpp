@@ -115,7 +115,7 @@ TEST_CASE("amd: every register reads back by its row, and nothing is beside them
     CHECK(bench.read(reg::EVT_HEAD) == 0x7FFF0);
 }
 
-TEST_CASE("amd: off, everything passes as it is; EN turns the tables on", "[iommu][amd]") {
+TEST_CASE("amd: off, everything passes as it is, EN turns the tables on", "[iommu][amd]") {
     Simple bench;
     bench.write(reg::CONTROL, 0);
     CHECK_FALSE(bench.unit.translates());

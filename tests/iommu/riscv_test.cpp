@@ -284,7 +284,7 @@ TEST_CASE("riscv: an invalidation by address leaves tables cached, unless it say
     CHECK(world.access(1, 0x1000) == 0x90009000);
 }
 
-TEST_CASE("riscv: both stages; a guest's invalidation drops what went through its tables", "[iommu][riscv]") {
+TEST_CASE("riscv: both stages, a guest's invalidation drops what went through its tables", "[iommu][riscv]") {
     World world(full());
     const std::uint64_t guest = world.new_page(4), root = 0x40000000;
     world.set_dc(1, 1, atp_of(atp::SV39, guest, 5), ta::PSCID.of(7), atp_of(atp::SV48, root));

@@ -61,7 +61,7 @@ TEST_CASE("smmuv2 operations: a bank that is off gives the address itself", "[io
     CHECK(par::address(bench.operate(1, cb::ATS1PR, 0x123456000)) == 0x123456000);
 }
 
-TEST_CASE("smmuv2 operations: stage 1 of a nested context gives an IPA; both stages by sGATS12", "[iommu][smmuv2]") {
+TEST_CASE("smmuv2 operations: stage 1 of a nested context gives an IPA, both stages by sGATS12", "[iommu][smmuv2]") {
     Bench bench;
     bench.enable();
     constexpr std::uint64_t kRoot2 = 0x90000000;

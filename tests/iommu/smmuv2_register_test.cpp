@@ -209,7 +209,7 @@ TEST_CASE("smmuv2 registers: SMR has no bits beyond the stream id, as a driver p
     CHECK((bench.read(gr0::sCR0) & 8) == 0);
 }
 
-TEST_CASE("smmuv2 registers: banks for stage 2 alone have no type; v2 names no interrupt in CBAR", "[iommu][smmuv2]") {
+TEST_CASE("smmuv2 registers: banks for stage 2 alone have no type, v2 names no interrupt in CBAR", "[iommu][smmuv2]") {
     Features f = small_features();
     f.nums2cb = 2;
     Bench bench(f);

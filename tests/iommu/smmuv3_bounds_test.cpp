@@ -37,7 +37,7 @@ struct LargeQueues : Bench {
 
 }  // namespace
 
-TEST_CASE("smmuv3 bounds: faults beyond the records held inside wait; no overflow in a queue that has room",
+TEST_CASE("smmuv3 bounds: faults beyond the records held inside wait, no overflow in a queue that has room",
           "[iommu][smmuv3]") {
     LargeQueues bench;
     constexpr std::uint64_t kFaults = 3 * Events::kCapacity + 7;

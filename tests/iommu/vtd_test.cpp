@@ -193,7 +193,7 @@ TEST_CASE("vt-d: a fault record, bit by bit", "[iommu][vtd]") {
     }
 }
 
-TEST_CASE("vt-d: fault records are used in turn; an overflow is told once", "[iommu][vtd]") {
+TEST_CASE("vt-d: fault records are used in turn, an overflow is told once", "[iommu][vtd]") {
     VtdParams params = world_params("server");
     World world(params);
     world.on(false);

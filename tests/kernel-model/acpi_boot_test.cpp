@@ -72,7 +72,7 @@ BootConfig config_with(std::vector<PciFunction> functions) {
 
 }  // namespace
 
-TEST_CASE("a PCI function in a VIOT's range has the range's endpoint id; one outside has no IOMMU", "[kernel][acpi]") {
+TEST_CASE("a PCI function in a VIOT's range has the range's endpoint id, one outside has no IOMMU", "[kernel][acpi]") {
     for (const char* const variant : {"base", "series-v1-fixed@17", "linux-6.1", "linux-6.12"}) {
         INFO(variant);
         const Boot run(variant, viot_board(), config_with({nvme(1), nvme(16)}));

@@ -61,7 +61,7 @@ TEST_CASE("amd_iommu and its hardware: what brings it up, in Linux's order", "[k
     for (const Report& report : run.k->reports.all()) FAIL_CHECK(report.text());
 }
 
-TEST_CASE("amd_iommu: groups by ACS, alias and IVRS's alias; its own function stays out", "[kernel-model][amd]") {
+TEST_CASE("amd_iommu: groups by ACS, alias and IVRS's alias, its own function stays out", "[kernel-model][amd]") {
     for (const char* const release : {"linux-6.1", "linux-6.12", "base"}) {
         INFO(release);
         const Boot run(release);

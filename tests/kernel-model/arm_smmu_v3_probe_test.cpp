@@ -83,7 +83,7 @@ TEST_CASE("arm-smmu-v3: registers are written in the order of the bring-up scrip
     CHECK(first_reads == std::vector<std::uint32_t>{r::IDR0, r::IDR1, r::IDR3, r::IDR5, r::CR0});
 }
 
-TEST_CASE("arm-smmu-v3: PRI and ATS add their steps; a hypervisor-capable SMMU is told to forget EL2",
+TEST_CASE("arm-smmu-v3: PRI and ATS add their steps, a hypervisor-capable SMMU is told to forget EL2",
           "[kernel-model][smmuv3]") {
     SmmuIds ids;
     ids.idr0 |= (1u << 16) | (1u << 10) | (1u << 9);

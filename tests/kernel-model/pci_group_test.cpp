@@ -51,7 +51,7 @@ TEST_CASE("an endpoint shares its root port's group with a device tree, and has 
     CHECK(boot(functions, true) == Partition{{"0000:00:05.0"}, {"0000:01:00.0"}});
 }
 
-TEST_CASE("functions of one device without ACS share a group on the root bus; single functions do not",
+TEST_CASE("functions of one device without ACS share a group on the root bus, single functions do not",
           "[kernel][pci]") {
     const std::vector<PciFunction> functions{at(1), at(2), at(3, 0), at(3, 1)};
     for (const bool early : {false, true})

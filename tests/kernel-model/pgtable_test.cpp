@@ -200,7 +200,7 @@ TEST_CASE("pgtable: every granule maps and unmaps, and memory says the same as t
     CHECK(t.memory.out.empty());
 }
 
-TEST_CASE("pgtable: an unmapped range is gathered whole; another page size flushes what was gathered",
+TEST_CASE("pgtable: an unmapped range is gathered whole, another page size flushes what was gathered",
           "[kernel-model][pgtable]") {
     Tables t;
     REQUIRE(t.pgtable.map(Iova{0x1FE000}, PhysAddr{0x3FE000}, 0x2000 + 0x200000, {}) == 0);

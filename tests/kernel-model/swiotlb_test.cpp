@@ -81,7 +81,7 @@ TEST_CASE("swiotlb: a mapping lies in one segment of 256 KiB, and a full pool is
     CHECK(one.world.said("swiotlb buffer is full (sz: 64 bytes), total 512 (slots), used 512 (slots)"));
 }
 
-TEST_CASE("swiotlb: forced, everything bounces; not allowed, or no memory above 32 bits, nothing does",
+TEST_CASE("swiotlb: forced, everything bounces, not allowed, or no memory above 32 bits, nothing does",
           "[kernel-model][dma]") {
     SwiotlbParams params;
     SECTION("force") {

@@ -41,7 +41,7 @@ TEST_CASE("a way costs its routers and links, there and back") {
     CHECK(latencies(placed(Kind::ring, 8, 1, "1", "7")) == "54 54 54 ");  // over the end of the ring
 }
 
-TEST_CASE("ways: along the row first; in a ring the shorter one; or as the config says") {
+TEST_CASE("ways: along the row first, in a ring the shorter one, or as the config says") {
     soc::NetworkParams mesh = placed(Kind::mesh, 4, 4, "0,0", "3,3").network;
     CHECK(way(mesh, "0,0", "2,1") == "1,0 2,0 2,1 ");
     CHECK(way(mesh, "3,3", "3,0") == "3,2 3,1 3,0 ");

@@ -5,7 +5,7 @@
 using namespace xlate;
 using soc::PhysicalMemory;
 
-TEST_CASE("physical memory: what was written is read back, across pages and leaves; the rest is zero", "[soc]") {
+TEST_CASE("physical memory: what was written is read back, across pages and leaves, the rest is zero", "[soc]") {
     PhysicalMemory memory({{0x8000'0000, 0x4000'0000}, {0xC000'0000, 0x1000}});
     std::vector<std::uint8_t> bytes(10'000);
     for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i * 7);

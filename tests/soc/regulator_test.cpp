@@ -34,7 +34,7 @@ TEST_CASE("an access larger than the budget has a window for itself, and so no r
     CHECK(latencies(regulated(1, ns(50))) == "33 50 50 50 50 50 ");
 }
 
-TEST_CASE("the time at a regulator has a part of its own; what was held is counted; rates are kept") {
+TEST_CASE("the time at a regulator has a part of its own, what was held is counted, rates are kept") {
     const std::string text = in_child([&] {
         const firmware::Description board = untranslated({"a"});
         soc::SocConfig config = regulated(256, ns(100));  // 2.56 GB/s

@@ -65,7 +65,7 @@ TEST_CASE("the time of a look-up has a part of its own, and the parts add up") {
     CHECK(text == "20 68 4 true");  // 4 x 5; 4 x 2 and 2 x 30; 4 x 1
 }
 
-TEST_CASE("a write of a whole line fetches nothing; of a part of one, the line") {
+TEST_CASE("a write of a whole line fetches nothing, of a part of one, the line") {
     soc::SocConfig config = cached(128, 4);
     config.masters[0].traffic.read_share = {0, 1};
     CHECK(run(config) == "8 8 8 8 2/4 0/0 0 0 0");
@@ -128,7 +128,7 @@ TEST_CASE("walks and traffic share it, and are counted each") {
     CHECK(translated(soc::CacheAllocation::walks) == "0/4 0/5 5 0 4, 0 faults");
 }
 
-TEST_CASE("two that miss the same line fetch it once; no more lines are fetched at once than may be") {
+TEST_CASE("two that miss the same line fetch it once, no more lines are fetched at once than may be") {
     soc::SocConfig config = cached(64, 1);
     config.masters.push_back(SmmuBench::master("b", 3));
     config.masters[1].traffic = config.masters[0].traffic;
@@ -150,7 +150,7 @@ TEST_CASE("each channel has a slice, all of whose sets are used") {
     CHECK(text.find(" 8 16/32 0/0 16 0 0") != std::string::npos);
 }
 
-TEST_CASE("what a cache before memory may not be is said by name; none is as before") {
+TEST_CASE("what a cache before memory may not be is said by name, none is as before") {
     soc::SocConfig config = cached(128, 4);
     CHECK(finding(config) == "fine");
     config.system_cache.bytes = 1000;

@@ -162,7 +162,7 @@ TEST_CASE("inspect: groups of many ids and masks are those that comparing each w
     }
 }
 
-TEST_CASE("inspect: an IOMMU without ids puts all its devices into one group; with several the last one counts",
+TEST_CASE("inspect: an IOMMU without ids puts all its devices into one group, with several the last one counts",
           "[study][inspect]") {
     Tree t;
     const NodeIndex one = t.iommu("one", "rockchip,iommu", 0);

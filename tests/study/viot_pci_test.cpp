@@ -1,6 +1,6 @@
 // A virtio-iommu that is a PCI function and named by a VIOT, whose ranges are functions of PCI: the same machine was
-// recorded twice, with a device tree and this IOMMU, and with ACPI and an SMMUv3 (corpus/linux-boot). Endpoints are what
-// the first says, groups of ACPI what the second says.
+// recorded twice, with a device tree and this IOMMU, and with ACPI and an SMMUv3 (corpus/linux-boot). Endpoints are
+// what the first says, groups of ACPI what the second says.
 #include <unistd.h>
 
 #include <filesystem>
@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include <catch2/catch.hpp>
 #include <fmt/format.h>
+#include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
 #include "study/init/init_qemu.hpp"
