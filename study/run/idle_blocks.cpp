@@ -26,8 +26,9 @@ std::vector<std::string> idle_blocks(const Config& config, const firmware::Descr
         for (const iommu::OptionSpec& option : family.options) {
             const std::string path = fmt::format("soc.iommu.{}.{}", option.block, option.key);
             if (used.count(option.block) != 0 || !config.given(path)) continue;
-            all.push_back(fmt::format("{} changes nothing: the firmware's IOMMUs are of another kind; they have `{}` ({})",
-                                      path, *used.begin(), printable(config.where(path).text())));
+            all.push_back(
+                fmt::format("{} changes nothing: the firmware's IOMMUs are of another kind; they have `{}` ({})", path,
+                            *used.begin(), printable(config.where(path).text())));
         }
     }
     return all;
