@@ -101,7 +101,7 @@ TEST_CASE("papers D: 8 walkers and a buffer of 8 carry 800 Gb/s, 7 of either do 
     CHECK(gigabits(with("8", "7")["masters"][0]) < 780);
 }
 
-TEST_CASE("papers D: nested, 15 reads need 37 walkers; with caches 98 ns, 2 walkers and a buffer of 13",
+TEST_CASE("papers D: nested, 15 reads need 37 walkers, with caches 98 ns, 2 walkers and a buffer of 13",
           "[cli][papers]") {
     const auto nested = [](std::vector<std::string> more) {
         std::vector<std::string> sets{"soc.iommu.riscv.like=nested", "traffic[0].segments=1024",
