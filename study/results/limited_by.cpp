@@ -102,34 +102,30 @@ LimitedBy outstanding_of(const TrafficConfig& traffic, const soc::MasterStats& o
     return {resource::kOutstanding, std::min(1.0, waiting / span)};
 }
 
-/// The time that the master's transactions waited for the PCIe link and took on it: on wires, less the latency of the
-/// link there and back.
-double time_on_link(const RunFacts& facts, const soc::MasterStats& own) {
-    const auto wires = static_cast<double>(own.parts_fs[static_cast<std::size_t>(soc::Part::link)]);
-    const double flight = 2.0 * static_cast<double>(facts.config.soc.pcie.link_latency.fs) *
-                          static_cast<double>(own.reads + own.writes + own.faults);
-    return std::max(0.0, wires - flight);
-}
-
-/// Of that time of all masters of their link, as far as it falls into this one's, its part.
+/// Of what all masters sent over their PCIe link in this one's time, its part. By bytes: the wire is shared by these.
+/// By the ledger's time it would be a master with small transactions that waits behind a large one's, and gains by more
+/// of them.
 double part_of_link(const RunFacts& facts, const soc::MasterStats& own) {
     const auto [from, to] = measured_time(facts, own);
-    double all = time_on_link(facts, own);
-    if (all <= 0) return 0;
+    const auto sent = [](const soc::MasterStats& master) { return static_cast<double>(master.bytes); };
+    double all = sent(own);
     for (const soc::MasterStats& other : facts.soc.masters) {
         if (&other == &own || other.link != own.link) continue;
         const auto [others_from, others_to] = measured_time(facts, other);
         const SimTime begin = std::max(from, others_from), end = std::min(to, others_to);
         if (end <= begin) continue;
-        all += time_on_link(facts, other) * static_cast<double>((end - begin).fs) /
-               static_cast<double>((others_to - others_from).fs);
+        all += sent(other) * static_cast<double>((end - begin).fs) / static_cast<double>((others_to - others_from).fs);
     }
-    return time_on_link(facts, own) / all;
+    return sent(own) / all;
 }
 
-/// The same time as a part of its transactions'.
+/// The part of the master's transactions' time that is waiting for the PCIe link and sending over it: on wires, less
+/// the latency of the link there and back.
 double on_link(const RunFacts& facts, const soc::MasterStats& own) {
-    return own.latency.sum_fs() == 0 ? 0 : time_on_link(facts, own) / static_cast<double>(own.latency.sum_fs());
+    const auto wires = static_cast<double>(own.parts_fs[static_cast<std::size_t>(soc::Part::link)]);
+    const double flight = 2.0 * static_cast<double>(facts.config.soc.pcie.link_latency.fs) *
+                          static_cast<double>(own.reads + own.writes + own.faults);
+    return own.latency.sum_fs() == 0 ? 0 : std::max(0.0, wires - flight) / static_cast<double>(own.latency.sum_fs());
 }
 
 /// A link that is busy, and not full, holds a master up by what its transactions wait for it and take on it. Whether
@@ -147,7 +143,7 @@ bool link_holds_up(const RunFacts& facts, const soc::MasterStats& own, const std
     }
     const double saved = std::min(kSaved * on_link(facts, own) * in_use, 0.99);
     const double of_link = std::min(1 / (1 - saved), 1 / next);
-    // Who has less than half of the link gets more of it by asking for more.
+    // Who moves less than half of what is on the link gets more of it by asking for more.
     return part_of_link(facts, own) > 0.5 && of_link > 1 / link->share;
 }
 
