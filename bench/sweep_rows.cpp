@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <numeric>
 #include <stdexcept>
@@ -58,16 +59,17 @@ Measured run_sweep(const char* text, std::uint64_t points) {
     const std::filesystem::path out =
         std::filesystem::temp_directory_path() / fmt::format("xlate_bench_{}", static_cast<int>(getpid()));
     const double start = seconds_of_all();
-    const study::Study study = study::parse_study(fmt::format(fmt::runtime(text), points), "bench.yaml");
+    const std::uint64_t steps = std::max<std::uint64_t>(points, 2);  // an axis has two
+    const study::Study study = study::parse_study(fmt::format(fmt::runtime(text), steps), "bench.yaml");
     const study::Plan plan = study::make_plan(study, {}, out.string());
     std::vector<std::size_t> all(plan.points.size());
     std::iota(all.begin(), all.end(), 0);
     const bool whole = study::run_points(plan, all, {});
     Measured measured;
     measured.seconds = seconds_of_all() - start;
-    measured.units = points;
-    measured.add("ms_a_point", 1e3 * measured.seconds / static_cast<double>(points));
-    const bool there = std::filesystem::exists(plan.directory(points - 1) + "/result.json");
+    measured.units = steps;
+    measured.add("ms_a_point", 1e3 * measured.seconds / static_cast<double>(steps));
+    const bool there = std::filesystem::exists(plan.directory(steps - 1) + "/result.json");
     std::error_code ignored;
     std::filesystem::remove_all(out, ignored);
     if (!whole || !there) throw std::runtime_error("the sweep did not end");

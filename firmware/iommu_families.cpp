@@ -188,6 +188,10 @@ const IommuKind* iommu_kind_of_table(std::string_view entry) {
     return found == std::end(kRows) || entry.empty() ? nullptr : found;
 }
 
+bool reserves_registers(const IommuKind& kind) {
+    return kind.table.rfind("DMAR", 0) == 0 || kind.table.rfind("IVRS", 0) == 0;
+}
+
 Span<IommuKind> iommu_kinds() { return {kRows, std::size(kRows)}; }
 
 bool binds_to(std::string_view driver, const Node& node) {

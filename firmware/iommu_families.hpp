@@ -55,6 +55,9 @@ struct IommuKind {
 const IommuKind& iommu_kind(const Node& node);
 /// By an entry of an ACPI table such as "DMAR DRHD", "IORT SMMU 3" (the model); none: no such entry.
 const IommuKind* iommu_kind_of_table(std::string_view entry);
+/// Whether Linux takes units of this kind only where it can reserve their registers for itself: those of a table that
+/// is a driver's own (DMAR, IVRS). It uses none that lie over one another, and says so.
+bool reserves_registers(const IommuKind& kind);
 /// Every row, grouped by family.
 Span<IommuKind> iommu_kinds();
 /// Whether Linux's driver of that name has one of the node's compatibles in its match table.

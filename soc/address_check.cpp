@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "firmware/iommu_families.hpp"
 #include "soc/unit.hpp"
 
 namespace xlate::soc {
@@ -30,6 +31,7 @@ std::vector<Diagnostic> check_addresses(const SocConfig& config, const firmware:
     };
     for (const IommuSite& site : topology.iommus) {
         if (params_of(config, site).inert) continue;
+        if (firmware::reserves_registers(firmware::iommu_kind(description.node(site.node)))) continue;
         for (const IommuSite::Bank& bank : site.banks)
             add(bank.base, bank.bytes, "registers of " + site.path, site.path);
     }

@@ -12,7 +12,8 @@ namespace xlate::soc {
 
 /// Registers of IOMMUs and pages of MSI controllers that lie over one another: a finding for each that begins within
 /// another one. Not asked: pages of counters; and memory, which test boards place register files in: there, registers
-/// go before memory. Registers that are memory themselves (IommuParams::inert) do not count.
+/// go before memory; units that a kernel uses only where it can reserve their registers (VT-d, AMD-Vi). Registers that
+/// are memory themselves (IommuParams::inert) do not count.
 std::vector<Diagnostic> check_addresses(const SocConfig& config, const firmware::Description& description,
                                         const Topology& topology);
 

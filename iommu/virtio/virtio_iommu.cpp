@@ -244,14 +244,12 @@ const Step& VirtioIommu::step_requests(const Reply& reply) {
             switch (queue.give(reply, step)) {
                 case Queue::Progress::access:
                     return step;
-                case Queue::Progress::given: {
+                case Queue::Progress::given:
                     request_ = RequestState::take;
-                    const bool again = notified_;
-                    notified_ = true;  // there may be more
                     if (!queue.quiet()) interrupt(interrupt::kUsedBuffer, kRequestQueue);
-                    // The driver has rung while this one was under way, and rings no more.
-                    return again ? step_requests(reply) : step;
-                }
+                    // There may be more: of two requests that were rung for together, or of a driver that has rung
+                    // while this one was under way. It rings no more.
+                    return step_requests({});
                 default:
                     request_ = RequestState::take;
                     broken();

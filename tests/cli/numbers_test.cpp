@@ -6,6 +6,7 @@
 #include <set>
 #include <vector>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "study/results/numbers.hpp"
@@ -172,6 +173,7 @@ std::map<std::string, Source> sources() {
     all["lock"] = {[](const Json& r) { return list(r["kernel"]["locks"]); },
                    {{"lock", word("name")},
                     {"taken", number("acquired")},
+                    {"held", [](const Json& l) { return span_text(l["held_ns"]); }},
                     {"waited for", number("contended")},
                     {"waited", [](const Json& l) { return span_text(l["wait_ns"]); }}}};
     all["what"] = {[](const Json& r) {
@@ -279,7 +281,16 @@ bool check_other_table(const Table& table, const Json& result, const Json& serie
     }
     for (const Row& row : table.rows) {
         INFO(table.caption << ": " << row[0]);
-        if (kind == "mean of") {
+        if (kind == "master" && table.heads.at(1) == "limited by") {
+            const Json& master = named(result["masters"], "device", row[0]);
+            const Json& limit = master["limited_by"];
+            CHECK(row.at(1) == limit["resource"].get<std::string>());
+            CHECK(row.at(2) == fmt::format("{:.0f} %", limit["share"].get<double>() * 100));
+            CHECK(row.at(3) == rate_text(master["bandwidth_bytes_per_s"].get<double>()));
+            CHECK(row.at(4).empty() == !master.contains("asked_bytes_per_s"));
+            CHECK(row.at(5) == span_text(master["latency_ns"]["mean"]));
+            CHECK(row.at(6) == span_text(master["latency_ns"]["p99"]));
+        } else if (kind == "mean of") {
             const Json& master = named(result["masters"], "device", row[0]);
             std::size_t i = 1;
             for (const auto& [part, ns] : master["breakdown_ns"].items()) {
