@@ -52,7 +52,7 @@ bool LockBase::would_deadlock_on_itself(const Task& task, bool shared) const {
 }
 
 void LockBase::take(Task& task, bool shared, const char* step, unsigned subclass, bool spins) {
-    if (free()) kernel_.lockdep.count_held(class_index_, 1);
+    if (kernel_.timed && free()) kernel_.lockdep.count_held(class_index_, 1);
     if (shared) {
         if (std::find(readers_.begin(), readers_.end(), &task) == readers_.end()) readers_.push_back(&task);
     } else {
@@ -137,7 +137,7 @@ void LockBase::release(const char* step, bool shared) {
         owner_ = nullptr;
         released_ = task.clock;
     }
-    if (free()) kernel_.lockdep.count_held(class_index_, -1);
+    if (kernel_.timed && free()) kernel_.lockdep.count_held(class_index_, -1);
     task.clock.tick(task.slot);
     hand_over();
     kernel_.sched.changed(*this);
@@ -148,7 +148,7 @@ void LockBase::hand_over() {
     for (Waiter& waiter : waiters_) {
         if (waiter.granted) continue;
         if (!can_take(waiter.shared)) return;
-        if (free()) kernel_.lockdep.count_held(class_index_, 1);
+        if (kernel_.timed && free()) kernel_.lockdep.count_held(class_index_, 1);
         waiter.granted = true;
         if (waiter.shared) {
             readers_.push_back(waiter.task);

@@ -1,5 +1,6 @@
 // Every number of a report and of a summary against result.json: columns are looked up by their titles, so that a new
 // one without a value here fails.
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <map>
@@ -290,6 +291,21 @@ bool check_other_table(const Table& table, const Json& result, const Json& serie
             CHECK(row.at(4).empty() == !master.contains("asked_bytes_per_s"));
             CHECK(row.at(5) == span_text(master["latency_ns"]["mean"]));
             CHECK(row.at(6) == span_text(master["latency_ns"]["p99"]));
+        } else if (kind == "device" && table.heads.at(1) == "reason" && table.heads.size() == 8) {  // faults by kind
+            std::vector<double> times, addresses;
+            for (const Json& fault : result["faults"]) {
+                if (fault["device"] != row[0] || fault["reason"] != row[1] || fault["iommu"] != row[2]) continue;
+                times.push_back(fault["time_ns"].get<double>());
+                addresses.push_back(fault["iova"].get<double>());
+            }
+            REQUIRE_FALSE(times.empty());
+            CHECK(row[3] == table_number(Json(times.size())));
+            const auto [first, last] = std::minmax_element(times.begin(), times.end());
+            CHECK(row[4] == span_text(*first));
+            CHECK(row[5] == span_text(*last));
+            const auto [lowest, highest] = std::minmax_element(addresses.begin(), addresses.end());
+            CHECK(row[6] == hex(Json(static_cast<std::uint64_t>(*lowest))));
+            CHECK(row[7] == hex(Json(static_cast<std::uint64_t>(*highest))));
         } else if (kind == "mean of") {
             const Json& master = named(result["masters"], "device", row[0]);
             std::size_t i = 1;
