@@ -31,7 +31,7 @@ struct Described {
                            std::string_view compatible);
     /// `gsiv` 0: there is none.
     static void interrupt(Node& node, const std::string& name, std::uint32_t gsiv);
-    /// A device of the namespace; without one nobody says what it is.
+    /// A device of the namespace; where there is no namespace it has its path alone.
     Node device(const std::string& path) const;
     /// What the namespace says of its device `number`.
     void describe_as(Node& node, std::size_t number) const;

@@ -190,18 +190,9 @@ Progress FirstStage::finish() {
 }
 
 StageOutput FirstStage::output_of(std::uint64_t word, std::uint64_t iova) const {
-    const bool napot = pte::N.test(word);
-    const unsigned log2 = napot ? kPageBits + riscv_table::kNapotBits : riscv_table::shift(mode_, above_);
-    StageOutput output;
-    output.log2_bytes = static_cast<std::uint8_t>(log2);
-    output.address = (riscv_table::table_address(word, mode_) & ~low_mask(log2)) | (iova & low_mask(log2));
-    output.readable = pte::R.test(word);
-    output.writable = pte::W.test(word);
-    output.executable = pte::X.test(word);
+    StageOutput output = leaf_output(mode_, above_, word, iova);
     output.user = pte::U.test(word);
-    output.dirty = pte::D.test(word);
     output.global = global_;
-    output.pbmt = mode_ == Mode::sv32 ? 0 : static_cast<std::uint8_t>(pte::PBMT.get(word));
     return output;
 }
 

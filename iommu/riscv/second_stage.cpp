@@ -209,18 +209,22 @@ Progress SecondStage::finish(Iommu& iommu, const Requester& requester, const Dev
     return Progress::done;
 }
 
-StageOutput SecondStage::output_of(std::uint64_t word, std::uint64_t gpa) const {
+StageOutput leaf_output(Mode mode, unsigned above, std::uint64_t word, std::uint64_t input) {
     const bool napot = pte::N.test(word);
-    const unsigned log2 = napot ? kPageBits + riscv_table::kNapotBits : riscv_table::shift(mode_, above_);
+    const unsigned log2 = napot ? kPageBits + riscv_table::kNapotBits : riscv_table::shift(mode, above);
     StageOutput output;
     output.log2_bytes = static_cast<std::uint8_t>(log2);
-    output.address = (riscv_table::table_address(word, mode_) & ~low_mask(log2)) | (gpa & low_mask(log2));
+    output.address = (riscv_table::table_address(word, mode) & ~low_mask(log2)) | (input & low_mask(log2));
     output.readable = pte::R.test(word);
     output.writable = pte::W.test(word);
     output.executable = pte::X.test(word);
     output.dirty = pte::D.test(word);
-    output.pbmt = mode_ == Mode::sv32 ? 0 : static_cast<std::uint8_t>(pte::PBMT.get(word));
+    output.pbmt = mode == Mode::sv32 ? 0 : static_cast<std::uint8_t>(pte::PBMT.get(word));
     return output;
+}
+
+StageOutput SecondStage::output_of(std::uint64_t word, std::uint64_t gpa) const {
+    return leaf_output(mode_, above_, word, gpa);
 }
 
 /// Words that would need a fault or an update say nothing. A leaf of more than a page says it of all its addresses.

@@ -101,6 +101,10 @@ struct StageOutput {
     std::uint8_t pbmt = 0;
 };
 
+/// What a leaf says, of either stage; `above`: levels below it, `input`: the address that was asked for. Whether it is
+/// a user's page and global is the first stage's to say.
+StageOutput leaf_output(riscv_table::Mode mode, unsigned above, std::uint64_t word, std::uint64_t input);
+
 class SecondStage {
 public:
     /// What the access behind it is. `update`: of a first-stage word in which A or D may be set (SADE).

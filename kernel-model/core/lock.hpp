@@ -170,14 +170,14 @@ public:
         const char* name;
         std::uint64_t locks;      ///< of it that were made
         std::uint64_t held_fs;    ///< by anybody, summed over the locks
-        std::uint64_t door_fs;    ///< with somebody waiting, summed over the locks
+        std::uint64_t door_fs;    ///< with a task waiting, summed over the locks
         std::uint64_t waited_fs;  ///< summed over those who waited
     };
     /// A class keeps its place; new ones come behind.
     std::vector<ClassUse> uses() const;
     /// A lock of the class is made.
     void count_lock(unsigned class_index) { ++classes_[class_index].locks; }
-    /// A lock of the class begins (+1) or ceases (-1) to be held, to have waiters; somebody begins or ceases to wait.
+    /// A lock of the class begins (+1) or ceases (-1) to be held, to have waiters; a task begins or ceases to wait.
     void count_held(unsigned class_index, int change);
     void count_door(unsigned class_index, int change);
     void count_waiter(unsigned class_index, int change);
