@@ -50,8 +50,8 @@ private:
 void check_shape(Findings& findings, const CacheParams& shape, const std::string& path) {
     if (shape.enabled) findings.range(shape.entries, 1, 1 << 20, path + ".entries");
     const std::uint32_t ways = shape.ways == 0 ? shape.entries : shape.ways;
-    if (shape.entries == 0 || ways == 0) return;
-    findings.expect(shape.entries % ways == 0, path + ".entries",
+    if (shape.entries == 0 || ways == 0 || shape.entries % ways == 0) return;
+    findings.expect(false, path + ".entries",
                     std::to_string(shape.entries) + " entries do not divide into " + std::to_string(ways) + " ways",
                     "a multiple of the ways");
 }
@@ -388,12 +388,14 @@ std::vector<Diagnostic> check(const SocConfig& config, const firmware::Descripti
     findings.expect(config.network.kind == NetworkParams::Kind::crossbar || config.foreign_interconnect.factory.empty(),
                     "soc.interconnect.kind", "a foreign part is in the interconnect's place", "one of the two");
     findings.add(check_network(config.network, network_places(topology, config)));
+    std::vector<std::string> providers;
+    for (const firmware::NodeIndex node : description.providers()) providers.push_back(description.node(node).path);
+    for (const IommuSite& site : topology.iommus) providers.push_back(site.path);
     for (const auto& [path, params] : config.iommus) {
-        check_iommu(findings, params, "soc.iommus." + path);
-        std::vector<std::string> providers;
-        for (const firmware::NodeIndex node : description.providers()) providers.push_back(description.node(node).path);
-        for (const IommuSite& site : topology.iommus) providers.push_back(site.path);
-        if (std::find(providers.begin(), providers.end(), path) != providers.end()) continue;
+        if (std::find(providers.begin(), providers.end(), path) != providers.end()) {
+            check_iommu(findings, params, "soc.iommus." + path);
+            continue;
+        }
         Diagnostic finding;
         finding.path = "soc.iommus." + path;
         finding.what = "the firmware has no IOMMU of this path";

@@ -344,7 +344,7 @@ private:
         }
         add(path + ".device", fmt::format("neither the firmware nor soc.pci has a device '{}'", traffic.device),
             fmt::format("Linux's name of a master such as '{}'", names.empty() ? "0000:00:01.0" : names.front()),
-            nearest_name(traffic.device, names).value_or(""));
+            findings_.full() ? "" : nearest_name(traffic.device, names).value_or(""));
         return false;
     }
 
