@@ -36,11 +36,10 @@ TEST_CASE("each property name stands in one row, and what is not modelled has a 
     CHECK(property_row("no-such-thing") == nullptr);
 }
 
-TEST_CASE("every property of an IOMMU, and every one that speaks of DMA, has a role on every board of the corpus",
+TEST_CASE("every property of an IOMMU, and every one that speaks of DMA, has a role or is named on every corpus board",
           "[corpus]") {
     if (tests::skip_without_corpus()) return;
     std::size_t seen = 0;
-    std::set<std::string> lacking;
     for (const auto& entry : fs::recursive_directory_iterator(*tests::corpus())) {
         if (entry.path().extension() != ".dtb") continue;
         Description board;
@@ -49,13 +48,14 @@ TEST_CASE("every property of an IOMMU, and every one that speaks of DMA, has a r
         } catch (const InputError&) {
             continue;  // a broken one
         }
+        std::set<std::string_view> without_row;
         for (const Node& node : board.nodes) {
-            if (is_dictionary(node) || (node.parent && is_dictionary(board.node(*node.parent)))) continue;
+            if (!node.reachable || is_dictionary(node) || (node.parent && is_dictionary(board.node(*node.parent))))
+                continue;
             for (const Property& property : node.properties) {
                 if (!is_iommu(node) && !speaks_of_dma(property.name)) continue;
                 ++seen;
-                if (property_row(property.name) == nullptr)
-                    lacking.insert(std::string(property.name) + " of " + entry.path().filename().string());
+                if (property_row(property.name) == nullptr) without_row.insert(property.name);
             }
         }
         // Named for a reader, once each, with the nodes that are there.
@@ -65,9 +65,12 @@ TEST_CASE("every property of an IOMMU, and every one that speaks of DMA, has a r
             CHECK_FALSE(one.what.empty());
             for (const NodeIndex at : one.nodes) CHECK(board.node(at).has(one.name));
         }
+        for (const std::string_view one : without_row) {
+            INFO(entry.path().filename().string() << ": " << one);
+            CHECK(named.count(one) == 1);  // a reader hears that it is not known here
+        }
     }
-    for (const std::string& one : lacking) FAIL_CHECK(one);
-    CHECK(seen > 1000);
+    tests::went_over(seen, "property");
 }
 
 TEST_CASE("a fact that no model acts on is named with its nodes") {
