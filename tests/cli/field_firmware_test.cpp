@@ -41,7 +41,7 @@ bool warns(const Json& result, const std::string& part) {
 }  // namespace
 
 TEST_CASE("field 09: writes to address 0 leave three translation faults of the first page", "[cli][corpus]") {
-    if (skip_without_corpus()) return;
+    if (skip_without("field/09-write-to-zero")) return;
     const Scratch scratch;
     const Json result = ran(scratch, place("09-write-to-zero/run.yaml")).result;
     REQUIRE(result["faults"].size() == 3);
@@ -52,7 +52,7 @@ TEST_CASE("field 09: writes to address 0 leave three translation faults of the f
 }
 
 TEST_CASE("field 11: a mapping beyond an IORT node's end is named, and ignored", "[cli][corpus]") {
-    if (skip_without_corpus()) return;
+    if (skip_without("field/11-iort-smmu-count-2")) return;
     const Scratch scratch;
     const Said said = run_xlate(scratch, "inspect " + quoted(place("11-iort-smmu-count-2/iort.dat")) + " " +
                                              quoted(place("11-iort-smmu-count-2/mcfg.dat")) + " " +
@@ -65,7 +65,7 @@ TEST_CASE("field 11: a mapping beyond an IORT node's end is named, and ignored",
 
 TEST_CASE("field 14: what QEMU's command says of SMMUs stands in the config, or a note says that it does not",
           "[cli][corpus]") {
-    if (skip_without_corpus()) return;
+    if (skip_without("field/14-qemu-user-smmu") || skip_without("field/18-acs-multifunction")) return;
     const Scratch scratch;
     const Said said =
         run_xlate(scratch, "init --firmware " + quoted(place("18-acs-multifunction/board.dtb")) + " --qemu-command " +
@@ -84,7 +84,7 @@ TEST_CASE("field 14: what QEMU's command says of SMMUs stands in the config, or 
 }
 
 TEST_CASE("field 15: a virtio-iommu that is a PCI function translates", "[cli][corpus]") {
-    if (skip_without_corpus()) return;
+    if (skip_without("field/15-virtio-iommu-dt")) return;
     const Scratch scratch;
     const std::string board = place("15-virtio-iommu-dt/board.dtb");
     const Said inspected = run_xlate(scratch, "inspect " + quoted(board));
@@ -104,7 +104,7 @@ TEST_CASE("field 15: a virtio-iommu that is a PCI function translates", "[cli][c
 }
 
 TEST_CASE("field 17: no IOVA lies in a window of the host bridge, and what does not fit is refused", "[cli][corpus]") {
-    if (skip_without_corpus()) return;
+    if (skip_without("field/17-pci-window-iova")) return;
     const Scratch scratch;
     for (const char* config : {"w224.yaml", "w240.yaml"}) {
         const Json result = ran(scratch, place(std::string("17-pci-window-iova/") + config)).result;
@@ -118,7 +118,7 @@ TEST_CASE("field 17: no IOVA lies in a window of the host bridge, and what does 
 }
 
 TEST_CASE("field 18: on a device tree ports with and without ACS share one group", "[cli][corpus]") {
-    if (skip_without_corpus()) return;
+    if (skip_without("field/18-acs-multifunction")) return;
     const Scratch scratch;
     for (const char* config : {"true.yaml", "false.yaml", "usual.yaml"}) {
         INFO(config);
@@ -128,7 +128,7 @@ TEST_CASE("field 18: on a device tree ports with and without ACS share one group
 
 TEST_CASE("field 19: an ATC is used only where SMMU and firmware both allow ATS, and else the reason is said",
           "[cli][corpus]") {
-    if (skip_without_corpus()) return;
+    if (skip_without("field/19-ats-attribute")) return;
     const Scratch scratch;
     const Json off = ran(scratch, place("19-ats-attribute/ats.yaml")).result;
     CHECK(warns(off, "0000:00:01.0: its atc is not used: IDR0.ATS"));
@@ -146,7 +146,7 @@ TEST_CASE("field 19: an ATC is used only where SMMU and firmware both allow ATS,
 
 TEST_CASE("field 20: windows that are too small end the SMMU's probe, and its clients wait for the timeout",
           "[cli][corpus]") {
-    if (skip_without_corpus()) return;
+    if (skip_without("field/20-espi-and-small-regs")) return;
     const Scratch scratch;
     const Ran small = ran(scratch, place("20-espi-and-small-regs/small.dtb"));
     CHECK(has(small.console, "MMIO region too small"));
@@ -160,7 +160,7 @@ TEST_CASE("field 20: windows that are too small end the SMMU's probe, and its cl
 }
 
 TEST_CASE("field 28: firmware without dma-coherent overrides COHACC", "[cli][corpus]") {
-    if (skip_without_corpus()) return;
+    if (skip_without("field/28-rk3588-guide")) return;
     const Scratch scratch;
     CHECK(has(ran(scratch, place("28-rk3588-guide/board.dtb")).console,
               "IDR0.COHACC overridden by FW configuration (false)"));

@@ -28,7 +28,7 @@ Json field(const Scratch& scratch, const std::string& config, const std::string&
 
 // 31: the queue has 32,768 entries, so nothing is lost however fast the faults come.
 TEST_CASE("field 31: stray requester ids leave a record each, and no overflow", "[cli][corpus]") {
-    if (skip_without_corpus()) return;
+    if (skip_without("field/31-stray")) return;
     const Scratch scratch;
     const Json result = field(scratch, "31-stray/two.yaml");
     CHECK(result["iommus"][0]["events"] == 1000);
@@ -38,7 +38,7 @@ TEST_CASE("field 31: stray requester ids leave a record each, and no overflow", 
 
 // 08: named where it is not told when they come; waited for where it is.
 TEST_CASE("field 08: an SMMU that waits for its clock and power controller", "[cli][corpus]") {
-    if (skip_without_corpus()) return;
+    if (skip_without("field/08-smmu-clock-late")) return;
     const Scratch scratch;
     const Json as_is = field(scratch, "08-smmu-clock-late/as-is.yaml");
     bool named = false;
@@ -84,7 +84,7 @@ TEST_CASE("field 08: an SMMU that waits for its clock and power controller", "[c
 
 // 03: the second function's alias is refused; with the quirk both have ids of their own.
 TEST_CASE("field 03: a bridge that aliases what is below it, and one that does not", "[cli][corpus]") {
-    if (skip_without_corpus()) return;
+    if (skip_without("field/03-bmc-vga-usb")) return;
     const Scratch scratch;
     const auto devices = [](const Json& result) {
         std::map<std::string, Json> all;
@@ -103,7 +103,7 @@ TEST_CASE("field 03: a bridge that aliases what is below it, and one that does n
 
 // 16: memory above 4 GiB, a mask of 32 bits, no translation.
 TEST_CASE("field 16: buffers bounce at a cost, and mapping fails when the pool is full", "[cli][corpus]") {
-    if (skip_without_corpus()) return;
+    if (skip_without("field/16-swiotlb-32bit")) return;
     const Scratch scratch;
     const Json bounced = field(scratch, "16-swiotlb-32bit/bounce.yaml");
     CHECK(bounced["kernel"]["swiotlb"]["bounces"] == 1000);
@@ -119,7 +119,7 @@ TEST_CASE("field 16: buffers bounce at a cost, and mapping fails when the pool i
 
 // 25: dev->driver read twice in dma_configure; gone with one read. AMBA has no repair in any release.
 TEST_CASE("field 25: a driver that arrives between two reads is a NULL dereference", "[cli][corpus]") {
-    if (skip_without_corpus()) return;
+    if (skip_without("field/25-explore-two-iommus")) return;
     const Scratch scratch;
     const auto crashes = [&](const char* config, const char* variant) {
         const std::string path = (*corpus() / "field/25-explore-two-iommus" / config).string();

@@ -79,7 +79,7 @@ std::string times(int n, const std::string& text) {
 }  // namespace
 
 TEST_CASE("hostile: every YAML of the corpus ends with a message, or as text", "[cli][hostile]") {
-    if (skip_without_corpus()) return;
+    if (skip_without("hostile")) return;
     for (const fs::directory_entry& entry : fs::directory_iterator(*corpus() / "hostile")) {
         if (entry.path().extension() != ".yaml") continue;
         const Scratch scratch;

@@ -137,7 +137,7 @@ TEST_CASE("limited by: the driver that maps around each transfer, and with more 
 
 TEST_CASE("case 04: sized as the machine was, passthrough, lazy and strict come near what was published",
           "[cli][steady]") {
-    if (skip_without_corpus()) return;
+    if (skip_without("field/04-grace-strict")) return;
     const Scratch scratch;
     const std::string study = quoted((*corpus() / "field/04-grace-strict/sized.yaml").string());
     const Said said = run_xlate(scratch, "sweep " + study + " --out s");
@@ -155,7 +155,7 @@ TEST_CASE("case 04: sized as the machine was, passthrough, lazy and strict come 
 }
 
 TEST_CASE("case 04: the run says that the write buffer bounds passthrough", "[cli][steady]") {
-    if (skip_without_corpus()) return;
+    if (skip_without("field/04-grace-strict")) return;
     const Scratch scratch;
     const std::string study = quoted((*corpus() / "field/04-grace-strict/study.yaml").string());
     const Said said = run_xlate(scratch, "run " + study + " --set kernel.parameters.iommu.passthrough=1 --out r");

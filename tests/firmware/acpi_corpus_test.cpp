@@ -64,7 +64,7 @@ json facts(const IortNode& node) {
 }  // namespace
 
 TEST_CASE("acpi corpus: every table holds what an independent reader found in it", "[firmware][acpi][corpus]") {
-    if (xlate::tests::skip_without_corpus()) return;
+    if (xlate::tests::skip_without("linux-boot")) return;
     std::size_t boots = 0;
     for (const auto& entry : fs::directory_iterator(*xlate::tests::corpus() / "linux-boot")) {
         const fs::path folder = entry.path() / "acpi";
@@ -106,11 +106,11 @@ TEST_CASE("acpi corpus: every table holds what an independent reader found in it
             CHECK(segments == want["MCFG"]["segments"]);
         }
     }
-    CHECK(boots >= 3);
+    xlate::tests::went_over(boots, "boot from ACPI");
 }
 
 TEST_CASE("acpi corpus: every requester id has the stream id that Linux gave it", "[firmware][acpi][corpus]") {
-    if (xlate::tests::skip_without_corpus()) return;
+    if (xlate::tests::skip_without("linux-boot")) return;
     std::size_t ids = 0;
     for (const auto& entry : fs::directory_iterator(*xlate::tests::corpus() / "linux-boot")) {
         if (!fs::exists(entry.path() / "acpi" / "IORT.dat")) continue;
@@ -132,11 +132,11 @@ TEST_CASE("acpi corpus: every requester id has the stream id that Linux gave it"
         const IdMapping& first = tables.iort->nodes[*complex].mappings.front();
         CHECK_FALSE(map_to_smmu(*tables.iort, *complex, first.input_base + first.count));
     }
-    CHECK(ids >= 40);
+    xlate::tests::went_over(ids, "id of a function behind an IORT");
 }
 
 TEST_CASE("acpi corpus: broken tables are refused or noted, as they deserve", "[firmware][acpi][corpus]") {
-    if (xlate::tests::skip_without_corpus()) return;
+    if (xlate::tests::skip_without("broken")) return;
     const fs::path folder = *xlate::tests::corpus() / "broken";
     std::size_t files = 0;
     const json broken = load(folder / "broken.json");
@@ -159,7 +159,7 @@ TEST_CASE("acpi corpus: broken tables are refused or noted, as they deserve", "[
             CHECK(error.findings().front().where.offset);
         }
     }
-    CHECK(files >= 4);
+    xlate::tests::went_over(files, "broken table");
 
     const Tables outside = read_tables({{"i", read_file((folder / "iort-mapping-reference-outside.dat").string())}});
     const std::size_t complex = outside.iort->root_complex(0).value();

@@ -1,9 +1,13 @@
 // The ACPI namespace: devices, their ids and resources, PCI roots in the order in which Linux scans them.
 #include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
 #include <string>
 
 #include <fmt/format.h>
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
 #include "base/random.hpp"
 #include "firmware/acpi/describe.hpp"
@@ -185,9 +189,30 @@ TEST_CASE("acpi namespace: whatever is flipped or cut, it is read or noted", "[f
     CHECK(noted > 1000);
 }
 
-TEST_CASE("acpi namespace: the corpus' PCI roots are those that Linux scanned, in its order",
-          "[firmware][acpi][corpus]") {
+TEST_CASE("acpi namespace: every recorded boot's PCI roots are those of its DSDT", "[firmware][acpi][corpus]") {
     if (skip_without_corpus()) return;
+    std::size_t boots = 0;
+    for (const auto& folder : cases_with({"linux-boot", "linux-boot-newer", "linux-boot-families"}, "acpi/DSDT.dat")) {
+        INFO(folder.filename().string());
+        std::set<std::string> scanned;
+        std::ifstream file(folder / "truth.json");
+        const nlohmann::json truth = nlohmann::json::parse(file);
+        for (const auto& device : truth.at("devices")) {
+            const std::string sysfs = device.value("sysfs", "");  // "/sys/devices/pci0000:40/..."
+            const auto at = sysfs.find("/pci0000:");
+            if (at != std::string::npos) scanned.insert(sysfs.substr(at + 9, sysfs.find('/', at + 1) - at - 9));
+        }
+        std::set<std::string> described;
+        std::istringstream all(roots(read_acpi({{"DSDT", read_file((folder / "acpi" / "DSDT.dat").string())}})));
+        for (std::string one; all >> one;) described.insert(one.size() < 2 ? "0" + one : one);
+        CHECK(described == scanned);
+        ++boots;
+    }
+    went_over(boots, "boot from ACPI");
+}
+
+TEST_CASE("acpi namespace: PCI roots are those that Linux scanned, in its order", "[firmware][acpi][corpus]") {
+    if (skip_without("linux-boot/acpi-smmuv3-multiroot-6.12") || skip_without("linux-boot/acpi-smmuv3-6.1")) return;
     const auto folder = *corpus() / "linux-boot";
     const auto of = [&](const std::string& boot) {
         return read_acpi({{"DSDT", read_file((folder / boot / "acpi" / "DSDT.dat").string())}});

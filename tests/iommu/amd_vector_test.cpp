@@ -272,9 +272,9 @@ private:
 };
 
 void replay_all(bool caches) {
-    if (tests::skip_without_corpus()) return;
+    if (tests::skip_without("vectors")) return;
     const auto files = tests::vector_files("amd");
-    REQUIRE_FALSE(files.empty());
+    tests::went_over(files.size(), "recording of the family amd");
     for (const auto& path : files) {
         const json file = tests::read_vectors(path);
         unsigned checked = 0, left_out = 0;

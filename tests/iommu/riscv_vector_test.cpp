@@ -336,7 +336,7 @@ private:
 };
 
 void replay_all(bool caches) {
-    if (tests::skip_without_corpus()) return;
+    if (tests::skip_without("vectors")) return;
     const auto files = tests::vector_files("riscv_");
     unsigned cases = 0;
     for (const auto& path : files) {

@@ -310,7 +310,8 @@ private:
 };
 
 void replay_all(bool caches) {
-    if (tests::skip_without_corpus()) return;
+    if (tests::skip_without("vectors")) return;
+    tests::warn_of_unread_vectors();
     unsigned cases = 0, checked = 0, undecided = 0, files = 0;
     for (const auto& path : tests::vector_files("vtd")) {
         const json file = tests::read_vectors(path);

@@ -169,7 +169,7 @@ TEST_CASE("exynos: the same mappings make the same words", "[kernel-model][exyno
 }
 
 TEST_CASE("exynos: the boots that ended in a hang end in one", "[kernel-model][exynos][corpus]") {
-    if (xlate::tests::skip_without_corpus()) return;
+    if (xlate::tests::skip_without("linux-boot-crashed")) return;
     const auto root = *xlate::tests::corpus() / "linux-boot-crashed";
     if (!std::filesystem::is_directory(root)) {
         WARN("no boots that crashed");

@@ -13,7 +13,7 @@ using xlate::kernel::IovaDomain;
 using xlate::kernel::IovaParams;
 
 TEST_CASE("iova: a real kernel's trace of block I/O is reproduced address by address", "[kernel-model][iova][corpus]") {
-    if (xlate::tests::skip_without_corpus()) return;
+    if (xlate::tests::skip_without("linux-boot/dt-smmuv3-dma-6.1")) return;
     std::ifstream file(*xlate::tests::corpus() / "linux-boot" / "dt-smmuv3-dma-6.1" / "truth.json");
     const nlohmann::json trace = nlohmann::json::parse(file)["dma_trace"];
 

@@ -94,7 +94,7 @@ TEST_CASE("newer kernels put the same devices into the same groups as real ones,
         for (const Report& report : run.world.k.reports.all()) FAIL_CHECK(report.text());
         ++compared;
     }
-    CHECK(compared > 0);
+    xlate::tests::went_over(compared, "newer boot of these families");
 }
 
 TEST_CASE("newer kernels show the real sequence of events and return codes for each device", "[kernel][corpus]") {

@@ -9,7 +9,7 @@ using namespace xlate::kernel::tests;
 
 TEST_CASE("mediatek: a group that ended is taken again, as in a real kernel (F16)",
           "[kernel-model][mediatek][corpus]") {
-    if (xlate::tests::skip_without_corpus()) return;
+    if (xlate::tests::skip_without("linux-boot-crashed")) return;
     const auto folder_of_all = *xlate::tests::corpus() / "linux-boot-crashed";
     if (!std::filesystem::is_directory(folder_of_all)) return;
     for (const auto& entry : std::filesystem::directory_iterator(folder_of_all)) {

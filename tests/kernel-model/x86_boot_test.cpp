@@ -150,7 +150,7 @@ TEST_CASE("x86: recorded boots with VT-d or AMD-Vi have the same groups and even
 }
 
 TEST_CASE("x86: the full PCI topology on q35 makes 17 groups of 26 devices", "[kernel][corpus][vtd][amd]") {
-    if (xlate::tests::skip_without_corpus()) return;
+    if (xlate::tests::skip_without("linux-boot")) return;
     const std::string name = GENERATE("acpi-smmuv3-6.1", "acpi-smmuv3-6.12");
     if (!std::filesystem::exists(*xlate::tests::corpus() / "linux-boot" / name)) {
         SUCCEED("no such case");

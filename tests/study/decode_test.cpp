@@ -295,7 +295,7 @@ TEST_CASE("decode: as kernels print it, with time stamps and other lines around"
 }
 
 TEST_CASE("decode: the event records of the corpus read as its README says", "[study][decode]") {
-    if (tests::skip_without_corpus()) return;
+    if (tests::skip_without("field")) return;
     for (const auto& folder : std::filesystem::directory_iterator(*tests::corpus() / "field")) {
         const std::filesystem::path file = folder.path() / "event.txt";
         if (!std::filesystem::exists(file)) continue;

@@ -69,6 +69,7 @@ std::vector<Pair> pairs() {
     std::sort(newer.begin(), newer.end());
     std::vector<Pair> all;
     for (const fs::path& folder : newer) {
+        if (folder.filename().string().find('-') == std::string::npos) continue;  // no MACHINE-KERNEL
         std::string machine = machine_of(folder);
         // The sections of a boot that was printed too early straddle the deferred-probe time-out.
         const std::string name = folder.filename().string();
@@ -255,7 +256,7 @@ TEST_CASE("diff-kernels: explains what two real kernels made differently of one 
         }
         ++compared;
     }
-    CHECK(compared > 0);
+    tests::went_over(compared, "machine that two kernels booted");
 }
 
 // X16: seen on AMD's machines after a stable update; a VT-d unit groups its functions as early.

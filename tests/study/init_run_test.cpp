@@ -29,7 +29,7 @@ TEST_CASE("init and run: every recorded boot of an IOMMU that is modelled is the
         INFO("nothing answers behind the registers of " << joined(one.given_up()));
         CHECK(xlate::tests::in_child([&] { return RecordedBoot(folder, Behind::memory).compare(); }) == "");
     }
-    CHECK(compared > 0);
+    xlate::tests::went_over(compared, "boot of an IOMMU that is modelled");
     for (const auto& folder : kt::boots_that({"linux-boot-families"}, [](const auto&) { return true; })) {
         const auto tree = firmware::read_device_tree(firmware::read_file((folder / "board.dtb").string()), "board.dtb");
         if (std::none_of(tree.nodes.begin(), tree.nodes.end(), is_ours))

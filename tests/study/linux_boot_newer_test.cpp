@@ -220,5 +220,5 @@ TEST_CASE("newer kernels: a board and a QEMU command give the real kernel's grou
         CHECK(tests::in_child([&] { return Case(folder).compare(); }) == "");
         ++compared;
     }
-    CHECK(compared > 0);
+    tests::went_over(compared, "newer boot");
 }

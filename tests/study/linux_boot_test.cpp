@@ -2,6 +2,7 @@
 // What is compared and what is left out: docs/spec/kernel-probe.md section 10.4.
 #include <algorithm>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <map>
 #include <set>
@@ -12,6 +13,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "firmware/iommu_families.hpp"
 #include "study/init/init_qemu.hpp"
 #include "study/run/firmware_input.hpp"
 #include "study/run/run.hpp"
@@ -151,78 +153,55 @@ std::string differences(const std::string& name, const std::vector<std::string>&
     return found.text();
 }
 
-void compare_case(const std::string& name, const std::vector<std::string>& tables = {}) {
-    if (tests::skip_without_corpus()) return;
-    CHECK(differences(name, tables) == "");
+/// ACPI tables of a case, by name.
+std::vector<std::string> tables_of(const std::filesystem::path& folder) {
+    std::vector<std::string> tables;
+    for (const auto& file : std::filesystem::directory_iterator(folder / "acpi")) {
+        if (file.path().extension() == ".dat") tables.push_back(file.path().stem().string());
+    }
+    std::sort(tables.begin(), tables.end());
+    return tables;
 }
 
-}  // namespace
-
-TEST_CASE("linux boot: dt-smmuv3-6.1 groups, ids and events are the real kernel's", "[study][linux-boot]") {
-    compare_case("dt-smmuv3-6.1");
-}
-TEST_CASE("linux boot: dt-smmuv3-6.12 groups, ids and events are the real kernel's", "[study][linux-boot]") {
-    compare_case("dt-smmuv3-6.12");
-}
-TEST_CASE("linux boot: dt-smmuv3-dma-6.1 groups, ids and events are the real kernel's", "[study][linux-boot]") {
-    compare_case("dt-smmuv3-dma-6.1");
-}
-TEST_CASE("linux boot: dt-odd-consumers-6.1 groups, ids and events are the real kernel's", "[study][linux-boot]") {
-    compare_case("dt-odd-consumers-6.1");
-}
-TEST_CASE("linux boot: dt-odd-consumers-6.12 groups, ids and events are the real kernel's", "[study][linux-boot]") {
-    compare_case("dt-odd-consumers-6.12");
-}
-TEST_CASE("linux boot: dt-map-gaps-6.12 groups, ids and events are the real kernel's", "[study][linux-boot]") {
-    compare_case("dt-map-gaps-6.12");
-}
-TEST_CASE("linux boot: dt-map-mask-6.12 groups, ids and events are the real kernel's", "[study][linux-boot]") {
-    compare_case("dt-map-mask-6.12");
+/// Whether a tree's IOMMUs that Linux drives are SMMUv3s; RecordedBoot compares the other families'.
+bool has_only_smmuv3(const std::filesystem::path& folder) {
+    const firmware::Description tree = read_firmware({(folder / "board.dtb").string()}).description;
+    const auto providers = tree.providers();
+    return std::all_of(providers.begin(), providers.end(), [&](const firmware::NodeIndex at) {
+        const firmware::Node& node = tree.node(at);
+        const std::string_view family = firmware::iommu_kind(node).family;
+        return !node.reachable || family.empty() || family == "smmuv3";
+    });
 }
 
-namespace {
-
-const std::vector<std::string> kAllTables{"APIC", "DBG2", "DSDT", "FACP", "GTDT", "IORT", "MCFG", "PPTT", "SPCR"};
-const std::vector<std::string> kFewTables{"MCFG", "IORT"};
-
-}  // namespace
-
-TEST_CASE("linux boot: acpi-smmuv3-6.1 groups, ids and events are the real kernel's", "[study][linux-boot][acpi]") {
-    compare_case("acpi-smmuv3-6.1", kAllTables);
-}
-TEST_CASE("linux boot: acpi-smmuv3-6.12 groups, ids and events are the real kernel's", "[study][linux-boot][acpi]") {
-    compare_case("acpi-smmuv3-6.12", kAllTables);
-}
-TEST_CASE("linux boot: acpi-smmuv3-multiroot-6.12 groups, ids and events are the real kernel's",
-          "[study][linux-boot][acpi]") {
-    compare_case("acpi-smmuv3-multiroot-6.12", kAllTables);
-}
-TEST_CASE("linux boot: acpi-smmuv3-6.12 with IORT and MCFG alone", "[study][linux-boot][acpi]") {
-    compare_case("acpi-smmuv3-6.12", kFewTables);
-}
-TEST_CASE("linux boot: acpi-smmuv3-multiroot-6.12 with IORT and MCFG alone", "[study][linux-boot][acpi]") {
-    compare_case("acpi-smmuv3-multiroot-6.12", kFewTables);
-}
-
-TEST_CASE("linux boot: every case that names a virtio-iommu in a VIOT is the real kernel's",
-          "[study][linux-boot][acpi]") {
-    if (tests::skip_without_corpus()) return;
-    std::size_t cases = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(*tests::corpus() / "linux-boot")) {
-        const std::filesystem::path acpi = entry.path() / "acpi";
-        if (!std::filesystem::exists(acpi / "VIOT.dat")) continue;
-        std::vector<std::string> tables;
-        for (const auto& file : std::filesystem::directory_iterator(acpi)) {
-            if (file.path().extension() == ".dat") tables.push_back(file.path().stem().string());
-        }
-        std::sort(tables.begin(), tables.end());
-        const std::string name = entry.path().filename().string();
+/// Each case of linux-boot that has `file`: no difference.
+void compare_cases(const std::string& file, const std::string& what,
+                   const std::function<std::vector<std::string>(const std::filesystem::path&)>& tables) {
+    if (tests::skip_without("linux-boot")) return;
+    std::size_t boots = 0;
+    for (const std::filesystem::path& folder : tests::cases_with({"linux-boot"}, file)) {
+        const std::string name = folder.filename().string();
+        if (file == "board.dtb" && !has_only_smmuv3(folder)) continue;
         INFO(name);
-        ++cases;
-        CHECK(tests::in_child([&] { return differences(name, tables); }) == "");
+        CHECK(tests::in_child([&] { return differences(name, tables(folder)); }) == "");
+        ++boots;
     }
-    if (cases == 0) {
-        WARN("skipped: no case of corpus/linux-boot has a VIOT");
-        SUCCEED();
-    }
+    tests::went_over(boots, what);
+}
+
+}  // namespace
+
+TEST_CASE("linux boot: groups, ids and events of every device tree are the real kernel's", "[study][linux-boot]") {
+    compare_cases("board.dtb", "boot from a device tree", [](const auto&) { return std::vector<std::string>{}; });
+}
+
+TEST_CASE("linux boot: groups, ids and events of every boot from ACPI are the real kernel's",
+          "[study][linux-boot][acpi]") {
+    compare_cases("acpi/DSDT.dat", "boot from ACPI", tables_of);
+}
+
+TEST_CASE("linux boot: every boot from ACPI with IORT and MCFG alone", "[study][linux-boot][acpi]") {
+    compare_cases("acpi/IORT.dat", "boot with an IORT", [](const auto&) {
+        return std::vector<std::string>{"MCFG", "IORT"};
+    });
 }

@@ -66,7 +66,8 @@ std::set<std::string> members(const Json& list) {
 }  // namespace
 
 TEST_CASE("VIOT over PCI: endpoints and groups are those of the machine's two recordings", "[study][corpus][acpi]") {
-    if (tests::skip_without_corpus()) return;
+    if (tests::skip_without("linux-boot/dt-virtio-iommu-6.12") || tests::skip_without("linux-boot/acpi-smmuv3-6.12"))
+        return;
     const fs::path boots = *tests::corpus() / "linux-boot";
     const fs::path tables = boots / "acpi-smmuv3-6.12" / "acpi";
     const Json by_tree = Json::parse(read_text(boots / "dt-virtio-iommu-6.12" / "truth.json"));
