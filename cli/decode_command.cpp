@@ -46,12 +46,13 @@ ExitStatus decode_command(const DecodeArguments& arguments) {
         if (kind != nullptr) rest.erase(rest.begin());
     }
     std::vector<study::DecodedRecord> records;
+    std::vector<study::UnreadLine> unread;
     if (!rest.empty() && std::all_of(rest.begin(), rest.end(), is_word)) {
         std::string text;
         for (const std::string& word : rest) text += word + " ";
-        records = study::find_records(text, "arguments", kind);
+        records = study::find_records(text, "arguments", kind, &unread);
     } else if (rest.empty() || (rest.size() == 1 && rest.front() == "-")) {
-        records = study::find_records(read_all(std::cin, "stdin"), "stdin", kind);
+        records = study::find_records(read_all(std::cin, "stdin"), "stdin", kind, &unread);
     } else {
         for (const std::string& path : rest) {
             std::ifstream stream(path, std::ios::binary);
@@ -63,13 +64,15 @@ ExitStatus decode_command(const DecodeArguments& arguments) {
                 throw wrong(path, "is no file that can be read, no hexadecimal word and no kind of record",
                             "one of " + study::record_kind_names(), nearest_name(path, names).value_or(""));
             }
-            const std::vector<study::DecodedRecord> more = study::find_records(read_all(stream, path), path, kind);
+            const std::vector<study::DecodedRecord> more =
+                study::find_records(read_all(stream, path), path, kind, &unread);
             records.insert(records.end(), more.begin(), more.end());
         }
     }
-    print(arguments.json
-              ? study::decode_json(records).dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n"
-              : study::decode_text(records));
+    print(arguments.json ? study::decode_json(records, unread)
+                                   .dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
+                               "\n"
+                         : study::decode_text(records, unread));
     return ExitStatus::ok;
 }
 

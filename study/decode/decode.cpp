@@ -35,21 +35,33 @@ std::optional<std::vector<Token>> words_of(std::string_view line, std::size_t st
     return all;
 }
 
+constexpr std::string_view kAccessMissing =
+    "the line with the access is missing: of read or write, privilege and stage nothing is known";
+
 class Finder {
 public:
     Finder(std::string file, const RecordKind* kind) : file_(std::move(file)), kind_(kind) {}
 
-    std::vector<DecodedRecord> find(const std::string& text) {
+    std::vector<DecodedRecord> find(const std::string& text, std::vector<UnreadLine>* unread) {
         std::istringstream stream(text);
         std::string line;
         unsigned number = 1;
         for (; std::getline(stream, line); ++number) take(line, number);
-        if (heading_ != nullptr) take("end", number);
+        break_off(number);
         flush();
+        leave_half();
         if (records_.empty()) {
+            if (broken_) throw InputError(*broken_);
+            if (!unread_.empty()) {
+                throw refusal(*unread_.front().where.line, 0, "this line tells of a fault, and no record is understood",
+                              "a line or words of " + record_kind_names());
+            }
             throw refusal(0, 0, "no record is found",
                           "hexadecimal words, or a kernel's lines, of " + record_kind_names());
         }
+        std::stable_sort(unread_.begin(), unread_.end(),
+                         [](const auto& a, const auto& b) { return *a.where.line < *b.where.line; });
+        if (unread != nullptr) unread->insert(unread->end(), unread_.begin(), unread_.end());
         return std::move(records_);
     }
 
@@ -76,6 +88,10 @@ private:
         if (colon != std::string_view::npos) start = colon + 2;
         if (tab != std::string_view::npos) start = std::max(start, tab + 2);
         // In a log, only words that a line before has announced are a record's; alone on their lines, all are.
+        const std::string_view speaker = speaker_of(line);
+        if (heading_ != nullptr && !speaker_.empty() && !speaker.empty() && speaker != speaker_) {
+            return take_between(line, number);
+        }
         const bool alone = start == 0 || heading_ != nullptr || kind_ != nullptr;
         if (const auto words = alone ? words_of(line, start, number) : words_of_dump(line, number)) {
             run_.insert(run_.end(), words->begin(), words->end());
@@ -83,14 +99,52 @@ private:
             if (whole || (words->empty() && heading_ == nullptr)) flush();
             return;
         }
-        if (heading_ != nullptr) {
-            throw refusal(number, 0,
-                          fmt::format("the {} that was announced ends after {} of {} words", heading_->title,
-                                      run_.size(), heading_->words),
-                          "its words, one after the other");
-        }
+        constexpr unsigned kMostBetween = 16;
+        if (heading_ != nullptr && !speaker_.empty() && speaker.empty() && ++between_ <= kMostBetween)
+            return take_between(line, number);
+        break_off(number);
         flush();
         take_sentence(line, number);
+    }
+    /// Somebody else's line between the words of a record.
+    void take_between(std::string_view line, unsigned number) {
+        const RecordKind* const heading = std::exchange(heading_, nullptr);
+        take_sentence(line, number);
+        if (heading_ == nullptr) {
+            heading_ = heading;
+            return;
+        }
+        const RecordKind* const announced = std::exchange(heading_, heading);
+        break_off(number);
+        heading_ = announced;
+    }
+    /// Ends a record that was announced and is not whole.
+    void break_off(unsigned number) {
+        if (heading_ == nullptr) return;
+        InputError error = refusal(number, 0,
+                                   fmt::format("the {} that was announced ends after {} of {} words", heading_->title,
+                                               run_.size(), heading_->words),
+                                   "its words, one after the other");
+        unread_.push_back({{file_, number, {}, {}},
+                           fmt::format("the {} that was announced ends here after {} of {} words", heading_->title,
+                                       run_.size(), heading_->words)});
+        if (!broken_) broken_ = error.findings().front();
+        heading_ = nullptr;
+        run_.clear();
+    }
+    void announce(const char* kind, std::string_view line) {
+        heading_ = find_record_kind(kind);
+        speaker_ = speaker_of(line);
+        between_ = 0;
+    }
+    /// A line that tells of a fault and gives no record: the next one may be its other half.
+    void keep_half(std::string_view line, unsigned number) {
+        leave_half();
+        half_ = std::string(line);
+        half_line_ = number;
+    }
+    void leave_half() {
+        if (!half_.empty()) unread_.push_back({{file_, half_line_, {}, {}}, std::exchange(half_, {})});
     }
     /// "0x80001000: 00000010 00000011": the address in front is none of the words.
     std::optional<std::vector<Token>> words_of_dump(std::string_view line, unsigned number) const {
@@ -100,26 +154,19 @@ private:
     }
     void take_sentence(std::string_view line, unsigned number) {
         if (has(line, "event 0x") && has(line, "received")) {
-            heading_ = find_record_kind("smmuv3.event");
+            announce("smmuv3.event", line);
         } else if (has(line, "command in error state")) {
-            heading_ = find_record_kind("smmuv3.command");
+            announce("smmuv3.command", line);
         } else if (const auto active = number_after(line, "global error reported (")) {
             add("smmuv3.gerror", {*active}, number);
         } else if (const auto cons = number_after(line, "CMDQ error (cons ")) {
             add("smmuv3.cmdq-cons", {*cons}, number);
         } else if (has(line, "event: ") && has(line, " sid: ")) {
             take_named_event(line, number);
-        } else if (!records_.empty() && named_event_ == records_.size() &&
-                   (has(line, "priv ") && has(line, " stag: "))) {
-            complete_named_event(line);
+        } else if (has(line, "priv ") && has(line, " stag: ")) {
+            if (!records_.empty() && named_event_ == records_.size()) complete_named_event(line);
         } else if (has(line, "context fault") && has(line, "fsr=")) {
-            Words words{number_after(line, "fsr=").value_or(0), number_after(line, "fsynr=").value_or(0),
-                        number_after(line, "iova=").value_or(0)};
-            if (const auto sid = number_after(line, "cbfrsynra=")) words.push_back(*sid);
-            std::vector<std::string> said;
-            if (const auto bank = number_after(line, " cb=")) said.push_back(fmt::format("context bank {:x}", *bank));
-            add("smmuv2.context-fault", std::move(words), number, std::move(said));
-            context_fault_ = number;
+            take_context_fault(line, number);
         } else if (const auto fsr = has(line, "msm_iommu: ") ? std::nullopt : number_after(line, "FSR    =")) {
             if (context_fault_ + 1 != number) add("smmuv2.fsr", {*fsr}, number);
         } else if (const auto gfsr = number_after(line, "GFSR 0x")) {
@@ -130,17 +177,46 @@ private:
             take_family_line(line, number);
         }
     }
-    void take_family_line(std::string_view line, unsigned number) {
+    void take_context_fault(std::string_view line, unsigned number) {
+        const auto syndrome = number_after(line, "fsynr="), iova = number_after(line, "iova=");
+        if (!syndrome || !iova) {
+            // The rest is on the next line, or was cut off.
+            if (!half_.empty() && half_line_ + 1 == number) return leave_half();
+            return keep_half(line, number);
+        }
+        Words words{number_after(line, "fsr=").value_or(0), *syndrome, *iova};
+        if (const auto sid = number_after(line, "cbfrsynra=")) words.push_back(*sid);
+        std::vector<std::string> said;
+        if (const auto bank = number_after(line, " cb=")) said.push_back(fmt::format("context bank {:x}", *bank));
+        add("smmuv2.context-fault", std::move(words), number, std::move(said));
+        context_fault_ = number;
+    }
+    bool read_family_line(std::string_view line, unsigned number) {
         for (const RecordFamily& family : record_families()) {
             if (family.line == nullptr) continue;
             if (std::optional<LineRecord> record = family.line(line)) {
                 add(fmt::format("{}.{}", family.name, record->kind).c_str(), std::move(record->words), number,
                     std::move(record->said));
-                return;
+                return true;
             }
         }
+        return false;
     }
-    /// A kernel from 6.14 on prints the fields of an event, not its words: they are put together again.
+    void take_family_line(std::string_view line, unsigned number) {
+        if (read_family_line(line, number)) return leave_half();
+        if (!half_.empty() && half_line_ + 1 == number) {
+            const std::string both = half_ + " " + std::string(line);
+            const unsigned first = half_line_;
+            const bool context = has(both, "context fault") && has(both, "fsr=");
+            if (context && number_after(both, "fsynr=") && number_after(both, "iova=")) {
+                half_.clear();
+                return take_context_fault(both, first);
+            }
+            if (!context && read_family_line(both, first)) return half_.clear();
+        }
+        if (tells_of_fault(line)) keep_half(line, number);
+    }
+    /// A kernel from 6.14 on prints the fields of an event behind its words; without those they are put together again.
     void take_named_event(std::string_view line, unsigned number) {
         namespace event = smmu::event;
         const std::size_t start = line.find("event: ") + 7;
@@ -159,10 +235,27 @@ private:
         std::vector<std::string> said;
         if (const std::size_t client = line.find(" client: "); client != std::string_view::npos) {
             const std::size_t at = client + 9;
-            said.push_back("of " + std::string(line.substr(at, line.find(' ', at) - at)));
+            said.push_back("of " + std::string(line.substr(at, std::min(line.find(" sid: ", at), line.size()) - at)));
+        }
+        if (!records_.empty() && records_.back().said.empty() && same_event(records_.back(), words)) {
+            records_.back().said = std::move(said);
+            return;
+        }
+        const std::uint64_t code = event::TYPE.get(words);
+        if (code >= static_cast<std::uint64_t>(smmu::EventCode::F_TRANSLATION) &&
+            code <= static_cast<std::uint64_t>(smmu::EventCode::F_PERMISSION)) {
+            said.emplace_back(kAccessMissing);
         }
         add("smmuv3.event", {words.begin(), words.end()}, number, std::move(said));
         named_event_ = records_.size();
+    }
+    /// Whether `record` came from the words of the event whose fields are `words`.
+    static bool same_event(const DecodedRecord& record, const smmu::EventWords& words) {
+        namespace event = smmu::event;
+        if (record.kind != find_record_kind("smmuv3.event")) return false;
+        smmu::EventWords raw{};
+        std::copy(record.words.begin(), record.words.end(), raw.begin());
+        return event::TYPE.get(raw) == event::TYPE.get(words) && event::SID.get(raw) == event::SID.get(words);
     }
     void complete_named_event(std::string_view line) {
         namespace event = smmu::event;
@@ -173,7 +266,9 @@ private:
         event::RnW.set(words, has(line, " read ") ? 1 : 0);
         event::S2.set(words, has(line, " s2 ") ? 1 : 0);
         event::STALL.set(words, has(line, " stall ") ? 1 : 0);
-        event::CLASS.set(words, event::CLASS_IN);
+        event::CLASS.set(words, has(line, "\"CD fetch") ? 0 : has(line, "table fetch") ? 1 : event::CLASS_IN);
+        auto& said = records_.back().said;
+        said.erase(std::remove(said.begin(), said.end(), kAccessMissing), said.end());
         event::STAG.set(words, number_after(line, " stag: ").value_or(0));
         records_.back().words.assign(words.begin(), words.end());
         named_event_ = 0;
@@ -265,6 +360,12 @@ private:
     std::vector<DecodedRecord> records_;
     std::size_t named_event_ = 0;
     unsigned context_fault_ = 0;
+    std::string speaker_;   ///< of the announced record
+    unsigned between_ = 0;  ///< lines of others that stood between its words
+    std::string half_;      ///< a line that gave no record by itself
+    unsigned half_line_ = 0;
+    std::vector<UnreadLine> unread_;
+    std::optional<Diagnostic> broken_;  ///< the first record that was not whole
 };
 
 std::string word_text(const RecordKind& kind, std::uint64_t word) {
@@ -282,11 +383,12 @@ std::string_view family_of(const RecordKind* wanted) {
 
 }  // namespace
 
-std::vector<DecodedRecord> find_records(const std::string& text, const std::string& file, const RecordKind* kind) {
-    return Finder(file, kind).find(text);
+std::vector<DecodedRecord> find_records(const std::string& text, const std::string& file, const RecordKind* kind,
+                                        std::vector<UnreadLine>* unread) {
+    return Finder(file, kind).find(text, unread);
 }
 
-std::string decode_text(const std::vector<DecodedRecord>& records) {
+std::string decode_text(const std::vector<DecodedRecord>& records, const std::vector<UnreadLine>& unread) {
     std::string text;
     for (const DecodedRecord& record : records) {
         const Reading reading = record.kind->read(record.words);
@@ -308,10 +410,16 @@ std::string decode_text(const std::vector<DecodedRecord>& records) {
         }
         if (line.size() > 1) text += line.substr(0, line.size() - 1) + "\n";
     }
+    if (unread.empty()) return text;
+    constexpr std::size_t kShown = 20;
+    text += "\nNot understood\n";
+    for (std::size_t i = 0; i < std::min(unread.size(), kShown); ++i)
+        text += fmt::format("  {}: {}\n", unread[i].where.text(), printable(unread[i].text));
+    if (unread.size() > kShown) text += fmt::format("  and {} more\n", unread.size() - kShown);
     return text;
 }
 
-nlohmann::ordered_json decode_json(const std::vector<DecodedRecord>& records) {
+nlohmann::ordered_json decode_json(const std::vector<DecodedRecord>& records, const std::vector<UnreadLine>& unread) {
     using Json = nlohmann::ordered_json;
     Json all = Json::array();
     for (const DecodedRecord& record : records) {
@@ -331,7 +439,12 @@ nlohmann::ordered_json decode_json(const std::vector<DecodedRecord>& records) {
                        {"notes", std::move(notes)},
                        {"fields", std::move(fields)}});
     }
-    return {{"schema", "xlate.decode/1"}, {"records", std::move(all)}};
+    Json rest = Json::array();
+    for (const UnreadLine& one : unread) {
+        rest.push_back(
+            {{"file", one.where.file}, {"line", one.where.line ? Json(*one.where.line) : Json()}, {"text", one.text}});
+    }
+    return {{"schema", "xlate.decode/1"}, {"records", std::move(all)}, {"not_understood", std::move(rest)}};
 }
 
 }  // namespace xlate::study

@@ -18,15 +18,25 @@ struct DecodedRecord {
     std::vector<std::string> said;  ///< what the line itself says beyond the words
 };
 
+/// A line that tells of a fault or an error of an IOMMU, and of which no record came.
+struct UnreadLine {
+    SourcePosition where;
+    std::string text;  ///< the line, or what of a record it breaks off
+};
+
 inline constexpr std::size_t kMaxDecodeBytes = std::size_t{4} << 20;
 
 /// All records of a text: of `kind`, or (nullptr) of what their lines or their shape say; words without a heading may
 /// be several things, and are then read as each. Two 32-bit words in eight digits each make one of 64 bits, the low one
-/// first. Errors: InputError with the place where a record is not whole, or if there is none at all.
-std::vector<DecodedRecord> find_records(const std::string& text, const std::string& file, const RecordKind* kind);
+/// first. `unread` gets the lines of the text that tell of a fault and were not understood. Errors: InputError with the
+/// place where a record is not whole, if no other is, or if there is none at all.
+std::vector<DecodedRecord> find_records(const std::string& text, const std::string& file, const RecordKind* kind,
+                                        std::vector<UnreadLine>* unread = nullptr);
 
-std::string decode_text(const std::vector<DecodedRecord>& records);
-/// Schema "xlate.decode/1": records: [ { family, kind, file, line, words, reads, notes, fields: {name: value} } ].
-nlohmann::ordered_json decode_json(const std::vector<DecodedRecord>& records);
+std::string decode_text(const std::vector<DecodedRecord>& records, const std::vector<UnreadLine>& unread = {});
+/// Schema "xlate.decode/1": records: [ { family, kind, file, line, words, reads, notes, fields: {name: value} } ],
+/// not_understood: [ { file, line, text } ].
+nlohmann::ordered_json decode_json(const std::vector<DecodedRecord>& records,
+                                   const std::vector<UnreadLine>& unread = {});
 
 }  // namespace xlate::study

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <initializer_list>
 
 namespace xlate::study {
 
@@ -64,6 +65,33 @@ std::uint64_t pci_id(std::string_view text) {
         return hex(colon - 1 - kDigits, kDigits) << 8 | (hex(device, kDigits) & 31) << 3 | (hex(dot + 1, 1) & 7);
     }
     return 0;
+}
+
+namespace {
+
+bool has_one(std::string_view line, std::initializer_list<std::string_view> all) {
+    return std::any_of(all.begin(), all.end(), [&](std::string_view one) { return has(line, one); });
+}
+
+}  // namespace
+
+bool tells_of_fault(std::string_view line) {
+    std::string lower(line);
+    for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (!has_one(lower, {"iommu", "smmu", "dmar", "intr-remap", "amd-vi", "-dart", "ipmmu", "tegra-mc", ".mmu"}))
+        return false;
+    if (!has_one(lower, {"fault", "error", "violation", "timed out", "timeout", "overflow", "blocked ", "rejected",
+                         "unexpected", "events lost", "pri request"}))
+        return false;
+    return !has_one(lower, {"handling fault status", "global fault, this could be serious", "fsr    =", "fsynr0 =",
+                            "callbacks suppressed", "command in error state", "allocated ", "failed to probe"});
+}
+
+std::string_view speaker_of(std::string_view line) {
+    const std::size_t start = line.find("arm-smmu-v3 ");
+    if (start == std::string_view::npos) return {};
+    const std::size_t end = line.find(": ", start);
+    return end == std::string_view::npos ? std::string_view{} : line.substr(start, end + 1 - start);
 }
 
 }  // namespace xlate::study
