@@ -196,15 +196,20 @@ std::optional<LineRecord> read_line(std::string_view line) {
     if (code == 0) return std::nullopt;
     const std::size_t device = line.find("device=");
     constexpr std::size_t kKey = 7;
-    const std::uint64_t id =
-        pci_id(device != std::string_view::npos ? line.substr(device + kKey, line.find(' ', device) - device - kKey)
-                                                : line.substr(0, line.find("AMD-Vi:")));
+    const std::string_view name = device != std::string_view::npos
+                                      ? line.substr(device + kKey, line.find(' ', device) - device - kKey)
+                                      : line.substr(0, line.find("AMD-Vi:"));
+    const std::uint64_t id = pci_id(name);
+    std::vector<std::string> said;
+    if (device == std::string_view::npos && id == 0 && !has(name, "00:00.0") && has(line, "domain="))
+        said.emplace_back("the line does not say which device it was: the kernel prints it in front of 'AMD-Vi:'");
     const std::uint64_t pasid = number_after(line, "pasid=").value_or(0);
     return LineRecord{"event",
                       {event::CODE.of(code) | event::DEVICE.of(id) |
                            event::DOMAIN_ID.of(number_after(line, "domain=").value_or(pasid)) |
                            event::PASID_19_16.of(pasid >> 16) | kFlags.of(number_after(line, "flags=").value_or(0)),
-                       number_after(line, "address=").value_or(0)}};
+                       number_after(line, "address=").value_or(0)},
+                      std::move(said)};
 }
 
 }  // namespace

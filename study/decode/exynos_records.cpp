@@ -77,17 +77,27 @@ Reading read_causes(std::uint64_t causes, std::initializer_list<std::pair<unsign
     return reading;
 }
 
-/// "[WRITE] ACCESS PROTECTION FAULT occurred at 0x...": Linux names the fault, not its bit.
+/// "[WRITE] ACCESS PROTECTION FAULT occurred at 0x...": Linux names the fault, not its bit. Before 6.0 "AW ACCESS
+/// PROTECTION FAULT", and "PAGE FAULT" alone for versions 1 to 3.
 std::optional<LineRecord> read_line(std::string_view line) {
     constexpr std::string_view kNames[] = {"PTW", "PAGE", "MULTI-HIT", "ACCESS PROTECTION", "SECURITY PROTECTION"};
-    const auto where = has(line, "] ") ? number_after(line, " FAULT occurred at ") : std::nullopt;
+    const auto where = number_after(line, " FAULT occurred at ");
     if (!where) return std::nullopt;
+    const std::string at = fmt::format("at iova {:#x}", *where);
+    if (has(line, ": PAGE FAULT")) return LineRecord{"int-v1", {1}, {at}};
+    std::uint64_t older = 0;
+    for (unsigned i = 0; i < std::size(kNames); ++i) {
+        if (has(line, fmt::format(": AR {} FAULT", kNames[i]))) older |= std::uint64_t{1} << i;
+        if (has(line, fmt::format(": AW {} FAULT", kNames[i]))) older |= std::uint64_t{1} << (16 + i);
+    }
+    if (older != 0) return LineRecord{"int-v5", {older}, {at}};
+    if (!has(line, "] ")) return std::nullopt;
     std::uint64_t causes = has(line, "] BUS ERROR FAULT") ? 1 : 0;
     for (unsigned i = 0; i < std::size(kNames); ++i) {
         if (has(line, fmt::format("] {} FAULT", kNames[i]))) causes |= std::uint64_t{1} << i;
     }
     if (has(line, "[WRITE] ")) causes <<= 16;
-    return LineRecord{"int-v5", {causes}, {fmt::format("at iova {:#x}", *where)}};
+    return LineRecord{"int-v5", {causes}, {at}};
 }
 
 }  // namespace

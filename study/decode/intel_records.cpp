@@ -284,18 +284,20 @@ Reading read_irte(const Words& words) {
 }
 
 /// "DMAR: [DMA Read NO_PASID] Request device [00:1f.0] fault addr 0xdeadb000 [fault reason 0x06] PTE Read access is not
-/// set"; with "[INTR-REMAP]" "fault index 0x12". Before 5.13 "PASID ffffffff fault addr deadb000 [fault reason 06]".
-/// With CONFIG_DMAR_DEBUG or DMAR_DEBUG lines of the tables follow.
+/// set"; with "[INTR-REMAP]" "fault index 0x12". Before 5.13 "PASID ffffffff fault addr deadb000 [fault reason 06]",
+/// the reason in decimal; before 4.6 in two lines, "DMAR:[DMA Read] Request device ..." and "DMAR:[fault reason 06]
+/// ...". With CONFIG_DMAR_DEBUG or DMAR_DEBUG lines of the tables follow.
 std::optional<LineRecord> read_line(std::string_view line) {
     namespace frcd = vtd::frcd;
-    if (!has(line, "DMAR: ")) return std::nullopt;
+    if (!has(line, "DMAR:") && !has(line, "INTR-REMAP:")) return std::nullopt;
     if (const auto root = number_after(line, "root entry: ")) return LineRecord{"root", {*root}};
     if (has(line, "context entry: ")) {
         const auto high = number_after(line, "hi "), low = number_after(line, "low ");
         if (!high || !low) return std::nullopt;
         return LineRecord{"context", {*low, *high}};
     }
-    const auto reason = number_after(line, "[fault reason ");
+    const bool hexadecimal = has(line, "[fault reason 0x");
+    const auto reason = hexadecimal ? number_after(line, "[fault reason ") : decimal_after(line, "[fault reason ");
     const std::size_t device = line.find("Request device [");
     if (!reason || device == std::string_view::npos) return std::nullopt;
     constexpr std::uint64_t kNoPasid = 0xFFFFFFFF;

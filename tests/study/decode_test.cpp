@@ -127,6 +127,16 @@ TEST_CASE("decode: Exynos faults, registers and table words", "[study][decode]")
     CHECK(read("0x0", "exynos.lv2") == "nothing: a page fault");
 }
 
+// Linux before 6.0: sysmmu_faults[], sysmmu_v5_faults[].
+TEST_CASE("decode: Exynos faults of older kernels", "[study][decode]") {
+    CHECK(read("exynos-sysmmu 14650000.sysmmu: 14450000.mixer: PAGE FAULT occurred at 0x20016000\n") ==
+          read("0x1", "exynos.int-v1"));
+    CHECK(read("exynos-sysmmu 14650000.sysmmu: 14450000.mixer: AR PAGE FAULT occurred at 0x20016000\n") ==
+          "page fault, read");
+    CHECK(read("exynos-sysmmu 14650000.sysmmu: 14450000.mixer: AW ACCESS PROTECTION FAULT occurred at 0x20016000\n") ==
+          "access protection, write");
+}
+
 TEST_CASE("decode: DART's errors, registers and table words", "[study][decode]") {
     CHECK(read("0x83000004", "dart.error") == "stream 3: no page");
     CHECK(
@@ -294,6 +304,86 @@ TEST_CASE("decode: as kernels print it, with time stamps and other lines around"
           "F_TRANSLATION, sid 0x11, read, privileged, data, stage 1, iova 0x9b0cc000");
 }
 
+// Linux 6.14, arm_smmu_dump_event(): the words first, then the same event in words.
+TEST_CASE("decode: an event that a kernel prints twice is one record", "[study][decode]") {
+    const std::string words =
+        "[1.0] arm-smmu-v3 9050000.iommu: event 0x10 received:\n[1.0] arm-smmu-v3 9050000.iommu: \t0x0000001100000010\n"
+        "[1.0] arm-smmu-v3 9050000.iommu: \t0x0000020a00000000\n"
+        "[1.0] arm-smmu-v3 9050000.iommu: \t0x000000009b0cc000\n"
+        "[1.0] arm-smmu-v3 9050000.iommu: \t0x0000000000000000\n";
+    const std::string said =
+        "[1.0] arm-smmu-v3 9050000.iommu: event: F_TRANSLATION client: (unassigned sid) sid: 0x11 ssid: 0x0 iova: "
+        "0x9b0cc000 ipa: 0x0\n";
+    const std::string access =
+        "[1.0] arm-smmu-v3 9050000.iommu: priv data read s1 \"Input address caused fault\" stag: 0x0\n";
+    std::vector<UnreadLine> unread;
+    const auto records = find_records(words + said + access, "x", nullptr, &unread);
+    REQUIRE(records.size() == 1);
+    CHECK(unread.empty());
+    CHECK(records[0].said == std::vector<std::string>{"of (unassigned sid)"});
+    CHECK(records[0].words == find_records(said + access, "x", nullptr)[0].words);
+    // Cut off behind the first line, nobody knows what access it was.
+    CHECK(find_records(said, "x", nullptr)[0].said.size() == 2);
+    const auto fetch = find_records(
+        "smmu: event: F_TRANSLATION client: a sid: 0x8 ssid: 0x0 iova: 0x1000 ipa: 0x0\n"
+        "smmu: priv data read s1 \"CD fetch\" stag: 0x0\n",
+        "x", nullptr);
+    CHECK(decode_text(fetch).find("CLASS 0 (CD fetch)") != std::string::npos);
+}
+
+TEST_CASE("decode: what others say between the words of a record, and records that break off", "[study][decode]") {
+    const std::string start =
+        "arm-smmu-v3 9050000.iommu: event 0x10 received:\narm-smmu-v3 9050000.iommu: \t0x0000001100000010\n";
+    const std::string end =
+        "arm-smmu-v3 9050000.iommu: \t0x0000020a00000000\narm-smmu-v3 9050000.iommu: \t0x000000009b0cc000\n"
+        "arm-smmu-v3 9050000.iommu: \t0x0000000000000000\n";
+    const std::string fault = "F_TRANSLATION, sid 0x11, read, privileged, data, stage 1, iova 0x9b0cc000";
+    CHECK(read(start +
+               "usb 1-1: new high-speed USB device number 2\narm-smmu-v3 9060000.iommu: EVTQ overflow detected "
+               "-- events lost\n" +
+               end) == fault);
+    std::vector<UnreadLine> unread;
+    find_records(start + "arm-smmu-v3 9050000.iommu: event 0x10 received:\n" + start.substr(start.find('\n') + 1) + end,
+                 "x", nullptr, &unread);
+    REQUIRE(unread.size() == 1);
+    CHECK(unread[0].text == "the SMMUv3 event record that was announced ends here after 1 of 4 words");
+    unread.clear();
+    CHECK(find_records(start + end + start, "x", nullptr, &unread).size() == 1);
+    CHECK(unread.size() == 1);
+}
+
+TEST_CASE("decode: a fault that is not understood is named beside those that are", "[study][decode]") {
+    const std::string known =
+        "mtk-iommu 10205000.iommu: fault type=0x5 iova=0x1000 pa=0x0 larb=0 port=2 layer=1 write\n";
+    const std::string blocked =
+        "[1.0] arm-smmu 12000000.iommu: Blocked unknown Stream ID 0x407; boot with \"arm-smmu.disable_bypass=0\" to "
+        "allow";
+    std::vector<UnreadLine> unread;
+    const auto records =
+        find_records(known + "usb 1-1: device error\n" + blocked + "\n" + known, "x", nullptr, &unread);
+    CHECK(records.size() == 2);
+    REQUIRE(unread.size() == 1);
+    CHECK(unread[0].text == blocked);
+    CHECK(*unread[0].where.line == 3);
+    CHECK(decode_text(records, unread).find("Not understood\n  x:3: [1.0] arm-smmu") != std::string::npos);
+    CHECK(decode_json(records, unread)["not_understood"][0]["line"] == 3);
+    // What only accompanies a record is none.
+    unread.clear();
+    find_records("DMAR: DRHD: handling fault status reg 3\n" + known, "x", nullptr, &unread);
+    CHECK(unread.empty());
+    // Wrapped by a terminal or a mailer; cut off.
+    CHECK(read("arm-smmu 5000000.iommu: Unhandled context fault: fsr=0x402, iova=0xff3cf000,\nfsynr=0x300013, "
+               "cbfrsynra=0x409, cb=10\n")
+              .find("write, unprivileged, data, level 3, sid 0x409, iova 0xff3cf000") != std::string::npos);
+    unread.clear();
+    CHECK(find_records(known + "arm-smmu 5000000.iommu: Unhandled context fault: fsr=0x402, iova=0xff3cf000", "x",
+                       nullptr, &unread)
+              .size() == 1);
+    CHECK(unread.size() == 1);
+    CHECK(find_records("AMD-Vi: Event logged [IO_PAGE_FAULT domain=0x0000 address=0xc0 flags=0x0050]", "x", nullptr)[0]
+              .said.size() == 1);
+}
+
 TEST_CASE("decode: the event records of the corpus read as its README says", "[study][decode]") {
     if (tests::skip_without("field")) return;
     for (const auto& folder : std::filesystem::directory_iterator(*tests::corpus() / "field")) {
@@ -345,6 +435,18 @@ TEST_CASE("decode: VT-d's records, as a kernel prints them and as words", "[stud
         read(
             "DMAR: [DMA Read NO_PASID] Request device [0x00:0x1f.0] fault addr 0xdeadb000 [fault reason 0x06] PTE Read "
             "access is not set\n") == by_words);
+    // Before 5.13 the reason was in decimal: 38 is 0x26, source-id verification; before 4.6 a fault took two lines.
+    CHECK(
+        read(
+            "DMAR: [INTR-REMAP] Request device [00:1f.0] fault index 1b [fault reason 38] Blocked an interrupt request "
+            "due to source-id verification failure\n") ==
+        read("0x001B000000000000 0x80000026000000F8\n", "vt-d.fault"));
+    CHECK(read("[ 53.4] dmar: DRHD: handling fault status reg 3\n"
+               "[ 53.4] dmar: DMAR:[DMA Read] Request device [00:1f.0] fault addr deadb000 \n"
+               "[ 53.4] DMAR:[fault reason 06] PTE Read access is not set\n") == by_words);
+    CHECK(read("INTR-REMAP: Request device [[00:1f.0] fault index 123\n"
+               "INTR-REMAP:[fault reason 34] Present field in the IRTE entry is clear\n") ==
+          read("0x0123000000000000 0x80000022000000F8\n", "vt-d.fault"));
     const std::string pasid = read("0x00000000DEADB000 0x81234571800000F8\n", "vt-d.fault");
     CHECK(pasid.find("(0x71), device 00:1f.0 (0xf8), write to 0xdeadb000, PASID 0x12345") != std::string::npos);
     CHECK(
@@ -380,6 +482,8 @@ TEST_CASE("decode: what is no record is named with its place", "[study][decode]"
     CHECK(refusal("smmu: event 0x10 received:\nsmmu: \t0x10\nsomething else\n")
               .find("x:3: the SMMUv3 event record that was announced ends after 1 of 4 words") == 0);
     CHECK(refusal("smmu: event 0x10 received:\n").find("ends after 0 of 4 words") != std::string::npos);
+    CHECK(refusal("hello\narm-smmu 2b500000.iommu: TLB sync timed out -- SMMU may be deadlocked\n")
+              .find("x:2: this line tells of a fault, and no record is understood") == 0);
     CHECK(refusal("hello\n").find("x: no record is found; expected hexadecimal words") == 0);
     CHECK(refusal("").find("no record is found") != std::string::npos);
     CHECK(refusal("\xff\xfe\x80 0x1\x1b[31m").find("no record") != std::string::npos);
