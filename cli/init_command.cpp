@@ -90,6 +90,14 @@ ExitStatus init_command(const InitArguments& arguments) {
     const bool asks = arguments.ask || (arguments.firmware.empty() && arguments.question.empty() &&
                                         ::isatty(STDIN_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0);
     const bool device = asks || !arguments.question.empty();
+    if (arguments.firmware.empty() && !device && !arguments.qemu_command.empty()) {
+        throw InputError(Diagnostic{{"--qemu-command", {}, {}, {}},
+                                    "",
+                                    "a command line says which devices a machine has, not how its IOMMUs map them",
+                                    "--firmware beside it: the tree that '-machine ...,dumpdtb=board.dtb' writes, or "
+                                    "the tables of the guest's /sys/firmware/acpi/tables",
+                                    ""});
+    }
     if (device == !arguments.firmware.empty()) {
         throw InputError(Diagnostic{{"xlate", {}, {}, {}},
                                     "",

@@ -238,6 +238,8 @@ QemuCommand parse_qemu_command(const std::string& text, const std::string& file)
             command.kernel = value.text;
         } else if (name == "append") {
             parse_append(value.text, command.append);
+        } else if (name == "vga") {
+            command.vga = value.text;
         } else if (name == "m") {
             command.memory = value.text;
         } else {

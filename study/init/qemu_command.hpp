@@ -31,6 +31,7 @@ struct QemuCommand {
     std::vector<QemuOption> nics;
     bool nodefaults = false;
     bool network_given = false;  ///< -net, -nic or -netdev: then there is no default network card
+    std::string vga;             ///< -vga; empty: not given
     std::optional<unsigned> cpus;
     std::string memory;                                       ///< -m, as it stands
     std::string kernel;                                       ///< file of -kernel

@@ -73,6 +73,7 @@ constexpr std::array kModels{
     Model{"cirrus-vga", "endpoint", "1013:00b8", 0x030000, "cirrus"},
     Model{"secondary-vga", "endpoint", "1234:1111", 0x038000, "bochs-drm"},
     Model{"qxl-vga", "endpoint", "1b36:0100", 0x030000, "qxl"},
+    Model{"vmware-svga", "endpoint", "15ad:0405", 0x030000, "vmwgfx"},
     Model{"qxl", "endpoint", "1b36:0100", 0x038000, "qxl"},
     Model{"pvpanic-pci", "endpoint", "1b36:0011", 0x088000, "none"},
     Model{"rocker", "endpoint", "1b36:0006", 0x028000, "rocker"},
@@ -81,6 +82,7 @@ constexpr std::array kModels{
     Model{"pci-testdev", "endpoint", "1b36:0005", 0x00ff00, "none"},
     Model{"ivshmem-plain", "endpoint", "1af4:1110", 0x050000, "none"},
     Model{"ivshmem-doorbell", "endpoint", "1af4:1110", 0x050000, "none"},
+    Model{"amd-iommu", "endpoint", "1022:0000", 0x080600, "none"},
     Model{"riscv-iommu-pci", "endpoint", "1b36:0014", 0x080600, "none"},
 };
 
@@ -165,6 +167,7 @@ public:
 
     QemuPci run() {
         make_root();
+        make_display();
         make_network_cards();
         for (const QemuOption& device : command_.devices) place(device);
         // QEMU appends the devices of if=virtio drives to those of -device.
@@ -239,17 +242,44 @@ private:
         }
     }
 
-    /// Cards that the machine makes itself come before every -device.
+    bool q35() const { return ends_with(command_.machine.head, "q35"); }
+
+    /// Cards that the machine makes itself come before every -device, and the display before the network.
+    void make_display() {
+        constexpr std::pair<std::string_view, std::string_view> kCards[] = {{"std", "VGA"},
+                                                                            {"cirrus", "cirrus-vga"},
+                                                                            {"vmware", "vmware-svga"},
+                                                                            {"qxl", "qxl-vga"},
+                                                                            {"virtio", "virtio-vga"}};
+        constexpr std::string_view kInstead[] = {
+            "VGA",        "isa-vga", "cirrus-vga",  "isa-cirrus-vga", "qxl-vga",
+            "virtio-vga", "ati-vga", "vmware-svga", "vhost-user-vga", "virtio-vga-gl"};
+        std::string vga = command_.vga;
+        if (!q35()) {
+            if (!vga.empty() && vga != "none")
+                result_.notes.push_back(fmt::format("-vga {}: where its card is on this machine is not known", vga));
+            return;
+        }
+        const bool other = std::any_of(command_.devices.begin(), command_.devices.end(), [&](const QemuOption& device) {
+            return std::find(std::begin(kInstead), std::end(kInstead), device.head) != std::end(kInstead);
+        });
+        if (vga.empty()) vga = command_.nodefaults || other ? "none" : "std";
+        for (const auto& [name, model] : kCards) {
+            if (vga == name) return place({std::string(model), {}, "(display card)", 1});
+        }
+        if (vga != "none") result_.notes.push_back(fmt::format("-vga {} is not known here: its card is left out", vga));
+    }
+
     void make_network_cards() {
+        const std::string usual = q35() ? "e1000e" : "virtio-net-pci";
         for (const QemuOption& nic : command_.nics) {
             if (nic.head == "none") continue;
-            std::string model = nic.value("model").value_or("virtio-net-pci");
+            std::string model = nic.value("model").value_or(usual);
             if (model == "virtio") model = "virtio-net-pci";
             place({model, {}, "-nic " + nic.text, nic.line});
         }
         if (command_.network_given || command_.nodefaults) return;
-        if (command_.machine.head.compare(0, 4, "virt") == 0)
-            place({"virtio-net-pci", {}, "(default network card)", 1});
+        if (q35() || command_.machine.head.compare(0, 4, "virt") == 0) place({usual, {}, "(default network card)", 1});
     }
 
     std::optional<std::size_t> find_bus(const QemuOption& option) const {
@@ -326,6 +356,8 @@ private:
             result_.notes.push_back("'intel-iommu' is the unit of QEMU's DMAR table: give that table with --firmware");
             return;
         }
+        if (option.head == "amd-iommu")
+            result_.notes.push_back("'amd-iommu' is the unit of QEMU's IVRS table: give that table with --firmware");
         const std::optional<std::size_t> at = find_bus(option);
         QemuPciFunction function;
         function.model = option.head;

@@ -182,6 +182,25 @@ TEST_CASE("init: without -nodefaults a virt machine has a network card in slot 1
     CHECK(count("-nic user,model=e1000e -nic user") == 3);
 }
 
+// QEMU, hw/i386/pc_q35.c: display and network card before every -device; a display of -device's replaces the default.
+TEST_CASE("init: a q35 machine has its display in slot 1 and its network card in slot 2", "[study][init]") {
+    const auto functions = [](const std::string& options) {
+        std::string all;
+        for (const QemuPciFunction& one :
+             place_qemu_devices(parse_qemu_command("qemu-system-x86_64 -M q35 " + options, "q.txt")).functions) {
+            if (one.device != 0 && one.device != 31) all += fmt::format("{:x} {} ", one.device, one.id);
+        }
+        return all;
+    };
+    CHECK(functions("-device nvme,serial=a") == "1 1234:1111 2 8086:10d3 3 1b36:0010 ");
+    CHECK(functions("-nodefaults -device nvme,serial=a") == "1 1b36:0010 ");
+    CHECK(functions("-vga none -device nvme,serial=a") == "1 8086:10d3 2 1b36:0010 ");
+    CHECK(functions("-netdev user,id=n -nographic -device e1000,netdev=n") == "1 1234:1111 2 8086:100e ");
+    CHECK(functions("-nic none -device virtio-vga") == "1 1af4:1050 ");
+    CHECK(functions("-nic user -vga virtio") == "1 1af4:1050 2 8086:10d3 ");
+    CHECK(functions("-nodefaults -device amd-iommu -device e1000e") == "1 1022:0000 2 8086:10d3 ");
+}
+
 TEST_CASE("init: a shell command is taken apart as the shell does it", "[study][init]") {
     const QemuCommand command = parse_qemu_command(
         "#! remark\nsudo /usr/bin/qemu-system-aarch64 -M virt \\\n  -smp cpus=4,cores=2 -nographic -kernel 'a "
