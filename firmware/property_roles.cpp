@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/bits.hpp"
 #include "firmware/iommu_families.hpp"
 
 namespace xlate::firmware {
@@ -105,7 +106,6 @@ constexpr PropertyRow kRows[] = {
     {"samsung,idma-addr", kIrrelevant, ""},
     {"linux,dma-default", kNotModelled, "a pool that coherent memory of every device comes from"},
     {"mediatek,dma-33bits", kNotModelled, "addresses of 33 bits in the UARTs' DMA engine"},
-    {"restricted-dma-pool", kNotModelled, "bounce buffers of the device's own"},
     {"xlnx,addrwidth", kIrrelevant, ""},
     // PCI
     {"bus-range", kActedOn, ""},
@@ -166,6 +166,33 @@ bool is_dictionary(const Node& node) {
     return std::find(std::begin(kNames), std::end(kNames), node.name) != std::end(kNames);
 }
 
+/// Masters without an IOMMU that Linux lets bounce all they move through a pool of their own: their `memory-region`
+/// names one (drivers/of/device.c, of_dma_set_restricted_buffer()).
+std::vector<NodeIndex> users_of_restricted_pools(const Description& description) {
+    std::vector<std::uint32_t> pools;
+    for (const Node& node : description.nodes) {
+        if (node.reachable && node.phandle != 0 && node.is_compatible("restricted-dma-pool"))
+            pools.push_back(node.phandle);
+    }
+    std::vector<NodeIndex> users;
+    if (pools.empty()) return users;
+    constexpr std::size_t kCell = 4;
+    for (std::size_t i = 0; i < description.nodes.size(); ++i) {
+        const Node& node = description.nodes[i];
+        if (!node.reachable || node.has_iommus) continue;
+        for (const Property& property : node.properties) {
+            if (property.name != "memory-region") continue;
+            bool one = false;
+            for (std::size_t at = 0; at + kCell <= property.bytes.size(); at += kCell) {
+                const auto cell = static_cast<std::uint32_t>(load_be(property.bytes.data() + at, kCell));
+                one = one || std::find(pools.begin(), pools.end(), cell) != pools.end();
+            }
+            if (one) users.push_back(static_cast<NodeIndex>(i));
+        }
+    }
+    return users;
+}
+
 bool is_concerned(const Node& node) { return is_iommu(node) || node.has_iommus || node.iommu_map || node.viot_map; }
 
 }  // namespace
@@ -215,6 +242,13 @@ std::vector<UnmodelledProperty> unmodelled_properties(const Description& descrip
             one.what = row != nullptr ? std::string(row->sentence) : "not known here";
             one.nodes.push_back(static_cast<NodeIndex>(i));
         }
+    }
+    std::vector<NodeIndex> bounced = users_of_restricted_pools(description);
+    if (!bounced.empty()) {
+        UnmodelledProperty& one = found["restricted-dma-pool"];
+        one.name = "restricted-dma-pool";
+        one.what = "Linux copies all that the device moves through that pool; here it moves directly";
+        one.nodes = std::move(bounced);
     }
     std::vector<UnmodelledProperty> all;
     for (auto& [name, one] : found) all.push_back(std::move(one));

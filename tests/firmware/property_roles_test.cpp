@@ -81,11 +81,17 @@ TEST_CASE("a fact that no model acts on is named with its nodes") {
     tree.open("dma@2000").text("compatible", "v,d").cells("reg", {0x2000, 0x10}).cells("iommus", {1, 8});
     tree.cells("power-domains", {7, 2}).cells("vendor,iommu-odd", {1}).cells("vendor,other", {1}).close();
     tree.open("uart@3000").text("compatible", "v,u").cells("power-domains", {7, 3}).close();
+    // A pool of its own: only who has no IOMMU bounces through it.
+    tree.open("pool@4000").text("compatible", "restricted-dma-pool").cells("reg", {0x4000, 0x1000});
+    tree.cells("phandle", {2}).close();
+    tree.open("usb@5000").text("compatible", "v,u").cells("reg", {0x5000, 0x10}).cells("memory-region", {9, 2}).close();
+    tree.open("dma@6000").text("compatible", "v,d").cells("reg", {0x6000, 0x10}).cells("memory-region", {2});
+    tree.cells("iommus", {1, 9}).close();
     const Description board = read_device_tree(tree.finish(), "board");
     std::vector<std::string> lines;
     for (const UnmodelledProperty& one : unmodelled_properties(board))
         lines.push_back(std::string(one.name) + " " + std::to_string(one.nodes.size()));
-    CHECK(lines == std::vector<std::string>{"vendor,iommu-odd 1", "vendor,odd 1"});
+    CHECK(lines == std::vector<std::string>{"restricted-dma-pool 1", "vendor,iommu-odd 1", "vendor,odd 1"});
 }
 
 namespace {
