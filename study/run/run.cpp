@@ -34,6 +34,7 @@
 #include "study/run/mmio_clients.hpp"
 #include "study/run/pci_roots.hpp"
 #include "study/run/run_watch.hpp"
+#include "study/run/shared_ids.hpp"
 #include "study/run/traffic_end.hpp"
 #include "study/run/usage_watch.hpp"
 #include "study/run/varied_machine.hpp"
@@ -412,6 +413,7 @@ RunReport run(Config& config, const RunOptions& options) {
     for (std::string& warning : unpowered(system.power, clients, assembly, stats))
         warnings.push_back(std::move(warning));
     for (std::string& warning : stuck(stats, outcome)) warnings.push_back(std::move(warning));
+    for (std::string& warning : shared_ids(boot.devices())) warnings.push_back(std::move(warning));
     warnings.insert(warnings.end(), after_boot.warnings().begin(), after_boot.warnings().end());
     for (std::string& warning : rogues.warnings()) warnings.push_back(std::move(warning));
     for (std::string& warning : unmap_warnings(config, system.client, stats)) warnings.push_back(std::move(warning));
