@@ -54,8 +54,6 @@ public:
                     machine_.note(fmt::format("/{}", one.name), fmt::format("SMMU of model {}: not known", v2->model));
                 }
                 of_iort_[i] = machine_.add(std::move(one));
-            } else if (const auto* complex = std::get_if<RootComplex>(&node.body)) {
-                note_limit(fmt::format("root complex of segment {}", complex->segment), complex->address_limit);
             } else if (const auto* group = std::get_if<Pmcg>(&node.body)) {
                 Node one = machine_.at_address("pmcg", group->page0, kPageBytes, "arm,smmu-v3-pmcg");
                 one.linux_name = fmt::format("arm-smmu-v3-pmcg.{}.auto", automatic++);
@@ -103,6 +101,7 @@ public:
         if (!map.rows.empty()) node.iommu_map = std::move(map);
         const auto& body = std::get<RootComplex>(complex.body);
         node.dma_coherent = body.memory.cache_coherent != 0;
+        limit(of.node, body.address_limit);
         if (body.ats_supported()) machine_.nodes.flag(of.node, "ats-supported");
     }
     bool acs_early() const override { return requests_acs(*tables_.iort); }
@@ -139,11 +138,9 @@ private:
         }
     }
 
-    /// IORT's memory address size limit: Linux narrows the device's DMA mask to it.
-    void note_limit(const std::string& path, unsigned bits) {
-        if (bits == 0 || bits >= 64) return;
-        machine_.note(
-            path, fmt::format("the IORT limits its addresses to {} bits: not modelled, its masters take any", bits));
+    /// IORT's memory address size limit, which narrows what Linux gives the device.
+    void limit(NodeIndex node, unsigned bits) {
+        if (bits != 0 && bits < 64) machine_.nodes.cell(node, "memory-address-limit", bits);
     }
 
     void named(std::size_t number, const NamedComponent& component) {
@@ -165,7 +162,7 @@ private:
         if (node.iommus.empty())
             machine_.note(node.path, "a named component that no single ID mapping leads to an SMMU");
         const NodeIndex added = machine_.add(std::move(node));
-        note_limit(machine_.at(added).path, component.address_limit);
+        limit(added, component.address_limit);
         if (component.pasid_bits() != 0) machine_.nodes.cell(added, "pasid-num-bits", component.pasid_bits());
         if (component.can_stall()) machine_.nodes.flag(added, "dma-can-stall");
     }

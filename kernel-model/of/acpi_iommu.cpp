@@ -3,6 +3,7 @@
 // RIMT alike), a VIOT endpoint in Node::viot, a VIOT's PCI ranges in Node::viot_map.
 #include <algorithm>
 
+#include "base/bits.hpp"
 #include "firmware/acpi/tables.hpp"
 #include "kernel-model/of/of_core.hpp"
 #include "kernel-model/of/table_releases.hpp"
@@ -17,6 +18,13 @@ unsigned first_release_reading(const firmware::Description& description) {
 
 int OfCore::acpi_dma_configure_id(Device& dev, std::optional<firmware::NodeIndex> companion) {
     Frame frame{k_, "acpi_dma_configure_id"};
+    // acpi_arch_dma_setup(): what the IORT's node of the device, or of its root complex, says of its addresses.
+    if (const auto bits = companion ? description_.node(*companion).u32("memory-address-limit") : std::nullopt) {
+        const std::uint64_t end = low_mask(*bits);
+        dev.coherent_dma_mask &= end;
+        dev.dma_mask &= end;
+        dev.bus_dma_limit = end;
+    }
     IommuOps* ops = nullptr;
     const int err = acpi_iommu_configure_id(dev, companion, ops);
     if (err == -kEPROBE_DEFER) return err;

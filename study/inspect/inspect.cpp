@@ -103,6 +103,11 @@ void write_list(std::string& out, const char* key, const Each& each) {
     list.close();
 }
 
+/// IORT's limit; a device tree has no such property.
+std::optional<std::uint32_t> address_limit(const Description& description, const Node& node) {
+    return description.origin == Description::Origin::acpi ? node.u32("memory-address-limit") : std::nullopt;
+}
+
 void add_masters(const Description& description, NodeIndex at, JsonList& masters) {
     const Node& node = description.node(at);
     const bool translated = description.effective_iommus(at).translated;
@@ -237,6 +242,7 @@ void write_masters(const Description& description, std::string& out) {
         }
         if (effective.translated && effective.stop) out += fmt::format(" (list ends early: {})", name(*effective.stop));
         if (node.dma_coherent) out += ", coherent";
+        if (const auto bits = address_limit(description, node)) out += fmt::format(", addresses of {} bits", *bits);
         out += '\n';
     }
     for (const Node& node : description.nodes) {
@@ -254,6 +260,7 @@ void write_masters(const Description& description, std::string& out) {
 void write_map(const Description& description, const Node& node, const firmware::IommuMap& map, std::string& out) {
     out += fmt::format("  {}{}", safe(node.path), node.reachable ? "" : "  (not there)");
     if (map.mask) out += fmt::format("  mask {:#x}", *map.mask);
+    if (const auto bits = address_limit(description, node)) out += fmt::format("  addresses of {} bits", *bits);
     if (map.malformed) out += "  malformed: every look-up is an error";
     out += '\n';
     for (const IommuMapRow& row : map.rows) {

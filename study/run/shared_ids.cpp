@@ -25,9 +25,8 @@ std::vector<std::string> shared_ids(const std::vector<kernel::DeviceResult>& dev
     for (const auto& [key, all] : senders) {
         const bool one_group =
             std::all_of(all.begin(), all.end(), [&](const auto* one) { return one->group == all.front()->group; });
-        const bool identity = std::all_of(all.begin(), all.end(), [](const auto* one) {
-            return one->domain == kernel::DomainType::identity;
-        });
+        const bool identity = std::all_of(all.begin(), all.end(),
+                                          [](const auto* one) { return one->domain == kernel::DomainType::identity; });
         if (one_group || identity) continue;
         constexpr std::size_t kNamed = 8;
         std::vector<std::string> names;

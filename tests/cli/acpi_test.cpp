@@ -1,6 +1,9 @@
 // ACPI tables on the command line: inspect, init, run; what is refused, and with which status.
 #include <initializer_list>
+#include <map>
+#include <string>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "firmware/acpi/table_writer.hpp"
@@ -17,15 +20,15 @@ std::string bytes(const TableWriter& table) {
     return {all.begin(), all.end()};
 }
 
-/// An SMMUv3 at 0x9050000 in front of both segments' PCI.
-std::string iort() {
+/// An SMMUv3 at 0x9050000 in front of both segments' PCI; segment 1's root complex with a limit of its addresses.
+std::string iort(unsigned limit_of_1 = 64) {
     TableWriter table("IORT", 3);
     table.u32(3).u32(48).u32(0);
     table.u8(4).u16(68).u8(4).u32(1).u32(0).u32(0);
     table.u64(0x9050000).u32(1).u32(0).u64(0).u32(0).u32(106).u32(107).u32(109).u32(108).u32(0).u32(0);
     for (const unsigned segment : {0U, 1U}) {
         table.u8(2).u16(56).u8(3).u32(2).u32(1).u32(36);
-        table.u32(1).u32(0x3000000).u32(0).u32(segment).u32(64);
+        table.u32(1).u32(0x3000000).u32(0).u32(segment).u32(segment == 1 ? limit_of_1 : 64);
         table.u32(0).u32(0x7FFF).u32(segment << 15).u32(0x30).u32(0);
     }
     return bytes(table);
@@ -103,8 +106,35 @@ TEST_CASE("acpi: the server of configs/ boots from its tables, and its expectati
     CHECK(log.find("bus 0000:00") < log.find("arm-smmu-v3"));  // PCI before any driver
     const Said inspected = run_xlate(scratch, "inspect " + config);
     CHECK(inspected.status == 0);
-    CHECK(inspected.out.find("Oddities\n  \\_SB_.DMA0: the IORT limits its addresses to 48 bits: not modelled") !=
-          std::string::npos);
+    CHECK(inspected.out.find(", addresses of 48 bits\n") != std::string::npos);
+}
+
+// Linux: acpi_arch_dma_setup() and rc_dma_get_range() make it the device's bus_dma_limit.
+TEST_CASE("acpi: IORT's limit of a root complex narrows what its functions reach", "[cli][acpi]") {
+    const Scratch scratch;
+    scratch.file("b.bin", mcfg());
+    for (const unsigned bits : {32U, 40U}) {
+        scratch.file("a.bin", iort(bits));
+        scratch.file("x.yaml",
+                     "firmware: {acpi: [b.bin, a.bin]}\n"
+                     "soc:\n"
+                     "  memory: {base: 0x100000000, size: 1 GiB}\n"
+                     "  pci:\n"
+                     "    - {slot: \"00:01.0\", driver: nvme}\n"
+                     "    - {slot: \"0001:00:01.0\", driver: nvme}\n"
+                     "kernel: {parameters: {iommu.passthrough: 1}}\n");
+        const Said said = run_xlate(scratch, fmt::format("run x.yaml --out {}", bits));
+        CAPTURE(said.out, said.err);
+        CHECK(said.status == 0);
+        std::map<std::string, std::string> states;
+        const auto result = nlohmann::json::parse(read_text(scratch.path(fmt::format("{}/result.json", bits))));
+        for (const auto& device : result["devices"]) states[device["name"]] = device["state"];
+        CHECK(states["0000:00:01.0"] == "bound");
+        // No memory is below 4 GiB: nothing can be mapped, and no pool is there to bounce through.
+        CHECK(states["0001:00:01.0"] == (bits == 32 ? "failed" : "bound"));
+        CHECK(run_xlate(scratch, "inspect a.bin b.bin").out.find(fmt::format("addresses of {} bits", bits)) !=
+              std::string::npos);
+    }
 }
 
 TEST_CASE("acpi: inspect takes any number of tables, or the config that names them", "[cli][acpi]") {
