@@ -91,7 +91,7 @@ bool read_flags(const std::string& text, kernel::AcsRule& rule) {
     if (text.empty() || text.size() > kBits) return false;
     for (std::size_t i = 0; i < text.size(); ++i) {
         const std::uint32_t bit = 1U << (text.size() - 1 - i);
-        if (text[i] == 'x') continue;
+        if (text[i] == 'x' || text[i] == 'X') continue;
         if (text[i] != '0' && text[i] != '1') return false;
         rule.mask |= bit;
         if (text[i] == '1') rule.value |= bit;
@@ -113,13 +113,21 @@ bool read_pci_parameter(const std::string& text, kernel::AcsParameters& acs, std
             // It is applied before config_acs, whatever the order of the command line.
             acs.rules.insert(acs.rules.begin(), rule);
         } else if (name == "config_acs") {
-            const std::size_t at = value.find('@');
-            if (at == std::string::npos || !read_flags(value.substr(0, at), rule)) {
-                finding = fmt::format("'{}' has no flags of 0, 1 and x before an @", value);
-                return false;
+            // Each device has flags of its own (Linux 6.14; 6.12.107 has it, too); without them it is "ACS Flags
+            // missing".
+            for (const std::string& part : split(value, ';')) {
+                kernel::AcsRule one;
+                const std::size_t at = part.find('@');
+                if (at == std::string::npos || !read_flags(trimmed(part.substr(0, at)), one)) {
+                    finding = fmt::format("'{}' has no flags of 0, 1 and x before an @", part);
+                    return false;
+                }
+                if (!read_devices(part.substr(at + 1), one.devices, finding)) return false;
+                acs.rules.push_back(std::move(one));
             }
-            if (!read_devices(value.substr(at + 1), rule.devices, finding)) return false;
-            acs.rules.push_back(rule);
+        } else if (name == "noats") {
+            finding = "pci=noats is not modelled: leave out 'atc' of soc.pci[], or give it quirks: [no-ats]";
+            return false;
         } else {
             finding = fmt::format("the option '{}' of pci= has no meaning here", name);
             return false;

@@ -13,7 +13,7 @@ namespace xlate::study {
 namespace {
 
 constexpr const char* kPciParameter =
-    "config_acs=FLAGS@DEVICE[;DEVICE] or disable_acs_redir=DEVICE[;DEVICE], by commas";
+    "config_acs=FLAGS@DEVICE[;FLAGS@DEVICE] or disable_acs_redir=DEVICE[;DEVICE], by commas";
 constexpr const char* kAcsOverride = "downstream, multifunction, id:VENDOR:DEVICE, by commas";
 
 /// "65536", "force", "65536,force", "65536,4,noforce": slots of 2 KiB, areas (not modelled), mode.

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "study/config/acs_parameters.hpp"
 #include "study/config/config.hpp"
 #include "study/run/run.hpp"
 #include "tests/places.hpp"
@@ -52,4 +53,20 @@ TEST_CASE("kernel parameters: a flag is whatever Linux's kstrtobool() takes", "[
     for (const char* no : {"no", "oFf"})
         CHECK(boot("quickstart", "iommu.passthrough", no, "0000:00:01.0") == "nvme DMA");
     CHECK(boot("quickstart", "iommu.passthrough", "2", "0000:00:01.0").find("expected 0 or 1") != std::string::npos);
+}
+
+// Linux's kernel-parameters.txt and __pci_config_acs(): "<ACS flags>@<pci_dev>[; ...]", flags for each device.
+TEST_CASE("kernel parameters: each device of config_acs has flags of its own", "[study]") {
+    kernel::AcsParameters acs;
+    std::string finding;
+    REQUIRE(read_pci_parameter("config_acs=1X0@00:1c.0;x1@pci:8086:1901", acs, finding));
+    REQUIRE(acs.rules.size() == 2);
+    CHECK(acs.rules[0].mask == 0b101);
+    CHECK(acs.rules[0].value == 0b100);
+    CHECK(acs.rules[1].mask == 0b01);
+    CHECK(acs.rules[1].value == 0b01);
+    CHECK_FALSE(read_pci_parameter("config_acs=10@00:1c.0;00:1d.0", acs, finding));
+    CHECK(finding == "'00:1d.0' has no flags of 0, 1 and x before an @");
+    CHECK_FALSE(read_pci_parameter("noats", acs, finding));
+    CHECK(finding.find("pci=noats is not modelled") == 0);
 }
