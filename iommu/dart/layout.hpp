@@ -42,7 +42,7 @@ namespace tcr {
 inline constexpr Field TRANSLATE{7, 1}, BYPASS_DART{8, 1}, BYPASS_DAPF{12, 1};
 }
 namespace ttbr {
-inline constexpr Field ADDRESS{0, 28}, VALID{31, 1};
+inline constexpr Field ADDRESS{0, 31}, VALID{31, 1};
 inline constexpr unsigned kShift = 12;
 }  // namespace ttbr
 }  // namespace t8020

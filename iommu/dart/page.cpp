@@ -22,7 +22,7 @@ constexpr PageRow kT8020[] = {
     {"TCR", t8020::TCR0, "functional",
      "a register a stream: TRANSLATE 7, BYPASS_DART 8; 0 blocks; BYPASS_DAPF 12 is stored"},
     {"TTBR", t8020::TTBR0, "functional",
-     "four a stream, a quarter of the addresses each: VALID 31, page number [27:0]"},
+     "four a stream, a quarter of the addresses each: VALID 31, page number [30:0]"},
 };
 constexpr PageRow kT8110[] = {
     {"PARAMS3", t8110::PARAMS3, "functional", "VA_WIDTH [21:16], PA_WIDTH [29:24], version"},

@@ -36,6 +36,20 @@ TEST_CASE("dart words: the vectors of section 13 decode and encode", "[iommu][da
     CHECK(table::shift(12, 2) == 30);
 }
 
+// Memory of t6000 machines begins at 0x10000000000 (Linux, t600x-j314-j316.dtsi): bit 28 of the page number is the
+// table's.
+TEST_CASE("dart walk: tables lie above 40 bits on t6000", "[iommu][dart]") {
+    constexpr std::uint64_t kFirst = 0x10000004000, kSecond = 0x30000008000, kHigh = 0x3456788000;
+    World world(t6000_dart());
+    world.memory.words[kFirst + 5 * 8] = kSecond >> 4 | 1;
+    world.memory.words[kSecond + 0x2F3 * 8] = 0x000FFF0345678801;
+    world.set_ttbr(3, 0, kFirst);
+    world.set_tcr(3, 0x80);
+    const Step step = world.access(3, kIova);
+    REQUIRE(step.kind == StepKind::done);
+    CHECK(step.result.pa.value == kHigh + (kIova & 0x3FFF));
+}
+
 TEST_CASE("dart registers: every row keeps to its access, others read as zero", "[iommu][dart]") {
     const DartParams params = GENERATE(t8103_dart(), t6000_dart(), t8110_dart());
     World world(params);
