@@ -9,6 +9,7 @@
 #include "base/bits.hpp"
 
 #include "firmware/decode.hpp"
+#include "firmware/id_limits.hpp"
 #include "firmware/iommu_families.hpp"
 #include "firmware/pci_hosts.hpp"
 
@@ -56,11 +57,14 @@ void note_consumer(Decoder& decoder, NodeIndex at) {
         disabled_noted = disabled_noted || disabled;
         if (!entry.provider) continue;
         several = several || (i != 0 && entry.provider != node.iommus[0].provider);
-        if (entry.args.size() == 1 && entry.args[0] > 0xffff &&
-            iommu_kind(decoder.node(*entry.provider)).cells == IdCells::id_and_mask) {
-            decoder.oddity(at, Known::iommus,
-                           fmt::format("id {:#x} is wider than 16 bits; this SMMU keeps {:#x}", entry.args[0],
-                                       entry.args[0] & 0xffff));
+        if (iommu_kind(decoder.node(*entry.provider)).cells == IdCells::id_and_mask) {
+            constexpr const char* kWhat[] = {"id", "mask"};
+            for (std::size_t k = 0; k < std::min(entry.args.size(), std::size(kWhat)); ++k) {
+                if (entry.args[k] <= 0xffff) continue;
+                decoder.oddity(at, Known::iommus,
+                               fmt::format("{} {:#x} is wider than 16 bits; this SMMU keeps {:#x}", kWhat[k],
+                                           entry.args[k], entry.args[k] & 0xffff));
+            }
         }
         seen.emplace_back(static_cast<std::uint32_t>(index(*entry.provider)), entry.args);
     }
@@ -155,6 +159,7 @@ void note_oddities(Decoder& decoder) {
         note_map(decoder, at);
         note_windows(decoder, at);
     }
+    for (IdBeyond& one : ids_beyond(decoder.out())) decoder.oddity(one.iommu, std::move(one.what));
 }
 
 }  // namespace xlate::firmware

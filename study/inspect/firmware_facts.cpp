@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "firmware/device_name.hpp"
+#include "firmware/id_limits.hpp"
 #include "kernel-model/of/fw_devlink.hpp"
 
 namespace xlate::study {
@@ -91,6 +92,8 @@ std::vector<std::string> firmware_warnings(const Description& description,
                 description.node(iommu).path, path, properties, path));
         }
     }
+    for (const firmware::IdBeyond& one : firmware::ids_beyond(description))
+        warnings.push_back(fmt::format("{}: {}", description.node(one.iommu).path, one.what));
     const auto& reservations = description.device_reservations;
     const auto pci = std::find_if(reservations.begin(), reservations.end(), [&](const DeviceReservation& one) {
         return one.provider && of_pci(description, one);

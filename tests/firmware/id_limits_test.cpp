@@ -1,0 +1,57 @@
+// Ids that hardware of a family does not have. Counts: docs/spec/iommu-hardware.md (DART 16 streams; sun50i 6 masters;
+// RISC-V 24 bits), Linux ipmmu-vmsa.c (32, 48, 64 micro-TLBs), arm-smmu (16 bits of id and of mask).
+#include "firmware/id_limits.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "tests/firmware/tree_builder.hpp"
+
+using namespace xlate;
+using namespace xlate::firmware;
+
+namespace {
+
+/// A board whose IOMMU is `compatible`, with one master of these cells.
+Description board(const char* compatible, std::vector<std::uint32_t> cells, std::uint32_t iommu_cells = 1) {
+    tests::TreeBuilder tree;
+    tree.cells("#address-cells", {1}).cells("#size-cells", {1});
+    tree.open("iommu@1000").text("compatible", compatible).cells("reg", {0x1000, 0x1000}).cells("phandle", {1});
+    tree.cells("#iommu-cells", {iommu_cells}).close();
+    cells.insert(cells.begin(), 1);
+    tree.open("dma@2000").text("compatible", "v,d").cells("reg", {0x2000, 0x10}).cells("iommus", cells).close();
+    return read_device_tree(tree.finish(), "board");
+}
+
+bool odd(const Description& tree, const std::string& path, const std::string& text) {
+    for (const Oddity& one : tree.oddities) {
+        if (one.path == path && one.what.find(text) != std::string::npos) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+TEST_CASE("an id that the IOMMU's family does not have is named with where it stands") {
+    struct Case {
+        const char* compatible;
+        std::uint32_t ids;
+    };
+    const Case c = GENERATE(Case{"apple,t8103-dart", 16}, Case{"apple,t6000-dart", 16}, Case{"apple,t8110-dart", 256},
+                            Case{"allwinner,sun50i-h6-iommu", 6}, Case{"renesas,ipmmu-vmsa", 32},
+                            Case{"renesas,ipmmu-r8a7795", 48}, Case{"renesas,rcar-gen4-ipmmu-vmsa", 64},
+                            Case{"riscv,iommu", 1U << 24});
+    CAPTURE(c.compatible);
+    CHECK(ids_beyond(board(c.compatible, {c.ids - 1})).empty());
+    const Description tree = board(c.compatible, {c.ids});
+    REQUIRE(ids_beyond(tree).size() == 1);
+    CHECK(odd(tree, "/iommu@1000", "(/dma@2000: iommus) is none that it has: 0x0 to"));
+    CHECK(ids_beyond(board("arm,smmu-v3", {c.ids})).empty());
+}
+
+TEST_CASE("an SMMUv2 keeps 16 bits of an id and of a mask, which is said of each") {
+    CHECK(odd(board("arm,mmu-500", {0x24010}), "/dma@2000", "id 0x24010 is wider than 16 bits; this SMMU keeps 0x4010"));
+    const Description two = board("arm,mmu-500", {0x24010, 0x10007}, 2);
+    CHECK(odd(two, "/dma@2000", "id 0x24010 is wider than 16 bits; this SMMU keeps 0x4010"));
+    CHECK(odd(two, "/dma@2000", "mask 0x10007 is wider than 16 bits; this SMMU keeps 0x7"));
+    CHECK(board("arm,mmu-500", {0x4010, 0x7}, 2).oddities.empty());
+}
