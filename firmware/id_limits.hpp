@@ -12,7 +12,7 @@ namespace xlate::firmware {
 
 /// How many ids, from 0 on, hardware of this kind has; none: any number, the instance says it (SMMUv3, DART's
 /// NUM_SIDS below 256), or the driver refuses those that are not there (MediaTek, Qualcomm).
-/// Source: docs/spec/iommu-hardware.md sections 3 (RISC-V), 5 (DART), 7; Linux ipmmu-vmsa.c (num_utlbs).
+/// Source: docs/spec/iommu-hardware.md sections 5, 9 and 16; Linux ipmmu-vmsa.c (num_utlbs).
 std::optional<std::uint32_t> id_count(const Node& provider);
 
 struct IdBeyond {

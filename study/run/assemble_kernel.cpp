@@ -28,6 +28,16 @@ public:
             add("kernel.page_size", fmt::format("found {}", format_bytes(boot.page_bytes)), "4 KiB, 16 KiB or 64 KiB");
             boot.page_bytes = 4096;
         }
+        constexpr kernel::Arch kOnePageSize[] = {kernel::Arch::arm, kernel::Arch::arm_nommu, kernel::Arch::riscv,
+                                                 kernel::Arch::x86};
+        if (boot.page_bytes != 4096 &&
+            std::find(std::begin(kOnePageSize), std::end(kOnePageSize), boot.arch) != std::end(kOnePageSize)) {
+            add("kernel.page_size",
+                fmt::format("found {}, but a kernel of {} has pages of 4 KiB", format_bytes(boot.page_bytes),
+                            kernel::arch_row(boot.arch).name),
+                "4 KiB; of 16 and 64 KiB there are kernels of arm64");
+            boot.page_bytes = 4096;
+        }
         for (const NodeIndex provider : description_.providers()) {
             if (kernel::iommu_driver_of(description_.node(provider)) == nullptr) boot.not_built.push_back(provider);
         }

@@ -158,4 +158,11 @@ TEST_CASE("field 27: a kernel of 16 KiB or 64 KiB pages maps by its granule", "[
     const Said wrong = run_xlate(scratch, "run " + quickstart + " --set " + quoted("kernel.page_size=8 KiB"));
     CHECK(wrong.status == 2);
     CHECK(wrong.err.find("4 KiB, 16 KiB or 64 KiB") != std::string::npos);
+    // Linux's arch/x86, arch/riscv and arch/arm have PAGE_SHIFT 12 alone.
+    for (const char* arch : {"x86-vtd", "riscv", "msm-v0"}) {
+        const std::string config = quoted(std::string(source_dir()) + "/configs/" + arch + ".yaml");
+        const Said refused = run_xlate(scratch, "run " + config + " --set " + quoted("kernel.page_size=64 KiB"));
+        CHECK(refused.status == 2);
+        CHECK(refused.err.find("has pages of 4 KiB") != std::string::npos);
+    }
 }

@@ -49,7 +49,8 @@ TEST_CASE("an id that the IOMMU's family does not have is named with where it st
 }
 
 TEST_CASE("an SMMUv2 keeps 16 bits of an id and of a mask, which is said of each") {
-    CHECK(odd(board("arm,mmu-500", {0x24010}), "/dma@2000", "id 0x24010 is wider than 16 bits; this SMMU keeps 0x4010"));
+    CHECK(
+        odd(board("arm,mmu-500", {0x24010}), "/dma@2000", "id 0x24010 is wider than 16 bits; this SMMU keeps 0x4010"));
     const Description two = board("arm,mmu-500", {0x24010, 0x10007}, 2);
     CHECK(odd(two, "/dma@2000", "id 0x24010 is wider than 16 bits; this SMMU keeps 0x4010"));
     CHECK(odd(two, "/dma@2000", "mask 0x10007 is wider than 16 bits; this SMMU keeps 0x7"));
