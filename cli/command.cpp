@@ -52,6 +52,8 @@ int cli_main(int argc, char* argv[]) {
     std::set_new_handler(out_of_memory);
     std::signal(SIGINT, stop);
     std::signal(SIGTERM, stop);
+    // A terminal that closes; under nohup it stays ignored.
+    if (std::signal(SIGHUP, SIG_IGN) != SIG_IGN) std::signal(SIGHUP, stop);
     const std::vector<std::string> arguments(argv + 1, argv + argc);
     return static_cast<int>(run_app(arguments));
 }

@@ -33,6 +33,7 @@ void stop_on_signal() {
     };
     std::signal(SIGINT, stop);
     std::signal(SIGTERM, stop);
+    if (std::signal(SIGHUP, SIG_IGN) != SIG_IGN) std::signal(SIGHUP, stop);
 }
 
 explore::ProgressCallback progress(bool quiet) {

@@ -109,7 +109,7 @@ int open_other(const std::string& path) {
     }
 }
 
-/// INT and TERM wait until all names are given: either all files of a set are new, or none.
+/// INT, TERM and HUP wait until all names are given: either all files of a set are new, or none.
 class SignalsWait {
 public:
     SignalsWait() {
@@ -117,6 +117,7 @@ public:
         sigemptyset(&blocked);
         sigaddset(&blocked, SIGINT);
         sigaddset(&blocked, SIGTERM);
+        sigaddset(&blocked, SIGHUP);
         ::sigprocmask(SIG_BLOCK, &blocked, &before_);
     }
     ~SignalsWait() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
