@@ -59,6 +59,7 @@ public:
                 platform(device);
             }
         }
+        for (const soc::MasterStats& master : facts_.soc.masters) not_found(master.device);
         for (std::size_t i = 0; i < in_.nodes.size(); ++i) {
             const Node& node = in_.nodes[i];
             const auto at = static_cast<NodeIndex>(i);
@@ -77,6 +78,22 @@ public:
 private:
     void add(std::string device, std::string path, std::string kind, std::string why) {
         found_.push_back({std::move(device), std::move(path), std::move(kind), std::move(why)});
+    }
+    bool is_there(const std::string& name) const {
+        return std::any_of(devices_.begin(), devices_.end(),
+                           [&](const DeviceResult& device) { return device.name == name; });
+    }
+    /// A function with traffic that Linux's scan did not come by. Linux's pci_scan_slot() asks function 0 first.
+    void not_found(const std::string& name) {
+        constexpr std::size_t kLength = 12, kDot = 10;  // "0000:00:01.1"
+        if (name.size() != kLength || name[kDot] != '.' || is_there(name)) return;
+        if (facts_.kernel.reports.crashed()) return add(name, "", "crash", "the kernel crashed before it found it");
+        const std::string slot = name.substr(0, kDot);
+        const bool empty = name[kDot + 1] != '0' && !is_there(slot + ".0");
+        add(name, "", "no-device",
+            empty
+                ? fmt::format("Linux does not find it: slot {} has no function 0, and looks empty", slot)
+                : "Linux does not find it: what it is behind was not scanned (a slot without function 0 looks empty)");
     }
     bool is_master(const Node& node, NodeIndex at) const {
         return node.has_iommus || node.viot.has_value() || legacy_.count(at) != 0;

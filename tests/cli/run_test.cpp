@@ -1,6 +1,8 @@
 // Whole runs through the program: results, determinism, simulated faults, expectations.
 #include <cctype>
+#include <map>
 #include <sstream>
+#include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -185,6 +187,24 @@ TEST_CASE("run: a limit is status 4 and what was simulated is kept", "[cli][run]
     CHECK(said.status == 4);
     CHECK(said.err.find("limits.sim_time was reached") != std::string::npos);
     CHECK(Json::parse(read_text(scratch.path("result/result.json")))["sim"]["outcome"] == "time_limit");
+}
+
+// Linux pci_scan_slot(): without function 0 nothing of a slot is there, nor what is behind it.
+TEST_CASE("run: functions of a slot without function 0 are not found, and it is said why", "[cli][run]") {
+    const Scratch scratch;
+    scratch.file(
+        "c.yaml",
+        "firmware: {devicetree: " + board("quickstart") +
+            "}\nsoc:\n  pci:\n    - {slot: \"00:01.1\", driver: nvme}\n    - slot: \"00:02.1\"\n      kind: root-port\n"
+            "      below: [{slot: \"00.0\", driver: e1000e}]\n    - {slot: \"00:03.0\", driver: e1000e}\n");
+    const Said said = run_xlate(scratch, "run c.yaml --out r");
+    CHECK(said.status == 0);
+    const Json result = Json::parse(read_text(scratch.path("r/result.json")));
+    std::map<std::string, std::string> why;
+    for (const Json& one : result["untranslated"]) why[one["device"]] = one["why"];
+    CHECK(why["0000:00:01.1"] == "Linux does not find it: slot 0000:00:01 has no function 0, and looks empty");
+    CHECK(why["0000:01:00.0"].find("what it is behind was not scanned") != std::string::npos);
+    CHECK(why.count("0000:00:03.0") == 0);
 }
 
 TEST_CASE("run: an interrupt is status 130 and what was simulated is kept and marked", "[cli][run]") {
