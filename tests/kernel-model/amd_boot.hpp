@@ -7,7 +7,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <ostream>
 #include <string>
 #include <vector>
 
@@ -17,6 +16,7 @@
 #include "iommu/untimed.hpp"
 #include "kernel-model/iommu-core/iommu_core.hpp"
 #include "kernel-model/system.hpp"
+#include "tests/kernel-model/booted.hpp"
 #include "tests/kernel-model/immediate_machine.hpp"
 
 namespace xlate::kernel::tests::amd_boot {
@@ -27,14 +27,6 @@ using iommu::StepKind;
 
 inline constexpr std::uint64_t kBase = 0xFED80000;
 inline constexpr unsigned kLastBus = 4;
-
-struct Write {
-    std::uint64_t offset, value;
-    friend bool operator==(const Write& a, const Write& b) { return a.offset == b.offset && a.value == b.value; }
-};
-inline std::ostream& operator<<(std::ostream& out, const Write& write) {
-    return out << std::hex << write.offset << "=" << write.value;
-}
 
 class AmdMachine final : public ImmediateMachine {
 public:

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,15 @@
 #include "kernel-model/system.hpp"
 
 namespace xlate::kernel::tests {
+
+/// A register write, as an expectation lists it.
+struct Write {
+    std::uint64_t offset, value;
+    friend bool operator==(const Write& a, const Write& b) { return a.offset == b.offset && a.value == b.value; }
+};
+inline std::ostream& operator<<(std::ostream& out, const Write& write) {
+    return out << std::hex << write.offset << "=" << write.value;
+}
 
 /// Clients that map one buffer of `bytes` each.
 inline std::vector<TrafficPlan> plans_of(std::initializer_list<const char*> devices, std::uint64_t bytes) {

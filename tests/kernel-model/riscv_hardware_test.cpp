@@ -10,6 +10,7 @@
 #include "iommu/riscv/iommu.hpp"
 #include "iommu/untimed.hpp"
 #include "kernel-model/system.hpp"
+#include "tests/kernel-model/booted.hpp"
 #include "tests/kernel-model/immediate_machine.hpp"
 #include "tests/places.hpp"
 
@@ -44,14 +45,6 @@ public:
 private:
     std::map<std::uint64_t, std::uint8_t>& bytes_;
 };
-
-struct Write {
-    std::uint64_t offset, value;
-    friend bool operator==(const Write& a, const Write& b) { return a.offset == b.offset && a.value == b.value; }
-};
-std::ostream& operator<<(std::ostream& out, const Write& write) {
-    return out << std::hex << write.offset << "=" << write.value;
-}
 
 class RiscvMachine final : public ImmediateMachine {
 public:
