@@ -13,7 +13,7 @@
 #include "cli/commands.hpp"
 #include "cli/print.hpp"
 #include "study/config/config.hpp"
-#include "study/decode/record.hpp"
+#include "study/decode/decode.hpp"
 #include "study/run/model_version.hpp"
 
 namespace xlate::cli {

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "explore/scenario/real_families.hpp"
+#include "kernel-model/drivers/standalone_drivers.hpp"
 
 namespace xlate::explore {
 
@@ -301,7 +301,7 @@ std::string series_rows_text() {
         std::vector<std::string> cells;
         for (const SeriesPoint& point : row.points) cells.push_back(cell(point));
         const std::string_view driver = driver_of(row.row);
-        const char* form = find_real_family(driver) != nullptr ? " (also: real driver)" : "";
+        const char* form = kernel::find_standalone_driver(driver) != nullptr ? " (also: real driver)" : "";
         text += fmt::format("| {}{} | {} | {} | {}.yaml | {} |\n", row.row, form, row.patch, row.what, row.scenario,
                             fmt::join(cells, "<br>"));
     }

@@ -6,10 +6,10 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "explore/scenario/real_families.hpp"
 #include "explore/scenario/scenario_world.hpp"
 #include "kernel-model/arch/arch.hpp"
 #include "kernel-model/drivers/model/model_driver.hpp"
+#include "kernel-model/drivers/standalone_drivers.hpp"
 
 namespace xlate::explore {
 
@@ -46,7 +46,7 @@ bool is_name(std::string text) {
 }
 
 bool can_be_real(const IommuSpec& iommu) {
-    return !iommu.registration_fails && iommu.driver_built && find_real_family(iommu.driver) != nullptr;
+    return !iommu.registration_fails && iommu.driver_built && kernel::find_standalone_driver(iommu.driver) != nullptr;
 }
 
 /// Buses that no scenario names: of functions that share a group, in the real form.
@@ -106,9 +106,10 @@ void validate(const Scenario& scenario) {
             findings.add(path + ".driver", "'" + printable(iommu.driver) + "' is no IOMMU driver", iommu.driver,
                          drivers);
         }
-        if (iommu.real && find_real_family(iommu.driver) == nullptr) {
+        if (iommu.real && kernel::find_standalone_driver(iommu.driver) == nullptr) {
             std::vector<std::string> real;
-            for (const RealFamily& family : real_families()) real.emplace_back(family.driver);
+            for (const kernel::StandaloneFamily& family : kernel::standalone_drivers())
+                real.emplace_back(family.driver);
             findings.add(path + ".driver.real", "there is no real driver '" + printable(iommu.driver) + "'",
                          iommu.driver, real);
         }

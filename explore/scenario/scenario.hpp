@@ -23,7 +23,7 @@ struct IommuSpec {
     bool registered = false;             ///< bound before the race starts
     bool available = true;               ///< status = "okay"
     bool driver_built = true;            ///< false: this kernel lacks its driver, and ACPI knows that
-    bool registration_fails = false;     ///< its probe undoes the registration and returns -EINVAL (R11)
+    bool registration_fails = false;     ///< its probe undoes the registration and returns -EINVAL (R11a)
     kernel::ModelHardware hardware;      ///< what it has and refuses
     /// The driver of kernel-model/drivers over the engine of iommu/, in place of the row; all IOMMUs of a driver alike.
     bool real = false;
@@ -107,9 +107,9 @@ struct Scenario {
     std::vector<std::string> shows;  ///< what it is there for: "R1", "D-8a" (spec names)
 };
 
-/// The scenario with real drivers wherever there are some (real_families.hpp); its name ends in "+real". What a real
-/// driver cannot play (a registration that fails, DMAR and IVRS units) keeps its row. Devices that share a group become
-/// PCI functions: no other bus has such a rule. Errors: InputError if nothing becomes real.
+/// The scenario with real drivers wherever there are some (kernel-model/drivers/standalone_drivers.hpp); its name ends
+/// in "+real". What a real driver cannot play (a registration that fails, DMAR and IVRS units) keeps its row. Devices
+/// that share a group become PCI functions: no other bus has such a rule. Errors: InputError if nothing becomes real.
 Scenario with_real_drivers(Scenario scenario);
 bool has_real_form(const Scenario& scenario);
 

@@ -269,7 +269,8 @@ void ScenarioWorld::add_client(std::string& text, const Client& client) const {
 /// As its driver calls it. Units of a table have numbers of their own.
 std::string ScenarioWorld::name_of_unit(std::size_t iommu) const {
     const std::vector<IommuSpec>& specs = program_.scenario().iommus;
-    const RealFamily* const family = specs[iommu].real ? find_real_family(specs[iommu].driver) : nullptr;
+    const kernel::StandaloneFamily* const family =
+        specs[iommu].real ? kernel::find_standalone_driver(specs[iommu].driver) : nullptr;
     if (family == nullptr || family->units.empty()) return specs[iommu].name;
     const auto number = std::count_if(specs.begin(), specs.begin() + static_cast<std::ptrdiff_t>(iommu),
                                       [&](const IommuSpec& one) { return one.driver == specs[iommu].driver; });

@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include "base/bits.hpp"
-#include "explore/scenario/real_families.hpp"
 #include "explore/scenario/scenario_tables.hpp"
 #include "explore/scenario/scenario_world.hpp"
 #include "kernel-model/core/late_memory.hpp"
@@ -42,8 +41,8 @@ int ScenarioWorld::map_buffer(Client& client) {
     Device& dev = *client.dev;
     if (const int err = real_->power.get_sync(dev); err != 0) return err;
     client.powered = true;
-    const RealFamily& family =
-        *find_real_family(iommu_named(program_.scenario(), client.spec->iommus.front().iommu).driver);
+    const kernel::StandaloneFamily& family =
+        *kernel::find_standalone_driver(iommu_named(program_.scenario(), client.spec->iommus.front().iommu).driver);
     dev.dma_mask = low_mask(family.dma_bits);
     client.address =
         real_->dma.dma_map_single(dev, *client.buffer, real_->pages.page_bytes(), kernel::DmaDirection::bidirectional);

@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "explore/scenario/real_families.hpp"
 #include "explore/scenario/scenario_tables.hpp"
 #include "explore/scenario/scenario_world.hpp"
 #include "firmware/acpi/describe.hpp"
+#include "kernel-model/drivers/standalone_drivers.hpp"
 
 namespace xlate::explore {
 
@@ -79,7 +79,7 @@ void ScenarioProgram::read_tables() {
         const IommuSpec& iommu = scenario_.iommus[i];
         firmware::Node& node = *at_address(registers[i]);
         node.name = iommu.name;
-        if (iommu.real && node.interrupts.empty()) find_real_family(iommu.driver)->describe(node);
+        if (iommu.real && node.interrupts.empty()) kernel::find_standalone_driver(iommu.driver)->describe(node);
         if (!iommu.real) node.compatible = {std::string(kernel::find_model_driver(iommu.driver)->compatible)};
     }
     for (std::size_t i = 0; i < scenario_.devices.size(); ++i) {
@@ -108,7 +108,7 @@ void ScenarioProgram::describe_iommus() {
         node.available = node.reachable = iommu.available;
         node.iommu_cells = row.cells;
         if (!iommu.real) continue;
-        const RealFamily& family = *find_real_family(iommu.driver);
+        const kernel::StandaloneFamily& family = *kernel::find_standalone_driver(iommu.driver);
         firmware::Reg registers;
         registers.address = registers_of(i);
         registers.size = family.register_bytes;

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "firmware/iommu_families.hpp"
+#include "iommu/small_instances.hpp"
 #include "kernel-model/drivers/module.hpp"
 
 namespace xlate::explore {
@@ -14,6 +16,34 @@ using kernel::Device;
 using kernel::Ptr;
 
 namespace {
+
+/// As many bits as the ids of the scenario need.
+unsigned id_bits(const Scenario& scenario) {
+    constexpr unsigned kFew = 5, kMost = 16;
+    for (const DeviceSpec& device : scenario.devices) {
+        for (const EntrySpec& entry : device.iommus) {
+            for (const std::uint32_t id : entry.args) {
+                if (id >> kFew != 0) return kMost;
+            }
+        }
+    }
+    return kFew;
+}
+
+std::unique_ptr<iommu::Instance> make_instance(const Scenario& scenario, const IommuSpec& spec,
+                                               const firmware::Node& node) {
+    iommu::SmallInstance wanted;
+    wanted.name = spec.name;
+    wanted.compatible = node.compatible.front();
+    for (const firmware::Reg& bank : node.regs) wanted.register_bytes.push_back(bank.size);
+    wanted.interrupts = static_cast<unsigned>(node.interrupts.size());
+    wanted.id_bits = id_bits(scenario);
+    wanted.entries = spec.hardware.entries;
+    wanted.matches_streams = spec.hardware.stream_matching;
+    wanted.large_pages = spec.hardware.large_pages;
+    wanted.bypass = spec.hardware.bypass;
+    return iommu::find_small_family(firmware::iommu_kind(node).family)->make(wanted);
+}
 
 /// Whether somebody takes this driver's module out.
 bool unloads(const Scenario& scenario, const std::string& driver) {
@@ -133,14 +163,15 @@ void ScenarioWorld::add_iommu_driver(const IommuSpec& spec) {
                                     [&](const IommuDriver& one) { return one.row == spec.driver; });
     if (spec.real) {
         if (known != iommu_drivers_.end()) return;
-        RealDriver made = find_real_family(spec.driver)
-                              ->make_driver({iommu_, platform_, of_.arch(), real_->pages, real_->power, spec.mistakes,
-                                             [this](Device& dev) { return group_of_functions(dev); },
-                                             [this](Device& dev) {
-                                                 const kernel::ModelPolicy::OfDevice* wish = policy_.find(dev.name);
-                                                 return wish != nullptr ? wish->wanted : kernel::DomainType::none;
-                                             },
-                                             [this](Device& dev) { populate(dev); }});
+        kernel::StandaloneDriver made =
+            kernel::find_standalone_driver(spec.driver)
+                ->make({iommu_, platform_, of_.arch(), real_->pages, real_->power, spec.mistakes,
+                        [this](Device& dev) { return group_of_functions(dev); },
+                        [this](Device& dev) {
+                            const kernel::ModelPolicy::OfDevice* wish = policy_.find(dev.name);
+                            return wish != nullptr ? wish->wanted : kernel::DomainType::none;
+                        },
+                        [this](Device& dev) { populate(dev); }});
         iommu_drivers_.push_back({std::move(made.driver), made.ops, nullptr, spec.driver});
         return;
     }
@@ -189,7 +220,7 @@ void ScenarioWorld::connect(Hardware& hardware) {
         if (!spec.real) continue;
         const firmware::NodeIndex node = program_.node_of(spec.name);
         hardware.add(node, program_.description().node(node),
-                     find_real_family(spec.driver)->make_instance(scenario, spec));
+                     make_instance(scenario, spec, program_.description().node(node)));
     }
     for (const DeviceSpec& device : scenario.devices) {
         for (const EntrySpec& entry : device.iommus) {

@@ -9,13 +9,13 @@
 #include <vector>
 
 #include "explore/machine/hardware.hpp"
-#include "explore/scenario/real_families.hpp"
 #include "explore/scenario/scenario_program.hpp"
 #include "kernel-model/arch/vmbus.hpp"
 #include "kernel-model/dma/dma_iommu.hpp"
 #include "kernel-model/driver-core/driver_core.hpp"
 #include "kernel-model/driver-core/platform_bus.hpp"
 #include "kernel-model/drivers/model/model_driver.hpp"
+#include "kernel-model/drivers/standalone_drivers.hpp"
 #include "kernel-model/iommu-core/iommu_core.hpp"
 #include "kernel-model/of/id_bus.hpp"
 #include "kernel-model/of/of_core.hpp"

@@ -1,5 +1,7 @@
 #include "iommu/amd/iommu.hpp"
+#include "iommu/example_boards.hpp"
 #include "iommu/families.hpp"
+#include "iommu/small_instances.hpp"
 
 namespace xlate::iommu {
 namespace {
@@ -38,8 +40,31 @@ constexpr TimingPreset kTiming{
 
 constexpr Family kFamilies[] = {{"amd-vi", &kTiming, &amd::sheet, &make, {kOptions, std::size(kOptions)}}};
 
+std::unique_ptr<Instance> make_small(const SmallInstance&) {
+    amd::AmdParams params;
+    params.ext_feat = amd::ext_feat_by_name("qemu");
+    const auto few = [](CacheParams& cache) {
+        cache.entries = kSmallCache;
+        cache.ways = 0;
+    };
+    for (CacheParams* cache : {&params.dte_cache, &params.irte_cache, &params.tlb}) few(*cache);
+    for (CacheParams& cache : params.walk_host) few(cache);
+    for (CacheParams& cache : params.walk_guest) few(cache);
+    return std::make_unique<amd::Iommu>(params);
+}
+
 }  // namespace
 
 Span<Family> amd_family() { return {kFamilies, std::size(kFamilies)}; }
+SmallFamily amd_small() { return {"amd-vi", &make_small}; }
+ExampleBoard amd_example() {
+    ExampleBoard one{"amd-vi", "an AMD-Vi unit"};
+    one.generate = "acpi";
+    one.kind = "amd-vi";
+    one.device = "XLAT0001:00";
+    one.pci = true;
+    one.place = 3;
+    return one;
+}
 
 }  // namespace xlate::iommu

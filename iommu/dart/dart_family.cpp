@@ -2,7 +2,9 @@
 
 #include "iommu/dart/dart.hpp"
 #include "iommu/dart/layout.hpp"
+#include "iommu/example_boards.hpp"
 #include "iommu/families.hpp"
+#include "iommu/small_instances.hpp"
 
 namespace xlate::iommu {
 namespace {
@@ -67,8 +69,24 @@ constexpr Family kFamilies[] = {{"dart",
                                  nullptr,
                                  {kIdRegisters, std::size(kIdRegisters)}}};
 
+/// Of the M1, with the CPU's page size unless the other is wanted.
+std::unique_ptr<Instance> make_small(const SmallInstance& wanted) {
+    dart::DartParams params = dart::t8103_dart();
+    params.page_log2 = wanted.large_pages ? 14 : 12;
+    params.bypass_support = wanted.bypass;
+    params.tlb.entries = params.walk.entries = kSmallCache;
+    params.tlb.ways = params.walk.ways = 0;
+    return std::make_unique<dart::Dart>(params);
+}
+
 }  // namespace
 
 Span<Family> dart_family() { return {kFamilies, std::size(kFamilies)}; }
+SmallFamily dart_small() { return {"dart", &make_small}; }
+ExampleBoard dart_example() {
+    ExampleBoard one{"dart", "an Apple DART", "dart.dtb", "a000000.display"};
+    one.iommu = "dart: { page_size: 4 KiB }";  // those of the kernel
+    return one;
+}
 
 }  // namespace xlate::iommu

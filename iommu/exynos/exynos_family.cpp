@@ -1,7 +1,9 @@
 #include <optional>
 
+#include "iommu/example_boards.hpp"
 #include "iommu/exynos/sysmmu.hpp"
 #include "iommu/families.hpp"
+#include "iommu/small_instances.hpp"
 
 namespace xlate::iommu {
 namespace {
@@ -74,8 +76,17 @@ constexpr TimingPreset kTiming{
 
 constexpr Family kFamilies[] = {{"exynos", &kTiming, &sheet, &make, {kOptions, std::size(kOptions)}}};
 
+std::unique_ptr<Instance> make_small(const SmallInstance&) {
+    exynos::Parameters parameters;
+    parameters.tlb.entries = parameters.flpd.entries = kSmallCache;
+    parameters.tlb.ways = 0;
+    return std::make_unique<exynos::SysMmu>(parameters);
+}
+
 }  // namespace
 
 Span<Family> exynos_family() { return {kFamilies, std::size(kFamilies)}; }
+SmallFamily exynos_small() { return {"exynos", &make_small}; }
+ExampleBoard exynos_example() { return {"exynos", "an Exynos SysMMU", "exynos.dtb", "13800000.display"}; }
 
 }  // namespace xlate::iommu

@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <string>
 
+#include "iommu/example_boards.hpp"
 #include "iommu/families.hpp"
 #include "iommu/intel/vtd.hpp"
+#include "iommu/small_instances.hpp"
 
 namespace xlate::iommu {
 namespace {
@@ -88,8 +90,37 @@ constexpr TimingPreset kTiming{"vt-d-like",
 
 constexpr Family kFamilies[] = {{"vt-d", &kTiming, &vtd::sheet, &make, {kOptions, std::size(kOptions)}}};
 
+/// Four levels, legacy mode.
+std::unique_ptr<Instance> make_small(const SmallInstance&) {
+    const vtd::Capabilities like = vtd::capabilities_by_name("server");
+    vtd::VtdParams params;
+    params.version = like.version;
+    params.cap = like.cap;
+    params.ecap = like.ecap;
+    const auto few = [](CacheParams& cache) {
+        cache.entries = kSmallCache;
+        cache.ways = 0;
+    };
+    for (CacheParams* cache :
+         {&params.context_cache, &params.pasid_cache, &params.interrupt_cache, &params.tlb, &params.nested_cache})
+        few(*cache);
+    for (CacheParams& cache : params.walk_s1) few(cache);
+    for (CacheParams& cache : params.walk_s2) few(cache);
+    return std::make_unique<vtd::Vtd>(params);
+}
+
 }  // namespace
 
 Span<Family> vtd_family() { return {kFamilies, std::size(kFamilies)}; }
+SmallFamily vtd_small() { return {"vt-d", &make_small}; }
+ExampleBoard vtd_example() {
+    ExampleBoard one{"vt-d", "an Intel VT-d unit"};
+    one.generate = "acpi";
+    one.kind = "vt-d";
+    one.device = "XLAT0001:00";
+    one.pci = true;
+    one.place = 2;
+    return one;
+}
 
 }  // namespace xlate::iommu

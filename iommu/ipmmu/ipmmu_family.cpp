@@ -1,5 +1,7 @@
+#include "iommu/example_boards.hpp"
 #include "iommu/families.hpp"
 #include "iommu/ipmmu/ipmmu.hpp"
+#include "iommu/small_instances.hpp"
 
 namespace xlate::iommu {
 namespace {
@@ -28,8 +30,20 @@ constexpr TimingPreset kTiming{
 
 constexpr Family kFamilies[] = {{"ipmmu", &kTiming, &ipmmu::sheet, &make, {}, &connect}};
 
+std::unique_ptr<Instance> make_small(const SmallInstance&) {
+    ipmmu::Parameters parameters;
+    parameters.generation = ipmmu::Generation::gen2;
+    for (CacheParams* cache : {&parameters.tlb, &parameters.level1, &parameters.level2}) {
+        cache->entries = kSmallCache;
+        cache->ways = 0;
+    }
+    return std::make_unique<ipmmu::Ipmmu>(parameters);
+}
+
 }  // namespace
 
 Span<Family> ipmmu_family() { return {kFamilies, std::size(kFamilies)}; }
+SmallFamily ipmmu_small() { return {"ipmmu", &make_small}; }
+ExampleBoard ipmmu_example() { return {"ipmmu", "a Renesas IPMMU", "ipmmu.dtb", "fe900000.codec"}; }
 
 }  // namespace xlate::iommu

@@ -1,7 +1,9 @@
 #include <algorithm>
 
+#include "iommu/example_boards.hpp"
 #include "iommu/families.hpp"
 #include "iommu/mediatek/m4u.hpp"
+#include "iommu/small_instances.hpp"
 
 namespace xlate::iommu {
 namespace {
@@ -35,8 +37,21 @@ constexpr TimingPreset kTiming{
 
 constexpr Family kFamilies[] = {{"mediatek", &kTiming, &sheet, &make, {}}};
 
+std::unique_ptr<Instance> make_small(const SmallInstance& wanted) {
+    mediatek::Parameters parameters;
+    parameters.soc = *mediatek::find_soc(wanted.compatible);
+    parameters.wires = wanted.interrupts;
+    for (CacheParams* cache : {&parameters.tlb, &parameters.directory}) {
+        cache->entries = kSmallCache;
+        cache->ways = 0;
+    }
+    return std::make_unique<mediatek::M4u>(parameters);
+}
+
 }  // namespace
 
 Span<Family> mediatek_family() { return {kFamilies, std::size(kFamilies)}; }
+SmallFamily mediatek_small() { return {"mediatek", &make_small}; }
+ExampleBoard mediatek_example() { return {"mediatek", "a MediaTek M4U", "mediatek.dtb", "16000000.codec"}; }
 
 }  // namespace xlate::iommu

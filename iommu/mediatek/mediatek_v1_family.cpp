@@ -1,7 +1,9 @@
 #include <algorithm>
 
+#include "iommu/example_boards.hpp"
 #include "iommu/families.hpp"
 #include "iommu/mediatek/m4u_v1.hpp"
+#include "iommu/small_instances.hpp"
 
 namespace xlate::iommu {
 namespace {
@@ -28,8 +30,23 @@ constexpr TimingPreset kTiming{
 
 constexpr Family kFamilies[] = {{"mediatek-v1", &kTiming, &sheet, &make, {}}};
 
+/// With the SMI common, which has the second register bank.
+std::unique_ptr<Instance> make_small(const SmallInstance& wanted) {
+    mediatek_v1::Parameters parameters;
+    parameters.satellites = {{true, wanted.register_bytes.at(1)}};
+    parameters.tlb.entries = kSmallCache;
+    return std::make_unique<mediatek_v1::M4uV1>(parameters);
+}
+
 }  // namespace
 
 Span<Family> mediatek_v1_family() { return {kFamilies, std::size(kFamilies)}; }
+SmallFamily mediatek_v1_small() { return {"mediatek-v1", &make_small}; }
+ExampleBoard mediatek_v1_example() {
+    ExampleBoard one{"mediatek-v1", "a first MediaTek M4U", "mediatek_v1.dtb", "14007000.display"};
+    one.kernel = "variant: linux-6.1";
+    one.arm32 = true;
+    return one;
+}
 
 }  // namespace xlate::iommu

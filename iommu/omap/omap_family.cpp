@@ -1,7 +1,9 @@
 #include <algorithm>
 
+#include "iommu/example_boards.hpp"
 #include "iommu/families.hpp"
 #include "iommu/omap/omap.hpp"
+#include "iommu/small_instances.hpp"
 
 namespace xlate::iommu {
 namespace {
@@ -25,8 +27,18 @@ constexpr TimingPreset kTiming{
 
 constexpr Family kFamilies[] = {{"omap", &kTiming, &sheet, &make, {}}};
 
+std::unique_ptr<Instance> make_small(const SmallInstance&) { return std::make_unique<omap::Omap>(omap::Parameters{}); }
+
 }  // namespace
 
 Span<Family> omap_family() { return {kFamilies, std::size(kFamilies)}; }
+SmallFamily omap_small() { return {"omap", &make_small}; }
+ExampleBoard omap_example() {
+    ExampleBoard one{"omap", "an OMAP IOMMU", "omap.dtb", "480bc000.isp"};
+    one.kernel = "arch: arm, variant: linux-6.1";
+    one.arm32 = true;
+    one.sized = "tcu.walk_slots";  // its TLB has the size that it has
+    return one;
+}
 
 }  // namespace xlate::iommu

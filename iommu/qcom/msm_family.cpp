@@ -1,7 +1,9 @@
 #include <algorithm>
 
+#include "iommu/example_boards.hpp"
 #include "iommu/families.hpp"
 #include "iommu/qcom/msm.hpp"
+#include "iommu/small_instances.hpp"
 
 namespace xlate::iommu {
 namespace {
@@ -26,8 +28,26 @@ constexpr TimingPreset kTiming{
 
 constexpr Family kFamilies[] = {{"msm", &kTiming, &msm::sheet, &make, {}}};
 
+std::unique_ptr<Instance> make_small(const SmallInstance& wanted) {
+    msm::Parameters parameters;
+    parameters.name = wanted.name;
+    parameters.banks = 4;
+    for (CacheParams* cache : {&parameters.tlb, &parameters.level1}) {
+        cache->entries = kSmallCache;
+        cache->ways = 0;
+    }
+    return std::make_unique<msm::MsmIommu>(parameters);
+}
+
 }  // namespace
 
 Span<Family> msm_family() { return {kFamilies, std::size(kFamilies)}; }
+SmallFamily msm_small() { return {"msm", &make_small}; }
+ExampleBoard msm_example() {
+    ExampleBoard one{"msm", "an APQ8064 IOMMU", "msm_v0.dtb", "5100000.display"};
+    one.kernel = "arch: arm, variant: linux-6.12";
+    one.arm32 = true;
+    return one;
+}
 
 }  // namespace xlate::iommu

@@ -1,5 +1,7 @@
+#include "iommu/example_boards.hpp"
 #include "iommu/families.hpp"
 #include "iommu/qcom/qcom.hpp"
+#include "iommu/small_instances.hpp"
 
 namespace xlate::iommu {
 namespace {
@@ -32,8 +34,28 @@ constexpr TimingPreset kTiming{
 
 constexpr Family kFamilies[] = {{"qcom", &kTiming, &qcom::sheet, &make, {}}};
 
+/// The banks have the register banks behind the first one; they are numbered from 1.
+std::unique_ptr<Instance> make_small(const SmallInstance& wanted) {
+    qcom::Parameters parameters;
+    parameters.name = wanted.name;
+    parameters.local_bytes = {wanted.register_bytes.front()};
+    for (std::size_t number = 1; number < wanted.register_bytes.size(); ++number) {
+        qcom::Bank bank;
+        bank.asid = static_cast<unsigned>(number);
+        bank.bytes = wanted.register_bytes[number];
+        parameters.banks.push_back(bank);
+    }
+    for (CacheParams* cache : {&parameters.tlb, &parameters.level1, &parameters.level2}) {
+        cache->entries = kSmallCache;
+        cache->ways = 0;
+    }
+    return std::make_unique<qcom::QcomIommu>(parameters);
+}
+
 }  // namespace
 
 Span<Family> qcom_family() { return {kFamilies, std::size(kFamilies)}; }
+SmallFamily qcom_small() { return {"qcom", &make_small}; }
+ExampleBoard qcom_example() { return {"qcom", "a Qualcomm msm-iommu", "msm-iommu.dtb", "1c00000.gpu"}; }
 
 }  // namespace xlate::iommu

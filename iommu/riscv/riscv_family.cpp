@@ -1,7 +1,9 @@
 #include <algorithm>
 
+#include "iommu/example_boards.hpp"
 #include "iommu/families.hpp"
 #include "iommu/riscv/iommu.hpp"
+#include "iommu/small_instances.hpp"
 
 namespace xlate::iommu {
 namespace {
@@ -62,8 +64,31 @@ constexpr TimingPreset kTiming{
 
 constexpr Family kFamilies[] = {{"riscv", &kTiming, &riscv::sheet, &make, {kOptions, std::size(kOptions)}}};
 
+std::unique_ptr<Instance> make_small(const SmallInstance&) {
+    riscv::RiscvParams params;
+    params.capabilities = riscv::capabilities_by_name("base");
+    params.max_ddt_levels = 2;
+    params.wires = 1;
+    CacheParams few;
+    few.entries = kSmallCache;
+    CacheParams none = few;
+    none.enabled = false;
+    params.ddt_cache = params.tlb = few;
+    params.pdt_cache = params.gpa_cache = none;
+    for (CacheParams& level : params.walk_s1) level = few;
+    for (CacheParams& level : params.walk_s2) level = none;
+    return std::make_unique<riscv::Iommu>(params);
+}
+
 }  // namespace
 
 Span<Family> riscv_family() { return {kFamilies, std::size(kFamilies)}; }
+SmallFamily riscv_small() { return {"riscv", &make_small}; }
+ExampleBoard riscv_example() {
+    ExampleBoard one{"riscv", "a RISC-V IOMMU", "riscv.dtb", "4000000.gpu"};
+    one.pci = true;
+    one.kernel = "arch: riscv, variant: mainline-6.15.1";
+    return one;
+}
 
 }  // namespace xlate::iommu

@@ -1,5 +1,7 @@
+#include "iommu/example_boards.hpp"
 #include "iommu/families.hpp"
 #include "iommu/simple/bcm2712.hpp"
+#include "iommu/small_instances.hpp"
 
 namespace xlate::iommu {
 namespace {
@@ -22,8 +24,16 @@ constexpr TimingPreset kTiming{
 
 constexpr Family kFamilies[] = {{"bcm2712", &kTiming, &sheet, &make, {}}};
 
+std::unique_ptr<Instance> make_small(const SmallInstance&) {
+    bcm2712::Parameters parameters;
+    parameters.tlb.entries = parameters.directory.entries = kSmallCache;
+    return std::make_unique<bcm2712::Bcm2712>(parameters);
+}
+
 }  // namespace
 
 Span<Family> bcm2712_family() { return {kFamilies, std::size(kFamilies)}; }
+SmallFamily bcm2712_small() { return {"bcm2712", &make_small}; }
+ExampleBoard bcm2712_example() { return {"bcm2712", "a BCM2712 IOMMU", "bcm2712.dtb", "1000880000.isp"}; }
 
 }  // namespace xlate::iommu

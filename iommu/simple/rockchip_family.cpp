@@ -1,7 +1,9 @@
 #include <algorithm>
 
+#include "iommu/example_boards.hpp"
 #include "iommu/families.hpp"
 #include "iommu/simple/rockchip.hpp"
+#include "iommu/small_instances.hpp"
 
 namespace xlate::iommu {
 namespace {
@@ -27,8 +29,16 @@ constexpr TimingPreset kTiming{
 
 constexpr Family kFamilies[] = {{"rockchip", &kTiming, &sheet, &make, {}}};
 
+std::unique_ptr<Instance> make_small(const SmallInstance&) {
+    rockchip::Parameters parameters;
+    parameters.tlb.entries = parameters.directory.entries = kSmallCache;
+    return std::make_unique<rockchip::Rockchip>(parameters);
+}
+
 }  // namespace
 
 Span<Family> rockchip_family() { return {kFamilies, std::size(kFamilies)}; }
+SmallFamily rockchip_small() { return {"rockchip", &make_small}; }
+ExampleBoard rockchip_example() { return {"rockchip", "a Rockchip IOMMU", "rockchip.dtb", "ff900000.vop"}; }
 
 }  // namespace xlate::iommu

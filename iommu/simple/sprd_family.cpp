@@ -1,5 +1,7 @@
+#include "iommu/example_boards.hpp"
 #include "iommu/families.hpp"
 #include "iommu/simple/sprd.hpp"
+#include "iommu/small_instances.hpp"
 
 namespace xlate::iommu {
 namespace {
@@ -43,8 +45,16 @@ constexpr TimingPreset kTiming{
 constexpr Family kFamilies[] = {
     {"sprd", &kTiming, &sheet, &make, {kOptions, std::size(kOptions)}, nullptr, {kIdRegisters, 1}}};
 
+std::unique_ptr<Instance> make_small(const SmallInstance&) {
+    sprd::Parameters parameters;
+    parameters.tlb.entries = kSmallCache;
+    return std::make_unique<sprd::Sprd>(parameters);
+}
+
 }  // namespace
 
 Span<Family> sprd_family() { return {kFamilies, std::size(kFamilies)}; }
+SmallFamily sprd_small() { return {"sprd", &make_small}; }
+ExampleBoard sprd_example() { return {"sprd", "a Spreadtrum IOMMU", "sprd.dtb", "63100000.display"}; }
 
 }  // namespace xlate::iommu

@@ -1,5 +1,7 @@
+#include "iommu/example_boards.hpp"
 #include "iommu/families.hpp"
 #include "iommu/simple/sun50i.hpp"
+#include "iommu/small_instances.hpp"
 
 namespace xlate::iommu {
 namespace {
@@ -21,8 +23,19 @@ constexpr TimingPreset kTiming{
 
 constexpr Family kFamilies[] = {{"sun50i", &kTiming, &sheet, &make, {}}};
 
+std::unique_ptr<Instance> make_small(const SmallInstance&) {
+    sun50i::Parameters parameters;
+    for (CacheParams* cache : {&parameters.tlb, &parameters.directory}) {
+        cache->entries = kSmallCache;
+        cache->ways = 0;
+    }
+    return std::make_unique<sun50i::Sun50i>(parameters);
+}
+
 }  // namespace
 
 Span<Family> sun50i_family() { return {kFamilies, std::size(kFamilies)}; }
+SmallFamily sun50i_small() { return {"sun50i", &make_small}; }
+ExampleBoard sun50i_example() { return {"sun50i", "an Allwinner sun50i IOMMU", "sun50i.dtb", "1c0e000.video"}; }
 
 }  // namespace xlate::iommu

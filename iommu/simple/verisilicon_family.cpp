@@ -1,5 +1,7 @@
+#include "iommu/example_boards.hpp"
 #include "iommu/families.hpp"
 #include "iommu/simple/verisilicon.hpp"
+#include "iommu/small_instances.hpp"
 
 namespace xlate::iommu {
 namespace {
@@ -21,8 +23,20 @@ constexpr TimingPreset kTiming{
 
 constexpr Family kFamilies[] = {{"verisilicon", &kTiming, &sheet, &make, {}}};
 
+std::unique_ptr<Instance> make_small(const SmallInstance&) {
+    verisilicon::Parameters parameters;
+    parameters.tlb.entries = parameters.directory.entries = kSmallCache;
+    return std::make_unique<verisilicon::Verisilicon>(parameters);
+}
+
 }  // namespace
 
 Span<Family> verisilicon_family() { return {kFamilies, std::size(kFamilies)}; }
+SmallFamily verisilicon_small() { return {"verisilicon", &make_small}; }
+ExampleBoard verisilicon_example() {
+    ExampleBoard one{"verisilicon", "a Verisilicon IOMMU", "verisilicon.dtb", "fdc70000.decoder"};
+    one.kernel = "variant: linux-7.2";
+    return one;
+}
 
 }  // namespace xlate::iommu

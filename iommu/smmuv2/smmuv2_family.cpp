@@ -6,7 +6,9 @@
 
 #include "base/bits.hpp"
 #include "base/error.hpp"
+#include "iommu/example_boards.hpp"
 #include "iommu/families.hpp"
+#include "iommu/small_instances.hpp"
 #include "iommu/smmuv2/register_files.hpp"
 #include "iommu/smmuv2/sheet.hpp"
 
@@ -191,8 +193,43 @@ constexpr Family kFamilies[] = {
     {"smmuv2", &kTiming, &smmuv2::sheet, &make, {}, nullptr, {kIdRegisters, std::size(kIdRegisters)}},
 };
 
+/// An MMU-500 with few banks and, unless more are wanted, few stream mapping groups: the driver writes each.
+std::unique_ptr<Instance> make_small(const SmallInstance& wanted) {
+    constexpr unsigned kGroups = 16, kContexts = 8;
+    smmuv2::SmmuParams params;
+    params.features = smmuv2::mmu500_like();
+    params.features.pagesize = 0;
+    params.features.numpagendxb = 3;  // 16 pages each for the global space and for banks
+    params.features.numcb = kContexts;
+    params.features.nums2cb = 0;
+    const unsigned groups = wanted.entries != 0 ? wanted.entries : kGroups;
+    params.features.numsmrg = static_cast<std::uint8_t>(std::min(groups, 127U));
+    params.features.sms = wanted.matches_streams ? 1 : 0;
+    if (!wanted.matches_streams) {
+        params.features.numsidb = 0;
+        while (1U << params.features.numsidb < groups) ++params.features.numsidb;
+    }
+    params.context_interrupts = kContexts;
+    CacheParams few;
+    few.entries = kSmallCache;
+    CacheParams none = few;
+    none.enabled = false;
+    params.caches.tlb = few;
+    params.caches.ipa = none;
+    for (CacheParams& level : params.caches.walk_s1) level = few;
+    for (CacheParams& level : params.caches.walk_s2) level = none;
+    params.caches.walk_s1[3] = none;
+    return std::make_unique<smmuv2::Smmu>(params);
+}
+
 }  // namespace
 
 Span<Family> smmuv2_family() { return {kFamilies, std::size(kFamilies)}; }
+SmallFamily smmuv2_small() { return {"smmuv2", &make_small}; }
+ExampleBoard smmuv2_example() {
+    ExampleBoard one{"smmuv2", "an SMMUv2 (MMU-500)", "smmuv2.dtb", "a000000.video"};
+    one.pci = true;
+    return one;
+}
 
 }  // namespace xlate::iommu

@@ -1,6 +1,8 @@
 #include <algorithm>
 
+#include "iommu/example_boards.hpp"
 #include "iommu/families.hpp"
+#include "iommu/small_instances.hpp"
 #include "iommu/smmuv3/smmu.hpp"
 
 namespace xlate::iommu {
@@ -24,8 +26,36 @@ std::unique_ptr<Instance> make(const InstanceParams& params) {
 
 constexpr Family kFamilies[] = {{"smmuv3", nullptr, &smmuv3::sheet, &make, {}}};
 
+/// QEMU's, with short queues.
+std::unique_ptr<Instance> make_small(const SmallInstance& wanted) {
+    smmuv3::SmmuParams params;
+    params.features = smmuv3::qemu_like();
+    params.features.sidsize = static_cast<std::uint8_t>(wanted.id_bits);
+    params.features.cmdqs = 7;  // the fewest that Linux takes
+    params.features.eventqs = 4;
+    CacheParams few;
+    few.entries = kSmallCache;
+    CacheParams none = few;
+    none.enabled = false;
+    params.caches.config = params.caches.tlb = few;
+    params.caches.ipa = none;
+    for (CacheParams& level : params.caches.walk_s1) level = few;
+    for (CacheParams& level : params.caches.walk_s2) level = none;
+    params.caches.walk_s1[3] = none;
+    return std::make_unique<smmuv3::Smmu>(params);
+}
+
 }  // namespace
 
 Span<Family> smmuv3_family() { return {kFamilies, std::size(kFamilies)}; }
+SmallFamily smmuv3_small() { return {"smmuv3", &make_small}; }
+ExampleBoard smmuv3_example() {
+    ExampleBoard one{"smmuv3", "an SMMUv3"};
+    one.generate = "devicetree";
+    one.pci = true;
+    one.place = 0;
+    one.sized = "tbu.tlb.entries";
+    return one;
+}
 
 }  // namespace xlate::iommu

@@ -1,4 +1,6 @@
+#include "iommu/example_boards.hpp"
 #include "iommu/families.hpp"
+#include "iommu/small_instances.hpp"
 #include "iommu/tegra/layout_socs.hpp"
 #include "iommu/tegra/tegra_smmu.hpp"
 
@@ -25,8 +27,23 @@ constexpr TimingPreset kTiming{
 
 constexpr Family kFamilies[] = {{"tegra", &kTiming, &sheet, &make, {}}};
 
+std::unique_ptr<Instance> make_small(const SmallInstance& wanted) {
+    tegra::Parameters parameters;
+    parameters.soc = tegra::soc_of(wanted.compatible);
+    parameters.tlb.entries = parameters.ptc.entries = kSmallCache;
+    parameters.ptc.ways = 0;
+    return std::make_unique<tegra::TegraSmmu>(parameters);
+}
+
 }  // namespace
 
 Span<Family> tegra_family() { return {kFamilies, std::size(kFamilies)}; }
+SmallFamily tegra_small() { return {"tegra", &make_small}; }
+ExampleBoard tegra_example() {
+    ExampleBoard one{"tegra", "a Tegra SMMU", "tegra.dtb", "54200000.display"};
+    one.kernel = "arch: arm, variant: linux-6.12";
+    one.arm32 = true;
+    return one;
+}
 
 }  // namespace xlate::iommu

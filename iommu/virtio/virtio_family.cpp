@@ -1,6 +1,8 @@
 #include <algorithm>
 
+#include "iommu/example_boards.hpp"
 #include "iommu/families.hpp"
+#include "iommu/small_instances.hpp"
 #include "iommu/virtio/virtio_iommu.hpp"
 
 namespace xlate::iommu {
@@ -45,8 +47,24 @@ constexpr TimingPreset kTiming{
 constexpr Family kFamilies[] = {
     {"virtio-iommu", &kTiming, &sheet, &make, {kOptions, std::size(kOptions)}, nullptr, {}, true}};
 
+std::unique_ptr<Instance> make_small(const SmallInstance&) {
+    virtio::Parameters parameters;
+    parameters.tlb.entries = kSmallCache;
+    parameters.tlb.ways = 0;
+    return std::make_unique<virtio::VirtioIommu>(parameters);
+}
+
 }  // namespace
 
 Span<Family> virtio_family() { return {kFamilies, std::size(kFamilies)}; }
+SmallFamily virtio_small() { return {"virtio-iommu", &make_small}; }
+ExampleBoard virtio_example() {
+    ExampleBoard one{"virtio-iommu", "a virtio-iommu"};
+    one.generate = "devicetree";
+    one.kind = "virtio-iommu";
+    one.pci = true;
+    one.place = 1;
+    return one;
+}
 
 }  // namespace xlate::iommu

@@ -8,11 +8,13 @@
 
 #include <fmt/format.h>
 
+#include "iommu/records/log_line.hpp"
 #include "iommu/smmuv3/layout.hpp"
-#include "study/decode/log_line.hpp"
 
 namespace xlate::study {
 namespace {
+
+using namespace iommu::records;
 
 namespace smmu = iommu::smmuv3;
 

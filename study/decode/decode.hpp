@@ -7,9 +7,17 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
-#include "study/decode/record.hpp"
+#include "iommu/records/record.hpp"
 
 namespace xlate::study {
+
+using iommu::records::field_texts;
+using iommu::records::find_record_kind;
+using iommu::records::record_families;
+using iommu::records::record_kind_names;
+using iommu::records::RecordFamily;
+using iommu::records::RecordKind;
+using iommu::records::Words;
 
 struct DecodedRecord {
     const RecordKind* kind = nullptr;

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include "iommu/amd/iommu.hpp"
+#include "iommu/records/log_line.hpp"
+#include "iommu/records/record.hpp"
 #include "iommu/tables/layout_amd.hpp"
-#include "study/decode/log_line.hpp"
-#include "study/decode/record.hpp"
 
-namespace xlate::study {
+namespace xlate::iommu::records {
 namespace {
 
 namespace amd = iommu::amd;
@@ -214,8 +214,9 @@ std::optional<LineRecord> read_line(std::string_view line) {
 
 }  // namespace
 
-RecordFamily amd_records() {
+std::vector<RecordFamily> amd_records() {
     RecordFamily family{"amd-vi", {}};
+    family.place = 6;
     family.line = read_line;
     namespace event = amd::event;
     namespace dte = amd::dte;
@@ -259,7 +260,7 @@ RecordFamily amd_records() {
                              row("FC", 0, v1::FC), row("IR", 0, v1::IR), row("IW", 0, v1::IW)},
                             read_pte,
                             nullptr});
-    return family;
+    return {family};
 }
 
-}  // namespace xlate::study
+}  // namespace xlate::iommu::records

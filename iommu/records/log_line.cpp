@@ -1,10 +1,10 @@
-#include "study/decode/log_line.hpp"
+#include "iommu/records/log_line.hpp"
 
 #include <algorithm>
 #include <cctype>
 #include <initializer_list>
 
-namespace xlate::study {
+namespace xlate::iommu::records {
 
 std::optional<Token> token_of(std::string_view text) {
     const bool prefixed = text.size() > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
@@ -94,4 +94,4 @@ std::string_view speaker_of(std::string_view line) {
     return end == std::string_view::npos ? std::string_view{} : line.substr(start, end + 1 - start);
 }
 
-}  // namespace xlate::study
+}  // namespace xlate::iommu::records

@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include "iommu/qcom/layout_msm.hpp"
+#include "iommu/records/log_line.hpp"
+#include "iommu/records/record.hpp"
 #include "iommu/tables/layout_vmsa7_short.hpp"
-#include "study/decode/log_line.hpp"
-#include "study/decode/record.hpp"
 
-namespace xlate::study {
+namespace xlate::iommu::records {
 namespace {
 
 namespace msm = iommu::msm;
@@ -88,8 +88,9 @@ std::optional<LineRecord> read_line(std::string_view line) {
 
 }  // namespace
 
-RecordFamily msm_records() {
+std::vector<RecordFamily> msm_records() {
     RecordFamily family{"msm"};
+    family.place = 14;
     family.line = read_line;
     family.kinds = {{"fsr", "Qualcomm msm FSR", 1, 32, {}, read_fsr},
                     {"far", "Qualcomm msm FAR", 1, 32, {}, read_far},
@@ -123,7 +124,7 @@ RecordFamily msm_records() {
                      {word_row("TYPE", l2::TYPE, Show::number, "0 fault|1 large page|2 page|3 page"),
                       word_row("S", l2::S), word_row("nG", l2::nG)},
                      read_l2}};
-    return family;
+    return {family};
 }
 
-}  // namespace xlate::study
+}  // namespace xlate::iommu::records

@@ -2,11 +2,11 @@
 #include <fmt/format.h>
 
 #include "iommu/ipmmu/layout.hpp"
+#include "iommu/records/log_line.hpp"
+#include "iommu/records/record.hpp"
 #include "iommu/tables/layout_vmsa7_long.hpp"
-#include "study/decode/log_line.hpp"
-#include "study/decode/record.hpp"
 
-namespace xlate::study {
+namespace xlate::iommu::records {
 namespace {
 
 namespace ip = iommu::ipmmu;
@@ -72,8 +72,9 @@ std::optional<LineRecord> read_line(std::string_view line) {
 
 }  // namespace
 
-RecordFamily ipmmu_records() {
+std::vector<RecordFamily> ipmmu_records() {
     RecordFamily family{"ipmmu"};
+    family.place = 13;
     family.line = read_line;
     family.kinds = {
         {"imstr",
@@ -105,7 +106,7 @@ RecordFamily ipmmu_records() {
           word_row("TTSEL", ip::imuctr::TTSEL, Show::number)},
          read_utlb},
         {"pte", "IPMMU table word (long descriptor)", 1, 64, {}, read_pte}};
-    return family;
+    return {family};
 }
 
-}  // namespace xlate::study
+}  // namespace xlate::iommu::records

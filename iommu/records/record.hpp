@@ -1,5 +1,7 @@
 // What a register, table entry or queue entry says: tables of fields, one a kind of record, and what they mean in
-// words. A family adds a file with its kinds (smmuv3_records.cpp) and stands in families() below.
+// words. A family adds a file with its kinds, iommu/<folder>/<name>_records.cpp, which defines
+//     std::vector<RecordFamily> <name>_records();
+// here; the build gathers them.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +12,7 @@
 
 #include "base/bits.hpp"
 
-namespace xlate::study {
+namespace xlate::iommu::records {
 
 /// The words of one record, little-endian words first to last, each of RecordKind::word_bits.
 using Words = std::vector<std::uint64_t>;
@@ -76,34 +78,15 @@ struct RecordFamily {
     std::vector<RecordKind> kinds{};
     /// A record that its driver prints in one line, if `line` is one; nullptr: it prints none, or several lines.
     std::optional<LineRecord> (*line)(std::string_view line) = nullptr;
+    unsigned place = 0;  ///< in record_families(): of short names and lines that several have, the first one's counts
 };
 
-/// All families whose records are read, in a fixed order.
+/// All families whose records are read, by their places.
 const std::vector<RecordFamily>& record_families();
 /// "event" (of the first family that has it), "smmuv2.fsr"; nullptr if there is none.
 const RecordKind* find_record_kind(std::string_view name);
 /// "smmuv3.event, smmuv3.command, ...".
 std::string record_kind_names();
-
-RecordFamily smmuv3_records();
-RecordFamily smmuv2_records();
-RecordFamily rockchip_records();
-RecordFamily exynos_records();
-RecordFamily omap_records();
-RecordFamily riscv_records();
-RecordFamily amd_records();
-RecordFamily dart_records();
-RecordFamily tegra_records();
-RecordFamily vtd_records();
-RecordFamily mediatek_records();
-RecordFamily mediatek_v1_records();
-RecordFamily ipmmu_records();
-RecordFamily msm_records();
-RecordFamily sun50i_records();
-RecordFamily sprd_records();
-RecordFamily verisilicon_records();
-RecordFamily bcm2712_records();
-RecordFamily virtio_records();
 
 /// A descriptor of VMSAv8-64, stage 1; those of VMSAv7's long format read the same.
 Reading read_stage1_descriptor(const Words& words);
@@ -114,4 +97,4 @@ std::vector<std::string> field_texts(const RecordKind& kind, const Words& words)
 /// "00:02.1": a requester id as bus, device, function.
 std::string requester_text(std::uint64_t id);
 
-}  // namespace xlate::study
+}  // namespace xlate::iommu::records

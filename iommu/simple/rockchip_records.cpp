@@ -1,11 +1,11 @@
 // Registers and table words of the Rockchip IOMMU. Source: docs/spec/iommu-hardware.md section 16.1.
 #include <fmt/format.h>
 
+#include "iommu/records/log_line.hpp"
+#include "iommu/records/record.hpp"
 #include "iommu/simple/layout_rockchip.hpp"
-#include "study/decode/log_line.hpp"
-#include "study/decode/record.hpp"
 
-namespace xlate::study {
+namespace xlate::iommu::records {
 namespace {
 
 namespace rk = iommu::rockchip;
@@ -65,9 +65,10 @@ std::optional<LineRecord> read_line(std::string_view line) {
 
 }  // namespace
 
-RecordFamily rockchip_records() {
+std::vector<RecordFamily> rockchip_records() {
     namespace status = rk::status;
     RecordFamily family{"rockchip", {}};
+    family.place = 2;
     family.line = read_line;
     family.kinds.push_back(
         {"int-status",
@@ -103,7 +104,7 @@ RecordFamily rockchip_records() {
                              word_row("WRITABLE", rk::pte::WRITABLE)},
                             [](const Words& words) { return read_word(words, true); },
                             nullptr});
-    return family;
+    return {family};
 }
 
-}  // namespace xlate::study
+}  // namespace xlate::iommu::records

@@ -3,11 +3,11 @@
 
 #include <fmt/format.h>
 
+#include "iommu/records/log_line.hpp"
+#include "iommu/records/record.hpp"
 #include "iommu/tegra/layout.hpp"
-#include "study/decode/log_line.hpp"
-#include "study/decode/record.hpp"
 
-namespace xlate::study {
+namespace xlate::iommu::records {
 namespace {
 
 namespace tg = iommu::tegra;
@@ -139,8 +139,9 @@ std::optional<LineRecord> read_line(std::string_view line) {
 
 }  // namespace
 
-RecordFamily tegra_records() {
+std::vector<RecordFamily> tegra_records() {
     RecordFamily family{"tegra", {}};
+    family.place = 8;
     family.line = read_line;
     family.kinds.push_back(
         {"err-status",
@@ -191,7 +192,7 @@ RecordFamily tegra_records() {
                             [](const Words& words) { return read_word(words, true); }, nullptr});
     family.kinds.push_back({"pte", "Tegra SMMU table word", 1, 32, rights,
                             [](const Words& words) { return read_word(words, false); }, nullptr});
-    return family;
+    return {family};
 }
 
-}  // namespace xlate::study
+}  // namespace xlate::iommu::records

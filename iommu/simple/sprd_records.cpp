@@ -2,10 +2,10 @@
 // 16.7 and 17.
 #include <fmt/format.h>
 
+#include "iommu/records/record.hpp"
 #include "iommu/simple/layout_sprd.hpp"
-#include "study/decode/record.hpp"
 
-namespace xlate::study {
+namespace xlate::iommu::records {
 namespace {
 
 namespace sprd = iommu::sprd;
@@ -34,8 +34,9 @@ Reading read_version(const Words& words) {
 
 }  // namespace
 
-RecordFamily sprd_records() {
+std::vector<RecordFamily> sprd_records() {
     RecordFamily family{"sprd"};
+    family.place = 16;
     family.kinds = {{"word", "Spreadtrum table word", 1, 32, {}, read_word},
                     {"cfg",
                      "Spreadtrum CFG",
@@ -45,7 +46,7 @@ RecordFamily sprd_records() {
                       word_row("VAOR_BYPASS", sprd::cfg::VAOR_BYPASS)},
                      read_config},
                     {"version", "Spreadtrum VERSION", 1, 32, {}, read_version}};
-    return family;
+    return {family};
 }
 
-}  // namespace xlate::study
+}  // namespace xlate::iommu::records

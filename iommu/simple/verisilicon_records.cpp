@@ -1,11 +1,11 @@
 // Registers and table words of Verisilicon's IOMMU. Source: docs/verisilicon.md.
 #include <fmt/format.h>
 
+#include "iommu/records/log_line.hpp"
+#include "iommu/records/record.hpp"
 #include "iommu/simple/layout_verisilicon.hpp"
-#include "study/decode/log_line.hpp"
-#include "study/decode/record.hpp"
 
-namespace xlate::study {
+namespace xlate::iommu::records {
 namespace {
 
 namespace vsi = iommu::verisilicon;
@@ -67,8 +67,9 @@ std::optional<LineRecord> read_line(std::string_view line) {
 
 }  // namespace
 
-RecordFamily verisilicon_records() {
+std::vector<RecordFamily> verisilicon_records() {
     RecordFamily family{"verisilicon"};
+    family.place = 17;
     family.line = read_line;
     family.kinds = {
         {"status", "Verisilicon STATUS", 1, 32, {word_row("CODE", Field{0, 3}, Show::number, kStatuses)}, read_status},
@@ -79,7 +80,7 @@ RecordFamily verisilicon_records() {
          32,
          {word_row("VALID", vsi::pte::VALID), word_row("WRITABLE", vsi::pte::WRITABLE)},
          read_pte}};
-    return family;
+    return {family};
 }
 
-}  // namespace xlate::study
+}  // namespace xlate::iommu::records

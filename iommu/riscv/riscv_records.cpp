@@ -2,11 +2,11 @@
 // Source: docs/spec/iommu-hardware.md section 9.
 #include <fmt/format.h>
 
+#include "iommu/records/log_line.hpp"
+#include "iommu/records/record.hpp"
 #include "iommu/riscv/iommu.hpp"
-#include "study/decode/log_line.hpp"
-#include "study/decode/record.hpp"
 
-namespace xlate::study {
+namespace xlate::iommu::records {
 namespace {
 
 namespace rv = iommu::riscv;
@@ -154,8 +154,9 @@ std::optional<LineRecord> read_line(std::string_view line) {
 
 }  // namespace
 
-RecordFamily riscv_records() {
+std::vector<RecordFamily> riscv_records() {
     RecordFamily family{"riscv", {}};
+    family.place = 4;
     family.line = read_line;
     namespace f = rv::fault;
     family.kinds.push_back(
@@ -198,7 +199,7 @@ RecordFamily riscv_records() {
           row("PBMT", 0, pte::PBMT, Show::number, "0 PMA|1 NC|2 IO|3 reserved"), row("N", 0, pte::N)},
          read_pte,
          nullptr});
-    return family;
+    return {family};
 }
 
-}  // namespace xlate::study
+}  // namespace xlate::iommu::records

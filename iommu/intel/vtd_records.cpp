@@ -4,11 +4,11 @@
 
 #include "iommu/intel/layout_faults.hpp"
 #include "iommu/intel/vtd.hpp"
+#include "iommu/records/log_line.hpp"
+#include "iommu/records/record.hpp"
 #include "iommu/tables/layout_vtd.hpp"
-#include "study/decode/log_line.hpp"
-#include "study/decode/record.hpp"
 
-namespace xlate::study {
+namespace xlate::iommu::records {
 namespace {
 
 namespace vtd = iommu::vtd;
@@ -316,10 +316,11 @@ std::optional<LineRecord> read_line(std::string_view line) {
 
 }  // namespace
 
-RecordFamily vtd_records() {
+std::vector<RecordFamily> vtd_records() {
     namespace frcd = vtd::frcd;
     namespace qi = vtd::qi;
     RecordFamily family{"vt-d", {}};
+    family.place = 9;
     family.line = read_line;
     const auto add = [&](std::string_view name, std::string_view title, unsigned words, std::vector<RecordField> fields,
                          Reading (*read)(const Words&)) {
@@ -364,7 +365,7 @@ RecordFamily vtd_records() {
          row("DST", 0, vtd::irte::DST, Show::hex), row("SID", 1, vtd::irte::SID, Show::hex),
          row("SVT", 1, vtd::irte::SVT, Show::number)},
         read_irte);
-    return family;
+    return {family};
 }
 
-}  // namespace xlate::study
+}  // namespace xlate::iommu::records

@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 
 #include "iommu/omap/layout.hpp"
-#include "study/decode/log_line.hpp"
-#include "study/decode/record.hpp"
+#include "iommu/records/log_line.hpp"
+#include "iommu/records/record.hpp"
 
-namespace xlate::study {
+namespace xlate::iommu::records {
 namespace {
 
 namespace om = iommu::omap;
@@ -93,9 +93,10 @@ std::optional<LineRecord> read_line(std::string_view line) {
 
 }  // namespace
 
-RecordFamily omap_records() {
+std::vector<RecordFamily> omap_records() {
     namespace interrupt = om::interrupt;
     RecordFamily family{"omap", {}};
+    family.place = 3;
     family.line = read_line;
     family.kinds.push_back({"irqstatus",
                             "OMAP IRQSTATUS (and IRQENABLE)",
@@ -140,7 +141,7 @@ RecordFamily omap_records() {
           word_row("ENDIAN", om::l2::ENDIAN), word_row("ELSZ", om::l2::ELSZ, Show::number)},
          read_l2,
          nullptr});
-    return family;
+    return {family};
 }
 
-}  // namespace xlate::study
+}  // namespace xlate::iommu::records

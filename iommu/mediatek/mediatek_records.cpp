@@ -6,11 +6,11 @@
 
 #include "iommu/mediatek/layout.hpp"
 #include "iommu/mediatek/layout_v1.hpp"
+#include "iommu/records/log_line.hpp"
+#include "iommu/records/record.hpp"
 #include "iommu/tables/layout_vmsa7_short.hpp"
-#include "study/decode/log_line.hpp"
-#include "study/decode/record.hpp"
 
-namespace xlate::study {
+namespace xlate::iommu::records {
 namespace {
 
 namespace mtk = iommu::mediatek;
@@ -156,8 +156,9 @@ std::optional<LineRecord> read_line_v1(std::string_view line) {
 
 }  // namespace
 
-RecordFamily mediatek_records() {
+static RecordFamily later_records() {
     RecordFamily family{"mediatek"};
+    family.place = 11;
     family.line = read_line;
     family.kinds = {{"int-main", "MediaTek M4U FAULT_ST1 (and INT_MAIN)", 1, 32, {}, read_interrupts},
                     {"fault-va",
@@ -192,8 +193,9 @@ RecordFamily mediatek_records() {
     return family;
 }
 
-RecordFamily mediatek_v1_records() {
+static RecordFamily first_records() {
     RecordFamily family{"mediatek-v1"};
+    family.place = 12;
     family.line = read_line_v1;
     family.kinds = {
         {"fault-st", "MediaTek M4U (first generation) FAULT_ST", 1, 32, {}, read_interrupts_v1},
@@ -212,4 +214,6 @@ RecordFamily mediatek_v1_records() {
     return family;
 }
 
-}  // namespace xlate::study
+std::vector<RecordFamily> mediatek_records() { return {later_records(), first_records()}; }
+
+}  // namespace xlate::iommu::records

@@ -4,11 +4,11 @@
 
 #include <fmt/format.h>
 
+#include "iommu/records/log_line.hpp"
+#include "iommu/records/record.hpp"
 #include "iommu/virtio/layout.hpp"
-#include "study/decode/log_line.hpp"
-#include "study/decode/record.hpp"
 
-namespace xlate::study {
+namespace xlate::iommu::records {
 namespace {
 
 namespace vio = iommu::virtio;
@@ -103,8 +103,9 @@ std::optional<LineRecord> read_line(std::string_view line) {
 
 }  // namespace
 
-RecordFamily virtio_records() {
+std::vector<RecordFamily> virtio_records() {
     RecordFamily family{"virtio"};
+    family.place = 10;
     family.line = read_line;
     family.kinds = {{"event",
                      "virtio-iommu event",
@@ -126,7 +127,7 @@ RecordFamily virtio_records() {
                      32,
                      {{"subtype", 1, 0, 8, Show::number, "0 reserved|1 MSI"}},
                      read_reserved}};
-    return family;
+    return {family};
 }
 
-}  // namespace xlate::study
+}  // namespace xlate::iommu::records

@@ -1,10 +1,10 @@
 // Fault registers of SMMUv1 and SMMUv2. Source: docs/spec/iommu-hardware.md section 2.
 #include <fmt/format.h>
 
+#include "iommu/records/record.hpp"
 #include "iommu/smmuv2/layout.hpp"
-#include "study/decode/record.hpp"
 
-namespace xlate::study {
+namespace xlate::iommu::records {
 namespace {
 
 namespace smmu = iommu::smmuv2;
@@ -102,11 +102,12 @@ Reading read_global_fault(const Words& words) {
 
 }  // namespace
 
-RecordFamily smmuv2_records() {
+std::vector<RecordFamily> smmuv2_records() {
     namespace fsr = smmu::fsr;
     namespace fsynr0 = smmu::fsynr0;
     namespace gfsr = smmu::gfsr;
     RecordFamily family{"smmuv2", {}};
+    family.place = 1;
     const std::vector<RecordField> fault{
         row("TF", 0, fsr::TF),
         row("AFF", 0, fsr::AFF),
@@ -143,7 +144,7 @@ RecordFamily smmuv2_records() {
          nullptr});
     family.kinds.push_back(
         {"global-fault", "SMMUv2 global fault (sGFSR, sGFSYNR0, sGFSYNR1)", 3, 32, {}, read_global_fault, nullptr});
-    return family;
+    return {family};
 }
 
-}  // namespace xlate::study
+}  // namespace xlate::iommu::records

@@ -3,10 +3,10 @@
 
 #include <fmt/format.h>
 
+#include "iommu/records/record.hpp"
 #include "iommu/smmuv3/layout.hpp"
-#include "study/decode/record.hpp"
 
-namespace xlate::study {
+namespace xlate::iommu::records {
 namespace {
 
 namespace smmu = iommu::smmuv3;
@@ -420,7 +420,7 @@ Reading read_pte(std::uint64_t pte, bool second) {
 
 Reading read_stage1_descriptor(const Words& words) { return read_pte(words[0], false); }
 
-RecordFamily smmuv3_records() {
+std::vector<RecordFamily> smmuv3_records() {
     namespace event = smmu::event;
     namespace cmd = smmu::cmd;
     namespace ste = smmu::ste;
@@ -428,6 +428,7 @@ RecordFamily smmuv3_records() {
     namespace request = smmu::page_request;
     namespace pte = iommu::vmsa8_64::pte;
     RecordFamily family{"smmuv3", {}};
+    family.place = 0;
     family.kinds.push_back(
         {"event",
          "SMMUv3 event record",
@@ -586,7 +587,7 @@ RecordFamily smmuv3_records() {
                                 return words[0] != 0 && words[0] < 0x400;
                             }});
     family.kinds.push_back({"cmdq-cons", "SMMU_CMDQ_CONS", 1, 32, {}, read_cmdq_cons, nullptr});
-    return family;
+    return {family};
 }
 
-}  // namespace xlate::study
+}  // namespace xlate::iommu::records

@@ -1,4 +1,4 @@
-#include "study/decode/record.hpp"
+#include "iommu/records/record.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -7,7 +7,10 @@
 
 #include "base/bits.hpp"
 
-namespace xlate::study {
+namespace xlate::iommu::records {
+
+std::vector<RecordFamily> gathered_records();  // scripts/gather_families.cmake
+
 namespace {
 
 /// The text of `value` in "0 abort|4 bypass"; empty if it has none.
@@ -31,11 +34,12 @@ std::uint64_t RecordField::get(const Words& words) const {
 }
 
 const std::vector<RecordFamily>& record_families() {
-    static const std::vector<RecordFamily> all{
-        smmuv3_records(), smmuv2_records(),   rockchip_records(),    omap_records(),   riscv_records(),
-        exynos_records(), amd_records(),      dart_records(),        tegra_records(),  vtd_records(),
-        virtio_records(), mediatek_records(), mediatek_v1_records(), ipmmu_records(),  msm_records(),
-        sun50i_records(), sprd_records(),     verisilicon_records(), bcm2712_records()};
+    static const std::vector<RecordFamily> all = [] {
+        std::vector<RecordFamily> made = gathered_records();
+        std::stable_sort(made.begin(), made.end(),
+                         [](const RecordFamily& a, const RecordFamily& b) { return a.place < b.place; });
+        return made;
+    }();
     return all;
 }
 
@@ -76,4 +80,4 @@ std::string requester_text(std::uint64_t id) {
     return fmt::format("{:02x}:{:02x}.{}", (id >> 8) & 0xFF, (id >> 3) & 0x1F, id & 7);
 }
 
-}  // namespace xlate::study
+}  // namespace xlate::iommu::records

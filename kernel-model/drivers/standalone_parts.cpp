@@ -1,15 +1,13 @@
-#include "explore/scenario/real_parts.hpp"
+#include "kernel-model/drivers/standalone_parts.hpp"
 
 #include <string>
 
-#include "iommu/mediatek/m4u_v1.hpp"
-#include "iommu/qcom/qcom.hpp"
 #include "kernel-model/driver-core/driver_core.hpp"
 #include "kernel-model/drivers/mediatek/mtk_iommu_v1.hpp"
 #include "kernel-model/drivers/mediatek/mtk_smi.hpp"
 #include "kernel-model/drivers/qcom/qcom_iommu.hpp"
 
-namespace xlate::explore {
+namespace xlate::kernel {
 
 namespace {
 
@@ -59,17 +57,16 @@ firmware::Reg smi_window(const firmware::Node& iommu, unsigned number) {
 }
 
 /// What is around it is there before it, with drivers.
-class MtkV1OnBoard final : public kernel::MtkIommuV1Driver {
+class MtkV1OnBoard final : public MtkIommuV1Driver {
 public:
-    explicit MtkV1OnBoard(const RealDriverParts& parts)
-        : MtkIommuV1Driver(parts.core, parts.platform,
-                           kernel::IommuDriverParts{parts.pages, parts.power, parts.mistakes, {}},
-                           [&arch = parts.arch]() -> kernel::ArchDma& { return arch; }),
+    explicit MtkV1OnBoard(const StandaloneParts& parts)
+        : MtkIommuV1Driver(parts.core, parts.platform, IommuDriverParts{parts.pages, parts.power, parts.mistakes, {}},
+                           [&arch = parts.arch]() -> ArchDma& { return arch; }),
           core_(parts.core),
           common_(parts.core.driver_core, parts.core.description, parts.platform, parts.power),
           larb_(parts.core.driver_core, parts.core.description, parts.platform, parts.power),
           populate_(parts.populate) {}
-    int probe(kernel::Device& dev) override {
+    int probe(Device& dev) override {
         if (!populated_) {
             populated_ = true;
             core_.driver_core.driver_register(common_);
@@ -80,10 +77,10 @@ public:
     }
 
 private:
-    kernel::IommuCore& core_;
-    kernel::MtkSmiCommonDriver common_;
-    kernel::MtkSmiLarbDriver larb_;
-    const std::function<void(kernel::Device&)> populate_;
+    IommuCore& core_;
+    MtkSmiCommonDriver common_;
+    MtkSmiLarbDriver larb_;
+    const std::function<void(Device&)> populate_;
     bool populated_ = false;
 };
 
@@ -105,29 +102,11 @@ void surround_qcom(firmware::Description& description, firmware::NodeIndex node)
     }
 }
 
-RealDriver make_qcom_driver(const RealDriverParts& parts) {
-    auto driver = std::make_unique<kernel::QcomIommuDriver>(
-        parts.core, parts.platform, kernel::IommuDriverParts{parts.pages, parts.power, parts.mistakes, {}},
-        parts.populate);
-    kernel::IommuOps* const ops = &driver->ops();
+StandaloneDriver make_standalone_qcom(const StandaloneParts& parts) {
+    auto driver = std::make_unique<QcomIommuDriver>(
+        parts.core, parts.platform, IommuDriverParts{parts.pages, parts.power, parts.mistakes, {}}, parts.populate);
+    IommuOps* const ops = &driver->ops();
     return {std::move(driver), ops};
-}
-
-std::unique_ptr<iommu::Instance> make_qcom(const Scenario&, const IommuSpec& spec) {
-    iommu::qcom::Parameters parameters;
-    parameters.name = spec.name;
-    parameters.local_bytes = {kQcomLocalBytes};
-    for (unsigned number = 1; number <= kQcomBanks; ++number) {
-        iommu::qcom::Bank bank;
-        bank.asid = number;
-        bank.bytes = kQcomBankBytes;
-        parameters.banks.push_back(bank);
-    }
-    for (iommu::CacheParams* cache : {&parameters.tlb, &parameters.level1, &parameters.level2}) {
-        cache->entries = 8;
-        cache->ways = 0;
-    }
-    return std::make_unique<iommu::qcom::QcomIommu>(parameters);
 }
 
 void describe_mtk_v1(firmware::Node& node) {
@@ -155,17 +134,10 @@ void surround_mtk_v1(firmware::Description& description, firmware::NodeIndex nod
     }
 }
 
-RealDriver make_mtk_v1_driver(const RealDriverParts& parts) {
+StandaloneDriver make_standalone_mtk_v1(const StandaloneParts& parts) {
     auto driver = std::make_unique<MtkV1OnBoard>(parts);
-    kernel::IommuOps* const ops = &driver->ops();
+    IommuOps* const ops = &driver->ops();
     return {std::move(driver), ops};
 }
 
-std::unique_ptr<iommu::Instance> make_mtk_v1(const Scenario&, const IommuSpec&) {
-    iommu::mediatek_v1::Parameters parameters;
-    parameters.satellites = {{true, kSmiBytes}};
-    parameters.tlb.entries = 8;
-    return std::make_unique<iommu::mediatek_v1::M4uV1>(parameters);
-}
-
-}  // namespace xlate::explore
+}  // namespace xlate::kernel

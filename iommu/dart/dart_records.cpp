@@ -6,11 +6,11 @@
 #include <fmt/format.h>
 
 #include "iommu/dart/layout.hpp"
+#include "iommu/records/log_line.hpp"
+#include "iommu/records/record.hpp"
 #include "iommu/tables/layout_dart.hpp"
-#include "study/decode/log_line.hpp"
-#include "study/decode/record.hpp"
 
-namespace xlate::study {
+namespace xlate::iommu::records {
 namespace {
 
 namespace dart = iommu::dart;
@@ -133,10 +133,11 @@ std::optional<LineRecord> read_line(std::string_view line) {
 
 }  // namespace
 
-RecordFamily dart_records() {
+std::vector<RecordFamily> dart_records() {
     namespace t8020 = dart::t8020;
     namespace t8110 = dart::t8110;
     RecordFamily family{"dart", {}};
+    family.place = 7;
     family.line = read_line;
     family.kinds.push_back(
         {"error",
@@ -202,7 +203,7 @@ RecordFamily dart_records() {
                             [](const Words& words) { return read_word(words, words_of::Words::dart1); }, nullptr});
     family.kinds.push_back({"pte2", "DART2 table word (t6000, t8110)", 1, 64, second,
                             [](const Words& words) { return read_word(words, words_of::Words::dart2); }, nullptr});
-    return family;
+    return {family};
 }
 
-}  // namespace xlate::study
+}  // namespace xlate::iommu::records

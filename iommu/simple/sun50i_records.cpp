@@ -1,11 +1,11 @@
 // Registers and table words of Allwinner's IOMMU. Source: docs/spec/iommu-hardware.md sections 16.6 and 17.
 #include <fmt/format.h>
 
+#include "iommu/records/log_line.hpp"
+#include "iommu/records/record.hpp"
 #include "iommu/simple/layout_sun50i.hpp"
-#include "study/decode/log_line.hpp"
-#include "study/decode/record.hpp"
 
-namespace xlate::study {
+namespace xlate::iommu::records {
 namespace {
 
 namespace sun = iommu::sun50i;
@@ -64,8 +64,9 @@ std::optional<LineRecord> read_line(std::string_view line) {
 
 }  // namespace
 
-RecordFamily sun50i_records() {
+std::vector<RecordFamily> sun50i_records() {
     RecordFamily family{"sun50i"};
+    family.place = 15;
     family.line = read_line;
     family.kinds = {
         {"int-sta",
@@ -82,7 +83,7 @@ RecordFamily sun50i_records() {
          32,
          {word_row("VALID", sun::pte::VALID), word_row("ACI", sun::pte::ACI, Show::number)},
          read_pte}};
-    return family;
+    return {family};
 }
 
-}  // namespace xlate::study
+}  // namespace xlate::iommu::records

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace xlate::study {
+namespace xlate::iommu::records {
 
 /// A hexadecimal word as it is written.
 struct Token {
@@ -37,4 +37,4 @@ bool tells_of_fault(std::string_view line);
 /// "arm-smmu-v3 9050000.iommu: ": who says it, without time stamps before; empty if the line does not tell.
 std::string_view speaker_of(std::string_view line);
 
-}  // namespace xlate::study
+}  // namespace xlate::iommu::records

@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 
 #include "iommu/exynos/layout.hpp"
-#include "study/decode/log_line.hpp"
-#include "study/decode/record.hpp"
+#include "iommu/records/log_line.hpp"
+#include "iommu/records/record.hpp"
 
-namespace xlate::study {
+namespace xlate::iommu::records {
 namespace {
 
 namespace ex = iommu::exynos;
@@ -102,9 +102,10 @@ std::optional<LineRecord> read_line(std::string_view line) {
 
 }  // namespace
 
-RecordFamily exynos_records() {
+std::vector<RecordFamily> exynos_records() {
     namespace at = ex::interrupt;
     RecordFamily family{"exynos", {}};
+    family.place = 5;
     family.line = read_line;
     family.kinds.push_back({"int-v5",
                             "Exynos SysMMU interrupt status, versions 5 and 6",
@@ -180,7 +181,7 @@ RecordFamily exynos_records() {
                                 return read_word(word, ex::page_kind(word));
                             },
                             nullptr});
-    return family;
+    return {family};
 }
 
-}  // namespace xlate::study
+}  // namespace xlate::iommu::records

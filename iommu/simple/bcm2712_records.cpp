@@ -3,10 +3,10 @@
 
 #include <fmt/format.h>
 
+#include "iommu/records/record.hpp"
 #include "iommu/simple/layout_bcm2712.hpp"
-#include "study/decode/record.hpp"
 
-namespace xlate::study {
+namespace xlate::iommu::records {
 namespace {
 
 namespace bcm = iommu::bcm2712;
@@ -46,9 +46,10 @@ Reading read_illegal(const Words& words) {
 
 }  // namespace
 
-RecordFamily bcm2712_records() {
+std::vector<RecordFamily> bcm2712_records() {
     namespace ctrl = bcm::ctrl;
     RecordFamily family{"bcm2712"};
+    family.place = 18;
     family.kinds = {{"ctrl",
                      "BCM2712 CTRL",
                      1,
@@ -65,7 +66,7 @@ RecordFamily bcm2712_records() {
                      {word_row("VALID", bcm::word::VALID), word_row("WRITABLE", bcm::word::WRITABLE),
                       word_row("SIZE", bcm::word::SIZE, Show::number, "0 4 KiB|1 64 KiB|2 1 MiB|3 4 MiB")},
                      read_word}};
-    return family;
+    return {family};
 }
 
-}  // namespace xlate::study
+}  // namespace xlate::iommu::records
