@@ -119,10 +119,12 @@ int IpmmuVmsaDriver::probe(Device& dev) {
             mmu.reserve_context(0);
         }
     }
-    dev.driver_data = &mmu;
+    // Up to 6.15 the data are there when the registration is over: its own walk finds none (X2).
+    if (core_.variant.has(Cap::drivers_before_walk)) dev.driver_data = &mmu;
     if (!mmu.features.has_cache_leaf_nodes() || !mmu.is_root()) {
         if (const int err = ipmmu_register(dev, mmu); err != 0) return err;
     }
+    dev.driver_data = &mmu;
     instances_.push_back(made);
     return 0;
 }

@@ -29,6 +29,8 @@ RkIommuOps::RkIommuOps(IommuCore& core, BusType& platform, PageAllocator& pages)
 // makes the IOMMU forget its domain (F17).
 int RkIommuOps::of_xlate(Device& dev, const OfPhandleArgs& args) {
     Frame frame{core_.k, "rk_iommu_of_xlate"};
+    // Up to 6.15 the data are allocated for a device that is known only behind the registration (X1).
+    if (!core_.variant.has(Cap::drivers_before_walk) && !dma_dev) dma_dev.deref("OX2");
     const Ptr<Device> provider(core_.driver_core.bus_find_device_by_fwnode(platform_, args.np, "OX1"));
     const Ptr<RkIommuData> data = core_.k.heap.make<RkIommuData>("OX2");
     if (!data) return -kENOMEM;
@@ -137,6 +139,7 @@ int RkIommuDriver::rk_iommu_probe(Device& dev, RkIommu& iommu, const firmware::N
         iommu.iommu = {};
         return err;
     }
+    if (!ops_.dma_dev) ops_.dma_dev = Ptr<Device>(&dev);
     power_.enable(dev, {[&iommu] { return iommu.resume(); }, [&iommu] { iommu.suspend(); }});
     iommu.request_irqs(node);
     instances_.push_back(Ptr<RkIommu>(&iommu));

@@ -26,6 +26,8 @@ public:
     bool capable_deferred_flush() const override { return false; }
 
     iommu::rockchip::Version version = iommu::rockchip::Version::v1;
+    /// The driver's global of that name: the first instance whose probe has come past its registration.
+    Ptr<Device> dma_dev;
 
 private:
     IommuCore& core_;
