@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -127,6 +128,24 @@ std::vector<std::string> unpowered(const kernel::RuntimePm& power, const MmioCli
                 "the IOMMU only as it wakes",
                 device, larb));
         }
+    }
+    return warnings;
+}
+
+/// ATCs that nothing switched on, where no fact of the config has said why yet (idle_atc).
+std::vector<std::string> unused_caches(const kernel::LinuxBoot& boot, const soc::SocStats& stats,
+                                       const std::vector<std::string>& said) {
+    std::vector<std::string> warnings;
+    std::map<std::string, std::string> iommus;
+    for (const kernel::DeviceResult& device : boot.devices()) iommus[device.name] = device.iommu;
+    for (const soc::MasterStats& master : stats.masters) {
+        if (!master.atc || master.atc->enabled || master.atc->requests != 0 || master.issued == 0) continue;
+        const std::string begin = master.device + ": its atc is not used: ";
+        const auto is_said = [&](const std::string& one) { return one.rfind(begin, 0) == 0; };
+        if (std::any_of(said.begin(), said.end(), is_said)) continue;
+        const std::string& iommu = iommus[master.device];
+        warnings.push_back(begin + (iommu.empty() ? "it is behind no IOMMU"
+                                                  : fmt::format("the driver of {} has not switched ATS on", iommu)));
     }
     return warnings;
 }
@@ -412,6 +431,7 @@ RunReport run(Config& config, const RunOptions& options) {
     warnings.insert(warnings.end(), soc.warnings().begin(), soc.warnings().end());
     for (std::string& warning : unpowered(system.power, clients, assembly, stats))
         warnings.push_back(std::move(warning));
+    for (std::string& warning : unused_caches(boot, stats, warnings)) warnings.push_back(std::move(warning));
     for (std::string& warning : stuck(stats, outcome)) warnings.push_back(std::move(warning));
     for (std::string& warning : shared_ids(boot.devices())) warnings.push_back(std::move(warning));
     warnings.insert(warnings.end(), after_boot.warnings().begin(), after_boot.warnings().end());

@@ -94,6 +94,14 @@ TEST_CASE("run: every study's first point ends as it expects", "[cli][run]") {
 }
 TEST_CASE("run: a late SMMU module defers its masters", "[cli][run]") { run_config("late_smmu_module"); }
 TEST_CASE("run: odd masters bind as Linux lets them", "[cli][run]") { run_config("deferred_timeout"); }
+TEST_CASE("run: an ATC that no driver switches on is said, whatever the IOMMU", "[cli][run]") {
+    const Json without = run_config("x86-vtd", "--set 'soc.pci[0].atc.entries=64'");
+    CHECK(without["masters"][0]["atc"]["enabled"] == false);
+    CHECK(without["warnings"] ==
+          Json::array({"0000:00:01.0: its atc is not used: the driver of dmar2 has not switched ATS on"}));
+    for (const Json& warning : run_config("ats")["warnings"])
+        CHECK(warning.get<std::string>().find("its atc is not used") == std::string::npos);
+}
 TEST_CASE("run: conventional bridges share ids", "[cli][run]") { run_config("conventional_bridge"); }
 TEST_CASE("run: two SMMUs, a shape each", "[cli][run]") { run_config("two_smmus"); }
 TEST_CASE("run: a tiny TLB walks for nearly every transfer", "[cli][run]") { run_config("tiny_tlb"); }
