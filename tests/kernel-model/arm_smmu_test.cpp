@@ -209,11 +209,19 @@ TEST_CASE("arm-smmu: pages of 64 KiB move the second global page and the banks",
     CHECK_FALSE(run.said("differs from mapped region size"));
 }
 
-TEST_CASE("arm-smmu: a register window that firmware makes too small is said", "[kernel][smmuv2]") {
+TEST_CASE("arm-smmu: a register window that firmware makes too small is said, and what lies behind it is an Oops",
+          "[kernel][smmuv2]") {
+    const std::uint64_t window = GENERATE(0x10000, 0x17001, 0x18000);  // eight banks from 0x10000 on
     ArmSmmuBoard board;
-    board.smmu({"arm,mmu-500"}, 1, 0x10000);
+    board.smmu({"arm,mmu-500"}, 1, window);
     ArmSmmuRamBoot run(board, {});
-    CHECK(run.said("SMMU address space size (0x20000) differs from mapped region size (0x10000)!"));
+    CHECK(run.said(fmt::format("SMMU address space size (0x20000) differs from mapped region size ({:#x})!", window)));
+    // 0x17001 ends in the page of the last bank.
+    CHECK(run.k.reports.crashed() == (window == 0x10000));
+    if (!run.k.reports.crashed()) return;
+    const Report& oops = run.k.reports.all().front();
+    CHECK(oops.headline().find("a register behind its mapping: 0x10000 of 0x10000 bytes") != std::string::npos);
+    CHECK(run.reg(0x10000) == 0);
 }
 
 TEST_CASE("arm-smmu: an SMMU that cannot be used fails to probe, and its masters stay untranslated",

@@ -40,7 +40,19 @@ ArmSmmuDevice::ArmSmmuDevice(Kernel& the_kernel, Device& the_dev, PageAllocator&
 ArmSmmuDevice::~ArmSmmuDevice() = default;
 
 PhysAddr ArmSmmuDevice::at(std::uint64_t page, std::uint32_t offset, unsigned file) const {
-    return PhysAddr{files_[file].value + (page << pgshift) + offset};
+    const std::uint64_t from_base = (page << pgshift) + offset;
+    if (from_base >= mapped_bytes) access_unmapped(from_base);
+    return PhysAddr{files_[file].value + from_base};
+}
+
+// Behind a mapping of ioremap() there is a page of nothing.
+void ArmSmmuDevice::access_unmapped(std::uint64_t from_base) const {
+    Report report;
+    report.kind = ReportKind::bug;
+    report.what = fmt::format("at a register behind its mapping: {:#x} of {:#x} bytes, {} (paging request)", from_base,
+                              mapped_bytes, prefix);
+    report.place = place_of(kernel().sched.current_or_null(), "SI5");
+    kernel().reports.oops(std::move(report));
 }
 
 std::uint32_t ArmSmmuDevice::gr0_read(std::uint32_t offset) { return impl->read_reg(*this, 0, offset); }
@@ -78,6 +90,7 @@ int ArmSmmuDevice::firmware_probe() {
     base_ = PhysAddr{*node.regs.front().cpu_address};
     files_ = {base_};
     numpage = node.regs.front().size;  // bytes, until the ID registers say how large the space is
+    mapped_bytes = align_up(numpage, pages.page_bytes());
     return 0;
 }
 

@@ -118,7 +118,8 @@ public:
     Version version = Version::v2;
     Model model = Model::generic;
     std::uint32_t features = 0;
-    std::uint64_t numpage = 0;  ///< pages before the first context bank
+    std::uint64_t numpage = 0;       ///< pages before the first context bank
+    std::uint64_t mapped_bytes = 0;  ///< of each register file: whole pages of what firmware gives
     unsigned pgshift = 12;
     unsigned num_context_banks = 0;
     unsigned num_s2_context_banks = 0;
@@ -155,7 +156,9 @@ public:
     std::uint64_t cb_readq(unsigned bank, std::uint32_t offset);
     void cb_writeq(unsigned bank, std::uint32_t offset, std::uint64_t value);
     /// In the register file at `file` (NVIDIA: 0 or 1).
+    /// Behind what is mapped: an Oops.
     PhysAddr at(std::uint64_t page, std::uint32_t offset, unsigned file = 0) const;
+    [[noreturn]] void access_unmapped(std::uint64_t from_base) const;
     unsigned files() const { return static_cast<unsigned>(files_.size()); }
     void add_file(PhysAddr file) { files_.push_back(file); }
 
