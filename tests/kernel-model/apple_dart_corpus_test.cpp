@@ -1,6 +1,8 @@
 // The DART driver against real boots: every dt-dart-* folder of the corpus, over registers in RAM.
 #include <catch2/catch.hpp>
 
+#include <set>
+
 #include "iommu/dart/layout.hpp"
 #include "kernel-model/drivers/apple_dart/apple_dart_hw.hpp"
 #include "kernel-model/pgtable/dart_format.hpp"

@@ -1,4 +1,6 @@
 // The driver of Arm SMMUv1 and v2 held against real boots: every case of the corpus whose board has such an SMMU.
+#include <algorithm>
+#include <fstream>
 #include <set>
 
 #include <catch2/catch.hpp>

@@ -2,6 +2,10 @@
 // the driver wrote is all that there is to see; in the cases that say so, STATUS answers a block.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <regex>
+#include <set>
+
 #include "iommu/exynos/layout.hpp"
 #include "kernel-model/pgtable/exynos_format.hpp"
 #include "tests/kernel-model/family_checks.hpp"

@@ -2,6 +2,8 @@
 // recording emulates a FLUSH that clears itself do so here too; the others poll to their end.
 #include <catch2/catch.hpp>
 
+#include <set>
+
 #include "iommu/ipmmu/layout.hpp"
 #include "kernel-model/pgtable/vmsav8_stage1.hpp"
 #include "tests/kernel-model/family_checks.hpp"

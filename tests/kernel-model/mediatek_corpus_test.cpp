@@ -2,6 +2,8 @@
 // done at once, as the recording's accessors had it.
 #include <catch2/catch.hpp>
 
+#include <set>
+
 #include "iommu/mediatek/layout_soc.hpp"
 #include "kernel-model/pgtable/mediatek_format.hpp"
 #include "tests/kernel-model/family_checks.hpp"

@@ -1,6 +1,10 @@
 // The boots of corpus/linux-boot-crashed that end in MediaTek's driver: the model ends where the kernel did (F16).
 #include <catch2/catch.hpp>
 
+#include <fstream>
+#include <iterator>
+#include <regex>
+
 #include "tests/kernel-model/family_boot.hpp"
 
 using namespace xlate;

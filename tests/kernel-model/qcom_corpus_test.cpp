@@ -1,6 +1,9 @@
 // Qualcomm's driver against real boots: every dt-qcom-msm* folder of the corpus, over registers in RAM.
 #include <catch2/catch.hpp>
 
+#include <fstream>
+#include <set>
+
 #include "iommu/smmuv2/layout.hpp"
 #include "kernel-model/drivers/qcom/qcom_iommu_device.hpp"
 #include "kernel-model/pgtable/vmsav8_stage1.hpp"

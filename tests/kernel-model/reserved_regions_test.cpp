@@ -1,6 +1,7 @@
 // Memory that devices use since firmware: regions, one-to-one mappings, IOVAs kept free, bypass entries at reset.
 #include "kernel-model/dma/reserved_regions.hpp"
 
+#include <fstream>
 #include <map>
 #include <set>
 

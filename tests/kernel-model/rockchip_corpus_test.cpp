@@ -1,7 +1,10 @@
 // The Rockchip driver against real boots: every dt-rockchip-*, dt-rk* and dt-two-families* folder of the corpus.
 // Registers are RAM there (or answer a command, in the cases that say so), so that what the driver wrote is all that
 // there is to see.
+#include <algorithm>
 #include <map>
+#include <memory>
+#include <regex>
 #include <set>
 
 #include <catch2/catch.hpp>

@@ -1,6 +1,8 @@
 // Spreadtrum's driver against real boots: every dt-sprd* folder of the corpus, over registers in RAM.
 #include <catch2/catch.hpp>
 
+#include <set>
+
 #include "iommu/simple/layout_sprd.hpp"
 #include "tests/kernel-model/family_checks.hpp"
 

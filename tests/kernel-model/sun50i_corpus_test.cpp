@@ -2,6 +2,8 @@
 // clear themselves, as the recording's accessors had it.
 #include <catch2/catch.hpp>
 
+#include <set>
+
 #include "iommu/simple/layout_sun50i.hpp"
 #include "kernel-model/pgtable/sun50i_format.hpp"
 #include "tests/kernel-model/family_checks.hpp"

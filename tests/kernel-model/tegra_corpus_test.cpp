@@ -2,6 +2,8 @@
 // Registers are RAM there, so that what the drivers wrote is all that there is to see.
 #include <catch2/catch.hpp>
 
+#include <set>
+
 #include "iommu/tegra/layout.hpp"
 #include "iommu/tegra/layout_socs.hpp"
 #include "kernel-model/pgtable/tegra_format.hpp"

@@ -3,6 +3,8 @@
 // many there are.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <fstream>
 #include <set>
 
 #include "firmware/acpi/table_writer.hpp"

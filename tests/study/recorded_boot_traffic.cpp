@@ -1,6 +1,7 @@
 #include "tests/study/recorded_boot.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace xlate::study::tests {
 
