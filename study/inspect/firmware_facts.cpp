@@ -4,7 +4,9 @@
 #include <map>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "firmware/acpi/tables.hpp"
 #include "firmware/device_name.hpp"
 #include "firmware/id_limits.hpp"
 #include "kernel-model/of/fw_devlink.hpp"
@@ -12,6 +14,7 @@
 namespace xlate::study {
 namespace {
 
+namespace acpi = firmware::acpi;
 using firmware::Description;
 using firmware::DeviceReservation;
 using firmware::NodeIndex;
@@ -43,10 +46,46 @@ bool of_pci(const Description& description, const DeviceReservation& one) {
     });
 }
 
+/// "0000:00:1c.0/00.0": from the bus of the scope down.
+std::string scope_text(std::uint16_t segment, const acpi::DeviceScope& scope) {
+    std::string text = fmt::format("{:04x}:{:02x}:", segment, scope.start_bus);
+    for (std::size_t i = 0; i < scope.path.size(); ++i)
+        text += fmt::format("{}{:02x}.{:x}", i == 0 ? "" : "/", scope.path[i].first, scope.path[i].second);
+    return text;
+}
+
+void add_rmrrs(const acpi::Dmar& dmar, std::vector<FirmwareFact>& facts) {
+    for (const acpi::DmarStructure& one : dmar.structures) {
+        const auto* const rmrr = std::get_if<acpi::Rmrr>(&one.body);
+        if (rmrr == nullptr || rmrr->end < rmrr->base) continue;
+        std::vector<std::string> devices;
+        for (const acpi::DeviceScope& scope : rmrr->scopes) devices.push_back(scope_text(rmrr->segment, scope));
+        facts.push_back({devices.empty() ? "no device" : fmt::format("{}", fmt::join(devices, ", ")),
+                         fmt::format("{:#x}-{:#x}: memory since firmware, mapped one to one (RMRR at {:#x} of DMAR)",
+                                     rmrr->base, rmrr->end, one.offset)});
+    }
+}
+
+void add_ivmds(const acpi::Ivrs& ivrs, std::vector<FirmwareFact>& facts) {
+    constexpr std::uint8_t kUnity = 1, kExclusion = 8, kAll = 0x20, kRange = 0x22;
+    for (const acpi::IvrsBlock& one : ivrs.blocks) {
+        const auto* const memory = std::get_if<acpi::Ivmd>(&one.body);
+        if (memory == nullptr || (memory->flags & (kUnity | kExclusion)) == 0 || memory->length == 0) continue;
+        const std::uint16_t last = memory->type == kRange ? memory->last : memory->devid;
+        facts.push_back({memory->type == kAll    ? "all devices"
+                         : last == memory->devid ? fmt::format("id {:#x}", memory->devid)
+                                                 : fmt::format("ids {:#x}-{:#x}", memory->devid, last),
+                         fmt::format("{:#x}-{:#x}: memory since firmware, mapped one to one (IVMD at {:#x} of IVRS)",
+                                     memory->base, memory->base + (memory->length - 1), one.offset)});
+    }
+}
+
 }  // namespace
 
 std::vector<FirmwareFact> reservation_facts(const Description& description) {
     std::vector<FirmwareFact> facts;
+    if (description.tables && description.tables->dmar) add_rmrrs(*description.tables->dmar, facts);
+    if (description.tables && description.tables->ivrs) add_ivmds(*description.tables->ivrs, facts);
     for (const DeviceReservation& one : description.device_reservations) {
         const bool direct = one.memory && one.memory->base == one.base && one.memory->size == one.size;
         FirmwareFact fact;

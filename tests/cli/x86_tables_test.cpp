@@ -9,6 +9,7 @@
 
 #include "tests/cli/program.hpp"
 #include "tests/firmware/acpi_tables.hpp"
+#include "tests/places.hpp"
 
 using namespace xlate::tests;
 using Json = nlohmann::ordered_json;
@@ -84,6 +85,19 @@ TEST_CASE("x86 tables: a DMAR as it should be has a unit for each device", "[cli
     CHECK(has(board.inspect.out, "Oddities\n  none"));
     CHECK(board.iommu_of("0000:00:01.0") == "dmar0");
     CHECK(board.iommu_of("0000:00:02.0") == "dmar1");
+}
+
+// What a run makes the groups' reserved regions of (result.json), inspect names beforehand.
+TEST_CASE("x86 tables: memory that firmware goes on using is shown with whom it belongs to", "[cli][acpi]") {
+    const Scratch scratch;
+    const auto said = [&](const char* config) {
+        return run_xlate(scratch, "inspect " + quoted(std::string(source_dir()) + "/configs/" + config)).out;
+    };
+    CHECK(said("x86-vtd.yaml")
+              .find("Reserved for devices\n  0000:00:14.0: 0x3f000000-0x3f0fffff: memory since firmware") !=
+          std::string::npos);
+    CHECK(said("x86-amd.yaml").find("Reserved for devices\n  id 0x90: 0x7fe00000-0x7fe00fff: memory since firmware") !=
+          std::string::npos);
 }
 
 TEST_CASE("x86 tables: registers that two units share", "[cli][acpi]") {
