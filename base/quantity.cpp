@@ -25,6 +25,16 @@ constexpr std::array kByteUnits{
     Unit{"GB", 1'000'000'000},
     Unit{"TB", 1'000'000'000'000},
 };
+constexpr std::array kBitUnits{
+    Unit{"kb", 1'000},
+    Unit{"kbit", 1'000},
+    Unit{"Mb", 1'000'000},
+    Unit{"Mbit", 1'000'000},
+    Unit{"Gb", 1'000'000'000},
+    Unit{"Gbit", 1'000'000'000},
+    Unit{"Tb", 1'000'000'000'000},
+    Unit{"Tbit", 1'000'000'000'000},
+};
 constexpr std::array kTimeUnits{
     Unit{"fs", 1},        Unit{"ps", kFsPerPs}, Unit{"ns", kFsPerNs},
     Unit{"us", kFsPerUs}, Unit{"ms", kFsPerMs}, Unit{"s", kFsPerSecond},
@@ -201,15 +211,18 @@ Parsed<ClockPeriod> parse_clock(std::string_view text) {
 
 Parsed<std::uint64_t> parse_bandwidth(std::string_view text) {
     const auto fail = [&] {
-        return Parsed<std::uint64_t>::failure(
-            fmt::format("'{}' is not a bandwidth: expected a size and '/s' (for example '25.6 GB/s')", text));
+        return Parsed<std::uint64_t>::failure(fmt::format(
+            "'{}' is not a bandwidth: expected bytes or bits and '/s' (for example '25.6 GB/s', '100 Gb/s')", text));
     };
     std::string_view body = trim(text);
     if (body.size() < 2 || body.substr(body.size() - 2) != "/s") return fail();
     body.remove_suffix(2);
     const Parsed<std::uint64_t> bytes = parse_scaled(body, kByteUnits, "a bandwidth", "25.6 GB/s", false);
-    if (!bytes || bytes.value() == 0) return fail();
-    return bytes.value();
+    if (bytes && bytes.value() != 0) return bytes.value();
+    constexpr unsigned kBits = 8;
+    const Parsed<std::uint64_t> bits = parse_scaled(body, kBitUnits, "a bandwidth", "100 Gb/s", false);
+    if (!bits || bits.value() == 0 || bits.value() % kBits != 0) return fail();
+    return bits.value() / kBits;
 }
 
 Parsed<Ratio> parse_ratio(std::string_view text) {

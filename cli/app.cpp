@@ -157,7 +157,7 @@ void add_config(CLI::App& app, Parsed& p) {
     init->add_option("--qemu-command", p.init.qemu_command, "file with a QEMU command line");
     study::QuestionText& question = p.init.question;
     init->add_option("--device", question.device, "no board: one is made for a nic, nvme, gpu, display or dma");
-    init->add_option("--rate", question.rate, "what the device moves: '25 GB/s'");
+    init->add_option("--rate", question.rate, "what the device moves: '25 GB/s', '100 Gb/s'");
     init->add_option("--working-set", question.working_set, "memory that it touches: '64 MiB'");
     init->add_option("--packet", question.packet, "what it moves at one place: '1 KiB'");
     init->add_option("--pages", question.pages, "how that memory lies: scattered, huge, contiguous");

@@ -44,7 +44,7 @@ public:
     std::uint64_t rate(const char* option, const std::string& text) {
         const Parsed<std::uint64_t> parsed = parse_bandwidth(text);
         if (parsed && parsed.value() >= 1'000'000) return parsed.value();
-        wrong(option, fmt::format("found '{}'", printable(text)), "a rate from 1 MB/s such as '25 GB/s'");
+        wrong(option, fmt::format("found '{}'", printable(text)), "a rate from 1 MB/s such as '25 GB/s' or '100 Gb/s'");
         return kGB;
     }
     void finish() {
@@ -215,7 +215,8 @@ DeviceQuestion parse_question(const QuestionText& text) {
         reader.wrong("--packet",
                      fmt::format("{} are no whole number of transactions of {}", format_bytes(question.packet_bytes),
                                  format_bytes(question.transaction_bytes)),
-                     fmt::format("less than that, or a multiple of it"));
+                     fmt::format("less than that, or a multiple of it, such as '{}'",
+                                 format_bytes(align_up(question.packet_bytes, question.transaction_bytes))));
     }
     if (question.packet_bytes > question.working_set_bytes)
         reader.wrong("--packet", "is larger than the working set", "a smaller one");

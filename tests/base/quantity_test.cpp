@@ -33,6 +33,11 @@ TEST_CASE("quantity: clocks have whole periods", "[base]") {
 TEST_CASE("quantity: bandwidths and shares", "[base]") {
     CHECK(parse_bandwidth("25.6 GB/s").value() == 25'600'000'000);
     CHECK(parse_bandwidth("1 GiB/s").value() == 1ULL << 30);
+    CHECK(parse_bandwidth("100 Gb/s").value() == 12'500'000'000);
+    CHECK(parse_bandwidth("2.5Gbit/s").value() == 312'500'000);
+    CHECK_FALSE(parse_bandwidth("100 Gb"));
+    CHECK_FALSE(parse_bandwidth("0 Gb/s"));
+    CHECK_FALSE(parse_bytes("1 Gb"));
     CHECK_FALSE(parse_bandwidth("25.6 GB"));
     const Ratio ratio = parse_ratio("70%").value();
     CHECK(ratio.numerator * 10 == ratio.denominator * 7);
