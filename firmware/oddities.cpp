@@ -1,6 +1,7 @@
 // What is strange about a tree although each part of it could be read: what an architect should look at first.
 // Facts already noted where they were decoded (lists cut short, dangling interrupt parents) are not repeated here.
 #include <algorithm>
+#include <map>
 #include <string_view>
 #include <unordered_set>
 
@@ -148,6 +149,19 @@ void note_names(Decoder& decoder, NodeIndex at) {
     }
 }
 
+/// Host bridges that claim one domain.
+void note_domains(Decoder& decoder) {
+    std::map<unsigned, NodeIndex> first;
+    for (const PciHost& host : pci_hosts(decoder.out())) {
+        const auto [other, fresh] = first.emplace(host.domain, host.node);
+        if (fresh) continue;
+        decoder.oddity(host.node,
+                       fmt::format("linux,pci-domain {} is that of {}, too: Linux from 6.2 on does not probe "
+                                   "this one; before, not if their root buses have one number",
+                                   host.domain, decoder.node(other->second).path));
+    }
+}
+
 }  // namespace
 
 void note_oddities(Decoder& decoder) {
@@ -159,6 +173,7 @@ void note_oddities(Decoder& decoder) {
         note_map(decoder, at);
         note_windows(decoder, at);
     }
+    note_domains(decoder);
     for (IdBeyond& one : ids_beyond(decoder.out())) decoder.oddity(one.iommu, std::move(one.what));
 }
 

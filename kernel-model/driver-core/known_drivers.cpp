@@ -96,7 +96,12 @@ public:
         return !boot_.state().has_own_driver(device, *this);
     }
     int probe(Device& dev) override {
-        boot_.pci().pci_host_probe(dev, boot_.state().root_of(dev));
+        const PciRoot& root = boot_.state().root_of(dev);
+        if (const int err = boot_.pci().pci_register_host_bridge(root); err != 0) {
+            boot_.kernel().console.err(dev.prefix(), "Scanning root bridge failed");
+            return err;
+        }
+        boot_.pci().pci_host_probe(dev, root);
         return 0;
     }
 

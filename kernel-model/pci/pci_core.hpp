@@ -84,6 +84,9 @@ public:
     /// Switches on what was asked for, and what the command line wants; nothing without the capability.
     void pci_enable_acs(PciDevice& pdev) const;
 
+    /// Of a host bridge in a device tree: -ENOSPC if another one has its `linux,pci-domain` (from 6.2 on each number is
+    /// given once), -EEXIST if another one has its root bus (before); 0: it may be scanned.
+    int pci_register_host_bridge(const PciRoot& root) const;
     /// pci_host_probe: scans the hierarchy below `host`, then hands its devices to drivers.
     void pci_host_probe(Device& host, const PciRoot& root);
     /// pci_device_group.

@@ -70,6 +70,16 @@ void PciCore::pci_enable_acs(PciDevice& pdev) const {
     pdev.acs_control = control;
 }
 
+int PciCore::pci_register_host_bridge(const PciRoot& root) const {
+    constexpr unsigned kFirstThatCounts = 602;  // of_pci_bus_find_domain_nr() by an IDA
+    for (const std::unique_ptr<PciBusNode>& bus : buses_) {
+        if (bus->domain != root.domain) continue;
+        if (iommu_.variant.release >= kFirstThatCounts) return -kENOSPC;
+        if (bus->number == root.bus) return -kEEXIST;
+    }
+    return 0;
+}
+
 void PciCore::pci_host_probe(Device& host, const PciRoot& root) {
     Frame frame{k_, "pci_host_probe"};
     buses_.push_back(std::make_unique<PciBusNode>());
