@@ -340,6 +340,16 @@ private:
             if (run.front().digits <= 8) as("smmuv3.gerror");
         }
         if (found) return;
+        // "0x10 0x11 0x0 0x20a ...": words of 32 bits without their leading zeros.
+        constexpr std::uint64_t kLargestHalf = 0xFFFFFFFF;
+        const bool halves = words.size() == run.size() && words.size() % 2 == 0 &&
+                            std::all_of(words.begin(), words.end(), [](auto word) { return word <= kLargestHalf; });
+        if (halves) {
+            Words whole;
+            for (std::size_t i = 0; i < words.size(); i += 2) whole.push_back(words[i] | words[i + 1] << 32);
+            const RecordKind& event = *find_record_kind("smmuv3.event");
+            if (whole.size() == event.words && event.plausible(whole)) return add(event, std::move(whole), line);
+        }
         if (words.size() == 4) {
             add("smmuv3.event", words, line);
         } else if (words.size() == 2) {

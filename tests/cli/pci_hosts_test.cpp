@@ -26,7 +26,8 @@ std::string board_of(std::uint32_t bus) {
         tree.text("device_type", "pci").cells("reg", {0x10000000 + i * 0x1000000, 0x1000000});
         tree.cells("#address-cells", {3}).cells("#size-cells", {2}).cells("linux,pci-domain", {2});
         tree.cells("bus-range", {i * bus, i * bus + 15});
-        tree.cells("ranges", {0x2000000, 0, 0x20000000 + i * 0x1000000, 0x20000000 + i * 0x1000000, 0, 0x1000000}).close();
+        tree.cells("ranges", {0x2000000, 0, 0x20000000 + i * 0x1000000, 0x20000000 + i * 0x1000000, 0, 0x1000000})
+            .close();
     }
     const std::vector<std::uint8_t> blob = tree.finish();
     return {blob.begin(), blob.end()};
@@ -38,11 +39,12 @@ TEST_CASE("pci hosts: two that claim one domain are named, and probed as this ke
     const Scratch scratch;
     for (const std::uint32_t bus : {0U, 16U}) {
         scratch.file("b.dtb", board_of(bus));
-        scratch.file("c.yaml", "firmware: {devicetree: b.dtb}\nsoc:\n  pci:\n    - {host: /pcie@10000000, slot: \"00:01.0\"}\n"
-                               "    - {host: /pcie@11000000, slot: \"" + std::string(bus == 0 ? "00" : "10") +
-                                   ":02.0\"}\ntraffic: []\n");
-        CHECK(run_xlate(scratch, "inspect b.dtb").out.find("/pcie@11000000: linux,pci-domain 2 is that of /pcie@10000000") !=
-              std::string::npos);
+        scratch.file("c.yaml",
+                     "firmware: {devicetree: b.dtb}\nsoc:\n  pci:\n    - {host: /pcie@10000000, slot: \"00:01.0\"}\n"
+                     "    - {host: /pcie@11000000, slot: \"" +
+                         std::string(bus == 0 ? "00" : "10") + ":02.0\"}\ntraffic: []\n");
+        CHECK(run_xlate(scratch, "inspect b.dtb")
+                  .out.find("/pcie@11000000: linux,pci-domain 2 is that of /pcie@10000000") != std::string::npos);
         for (const char* variant : {"linux-6.1", "linux-6.12"}) {
             INFO(variant << ", the second at bus " << bus);
             const Said said = run_xlate(scratch, std::string("run c.yaml --out r --variant ") + variant);

@@ -299,6 +299,8 @@ TEST_CASE("decode: as kernels print it, with time stamps and other lines around"
                "0xdeadb000 ipa: 0x0\n"
                "arm-smmu-v3 2b400000.iommu: unpriv data write s1 \"Input address caused fault\" stag: 0x0\n") ==
           "F_TRANSLATION, sid 0x8, write, unprivileged, data, stage 1, iova 0xdeadb000");
+    CHECK(read("0x10 0x11 0x0 0x20a 0x9b0cc000 0x0 0x0 0x0\n") ==
+          "F_TRANSLATION, sid 0x11, read, privileged, data, stage 1, iova 0x9b0cc000");
     // Dumps in words of 32 bits, the low one first; an address in front is none of them.
     CHECK(read("80040000: 00000010 00000011 00000000 0000020a\n80040010: 9b0cc000 00000000 00000000 00000000\n") ==
           "F_TRANSLATION, sid 0x11, read, privileged, data, stage 1, iova 0x9b0cc000");
