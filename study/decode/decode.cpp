@@ -341,9 +341,8 @@ private:
         }
         if (found) return;
         // "0x10 0x11 0x0 0x20a ...": words of 32 bits without their leading zeros.
-        constexpr std::uint64_t kLargestHalf = 0xFFFFFFFF;
         const bool halves = words.size() == run.size() && words.size() % 2 == 0 &&
-                            std::all_of(words.begin(), words.end(), [](auto word) { return word <= kLargestHalf; });
+                            std::all_of(words.begin(), words.end(), [](std::uint64_t word) { return word >> 32 == 0; });
         if (halves) {
             Words whole;
             for (std::size_t i = 0; i < words.size(); i += 2) whole.push_back(words[i] | words[i + 1] << 32);
