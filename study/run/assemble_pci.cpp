@@ -96,8 +96,8 @@ private:
         config_.soc.pci = {port};
         wiring_.assumptions.push_back(
             fmt::format("soc.pci is not given: an NVMe drive behind a root port at {} of {}, whose map of ids has none "
-                        "for another slot",
-                        port.slot, port.host));
+                        "for {}",
+                        port.slot, port.host, firmware::pci_name(host.domain, host.first_bus << 8 | 1U << 3)));
     }
 
     void check_hosts() {
