@@ -80,7 +80,16 @@ private:
     /// Parameters of an IOMMU driver that the board has no use for.
     void warn_of_idle_parameters() {
         for (const auto& [name, value] : config_.kernel.parameters) {
-            const std::string driver = name.substr(0, name.find('.'));
+            std::string driver = name.substr(0, name.find('.'));
+            // Of the two of x86 these words alone count on any machine.
+            constexpr std::string_view kEverywhere[] = {"strict", "fullflush"};
+            if (name == "intel_iommu" || name == "amd_iommu") {
+                if (std::any_of(
+                        std::begin(kEverywhere), std::end(kEverywhere),
+                        [&, text = &value](std::string_view word) { return text->find(word) != std::string::npos; }))
+                    continue;
+                driver = name == "intel_iommu" ? "intel-iommu" : "amd-iommu";
+            }
             const Span<kernel::IommuDriver> all = kernel::iommu_drivers();
             const auto known =
                 std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.name == driver; });

@@ -70,3 +70,23 @@ TEST_CASE("kernel parameters: each device of config_acs has flags of its own", "
     CHECK_FALSE(read_pci_parameter("noats", acs, finding));
     CHECK(finding.find("pci=noats is not modelled") == 0);
 }
+
+// Linux's __setup functions run on any machine; what they set is looked at by their own driver, but for strictness.
+TEST_CASE("kernel parameters: an option of the other vendor's IOMMU is named", "[study]") {
+    const auto warned = [](const char* name, const char* parameter, const char* value) {
+        return tests::in_child([&] {
+            Config config = load_config(std::string(tests::source_dir()) + "/configs/" + name + ".yaml",
+                                        {{std::string("kernel.parameters[\"") + parameter + "\"]", value}});
+            const RunReport report = run(config, {});
+            for (const Json& one : report.result["warnings"]) {
+                if (one.get<std::string>().find("changes nothing") != std::string::npos) return one.get<std::string>();
+            }
+            return std::string();
+        });
+    };
+    CHECK(warned("x86-vtd", "amd_iommu", "off") ==
+          "kernel.parameters.amd_iommu changes nothing: the firmware has no IOMMU of the driver amd-iommu");
+    CHECK(warned("x86-amd", "intel_iommu", "on").find("driver intel-iommu") != std::string::npos);
+    CHECK(warned("x86-vtd", "amd_iommu", "fullflush").empty());
+    CHECK(warned("x86-vtd", "intel_iommu", "on").empty());
+}
