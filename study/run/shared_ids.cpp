@@ -22,7 +22,8 @@ std::vector<std::string> shared_ids(const std::vector<kernel::DeviceResult>& dev
         }
     }
     std::vector<std::string> sentences;
-    for (const auto& [key, all] : senders) {
+    for (const auto& [key, members] : senders) {
+        const std::vector<const kernel::DeviceResult*>& all = members;
         const bool one_group =
             std::all_of(all.begin(), all.end(), [&](const auto* one) { return one->group == all.front()->group; });
         const bool identity = std::all_of(all.begin(), all.end(),
