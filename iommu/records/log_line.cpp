@@ -78,8 +78,7 @@ bool has_one(std::string_view line, std::initializer_list<std::string_view> all)
 bool tells_of_fault(std::string_view line) {
     std::string lower(line);
     for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    if (!has_one(lower, {"mmu", "dmar", "intr-remap", "amd-vi", "-dart", "tegra-mc"}))
-        return false;
+    if (!has_one(lower, {"mmu", "dmar", "intr-remap", "amd-vi", "-dart", "tegra-mc"})) return false;
     if (!has_one(lower, {"fault", "error", "violation", "timed out", "timeout", "overflow", "blocked ", "rejected",
                          "unexpected", "events lost", "pri request"}))
         return false;

@@ -138,9 +138,8 @@ CorpusBoot::CorpusBoot(const std::string& name, const char* folder)
     world.run();
 }
 
-std::string line_of(const std::string& event, const std::string& driver, const std::string& ret,
-                           const std::string& by, const std::string& caller, const std::string& ids,
-                           const std::string& group) {
+std::string line_of(const std::string& event, const std::string& driver, const std::string& ret, const std::string& by,
+                    const std::string& caller, const std::string& ids, const std::string& group) {
     std::string thread = by.substr(0, by.find('/'));
     if (thread == "init") thread = "swapper";
     std::string text = event;

@@ -13,7 +13,7 @@
 namespace xlate::kernel::tests {
 
 std::vector<std::filesystem::path> boots_that(const std::vector<std::string>& parts,
-                                                     const std::function<bool(const std::filesystem::path&)>& wanted) {
+                                              const std::function<bool(const std::filesystem::path&)>& wanted) {
     std::vector<std::filesystem::path> found;
     const auto root = xlate::tests::corpus();
     if (!root) return found;
@@ -76,12 +76,12 @@ std::vector<std::string> rng_slots(const std::filesystem::path& folder) {
     return slots;
 }
 
-FamilyBoot::FamilyBoot(const std::filesystem::path& the_folder,
-                    const std::function<void(RegisterMachine&)>& emulate, bool always)
+FamilyBoot::FamilyBoot(const std::filesystem::path& the_folder, const std::function<void(RegisterMachine&)>& emulate,
+                       bool always)
     : FamilyBoot(the_folder, read_json(the_folder / "truth.json"), emulate, always) {}
 
 FamilyBoot::FamilyBoot(const std::filesystem::path& the_folder, const Json& the_truth,
-           const std::function<void(RegisterMachine&)>& emulate, bool always)
+                       const std::function<void(RegisterMachine&)>& emulate, bool always)
     : folder(the_folder),
       truth(the_truth),
       description(firmware::read_device_tree(firmware::read_file((folder / "board.dtb").string()), "board.dtb")),
@@ -152,10 +152,9 @@ void FamilyBoot::configure() {
     if (as_module && delay == SimTime{}) load_drivers();
     load("virtio_mmio");
     // Between two modules the init script leaves time enough for a cache of an IPMMU that waited for its root.
-    const bool waits =
-        std::any_of(description.nodes.begin(), description.nodes.end(), [](const firmware::Node& node) {
-            return !firmware::iommu_kind(node).main.empty() && node.has(firmware::iommu_kind(node).main);
-        });
+    const bool waits = std::any_of(description.nodes.begin(), description.nodes.end(), [](const firmware::Node& node) {
+        return !firmware::iommu_kind(node).main.empty() && node.has(firmware::iommu_kind(node).main);
+    });
     if (as_module && waits) {
         config.modules->back().at = us(50'000);
         machine.scheduler = &k.sched;

@@ -119,7 +119,7 @@ Frames::Frames(const FamilyBoot& run) {
 }
 
 void check_registers(FamilyBoot& run,
-                            const std::function<std::string(std::uint64_t address, std::uint64_t value)>& text) {
+                     const std::function<std::string(std::uint64_t address, std::uint64_t value)>& text) {
     if (run.truth.contains("mmio_trace")) {
         std::vector<std::string> expected, found;
         for (const Json& access : run.truth["mmio_trace"]) {
