@@ -110,6 +110,7 @@ void run_iort(const std::string& bytes) { run_table("IORT", bytes); }
 void run_viot(const std::string& bytes) { run_table("VIOT", bytes); }
 void run_dmar(const std::string& bytes) { run_table("DMAR", bytes); }
 void run_ivrs(const std::string& bytes) { run_table("IVRS", bytes); }
+void run_rimt(const std::string& bytes) { run_table("RIMT", bytes); }
 void run_mcfg(const std::string& bytes) { run_table("MCFG", bytes); }
 void run_madt(const std::string& bytes) { run_table("APIC", bytes); }
 void run_dsdt(const std::string& bytes) { run_table("DSDT", bytes); }
@@ -163,6 +164,7 @@ std::vector<std::string> viot_seeds() {
 }
 std::vector<std::string> dmar_seeds() { return table_seeds("DMAR"); }
 std::vector<std::string> ivrs_seeds() { return table_seeds("IVRS"); }
+std::vector<std::string> rimt_seeds() { return table_seeds("RIMT"); }
 std::vector<std::string> mcfg_seeds() { return table_seeds("MCFG"); }
 std::vector<std::string> madt_seeds() { return table_seeds("APIC"); }
 /// Device (PCI0) { Name (_HID, EISAID ("PNP0A08")) Name (_BBN, 0x40) } at the root.
@@ -187,6 +189,7 @@ const std::vector<FuzzTarget>& fuzz_targets() {
                                              {"acpi_viot", run_viot, viot_seeds},
                                              {"acpi_dmar", run_dmar, dmar_seeds},
                                              {"acpi_ivrs", run_ivrs, ivrs_seeds},
+                                             {"acpi_rimt", run_rimt, rimt_seeds},
                                              {"acpi_mcfg", run_mcfg, mcfg_seeds},
                                              {"acpi_apic", run_madt, madt_seeds},
                                              {"acpi_dsdt", run_dsdt, dsdt_seeds}};
