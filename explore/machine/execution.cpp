@@ -62,7 +62,8 @@ Task& Execution::task(TaskId id) const { return *kernel_->sched.tasks()[id]; }
 
 /// Puts the task into the list of those that can go on, or takes it out.
 void Execution::refresh(Task& task) {
-    const bool enabled = is_enabled(task) && !(late_stores_ && waits_for_release(task));
+    bool enabled = is_enabled(task);
+    if (enabled && late_stores_) enabled = !waits_for_release(task);
     if (enabled == ((task.machine_data & kListed) != 0)) return;
     task.machine_data ^= kListed;
     auto at = run_->enabled.end();
@@ -77,7 +78,7 @@ void Execution::refresh(Task& task) {
 /// It wants a lock whose last holder has not done yet all that it did before it let go.
 bool Execution::waits_for_release(const Task& task) const {
     return racing_ && task.waits_for != nullptr && is_lock(task.pending.kind) &&
-           run_->late.awaits(task, task.pending.resource);
+           run_->late->awaits(task, task.pending.resource);
 }
 
 /// The task stands at something that it may have to wait for: who changes that refreshes the task.
@@ -98,7 +99,7 @@ RunView Execution::play(Director& director, kernel::AccessObserver* observer) {
     observing_.to = observer;
     director_ = &director;
     keeps_steps_ = options_.record || director.hears_steps;
-    takes_notes_ = keeps_steps_ || options_.count_arrivals;
+    takes_notes_ = keeps_steps_ || options_.count_arrivals || late_stores_;
     racing_ = false;
     end_ = RunEnd::complete;
     current_ = nullptr;
@@ -164,6 +165,7 @@ void Execution::prepare() {
     kernel.sched.drops_crashed = region_ != nullptr;
     if (options_.new_races_only) kernel.reports.race_filter = this;
     run_->world = program_.make(kernel);
+    if (late_stores_) run_->late = std::make_unique<LateAccesses>(program_.stores_reach_each());
     run_->hardware.on_use = [this](bool dma) { used_hardware(dma); };
     run_->world->connect(run_->hardware);
     kernel.sched.watched_points = 0;
@@ -182,6 +184,7 @@ void Execution::race(Director& director) {
     run_->choices.reserve(kUsualSteps);
     for (auto* list : {&run_->alive, &run_->enabled}) list->reserve(kUsualTasks);
     run_->standing.reserve(kUsualTasks);
+    if (director.hears_steps) run_->accesses.reserve(most_accesses_);
     run_->ready_by.reserve(kUsualTasks);
     kernel.sched.watch_waitables = true;
     world.start();
@@ -214,6 +217,7 @@ void Execution::race(Director& director) {
         const kernel::RegionPause outside;
         outcome_ = outcome;
     }
+    most_accesses_ = std::max(most_accesses_, run_->accesses.size());
     if (options_.record) {
         for (const auto& task : kernel.sched.tasks()) {
             run_->names.push_back({task->name, task->cpu, task->id >= run_->race_begin && task->id < run_->race_end});
@@ -301,6 +305,11 @@ void Execution::note_choice() {
 }
 
 void Execution::note_begin(Task& task) {
+    if (late_stores_) return note_late_begin(task);
+    note_point(task);
+}
+
+[[gnu::always_inline]] inline void Execution::note_point(Task& task) {
     step_.task = task.id;
     step_.first_access = static_cast<std::uint32_t>(run_->accesses.size());
     step_.kind = task.pending.kind;
@@ -309,9 +318,16 @@ void Execution::note_begin(Task& task) {
     step_.what = task.pending.what;
     task.touched_count = 0;
     if (task.pending.resource != 0) add_access(task.pending.kind, task.pending.resource, task.waits_for != nullptr);
-    if (!late_stores_ || !is_lock(task.pending.kind)) return;
-    for (const auto& one : run_->late.awaited(task, task.pending.resource))
-        add_access(PointKind::wait, kernel::end_of_task(one->task->id), true);
+}
+
+/// With what has to be done before it has the lock that it wants.
+void Execution::note_late_begin(Task& task) {
+    note_point(task);
+    if (!is_lock(task.pending.kind)) return;
+    for (const auto& one : run_->late->awaited(task, task.pending.resource)) {
+        const LateAccess::Sight* const sight = one->sight_of(task);
+        add_access(PointKind::wait, kernel::end_of_task((sight != nullptr ? sight->task : one->task)->id), true);
+    }
 }
 
 void Execution::add_access(PointKind kind, Resource resource, bool guarded) {
@@ -368,8 +384,8 @@ void Execution::run_race() {
 }
 
 void Execution::at_point(Task& task, const Point& point) {
-    if (late_stores_ && late_point(task, point)) return;
     if (takes_notes_) {
+        if (late_stores_ && late_point(task, point)) return;
         if (point.kind == PointKind::unlock) return add_access(point.kind, point.resource, false);
         end_step();
         if (options_.count_arrivals) note_arrival(task, point);
@@ -391,14 +407,15 @@ void Execution::at_point(Task& task, const Point& point) {
 bool Execution::late_point(Task& task, const Point& point) {
     const Point here = point;  // `point` is the task's, and waiting gives it others
     if (is_lock(here.kind)) {
-        run_->late.lock(task);
+        run_->late->lock(task, here.resource);
         return false;
     }
     if (here.kind == PointKind::update) {  // a lock that is tried
-        if (run_->late.awaits(task, here.resource)) wait_for(run_->late.awaited(task, here.resource), "MEM");
+        if (run_->late->awaits(task, here.resource))
+            wait_until_seen(run_->late->awaited(task, here.resource), task, "MEM");
     } else if (here.kind == PointKind::unlock) {
-        wait_for(run_->late.pending_loads(task), "MEM");
-        run_->late.unlock(task, here.resource);
+        wait_for(run_->late->pending_loads(task), "MEM");
+        run_->late->unlock(task, here.resource);
     } else {
         return false;
     }

@@ -172,6 +172,7 @@ public:
     void memory_write(PhysAddr address, const std::uint8_t* bytes, std::size_t size) override;
     void store_barrier() override;
     void load_barrier() override;
+    void branch() override;
     void full_barrier() override;
     void load_late(PhysAddr address, std::size_t size, std::function<void(const std::uint8_t*)> then) override;
     void pass(SimTime time) override { run_->waited += time; }
@@ -244,7 +245,7 @@ private:
         SimTime timer_time{};
         SimTime waited{};  ///< by tasks, for hardware
         Hardware hardware;
-        LateAccesses late;
+        std::unique_ptr<LateAccesses> late;  ///< where accesses may be late
         std::vector<Poll> polls;
         std::uint64_t changes = 0;  ///< of hardware and memory, counted where register accesses are points
         std::vector<TaskName> names;
@@ -268,6 +269,7 @@ private:
     // Apart from what every step goes through.
     [[gnu::noinline]] bool waits_for_release(const Task& task) const;
     [[gnu::noinline]] bool late_point(Task& task, const Point& point);
+    [[gnu::noinline]] void note_late_begin(Task& task);
     void stand(Task& task);
     void run_before();
     void run_race();
@@ -275,6 +277,7 @@ private:
     void begin_step(Task& task);
     void end_step();
     void note_begin(Task& task);
+    void note_point(Task& task);
     void note_end();
     void tell_step();
     void note_arrival(const Task& task, const Point& point);
@@ -285,9 +288,11 @@ private:
     void mmio_point(PhysAddr address, const kernel::Waitable* waits_for);
     bool schedules_mmio() const { return racing_ && program_.schedules_mmio(); }
     bool stores_late() const { return racing_ && late_stores_ && kernel_->sched.in_task(); }
-    void memory_point(PointKind kind, PhysAddr address, std::size_t size);
+    void memory_point(PointKind kind, PhysAddr address, std::size_t size, const Task* by = nullptr);
     void store_late(PhysAddr address, const std::uint8_t* bytes, std::size_t size);
+    void send_to_each(const std::shared_ptr<LateAccess>& store);
     void wait_for(const LateAccesses::List& accesses, const char* step);
+    void wait_until_seen(const LateAccesses::List& stores, const Task& by, const char* step);
     void store_now(PhysAddr address, const std::uint8_t* bytes, std::size_t size);
     void changed_hardware();
     void used_hardware(bool dma);
@@ -300,6 +305,7 @@ private:
     std::vector<kernel::RaceSight> races_;    ///< reported by earlier runs
     std::size_t races_before_ = 0;            ///< of them, in what comes before the race
     bool prepared_ = false;
+    std::size_t most_accesses_ = 512;  ///< of one run until now: there is room for them from the start
     Observing observing_;
     HardwareChange hardware_change_{*this};
 

@@ -13,6 +13,10 @@ namespace {
 constexpr Resource memory_page(std::uint64_t address) {
     return (Resource{5} << 61) | (address >> 12 << kernel::kFieldBits);
 }
+/// The same as one task sees it, where each sees stores at a time of its own.
+Resource view_page(const Task& by, std::uint64_t address) {
+    return memory_page(address) | ((Resource{by.id} + 1) << 48);
+}
 /// The hardware and what it reads, as one location: what a DMA access depends on.
 constexpr Resource kHardware = (Resource{3} << 62) | kernel::kFieldBits;
 
@@ -62,11 +66,12 @@ void Execution::changed_hardware() {
     kernel_->sched.changed(hardware_change_);
 }
 
-/// Of the first page; the others are part of the same step.
-void Execution::memory_point(PointKind kind, PhysAddr address, std::size_t size) {
-    kernel_->sched.point({kind, "MEM", memory_page(address.value), "memory"});
+/// Of the first page; the others are part of the same step. `by`: as this task sees memory.
+void Execution::memory_point(PointKind kind, PhysAddr address, std::size_t size, const Task* by) {
+    const auto location = [&](std::uint64_t at) { return by != nullptr ? view_page(*by, at) : memory_page(at); };
+    kernel_->sched.point({kind, "MEM", location(address.value), "memory"});
     for (std::uint64_t page = (address.value >> 12) + 1; page <= (address.value + size - 1) >> 12; ++page)
-        add_access(kind, memory_page(page << 12), false);
+        add_access(kind, location(page << 12), false);
 }
 
 void Execution::store_now(PhysAddr address, const std::uint8_t* bytes, std::size_t size) {
@@ -81,15 +86,44 @@ void Execution::wait_for(const LateAccesses::List& accesses, const char* step) {
     }
 }
 
+void Execution::wait_until_seen(const LateAccesses::List& stores, const Task& by, const char* step) {
+    for (const auto& one : stores) {
+        if (one->owner == &by || one->seen_by(by)) continue;
+        const LateAccess::Sight* const sight = one->sight_of(by);
+        kernel_->sched.join(sight != nullptr ? *sight->task : *one->task, step);
+    }
+}
+
 void Execution::store_late(PhysAddr address, const std::uint8_t* bytes, std::size_t size) {
     Task& owner = kernel_->sched.current();
-    const std::shared_ptr<LateAccess> store = run_->late.add_store(owner, address.value, bytes, size);
+    const std::shared_ptr<LateAccess> store = run_->late->add_store(owner, address.value, bytes, size);
     store->task = &kernel_->spawn("store of " + owner.name, owner.cpu, [this, store] {
         wait_for(store->after, "MEM");
         memory_point(PointKind::write, PhysAddr{store->address}, store->size);
+        std::vector<std::uint8_t> replaced(run_->late->each() ? store->size : 0);
+        run_->hardware.memory.load(store->address, replaced.data(), replaced.size());
         store_now(PhysAddr{store->address}, store->bytes.data(), store->size);
-        store->done = true;
+        run_->late->stored(store, std::move(replaced));
     });
+    if (run_->late->each()) send_to_each(store);
+}
+
+/// To the other tasks of the race; those that these make see what memory holds.
+void Execution::send_to_each(const std::shared_ptr<LateAccess>& store) {
+    for (std::size_t id = run_->race_begin; id < run_->race_end; ++id) {
+        const Task& by = task(static_cast<TaskId>(id));
+        if (&by != store->owner) store->sights.push_back({&by, nullptr, false});
+    }
+    for (std::size_t at = 0; at < store->sights.size(); ++at) {
+        const Task& by = *store->sights[at].by;
+        store->sights[at].task =
+            &kernel_->spawn("store of " + store->owner->name + " to " + by.name, by.cpu, [this, store, at, &by] {
+                kernel_->sched.join(*store->task, "MEM");
+                wait_until_seen(store->behind, by, "MEM");
+                memory_point(PointKind::write, PhysAddr{store->address}, store->size, &by);
+                store->sights[at].done = true;
+            });
+    }
 }
 
 void Execution::load_late(PhysAddr address, std::size_t size, std::function<void(const std::uint8_t*)> then) {
@@ -99,28 +133,39 @@ void Execution::load_late(PhysAddr address, std::size_t size, std::function<void
         return then(bytes.data());
     }
     Task& owner = kernel_->sched.current();
-    const std::shared_ptr<LateAccess> load = run_->late.add_load(owner, address.value, size);
+    const std::shared_ptr<LateAccess> load = run_->late->add_load(owner, address.value, size);
     load->task = &kernel_->spawn("load of " + owner.name, owner.cpu, [this, load, then = std::move(then)] {
         wait_for(load->after, "MEM");
-        memory_point(PointKind::read, PhysAddr{load->address}, load->size);
+        memory_point(PointKind::read, PhysAddr{load->address}, load->size, run_->late->each() ? load->owner : nullptr);
         std::vector<std::uint8_t> bytes(load->size);
         run_->hardware.memory.load(load->address, bytes.data(), load->size);
-        run_->late.forward(*load->owner, load->address, bytes.data(), load->size, load.get());
+        run_->late->seen(*load->owner, load->address, bytes.data(), load->size, load.get());
         load->done = true;
         then(bytes.data());
     });
 }
 
 void Execution::store_barrier() {
-    if (stores_late()) run_->late.barrier(kernel_->sched.current());
+    if (stores_late()) run_->late->barrier(kernel_->sched.current());
 }
 
 void Execution::load_barrier() {
-    if (stores_late()) wait_for(run_->late.pending_loads(kernel_->sched.current()), "RMB");
+    if (stores_late()) wait_for(run_->late->pending_loads(kernel_->sched.current()), "RMB");
+}
+
+void Execution::branch() {
+    if (stores_late()) run_->late->branch(kernel_->sched.current());
 }
 
 void Execution::full_barrier() {
-    if (stores_late()) wait_for(run_->late.pending(kernel_->sched.current()), "MB");
+    if (!stores_late()) return;
+    const Task& task = kernel_->sched.current();
+    wait_for(run_->late->pending(task), "MB");
+    for (const auto& store : run_->late->awaited_by_all(task)) {
+        for (std::size_t at = 0; at < store->sights.size(); ++at) {
+            if (!store->sights[at].done) kernel_->sched.join(*store->sights[at].task, "MB");
+        }
+    }
 }
 
 std::uint64_t Execution::mmio_read(PhysAddr address, unsigned size) {
@@ -158,13 +203,13 @@ void Execution::used_hardware(bool dma) {
 void Execution::memory_read(PhysAddr address, std::uint8_t* bytes, std::size_t size) {
     const bool late = stores_late() && size != 0;
     if (late) {
-        for (const auto& one : run_->late.pending_loads(kernel_->sched.current())) {
+        for (const auto& one : run_->late->pending_loads(kernel_->sched.current())) {
             if (!one->done && one->overlaps(address.value, size)) kernel_->sched.join(*one->task, "MEM");
         }
-        memory_point(PointKind::read, address, size);
+        memory_point(PointKind::read, address, size, run_->late->each() ? &kernel_->sched.current() : nullptr);
     }
     run_->hardware.memory.load(address.value, bytes, size);
-    if (late) run_->late.forward(kernel_->sched.current(), address.value, bytes, size);
+    if (late) run_->late->seen(kernel_->sched.current(), address.value, bytes, size);
 }
 
 void Execution::memory_write(PhysAddr address, const std::uint8_t* bytes, std::size_t size) {

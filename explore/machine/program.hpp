@@ -48,6 +48,9 @@ public:
     /// True: a task's plain stores to memory are seen late, in any order that barriers, locks and register writes leave
     /// (late_accesses.hpp).
     virtual bool late_stores() const { return false; }
+    /// True: besides, each task of the race sees another's stores at a time of its own (as no Armv8 CPU does, but
+    /// POWER's may). For programs without hardware.
+    virtual bool stores_reach_each() const { return false; }
     /// True: an outcome that no sequential order of the tasks gives is a bug (if nothing crashed).
     virtual bool reports_unsequential_outcomes() const { return false; }
 };

@@ -17,8 +17,10 @@ public:
     virtual ~LateMemory() = default;
     /// dma_wmb(), smp_wmb(): later stores of the current task are seen after its earlier ones.
     virtual void store_barrier() = 0;
-    /// smp_rmb(), and any use of a value: its earlier loads are done before the task goes on.
+    /// smp_rmb(): its earlier loads are done before the task goes on.
     virtual void load_barrier() = 0;
+    /// A branch on what it has loaded: later stores are done after its earlier loads; later loads need not be.
+    virtual void branch() = 0;
     /// smp_mb(): its earlier accesses are done before the task goes on.
     virtual void full_barrier() = 0;
     /// A load whose value the task does not use yet: it is done at any time before the next load or full barrier or

@@ -1,7 +1,8 @@
-// Litmus tests of accesses that happen late: what is seen on the machine is what Linux's memory model allows, and all
-// of it but for a few named forms. The names are those of tools/memory-model/litmus-tests and of the papers that named
-// the shapes (Alglave et al.); the model's verdicts come from its axioms (linux_memory.hpp), and those that its README
-// and the headers of these files state are held against them.
+// Litmus tests of accesses that happen late: what is seen on the machine is what Linux's memory model allows. Where a
+// store reaches all others at once, as on Armv8, a few named forms are not made; where it reaches each at a time of its
+// own, every verdict is the model's. The names are those of tools/memory-model/litmus-tests and of the papers that
+// named the shapes (Alglave et al.); the model's verdicts come from its axioms (linux_memory.hpp), and those that its
+// README and the headers of these files state are held against them.
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -77,21 +78,25 @@ struct WeakWorld : World {
     LitmusValues registers;
 };
 
+/// When others see a task's store.
+enum class Seen { at_once, late, late_by_each };
+
 class Weak : public Program {
 public:
-    Weak(std::vector<Code> tasks, std::string variables, bool late)
-        : tasks_(std::move(tasks)), variables_(std::move(variables)), late_(late) {}
+    Weak(std::vector<Code> tasks, std::string variables, Seen seen)
+        : tasks_(std::move(tasks)), variables_(std::move(variables)), seen_(seen) {}
     std::string name() const override { return "weak"; }
     const kernel::Variant& variant() const override { return variant_; }
     std::unique_ptr<World> make(kernel::Kernel& kernel) const override {
         return std::make_unique<WeakWorld>(kernel, tasks_, variables_);
     }
-    bool late_stores() const override { return late_; }
+    bool late_stores() const override { return seen_ != Seen::at_once; }
+    bool stores_reach_each() const override { return seen_ == Seen::late_by_each; }
 
 private:
     std::vector<Code> tasks_;
     std::string variables_;
-    bool late_;
+    Seen seen_;
     kernel::Variant variant_ = kernel::find_variant("base");
 };
 
@@ -122,8 +127,10 @@ void play(WeakWorld& world, const LitmusTask& task) {
                 world.memory().store_barrier();
                 break;
             case LitmusOp::rmb:
-            case LitmusOp::ctrl:
                 world.memory().load_barrier();
+                break;
+            case LitmusOp::ctrl:
+                world.memory().branch();
                 break;
             case LitmusOp::mb:
                 world.memory().full_barrier();
@@ -138,18 +145,18 @@ void play(WeakWorld& world, const LitmusTask& task) {
     }
 }
 
-std::set<std::string> machine_outcomes(const LitmusProgram& program, bool late, bool reduce = true) {
+std::set<std::string> machine_outcomes(const LitmusProgram& program, Seen seen, bool reduce = true) {
     std::vector<Code> tasks;
     for (const LitmusTask& task : program) tasks.emplace_back([&task](WeakWorld& world) { play(world, task); });
-    return outcomes(Weak(std::move(tasks), litmus_variables(program), late), reduce);
+    return outcomes(Weak(std::move(tasks), litmus_variables(program), seen), reduce);
 }
 
 struct LitmusRow {
     const char* name;
     const char* program;
     const char* exists;  ///< the outcome that is asked for
-    bool linux;          ///< Linux's memory model: Sometimes, not Never
-    bool machine;        ///< reached here where accesses may be late
+    bool linux;  ///< Linux's memory model: Sometimes, not Never. So is it here, where each task sees a store by itself
+    bool armv8;  ///< reached where a store is late, and seen by all at once
 };
 
 constexpr const char* kSb = "x=1 y=1 r0=0 r1=0";
@@ -193,13 +200,12 @@ constexpr LitmusRow kTable[] = {
     {"MP+lock+rmb", "W x 1; L l; W y 1; U l || R r0 y; rmb; R r1 x", kMp, true, true},
     {"MP+unlocklock+rmb", "L l; W x 1; U l; L m; W y 1; U m || R r0 y; rmb; R r1 x", kMp, false, false},
     {"SB+unlocklocks", "L l; W x 1; U l; L m; R r0 y; U m || W y 1; mb; R r1 x", kSb, true, true},
-    // Allowed by Linux's model, not made here. First those in which a store is seen by two others at two times, or is
-    // ordered by what comes after: no Armv8 CPU does that, POWER's may. Then the early load.
+    {"MP+wmb+ctrl", "W x 1; wmb; W y 1 || R r0 y; ctrl; R r1 x", kMp, true, true},  // an early load
+    // A store is seen by two others at two times, or is ordered by what comes after.
     {"R+wmb+mb", "W x 1; wmb; W y 1 || W y 2; mb; R r0 x", kR, true, false},
     {"2+2W+wmbs", "W x 1; wmb; W y 2 || W y 1; wmb; W x 2", k22W, true, false},
     {"IRIW+rmbs", "W x 1 || W y 1 || R r0 x; rmb; R r1 y || R r2 y; rmb; R r3 x", kIriw, true, false},
     {"WRC+ctrl+rmb", "W x 1 || R r0 x; ctrl; W y 1 || R r1 y; rmb; R r2 x", "x=1 y=1 r0=1 r1=1 r2=0", true, false},
-    {"MP+wmb+ctrl", "W x 1; wmb; W y 1 || R r0 y; ctrl; R r1 x", kMp, true, false},
 };
 
 /// Two or three tasks of two or three accesses to two variables, with barriers in between; some in a critical section.
@@ -227,6 +233,16 @@ LitmusProgram random_program(Rng& rng) {
     return program;
 }
 
+/// To be searched where each store goes to each task: the others of the 120 take some minutes, and are equal too.
+bool is_small(const LitmusProgram& program) {
+    std::ptrdiff_t stores = 0;
+    for (const LitmusTask& task : program) {
+        stores += std::count_if(task.begin(), task.end(),
+                                [](const LitmusInstruction& one) { return one.op == LitmusOp::store; });
+    }
+    return program.size() == 2 || stores <= 3;
+}
+
 }  // namespace
 
 TEST_CASE("late accesses: the litmus tests' verdicts are those of Linux's memory model", "[explore][store]") {
@@ -235,31 +251,32 @@ TEST_CASE("late accesses: the litmus tests' verdicts are those of Linux's memory
         const LitmusProgram program = litmus_program(row.program);
         CHECK(litmus_text(program) == row.program);
         CHECK(linux_outcomes(program).count(row.exists) == (row.linux ? 1 : 0));
-        CHECK(machine_outcomes(program, true).count(row.exists) == (row.machine ? 1 : 0));
+        CHECK(machine_outcomes(program, Seen::late_by_each).count(row.exists) == (row.linux ? 1 : 0));
+        CHECK(machine_outcomes(program, Seen::late).count(row.exists) == (row.armv8 ? 1 : 0));
         // Sequential consistency has none of them.
-        CHECK(machine_outcomes(program, false).count(row.exists) == 0);
+        CHECK(machine_outcomes(program, Seen::at_once).count(row.exists) == 0);
     }
 }
 
-TEST_CASE("late accesses: what is seen is allowed by Linux's memory model, whatever the program", "[explore][store]") {
+TEST_CASE("late accesses: what is seen is what Linux's memory model allows, whatever the program", "[explore][store]") {
     Rng rng(18, "litmus");
-    unsigned all = 0, equal = 0;
+    unsigned all = 0, as_armv8 = 0;
     for (unsigned i = 0; i < 120; ++i) {
         const LitmusProgram program = random_program(rng);
         INFO(litmus_text(program));
         const std::set<std::string> allowed = linux_outcomes(program);
-        const std::set<std::string> seen = machine_outcomes(program, true);
+        const std::set<std::string> seen = machine_outcomes(program, Seen::late);
+        if (is_small(program)) CHECK(machine_outcomes(program, Seen::late_by_each) == allowed);
         for (const std::string& outcome : seen) {
             INFO(outcome);
             CHECK(allowed.count(outcome) == 1);
         }
         // And nothing is lost of what a sequential machine shows.
-        for (const std::string& outcome : machine_outcomes(program, false)) CHECK(seen.count(outcome) == 1);
+        for (const std::string& outcome : machine_outcomes(program, Seen::at_once)) CHECK(seen.count(outcome) == 1);
         ++all;
-        equal += seen == allowed ? 1 : 0;
+        as_armv8 += seen == allowed ? 1 : 0;
     }
-    // The others have the forms named above.
-    CHECK(equal * 10 >= all * 8);
+    CHECK(as_armv8 * 10 >= all * 8);
 }
 
 TEST_CASE("late accesses: the reduced search misses no outcome of a search over all schedules", "[explore][store]") {
@@ -269,7 +286,12 @@ TEST_CASE("late accesses: the reduced search misses no outcome of a search over 
                                    "W x 1; W x 2 || R r0 x; R r1 x"}) {
         INFO(text);
         const LitmusProgram program = litmus_program(text);
-        CHECK(machine_outcomes(program, true) == machine_outcomes(program, true, false));
+        CHECK(machine_outcomes(program, Seen::late) == machine_outcomes(program, Seen::late, false));
+    }
+    for (const char* const text : {"W x 1 || R r0 x; R r1 x", "L l; W x 1; U l || L l; R r0 x; U l"}) {
+        INFO(text);
+        const LitmusProgram program = litmus_program(text);
+        CHECK(machine_outcomes(program, Seen::late_by_each) == machine_outcomes(program, Seen::late_by_each, false));
     }
 }
 
@@ -284,7 +306,7 @@ TEST_CASE("late accesses: a task sees its own stores at once, and those to one p
                                       w.load("r1", 'x');
                                       w.load("r2", 'x');
                                   }};
-    const std::set<std::string> found = outcomes(Weak(tasks, "x", true));
+    const std::set<std::string> found = outcomes(Weak(tasks, "x", Seen::late));
     for (const std::string& outcome : found) {
         INFO(outcome);
         CHECK(outcome.find("x=2") == 0);
@@ -308,7 +330,7 @@ TEST_CASE("late accesses: what a critical section stored is seen by the next one
                                           w.load("r1", 'y');
                                       });
                                   }};
-    CHECK(outcomes(Weak(tasks, "xy", true)) == std::set<std::string>{"x=1 y=1 r0=0 r1=0", "x=1 y=1 r0=1 r1=1"});
+    CHECK(outcomes(Weak(tasks, "xy", Seen::late)) == std::set<std::string>{"x=1 y=1 r0=0 r1=0", "x=1 y=1 r0=1 r1=1"});
 }
 
 TEST_CASE("late accesses: an SMMUv3's level 1 pointer is seen before level 2 (X15), and not with the barrier",
