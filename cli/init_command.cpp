@@ -12,7 +12,9 @@
 #include "cli/print.hpp"
 #include "firmware/description.hpp"
 #include "study/init/init_device.hpp"
+#include "study/init/init_kernel.hpp"
 #include "study/init/init_qemu.hpp"
+#include "study/init/qemu_command.hpp"
 #include "study/results/files.hpp"
 #include "study/run/firmware_input.hpp"
 
@@ -70,6 +72,15 @@ void put_config(const InitArguments& arguments, const std::string& config) {
     }
 }
 
+/// A kernel that is no variant's own: which one stands for it.
+void say_kernel(const std::string& command, const std::string& file) {
+    const std::string kernel = study::parse_qemu_command(command, file).kernel;
+    const study::ChosenVariant chosen = study::variant_of_kernel(kernel);
+    if (chosen.note.empty() || !study::kernel_release_of(kernel)) return;
+    std::fprintf(stderr, "%s: %s: %s\n", printable(kernel).c_str(), printable(chosen.note).c_str(),
+                 chosen.variant.c_str());
+}
+
 ExitStatus init_device(const InitArguments& arguments, bool asks) {
     study::QuestionText question = arguments.question;
     if (asks) {
@@ -116,6 +127,7 @@ ExitStatus init_command(const InitArguments& arguments) {
     if (!arguments.qemu_command.empty()) command = read_command(arguments.qemu_command);
     const std::string config = study::init_config(description, paths, command, arguments.qemu_command);
     put_config(arguments, config);
+    if (command) say_kernel(*command, arguments.qemu_command);
     return ExitStatus::ok;
 }
 

@@ -178,7 +178,7 @@ std::vector<Variant> make_variants() {
     Variant v615 =
         make("mainline-6.15", "firmware is parsed in the probe path, before any driver binds", 615, caps_6_11);
     add(v615, {Cap::ud_requires_default, Cap::core_sets_dma_ops, Cap::parse_in_probe, Cap::consistent_container,
-               Cap::ops_in_init, Cap::async_nvme});
+               Cap::ops_in_init, Cap::alias_is_enodev, Cap::async_nvme});
     all.push_back(v615);
     Variant v6151 = v615;
     v6151.name = "mainline-6.15.1";
@@ -190,7 +190,7 @@ std::vector<Variant> make_variants() {
         variant.name = newer.name;
         variant.what = newer.what;
         variant.release = newer.release;
-        add(variant, {Cap::alias_is_enodev, Cap::virtio_pci_built_in});
+        add(variant, {Cap::virtio_pci_built_in});
         if (newer.acs_in_dma_configure) add(variant, {Cap::acs_in_dma_configure});
         if (newer.release >= 618) add(variant, {Cap::flush_hint});
         if (newer.release >= 619) add(variant, {Cap::generic_page_table});
@@ -232,7 +232,7 @@ InputError unknown(std::string_view kind, std::string_view text, const std::vect
     return InputError(finding);
 }
 
-/// "linux-7.4", "mainline-7.4", "v7.4" and "6.14.3" as Variant::release has it: 704, 614.
+/// "linux-7.4", "mainline-7.4", "v7.4", "6.14.3" and "linux-9" as Variant::release has it: 704, 614, 900.
 std::optional<unsigned> release_of(std::string_view text) {
     std::size_t start = 0;
     for (const std::string_view before : {"linux-", "mainline-", "v"}) {
@@ -248,7 +248,7 @@ std::optional<unsigned> release_of(std::string_view text) {
         if (parts[part] > 9999) return std::nullopt;
         digit = is_digit;
     }
-    if (!digit || part == 0) return std::nullopt;
+    if (!digit) return std::nullopt;
     return parts[0] * 100 + parts[1];
 }
 

@@ -315,6 +315,7 @@ ChosenVariant variant_of_kernel(const std::string& kernel) {
     const unsigned patch = release->patch.value_or(0);
     if (number == 612 && patch >= 75 && patch <= 77) return {"linux-6.12.75", ""};
     if (number == 618 && patch >= 16) return {own + "+acs_in_dma_configure", ""};
+    if (number == 615) return {patch == 0 ? "mainline-6.15" : "mainline-6.15.1", ""};
     const kernel::Variant* newest = nullptr;  // of Debian's, before it
     for (const kernel::Variant& variant : kernel::variants()) {
         if (variant.name == own) return {own, ""};
@@ -322,17 +323,19 @@ ChosenVariant variant_of_kernel(const std::string& kernel) {
             (newest == nullptr || variant.release > newest->release))
             newest = &variant;
     }
-    if (newest != nullptr)
-        return {newest->name, fmt::format("Linux {}.{} is no variant; this one is the nearest before it",
-                                          release->major, release->minor)};
-    const std::string_view nearest = number < 602    ? "linux-6.1"
-                                     : number < 608  ? "base"
-                                     : number < 611  ? "mainline-6.8"
-                                     : number == 611 ? "mainline-6.11"
-                                     : number < 615  ? "linux-6.12"
-                                                     : "mainline-6.15.1";
-    return {std::string(nearest), fmt::format("Linux {}.{} is no variant; this one is the nearest before it",
-                                              release->major, release->minor)};
+    const auto no_variant = [&](std::string_view taken, std::string_view why) {
+        return ChosenVariant{std::string(taken), fmt::format("Linux {}.{} is no variant; this one is {}",
+                                                             release->major, release->minor, why)};
+    };
+    constexpr std::string_view kBefore = "the nearest before it";
+    if (number < 601) return no_variant("linux-6.1", "the oldest that there is");
+    if (newest != nullptr) return no_variant(newest->name, kBefore);
+    return no_variant(number < 602    ? "linux-6.1"
+                      : number < 608  ? "base"
+                      : number < 611  ? "mainline-6.8"
+                      : number == 611 ? "mainline-6.11"
+                                      : "linux-6.12",
+                      kBefore);
 }
 
 std::string init_kernel(const QemuCommand* command, const firmware::Description& description) {

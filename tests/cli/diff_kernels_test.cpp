@@ -120,13 +120,41 @@ TEST_CASE("inspect --variant: the groups of that kernel, and who has none and wh
 
 TEST_CASE("variants: of a release that there is not, the last one before it is named", "[cli]") {
     const Scratch scratch;
-    for (const auto& [name, nearest] :
-         {std::pair("linux-7.4", "linux-7.3"), std::pair("linux-6.14", "linux-6.12"),
-          std::pair("linux-6.12.80", "linux-6.12"), std::pair("linux-6.5", "linux-6.1")}) {
+    for (const auto& [name, nearest] : {std::pair("linux-7.4", "linux-7.3"), std::pair("linux-6.14", "linux-6.12"),
+                                        std::pair("linux-6.12.80", "linux-6.12"), std::pair("linux-6.5", "linux-6.1"),
+                                        std::pair("linux-9", "linux-7.3")}) {
         INFO(name);
         const Said said = run_xlate(scratch, std::string("run --variant ") + name + " " + kTree);
         CHECK(said.status == 2);
         CHECK(said.err.find(std::string("did you mean '") + nearest + "'?") != std::string::npos);
+    }
+}
+
+TEST_CASE("init: of a kernel between two variants the nearest older one is taken, and that is said", "[cli]") {
+    const Scratch scratch;
+    const std::string tree = quoted(board("quickstart"));
+    struct Row {
+        const char* kernel;
+        const char* variant;
+        const char* said;
+    };
+    for (const Row& row : {Row{"6.14.3", "linux-6.12", "Linux 6.14 is no variant; this one is the nearest before it"},
+                           Row{"7.4.1+deb13-arm64", "linux-7.3", "Linux 7.4 is no variant; this one is the nearest"},
+                           Row{"5.10.0-30-arm64", "linux-6.1", "Linux 5.10 is no variant; this one is the oldest"},
+                           Row{"6.15.0", "mainline-6.15", ""}, Row{"6.15.7", "mainline-6.15.1", ""},
+                           Row{"6.12.76+deb13-arm64", "linux-6.12.75", ""}}) {
+        INFO(row.kernel);
+        const std::string command =
+            scratch.file("command.txt", std::string("qemu-system-aarch64 -machine virt -kernel vmlinuz-") + row.kernel);
+        const Said said = run_xlate(scratch, "init --force " + quoted(scratch.path("x.yaml")) + " --firmware " + tree +
+                                                 " --qemu-command " + quoted(command));
+        CHECK(said.status == 0);
+        if (*row.said == 0)
+            CHECK(said.err.empty());
+        else
+            CHECK(said.err.find(row.said) != std::string::npos);
+        CHECK(read_text(scratch.path("x.yaml")).find(std::string("  variant: ") + row.variant + " ") !=
+              std::string::npos);
     }
 }
 
