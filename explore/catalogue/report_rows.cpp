@@ -123,7 +123,10 @@ const std::vector<UnshownReport>& unshown_reports() {
     static const std::vector<UnshownReport> all{
         {"X4", "fix-up phases of PCI quirks are not modelled"},
         {"X5", "its cause was not traced"},
-        {"X9", "a NIC that hangs behind a switch: access control has no effect on traffic here"},
+        {"X9",
+         "it shows in boots, not in schedules: `xlate diff-kernels linux-6.12 linux-7.3 BOARD` says which ports' "
+         "access "
+         "control is on now, also on a board without any IOMMU; that a NIC then hangs is the NIC's"},
         {"X11", "references of providers' devices are not counted"},
         {"X12", "error paths inside of drivers' probes are not modelled, but the registration's"},
         {"X13", "tegra241-cmdqv is not modelled"},

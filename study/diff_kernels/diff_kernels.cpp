@@ -103,6 +103,7 @@ std::map<std::string, Values> values_of(const BootFacts& facts, const std::set<s
         for (const ProbeError& one : device.errors)
             errors += fmt::format("{}{} from {}", errors.empty() ? "" : ", ", one.ret, one.caller);
         set(DiffField::errors, errors);
+        set(DiffField::acs, device.acs);
         if (!device.group) continue;
         set(DiffField::group,
             device.peers.empty() ? std::string("alone") : fmt::format("with {}", fmt::join(device.peers, ", ")));
@@ -183,7 +184,7 @@ unsigned release_order(const Variant& variant) {
 }  // namespace
 
 std::string_view name(DiffField field) {
-    constexpr std::string_view kNames[] = {"outcome", "group", "ids", "domain", "errors", "number", "order"};
+    constexpr std::string_view kNames[] = {"outcome", "group", "ids", "domain", "errors", "acs", "number", "order"};
     return kNames[static_cast<std::size_t>(field)];
 }
 

@@ -19,7 +19,7 @@ namespace xlate::study {
 
 /// What may differ of a device. `number`, `order` and `domain`: of devices that both kernels put into groups; the order
 /// is that of joining, among these devices.
-enum class DiffField : std::uint8_t { outcome, group, ids, domain, errors, number, order, kCount };
+enum class DiffField : std::uint8_t { outcome, group, ids, domain, errors, acs, number, order, kCount };
 std::string_view name(DiffField field);
 
 struct KernelDifference {

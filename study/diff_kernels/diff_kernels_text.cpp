@@ -97,6 +97,7 @@ Json facts_json(const BootFacts& facts, const std::string& variant) {
         one["group"] = device.group ? Json(*device.group) : Json();
         one["domain"] = std::string(kernel::name(device.domain));
         one["errors"] = std::move(errors);
+        if (!device.acs.empty()) one["acs"] = device.acs;
         devices.push_back(std::move(one));
     }
     return {{"variant", variant},
@@ -118,7 +119,9 @@ Json differences_json(const std::vector<KernelDifference>& differences) {
     return all;
 }
 
-bool folded(DiffField field) { return field == DiffField::number || field == DiffField::order; }
+bool folded(DiffField field) {
+    return field == DiffField::acs || field == DiffField::number || field == DiffField::order;
+}
 
 /// "with a, b, c, d, e, f" cut short.
 std::string short_value(const std::string& value) {
@@ -144,12 +147,24 @@ std::string what_text(const KernelDifference& one) {
             return fmt::format("domain: {} -> {}", one.from, one.to);
         case DiffField::errors:
             return fmt::format("error: {} -> {}", one.from, one.to);
+        case DiffField::acs:
         case DiffField::number:
         case DiffField::order:
         case DiffField::kCount:
             break;
     }
     return {};
+}
+
+/// Functions whose access control changes alike stand on one line.
+void add_access_control(const std::vector<KernelDifference>& differences, std::string& text) {
+    std::map<std::string, std::vector<std::string>> functions;
+    for (const KernelDifference& one : differences) {
+        if (one.field != DiffField::acs) continue;
+        functions[fmt::format("{} -> {}  {}", one.from, one.to, because_text(one.because))].push_back(one.device);
+    }
+    for (const auto& [change, names] : functions)
+        text += fmt::format("\nAccess control (ACS): {}\n  {}\n", change, listed(names));
 }
 
 void add_devices(const std::vector<KernelDifference>& differences, std::string& text) {
@@ -245,6 +260,7 @@ std::string diff_kernels_text(const KernelDiff& diff) {
     if (!all.empty()) text += "\nGroups\n";
     for (const Fate& fate : all) text += fmt::format("  {:<6}  {}\n", fate.what, fate.text);
     add_devices(diff.differences, text);
+    add_access_control(diff.differences, text);
     add_reports(diff, text);
     add_causes(diff, text);
     add_notes(diff.notes, text);

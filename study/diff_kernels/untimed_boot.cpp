@@ -12,6 +12,7 @@
 #include "explore/machine/hardware.hpp"
 #include "firmware/pci_iommus.hpp"
 #include "kernel-model/iommu-core/iommu_core.hpp"
+#include "kernel-model/pci/pci_core.hpp"
 #include "kernel-model/system.hpp"
 #include "soc/topology.hpp"
 #include "soc/unit.hpp"
@@ -144,6 +145,16 @@ std::size_t parse_of(const Walked& walked, const std::vector<Event>& events, std
     return 0;
 }
 
+/// Access control, of a function that has it.
+std::string acs_of(const kernel::Device* device) {
+    const auto* const function = dynamic_cast<const kernel::PciDevice*>(device);
+    if (function == nullptr) return {};
+    const std::uint32_t all = kernel::acs_capability(function->config) & kernel::kAcsIsolation;
+    const std::uint32_t set = function->acs_control;
+    if (all == 0 && set == 0) return {};
+    return set == 0 ? "off" : set == all ? "on" : fmt::format("{:#x}", set);
+}
+
 void read_events(const std::vector<Event>& events, const Walked& walked, BootFacts& facts) {
     std::map<std::string, BootedDevice*> by_name;
     for (BootedDevice& device : facts.devices) by_name[device.name] = &device;
@@ -206,6 +217,7 @@ BootFacts read_facts(kernel::LinuxBoot& boot, const kernel::Kernel& kernel) {
         device.state = result.state;
         device.group = result.group;
         device.domain = result.domain;
+        device.acs = acs_of(boot.find_device(result.name));
         if (device.group) {
             for (const std::string& peer : members[*device.group]) {
                 if (peer != device.name) device.peers.push_back(peer);

@@ -44,6 +44,7 @@ struct BootedDevice {
     std::vector<std::string> peers;  ///< the others of its group, by name
     kernel::DomainType domain = kernel::DomainType::none;
     std::vector<ProbeError> errors;     ///< each once
+    std::string acs;                    ///< PCI functions with access control: "on", "off", or its bits
     std::optional<std::size_t> joined;  ///< when it joined its group: its place among all joins
 };
 struct BootFacts {
