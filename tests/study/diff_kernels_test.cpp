@@ -91,14 +91,14 @@ std::vector<std::string> firmware_of(const fs::path& folder) {
     return files;
 }
 
-/// Machines that are compared: an IOMMU that is there has a driver and an engine here.
+/// Machines that are compared: an IOMMU that is there has a driver and an engine here, or there is none.
 bool modelled(const firmware::Description& description) {
     const std::vector<firmware::NodeIndex> all = description.providers();
-    return std::any_of(all.begin(), all.end(), [&](firmware::NodeIndex at) {
-        const firmware::Node& node = description.node(at);
-        return node.reachable && kernel::iommu_driver_of(node) != nullptr &&
-               iommu::find_family(firmware::iommu_kind(node).family) != nullptr;
-    });
+    return all.empty() || std::any_of(all.begin(), all.end(), [&](firmware::NodeIndex at) {
+               const firmware::Node& node = description.node(at);
+               return node.reachable && kernel::iommu_driver_of(node) != nullptr &&
+                      iommu::find_family(firmware::iommu_kind(node).family) != nullptr;
+           });
 }
 
 /// device -> field -> value, as docs of diff_kernels.hpp have it.
@@ -289,6 +289,36 @@ TEST_CASE("diff-kernels: on x86 the change of 6.12.75 merges root ports' groups 
         CHECK(diff_kernels(board, boot("linux-6.12.74"), boot("6.12.107")).differences.empty());
         CHECK(diff_kernels(board, boot("linux-6.12.74"), boot("linux-7.3")).is.groups == later.was.groups);
     }
+}
+
+// X9. Of the recorded boot without IOMMU docs/spec/probe-reports.md section 3 says that pci_request_acs was called for
+// every device, and what 7.0 changes: the first device of all.
+TEST_CASE("diff-kernels: on a board without IOMMU the access control of PCI ports is on since 6.15 (X9)", "[study]") {
+    Config config = parse_config(
+        "firmware: { generate: devicetree }\n"
+        "soc:\n"
+        "  board: { iommus: [] }\n"
+        "  pci:\n"
+        "    - { slot: '00:01.0', kind: root-port, acs: true, below: [ { slot: '00.0', kind: endpoint } ] }\n"
+        "    - { slot: '00:02.0', kind: root-port, acs: true, below: [ { slot: '00.0', kind: endpoint } ] }\n",
+        "x9.yaml");
+    const BootBoard board = board_for_boots(config);
+    std::vector<std::string> notes;
+    const auto on = [&](const char* variant) {
+        std::set<std::string> functions;
+        for (const BootedDevice& device : boot_untimed(board, variant_for_diff(variant, notes)).devices) {
+            CHECK(!device.group);
+            if (device.acs == "on") functions.insert(device.name);
+        }
+        return functions;
+    };
+    CHECK(on("linux-6.12") == std::set<std::string>{});
+    CHECK(on("linux-6.18") == std::set<std::string>{"0000:00:02.0"});
+    CHECK(on("linux-7.3") == std::set<std::string>{"0000:00:01.0", "0000:00:02.0"});
+    const KernelDiff diff =
+        diff_kernels(board, variant_for_diff("linux-6.12", notes), variant_for_diff("linux-6.18", notes));
+    CHECK(diff_kernels_text(diff).find("\nAccess control (ACS): off -> on  [parse_in_probe]\n  0000:00:02.0\n") !=
+          std::string::npos);
 }
 
 // docs/reports: a page that names `xlate diff-kernels A B CONFIG` quotes lines of what it prints, behind "> ".

@@ -63,15 +63,15 @@ std::vector<std::string> firmware_of(const fs::path& folder) {
     return files;
 }
 
-/// An IOMMU that is there has a driver and an engine here; others, of which Debian's kernels may have no driver either,
-/// are in the boot as well.
+/// An IOMMU that is there has a driver and an engine here, or there is none; others, of which Debian's kernels may have
+/// no driver either, are in the boot as well.
 bool is_modelled(const firmware::Description& description) {
     const std::vector<firmware::NodeIndex> all = description.providers();
-    return std::any_of(all.begin(), all.end(), [&](firmware::NodeIndex at) {
-        const firmware::Node& node = description.node(at);
-        return node.reachable && kernel::iommu_driver_of(node) != nullptr &&
-               iommu::find_family(firmware::iommu_kind(node).family) != nullptr;
-    });
+    return all.empty() || std::any_of(all.begin(), all.end(), [&](firmware::NodeIndex at) {
+               const firmware::Node& node = description.node(at);
+               return node.reachable && kernel::iommu_driver_of(node) != nullptr &&
+                      iommu::find_family(firmware::iommu_kind(node).family) != nullptr;
+           });
 }
 
 class Recorder final : public RunWatch {
