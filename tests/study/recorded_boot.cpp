@@ -171,8 +171,12 @@ std::set<std::string> RecordedBoot::foreign() const {
     for (const Json& device : truth_["devices"]) {
         if (device["driver"] == "simple-reset") all.insert(device["name"].get<std::string>());
     }
-    for (const Json& device : truth_["deferred_at_end"]) all.insert(device.get<std::string>());
     return all;
+}
+
+bool RecordedBoot::waited_at_end(const std::string& name) const {
+    const Json waiting = truth_.value("deferred_at_end", Json::array());
+    return std::find(waiting.begin(), waiting.end(), name) != waiting.end();
 }
 
 bool RecordedBoot::has_modules() const {

@@ -62,6 +62,8 @@ private:
     bool gave_up(const std::string& device, const firmware::Node& node) const;
     /// Devices behind IOMMUs that are not ours, and what no IOMMU concerns.
     std::set<std::string> foreign() const;
+    /// The recording ended while it waited; our boot goes on to deferred_probe_timeout.
+    bool waited_at_end(const std::string& name) const;
     /// 6.19 to 7.1 were booted without their modules, which no command line says: what is a module did not bind.
     bool has_modules() const;
     /// The list of devices was taken before the end of the timeline.

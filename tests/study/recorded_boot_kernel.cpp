@@ -18,6 +18,7 @@ void RecordedBoot::events(const kernel::Kernel& kernel) {
         const auto is_attempt = [](const std::string& line) { return line.rfind("driver_probe", 0) == 0; };
         if (std::none_of(lines.begin(), lines.end(), is_attempt) && is_bound(device))
             own.erase(std::remove_if(own.begin(), own.end(), is_attempt), own.end());
+        if (waited_at_end(device) && own.size() > lines.size()) own.resize(lines.size());
         const std::string have = joined(own);
         const std::string want = joined(kt::timeless(lines));
         if (have != want) say("events of " + device, have + "\n    instead of " + want);
@@ -55,7 +56,8 @@ void RecordedBoot::groups(const kernel::LinuxBoot& boot) {
         const std::string name = device["name"];
         if (device["bus"] == "virtio" || others.count(name) != 0) continue;
         const std::string want = device["driver"].is_null() ? "" : device["driver"].get<std::string>();
-        if (has_modules() && !(want.empty() && attempt_succeeded(name)) && drivers[name] != want)
+        const bool later = want.empty() && (attempt_succeeded(name) || waited_at_end(name));
+        if (has_modules() && !later && drivers[name] != want)
             say("driver of " + name, "'" + drivers[name] + "' instead of '" + want + "'");
         if (device["stream_ids"].is_null() || device["group"].is_null()) continue;
         std::string recorded;
