@@ -215,7 +215,9 @@ Parsed<std::uint64_t> parse_bandwidth(std::string_view text) {
             "'{}' is not a bandwidth: expected bytes or bits and '/s' (for example '25.6 GB/s', '100 Gb/s')", text));
     };
     std::string_view body = trim(text);
-    if (body.size() < 2 || body.substr(body.size() - 2) != "/s") return fail();
+    // "/s", or "ps" behind a unit: Gbps.
+    if (body.size() < 2 || (body.substr(body.size() - 2) != "/s" && body.substr(body.size() - 2) != "ps"))
+        return fail();
     body.remove_suffix(2);
     const Parsed<std::uint64_t> bytes = parse_scaled(body, kByteUnits, "a bandwidth", "25.6 GB/s", false);
     if (bytes && bytes.value() != 0) return bytes.value();

@@ -53,7 +53,7 @@ Parsed<SimTime> parse_time(std::string_view text);
 Parsed<Duration> parse_duration(std::string_view text);
 /// "1 GHz", "800 MHz": the period must be a whole number of femtoseconds.
 Parsed<ClockPeriod> parse_clock(std::string_view text);
-/// "25.6 GB/s", "12 GiB/s", or in bits, as of networks, "100 Gb/s", "400 Gbit/s": bytes per second.
+/// "25.6 GB/s", "12 GiB/s", or in bits, as of networks, "100 Gb/s", "400 Gbps": bytes per second.
 Parsed<std::uint64_t> parse_bandwidth(std::string_view text);
 /// "70%", "0.7", "7/10": within [0, 1].
 Parsed<Ratio> parse_ratio(std::string_view text);

@@ -40,7 +40,7 @@ std::string range_text(const Json& number) {
 
 /// The unit of a pattern, by an example.
 std::string quantity_text(const std::string& pattern) {
-    if (pattern.find(")/s") != std::string::npos) return "a rate";
+    if (pattern.find("(/s|ps)") != std::string::npos) return "a rate";
     if (pattern.find("[KMGT]iB") != std::string::npos) return "a size";
     if (pattern.find("cycles") != std::string::npos) return "cycles";
     if (pattern.find("fs|ps") != std::string::npos) return "a time";

@@ -42,7 +42,7 @@ public:
         quantity(key, sentence, format_bytes(field), "( ?([KMGT]iB|[kMG]?B))?", true);
     }
     void bandwidth(const char* key, const char* sentence, std::uint64_t& field) override {
-        quantity(key, sentence, format_bandwidth(field), " ?([KMGT]iB|[kMG]?B|[kMGT]b(it)?)/s", false);
+        quantity(key, sentence, format_bandwidth(field), " ?([KMGT]iB|[kMG]?B|[kMGT]b(it)?)(/s|ps)", false);
     }
     void time(const char* key, const char* sentence, SimTime& field) override {
         quantity(key, sentence, format_time(field), "( ?(fs|ps|ns|us|ms|s))?", true);

@@ -35,6 +35,9 @@ TEST_CASE("quantity: bandwidths and shares", "[base]") {
     CHECK(parse_bandwidth("1 GiB/s").value() == 1ULL << 30);
     CHECK(parse_bandwidth("100 Gb/s").value() == 12'500'000'000);
     CHECK(parse_bandwidth("2.5Gbit/s").value() == 312'500'000);
+    CHECK(parse_bandwidth("400Gbps").value() == 50'000'000'000);
+    CHECK_FALSE(parse_bandwidth("50 ps"));
+    CHECK_FALSE(parse_bandwidth("ps"));
     CHECK_FALSE(parse_bandwidth("100 Gb"));
     CHECK_FALSE(parse_bandwidth("0 Gb/s"));
     CHECK_FALSE(parse_bytes("1 Gb"));
