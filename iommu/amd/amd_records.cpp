@@ -175,6 +175,26 @@ Reading read_pte(const Words& words) {
     return reading;
 }
 
+/// Xen's "AMD-Vi: IO_PAGE_FAULT: 0000:00:14.0 d0 addr 000000fdf8010140 flags 0x8 I".
+std::optional<LineRecord> read_xen_line(std::string_view line) {
+    namespace event = amd::event;
+    constexpr Field kFlags{48, 12};
+    const auto address = has(line, "AMD-Vi: ") ? number_after(line, " addr ") : std::nullopt;
+    const auto flags = number_after(line, " flags ");
+    if (!address || !flags) return std::nullopt;
+    for (std::uint16_t code = 1; code < 16; ++code) {
+        const std::string start = fmt::format("AMD-Vi: {}: ", amd::event_name(code));
+        const std::size_t at = line.find(start);
+        if (at == std::string_view::npos) continue;
+        const std::string_view rest = line.substr(at + start.size());
+        return LineRecord{"event",
+                          {event::CODE.of(code) | event::DEVICE.of(pci_id(rest.substr(0, rest.find(' ')))) |
+                               event::DOMAIN_ID.of(decimal_after(rest, " d").value_or(0)) | kFlags.of(*flags),
+                           *address}};
+    }
+    return std::nullopt;
+}
+
 /// "AMD-Vi: Event logged [IO_PAGE_FAULT device=0000:00:1f.0 domain=0x0009 address=0xdeadb000 flags=0x0020]"; with a
 /// device in front of it the line itself names none. Old kernels break the line behind the bracket.
 std::optional<LineRecord> read_line(std::string_view line) {
@@ -193,7 +213,7 @@ std::optional<LineRecord> read_line(std::string_view line) {
             if (has(line, fmt::format("{} device=", amd::event_name(i))) && has(line, " flags=")) code = i;
         }
     }
-    if (code == 0) return std::nullopt;
+    if (code == 0) return read_xen_line(line);
     const std::size_t device = line.find("device=");
     constexpr std::size_t kKey = 7;
     const std::string_view name = device != std::string_view::npos

@@ -297,7 +297,8 @@ std::optional<LineRecord> read_line(std::string_view line) {
         return LineRecord{"context", {*low, *high}};
     }
     const bool hexadecimal = has(line, "[fault reason 0x");
-    const auto reason = hexadecimal ? number_after(line, "[fault reason ") : decimal_after(line, "[fault reason ");
+    auto reason = hexadecimal ? number_after(line, "[fault reason ") : decimal_after(line, "[fault reason ");
+    if (!reason) reason = number_after(line, "DMAR: reason ");  // Xen, on a line of its own
     const std::size_t device = line.find("Request device [");
     if (!reason || device == std::string_view::npos) return std::nullopt;
     constexpr std::uint64_t kNoPasid = 0xFFFFFFFF;

@@ -80,7 +80,7 @@ bool tells_of_fault(std::string_view line) {
     for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     if (!has_one(lower, {"mmu", "dmar", "intr-remap", "amd-vi", "-dart", "tegra-mc"})) return false;
     if (!has_one(lower, {"fault", "error", "violation", "timed out", "timeout", "overflow", "blocked ", "rejected",
-                         "unexpected", "events lost", "pri request"}))
+                         "unexpected", "events lost", "pri request", "dmar: reason"}))
         return false;
     return !has_one(lower, {"handling fault status", "global fault, this could be serious", "fsr    =", "fsynr0 =",
                             "callbacks suppressed", "command in error state", "allocated ", "failed to probe"});

@@ -410,6 +410,10 @@ TEST_CASE("decode: AMD-Vi's events, as a kernel prints them and as words", "[stu
     CHECK(read("[   13.134460] AMD-Vi: Event logged [\n"
                "[   13.137925] INVALID_DEVICE_REQUEST device=00:00.1 address=0x000000fdf8000020 flags=0x0a00]\n")
               .find("INVALID_DEVICE_REQUEST, device 00:00.1 (0x1)") == 0);
+    // Xen's; a flag of 0x8 is an interrupt that was asked for.
+    CHECK(read("(XEN) AMD-Vi: IO_PAGE_FAULT: 0000:00:14.0 d3 addr 000000fdf8010140 flags 0x8 I\n") ==
+          read("[1.5] AMD-Vi: Event logged [IO_PAGE_FAULT device=00:14.0 domain=0x0003 address=0xfdf8010140 "
+               "flags=0x0008]\n"));
     CHECK(read("AMD-Vi: Event logged [ILLEGAL_COMMAND_ERROR address=0x80200010]\n") ==
           "ILLEGAL_COMMAND_ERROR, command at 0x80200010");
     // The example of docs/spec/iommu-hardware.md section 17, as words of 32 bits.
@@ -449,6 +453,9 @@ TEST_CASE("decode: VT-d's records, as a kernel prints them and as words", "[stud
     CHECK(read("INTR-REMAP: Request device [[00:1f.0] fault index 123\n"
                "INTR-REMAP:[fault reason 34] Present field in the IRTE entry is clear\n") ==
           read("0x0123000000000000 0x80000022000000F8\n", "vt-d.fault"));
+    CHECK(read("(XEN) [VT-D]DMAR:[DMA Read] Request device [0000:00:1f.0] fault addr deadb000, iommu reg = "
+               "ffff82c000a0c000\n"
+               "(XEN) [VT-D]DMAR: reason 06 - PTE Read access is not set\n") == by_words);
     const std::string pasid = read("0x00000000DEADB000 0x81234571800000F8\n", "vt-d.fault");
     CHECK(pasid.find("(0x71), device 00:1f.0 (0xf8), write to 0xdeadb000, PASID 0x12345") != std::string::npos);
     CHECK(
