@@ -29,7 +29,9 @@ void take_rows(Needs& needs, const Node& node, const IommuMap& map, std::string_
         const IommuMapRow& row = map.rows[i];
         if (!row.provider || row.length == 0 || row.base > last_id || (row.base & ~mask) != 0) continue;
         const std::uint32_t last = std::min<std::uint32_t>(last_id - row.base, row.length - 1);
-        take(needs[*row.provider], row.folded ? row.out : row.out + last,
+        // An id that passes 32 bits begins at 0 again: on the way there it has been the highest.
+        const std::uint64_t highest = std::min<std::uint64_t>(std::uint64_t{row.out} + last, ~std::uint32_t{0});
+        take(needs[*row.provider], row.folded ? row.out : static_cast<std::uint32_t>(highest),
              fmt::format("{}: {} row {}", node.path, what, i));
     }
 }

@@ -36,6 +36,10 @@ void note_map_rows(Decoder& decoder, NodeIndex at, const IommuMap& map) {
             decoder.oddity(at, Known::iommu_map,
                            fmt::format("row {} ends past the 32-bit ids; Linux matches nothing with it", i));
         }
+        if (row.length != 0 && std::uint64_t{row.out} + (row.length - 1) > ~std::uint32_t{0}) {
+            decoder.oddity(at, Known::iommu_map,
+                           fmt::format("row {}: its ids pass 32 bits; Linux goes on with 0 behind 0xffffffff", i));
+        }
         if (!row.provider) {
             decoder.oddity(at, Known::iommu_map, fmt::format("row {}: no node has phandle {:#x}", i, row.phandle));
             continue;

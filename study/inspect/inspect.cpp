@@ -276,8 +276,9 @@ void write_map(const Description& description, const Node& node, const firmware:
         } else if (row.folded) {
             out += fmt::format("    {:#x}-{:#x} -> {} {:#x}\n", row.base, last, target, row.out);
         } else {
+            // Linux computes with 32 bits.
             out += fmt::format("    {:#x}-{:#x} -> {} {:#x}-{:#x}\n", row.base, last, target, row.out,
-                               std::uint64_t{row.out} + row.length - 1);
+                               row.out + (row.length - 1));
         }
     }
 }

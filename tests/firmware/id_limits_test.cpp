@@ -56,3 +56,18 @@ TEST_CASE("an SMMUv2 keeps 16 bits of an id and of a mask, which is said of each
     CHECK(odd(two, "/dma@2000", "mask 0x10007 is wider than 16 bits; this SMMU keeps 0x7"));
     CHECK(board("arm,mmu-500", {0x4010, 0x7}, 2).oddities.empty());
 }
+
+// Linux of_map_id(): *id_out = masked_id - id_base + out_base, in 32 bits.
+TEST_CASE("a row whose ids pass 32 bits is named") {
+    tests::TreeBuilder tree;
+    tree.cells("#address-cells", {1}).cells("#size-cells", {1});
+    tree.open("iommu@1000").text("compatible", "arm,smmu-v3").cells("reg", {0x1000, 0x20000}).cells("phandle", {1});
+    tree.cells("#iommu-cells", {1}).close();
+    tree.open("pcie@100000").text("compatible", "pci-host-ecam-generic").text("device_type", "pci");
+    tree.cells("reg", {0x100000, 0x100000}).cells("#address-cells", {3}).cells("#size-cells", {2});
+    tree.cells("iommu-map", {0x0, 1, 0xFFFFFFF8, 0x8, 0x8, 1, 0xFFFFFFFF, 0x8}).close();
+    const Description board = read_device_tree(tree.finish(), "board");
+    CHECK(odd(board, "/pcie@100000", "row 1: its ids pass 32 bits"));
+    CHECK_FALSE(odd(board, "/pcie@100000", "row 0: its ids pass 32 bits"));
+    CHECK(board.map_id(*board.find_path("/pcie@100000"), 0x9).id == 0);
+}
