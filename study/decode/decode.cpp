@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "iommu/records/log_line.hpp"
+#include "iommu/smmuv2/layout.hpp"
 #include "iommu/smmuv3/layout.hpp"
 
 namespace xlate::study {
@@ -39,6 +40,8 @@ std::optional<std::vector<Token>> words_of(std::string_view line, std::size_t st
 
 constexpr std::string_view kAccessMissing =
     "the line with the access is missing: of read or write, privilege and stage nothing is known";
+
+constexpr std::string_view kBlocked = "Blocked unknown Stream ID 0x";
 
 class Finder {
 public:
@@ -146,6 +149,13 @@ private:
         half_line_ = number;
     }
     void leave_half() {
+        // The line before GFSR's; alone it says who was refused.
+        if (const auto sid = number_after(half_, kBlocked)) {
+            namespace gfsr = iommu::smmuv2::gfsr;
+            add("smmuv2.gfsr", {gfsr::USF.of(1)}, half_line_,
+                {fmt::format("sid {:#x}; the line of the registers is missing", *sid)});
+            half_.clear();
+        }
         if (!half_.empty()) unread_.push_back({{file_, half_line_, {}, {}}, std::exchange(half_, {})});
     }
     /// "0x80001000: 00000010 00000011": the address in front is none of the words.
@@ -172,6 +182,7 @@ private:
         } else if (const auto fsr = has(line, "msm_iommu: ") ? std::nullopt : number_after(line, "FSR    =")) {
             if (context_fault_ + 1 != number) add("smmuv2.fsr", {*fsr}, number);
         } else if (const auto gfsr = number_after(line, "GFSR 0x")) {
+            if (has(half_, kBlocked) && half_line_ + 1 == number) half_.clear();
             add("smmuv2.global-fault",
                 {*gfsr, number_after(line, "GFSYNR0 0x").value_or(0), number_after(line, "GFSYNR1 0x").value_or(0)},
                 number);

@@ -357,9 +357,7 @@ TEST_CASE("decode: what others say between the words of a record, and records th
 TEST_CASE("decode: a fault that is not understood is named beside those that are", "[study][decode]") {
     const std::string known =
         "mtk-iommu 10205000.iommu: fault type=0x5 iova=0x1000 pa=0x0 larb=0 port=2 layer=1 write\n";
-    const std::string blocked =
-        "[1.0] arm-smmu 12000000.iommu: Blocked unknown Stream ID 0x407; boot with \"arm-smmu.disable_bypass=0\" to "
-        "allow";
+    const std::string blocked = "[1.0] arm-smmu 12000000.iommu: TLB sync timed out -- SMMU may be deadlocked";
     std::vector<UnreadLine> unread;
     const auto records =
         find_records(known + "usb 1-1: device error\n" + blocked + "\n" + known, "x", nullptr, &unread);
@@ -369,6 +367,16 @@ TEST_CASE("decode: a fault that is not understood is named beside those that are
     CHECK(*unread[0].where.line == 3);
     CHECK(decode_text(records, unread).find("Not understood\n  x:3: [1.0] arm-smmu") != std::string::npos);
     CHECK(decode_json(records, unread)["not_understood"][0]["line"] == 3);
+    // Linux prints who is blocked, and then the registers; without those the first line is all that is known.
+    const std::string who =
+        "arm-smmu 5000000.iommu: Blocked unknown Stream ID 0x407; boot with \"arm-smmu.disable_bypass=0\"\n";
+    const std::string registers =
+        "arm-smmu 5000000.iommu: \tGFSR 0x80000002, GFSYNR0 0x00000000, GFSYNR1 0x00000407, GFSYNR2 0x00000000\n";
+    CHECK(read(who + registers) == read(registers));
+    const auto alone = find_records(who + "usb 1-1: reset\n", "x", nullptr);
+    REQUIRE(alone.size() == 1);
+    CHECK(alone[0].said == std::vector<std::string>{"sid 0x407; the line of the registers is missing"});
+    CHECK(alone[0].kind->read(alone[0].words).headline == "unidentified stream");
     // What only accompanies a record is none.
     unread.clear();
     find_records("DMAR: DRHD: handling fault status reg 3\n" + known, "x", nullptr, &unread);
