@@ -109,3 +109,24 @@ TEST_CASE("reports: the numbers of traces that the pages name, and what is in no
             CHECK_FALSE(shows(result, claim.absent));
     }
 }
+
+TEST_CASE("reports: in how many of its traces a page says that it was seen", "[explore]") {
+    struct Claim {
+        const char* scenario;
+        const char* variant;
+        const char* headline;
+        std::uint64_t seen;
+    };
+    for (const Claim& claim :
+         {Claim{"x6-amba", "linux-7.3", "null-dereference", 2}, Claim{"x15", "linux-7.3", "(C_BAD_STE)", 9},
+          Claim{"x15-ste", "linux-7.0", "(C_BAD_CD)", 81}}) {
+        INFO(claim.scenario << " at " << claim.variant);
+        std::uint64_t seen = 0;
+        for (const Bug& bug : all_traces(claim.scenario, claim.variant).bugs) {
+            if (bug.what.find(claim.headline) != std::string::npos) seen += bug.seen;
+        }
+        CHECK(seen == claim.seen);
+    }
+    // X10's change leaves the warning.
+    CHECK(shows(all_traces("x10", "linux-7.3+all_instances_ready"), "late IOMMU probe at driver bind"));
+}
