@@ -304,11 +304,6 @@ void Execution::note_choice() {
     if (keeps_steps_) note_begin(task);
 }
 
-void Execution::note_begin(Task& task) {
-    if (late_stores_) return note_late_begin(task);
-    note_point(task);
-}
-
 [[gnu::always_inline]] inline void Execution::note_point(Task& task) {
     step_.task = task.id;
     step_.first_access = static_cast<std::uint32_t>(run_->accesses.size());
@@ -318,6 +313,11 @@ void Execution::note_begin(Task& task) {
     step_.what = task.pending.what;
     task.touched_count = 0;
     if (task.pending.resource != 0) add_access(task.pending.kind, task.pending.resource, task.waits_for != nullptr);
+}
+
+void Execution::note_begin(Task& task) {
+    if (late_stores_) return note_late_begin(task);
+    note_point(task);
 }
 
 /// With what has to be done before it has the lock that it wants.
