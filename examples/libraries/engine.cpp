@@ -1,6 +1,7 @@
 // An IOMMU engine alone, without SystemC and without time: every family, as it is when the power comes on, is asked for
 // one translation. A platform with a clock of its own steps the engine itself (xlate/iommu/instance.hpp).
 #include <cstdio>
+#include <string>
 
 #include <xlate/iommu/families.hpp>
 #include <xlate/iommu/memory_port.hpp>

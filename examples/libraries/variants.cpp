@@ -1,5 +1,6 @@
 // The kernel model alone: its variants, printed from a fiber of its own, as its tasks run on them.
 #include <cstdio>
+#include <string>
 
 #include <xlate/kernel-model/core/fiber.hpp>
 #include <xlate/kernel-model/iommu-core/variant.hpp>

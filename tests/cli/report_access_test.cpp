@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <vector>
 
 #include "tests/cli/program.hpp"
 #include "tests/places.hpp"

@@ -1,5 +1,6 @@
 // SoCs of several interconnects, channels and recordings through the program: every config of configs/soc runs, and
 // what is wrong in one ends in a message with its place.
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <vector>

@@ -1,4 +1,6 @@
 // `xlate run --trace` where the trace has a limit.
+#include <vector>
+
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/program.hpp"

@@ -1,5 +1,6 @@
 // virtio-iommu: registers, queues, requests, events; and random mappings against a list of pages written from the
 // specification. Expected values: VIRTIO 1.2 (docs/spec/iommu-hardware.md section 8).
+#include <algorithm>
 #include <map>
 #include <utility>
 

@@ -1,6 +1,7 @@
 #include "soc/time/agenda.hpp"
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>

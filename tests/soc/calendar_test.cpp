@@ -1,5 +1,7 @@
 #include <catch2/catch.hpp>
 
+#include <string>
+
 #include "soc/time/calendar.hpp"
 
 using namespace xlate;
