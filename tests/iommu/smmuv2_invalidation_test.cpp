@@ -45,7 +45,7 @@ struct Filled : Bench {
         write_bank(3, cb::TTBR0, 0x0012000040000000, 8);
         write_bank(3, cb::TTBR1, 0x0012000000000000, 8);
         for (std::uint64_t page = 0; page < 8; ++page) {
-            map(kRoot2, 0x40000000 + page * 0x1000, 0x40000000 + page * 0x1000 | kPage2, 3, 1);
+            map(kRoot2, 0x40000000 + page * 0x1000, (0x40000000 + page * 0x1000) | kPage2, 3, 1);
         }
         next_table = 0x40001000;
         map(0x40000000, 0x5000, 0x5000 | kPage);

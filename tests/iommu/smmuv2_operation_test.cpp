@@ -69,7 +69,7 @@ TEST_CASE("smmuv2 operations: stage 1 of a nested context gives an IPA, both sta
     bench.stage1(1, 0x40000000);
     bench.write(bench.gr1(gr1::CBAR(1)), 0x00030500);
     for (std::uint64_t page = 0; page < 8; ++page) {
-        bench.map(kRoot2, 0x40000000 + page * 0x1000, 0x40000000 + page * 0x1000 | kPage2, 3, 1);
+        bench.map(kRoot2, 0x40000000 + page * 0x1000, (0x40000000 + page * 0x1000) | kPage2, 3, 1);
     }
     bench.next_table = 0x40001000;
     bench.map(0x40000000, 0x5000, 0x77000 | kPage);
