@@ -111,7 +111,7 @@ private:
         flush();
         take_sentence(line, number);
     }
-    /// Somebody else's line between the words of a record.
+    /// A line of another device between the words of a record.
     void take_between(std::string_view line, unsigned number) {
         const RecordKind* const heading = std::exchange(heading_, nullptr);
         take_sentence(line, number);

@@ -138,6 +138,26 @@ CorpusBoot::CorpusBoot(const std::string& name, const char* folder)
     world.run();
 }
 
+Groups groups_of(const Json& truth) {
+    Groups all;
+    for (const Json& group : truth["groups"]) {
+        auto& [type, devices] = all[group["id"]];
+        type = group["type"];
+        for (const Json& device : group["devices"]) devices.insert(device.get<std::string>());
+    }
+    return all;
+}
+
+Groups groups_of(const LinuxBoot& boot) {
+    Groups all;
+    for (const GroupResult& group : boot.groups()) {
+        auto& [type, devices] = all[group.id];
+        type = kernel::name(group.type);
+        devices.insert(group.devices.begin(), group.devices.end());
+    }
+    return all;
+}
+
 std::string line_of(const std::string& event, const std::string& driver, const std::string& ret, const std::string& by,
                     const std::string& caller, const std::string& ids, const std::string& group) {
     std::string thread = by.substr(0, by.find('/'));

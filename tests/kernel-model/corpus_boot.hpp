@@ -44,6 +44,12 @@ struct CorpusBoot {
     LinuxBoot boot;
 };
 
+/// By number: type and members.
+using Groups = std::map<unsigned, std::pair<std::string, std::set<std::string>>>;
+/// Those that a truth.json recorded, and those that a boot made.
+Groups groups_of(const Json& truth);
+Groups groups_of(const LinuxBoot& boot);
+
 /// One event as text, without times. `by`: the thread's kind only (which kworker is not ours to say; the corpus
 /// calls the init task by two names).
 std::string line_of(const std::string& event, const std::string& driver, const std::string& ret, const std::string& by,

@@ -58,19 +58,7 @@ TEST_CASE("newer kernels put the same devices into the same groups as real ones,
         INFO(name);
         const CorpusBoot run(name, kFolder);
         CHECK(run.boot.finished());
-        std::map<unsigned, std::pair<std::string, std::set<std::string>>> expected;
-        for (const Json& group : run.truth["groups"]) {
-            auto& [type, devices] = expected[group["id"]];
-            type = group["type"];
-            for (const Json& device : group["devices"]) devices.insert(device.get<std::string>());
-        }
-        std::map<unsigned, std::pair<std::string, std::set<std::string>>> found;
-        for (const GroupResult& group : run.boot.groups()) {
-            auto& [type, devices] = found[group.id];
-            type = kernel::name(group.type);
-            devices.insert(group.devices.begin(), group.devices.end());
-        }
-        CHECK(found == expected);
+        CHECK(groups_of(run.boot) == groups_of(run.truth));
         std::map<std::string, DeviceResult> results;
         for (const DeviceResult& device : run.boot.devices()) results[device.name] = device;
         const bool modules = has_modules(run.truth);

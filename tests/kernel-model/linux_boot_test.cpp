@@ -49,19 +49,7 @@ TEST_CASE("a boot puts the same devices into the same groups, with the same numb
         const CorpusBoot run(name);
         CHECK(run.boot.finished());
 
-        std::map<unsigned, std::pair<std::string, std::set<std::string>>> expected;
-        for (const Json& group : run.truth["groups"]) {
-            auto& [type, devices] = expected[group["id"]];
-            type = group["type"];
-            for (const Json& device : group["devices"]) devices.insert(device.get<std::string>());
-        }
-        std::map<unsigned, std::pair<std::string, std::set<std::string>>> found;
-        for (const GroupResult& group : run.boot.groups()) {
-            auto& [type, devices] = found[group.id];
-            type = kernel::name(group.type);
-            devices.insert(group.devices.begin(), group.devices.end());
-        }
-        CHECK(found == expected);
+        CHECK(groups_of(run.boot) == groups_of(run.truth));
 
         std::map<std::string, std::vector<std::uint32_t>> ids;
         for (const Event& event : run.world.k.events.events())

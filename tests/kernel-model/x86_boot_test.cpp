@@ -99,27 +99,6 @@ std::vector<std::filesystem::path> x86_cases() {
     return found;
 }
 
-using Groups = std::map<unsigned, std::pair<std::string, std::set<std::string>>>;
-
-Groups groups_of(const Json& truth) {
-    Groups expected;
-    for (const Json& group : truth["groups"]) {
-        auto& [type, devices] = expected[group["id"]];
-        type = group["type"];
-        for (const Json& device : group["devices"]) devices.insert(device.get<std::string>());
-    }
-    return expected;
-}
-Groups groups_of(const LinuxBoot& boot) {
-    Groups found;
-    for (const GroupResult& group : boot.groups()) {
-        auto& [type, devices] = found[group.id];
-        type = kernel::name(group.type);
-        devices.insert(group.devices.begin(), group.devices.end());
-    }
-    return found;
-}
-
 }  // namespace
 
 TEST_CASE("x86: recorded boots with VT-d or AMD-Vi have the same groups and events as the real kernel",

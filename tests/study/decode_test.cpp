@@ -324,7 +324,7 @@ TEST_CASE("decode: an event that a kernel prints twice is one record", "[study][
     CHECK(unread.empty());
     CHECK(records[0].said == std::vector<std::string>{"of (unassigned sid)"});
     CHECK(records[0].words == find_records(said + access, "x", nullptr)[0].words);
-    // Cut off behind the first line, nobody knows what access it was.
+    // Cut off behind the first line, it is not known what access it was.
     CHECK(find_records(said, "x", nullptr)[0].said.size() == 2);
     const auto fetch = find_records(
         "smmu: event: F_TRANSLATION client: a sid: 0x8 ssid: 0x0 iova: 0x1000 ipa: 0x0\n"

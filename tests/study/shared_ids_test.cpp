@@ -1,5 +1,5 @@
-// Devices of one id in several groups. Linux: riscv_iommu_device_group() and viommu_device_group() ask PCI topology, or
-// nobody; arm_smmu_insert_master() refuses the second.
+// Devices of one id in several groups. Linux: riscv_iommu_device_group() and viommu_device_group() go by PCI topology
+// or by device; arm_smmu_insert_master() refuses the second.
 #include "study/run/shared_ids.hpp"
 
 #include <catch2/catch.hpp>
