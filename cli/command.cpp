@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -13,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "cli/app.hpp"
+#include "cli/interrupts.hpp"
 #include "study/run/run.hpp"
 #include "study/sweep/run_points.hpp"
 
@@ -26,11 +26,10 @@ namespace xlate::cli {
 namespace {
 
 /// What is under way ends soon and keeps what it has; where nothing is (reading, planning, writing), the program ends.
-void stop(int signal_number) {
+void stop() {
     const bool run = study::interrupt_run();
     const bool sweep = study::interrupt_sweep();
     if (!run && !sweep) ::_exit(static_cast<int>(ExitStatus::interrupted));
-    std::signal(signal_number, SIG_DFL);  // a second one ends the program at once
 }
 
 /// There is no memory left for an exception's way up through fibers and SystemC: the limit is said here. Results are
@@ -50,10 +49,7 @@ void stop(int signal_number) {
 int cli_main(int argc, char* argv[]) {
     setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
     std::set_new_handler(out_of_memory);
-    std::signal(SIGINT, stop);
-    std::signal(SIGTERM, stop);
-    // A terminal that closes; under nohup it stays ignored.
-    if (std::signal(SIGHUP, SIG_IGN) != SIG_IGN) std::signal(SIGHUP, stop);
+    on_interrupt(stop);
     const std::vector<std::string> arguments(argv + 1, argv + argc);
     return static_cast<int>(run_app(arguments));
 }

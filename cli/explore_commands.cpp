@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
+#include "cli/interrupts.hpp"
 #include "cli/print.hpp"
 #include "explore/catalogue/race_index.hpp"
 #include "explore/catalogue/series_rows.hpp"
@@ -25,15 +26,9 @@ using explore::Verdict;
 
 volatile std::sig_atomic_t stop_wanted = 0;
 
-/// Ctrl-C ends a search with what it has; a second one ends the program.
+/// Ctrl-C ends a search with what it has.
 void stop_on_signal() {
-    const auto stop = [](int signal_number) {
-        stop_wanted = 1;
-        std::signal(signal_number, SIG_DFL);
-    };
-    std::signal(SIGINT, stop);
-    std::signal(SIGTERM, stop);
-    if (std::signal(SIGHUP, SIG_IGN) != SIG_IGN) std::signal(SIGHUP, stop);
+    on_interrupt([] { stop_wanted = 1; });
 }
 
 explore::ProgressCallback progress(bool quiet) {

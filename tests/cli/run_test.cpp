@@ -217,15 +217,22 @@ TEST_CASE("run: functions of a slot without function 0 are not found, and it is 
 
 TEST_CASE("run: an interrupt is status 130 and what was simulated is kept and marked", "[cli][run]") {
     const Scratch scratch;
-    // A terminal that closes sends HUP; a thousand million transfers are not over by then on any machine.
-    for (const char* const signal : {"INT", "HUP"}) {
+    // When its trace grows a run is under way. A terminal that closes tells of it twice, as timeout(1) does. A command
+    // that runs in the background of a script ignores INT, and below nohup HUP.
+    scratch.file("when_under_way.sh",
+                 "signal=$1; shift\n"
+                 "env --default-signal=INT,HUP \"$@\" & pid=$!\n"
+                 "until [ -n \"$(find $signal -size +8k 2>/dev/null)\" ]; do kill -0 $pid || break; sleep 0.02; done\n"
+                 "kill -s $signal $pid; kill -s $signal $pid; wait $pid\n");
+    for (const std::string signal : {"INT", "HUP", "TERM"}) {
         INFO(signal);
         const Said said = run_xlate(
-            scratch, "run " + config("quickstart") + " --quiet --set 'traffic[0].transfers=1000000000' --out " + signal,
-            std::string("timeout --preserve-status --signal=") + signal + " 2");
+            scratch,
+            "run " + config("quickstart") + " --quiet --trace --set 'traffic[0].transfers=1000000000' --out " + signal,
+            "sh when_under_way.sh " + signal);
         CHECK(said.status == 130);
         CHECK(said.err.find("interrupted") != std::string::npos);
-        const Json result = Json::parse(read_text(scratch.path(std::string(signal) + "/result.json")));
+        const Json result = Json::parse(read_text(scratch.path(signal + "/result.json")));
         CHECK(result["sim"]["outcome"] == "interrupted");
     }
 }
