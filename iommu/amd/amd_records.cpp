@@ -249,16 +249,14 @@ std::vector<RecordFamily> amd_records() {
                              row("NX", 0, event::NX), row("US", 0, event::US), row("I", 0, event::I),
                              row("PR", 0, event::PR), row("RW", 0, event::RW), row("PE", 0, event::PE),
                              row("RZ", 0, event::RZ), row("TR", 0, event::TR), row("Address", 1, {0, 64}, Show::hex)},
-                            read_event,
-                            nullptr});
+                            read_event});
     family.kinds.push_back({"command",
                             "AMD-Vi command",
                             2,
                             64,
                             {row("opcode", 0, amd::cmd::OPCODE, Show::number), row("S", 1, amd::cmd::S),
                              row("PDE", 1, amd::cmd::PDE), row("GN", 1, amd::cmd::GN)},
-                            read_command,
-                            nullptr});
+                            read_command});
     family.kinds.push_back(
         {"dte",
          "AMD-Vi device table entry",
@@ -270,16 +268,14 @@ std::vector<RecordFamily> amd_records() {
           row("SA", 1, dte::SA), row("EX", 1, dte::EX), row("IV", 2, dte::IV),
           row("IntTabLen", 2, dte::INT_TAB_LEN, Show::number),
           row("IntCtl", 2, dte::INT_CTL, Show::number, "0 abort|1 pass|2 remap|3 reserved")},
-         read_dte,
-         nullptr});
+         read_dte});
     family.kinds.push_back({"pte",
                             "AMD-Vi v1 table word",
                             1,
                             64,
                             {row("PR", 0, v1::PR), row("NextLevel", 0, v1::NEXT_LEVEL, Show::number),
                              row("FC", 0, v1::FC), row("IR", 0, v1::IR), row("IW", 0, v1::IW)},
-                            read_pte,
-                            nullptr});
+                            read_pte});
     return {family};
 }
 

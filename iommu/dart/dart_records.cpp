@@ -146,8 +146,7 @@ std::vector<RecordFamily> dart_records() {
          32,
          {word_row("FLAG", t8020::error::FLAG), word_row("STREAM", t8020::error::STREAM, Show::number),
           word_row("CODE", t8020::error::CODE, Show::hex)},
-         read_t8020_error,
-         nullptr});
+         read_t8020_error});
     family.kinds.push_back(
         {"tcr",
          "DART TCR (t8103, t6000)",
@@ -155,16 +154,14 @@ std::vector<RecordFamily> dart_records() {
          32,
          {word_row("TRANSLATE", t8020::tcr::TRANSLATE), word_row("BYPASS_DART", t8020::tcr::BYPASS_DART),
           word_row("BYPASS_DAPF", t8020::tcr::BYPASS_DAPF)},
-         read_t8020_tcr,
-         nullptr});
+         read_t8020_tcr});
     family.kinds.push_back(
         {"ttbr",
          "DART TTBR (t8103, t6000)",
          1,
          32,
          {word_row("VALID", t8020::ttbr::VALID), word_row("ADDRESS", t8020::ttbr::ADDRESS, Show::hex)},
-         read_t8020_ttbr,
-         nullptr});
+         read_t8020_ttbr});
     family.kinds.push_back(
         {"t8110-error",
          "DART ERROR (t8110)",
@@ -172,8 +169,7 @@ std::vector<RecordFamily> dart_records() {
          32,
          {word_row("FLAG", t8110::error::FLAG), word_row("STREAM", t8110::error::STREAM, Show::number),
           word_row("CODE", t8110::error::CODE, Show::hex)},
-         read_t8110_error,
-         nullptr});
+         read_t8110_error});
     family.kinds.push_back(
         {"t8110-tcr",
          "DART TCR (t8110)",
@@ -181,16 +177,14 @@ std::vector<RecordFamily> dart_records() {
          32,
          {word_row("TRANSLATE", t8110::tcr::TRANSLATE), word_row("BYPASS_DART", t8110::tcr::BYPASS_DART),
           word_row("BYPASS_DAPF", t8110::tcr::BYPASS_DAPF), word_row("FOUR_LEVEL", t8110::tcr::FOUR_LEVEL)},
-         read_t8110_tcr,
-         nullptr});
+         read_t8110_tcr});
     family.kinds.push_back(
         {"t8110-ttbr",
          "DART TTBR (t8110)",
          1,
          32,
          {word_row("VALID", t8110::ttbr::VALID), word_row("ADDRESS", t8110::ttbr::ADDRESS, Show::hex)},
-         read_t8110_ttbr,
-         nullptr});
+         read_t8110_ttbr});
     const std::vector<RecordField> parts{word_row("SUBPAGE_START", pte::SUBPAGE_START, Show::hex),
                                          word_row("SUBPAGE_END", pte::SUBPAGE_END, Show::hex)};
     std::vector<RecordField> first{word_row("VALID", pte::VALID), word_row("SP_DIS", pte::SP_DIS),
@@ -200,9 +194,9 @@ std::vector<RecordFamily> dart_records() {
     for (std::vector<RecordField>* fields : {&first, &second})
         fields->insert(fields->end(), parts.begin(), parts.end());
     family.kinds.push_back({"pte", "DART1 table word (t8103)", 1, 64, first,
-                            [](const Words& words) { return read_word(words, words_of::Words::dart1); }, nullptr});
+                            [](const Words& words) { return read_word(words, words_of::Words::dart1); }});
     family.kinds.push_back({"pte2", "DART2 table word (t6000, t8110)", 1, 64, second,
-                            [](const Words& words) { return read_word(words, words_of::Words::dart2); }, nullptr});
+                            [](const Words& words) { return read_word(words, words_of::Words::dart2); }});
     return {family};
 }
 

@@ -107,41 +107,30 @@ std::vector<RecordFamily> exynos_records() {
     RecordFamily family{"exynos", {}};
     family.place = 5;
     family.line = read_line;
-    family.kinds.push_back({"int-v5",
-                            "Exynos SysMMU interrupt status, versions 5 and 6",
-                            1,
-                            32,
-                            {},
-                            [](const Words& words) {
-                                return read_causes(words[0],
-                                                   {{at::V5_WALK, "table walk, read"},
-                                                    {at::V5_PAGE, "page fault, read"},
-                                                    {at::V5_MULTIHIT, "multi-hit, read"},
-                                                    {at::V5_ACCESS, "access protection, read"},
-                                                    {at::V5_SECURITY, "security protection, read"},
-                                                    {at::V5_WRITE + at::V5_WALK, "table walk, write"},
-                                                    {at::V5_WRITE + at::V5_PAGE, "page fault, write"},
-                                                    {at::V5_WRITE + at::V5_MULTIHIT, "multi-hit, write"},
-                                                    {at::V5_WRITE + at::V5_ACCESS, "access protection, write"},
-                                                    {at::V5_WRITE + at::V5_SECURITY, "security protection, write"}});
-                            },
-                            nullptr});
-    family.kinds.push_back({"int-v1",
-                            "Exynos SysMMU interrupt status, versions 1 to 3",
-                            1,
-                            32,
-                            {},
-                            [](const Words& words) {
-                                return read_causes(words[0], {{at::V1_PAGE, "page fault"},
-                                                              {at::V1_AR_MULTIHIT, "multi-hit, read"},
-                                                              {at::V1_AW_MULTIHIT, "multi-hit, write"},
-                                                              {at::V1_BUS, "bus error"},
-                                                              {at::V1_AR_SECURITY, "security protection, read"},
-                                                              {at::V1_AR_ACCESS, "access protection, read"},
-                                                              {at::V1_AW_SECURITY, "security protection, write"},
-                                                              {at::V1_AW_ACCESS, "access protection, write"}});
-                            },
-                            nullptr});
+    family.kinds.push_back(
+        {"int-v5", "Exynos SysMMU interrupt status, versions 5 and 6", 1, 32, {}, [](const Words& words) {
+             return read_causes(words[0], {{at::V5_WALK, "table walk, read"},
+                                           {at::V5_PAGE, "page fault, read"},
+                                           {at::V5_MULTIHIT, "multi-hit, read"},
+                                           {at::V5_ACCESS, "access protection, read"},
+                                           {at::V5_SECURITY, "security protection, read"},
+                                           {at::V5_WRITE + at::V5_WALK, "table walk, write"},
+                                           {at::V5_WRITE + at::V5_PAGE, "page fault, write"},
+                                           {at::V5_WRITE + at::V5_MULTIHIT, "multi-hit, write"},
+                                           {at::V5_WRITE + at::V5_ACCESS, "access protection, write"},
+                                           {at::V5_WRITE + at::V5_SECURITY, "security protection, write"}});
+         }});
+    family.kinds.push_back(
+        {"int-v1", "Exynos SysMMU interrupt status, versions 1 to 3", 1, 32, {}, [](const Words& words) {
+             return read_causes(words[0], {{at::V1_PAGE, "page fault"},
+                                           {at::V1_AR_MULTIHIT, "multi-hit, read"},
+                                           {at::V1_AW_MULTIHIT, "multi-hit, write"},
+                                           {at::V1_BUS, "bus error"},
+                                           {at::V1_AR_SECURITY, "security protection, read"},
+                                           {at::V1_AR_ACCESS, "access protection, read"},
+                                           {at::V1_AW_SECURITY, "security protection, write"},
+                                           {at::V1_AW_ACCESS, "access protection, write"}});
+         }});
     family.kinds.push_back(
         {"cfg",
          "Exynos SysMMU CFG",
@@ -150,37 +139,23 @@ std::vector<RecordFamily> exynos_records() {
          {word_row("LRU", ex::cfg::LRU), word_row("EAP", ex::cfg::EAP, Show::flag, "0 rights ignored|1 checked"),
           word_row("QOS", ex::cfg::QOS, Show::number), word_row("FLPDCACHE", ex::cfg::FLPDCACHE),
           word_row("SYSSEL", ex::cfg::SYSSEL), word_row("ACGEN", ex::cfg::ACGEN)},
-         read_cfg,
-         nullptr});
+         read_cfg});
     family.kinds.push_back({"ctrl",
                             "Exynos SysMMU CTRL",
                             1,
                             32,
                             {bit("ENABLE", ex::ctrl::ENABLE.lsb), bit("BLOCK", ex::ctrl::BLOCK.lsb),
                              bit("INTERRUPT", ex::ctrl::INTERRUPT.lsb)},
-                            read_ctrl,
-                            nullptr});
-    family.kinds.push_back({"version", "Exynos SysMMU VERSION", 1, 32, {}, read_version, nullptr});
-    family.kinds.push_back({"lv1",
-                            "Exynos SysMMU first-level word",
-                            1,
-                            32,
-                            {},
-                            [](const Words& words) {
+                            read_ctrl});
+    family.kinds.push_back({"version", "Exynos SysMMU VERSION", 1, 32, {}, read_version});
+    family.kinds.push_back({"lv1", "Exynos SysMMU first-level word", 1, 32, {}, [](const Words& words) {
                                 const auto word = static_cast<std::uint32_t>(words[0]);
                                 return read_word(word, ex::section_kind(word));
-                            },
-                            nullptr});
-    family.kinds.push_back({"lv2",
-                            "Exynos SysMMU second-level word",
-                            1,
-                            32,
-                            {},
-                            [](const Words& words) {
+                            }});
+    family.kinds.push_back({"lv2", "Exynos SysMMU second-level word", 1, 32, {}, [](const Words& words) {
                                 const auto word = static_cast<std::uint32_t>(words[0]);
                                 return read_word(word, ex::page_kind(word));
-                            },
-                            nullptr});
+                            }});
     return {family};
 }
 

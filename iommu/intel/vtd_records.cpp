@@ -325,7 +325,7 @@ std::vector<RecordFamily> vtd_records() {
     family.line = read_line;
     const auto add = [&](std::string_view name, std::string_view title, unsigned words, std::vector<RecordField> fields,
                          Reading (*read)(const Words&)) {
-        family.kinds.push_back({name, title, words, 64, std::move(fields), read, nullptr});
+        family.kinds.push_back({name, title, words, 64, std::move(fields), read});
     };
     add("fault", "VT-d fault record", 2,
         {row("FI", 0, {0, 64}, Show::hex), row("SID", 1, frcd::SID, Show::hex), row("PRIV", 1, frcd::PRIV),

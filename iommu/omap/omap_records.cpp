@@ -105,24 +105,21 @@ std::vector<RecordFamily> omap_records() {
                             {word_row("TLBMISS", interrupt::TLBMISS), word_row("TRANSLATION", interrupt::TRANSLATION),
                              word_row("EMUMISS", interrupt::EMUMISS), word_row("WALK", interrupt::WALK),
                              word_row("MULTIHIT", interrupt::MULTIHIT)},
-                            read_interrupts,
-                            nullptr});
+                            read_interrupts});
     family.kinds.push_back(
         {"cam",
          "OMAP CAM (and READ_CAM)",
          1,
          32,
          {word_row("PGSZ", om::cam::PGSZ, Show::number, kSizes), word_row("V", om::cam::V), word_row("P", om::cam::P)},
-         read_cam,
-         nullptr});
+         read_cam});
     family.kinds.push_back(
         {"lock",
          "OMAP LOCK",
          1,
          32,
          {word_row("VICT", om::lock::VICT, Show::number), word_row("BASE", om::lock::BASE, Show::number)},
-         read_lock,
-         nullptr});
+         read_lock});
     family.kinds.push_back({"l1",
                             "OMAP first-level word",
                             1,
@@ -130,8 +127,7 @@ std::vector<RecordFamily> omap_records() {
                             {word_row("TYPE", om::l1::TYPE, Show::number, "0 none|1 table|2 section|3 none"),
                              word_row("SUPER", om::l1::SUPER), word_row("MIXED", om::l1::MIXED),
                              word_row("ENDIAN", om::l1::ENDIAN), word_row("ELSZ", om::l1::ELSZ, Show::number)},
-                            read_l1,
-                            nullptr});
+                            read_l1});
     family.kinds.push_back(
         {"l2",
          "OMAP second-level word",
@@ -139,8 +135,7 @@ std::vector<RecordFamily> omap_records() {
          32,
          {word_row("LARGE", om::l2::LARGE), word_row("SMALL", om::l2::SMALL), word_row("MIXED", om::l2::MIXED),
           word_row("ENDIAN", om::l2::ENDIAN), word_row("ELSZ", om::l2::ELSZ, Show::number)},
-         read_l2,
-         nullptr});
+         read_l2});
     return {family};
 }
 

@@ -4,7 +4,9 @@
 // here; the build gathers them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,8 +52,6 @@ struct RecordKind {
     unsigned word_bits = 64;
     std::vector<RecordField> fields{};
     Reading (*read)(const Words& words) = nullptr;
-    /// Whether words without a heading may well be one of these.
-    bool (*plausible)(const Words& words) = nullptr;
 };
 
 /// What one line of a driver tells of: the words of a record, and what the line says beyond them.
@@ -73,11 +73,18 @@ std::string names_of_bits(std::uint64_t bits, const Names& names, std::string_vi
     return text.empty() ? std::string(none) : text;
 }
 
+class LogReader;  // iommu/records/log_reader.hpp
+
 struct RecordFamily {
     std::string_view name;  ///< "smmuv3"
     std::vector<RecordKind> kinds{};
     /// A record that its driver prints in one line, if `line` is one; nullptr: it prints none, or several lines.
     std::optional<LineRecord> (*line)(std::string_view line) = nullptr;
+    /// What reads several lines as one; nullptr: each line stands for itself.
+    std::unique_ptr<LogReader> (*reader)() = nullptr;
+    /// The kinds that `words` may be when nothing says whose they are: by what stands in them or, `by_number`, by how
+    /// many they are; `digits`: how many the first was written with. nullptr: such words are not of this family.
+    std::vector<std::string_view> (*bare)(const Words& words, std::size_t digits, bool by_number) = nullptr;
     unsigned place = 0;  ///< in record_families(): of short names and lines that several have, the first one's counts
 };
 

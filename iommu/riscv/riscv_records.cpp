@@ -167,16 +167,14 @@ std::vector<RecordFamily> riscv_records() {
          {row("CAUSE", 0, f::CAUSE, Show::number), row("TTYP", 0, f::TTYP, Show::number, kTtyp),
           row("DID", 0, f::DID, Show::hex), row("PV", 0, f::PV), row("PID", 0, f::PID, Show::hex),
           row("PRIV", 0, f::PRIV), row("iotval", 2, {0, 64}, Show::hex), row("iotval2", 3, {0, 64}, Show::hex)},
-         read_fault,
-         nullptr});
+         read_fault});
     family.kinds.push_back({"command",
                             "RISC-V IOMMU command",
                             2,
                             64,
                             {row("opcode", 0, rv::cmd::OPCODE, Show::number, "1 IOTINVAL|2 IOFENCE|3 IODIR|4 ATS"),
                              row("func3", 0, rv::cmd::FUNC3, Show::number)},
-                            read_command,
-                            nullptr});
+                            read_command});
     family.kinds.push_back(
         {"context",
          "RISC-V IOMMU device context (its first 32 bytes)",
@@ -187,8 +185,7 @@ std::vector<RecordFamily> riscv_records() {
           row("PRPR", 0, rv::tc::PRPR), row("GADE", 0, rv::tc::GADE), row("SADE", 0, rv::tc::SADE),
           row("DPE", 0, rv::tc::DPE), row("SBE", 0, rv::tc::SBE), row("SXL", 0, rv::tc::SXL),
           row("iohgatp.MODE", 1, rv::atp::MODE, Show::number, kModes), row("fsc.MODE", 3, rv::atp::MODE, Show::number)},
-         read_context,
-         nullptr});
+         read_context});
     family.kinds.push_back(
         {"pte",
          "RISC-V page table entry",
@@ -197,8 +194,7 @@ std::vector<RecordFamily> riscv_records() {
          {row("V", 0, pte::V), row("R", 0, pte::R), row("W", 0, pte::W), row("X", 0, pte::X), row("U", 0, pte::U),
           row("G", 0, pte::G), row("A", 0, pte::A), row("D", 0, pte::D),
           row("PBMT", 0, pte::PBMT, Show::number, "0 PMA|1 NC|2 IO|3 reserved"), row("N", 0, pte::N)},
-         read_pte,
-         nullptr});
+         read_pte});
     return {family};
 }
 

@@ -76,8 +76,7 @@ std::vector<RecordFamily> rockchip_records() {
          1,
          32,
          {word_row("PAGE_FAULT", rk::interrupt::PAGE_FAULT), word_row("BUS_ERROR", rk::interrupt::BUS_ERROR)},
-         read_interrupts,
-         nullptr});
+         read_interrupts});
     family.kinds.push_back({"status",
                             "Rockchip STATUS",
                             1,
@@ -87,23 +86,18 @@ std::vector<RecordFamily> rockchip_records() {
                              word_row("REPLAY_EMPTY", status::REPLAY_EMPTY),
                              word_row("FAULT_IS_WRITE", status::FAULT_IS_WRITE, Show::flag, "0 read|1 write"),
                              word_row("STALL_NOT_ACTIVE", status::STALL_NOT_ACTIVE)},
-                            read_status,
-                            nullptr});
-    family.kinds.push_back({"dte",
-                            "Rockchip directory entry",
-                            1,
-                            32,
-                            {word_row("VALID", rk::dte::VALID)},
-                            [](const Words& words) { return read_word(words, false); },
-                            nullptr});
+                            read_status});
+    family.kinds.push_back(
+        {"dte", "Rockchip directory entry", 1, 32, {word_row("VALID", rk::dte::VALID)}, [](const Words& words) {
+             return read_word(words, false);
+         }});
     family.kinds.push_back({"pte",
                             "Rockchip page table entry",
                             1,
                             32,
                             {word_row("VALID", rk::pte::VALID), word_row("READABLE", rk::pte::READABLE),
                              word_row("WRITABLE", rk::pte::WRITABLE)},
-                            [](const Words& words) { return read_word(words, true); },
-                            nullptr});
+                            [](const Words& words) { return read_word(words, true); }});
     return {family};
 }
 

@@ -3,6 +3,7 @@
 
 #include "iommu/records/record.hpp"
 #include "iommu/smmuv2/layout.hpp"
+#include "iommu/smmuv2/log_reader.hpp"
 
 namespace xlate::iommu::records {
 namespace {
@@ -107,6 +108,7 @@ std::vector<RecordFamily> smmuv2_records() {
     namespace fsynr0 = smmu::fsynr0;
     namespace gfsr = smmu::gfsr;
     RecordFamily family{"smmuv2", {}};
+    family.reader = smmu::make_log_reader;
     family.place = 1;
     const std::vector<RecordField> fault{
         row("TF", 0, fsr::TF),
@@ -128,10 +130,9 @@ std::vector<RecordFamily> smmuv2_records() {
           row("PTWF", 1, fsynr0::PTWF), row("AFR", 1, fsynr0::AFR), row("S1CBNDX", 1, fsynr0::S1CBNDX, Show::number),
           row("SID", 3, smmu::cbfrsynra::SID, Show::hex)})
         whole.push_back(field);
+    family.kinds.push_back({"fsr", "SMMUv2 context fault status (SMMU_CBn_FSR)", 1, 32, fault, read_context_fault});
     family.kinds.push_back(
-        {"fsr", "SMMUv2 context fault status (SMMU_CBn_FSR)", 1, 32, fault, read_context_fault, nullptr});
-    family.kinds.push_back({"context-fault", "SMMUv2 context fault (FSR, FSYNR0, FAR, CBFRSYNRA)", 4, 64, whole,
-                            read_context_fault, nullptr});
+        {"context-fault", "SMMUv2 context fault (FSR, FSYNR0, FAR, CBFRSYNRA)", 4, 64, whole, read_context_fault});
     family.kinds.push_back(
         {"gfsr",
          "SMMUv2 global fault status (SMMU_sGFSR)",
@@ -140,10 +141,9 @@ std::vector<RecordFamily> smmuv2_records() {
          {row("ICF", 0, gfsr::ICF), row("USF", 0, gfsr::USF), row("SMCF", 0, gfsr::SMCF), row("UCBF", 0, gfsr::UCBF),
           row("UCIF", 0, gfsr::UCIF), row("CAF", 0, gfsr::CAF), row("EF", 0, gfsr::EF), row("PF", 0, gfsr::PF),
           row("UUT", 0, gfsr::UUT), row("MULTI", 0, gfsr::MULTI)},
-         read_global_fault,
-         nullptr});
+         read_global_fault});
     family.kinds.push_back(
-        {"global-fault", "SMMUv2 global fault (sGFSR, sGFSYNR0, sGFSYNR1)", 3, 32, {}, read_global_fault, nullptr});
+        {"global-fault", "SMMUv2 global fault (sGFSR, sGFSYNR0, sGFSYNR1)", 3, 32, {}, read_global_fault});
     return {family};
 }
 

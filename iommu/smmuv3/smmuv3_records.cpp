@@ -1,10 +1,12 @@
 // Records of SMMUv3. Source: docs/spec/iommu-hardware.md sections 1.3 to 1.8, 1.10, 1.13.
 #include <array>
+#include <cstddef>
 
 #include <fmt/format.h>
 
 #include "iommu/records/record.hpp"
 #include "iommu/smmuv3/layout.hpp"
+#include "iommu/smmuv3/log_reader.hpp"
 
 namespace xlate::iommu::records {
 namespace {
@@ -416,6 +418,33 @@ Reading read_pte(std::uint64_t pte, bool second) {
     return reading;
 }
 
+std::vector<std::string_view> bare(const Words& words, std::size_t digits, bool by_number) {
+    const std::size_t count = words.size();
+    if (by_number) {
+        if (count == 4) return {"event"};
+        if (count == 2) return {"page-request"};
+        if (count == 8) return {"ste", "cd"};
+        return {};
+    }
+    std::vector<std::string_view> kinds;
+    const auto all = [&](std::size_t of, bool (*plausible)(const Words&)) {
+        if (count % of != 0) return false;
+        for (auto at = words.begin(); at != words.end(); at += static_cast<std::ptrdiff_t>(of)) {
+            if (!plausible(Words(at, at + static_cast<std::ptrdiff_t>(of)))) return false;
+        }
+        return true;
+    };
+    if (all(4, plausible_event)) kinds.emplace_back("event");
+    if (all(8, plausible_ste)) kinds.emplace_back("ste");
+    if (all(8, plausible_cd)) kinds.emplace_back("cd");
+    if (kinds.empty() && count % 4 != 0 && all(2, plausible_command)) kinds.emplace_back("command");
+    if (count == 1) {
+        kinds.emplace_back("pte");
+        if (digits <= 8 && words[0] != 0 && words[0] < 0x400) kinds.emplace_back("gerror");
+    }
+    return kinds;
+}
+
 }  // namespace
 
 Reading read_stage1_descriptor(const Words& words) { return read_pte(words[0], false); }
@@ -429,6 +458,8 @@ std::vector<RecordFamily> smmuv3_records() {
     namespace pte = iommu::vmsa8_64::pte;
     RecordFamily family{"smmuv3", {}};
     family.place = 0;
+    family.reader = smmu::make_log_reader;
+    family.bare = bare;
     family.kinds.push_back(
         {"event",
          "SMMUv3 event record",
@@ -444,8 +475,7 @@ std::vector<RecordFamily> smmuv3_records() {
           row("CLASS", event::CLASS, Show::number, "0 CD fetch|1 table fetch|2 input address"),
           row("TTRnW", event::TTRnW, Show::flag), row("InputAddr", event::InputAddr, Show::hex),
           row("IPA/FetchAddr", smmu::EntryField{3, 0, 64}, Show::hex)},
-         read_event,
-         plausible_event});
+         read_event});
     family.kinds.push_back(
         {"command",
          "SMMUv3 command",
@@ -453,8 +483,7 @@ std::vector<RecordFamily> smmuv3_records() {
          64,
          {row("OPCODE", cmd::OPCODE, Show::hex), row("word 0", smmu::EntryField{0, 8, 56}, Show::hex),
           row("word 1", smmu::EntryField{1, 0, 64}, Show::hex)},
-         read_command,
-         plausible_command});
+         read_command});
     family.kinds.push_back({"page-request",
                             "SMMUv3 page request",
                             2,
@@ -464,8 +493,7 @@ std::vector<RecordFamily> smmuv3_records() {
                              row("EXEC", request::EXEC, Show::flag), row("READ", request::READ, Show::flag),
                              row("WRITE", request::WRITE, Show::flag), row("LAST", request::LAST, Show::flag),
                              row("PRGINDEX", request::PRGINDEX), row("ADDR", request::ADDR, Show::address)},
-                            read_page_request,
-                            nullptr});
+                            read_page_request});
     family.kinds.push_back(
         {"ste",
          "SMMUv3 stream table entry",
@@ -505,8 +533,7 @@ std::vector<RecordFamily> smmuv3_records() {
           row("S2S", ste::S2S, Show::flag),
           row("S2R", ste::S2R, Show::flag),
           row("S2TTB", ste::S2TTB, Show::address)},
-         read_ste,
-         plausible_ste});
+         read_ste});
     family.kinds.push_back({"cd",
                             "SMMUv3 context descriptor",
                             8,
@@ -539,8 +566,7 @@ std::vector<RecordFamily> smmuv3_records() {
                              row("TTB0", cd::TTB0, Show::address),
                              row("TTB1", cd::TTB1, Show::address),
                              row("MAIR", cd::MAIR, Show::hex)},
-                            read_cd,
-                            plausible_cd});
+                            read_cd});
     family.kinds.push_back({"l1std",
                             "SMMUv3 first-level stream table descriptor",
                             1,
@@ -554,8 +580,7 @@ std::vector<RecordFamily> smmuv3_records() {
                                                              : fmt::format("{} entries at {:#x}",
                                                                            std::uint64_t{1} << (span - 1), table);
                                 return reading;
-                            },
-                            nullptr});
+                            }});
     const std::vector<RecordField> leaf{row("VALID", pte::VALID, Show::flag, kYes),
                                         row("TYPE", pte::TYPE, Show::number, "1 block|3 table or page"),
                                         row("AttrIndx", pte::AttrIndx),
@@ -579,14 +604,11 @@ std::vector<RecordFamily> smmuv3_records() {
         row("DBM", pte::DBM, Show::flag),
         row("CONT", pte::CONT, Show::flag),
         row("XN", pte::S2XN)};
-    const auto any = [](const Words&) { return true; };
-    family.kinds.push_back({"pte", "VMSAv8-64 descriptor, stage 1", 1, 64, leaf, read_stage1_descriptor, any});
+    family.kinds.push_back({"pte", "VMSAv8-64 descriptor, stage 1", 1, 64, leaf, read_stage1_descriptor});
     family.kinds.push_back({"pte-s2", "VMSAv8-64 descriptor, stage 2", 1, 64, second,
-                            [](const Words& words) { return read_pte(words[0], true); }, nullptr});
-    family.kinds.push_back({"gerror", "SMMU_GERROR ^ SMMU_GERRORN", 1, 32, {}, read_gerror, [](const Words& words) {
-                                return words[0] != 0 && words[0] < 0x400;
-                            }});
-    family.kinds.push_back({"cmdq-cons", "SMMU_CMDQ_CONS", 1, 32, {}, read_cmdq_cons, nullptr});
+                            [](const Words& words) { return read_pte(words[0], true); }});
+    family.kinds.push_back({"gerror", "SMMU_GERROR ^ SMMU_GERRORN", 1, 32, {}, read_gerror});
+    family.kinds.push_back({"cmdq-cons", "SMMU_CMDQ_CONS", 1, 32, {}, read_cmdq_cons});
     return {family};
 }
 

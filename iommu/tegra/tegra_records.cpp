@@ -154,8 +154,7 @@ std::vector<RecordFamily> tegra_records() {
           word_row("ADR_HI", tg::err_status::ADR_HI, Show::hex), word_row("SECURITY", tg::err_status::SECURITY),
           word_row("READABLE", tg::err_status::READABLE), word_row("WRITABLE", tg::err_status::WRITABLE),
           word_row("NONSECURE", tg::err_status::NONSECURE)},
-         read_error,
-         nullptr});
+         read_error});
     family.kinds.push_back({"intstatus",
                             "Tegra MC_INTSTATUS (and MC_INTMASK)",
                             1,
@@ -164,8 +163,7 @@ std::vector<RecordFamily> tegra_records() {
                              word_row("SECURITY_VIOLATION", tg::interrupt::SECURITY_VIOLATION),
                              word_row("INVALID_SMMU_PAGE", tg::interrupt::INVALID_SMMU_PAGE),
                              word_row("INVALID_APB_ASID_UPDATE", tg::interrupt::INVALID_APB_ASID_UPDATE)},
-                            read_interrupts,
-                            nullptr});
+                            read_interrupts});
     family.kinds.push_back(
         {"tlb-flush",
          "Tegra SMMU_TLB_FLUSH",
@@ -173,25 +171,23 @@ std::vector<RecordFamily> tegra_records() {
          32,
          {word_row("MATCH", tg::tlb_flush::MATCH, Show::number, "0 all|2 section|3 group"),
           word_row("ASID", tg::tlb_flush::ASID, Show::number), word_row("ASID_MATCH", tg::tlb_flush::ASID_MATCH)},
-         read_tlb_flush,
-         nullptr});
+         read_tlb_flush});
     family.kinds.push_back(
         {"swgroup",
          "Tegra SMMU_*_ASID",
          1,
          32,
          {word_row("ENABLE", tg::swgroup::ENABLE), word_row("ASID", tg::swgroup::ASID, Show::number)},
-         read_swgroup,
-         nullptr});
+         read_swgroup});
     const std::vector<RecordField> rights{word_row("READABLE", tg::word::READABLE),
                                           word_row("WRITABLE", tg::word::WRITABLE),
                                           word_row("NONSECURE", tg::word::NONSECURE)};
     std::vector<RecordField> directory = rights;
     directory.push_back(word_row("NEXT", tg::word::NEXT));
     family.kinds.push_back({"pde", "Tegra SMMU directory word", 1, 32, directory,
-                            [](const Words& words) { return read_word(words, true); }, nullptr});
-    family.kinds.push_back({"pte", "Tegra SMMU table word", 1, 32, rights,
-                            [](const Words& words) { return read_word(words, false); }, nullptr});
+                            [](const Words& words) { return read_word(words, true); }});
+    family.kinds.push_back(
+        {"pte", "Tegra SMMU table word", 1, 32, rights, [](const Words& words) { return read_word(words, false); }});
     return {family};
 }
 

@@ -377,6 +377,9 @@ TEST_CASE("decode: a fault that is not understood is named beside those that are
     REQUIRE(alone.size() == 1);
     CHECK(alone[0].said == std::vector<std::string>{"sid 0x407; the line of the registers is missing"});
     CHECK(alone[0].kind->read(alone[0].words).headline == "unidentified stream");
+    const auto ordered = find_records(who + known + registers, "x", nullptr);
+    REQUIRE(ordered.size() == 3);  // another's line between them: they may be of two faults
+    CHECK((*ordered[0].where.line == 1 && *ordered[1].where.line == 2 && *ordered[2].where.line == 3));
     // What only accompanies a record is none.
     unread.clear();
     find_records("DMAR: DRHD: handling fault status reg 3\n" + known, "x", nullptr, &unread);
