@@ -46,4 +46,14 @@ CpuKinds cpu_kinds(const Description& description) {
     return kinds;
 }
 
+std::uint32_t count_cpus(const Description& description) {
+    constexpr std::string_view kCpu = "cpu";
+    const auto counts = [&](const Node& node) {
+        const Property* const type = node.property("device_type");
+        return node.available && type != nullptr && type->bytes.size() == kCpu.size() + 1 &&
+               std::equal(kCpu.begin(), kCpu.end(), type->bytes.begin());
+    };
+    return static_cast<std::uint32_t>(std::count_if(description.nodes.begin(), description.nodes.end(), counts));
+}
+
 }  // namespace xlate::firmware

@@ -1,6 +1,7 @@
-// Whose CPUs firmware describes: by the names of their nodes, or by tables that only such machines have.
+// Whose CPUs firmware describes, and how many: by the names of their nodes, or by tables that only such machines have.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "firmware/description.hpp"
@@ -15,5 +16,8 @@ struct CpuKinds {
     std::string_view by_tables;  ///< what says so if no CPU's name does: "DMAR, IVRS"
 };
 CpuKinds cpu_kinds(const Description& description);
+
+/// Nodes of CPUs that are not disabled.
+std::uint32_t count_cpus(const Description& description);
 
 }  // namespace xlate::firmware

@@ -16,6 +16,7 @@
 #include "kernel-model/system.hpp"
 #include "soc/topology.hpp"
 #include "soc/unit.hpp"
+#include "study/config/firmware_parameters.hpp"
 #include "study/run/assemble.hpp"
 #include "study/run/assume_kernel.hpp"
 #include "study/run/dmar_scopes.hpp"
@@ -258,11 +259,14 @@ BootBoard board_for_boots(Config& config) {
     BootBoard board;
     board.description = load_firmware(config).description;
     std::vector<std::string> assumed = assume_kernel(config, board.description);
+    FirmwareParameters parameters = take_firmware_parameters(config, board.description);
     board.notes = settle_pci_roots(config, board.description);
     settle_dmar_scopes(config, board.description);
     for (std::string& one : assumed) {  // a variant is each boot's own
         if (one.rfind("kernel.arch", 0) == 0) board.notes.push_back(std::move(one));
     }
+    for (auto* const all : {&parameters.assumed, &parameters.warnings})
+        for (std::string& one : *all) board.notes.push_back(std::move(one));
     const auto memory = assume_memory(board.description, config.soc.memory_size, config.soc.memory_base);
     const std::vector<std::string> placed = firmware::place_pci_iommus(board.description);
     Assembly assembly = assemble(config, board.description);

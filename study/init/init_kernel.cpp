@@ -13,7 +13,7 @@
 #include "kernel-model/drivers/initcalls.hpp"
 #include "kernel-model/drivers/iommu_drivers.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
-#include "study/config/kernel_parameters.hpp"
+#include "study/config/command_line.hpp"
 #include "study/init/init_text.hpp"
 
 namespace xlate::study {
@@ -73,15 +73,10 @@ private:
     std::optional<std::string> parameter(std::string_view name) const {
         std::optional<std::string> found;
         for (const auto& [key, value] : command_.append) {
-            if (same(key, name)) found = value;
+            if (same_parameter(key, name)) found = value;
         }
         return found;
     }
-    static bool same(std::string_view a, std::string_view b) {
-        return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                          [](char x, char y) { return (x == '_' ? '-' : x) == (y == '_' ? '-' : y); });
-    }
-
     /// The kernel's name has this in it.
     bool says(std::string_view text) const {
         return command_.kernel.substr(command_.kernel.find_last_of('/') + 1).find(text) != std::string::npos;
@@ -120,7 +115,7 @@ private:
             if (!here) continue;
             const bool absent = arch_ == kernel::Arch::arm64 && is_debian() && kernel::absent_in_debian_arm64(module);
             const bool out = std::any_of(taken_out.begin(), taken_out.end(),
-                                         [&](const std::string& one) { return same(one, module); });
+                                         [&](const std::string& one) { return same_parameter(one, module); });
             const bool listed = std::find(modules.begin(), modules.end(), module) != modules.end();
             if (!listed && (absent || out || unknown)) modules.push_back(module);
         }
@@ -173,9 +168,9 @@ private:
         const bool brought =
             !late.empty() && late_name.rfind("virtio", 0) != 0 &&
             std::none_of(std::begin(kModules), std::end(kModules),
-                         [&](const Known& one) { return same(one.name, late_name); }) &&
-            std::none_of(own.begin(), own.end(), [&](const auto& one) { return same(one, late_name); });
-        const auto is_late = [&](const std::string& module) { return brought || same(module, late_name); };
+                         [&](const Known& one) { return same_parameter(one.name, late_name); }) &&
+            std::none_of(own.begin(), own.end(), [&](const auto& one) { return same_parameter(one, late_name); });
+        const auto is_late = [&](const std::string& module) { return brought || same_parameter(module, late_name); };
         for (const std::string& module : own) {
             if (!is_late(module)) list.push_back({module});
         }
@@ -183,7 +178,7 @@ private:
             if (variant == "linux-6.1" && !module.in_6_1) continue;
             if (variant != "linux-6.1" && !module.in_6_12) continue;
             list.push_back({module.name});
-            if (same(module.name, "virtio-mmio") && has_rng()) list.push_back({"virtio-rng"});
+            if (same_parameter(module.name, "virtio-mmio") && has_rng()) list.push_back({"virtio-rng"});
         }
         for (const std::string& module : kernel::client_modules(in_)) list.push_back({module});
         for (const std::string& module : own) {
@@ -211,71 +206,32 @@ private:
         const Parsed<std::uint64_t> seconds = parse_integer(wanted.substr(colon + 1));
         if (!seconds || seconds.value() > 3600) return;
         for (Module& module : list) {
-            if (std::any_of(names.begin(), names.end(), [&](const std::string& one) { return same(module.name, one); }))
+            if (std::any_of(names.begin(), names.end(),
+                            [&](const std::string& one) { return same_parameter(module.name, one); }))
                 module.delay = fmt::format("{} s", seconds.value());
         }
     }
 
-    /// Of `pci=`: the options with an effect; the others are told.
-    std::string pci_options(const std::string& value, std::vector<std::string>& idle) const {
-        std::vector<std::string> kept;
-        for (std::size_t at = 0; at <= value.size();) {
-            const std::size_t end = std::min(value.find(',', at), value.size());
-            const std::string option = value.substr(at, end - at);
-            kernel::KernelParameters scratch;
-            if (!read_kernel_parameter("pci", option, scratch, arch_))
-                kept.push_back(option);
-            else if (!option.empty())
-                idle.push_back(fmt::format("kernel parameter 'pci={}' is not modelled", option));
-            at = end + 1;
-        }
-        return fmt::format("{}", fmt::join(kept, ","));
-    }
-
     void parameters() {
+        CommandLineWords words = command_.append;
+        const auto taken_over = [](const auto& word) {  // as modules and steps
+            constexpr std::string_view kNames[] = {"predelay", "initcall_blacklist", "pmon", "rebind"};
+            return std::any_of(std::begin(kNames), std::end(kNames),
+                               [&](std::string_view name) { return same_parameter(word.first, name); });
+        };
+        words.erase(std::remove_if(words.begin(), words.end(), taken_over), words.end());
+        const KernelCommandLine command_line = read_command_line(words, arch_);
         std::string list;
-        std::vector<std::string> done;
-        std::vector<std::string> other;
-        std::vector<std::string> idle;
-        for (auto at = command_.append.rbegin(); at != command_.append.rend(); ++at) {  // the last one counts
-            const std::vector<std::string>& names = kernel_parameter_names(arch_);
-            const auto known =
-                std::find_if(names.begin(), names.end(), [&](const std::string& one) { return same(one, at->first); });
-            const std::string& name = known == names.end() ? at->first : *known;
-            if (std::find(done.begin(), done.end(), name) != done.end()) continue;
-            done.push_back(name);
-            const std::string written = at->second.empty() ? at->first : at->first + "=" + at->second;
-            if (known == names.end()) {
-                // taken over as modules and steps
-                if (same(name, "predelay") || same(name, "initcall_blacklist") || same(name, "pmon") ||
-                    same(name, "rebind"))
-                    continue;
-                const std::optional<std::string> what = idle_kernel_parameter(name, arch_);
-                if (what) {
-                    idle.push_back(fmt::format("kernel parameter '{}' {}", written, *what));
-                } else {
-                    other.push_back(at->first);
-                }
-                continue;
-            }
-            std::string value = at->second.empty() ? "1" : at->second;
-            if (name == "pci") value = pci_options(value, idle);
-            if (value.empty()) continue;
-            // Linux leaves a value that it cannot read at its default, and goes on.
-            kernel::KernelParameters scratch;
-            if (const auto wrong = read_kernel_parameter(name, value, scratch, arch_)) {
-                idle.push_back(fmt::format("kernel parameter '{}' is left out: {}", written, wrong->what));
-                continue;
-            }
+        for (const auto& [name, value] : command_line.parameters) {
             const bool simple = value.find_first_not_of("0123456789") == std::string::npos;
-            list = fmt::format("{}: {}{}{}", name, simple ? value : in_quotes(value), list.empty() ? "" : ", ", list);
+            list += fmt::format("{}{}: {}", list.empty() ? "" : ", ", name, simple ? value : in_quotes(value));
         }
         after_boot();
         if (!list.empty()) line("  parameters: { " + list + " }");
-        for (auto one = idle.rbegin(); one != idle.rend(); ++one) line("  # note: " + remark(*one));
-        std::reverse(other.begin(), other.end());
-        if (!other.empty())
-            line("  # kernel parameters that touch nothing here: " + remark(fmt::format("{}", fmt::join(other, ", "))));
+        for (const std::string& one : command_line.idle) line("  # note: " + remark(one));
+        if (!command_line.other.empty())
+            line("  # kernel parameters that touch nothing here: " +
+                 remark(fmt::format("{}", fmt::join(command_line.other, ", "))));
     }
 
     const QemuCommand& command_;

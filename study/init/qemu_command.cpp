@@ -158,27 +158,6 @@ constexpr std::array<std::string_view, 24> kFlags{"nodefaults",
                                                   "win2k-hack",
                                                   "semihosting"};
 
-void parse_append(const std::string& text, std::vector<std::pair<std::string, std::string>>& parameters) {
-    std::string word;
-    bool quoted = false;
-    const auto flush = [&] {
-        if (word.empty()) return;
-        const std::size_t equals = word.find('=');
-        parameters.emplace_back(word.substr(0, equals), equals == std::string::npos ? "" : word.substr(equals + 1));
-        word.clear();
-    };
-    for (const char c : text) {
-        if (c == '"') {
-            quoted = !quoted;
-        } else if (!quoted && std::isspace(static_cast<unsigned char>(c)) != 0) {
-            flush();
-        } else {
-            word += c;
-        }
-    }
-    flush();
-}
-
 }  // namespace
 
 std::optional<std::string> QemuOption::value(const std::string& key) const {
@@ -237,7 +216,8 @@ QemuCommand parse_qemu_command(const std::string& text, const std::string& file)
         } else if (name == "kernel") {
             command.kernel = value.text;
         } else if (name == "append") {
-            parse_append(value.text, command.append);
+            const CommandLineWords parameters = split_command_line(value.text);
+            command.append.insert(command.append.end(), parameters.begin(), parameters.end());
         } else if (name == "vga") {
             command.vga = value.text;
         } else if (name == "m") {

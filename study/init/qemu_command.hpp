@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "study/config/command_line.hpp"
+
 namespace xlate::study {
 
 /// The value of one option: `-device virtio-net-pci,addr=1` has head "virtio-net-pci" and one pair.
@@ -33,10 +35,10 @@ struct QemuCommand {
     bool network_given = false;  ///< -net, -nic or -netdev: then there is no default network card
     std::string vga;             ///< -vga; empty: not given
     std::optional<unsigned> cpus;
-    std::string memory;                                       ///< -m, as it stands
-    std::string kernel;                                       ///< file of -kernel
-    std::vector<std::string> unused;                          ///< options that nothing here asks for, with their values
-    std::vector<std::pair<std::string, std::string>> append;  ///< kernel parameters in order; flags have an empty value
+    std::string memory;               ///< -m, as it stands
+    std::string kernel;               ///< file of -kernel
+    std::vector<std::string> unused;  ///< options that nothing here asks for, with their values
+    CommandLineWords append;          ///< the kernel's
 };
 
 /// Reads the words of a shell command: quotes, backslashes, comments and line continuations.

@@ -10,6 +10,7 @@
 #include "firmware/device_name.hpp"
 #include "firmware/id_limits.hpp"
 #include "kernel-model/of/fw_devlink.hpp"
+#include "study/config/firmware_parameters.hpp"
 
 namespace xlate::study {
 namespace {
@@ -81,6 +82,12 @@ void add_ivmds(const acpi::Ivrs& ivrs, std::vector<FirmwareFact>& facts) {
 }
 
 }  // namespace
+
+std::vector<FirmwareFact> boot_argument_facts(const Description& description) {
+    std::vector<FirmwareFact> facts;
+    for (std::string& one : firmware_parameter_facts(description)) facts.push_back({"/chosen", std::move(one)});
+    return facts;
+}
 
 std::vector<FirmwareFact> reservation_facts(const Description& description) {
     std::vector<FirmwareFact> facts;

@@ -15,6 +15,8 @@ struct FirmwareFact {
     std::string what;
 };
 
+/// One for each kernel parameter of /chosen that a run takes over or does not model.
+std::vector<FirmwareFact> boot_argument_facts(const firmware::Description& description);
 /// One for each reservation: addresses, whether memory is mapped there, and where it stands.
 std::vector<FirmwareFact> reservation_facts(const firmware::Description& description);
 /// One for each IOMMU and supplier that Linux makes it wait for.

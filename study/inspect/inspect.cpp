@@ -379,6 +379,7 @@ std::string inspect_json(const Description& description, const KernelGroups* ker
             for (const FirmwareFact& fact : all) list.push_back({{"path", safe(fact.path)}, {"what", safe(fact.what)}});
         });
     };
+    facts("boot_arguments", boot_argument_facts(description));
     facts("reservations", reservation_facts(description));
     facts("suppliers", supplier_facts(description));
     if (description.tables) write_tables_json(*description.tables, out);
@@ -419,6 +420,7 @@ std::string inspect_text(const Description& description, const KernelGroups* ker
         out += fmt::format("\n{}\n", heading);
         for (const FirmwareFact& fact : all) out += fmt::format("  {}: {}\n", safe(fact.path), safe(fact.what));
     };
+    facts("Kernel parameters (bootargs)", boot_argument_facts(description));
     facts("Reserved for devices", reservation_facts(description));
     facts("Suppliers of IOMMUs", supplier_facts(description));
     write_unmodelled(description, out);

@@ -14,7 +14,8 @@ struct KernelGroups;
 /// `iommus`: {path, compatible[], arch, cells, status, ...}; `masters`: {path, status, iommu, specifier[], ...} for
 /// each `iommus` entry, `iommu` null where no node answers; `maps`: {path, base, iommu, out_base, length, mask, ...}
 /// for each `iommu-map` row, `mask` null where all bits count; `groups`: see inspect_groups.hpp; `not_modelled`:
-/// {property, what, nodes[]} (property_roles.hpp); `oddities`: {path, what}. Of ACPI also `tables`: by signature,
+/// {property, what, nodes[]} (property_roles.hpp); `oddities`: {path, what}; `boot_arguments`, `reservations` and
+/// `suppliers`: the same (firmware_facts.hpp), left out where there are none. Of ACPI also `tables`: by signature,
 /// decoded (inspect_tables.hpp); `device` of an IOMMU is Linux's name of it, null for device trees. Rows of an IORT
 /// stand in `maps` as they are written; those that lead past all IOMMUs are left out. `status` is the property's text,
 /// "okay" where there is none. All texts are printable ASCII. The document as text, indented by one; ends with a line

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "firmware/cpu_kinds.hpp"
 #include "firmware/device_name.hpp"
 #include "firmware/iommu_families.hpp"
 #include "iommu/families.hpp"
@@ -15,19 +16,6 @@ namespace {
 using firmware::Description;
 using firmware::Node;
 using firmware::NodeIndex;
-
-bool text_property_is(const Node& node, std::string_view name, std::string_view text) {
-    const firmware::Property* property = node.property(name);
-    return property != nullptr && property->bytes.size() == text.size() + 1 &&
-           std::equal(text.begin(), text.end(), property->bytes.begin());
-}
-
-std::uint32_t count_cpus(const Description& description) {
-    std::uint32_t count = 0;
-    for (const Node& node : description.nodes)
-        count += text_property_is(node, "device_type", "cpu") && node.available ? 1 : 0;
-    return count;
-}
 
 class SocPart : AssemblyPart {
 public:
@@ -67,7 +55,7 @@ public:
         if (soc.sanitizer && soc.fidelity != soc::Fidelity::exact) {
             add("kernel.sanitizer", "looks at each transaction as it arrives", "soc.fidelity: exact");
         }
-        const std::uint32_t found = count_cpus(description_);
+        const std::uint32_t found = firmware::count_cpus(description_);
         soc.cpu.count = config_.kernel.cpus != 0 ? config_.kernel.cpus : std::max(found, 1U);
     }
 

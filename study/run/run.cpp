@@ -16,6 +16,7 @@
 #include "firmware/property_roles.hpp"
 #include "kernel-model/system.hpp"
 #include "soc/soc.hpp"
+#include "study/config/firmware_parameters.hpp"
 #include "study/config/idle_keys.hpp"
 #include "study/database/growing_database.hpp"
 #include "study/results/expect.hpp"
@@ -310,6 +311,7 @@ RunReport run(Config& config, const RunOptions& options) {
     firmware::Description& description = input.description;
     const std::vector<std::string> kernel_assumed = assume_kernel(config, description);
     if (!kernel_assumed.empty()) variant = find_variant_at(config);
+    FirmwareParameters parameters = take_firmware_parameters(config, description);
     const std::vector<std::string> unscanned = settle_pci_roots(config, description);
     const std::size_t noted = description.oddities.size();
     settle_dmar_scopes(config, description);
@@ -334,7 +336,9 @@ RunReport run(Config& config, const RunOptions& options) {
     Assembly assembly = assemble(config, description);
     assembly.assumptions.insert(assembly.assumptions.end(), placed.begin(), placed.end());
     if (memory) assembly.assumptions.push_back(*memory);
+    assembly.assumptions.insert(assembly.assumptions.begin(), parameters.assumed.begin(), parameters.assumed.end());
     assembly.assumptions.insert(assembly.assumptions.begin(), kernel_assumed.begin(), kernel_assumed.end());
+    for (std::string& one : parameters.warnings) assembly.warnings.push_back(std::move(one));
     assembly.warnings.insert(assembly.warnings.begin(), unscanned.begin(), unscanned.end());
     for (std::string& one : idle_keys(config)) assembly.warnings.push_back(std::move(one));
     for (std::string& one : drivers_not_yet(variant, description)) assembly.warnings.push_back(std::move(one));
