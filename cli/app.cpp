@@ -151,10 +151,13 @@ void add_config(CLI::App& app, Parsed& p) {
     CLI::App* init = app.add_subcommand("init", "Write a commented starter config");
     examples(init,
              "  xlate init nic.yaml --device nic --rate '25 GB/s' --working-set '64 MiB'\n  xlate init --device "
-             "display --pages huge --iommu dart");
+             "display --pages huge --iommu dart\n  dmesg > dmesg.txt; xlate init my.yaml --firmware /sys/firmware/fdt "
+             "--kernel-log dmesg.txt");
     init->add_option("OUT", p.init.out, "file to write (default: stdout)");
     init->add_option("--firmware", p.init.firmware, "BOARD.dtb or ACPI tables");
     init->add_option("--qemu-command", p.init.qemu_command, "file with a QEMU command line");
+    init->add_option("--kernel-log", p.init.kernel_log,
+                     "file with what dmesg prints on the board: kernel, parameters, CPUs, PCI functions");
     study::QuestionText& question = p.init.question;
     init->add_option("--device", question.device, "no board: one is made for a nic, nvme, gpu, display or dma");
     init->add_option("--rate", question.rate, "what the device moves: '25 GB/s', '100 Gb/s'");

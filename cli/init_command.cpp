@@ -14,6 +14,7 @@
 #include "study/init/init_device.hpp"
 #include "study/init/init_kernel.hpp"
 #include "study/init/init_qemu.hpp"
+#include "study/init/kernel_log.hpp"
 #include "study/init/qemu_command.hpp"
 #include "study/results/files.hpp"
 #include "study/run/firmware_input.hpp"
@@ -22,6 +23,7 @@ namespace xlate::cli {
 namespace {
 
 constexpr std::size_t kMaxCommandBytes = std::size_t{1} << 20;
+constexpr std::size_t kMaxLogBytes = std::size_t{64} << 20;
 
 /// `path` as a file in the directory of `config` names it.
 std::string relative_to(const std::string& path, const std::string& config) {
@@ -30,18 +32,24 @@ std::string relative_to(const std::string& path, const std::string& config) {
     return fs::absolute(path).lexically_normal().lexically_proximate(directory).string();
 }
 
-std::string read_command(const std::string& path) {
+/// `what`: "a QEMU command line".
+std::string read_whole(const std::string& path, std::size_t most, const std::string& what) {
     std::ifstream stream(path, std::ios::binary);
-    std::string text(kMaxCommandBytes + 1, '\0');  // devices and pipes have no size
-    stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(stream.gcount()));
-    if (!stream.is_open() || stream.bad() || text.size() > kMaxCommandBytes) {
-        throw InputError(
-            Diagnostic{{path, {}, {}, {}},
-                       "",
-                       text.size() > kMaxCommandBytes ? "is longer than a command line of 1 MiB" : "cannot be read",
-                       "a file with a QEMU command line",
-                       ""});
+    std::string text;
+    constexpr std::size_t kPiece = std::size_t{1} << 20;
+    while (stream && text.size() <= most) {  // devices and pipes have no size
+        const std::size_t had = text.size();
+        text.resize(had + kPiece);
+        stream.read(text.data() + had, static_cast<std::streamsize>(kPiece));
+        text.resize(had + static_cast<std::size_t>(stream.gcount()));
+    }
+    if (!stream.is_open() || stream.bad() || text.size() > most) {
+        throw InputError(Diagnostic{
+            {path, {}, {}, {}},
+            "",
+            text.size() > most ? fmt::format("is longer than {} of {} MiB", what, most >> 20) : "cannot be read",
+            "a file with " + what,
+            ""});
     }
     return text;
 }
@@ -73,8 +81,7 @@ void put_config(const InitArguments& arguments, const std::string& config) {
 }
 
 /// A kernel that is no variant's own: which one stands for it.
-void say_kernel(const std::string& command, const std::string& file) {
-    const std::string kernel = study::parse_qemu_command(command, file).kernel;
+void say_kernel(const std::string& kernel) {
     const study::ChosenVariant chosen = study::variant_of_kernel(kernel);
     if (chosen.note.empty() || !study::kernel_release_of(kernel)) return;
     std::fprintf(stderr, "%s: %s: %s\n", printable(kernel).c_str(), printable(chosen.note).c_str(),
@@ -101,13 +108,18 @@ ExitStatus init_command(const InitArguments& arguments) {
     const bool asks = arguments.ask || (arguments.firmware.empty() && arguments.question.empty() &&
                                         ::isatty(STDIN_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0);
     const bool device = asks || !arguments.question.empty();
-    if (arguments.firmware.empty() && !device && !arguments.qemu_command.empty()) {
-        throw InputError(Diagnostic{{"--qemu-command", {}, {}, {}},
-                                    "",
-                                    "a command line says which devices a machine has, not how its IOMMUs map them",
-                                    "--firmware beside it: the tree that '-machine ...,dumpdtb=board.dtb' writes, or "
-                                    "the tables of the guest's /sys/firmware/acpi/tables",
-                                    ""});
+    if (arguments.firmware.empty() && !device && !(arguments.qemu_command.empty() && arguments.kernel_log.empty())) {
+        const bool log = !arguments.kernel_log.empty();
+        throw InputError(
+            Diagnostic{{log ? "--kernel-log" : "--qemu-command", {}, {}, {}},
+                       "",
+                       log ? "a log says which devices a machine has, not how its IOMMUs map them"
+                           : "a command line says which devices a machine has, not how its IOMMUs map them",
+                       log ? "--firmware beside it: the board's /sys/firmware/fdt, or tables of its "
+                             "/sys/firmware/acpi/tables"
+                           : "--firmware beside it: the tree that '-machine ...,dumpdtb=board.dtb' writes, "
+                             "or the tables of the guest's /sys/firmware/acpi/tables",
+                       ""});
     }
     if (device == !arguments.firmware.empty()) {
         throw InputError(Diagnostic{{"xlate", {}, {}, {}},
@@ -117,17 +129,32 @@ ExitStatus init_command(const InitArguments& arguments) {
                                     "--firmware BOARD.dtb or TABLE..., or --device KIND, or --ask",
                                     ""});
     }
-    if (device && !arguments.qemu_command.empty())
-        throw InputError(Diagnostic{{"--qemu-command", {}, {}, {}}, "", "is of a board", "--firmware beside it", ""});
+    if (device && !(arguments.qemu_command.empty() && arguments.kernel_log.empty()))
+        throw InputError(Diagnostic{{arguments.kernel_log.empty() ? "--qemu-command" : "--kernel-log", {}, {}, {}},
+                                    "",
+                                    "is of a board",
+                                    "--firmware beside it",
+                                    ""});
+    if (!arguments.qemu_command.empty() && !arguments.kernel_log.empty()) {
+        throw InputError(Diagnostic{
+            {"--kernel-log", {}, {}, {}}, "", "says of a machine what --qemu-command says, too", "one of them", ""});
+    }
     if (device) return init_device(arguments, asks);
     const firmware::Description description = study::read_firmware(arguments.firmware).description;
     std::vector<std::string> paths;
     for (const std::string& path : arguments.firmware) paths.push_back(relative_to(path, arguments.out));
+    if (!arguments.kernel_log.empty()) {
+        const study::KernelLog log = study::read_kernel_log(
+            read_whole(arguments.kernel_log, kMaxLogBytes, "a kernel's log"), arguments.kernel_log);
+        put_config(arguments, study::init_config(description, paths, log));
+        say_kernel(log.release);
+        return ExitStatus::ok;
+    }
     std::optional<std::string> command;
-    if (!arguments.qemu_command.empty()) command = read_command(arguments.qemu_command);
-    const std::string config = study::init_config(description, paths, command, arguments.qemu_command);
-    put_config(arguments, config);
-    if (command) say_kernel(*command, arguments.qemu_command);
+    if (!arguments.qemu_command.empty())
+        command = read_whole(arguments.qemu_command, kMaxCommandBytes, "a QEMU command line");
+    put_config(arguments, study::init_config(description, paths, command, arguments.qemu_command));
+    if (command) say_kernel(study::parse_qemu_command(*command, arguments.qemu_command).kernel);
     return ExitStatus::ok;
 }
 

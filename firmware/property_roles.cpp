@@ -27,6 +27,7 @@ constexpr PropertyRow kRows[] = {
     {"ibm,phandle", kActedOn, ""},
     {"reg", kActedOn, ""},
     {"reg-names", kActedOn, ""},
+    {"bootargs", kActedOn, ""},
     {"ranges", kActedOn, ""},
     {"status", kActedOn, ""},
     {"secure-status", kNotModelled, "the secure world's own view of the node"},

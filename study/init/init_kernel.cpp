@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/quantity.hpp"
+#include "firmware/cpu_kinds.hpp"
 #include "kernel-model/clients/client_modules.hpp"
 #include "kernel-model/drivers/initcalls.hpp"
 #include "kernel-model/drivers/iommu_drivers.hpp"
@@ -42,6 +43,35 @@ struct Module {
     std::string delay = std::string(kNextModule);
 };
 
+struct ParameterLines {
+    std::string key;  ///< "  parameters: { ... }\n", or empty
+    std::string comments;
+};
+
+ParameterLines parameter_lines(const CommandLineWords& words, kernel::Arch arch) {
+    const KernelCommandLine command_line = read_command_line(words, arch);
+    std::string list;
+    for (const auto& [name, value] : command_line.parameters) {
+        const bool simple = value.find_first_not_of("0123456789") == std::string::npos;
+        list += fmt::format("{}{}: {}", list.empty() ? "" : ", ", name, simple ? value : in_quotes(value));
+    }
+    ParameterLines lines;
+    if (!list.empty()) lines.key = "  parameters: { " + list + " }\n";
+    for (const std::string& one : command_line.idle) lines.comments += "  # note: " + remark(one) + "\n";
+    if (!command_line.other.empty())
+        lines.comments += fmt::format("  # kernel parameters that touch nothing here: {}\n",
+                                      remark(fmt::format("{}", fmt::join(command_line.other, ", "))));
+    return lines;
+}
+
+/// Of a kernel whose name says that its pages are larger; empty: 4 KiB.
+std::string page_size_line(const std::string& name) {
+    for (const auto& [suffix, size] : {std::pair("-16k", "16 KiB"), std::pair("-64k", "64 KiB")}) {
+        if (name.find(suffix) != std::string::npos) return fmt::format("  page_size: {}\n", size);
+    }
+    return {};
+}
+
 class KernelWriter {
 public:
     KernelWriter(const QemuCommand& command, const firmware::Description& description)
@@ -57,9 +87,7 @@ public:
             line(fmt::format("  arch: {}   # {}", kernel::arch_names()[static_cast<std::size_t>(arch_)],
                              remark(command_.program)));
         line(fmt::format("  cpus: {}", command_.cpus.value_or(1)));
-        for (const auto& [suffix, size] : {std::pair("-16k", "16 KiB"), std::pair("-64k", "64 KiB")}) {
-            if (says(suffix)) line(fmt::format("  page_size: {}", size));
-        }
+        out_ += page_size_line(command_.kernel.substr(command_.kernel.find_last_of('/') + 1));
         modules(chosen.variant);
         build();
         parameters();
@@ -220,18 +248,9 @@ private:
                                [&](std::string_view name) { return same_parameter(word.first, name); });
         };
         words.erase(std::remove_if(words.begin(), words.end(), taken_over), words.end());
-        const KernelCommandLine command_line = read_command_line(words, arch_);
-        std::string list;
-        for (const auto& [name, value] : command_line.parameters) {
-            const bool simple = value.find_first_not_of("0123456789") == std::string::npos;
-            list += fmt::format("{}{}: {}", list.empty() ? "" : ", ", name, simple ? value : in_quotes(value));
-        }
+        const ParameterLines lines = parameter_lines(words, arch_);
         after_boot();
-        if (!list.empty()) line("  parameters: { " + list + " }");
-        for (const std::string& one : command_line.idle) line("  # note: " + remark(one));
-        if (!command_line.other.empty())
-            line("  # kernel parameters that touch nothing here: " +
-                 remark(fmt::format("{}", fmt::join(command_line.other, ", "))));
+        out_ += lines.key + lines.comments;
     }
 
     const QemuCommand& command_;
@@ -292,6 +311,21 @@ ChosenVariant variant_of_kernel(const std::string& kernel) {
                       : number == 611 ? "mainline-6.11"
                                       : "linux-6.12",
                       kBefore);
+}
+
+std::string init_kernel(const KernelLog& log, const firmware::Description& description) {
+    const firmware::CpuKinds cpus = firmware::cpu_kinds(description);
+    const kernel::Arch arch = cpus.x86     ? kernel::Arch::x86
+                              : cpus.riscv ? kernel::Arch::riscv
+                              : cpus.arm32 ? kernel::Arch::arm
+                                           : kernel::Arch::arm64;
+    const ChosenVariant chosen = variant_of_kernel(log.release);
+    std::string text = fmt::format("\nkernel:\n  variant: {}   # {}{}{}\n", chosen.variant, remark(log.release),
+                                   chosen.note.empty() ? "" : ": ", chosen.note);
+    if (log.cpus) text += fmt::format("  cpus: {}\n", *log.cpus);
+    text += page_size_line(log.release);
+    const ParameterLines lines = parameter_lines(log.words, arch);
+    return text + lines.key + lines.comments;
 }
 
 std::string init_kernel(const QemuCommand* command, const firmware::Description& description) {

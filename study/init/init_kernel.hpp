@@ -1,16 +1,20 @@
-// The `kernel:` part of a starter config: variant, architecture, CPUs, modules and parameters of a QEMU command.
+// The `kernel:` part of a starter config: variant, architecture, CPUs, modules and parameters of a QEMU command
+// or of a kernel's log.
 #pragma once
 
 #include <optional>
 #include <string>
 
 #include "firmware/description.hpp"
+#include "study/init/kernel_log.hpp"
 #include "study/init/qemu_command.hpp"
 
 namespace xlate::study {
 
 /// Lines of YAML, from "kernel:" on. `command`: nullptr for a board alone.
 std::string init_kernel(const QemuCommand* command, const firmware::Description& description);
+/// The same; modules stay as they are where none is given.
+std::string init_kernel(const KernelLog& log, const firmware::Description& description);
 
 /// Of "vmlinuz-6.12.107+deb13-arm64": 6, 12 and 107.
 struct KernelRelease {

@@ -14,6 +14,7 @@
 #include "iommu/families.hpp"
 #include "study/init/init_kernel.hpp"
 #include "study/init/init_text.hpp"
+#include "study/init/kernel_log.hpp"
 #include "study/init/qemu_command.hpp"
 #include "study/init/qemu_pci.hpp"
 #include "study/init/qemu_platform.hpp"
@@ -34,6 +35,23 @@ public:
     ConfigWriter(const Description& description, const std::vector<std::string>& paths)
         : in_(description), paths_(paths) {}
 
+    std::string write(const KernelLog& log) {
+        head(nullptr);
+        line(fmt::format("# Made from {}, the log of {}", remark(log.file), remark(log.release)));
+        firmware();
+        out_ += "\nsoc:\n";
+        iommus({});
+        for (const std::string& note : log.notes) line("  # note: " + remark(note));
+        if (log.functions.empty()) {
+            no_functions();
+        } else {
+            functions(log.functions);
+        }
+        out_ += init_kernel(log, in_);
+        tail();
+        return std::move(out_);
+    }
+
     std::string write(const QemuCommand* command) {
         head(command);
         firmware();
@@ -44,7 +62,7 @@ public:
             const QemuPlatform platform = read_qemu_platform(*command, in_, directory);
             iommus(platform);
             left_out(*command, pci, platform);
-            functions(pci);
+            functions(pci.functions);
             virtio_mmio(pci);
         } else {
             iommus({});
@@ -136,44 +154,49 @@ private:
         return at ? firmware::iommu_kind(in_.node(*at)).family : "unknown";
     }
 
-    void functions(const QemuPci& pci) {
+    void functions(const std::vector<StarterFunction>& list) {
         const bool no_host = in_.nodes.size() > 1 && firmware::pci_hosts(in_).empty();
         if (no_host) {
             std::vector<std::string> models;
-            for (const QemuPciFunction& function : pci.functions)
-                models.push_back(function.model.empty() ? "the machine's own" : function.model);
+            for (const StarterFunction& function : list)
+                models.push_back(!function.model.empty() ? function.model
+                                 : function.id.empty()   ? "the machine's own"
+                                                         : function.id);
             line(fmt::format("  # note: the firmware has no PCI host bridge; left out: {}",
                              remark(fmt::format("{}", fmt::join(models, ", ")))));
         }
-        if (no_host || pci.functions.empty()) {
+        if (no_host || list.empty()) {
             line("  pci: []");
             return;
         }
         line(
             "  pci:                                     # as it sits on the bus; what is behind a port or bridge hangs "
             "below it");
-        for (const QemuPciFunction& function : pci.functions) {
+        for (const StarterFunction& function : list) {
             const std::string slot = fmt::format("{:02x}:{:02x}.{}", function.bus, function.device, function.function);
-            const std::optional<unsigned> domain = domain_of(function.bus);
+            const std::optional<unsigned> domain = domain_of(function);
             write(function, domain ? fmt::format("{:04x}:{}", *domain, slot) : slot, 4);
         }
     }
 
     /// Where the firmware has several host bridges, as expanders are its own: of the one for this root bus.
-    std::optional<unsigned> domain_of(unsigned bus) const {
+    std::optional<unsigned> domain_of(const StarterFunction& function) const {
         const std::vector<firmware::PciHost> hosts = firmware::pci_hosts(in_);
+        if (function.domain) return hosts.size() > 1 || *function.domain != 0 ? function.domain : std::nullopt;
         const auto own =
-            std::find_if(hosts.begin(), hosts.end(), [&](const auto& one) { return one.first_bus == bus; });
+            std::find_if(hosts.begin(), hosts.end(), [&](const auto& one) { return one.first_bus == function.bus; });
         return hosts.size() > 1 && own != hosts.end() ? std::optional(own->domain) : std::nullopt;
     }
 
-    void write(const QemuPciFunction& function, const std::string& slot, std::size_t indent) {
+    void write(const StarterFunction& function, const std::string& slot, std::size_t indent) {
         std::vector<std::string> fields{"slot: " + in_quotes(slot), "kind: " + function.kind};
-        const bool plain = function.kind == "endpoint" || function.kind == "host-bridge";
+        constexpr std::string_view kPlain[] = {"endpoint", "conventional", "host-bridge", "event-collector"};
+        const bool plain = std::find(std::begin(kPlain), std::end(kPlain), function.kind) != std::end(kPlain);
         if (plain && !function.driver.empty()) fields.push_back("driver: " + function.driver);
         if (!function.id.empty()) fields.push_back("id: " + in_quotes(function.id));
         if (!function.id.empty()) fields.push_back("class: " + in_quotes(fmt::format("{:#08x}", function.class_code)));
-        if (function.kind == "root-port") fields.emplace_back(function.acs ? "acs: true" : "acs: false");
+        if (function.kind == "root-port" && function.acs)
+            fields.emplace_back(*function.acs ? "acs: true" : "acs: false");
         if (!function.hotplug) fields.emplace_back("hotplug: false");
         const std::string margin(indent, ' ');
         const std::string comment = function.model.empty() ? "" : "   # " + remark(function.model);
@@ -186,7 +209,7 @@ private:
             line((i == 0 ? "" : margin + "  ") + fields[i] + (i == 0 ? comment : ""));
         }
         line(margin + "  below:");
-        for (const QemuPciFunction& below : function.below) {
+        for (const StarterFunction& below : function.below) {
             write(below, fmt::format("{:02x}.{}", below.device, below.function), indent + 4);
         }
     }
@@ -298,6 +321,11 @@ std::string init_config(const Description& description, const std::vector<std::s
 std::string init_config(const Description& description, const std::string& dtb_path,
                         const std::optional<std::string>& qemu_command_text, const std::string& qemu_file_name) {
     return init_config(description, std::vector<std::string>{dtb_path}, qemu_command_text, qemu_file_name);
+}
+
+std::string init_config(const Description& description, const std::vector<std::string>& firmware_paths,
+                        const KernelLog& log) {
+    return ConfigWriter(description, firmware_paths).write(log);
 }
 
 }  // namespace xlate::study

@@ -10,6 +10,8 @@
 
 namespace xlate::study {
 
+struct KernelLog;
+
 /// A config (YAML) that `xlate run` reads: firmware, PCI functions, kernel variant, CPUs, modules and parameters; what
 /// else can be said stands in it as comments. `firmware_paths`: as they shall stand in the config; one device tree, or
 /// ACPI tables if the description comes from those. Without a command the PCI part is a comment.
@@ -20,5 +22,9 @@ std::string init_config(const firmware::Description& description, const std::vec
 /// The same for one file.
 std::string init_config(const firmware::Description& description, const std::string& dtb_path,
                         const std::optional<std::string>& qemu_command_text, const std::string& qemu_file_name);
+
+/// The same from a kernel's log in the place of a QEMU command (kernel_log.hpp).
+std::string init_config(const firmware::Description& description, const std::vector<std::string>& firmware_paths,
+                        const KernelLog& log);
 
 }  // namespace xlate::study

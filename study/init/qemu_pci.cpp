@@ -126,7 +126,7 @@ constexpr std::size_t kBuses = 256;  ///< of one segment
 
 /// A function while its bus fills.
 struct Seat {
-    QemuPciFunction function;
+    StarterFunction function;
     std::optional<std::size_t> opens;  ///< the bus behind it
     bool multifunction = false;        ///< its slot may hold others
 };
@@ -183,7 +183,7 @@ public:
         std::stable_sort(roots.begin(), roots.end(),
                          [&](std::size_t a, std::size_t b) { return buses_[a].number < buses_[b].number; });
         for (const std::size_t root : roots) {
-            for (QemuPciFunction& function : collect(root)) result_.functions.push_back(std::move(function));
+            for (StarterFunction& function : collect(root)) result_.functions.push_back(std::move(function));
         }
         std::sort(result_.virtio_mmio_populated.begin(), result_.virtio_mmio_populated.end());
         std::sort(result_.virtio_mmio.begin(), result_.virtio_mmio.end(),
@@ -197,14 +197,14 @@ private:
             Diagnostic{{command_.file, option.line, {}, {}}, option.text, std::move(what), std::move(expected), {}});
     }
 
-    std::vector<QemuPciFunction> collect(std::size_t bus) const {
-        std::vector<QemuPciFunction> functions;
+    std::vector<StarterFunction> collect(std::size_t bus) const {
+        std::vector<StarterFunction> functions;
         for (const Seat& seat : buses_[bus].seats) {
             functions.push_back(seat.function);
             functions.back().bus = buses_[bus].number;
             if (seat.opens && !buses_[*seat.opens].root) functions.back().below = collect(*seat.opens);
         }
-        std::sort(functions.begin(), functions.end(), [](const QemuPciFunction& a, const QemuPciFunction& b) {
+        std::sort(functions.begin(), functions.end(), [](const StarterFunction& a, const StarterFunction& b) {
             return std::pair(a.device, a.function) < std::pair(b.device, b.function);
         });
         return functions;
@@ -292,7 +292,7 @@ private:
     }
 
     /// Fills in what the model is. False if no PCI model of this name is known.
-    bool describe(const QemuOption& option, const Bus& bus, QemuPciFunction& function) const {
+    bool describe(const QemuOption& option, const Bus& bus, StarterFunction& function) const {
         for (const Model& model : kModels) {
             if (option.head != model.name) continue;
             function.kind = model.kind;
@@ -359,7 +359,7 @@ private:
         if (option.head == "amd-iommu")
             result_.notes.push_back("'amd-iommu' is the unit of QEMU's IVRS table: give that table with --firmware");
         const std::optional<std::size_t> at = find_bus(option);
-        QemuPciFunction function;
+        StarterFunction function;
         function.model = option.head;
         const bool known = describe(option, buses_[at.value_or(0)], function);
         if (!at && known) {
@@ -420,7 +420,7 @@ private:
         return static_cast<unsigned>(number.value());
     }
 
-    Address address_of(const QemuOption& option, std::size_t at, const QemuPciFunction& function) const {
+    Address address_of(const QemuOption& option, std::size_t at, const StarterFunction& function) const {
         const Bus& bus = buses_[at];
         const auto in_slot = [&](unsigned device) {
             return std::find_if(bus.seats.begin(), bus.seats.end(),
@@ -457,5 +457,12 @@ private:
 }  // namespace
 
 QemuPci place_qemu_devices(const QemuCommand& command) { return Placement(command).run(); }
+
+std::string_view qemu_bridge_kind(std::string_view id) {
+    for (const Model& model : kModels) {
+        if (model.id == id && model.class_code >> 8 == 0x0604) return model.kind;
+    }
+    return {};
+}
 
 }  // namespace xlate::study

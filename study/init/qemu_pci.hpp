@@ -2,27 +2,14 @@
 // Source: QEMU 7.2's behaviour; ids, classes and drivers as Linux saw them in corpus/linux-boot.
 #pragma once
 
-#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "study/init/qemu_command.hpp"
+#include "study/init/starter_function.hpp"
 
 namespace xlate::study {
-
-struct QemuPciFunction {
-    unsigned bus = 0;  ///< number of the root bus; below a port: unused
-    unsigned device = 0;
-    unsigned function = 0;
-    std::string model;  ///< "virtio-net-pci"
-    std::string kind;   ///< as a config spells it: "endpoint", "root-port", ...
-    std::string id;     ///< "1af4:1041"; empty: unknown
-    std::uint32_t class_code = 0;
-    std::string driver;  ///< that binds in Linux; empty: that of its kind; "none"
-    bool hotplug = true;
-    bool acs = false;  ///< has an ACS capability
-    std::vector<QemuPciFunction> below;
-};
 
 /// A virtio device behind one of the machine's virtio-mmio transports.
 struct QemuVirtioMmio {
@@ -32,7 +19,7 @@ struct QemuVirtioMmio {
 };
 
 struct QemuPci {
-    std::vector<QemuPciFunction> functions;       ///< of all root buses, by bus, device and function
+    std::vector<StarterFunction> functions;       ///< of all root buses, by bus, device and function
     std::vector<QemuVirtioMmio> virtio_mmio;      ///< by number
     std::vector<unsigned> virtio_mmio_populated;  ///< the numbers alone
     std::vector<std::string> physical_virtio;     ///< models of virtio functions without iommu_platform=on
@@ -41,5 +28,8 @@ struct QemuPci {
 
 /// Errors: InputError (usage) for a bus that does not exist, a slot that is taken or malformed, a full bus.
 QemuPci place_qemu_devices(const QemuCommand& command);
+
+/// What kind of bridge or port of QEMU's has this id, "1b36:000c"; empty: none.
+std::string_view qemu_bridge_kind(std::string_view id);
 
 }  // namespace xlate::study

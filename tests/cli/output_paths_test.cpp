@@ -194,5 +194,33 @@ TEST_CASE("init: an edited config is not written over", "[cli][paths]") {
     const Said endless =
         run_xlate(scratch, "init --firmware " + quoted(board("quickstart")) + " --qemu-command /dev/zero");
     CHECK(endless.status == 2);
-    CHECK(endless.err.find("longer than a command line") != std::string::npos);
+    CHECK(endless.err.find("longer than a QEMU command line") != std::string::npos);
+}
+
+TEST_CASE("init: a kernel's log and a board are a config that runs", "[cli][paths]") {
+    const Scratch scratch;
+    scratch.file("dmesg.txt",
+                 "[ 0.0] Linux version 6.3.0 (gcc)\n[ 0.0] Kernel command line: console=ttyAMA0 iommu.passthrough=1\n"
+                 "[ 0.1] smp: Brought up 1 node, 3 CPUs\n"
+                 "[ 0.2] pci 0000:00:02.0: [8086:15f3] type 00 class 0x020000\n");
+    const std::string init = "init made.yaml --firmware " + quoted(board("quickstart")) + " --kernel-log ";
+    const Said made = run_xlate(scratch, init + "dmesg.txt");
+    INFO(made.err);
+    CHECK(made.status == 0);
+    CHECK(made.err.find("6.3.0: Linux 6.3 is no variant") != std::string::npos);
+    const std::string config = read_text(scratch.path("made.yaml"));
+    CHECK(config.find("  cpus: 3\n  parameters: { iommu.passthrough: 1 }\n") != std::string::npos);
+    CHECK(run_xlate(scratch, "run made.yaml --quiet --set 'traffic=[]'").status == 0);
+    const auto refused = [&](const std::string& arguments, const std::string& with) {
+        const Said said = run_xlate(scratch, arguments);
+        INFO(said.err);
+        CHECK(said.status == 2);
+        CHECK(said.err.find(with) != std::string::npos);
+    };
+    refused(init + "dmesg.txt --qemu-command q.txt", "says of a machine what --qemu-command says, too");
+    refused(init + "not-there.txt", "not-there.txt: cannot be read");
+    refused(init + "/dev/zero", "longer than a kernel's log of 64 MiB");
+    refused(init + "made.yaml", "made.yaml: no line names the kernel");
+    refused("init --device nic --kernel-log dmesg.txt", "--kernel-log: is of a board");
+    refused("init --kernel-log dmesg.txt", "a log says which devices a machine has, not how its IOMMUs map them");
 }

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 
 #include <nlohmann/json.hpp>
 
@@ -15,6 +16,8 @@
 #include "study/config/config.hpp"
 #include "study/config/explore_config.hpp"
 #include "study/decode/decode.hpp"
+#include "study/init/init_qemu.hpp"
+#include "study/init/kernel_log.hpp"
 #include "study/inspect/inspect.hpp"
 #include "study/results/expect.hpp"
 #include "study/results/report/report.hpp"
@@ -92,6 +95,13 @@ void run_decode(const std::string& bytes) {
         study::decode_text(records);
         study::decode_json(records).dump(-1, ' ', false, Json::error_handler_t::replace);
     });
+    std::optional<study::KernelLog> log;
+    guarded([&] { log = study::read_kernel_log(bytes, "fuzz"); });
+    if (!log) return;
+    firmware::Description board;
+    board.nodes.emplace_back();
+    board.nodes[0].path = "/";
+    study::parse_config(study::init_config(board, {"b.dtb"}, *log), "made.yaml");  // what we write we can read
 }
 void run_device_tree(const std::string& bytes) {
     guarded([&] { study::inspect_json(firmware::read_device_tree(bytes_of(bytes), "fuzz.dtb")); });
@@ -141,7 +151,12 @@ std::vector<std::string> decode_seeds() {
             "x: Unhandled context fault: fsr=0x402, iova=0x9b0cc000, fsynr=0x13, cbfrsynra=0x1a, cb=3\n",
             "x: event: F_TRANSLATION client: y sid: 0x8 ssid: 0x0 iova: 0x1 ipa: 0x0\nx: unpriv data write s1 \"z\" "
             "stag: 0x0\n",
-            "80040000: 00000010 00000011 00000000 0000020a\n80040010: 9b0cc000 00000000 00000000 00000000\n"};
+            "80040000: 00000010 00000011 00000000 0000020a\n80040010: 9b0cc000 00000000 00000000 00000000\n",
+            "[ 0.0] Linux version 6.12.74-16k (gcc)\n[ 0.0] Kernel command line: iommu.strict=0 pci=noats swiotlb=512 "
+            "\\\nKernel command line: quiet\nsmp: Brought up 1 node, 4 CPUs\n"
+            "pci 0000:00:01.0: [8086:7ab8] type 01 class 0x060400 PCIe Root Port\n"
+            "pci 0000:01:00.0: [8086:15f3] type 00 class 0x020000\npci 0000:00:01.0: PCI bridge to [bus 01-02]\n"
+            "igc 0000:01:00.0: up\n"};
 }
 std::vector<std::string> device_tree_seeds() { return files_of(kBoards, ".dtb"); }
 std::vector<std::string> acpi_seeds() { return files_of(kBoards, ".dat"); }

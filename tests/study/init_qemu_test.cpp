@@ -79,9 +79,9 @@ firmware::Description nothing() {
 std::string slots(const std::string& devices) {
     const QemuPci pci = place_qemu_devices(parse_qemu_command("qemu -nodefaults -machine virt " + devices, "q.txt"));
     std::string text;
-    const std::function<void(const std::vector<QemuPciFunction>&)> write = [&](const auto& functions) {
+    const std::function<void(const std::vector<StarterFunction>&)> write = [&](const auto& functions) {
         std::string separator;
-        for (const QemuPciFunction& function : functions) {
+        for (const StarterFunction& function : functions) {
             if (function.model.empty()) continue;
             text += fmt::format("{}{:x}.{}", separator, function.device, function.function);
             separator = " ";
@@ -155,7 +155,7 @@ TEST_CASE("init: devices without an address take the next free slot, behind a po
 TEST_CASE("init: a virtio function is modern behind a port and transitional elsewhere, unless told", "[study][init]") {
     const auto id = [](const std::string& devices) {
         const QemuPci pci = place_qemu_devices(parse_qemu_command("qemu -nodefaults -M virt " + devices, "q.txt"));
-        const QemuPciFunction& last = pci.functions.back();
+        const StarterFunction& last = pci.functions.back();
         return last.below.empty() ? last.id : last.below.back().id;
     };
     CHECK(id("-device virtio-net-pci") == "1af4:1000");
@@ -186,7 +186,7 @@ TEST_CASE("init: without -nodefaults a virt machine has a network card in slot 1
 TEST_CASE("init: a q35 machine has its display in slot 1 and its network card in slot 2", "[study][init]") {
     const auto functions = [](const std::string& options) {
         std::string all;
-        for (const QemuPciFunction& one :
+        for (const StarterFunction& one :
              place_qemu_devices(parse_qemu_command("qemu-system-x86_64 -M q35 " + options, "q.txt")).functions) {
             if (one.device != 0 && one.device != 31) all += fmt::format("{:x} {} ", one.device, one.id);
         }

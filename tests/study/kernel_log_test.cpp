@@ -1,0 +1,159 @@
+// Starter configs from a kernel's log, held against those from the QEMU command of the same boot.
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <catch2/catch.hpp>
+
+#include "base/error.hpp"
+#include "study/config/config.hpp"
+#include "study/init/init_qemu.hpp"
+#include "study/init/kernel_log.hpp"
+#include "study/run/firmware_input.hpp"
+#include "tests/corpus.hpp"
+
+using namespace xlate;
+using namespace xlate::study;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string read_text(const fs::path& path) {
+    std::ifstream stream(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+}
+
+/// "00:05.0 root-port 1b36:000c 0x060400", below it "00:05.0/00.0 ...", without what a log cannot know.
+void list(const std::vector<PciConfig>& functions, const std::string& above, std::vector<std::string>& rows) {
+    for (const PciConfig& one : functions) {
+        const bool function = one.kind == PciConfig::Kind::conventional || one.kind == PciConfig::Kind::endpoint;
+        rows.push_back(fmt::format("{}{} {} {} {}", above, one.slot, function ? -1 : static_cast<int>(one.kind), one.id,
+                                   one.device_class));
+        list(one.below, above + one.slot + "/", rows);
+    }
+}
+
+std::vector<std::string> rows_of(const Config& config) {
+    std::vector<std::string> rows;
+    list(config.soc.pci, "", rows);
+    std::sort(rows.begin(), rows.end());
+    return rows;
+}
+
+const std::string kStart = "[    0.000000] Linux version 6.12.74+deb13-amd64 (gcc) #1 SMP\n";
+
+KernelLog log_of(const std::string& text) { return read_kernel_log(kStart + text, "dmesg.txt"); }
+
+}  // namespace
+
+// Two sources of one boot that know nothing of each other.
+TEST_CASE("kernel log: what it says of a machine is what its QEMU command says", "[study][init]") {
+    if (xlate::tests::skip_without("linux-boot")) return;
+    std::size_t boots = 0;
+    for (const char* const folder : {"linux-boot", "linux-boot-newer", "linux-boot-families"}) {
+        const fs::path root = *xlate::tests::corpus() / folder;
+        if (!fs::exists(root)) continue;
+        for (const auto& entry : fs::directory_iterator(root)) {
+            const fs::path log = entry.path() / "boot.log", command = entry.path() / "qemu-command.txt";
+            const std::string text = fs::exists(log) && fs::exists(command) ? read_text(log) : "";
+            if (text.find("Linux version ") == std::string::npos || text.find(" type 00 class ") == std::string::npos)
+                continue;  // no PCI
+            INFO(entry.path());
+            std::vector<std::string> files;
+            if (fs::exists(entry.path() / "board.dtb")) files.push_back((entry.path() / "board.dtb").string());
+            if (files.empty()) {
+                for (const auto& table : fs::directory_iterator(entry.path() / "acpi")) {
+                    if (table.path().extension() == ".dat") files.push_back(table.path().string());
+                }
+            }
+            const firmware::Description board = read_firmware(files).description;
+            const Config theirs = parse_config(init_config(board, files, read_text(command), "q.txt"), "q.yaml");
+            const std::string yaml = init_config(board, files, read_kernel_log(text, "boot.log"));
+            const Config ours = parse_config(yaml, "log.yaml");
+            CHECK(rows_of(ours) == rows_of(theirs));
+            CHECK(ours.kernel.variant == theirs.kernel.variant);
+            if (ours.given("kernel.cpus")) CHECK(ours.kernel.cpus == theirs.kernel.cpus);
+            CHECK(ours.kernel.parameters == theirs.kernel.parameters);
+            CHECK(yaml.find("left out") == std::string::npos);
+            ++boots;
+        }
+    }
+    if (boots == 0) WARN("no recorded boot has PCI functions");
+}
+
+TEST_CASE("kernel log: a PC's, as dmesg and a journal print it", "[study][init]") {
+    const std::string journal = "Nov 30 18:00:01 host kernel: ";
+    const KernelLog log =
+        log_of("[    0.000000] Command line: BOOT_IMAGE=/vmlinuz root=/dev/sda1 intel_iommu=on iommu=pt\n" + journal +
+               "Kernel command line: BOOT_IMAGE=/vmlinuz root=/dev/sda1 intel_iommu=on iommu=pt \\\n" + journal +
+               "Kernel command line: quiet\n"
+               "[    0.1][    T1] smp: Brought up 1 node, 16 CPUs\n"
+               "[    0.5] pci 0000:00:00.0: [8086:4660] type 00 class 0x060000\n"
+               "[    0.5] pci 0000:00:1c.0: [8086:7ab8] type 01 class 0x060400\n"
+               "[    0.5] pci 0000:00:1e.0: [8086:244e] type 01 class 0x060401\n"
+               "[    0.5] pci 0001:02:00.0: [10de:2684] type 00 class 0x030000 PCIe Legacy Endpoint\n"
+               "[    0.5] pci 0000:03:00.0: [8086:15f3] type 00 class 0x020000\n"
+               "[    0.5] pci 0000:00:1c.0: PCI bridge to [bus 03]\n"
+               "[    2.5] igc 0000:03:00.0: PTM enabled\n"
+               "[    2.6] nvme nvme0: pci function 0000:00:00.0\n");
+    CHECK(log.release == "6.12.74+deb13-amd64");
+    CHECK(log.cpus == 16);
+    CHECK(log.words.size() == 5);
+    CHECK(log.words.back().first == "quiet");
+    REQUIRE(log.functions.size() == 4);
+    CHECK(log.functions[0].kind == "host-bridge");
+    CHECK(log.functions[1].kind == "root-port");
+    REQUIRE(log.functions[1].below.size() == 1);
+    CHECK(log.functions[1].below[0].driver == "igc");
+    CHECK(log.functions[1].below[0].id == "8086:15f3");
+    CHECK(log.functions[2].kind == "pci-bridge");
+    CHECK(log.functions[3].domain == 1);
+    CHECK(log.notes.size() == 2);  // kinds of bridges, ACS
+}
+
+TEST_CASE("kernel log: switches and bridges of kernels that do not print their kinds", "[study][init]") {
+    const auto line = [](const char* at, unsigned type) {
+        return fmt::format("pci 0000:{}: [1000:{}{}] type 0{} class 0x0{}0400\n", at, at[0], "00c", type,
+                           type == 1 ? 6 : 2);
+    };
+    const auto bridge = [](const char* at, const char* buses) {
+        return fmt::format("pci 0000:{}: PCI bridge to [bus {}]\n", at, buses);
+    };
+    const KernelLog log =
+        log_of(line("00:01.0", 1) + line("01:00.0", 1) + line("02:00.0", 1) + line("02:01.0", 1) + line("04:00.0", 1) +
+               line("05:00.0", 0) + bridge("00:01.0", "01-05") + bridge("01:00.0", "02-05") + bridge("02:00.0", "03") +
+               bridge("02:01.0", "04-05") + bridge("04:00.0", "05"));
+    REQUIRE(log.functions.size() == 1);
+    const StarterFunction& port = log.functions[0];
+    CHECK(port.kind == "root-port");
+    const StarterFunction& up = port.below.at(0);
+    CHECK(up.kind == "switch-upstream");
+    REQUIRE(up.below.size() == 2);
+    CHECK(up.below[0].kind == "switch-downstream");
+    CHECK(up.below[1].below.at(0).kind == "pcie-pci-bridge");
+    CHECK(up.below[1].below.at(0).below.at(0).kind == "endpoint");
+}
+
+TEST_CASE("kernel log: bridges that no hardware has end, and what nobody leads to is told", "[study][init]") {
+    const auto function = [](const char* at) {
+        return fmt::format("pci 0000:{}: [1000:0001] type 01 class 0x060400\n", at);
+    };
+    const auto bridge = [](const char* at, const char* buses) {
+        return fmt::format("pci 0000:{}: PCI bridge to [bus {}]\n", at, buses);
+    };
+    // Onto themselves, backwards, twice to one bus.
+    const KernelLog log = log_of(function("00:01.0") + function("00:02.0") + function("01:00.0") + function("03:00.0") +
+                                 bridge("00:01.0", "01-04") + bridge("00:02.0", "01") + bridge("01:00.0", "01") +
+                                 bridge("01:00.0", "00"));
+    CHECK(log.functions.size() == 2);
+    CHECK(log.functions[0].below.size() == 1);
+    CHECK(log.functions[1].below.empty());
+    CHECK(log.notes.at(0) == "1 functions are left out: no line says which bridge leads to their bus");
+    CHECK(log_of("pci 0000:00:01.0: [1000:00\npci 0000:00:01.0: PCI bridge to [bus \npci 0000:00:1").functions.empty());
+    CHECK_THROWS_WITH(read_kernel_log("hello\n", "x.txt"),
+                      Catch::Contains("x.txt: no line names the kernel ('Linux version ...')"));
+}
