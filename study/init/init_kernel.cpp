@@ -292,8 +292,9 @@ ChosenVariant variant_of_kernel(const std::string& kernel) {
     if (number == 618 && patch >= 16) return {own + "+acs_in_dma_configure", ""};
     if (number == 615) return {patch == 0 ? "mainline-6.15" : "mainline-6.15.1", ""};
     const kernel::Variant* newest = nullptr;  // of Debian's, before it
+    const std::string mainline = fmt::format("mainline-{}.{}", release->major, release->minor);
     for (const kernel::Variant& variant : kernel::variants()) {
-        if (variant.name == own) return {own, ""};
+        if (variant.name == own || variant.name == mainline) return {variant.name, ""};
         if (variant.name.rfind("linux-", 0) == 0 && variant.release <= number && variant.release > 612 &&
             (newest == nullptr || variant.release > newest->release))
             newest = &variant;

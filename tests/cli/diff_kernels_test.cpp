@@ -141,6 +141,7 @@ TEST_CASE("init: of a kernel between two variants the nearest older one is taken
     for (const Row& row : {Row{"6.14.3", "linux-6.12", "Linux 6.14 is no variant; this one is the nearest before it"},
                            Row{"7.4.1+deb13-arm64", "linux-7.3", "Linux 7.4 is no variant; this one is the nearest"},
                            Row{"5.10.0-30-arm64", "linux-6.1", "Linux 5.10 is no variant; this one is the oldest"},
+                           Row{"6.8.0-45-generic", "mainline-6.8", ""}, Row{"6.11.4", "mainline-6.11", ""},
                            Row{"6.15.0", "mainline-6.15", ""}, Row{"6.15.7", "mainline-6.15.1", ""},
                            Row{"6.12.76+deb13-arm64", "linux-6.12.75", ""}}) {
         INFO(row.kernel);
