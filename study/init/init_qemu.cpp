@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "firmware/device_name.hpp"
 #include "firmware/id_path.hpp"
 #include "firmware/iommu_families.hpp"
 #include "firmware/pci_hosts.hpp"
@@ -41,6 +42,7 @@ public:
         firmware();
         out_ += "\nsoc:\n";
         iommus({});
+        found_iommus(log);
         for (const std::string& note : log.notes) line("  # note: " + remark(note));
         if (log.functions.empty()) {
             no_functions();
@@ -123,6 +125,18 @@ private:
             std::map<std::uint64_t, std::uint32_t> last;  // of one that two options load
             for (const auto& [offset, word] : preset.registers) last[offset] = word;
             for (const auto& [offset, word] : last) line(fmt::format("        {:#x}: {:#010x}", offset, word));
+        }
+    }
+
+    /// What their drivers printed of them.
+    void found_iommus(const KernelLog& log) {
+        bool any = false;
+        for (const NodeIndex at : in_.providers()) {
+            const auto said = log.iommus.find(firmware::linux_device_name(in_, at));
+            if (said == log.iommus.end()) continue;
+            if (!any) line("  iommus:                                  # as their drivers found them");
+            any = true;
+            line(fmt::format("    {}: {{ {} }}", in_quotes(in_.node(at).path), said->second));
         }
     }
 

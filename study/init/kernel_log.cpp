@@ -143,6 +143,7 @@ private:
             }
             return;
         }
+        take_iommu_line(line, log_.iommus);
         take_function(line);
     }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "study/config/command_line.hpp"
+#include "study/init/log_iommus.hpp"
 #include "study/init/starter_function.hpp"
 
 namespace xlate::study {
@@ -16,6 +17,7 @@ struct KernelLog {
     std::string release;  ///< "6.12.107+deb13-arm64"
     CommandLineWords words;
     std::optional<unsigned> cpus;
+    LogIommus iommus;
     std::vector<StarterFunction> functions;  ///< of all root buses, by domain, bus, device and function
     std::vector<std::string> notes;          ///< what the log does not say, a sentence each
 };
