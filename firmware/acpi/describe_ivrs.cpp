@@ -59,11 +59,9 @@ private:
             case Kind::alias_range:
                 rows.push_back({entry.devid, 0, iommu, entry.alias, length, false, true});
                 break;
-            case Kind::acpi_hid: {
-                Node node = ivrs_device(entry);
-                machine_.behind(std::move(node), iommu, entry.devid);
+            case Kind::acpi_hid:  // Linux drivers/iommu/amd/init.c: "Invalid HID" of an empty one
+                if (!entry.hid.empty()) machine_.behind(ivrs_device(entry), iommu, entry.devid);
                 break;
-            }
             case Kind::padding:
             case Kind::special:
             case Kind::unknown:

@@ -227,6 +227,7 @@ private:
             return text;
         };
         entry.hid = letters(entry.offset + 4, 8);
+        if (entry.hid.empty()) in_.note(entry.offset, "an ACPI device without a hardware id: Linux passes it over");
         entry.cid = letters(entry.offset + 12, 8);
         const std::uint8_t kind = in_.u8(entry.offset + 20, "a device entry");
         const std::uint8_t length = in_.u8(entry.offset + 21, "a device entry");

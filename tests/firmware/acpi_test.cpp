@@ -1,4 +1,5 @@
 // Tables of our own: every kind of node, the look-ups, what is noted and what is refused.
+#include <algorithm>
 #include <functional>
 #include <string>
 
@@ -6,6 +7,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/random.hpp"
+#include "firmware/acpi/describe.hpp"
 #include "firmware/limits.hpp"
 #include "tests/firmware/acpi_tables.hpp"
 
@@ -359,6 +361,18 @@ TEST_CASE("acpi: an IVRS of all blocks and entries is read", "[firmware][acpi]")
     CHECK(odd(read(changed(good, 88, 1, 0)), "test.dat+0x50", "never closed"));
     CHECK(odd(read(changed(good, 72, 1, 0)), "test.dat+0x4c", "never began"));
     CHECK(odd(read(changed(good, 48, 1, 0x33)), "test.dat+0x30", "not known"));
+    // Nobody: no device is made of it.
+    const auto masters = [](const Bytes& table) {
+        const Description machine = read_acpi({{"test.dat", table}});
+        return std::count_if(machine.nodes.begin(), machine.nodes.end(),
+                             [](const Node& node) { return node.path.find("SDI0") != std::string::npos; });
+    };
+    const std::uint64_t hid = newest.entries[4].offset + 4;
+    CHECK(masters(good) == 1);
+    CHECK(masters(changed(good, hid, 8, 0)) == 0);
+    CHECK(odd(read(changed(good, hid, 8, 0)), fmt::format("test.dat+{:#x}", hid - 4), "without a hardware id"));
+    const Bytes nameless = changed(changed(good, hid, 8, 0), hid + 16, 1, 0);
+    CHECK(masters(nameless) == 0);
 }
 
 TEST_CASE("acpi: tables are told apart by content, of two with one signature the first counts", "[firmware][acpi]") {
