@@ -158,6 +158,7 @@ void add_config(CLI::App& app, Parsed& p) {
     init->add_option("--qemu-command", p.init.qemu_command, "file with a QEMU command line");
     init->add_option("--kernel-log", p.init.kernel_log,
                      "file with what dmesg prints on the board: kernel, parameters, CPUs, PCI functions");
+    init->add_option("--lspci", p.init.lspci, "file with what 'lspci -nnvv' of root prints there, for kinds and ACS");
     study::QuestionText& question = p.init.question;
     init->add_option("--device", question.device, "no board: one is made for a nic, nvme, gpu, display or dma");
     init->add_option("--rate", question.rate, "what the device moves: '25 GB/s', '100 Gb/s'");

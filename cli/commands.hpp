@@ -39,6 +39,7 @@ struct InitArguments {
     std::vector<std::string> firmware;
     std::string qemu_command;      ///< file
     std::string kernel_log;        ///< file
+    std::string lspci;             ///< file
     study::QuestionText question;  ///< a device instead of a board
     bool ask = false;              ///< for what is not given of that
     bool force = false;            ///< also over a file that holds something else

@@ -5,6 +5,8 @@
 #include <fstream>
 #include <iostream>
 #include <optional>
+#include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -15,6 +17,7 @@
 #include "study/init/init_kernel.hpp"
 #include "study/init/init_qemu.hpp"
 #include "study/init/kernel_log.hpp"
+#include "study/init/lspci.hpp"
 #include "study/init/qemu_command.hpp"
 #include "study/results/files.hpp"
 #include "study/run/firmware_input.hpp"
@@ -88,6 +91,27 @@ void say_kernel(const std::string& kernel) {
                  chosen.variant.c_str());
 }
 
+/// The option that tells of a machine; empty: none does.
+std::string_view machine_option(const InitArguments& arguments) {
+    if (!arguments.kernel_log.empty()) return "--kernel-log";
+    if (!arguments.lspci.empty()) return "--lspci";
+    return arguments.qemu_command.empty() ? "" : "--qemu-command";
+}
+
+study::KernelLog running_machine(const InitArguments& arguments) {
+    study::KernelLog log;
+    if (!arguments.kernel_log.empty())
+        log = study::read_kernel_log(read_whole(arguments.kernel_log, kMaxLogBytes, "a kernel's log"),
+                                     arguments.kernel_log);
+    if (arguments.lspci.empty()) return log;
+    study::PciListing listing =
+        study::read_lspci(read_whole(arguments.lspci, kMaxLogBytes, "lspci's output"), arguments.lspci);
+    log.file += (log.file.empty() ? "" : ", ") + listing.file;
+    log.functions = std::move(listing.functions);
+    log.notes = std::move(listing.notes);
+    return log;
+}
+
 ExitStatus init_device(const InitArguments& arguments, bool asks) {
     study::QuestionText question = arguments.question;
     if (asks) {
@@ -108,17 +132,18 @@ ExitStatus init_command(const InitArguments& arguments) {
     const bool asks = arguments.ask || (arguments.firmware.empty() && arguments.question.empty() &&
                                         ::isatty(STDIN_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0);
     const bool device = asks || !arguments.question.empty();
-    if (arguments.firmware.empty() && !device && !(arguments.qemu_command.empty() && arguments.kernel_log.empty())) {
-        const bool log = !arguments.kernel_log.empty();
+    const std::string_view machine = machine_option(arguments);
+    if (arguments.firmware.empty() && !device && !machine.empty()) {
+        const bool qemu = machine == "--qemu-command";
         throw InputError(
-            Diagnostic{{log ? "--kernel-log" : "--qemu-command", {}, {}, {}},
+            Diagnostic{{std::string(machine), {}, {}, {}},
                        "",
-                       log ? "a log says which devices a machine has, not how its IOMMUs map them"
-                           : "a command line says which devices a machine has, not how its IOMMUs map them",
-                       log ? "--firmware beside it: the board's /sys/firmware/fdt, or tables of its "
-                             "/sys/firmware/acpi/tables"
-                           : "--firmware beside it: the tree that '-machine ...,dumpdtb=board.dtb' writes, "
-                             "or the tables of the guest's /sys/firmware/acpi/tables",
+                       qemu ? "a command line says which devices a machine has, not how its IOMMUs map them"
+                            : "a listing says which devices a machine has, not how its IOMMUs map them",
+                       qemu ? "--firmware beside it: the tree that '-machine ...,dumpdtb=board.dtb' writes, "
+                              "or the tables of the guest's /sys/firmware/acpi/tables"
+                            : "--firmware beside it: the board's /sys/firmware/fdt, or tables of its "
+                              "/sys/firmware/acpi/tables",
                        ""});
     }
     if (device == !arguments.firmware.empty()) {
@@ -129,25 +154,24 @@ ExitStatus init_command(const InitArguments& arguments) {
                                     "--firmware BOARD.dtb or TABLE..., or --device KIND, or --ask",
                                     ""});
     }
-    if (device && !(arguments.qemu_command.empty() && arguments.kernel_log.empty()))
-        throw InputError(Diagnostic{{arguments.kernel_log.empty() ? "--qemu-command" : "--kernel-log", {}, {}, {}},
+    if (device && !machine.empty())
+        throw InputError(
+            Diagnostic{{std::string(machine), {}, {}, {}}, "", "is of a board", "--firmware beside it", ""});
+    if (!arguments.qemu_command.empty() && machine != "--qemu-command") {
+        throw InputError(Diagnostic{{std::string(machine), {}, {}, {}},
                                     "",
-                                    "is of a board",
-                                    "--firmware beside it",
+                                    "says of a machine what --qemu-command says, too",
+                                    "one of them",
                                     ""});
-    if (!arguments.qemu_command.empty() && !arguments.kernel_log.empty()) {
-        throw InputError(Diagnostic{
-            {"--kernel-log", {}, {}, {}}, "", "says of a machine what --qemu-command says, too", "one of them", ""});
     }
     if (device) return init_device(arguments, asks);
     const firmware::Description description = study::read_firmware(arguments.firmware).description;
     std::vector<std::string> paths;
     for (const std::string& path : arguments.firmware) paths.push_back(relative_to(path, arguments.out));
-    if (!arguments.kernel_log.empty()) {
-        const study::KernelLog log = study::read_kernel_log(
-            read_whole(arguments.kernel_log, kMaxLogBytes, "a kernel's log"), arguments.kernel_log);
+    if (!machine.empty() && machine != "--qemu-command") {
+        const study::KernelLog log = running_machine(arguments);
         put_config(arguments, study::init_config(description, paths, log));
-        say_kernel(log.release);
+        if (!log.release.empty()) say_kernel(log.release);
         return ExitStatus::ok;
     }
     std::optional<std::string> command;

@@ -321,8 +321,10 @@ std::string init_kernel(const KernelLog& log, const firmware::Description& descr
                               : cpus.arm32 ? kernel::Arch::arm
                                            : kernel::Arch::arm64;
     const ChosenVariant chosen = variant_of_kernel(log.release);
-    std::string text = fmt::format("\nkernel:\n  variant: {}   # {}{}{}\n", chosen.variant, remark(log.release),
-                                   chosen.note.empty() ? "" : ": ", chosen.note);
+    std::string text = fmt::format("\nkernel:\n  variant: {}", chosen.variant);
+    if (!log.release.empty())
+        text += fmt::format("   # {}{}{}", remark(log.release), chosen.note.empty() ? "" : ": ", chosen.note);
+    text += '\n';
     if (log.cpus) text += fmt::format("  cpus: {}\n", *log.cpus);
     text += page_size_line(log.release);
     const ParameterLines lines = parameter_lines(log.words, arch);

@@ -38,7 +38,7 @@ public:
 
     std::string write(const KernelLog& log) {
         head(nullptr);
-        line(fmt::format("# Made from {}, the log of {}", remark(log.file), remark(log.release)));
+        line(fmt::format("# Made from {}", remark(log.file)));
         firmware();
         out_ += "\nsoc:\n";
         iommus({});
@@ -209,9 +209,11 @@ private:
         if (plain && !function.driver.empty()) fields.push_back("driver: " + function.driver);
         if (!function.id.empty()) fields.push_back("id: " + in_quotes(function.id));
         if (!function.id.empty()) fields.push_back("class: " + in_quotes(fmt::format("{:#08x}", function.class_code)));
-        if (function.kind == "root-port" && function.acs)
+        if (function.acs && (function.kind == "root-port" || *function.acs))
             fields.emplace_back(*function.acs ? "acs: true" : "acs: false");
         if (!function.hotplug) fields.emplace_back("hotplug: false");
+        if (function.ats)
+            fields.emplace_back(function.pri ? "atc: { enabled: true, pri: true }" : "atc: { enabled: true }");
         const std::string margin(indent, ' ');
         const std::string comment = function.model.empty() ? "" : "   # " + remark(function.model);
         out_ += margin + "- ";

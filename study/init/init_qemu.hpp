@@ -23,7 +23,8 @@ std::string init_config(const firmware::Description& description, const std::vec
 std::string init_config(const firmware::Description& description, const std::string& dtb_path,
                         const std::optional<std::string>& qemu_command_text, const std::string& qemu_file_name);
 
-/// The same from a kernel's log in the place of a QEMU command (kernel_log.hpp).
+/// The same from what a running machine says of itself in the place of a QEMU command: its kernel's log
+/// (kernel_log.hpp), with functions that may come from lspci (lspci.hpp).
 std::string init_config(const firmware::Description& description, const std::vector<std::string>& firmware_paths,
                         const KernelLog& log);
 

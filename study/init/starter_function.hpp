@@ -19,7 +19,8 @@ struct StarterFunction {
     std::uint32_t class_code = 0;
     std::string driver{};  ///< that binds in Linux; empty: that of its kind; "none"
     bool hotplug = true;
-    std::optional<bool> acs{};  ///< of a root port: has an ACS capability; nothing: as usual
+    std::optional<bool> acs{};  ///< has an ACS capability; nothing: as usual
+    bool ats = false, pri = false;
     std::vector<StarterFunction> below{};
 };
 

@@ -211,6 +211,17 @@ TEST_CASE("init: a kernel's log and a board are a config that runs", "[cli][path
     const std::string config = read_text(scratch.path("made.yaml"));
     CHECK(config.find("  cpus: 3\n  parameters: { iommu.passthrough: 1 }\n") != std::string::npos);
     CHECK(run_xlate(scratch, "run made.yaml --quiet --set 'traffic=[]'").status == 0);
+    scratch.file("lspci.txt",
+                 "00:03.0 Ethernet controller [0200]: Intel [8086:15f3] (rev 03)\n"
+                 "\tCapabilities: [a0] Express (v2) Endpoint, MSI 00\n\tKernel driver in use: igc\n");
+    CHECK(run_xlate(scratch, init + "dmesg.txt --lspci lspci.txt --force").status == 0);
+    const std::string listed = read_text(scratch.path("made.yaml"));
+    CHECK(listed.find("# Made from dmesg.txt, lspci.txt\n") != std::string::npos);
+    CHECK(listed.find("slot: \"00:02.0\"") == std::string::npos);
+    CHECK(listed.find("slot: \"00:03.0\", kind: endpoint, driver: igc") != std::string::npos);
+    CHECK(run_xlate(scratch, "run made.yaml --quiet --set 'traffic=[]'").status == 0);
+    const std::string alone = "init only.yaml --firmware " + quoted(board("quickstart")) + " --lspci ";
+    CHECK(run_xlate(scratch, alone + "lspci.txt").status == 0);
     const auto refused = [&](const std::string& arguments, const std::string& with) {
         const Said said = run_xlate(scratch, arguments);
         INFO(said.err);
@@ -221,6 +232,8 @@ TEST_CASE("init: a kernel's log and a board are a config that runs", "[cli][path
     refused(init + "not-there.txt", "not-there.txt: cannot be read");
     refused(init + "/dev/zero", "longer than a kernel's log of 64 MiB");
     refused(init + "made.yaml", "made.yaml: no line names the kernel");
+    refused(alone + "dmesg.txt --force", "dmesg.txt: no line is a PCI function");
+    refused(alone + "lspci.txt --qemu-command q.txt", "--lspci: says of a machine what --qemu-command says, too");
     refused("init --device nic --kernel-log dmesg.txt", "--kernel-log: is of a board");
-    refused("init --kernel-log dmesg.txt", "a log says which devices a machine has, not how its IOMMUs map them");
+    refused("init --kernel-log dmesg.txt", "a listing says which devices a machine has, not how its IOMMUs map them");
 }

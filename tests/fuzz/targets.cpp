@@ -18,6 +18,7 @@
 #include "study/decode/decode.hpp"
 #include "study/init/init_qemu.hpp"
 #include "study/init/kernel_log.hpp"
+#include "study/init/lspci.hpp"
 #include "study/inspect/inspect.hpp"
 #include "study/results/expect.hpp"
 #include "study/results/report/report.hpp"
@@ -95,13 +96,22 @@ void run_decode(const std::string& bytes) {
         study::decode_text(records);
         study::decode_json(records).dump(-1, ' ', false, Json::error_handler_t::replace);
     });
+    const auto can_be_read = [](const study::KernelLog& log) {
+        firmware::Description board;
+        board.nodes.emplace_back();
+        board.nodes[0].path = "/";
+        study::parse_config(study::init_config(board, {"b.dtb"}, log), "made.yaml");
+    };
     std::optional<study::KernelLog> log;
     guarded([&] { log = study::read_kernel_log(bytes, "fuzz"); });
-    if (!log) return;
-    firmware::Description board;
-    board.nodes.emplace_back();
-    board.nodes[0].path = "/";
-    study::parse_config(study::init_config(board, {"b.dtb"}, *log), "made.yaml");  // what we write we can read
+    if (log) can_be_read(*log);
+    std::optional<study::PciListing> listing;
+    guarded([&] { listing = study::read_lspci(bytes, "fuzz"); });
+    if (!listing) return;
+    study::KernelLog beside;
+    beside.functions = listing->functions;
+    beside.notes = listing->notes;
+    can_be_read(beside);
 }
 void run_device_tree(const std::string& bytes) {
     guarded([&] { study::inspect_json(firmware::read_device_tree(bytes_of(bytes), "fuzz.dtb")); });
@@ -156,7 +166,12 @@ std::vector<std::string> decode_seeds() {
             "\\\nKernel command line: quiet\nsmp: Brought up 1 node, 4 CPUs\n"
             "pci 0000:00:01.0: [8086:7ab8] type 01 class 0x060400 PCIe Root Port\n"
             "pci 0000:01:00.0: [8086:15f3] type 00 class 0x020000\npci 0000:00:01.0: PCI bridge to [bus 01-02]\n"
-            "igc 0000:01:00.0: up\n"};
+            "igc 0000:01:00.0: up\n",
+            "00:1c.0 PCI bridge [0604]: Intel [8086:7ab8] (rev 11) (prog-if 00 [Normal decode])\n\tBus: primary=00, "
+            "secondary=02, subordinate=04\n\tCapabilities: [40] Express (v2) Root Port (Slot+), MSI 00\n"
+            "\tCapabilities: [220 v1] Access Control Services\n0000:02:00.0 0108: 144d:a80a (prog-if 02 [NVM])\n"
+            "\tCapabilities: [60] Express (v2) Endpoint\n\tCapabilities: [3c0 v1] Address Translation Service (ATS)\n"
+            "\tKernel driver in use: nvme\n"};
 }
 std::vector<std::string> device_tree_seeds() { return files_of(kBoards, ".dtb"); }
 std::vector<std::string> acpi_seeds() { return files_of(kBoards, ".dat"); }

@@ -152,7 +152,7 @@ TEST_CASE("kernel log: bridges that no hardware has end, and what nobody leads t
     CHECK(log.functions.size() == 2);
     CHECK(log.functions[0].below.size() == 1);
     CHECK(log.functions[1].below.empty());
-    CHECK(log.notes.at(0) == "1 functions are left out: no line says which bridge leads to their bus");
+    CHECK(log.notes.at(0) == "1 functions are left out: nothing says which bridge leads to their bus");
     CHECK(log_of("pci 0000:00:01.0: [1000:00\npci 0000:00:01.0: PCI bridge to [bus \npci 0000:00:1").functions.empty());
     CHECK_THROWS_WITH(read_kernel_log("hello\n", "x.txt"),
                       Catch::Contains("x.txt: no line names the kernel ('Linux version ...')"));

@@ -1,0 +1,129 @@
+#include "study/init/found_functions.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+#include <fmt/format.h>
+
+#include "study/init/qemu_pci.hpp"
+
+namespace xlate::study {
+std::optional<std::uint32_t> hex_at(std::string_view line, std::size_t at, std::size_t digits) {
+    if (at > line.size() || line.size() - at < digits) return std::nullopt;
+    std::uint32_t value = 0;
+    for (const char c : line.substr(at, digits)) {
+        if (std::isxdigit(static_cast<unsigned char>(c)) == 0) return std::nullopt;
+        const int lower = std::tolower(static_cast<unsigned char>(c));
+        value = value << 4 | static_cast<std::uint32_t>(lower <= '9' ? lower - '0' : lower - 'a' + 10);
+    }
+    return value;
+}
+
+std::optional<PciPlace> pci_place_of(std::string_view text, std::size_t& size) {
+    const auto domain = hex_at(text, 0, 4);
+    const bool has_domain = domain && text.substr(4, 1) == ":";
+    const std::size_t at = has_domain ? 5 : 0;
+    const auto bus = hex_at(text, at, 2), device = hex_at(text, at + 3, 2), function = hex_at(text, at + 6, 1);
+    if (!bus || !device || !function || text[at + 2] != ':' || text[at + 5] != '.' || *device > 0x1f || *function > 7)
+        return std::nullopt;
+    size = at + 7;
+    return PciPlace{(has_domain ? *domain : 0) << 16 | *bus << 8 | *device << 3 | *function};
+}
+
+FoundFunction* FoundFunctions::find(const PciPlace& place) {
+    const auto known = all_.find(place);
+    return known == all_.end() ? nullptr : &known->second;
+}
+
+void FoundFunctions::set_buses(const PciPlace& place, FoundFunction& bridge, unsigned first, unsigned last) {
+    if (first <= place.bus() || first > 0xff) return;
+    bridge.first_bus = first;
+    bridge.last_bus = std::clamp(last, first, 0xffU);
+}
+
+/// Who leads to which bus: of several bridges that name one, the first.
+void FoundFunctions::connect() {
+    for (const auto& [place, found] : all_) {
+        if (found.first_bus == 0) continue;
+        bridges_.emplace(place.domain() << 8 | found.first_bus, place);
+        std::bitset<256>& covered = covered_[place.domain()];
+        for (unsigned bus = found.first_bus; bus <= found.last_bus; ++bus) covered.set(bus);
+    }
+}
+
+bool FoundFunctions::is_root(const PciPlace& place) const {
+    const auto covered = covered_.find(place.domain());
+    return covered == covered_.end() || !covered->second[place.bus()];
+}
+
+std::vector<std::pair<PciPlace, const FoundFunction*>> FoundFunctions::behind_bridge(const PciPlace& bridge,
+                                                                                     const FoundFunction& of) const {
+    std::vector<std::pair<PciPlace, const FoundFunction*>> below;
+    const auto leads = bridges_.find(bridge.domain() << 8 | of.first_bus);
+    if (of.first_bus == 0 || leads == bridges_.end() || leads->second.number != bridge.number) return below;
+    const std::uint32_t bus = bridge.domain() << 16 | of.first_bus << 8;
+    for (auto at = all_.lower_bound(PciPlace{bus}); at != all_.end() && at->first.number - bus < 0x100; ++at)
+        below.emplace_back(at->first, &at->second);
+    return below;
+}
+
+std::string FoundFunctions::kind_of(const PciPlace& place, const FoundFunction& found) {
+    constexpr std::uint32_t kHostBridge = 0x0600, kSubtractive = 0x060401;
+    if (found.class_code >> 8 == kHostBridge) return "host-bridge";
+    if (!found.kind.empty()) return found.kind;
+    if (!found.bridge) return "endpoint";
+    if (const std::string_view model = qemu_bridge_kind(found.id); !model.empty()) return std::string(model);
+    guessed_ = true;
+    if (found.class_code == kSubtractive) return "pci-bridge";
+    if (is_root(place)) return "root-port";
+    const auto above = bridges_.find(place.domain() << 8 | place.bus());
+    if (above != bridges_.end() && kind_of(above->second, all_.at(above->second)) == "switch-upstream")
+        return "switch-downstream";
+    // Behind the port that leads into a switch there are ports alone.
+    const auto below = behind_bridge(place, found);
+    const bool ports = std::all_of(below.begin(), below.end(), [](const auto& one) { return one.second->bridge; });
+    return ports ? "switch-upstream" : "pcie-pci-bridge";
+}
+
+StarterFunction FoundFunctions::function(const PciPlace& place, const FoundFunction& found) {
+    ++placed_;
+    StarterFunction one;
+    one.domain = place.domain();
+    one.bus = place.bus();
+    one.device = place.device();
+    one.function = place.function();
+    one.kind = kind_of(place, found);
+    one.id = found.id;
+    one.class_code = found.class_code;
+    one.acs = found.acs;
+    one.ats = found.ats;
+    one.pri = found.pri;
+    if (one.kind == "host-bridge") {
+        one.driver = "none";
+    } else if (!found.bridge) {
+        one.driver = found.driver;
+    }
+    for (const auto& [at, below] : behind_bridge(place, found)) one.below.push_back(function(at, *below));
+    return one;
+}
+
+std::vector<StarterFunction> FoundFunctions::tree(std::vector<std::string>& notes) {
+    connect();
+    std::vector<StarterFunction> roots;
+    for (const auto& [place, found] : all_) {
+        if (is_root(place)) roots.push_back(function(place, found));
+    }
+    if (placed_ < all_.size())
+        notes.push_back(fmt::format("{} functions are left out: nothing says which bridge leads to their bus",
+                                    all_.size() - placed_));
+    if (guessed_) notes.emplace_back("what kind its bridges are is not said: taken from what is behind each");
+    const bool silent =
+        std::any_of(all_.begin(), all_.end(), [](const auto& one) { return one.second.bridge && !one.second.acs; });
+    if (silent)
+        notes.emplace_back(
+            "which ports have access control services (ACS) is not said: taken that root ports have them and others do "
+            "not; 'lspci -nnvv' of root says it (--lspci), or `acs: true` or `false` here");
+    return roots;
+}
+
+}  // namespace xlate::study
