@@ -26,7 +26,7 @@ namespace xlate::cli {
 namespace {
 
 constexpr std::size_t kMaxCommandBytes = std::size_t{1} << 20;
-constexpr std::size_t kMaxLogBytes = std::size_t{64} << 20;
+constexpr std::size_t kMaxLogBytes = std::size_t{16} << 20;
 
 /// `path` as a file in the directory of `config` names it.
 std::string relative_to(const std::string& path, const std::string& config) {
@@ -105,7 +105,7 @@ study::KernelLog running_machine(const InitArguments& arguments) {
                                      arguments.kernel_log);
     if (arguments.lspci.empty()) return log;
     study::PciListing listing =
-        study::read_lspci(read_whole(arguments.lspci, kMaxLogBytes, "lspci's output"), arguments.lspci);
+        study::read_lspci(read_whole(arguments.lspci, kMaxLogBytes, "a listing of lspci"), arguments.lspci);
     log.file += (log.file.empty() ? "" : ", ") + listing.file;
     log.functions = std::move(listing.functions);
     log.notes = std::move(listing.notes);

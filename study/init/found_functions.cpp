@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
 #include "study/init/qemu_pci.hpp"
 
 namespace xlate::study {
@@ -107,7 +108,16 @@ StarterFunction FoundFunctions::function(const PciPlace& place, const FoundFunct
     return one;
 }
 
-std::vector<StarterFunction> FoundFunctions::tree(std::vector<std::string>& notes) {
+std::vector<StarterFunction> FoundFunctions::tree(const std::string& file, std::vector<std::string>& notes) {
+    constexpr std::size_t kMost = 4096;
+    if (all_.size() > kMost) {
+        throw InputError(Diagnostic{{file, {}, {}, {}},
+                                    "",
+                                    fmt::format("{} PCI functions", all_.size()),
+                                    fmt::format("{} at most", kMost),
+                                    ""},
+                         ExitStatus::limit);
+    }
     connect();
     std::vector<StarterFunction> roots;
     for (const auto& [place, found] : all_) {

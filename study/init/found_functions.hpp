@@ -54,7 +54,8 @@ public:
 
     /// Functions of all root buses, by domain, bus, device and function. Kinds of bridges that are not said are taken
     /// from what is behind each. `notes`: of that, of what nobody leads to, and of ACS that nobody speaks of.
-    std::vector<StarterFunction> tree(std::vector<std::string>& notes);
+    /// Errors: InputError (limit) that names `file`, for more than a config can hold.
+    std::vector<StarterFunction> tree(const std::string& file, std::vector<std::string>& notes);
 
 private:
     void connect();

@@ -78,7 +78,7 @@ public:
                                         "a kernel's log from its start, as dmesg or 'journalctl -k' prints it",
                                         ""});
         }
-        log_.functions = found_.tree(log_.notes);
+        log_.functions = found_.tree(log_.file, log_.notes);
         return std::move(log_);
     }
 

@@ -25,7 +25,7 @@ struct KernelLog {
 /// Lines as dmesg or a journal prints them; others are passed by. Kinds of functions are those that the kernel prints
 /// behind the class (drivers/pci/probe.c, pci_setup_device()); kernels that print none leave the kind of a bridge to
 /// what is behind it.
-/// Errors: InputError (usage) if no line names the kernel ("Linux version ...").
+/// Errors: InputError (usage) if no line names the kernel ("Linux version ..."); (limit) for more than 4,096 functions.
 KernelLog read_kernel_log(const std::string& text, const std::string& file);
 
 }  // namespace xlate::study

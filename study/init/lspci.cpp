@@ -89,7 +89,7 @@ public:
                                         "what 'lspci -nnvv' prints",
                                         ""});
         }
-        listing_.functions = found_.tree(listing_.notes);
+        listing_.functions = found_.tree(listing_.file, listing_.notes);
         if (denied_)
             listing_.notes.emplace_back(
                 "lspci was not run by root: capabilities are not listed, and with them kinds and ACS");

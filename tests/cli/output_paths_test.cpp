@@ -230,7 +230,7 @@ TEST_CASE("init: a kernel's log and a board are a config that runs", "[cli][path
     };
     refused(init + "dmesg.txt --qemu-command q.txt", "says of a machine what --qemu-command says, too");
     refused(init + "not-there.txt", "not-there.txt: cannot be read");
-    refused(init + "/dev/zero", "longer than a kernel's log of 64 MiB");
+    refused(init + "/dev/zero", "longer than a kernel's log of 16 MiB");
     refused(init + "made.yaml", "made.yaml: no line names the kernel");
     refused(alone + "dmesg.txt --force", "dmesg.txt: no line is a PCI function");
     refused(alone + "lspci.txt --qemu-command q.txt", "--lspci: says of a machine what --qemu-command says, too");

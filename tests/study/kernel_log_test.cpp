@@ -154,6 +154,11 @@ TEST_CASE("kernel log: bridges that no hardware has end, and what nobody leads t
     CHECK(log.functions[1].below.empty());
     CHECK(log.notes.at(0) == "1 functions are left out: nothing says which bridge leads to their bus");
     CHECK(log_of("pci 0000:00:01.0: [1000:00\npci 0000:00:01.0: PCI bridge to [bus \npci 0000:00:1").functions.empty());
+    std::string many;
+    for (unsigned i = 0; i <= 4096; ++i)
+        many +=
+            fmt::format("pci 0000:{:02x}:{:02x}.{}: [1000:0001] type 00 class 0x020000\n", i >> 8, i >> 3 & 31, i & 7);
+    CHECK_THROWS_WITH(log_of(many), Catch::Contains("dmesg.txt: 4097 PCI functions; expected 4096 at most"));
     CHECK_THROWS_WITH(read_kernel_log("hello\n", "x.txt"),
                       Catch::Contains("x.txt: no line names the kernel ('Linux version ...')"));
 }
