@@ -55,12 +55,21 @@ constexpr std::array kRows{
     Row{Quirk::no_ats, 0x8086, 0x1457, 0x1457},
     Row{Quirk::no_ats, 0x8086, 0x1459, 0x145a},
     Row{Quirk::no_ats, 0x8086, 0x145c, 0x145c},
-    Row{Quirk::isolated_port, 0x10e8, 0xe004, 0xe004},       // APM X-Gene
-    Row{Quirk::isolated_port, 0x1def, 0xe005, 0xe00c},       // Ampere
-    Row{Quirk::isolated_port, 0x17cb, 0x0400, 0x0401},       // Qualcomm
-    Row{Quirk::isolated_port, 0x1dbf, 0x0401, 0x0401},       // HXT
-    Row{Quirk::isolated_port, 0x1c36, 0x0031, 0x0031},       // Annapurna
-    Row{Quirk::isolated_port, 0x177d, 0xa000, 0xaf84},       // Cavium
+    Row{Quirk::isolated_port, 0x10e8, 0xe004, 0xe004},  // APM X-Gene
+    Row{Quirk::isolated_port, 0x1def, 0xe005, 0xe00c},  // Ampere
+    Row{Quirk::isolated_port, 0x17cb, 0x0400, 0x0401},  // Qualcomm
+    Row{Quirk::isolated_port, 0x1dbf, 0x0401, 0x0401},  // HXT
+    Row{Quirk::isolated_port, 0x1c36, 0x0031, 0x0031},  // Annapurna
+    Row{Quirk::isolated_port, 0x177d, 0xa000, 0xaf84},  // Cavium
+    Row{Quirk::isolated_port, 0x8086, 0x1c10, 0x1c1f},  // Intel PCH, 5 to 9 series, which Linux switches to it
+    Row{Quirk::isolated_port, 0x8086, 0x1d10, 0x1d1e},
+    Row{Quirk::isolated_port, 0x8086, 0x1e10, 0x1e1f},
+    Row{Quirk::isolated_port, 0x8086, 0x3b42, 0x3b51},
+    Row{Quirk::isolated_port, 0x8086, 0x8c10, 0x8c1f},
+    Row{Quirk::isolated_port, 0x8086, 0x8c90, 0x8c9e},
+    Row{Quirk::isolated_port, 0x8086, 0x8d10, 0x8d1e},
+    Row{Quirk::isolated_port, 0x8086, 0x9c10, 0x9c1b},
+    Row{Quirk::isolated_port, 0x8086, 0x9c90, 0x9c9b},
     Row{Quirk::isolated_functions, 0x1924, 0x0903, 0x0903},  // Solarflare
     Row{Quirk::isolated_functions, 0x1924, 0x0923, 0x0923},
     Row{Quirk::isolated_functions, 0x1924, 0x0a03, 0x0a03},

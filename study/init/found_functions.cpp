@@ -99,6 +99,7 @@ StarterFunction FoundFunctions::function(const PciPlace& place, const FoundFunct
     one.acs = found.acs;
     one.ats = found.ats;
     one.pri = found.pri;
+    one.isolated = found.isolated;
     if (one.kind == "host-bridge") {
         one.driver = "none";
     } else if (!found.bridge) {
@@ -106,6 +107,29 @@ StarterFunction FoundFunctions::function(const PciPlace& place, const FoundFunct
     }
     for (const auto& [at, below] : behind_bridge(place, found)) one.below.push_back(function(at, *below));
     return one;
+}
+
+void FoundFunctions::infer_acs() {
+    connect();
+    for (auto& [place, found] : all_) {
+        if (found.acs || found.isolated || !found.group) continue;
+        const auto below = behind_bridge(place, found);
+        const bool port = found.bridge && (is_root(place) || found.kind == "switch-downstream" || found.kind.empty());
+        if (port && !below.empty() && below.front().second->group) {
+            found.acs = below.front().second->group != found.group;
+        } else {
+            // Functions of one slot are together unless each has ACS.
+            const std::uint32_t slot = place.number & ~7U;
+            bool others = false, shares = false;
+            for (auto at = all_.lower_bound(PciPlace{slot}); at != all_.end() && at->first.number - slot < 8; ++at) {
+                if (at->first.number == place.number || !at->second.group) continue;
+                others = true;
+                shares = shares || at->second.group == found.group;
+            }
+            if (others) found.acs = !shares;
+        }
+        inferred_ = inferred_ || found.acs.has_value();
+    }
 }
 
 std::vector<StarterFunction> FoundFunctions::tree(const std::string& file, std::vector<std::string>& notes) {
@@ -118,7 +142,7 @@ std::vector<StarterFunction> FoundFunctions::tree(const std::string& file, std::
                                     ""},
                          ExitStatus::limit);
     }
-    connect();
+    if (bridges_.empty()) connect();
     std::vector<StarterFunction> roots;
     for (const auto& [place, found] : all_) {
         if (is_root(place)) roots.push_back(function(place, found));
@@ -127,11 +151,18 @@ std::vector<StarterFunction> FoundFunctions::tree(const std::string& file, std::
         notes.push_back(fmt::format("{} functions are left out: nothing says which bridge leads to their bus",
                                     all_.size() - placed_));
     if (guessed_) notes.emplace_back("what kind its bridges are is not said: taken from what is behind each");
-    const bool silent =
-        std::any_of(all_.begin(), all_.end(), [](const auto& one) { return one.second.bridge && !one.second.acs; });
+    if (inferred_)
+        notes.emplace_back(
+            "access control services (ACS) are those that Linux's groups show; whether by a capability or a quirk they "
+            "do "
+            "not");
+    const bool silent = std::any_of(all_.begin(), all_.end(), [](const auto& one) {
+        return one.second.bridge && !one.second.acs && !one.second.isolated;
+    });
     if (silent)
         notes.emplace_back(
-            "which ports have access control services (ACS) is not said: taken that root ports have them and others do "
+            "which ports have access control services (ACS) is not said of all: taken that root ports have them and "
+            "others do "
             "not; 'lspci -nnvv' of root says it (--lspci), or `acs: true` or `false` here");
     return roots;
 }

@@ -40,6 +40,8 @@ struct FoundFunction {
     std::string driver;
     std::optional<bool> acs;  ///< nothing: not said
     bool ats = false, pri = false;
+    bool isolated = false;                 ///< without ACS, as Linux knows (drivers/pci/quirks.c)
+    std::optional<unsigned> group;         ///< that Linux gave it; nothing: not said
     unsigned first_bus = 0, last_bus = 0;  ///< behind a bridge; 0: not said
 };
 
@@ -51,6 +53,10 @@ public:
     FoundFunction* find(const PciPlace& place);
     /// What is behind a bridge; buses that no hardware gives it are passed by.
     static void set_buses(const PciPlace& place, FoundFunction& bridge, unsigned first, unsigned last);
+
+    /// Takes from the groups who is isolated from whom: ports by what is behind them, functions by their slot. Only
+    /// where the kernel had asked for ACS before it scanned PCI, as it does for ACPI's IOMMUs.
+    void infer_acs();
 
     /// Functions of all root buses, by domain, bus, device and function. Kinds of bridges that are not said are taken
     /// from what is behind each. `notes`: of that, of what nobody leads to, and of ACS that nobody speaks of.
@@ -69,7 +75,8 @@ private:
     std::map<std::uint32_t, PciPlace> bridges_;     ///< by domain and bus, those that lead to it
     std::map<unsigned, std::bitset<256>> covered_;  ///< by domain, the buses behind bridges
     std::size_t placed_ = 0;
-    bool guessed_ = false;  ///< the kind of a bridge
+    bool guessed_ = false;   ///< the kind of a bridge
+    bool inferred_ = false;  ///< some ACS
 };
 
 }  // namespace xlate::study

@@ -211,6 +211,7 @@ private:
         if (!function.id.empty()) fields.push_back("class: " + in_quotes(fmt::format("{:#08x}", function.class_code)));
         if (function.acs && (function.kind == "root-port" || *function.acs))
             fields.emplace_back(*function.acs ? "acs: true" : "acs: false");
+        if (function.isolated) fields.emplace_back("quirks: [isolated]");
         if (!function.hotplug) fields.emplace_back("hotplug: false");
         if (function.ats)
             fields.emplace_back(function.pri ? "atc: { enabled: true, pri: true }" : "atc: { enabled: true }");

@@ -17,15 +17,31 @@
 namespace xlate::study {
 namespace {
 
-/// A line without what dmesg ("[    2.24] ") or a journal ("Nov 30 18:00:01 host kernel: ") puts before it.
+/// A line without what dmesg ("[    2.24] ", -T "[Mon Nov 30 18:00:01 2026] ", -x "kern  :info  : ", -r "<6>") or a
+/// journal
+/// ("Nov 30 18:00:01 host kernel: ") puts before it, and mails ("> ").
 std::string_view message_of(std::string_view line) {
-    constexpr std::string_view kJournal = " kernel: ";
-    if (const std::size_t at = line.find(kJournal); at != std::string_view::npos && at < 64)
-        line.remove_prefix(at + kJournal.size());
+    constexpr std::string_view kQuote = "> ";
+    constexpr std::size_t kLongestTime = 32;
+    const auto skip_spaces = [&] {
+        while (!line.empty() && (line.front() == ' ' || line.front() == '\t')) line.remove_prefix(1);
+    };
+    skip_spaces();
+    while (line.substr(0, 1) == ">") line.remove_prefix(line.substr(0, 2) == kQuote ? 2 : 1);
+    for (const std::string_view start : {" kernel: ", "kern  :"}) {
+        const std::size_t at = line.find(start);
+        if (at == std::string_view::npos || at >= 64) continue;
+        line.remove_prefix(at + start.size());
+        if (start == "kern  :")
+            line.remove_prefix(
+                std::min(line.size(), line.find(" : ") == std::string_view::npos ? 0 : line.find(" : ") + 3));
+    }
+    if (line.substr(0, 1) == "<" && line.size() > 2 && line[2] == '>') line.remove_prefix(3);
     while (!line.empty() && line[0] == '[') {  // the time, and the thread where the kernel prints it
         const std::size_t end = line.find("] ");
-        if (end == std::string_view::npos || end > 24) break;
+        if (end == std::string_view::npos || end > kLongestTime) break;
         line.remove_prefix(end + 2);
+        skip_spaces();
     }
     while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back())) != 0) line.remove_suffix(1);
     return line;
@@ -78,6 +94,7 @@ public:
                                         "a kernel's log from its start, as dmesg or 'journalctl -k' prints it",
                                         ""});
         }
+        if (acpi_iommu_) found_.infer_acs();
         log_.functions = found_.tree(log_.file, log_.notes);
         return std::move(log_);
     }
@@ -99,6 +116,14 @@ private:
                 const unsigned cpus = decimal(line.substr(comma + 2));
                 if (cpus != 0) log_.cpus = cpus;
             }
+            return;
+        }
+        acpi_iommu_ = acpi_iommu_ || behind(line, "DMAR: ") || behind(line, "AMD-Vi: ");
+        constexpr std::string_view kOlder = "iommu: Adding device ";  // before 5.3
+        if (const auto device = behind(line, kOlder)) {
+            std::size_t size = 0;
+            const auto place = pci_place_of(*device, size);
+            take_group(place, device->substr(place ? size : 0), " to group ");
             return;
         }
         take_iommu_line(line, log_.iommus);
@@ -133,6 +158,10 @@ private:
             });
             if (known != nullptr && name) known->driver = speaker;
         }
+        if (rest.find("root port ACS workaround enabled") != std::string_view::npos) {
+            if (FoundFunction* const port = found_.find(*place)) port->isolated = true;
+        }
+        take_group(place, rest, "Adding to iommu group ");
         if (const auto buses = behind(rest, "PCI bridge to [bus ")) {
             FoundFunction* const known = found_.find(*place);
             const auto first = hex_at(*buses, 0, 2);
@@ -154,9 +183,17 @@ private:
         found_.add(*place, std::move(found));
     }
 
+    void take_group(const std::optional<PciPlace>& place, std::string_view text, std::string_view key) {
+        const auto number = behind(text, key);
+        FoundFunction* const known = place && number ? found_.find(*place) : nullptr;
+        if (known != nullptr && !number->empty() && std::isdigit(static_cast<unsigned char>(number->front())) != 0)
+            known->group = decimal(*number);
+    }
+
     KernelLog log_;
     std::string command_line_;  ///< of lines so far, where more is to come
     FoundFunctions found_;
+    bool acpi_iommu_ = false;  ///< an IOMMU of x86: the kernel asks for ACS before it scans PCI
 };
 
 }  // namespace

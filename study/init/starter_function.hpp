@@ -21,6 +21,7 @@ struct StarterFunction {
     bool hotplug = true;
     std::optional<bool> acs{};  ///< has an ACS capability; nothing: as usual
     bool ats = false, pri = false;
+    bool isolated = false;  ///< without ACS, as Linux knows
     std::vector<StarterFunction> below{};
 };
 

@@ -95,6 +95,10 @@ TEST_CASE("pci quirks: by vendor and device", "[kernel][pci]") {
     const auto quirked = [&](PciFunction function, unsigned release = 612) {
         return with_quirks(std::move(function), place, {}, release);
     };
+    // As a machine of the X99 chipset printed "Intel PCH root port ACS workaround enabled".
+    for (const std::uint32_t port : {0x80868d10U, 0x80868d14U, 0x80868d16U, 0x80868d18U, 0x80861c12U})
+        CHECK(quirked(at(28, 0, PciKind::root_port, port)).acs_quirk == true);
+    CHECK_FALSE(quirked(at(28, 0, PciKind::root_port, 0x808643bf)).acs_quirk.has_value());
     CHECK(quirked(at(0, 0, PciKind::endpoint, 0x1b4b9230)).alias_devfns == std::vector<unsigned>{1});
     CHECK(quirked(at(3, 1, PciKind::endpoint, 0x1180e832)).alias_devfns == std::vector<unsigned>{0x18});
     CHECK(quirked(at(0, 0, PciKind::endpoint, 0x100298e4)).no_ats);

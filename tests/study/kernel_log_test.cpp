@@ -183,3 +183,36 @@ TEST_CASE("kernel log: what drivers print of SMMUs is their hardware here", "[st
           "features: { ats: false, pri: false, msi: false, sev: false, ril: true }");
     CHECK(log.iommus.at("5000000.iommu") == "smmuv2: { stream_groups: 83, context_banks: 64 }");
 }
+
+TEST_CASE("kernel log: groups of x86 show who is isolated, and a quirk says so itself", "[study][init]") {
+    const std::string functions =
+        "pci 0000:00:01.0: [8086:4c01] type 01 class 0x060400\npci 0000:00:08.0: [1022:1480] type 00 class 0x060000\n"
+        "pci 0000:00:08.1: [1022:1484] type 01 class 0x060400\npci 0000:00:1c.0: [8086:8d10] type 01 class 0x060400\n"
+        "pci 0000:00:1c.0: Intel PCH root port ACS workaround enabled\n"
+        "pci 0000:01:00.0: [8086:15f3] type 00 class 0x020000\npci 0000:02:00.0: [1022:1485] type 00 class 0x130000\n"
+        "pci 0000:00:01.0: PCI bridge to [bus 01]\npci 0000:00:08.1: PCI bridge to [bus 02]\n";
+    const std::string groups =
+        "iommu: Adding device 0000:00:01.0 to group 0\niommu: Adding device 0000:00:08.0 to group 1\n"
+        "iommu: Adding device 0000:00:08.1 to group 1\npci 0000:01:00.0: Adding to iommu group 2\n"
+        "pci 0000:02:00.0: Adding to iommu group 1\npci 0000:00:1c.0: Adding to iommu group x\n";
+    const KernelLog log = log_of(functions + "DMAR: Host address width 39\n" + groups);
+    REQUIRE(log.functions.size() == 4);
+    CHECK(log.functions[0].acs == true);
+    CHECK(log.functions[1].acs == false);
+    CHECK(log.functions[2].acs == false);
+    CHECK((log.functions[3].isolated && !log.functions[3].acs));
+    // Before 6.15 the kernel asked for ACS after PCI was scanned where a device tree has the IOMMU: who is in one group
+    // says nothing of the ports then.
+    CHECK_FALSE(log_of(functions + groups).functions[0].acs.has_value());
+}
+
+TEST_CASE("kernel log: what stands before a message in dmesg, journals and mails", "[study][init]") {
+    for (const char* const before :
+         {"", "[    0.412345] ", "[Mon Nov 30 18:00:01 2026] ", "kern  :info  : [    0.412345] ", "<6>[    0.412345] ",
+          "Nov 30 18:00:01 host kernel: ", "> [    0.4] ", ">>> ", "    [    0.4][    T1] ",
+          "Nov 30 18:00:01 host kernel: [    0.412345] ", "kern  :info  : [Mon Nov 30 18:00:01 2026] "}) {
+        INFO(before);
+        const KernelLog log = log_of(std::string(before) + "pci 0000:00:01.0: [8086:4c01] type 01 class 0x060400\n");
+        CHECK(log.functions.size() == 1);
+    }
+}
