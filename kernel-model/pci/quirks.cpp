@@ -25,6 +25,8 @@ struct Row {
     unsigned since = 0;  ///< release
 };
 
+constexpr std::uint16_t kIntel = 0x8086;
+
 constexpr std::array kRows{
     Row{Quirk::no_alias, 0x1a03, 0x1150, 0x1150, 700},  // ASPEED AST1150
     Row{Quirk::alias_root, 0x14e4, 0x9000, 0x9000},     // ThunderX2
@@ -140,7 +142,9 @@ PciFunction with_quirks(PciFunction function, const PciPlace& place, const AcsOv
         const bool port = function.kind == PciKind::root_port && known(Quirk::isolated_port);
         const bool functions =
             function.kind == PciKind::endpoint && place.multifunction && known(Quirk::isolated_functions);
-        if (port || functions) function.acs_quirk = true;
+        // pci_quirk_rciep_acs(): Intel's integrated endpoints reach each other through the IOMMU alone.
+        const bool integrated = function.kind == PciKind::endpoint && place.on_root_bus && function.vendor == kIntel;
+        if (port || functions || integrated) function.acs_quirk = true;
     }
     return function;
 }

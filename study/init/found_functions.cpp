@@ -72,7 +72,8 @@ std::string FoundFunctions::kind_of(const PciPlace& place, const FoundFunction& 
     constexpr std::uint32_t kHostBridge = 0x0600, kSubtractive = 0x060401;
     if (found.class_code >> 8 == kHostBridge) return "host-bridge";
     if (!found.kind.empty()) return found.kind;
-    if (!found.bridge) return "endpoint";
+    // Most of a root bus is (Intel's PCH); an integrated endpoint of Intel's would be alone in its group.
+    if (!found.bridge) return is_root(place) ? "conventional" : "endpoint";
     if (const std::string_view model = qemu_bridge_kind(found.id); !model.empty()) return std::string(model);
     guessed_ = true;
     if (found.class_code == kSubtractive) return "pci-bridge";

@@ -17,34 +17,27 @@
 namespace xlate::study {
 namespace {
 
-/// A line without what dmesg ("[    2.24] ", -T "[Mon Nov 30 18:00:01 2026] ", -x "kern  :info  : ", -r "<6>") or a
+/// A line without what dmesg ("[    2.24] ", -T "[Mon Nov 30 18:00:01 2026] ", -x "kern  :info  : ", -r "<6>"), a
 /// journal
-/// ("Nov 30 18:00:01 host kernel: ") puts before it, and mails ("> ").
+/// ("Nov 30 18:00:01 host kernel: ") and mails ("> ") put before it.
 std::string_view message_of(std::string_view line) {
-    constexpr std::string_view kQuote = "> ";
-    constexpr std::size_t kLongestTime = 32;
-    const auto skip_spaces = [&] {
-        while (!line.empty() && (line.front() == ' ' || line.front() == '\t')) line.remove_prefix(1);
+    constexpr std::size_t kLongestStart = 64, kLongestTime = 32;
+    const auto starts = [&](std::string_view with) { return line.substr(0, with.size()) == with; };
+    const auto skip_spaces = [&] { line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size())); };
+    const auto drop_through = [&](std::string_view what, std::size_t within) {
+        const std::size_t at = line.find(what);
+        if (at == std::string_view::npos || at > within) return false;
+        line.remove_prefix(at + what.size());
+        return true;
     };
     skip_spaces();
-    while (line.substr(0, 1) == ">") line.remove_prefix(line.substr(0, 2) == kQuote ? 2 : 1);
-    for (const std::string_view start : {" kernel: ", "kern  :"}) {
-        const std::size_t at = line.find(start);
-        if (at == std::string_view::npos || at >= 64) continue;
-        line.remove_prefix(at + start.size());
-        if (start == "kern  :")
-            line.remove_prefix(
-                std::min(line.size(), line.find(" : ") == std::string_view::npos ? 0 : line.find(" : ") + 3));
-    }
-    if (line.substr(0, 1) == "<" && line.size() > 2 && line[2] == '>') line.remove_prefix(3);
-    while (!line.empty() && line[0] == '[') {  // the time, and the thread where the kernel prints it
-        const std::size_t end = line.find("] ");
-        if (end == std::string_view::npos || end > kLongestTime) break;
-        line.remove_prefix(end + 2);
-        skip_spaces();
-    }
-    while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back())) != 0) line.remove_suffix(1);
-    return line;
+    while (starts(">")) line.remove_prefix(starts("> ") ? 2 : 1);
+    drop_through(" kernel: ", kLongestStart);
+    if (starts("kern ")) drop_through(" : ", kLongestStart);
+    if (starts("<")) drop_through(">", 2);
+    while (starts("[") && drop_through("] ", kLongestTime))
+        skip_spaces();  // the time, and the thread where it is printed
+    return line.substr(0, line.find_last_not_of(" \t\r") + 1);
 }
 
 std::optional<std::string_view> behind(std::string_view line, std::string_view start) {

@@ -32,43 +32,43 @@ constexpr std::array kModels{
     Model{"pcie-pci-bridge", "pcie-pci-bridge", "1b36:000e", 0x060400, ""},
     Model{"i82801b11-bridge", "pci-bridge", "8086:244e", 0x060401, ""},
     Model{"pxb-pcie", "host-bridge", "1b36:000b", 0x060000, "none"},
-    Model{"e1000", "endpoint", "8086:100e", 0x020000, "e1000"},
+    Model{"e1000", "conventional", "8086:100e", 0x020000, "e1000"},
     Model{"e1000e", "endpoint", "8086:10d3", 0x020000, "e1000e"},
     Model{"igb", "endpoint", "8086:10c9", 0x020000, "igb"},
     Model{"rtl8139", "endpoint", "10ec:8139", 0x020000, "8139cp"},
     Model{"vmxnet3", "endpoint", "15ad:07b0", 0x020000, "vmxnet3"},
     Model{"nvme", "endpoint", "1b36:0010", 0x010802, "nvme"},
-    Model{"ahci", "endpoint", "8086:2922", 0x010601, "ahci"},
-    Model{"ich9-ahci", "endpoint", "8086:2922", 0x010601, "ahci"},
+    Model{"ahci", "conventional", "8086:2922", 0x010601, "ahci"},
+    Model{"ich9-ahci", "conventional", "8086:2922", 0x010601, "ahci"},
     Model{"megasas", "endpoint", "1000:0060", 0x010400, "megaraid_sas"},
     Model{"lsi53c895a", "endpoint", "1000:0012", 0x010000, "sym53c8xx"},
     Model{"pvscsi", "endpoint", "15ad:07c0", 0x010000, "vmw_pvscsi"},
     Model{"sdhci-pci", "endpoint", "1b36:0007", 0x080501, "sdhci-pci"},
     Model{"qemu-xhci", "endpoint", "1b36:000d", 0x0c0330, "xhci_hcd"},
     Model{"nec-usb-xhci", "endpoint", "1033:0194", 0x0c0330, "xhci_hcd"},
-    Model{"usb-ehci", "endpoint", "8086:24cd", 0x0c0320, "ehci-pci"},
-    Model{"intel-hda", "endpoint", "8086:2668", 0x040300, "snd_hda_intel"},
-    Model{"ich9-intel-hda", "endpoint", "8086:293e", 0x040300, "snd_hda_intel"},
+    Model{"usb-ehci", "conventional", "8086:24cd", 0x0c0320, "ehci-pci"},
+    Model{"intel-hda", "conventional", "8086:2668", 0x040300, "snd_hda_intel"},
+    Model{"ich9-intel-hda", "conventional", "8086:293e", 0x040300, "snd_hda_intel"},
     Model{"VGA", "endpoint", "1234:1111", 0x030000, "bochs-drm"},
     Model{"bochs-display", "endpoint", "1234:1111", 0x038000, "bochs-drm"},
     Model{"pci-serial", "endpoint", "1b36:0002", 0x070002, "serial"},
     Model{"pci-serial-2x", "endpoint", "1b36:0003", 0x070002, "serial"},
     Model{"pci-serial-4x", "endpoint", "1b36:0004", 0x070002, "serial"},
     Model{"pci-bridge-seat", "pci-bridge", "1b36:000a", 0x060400, ""},
-    Model{"e1000-82540em", "endpoint", "8086:100e", 0x020000, "e1000"},
-    Model{"e1000-82544gc", "endpoint", "8086:1008", 0x020000, "e1000"},
-    Model{"e1000-82545em", "endpoint", "8086:100f", 0x020000, "e1000"},
+    Model{"e1000-82540em", "conventional", "8086:100e", 0x020000, "e1000"},
+    Model{"e1000-82544gc", "conventional", "8086:1008", 0x020000, "e1000"},
+    Model{"e1000-82545em", "conventional", "8086:100f", 0x020000, "e1000"},
     Model{"ne2k_pci", "endpoint", "10ec:8029", 0x020000, "ne2k-pci"},
     Model{"pcnet", "endpoint", "1022:2000", 0x020000, "pcnet32"},
-    Model{"i82550", "endpoint", "8086:1209", 0x020000, "e100"},
-    Model{"i82557b", "endpoint", "8086:1229", 0x020000, "e100"},
+    Model{"i82550", "conventional", "8086:1209", 0x020000, "e100"},
+    Model{"i82557b", "conventional", "8086:1229", 0x020000, "e100"},
     Model{"megasas-gen2", "endpoint", "1000:005b", 0x010400, "megaraid_sas"},
     Model{"mptsas1068", "endpoint", "1000:0054", 0x010700, "mptsas"},
     Model{"am53c974", "endpoint", "1022:2020", 0x010000, "am53c974"},
-    Model{"piix3-usb-uhci", "endpoint", "8086:7020", 0x0c0300, "uhci_hcd"},
-    Model{"ich9-usb-ehci1", "endpoint", "8086:293a", 0x0c0320, "ehci-pci"},
+    Model{"piix3-usb-uhci", "conventional", "8086:7020", 0x0c0300, "uhci_hcd"},
+    Model{"ich9-usb-ehci1", "conventional", "8086:293a", 0x0c0320, "ehci-pci"},
     Model{"pci-ohci", "endpoint", "106b:003f", 0x0c0310, "ohci-pci"},
-    Model{"AC97", "endpoint", "8086:2415", 0x040100, "snd_intel8x0"},
+    Model{"AC97", "conventional", "8086:2415", 0x040100, "snd_intel8x0"},
     Model{"ES1370", "endpoint", "1274:5000", 0x040100, "snd_ens1370"},
     Model{"cirrus-vga", "endpoint", "1013:00b8", 0x030000, "cirrus"},
     Model{"secondary-vga", "endpoint", "1234:1111", 0x038000, "bochs-drm"},
@@ -77,7 +77,7 @@ constexpr std::array kModels{
     Model{"qxl", "endpoint", "1b36:0100", 0x038000, "qxl"},
     Model{"pvpanic-pci", "endpoint", "1b36:0011", 0x088000, "none"},
     Model{"rocker", "endpoint", "1b36:0006", 0x028000, "rocker"},
-    Model{"i6300esb", "endpoint", "8086:25ab", 0x088000, "none"},
+    Model{"i6300esb", "conventional", "8086:25ab", 0x088000, "none"},
     Model{"edu", "endpoint", "1234:11e8", 0x00ff00, "none"},
     Model{"pci-testdev", "endpoint", "1b36:0005", 0x00ff00, "none"},
     Model{"ivshmem-plain", "endpoint", "1af4:1110", 0x050000, "none"},
@@ -222,7 +222,7 @@ private:
             Seat seat;
             seat.function.device = device;
             seat.function.function = function;
-            seat.function.kind = device == 0 ? "host-bridge" : "endpoint";
+            seat.function.kind = device == 0 ? "host-bridge" : "conventional";
             seat.function.id = id;
             seat.function.class_code = code;
             seat.function.driver = driver;
@@ -397,7 +397,7 @@ private:
         function.function = address.function;
         Seat seat;
         seat.multifunction = option.is_on("multifunction", false);
-        if (function.kind != "endpoint") {
+        if (function.kind != "endpoint" && function.kind != "conventional") {
             Bus behind;
             behind.name = option.value("id").value_or(fmt::format("(behind {})", option.text));
             behind.express = !bridge || function.kind == "host-bridge";

@@ -103,12 +103,15 @@ TEST_CASE("pci quirks: by vendor and device", "[kernel][pci]") {
     CHECK(quirked(at(3, 1, PciKind::endpoint, 0x1180e832)).alias_devfns == std::vector<unsigned>{0x18});
     CHECK(quirked(at(0, 0, PciKind::endpoint, 0x100298e4)).no_ats);
     CHECK(quirked(at(0, 0, PciKind::endpoint, 0x80861521)).acs_quirk == true);
-    CHECK_FALSE(quirked(at(0, 0, PciKind::endpoint, 0x808610d3)).acs_quirk.has_value());
+    CHECK(quirked(at(5, 1, PciKind::endpoint, 0x80866f29)).acs_quirk == true);  // integrated, of Intel
+    CHECK_FALSE(quirked(at(0, 0, PciKind::endpoint, 0x1b360010)).acs_quirk.has_value());
+    CHECK_FALSE(quirked(at(20, 2, PciKind::conventional, 0x808643ef)).acs_quirk.has_value());
     CHECK(quirked(at(0, 0, PciKind::root_port, 0x1defe005)).acs_quirk == true);
     CHECK(quirked(at(0, 0, PciKind::root_port, 0x14e49000)).alias_translation_root);
     CHECK_FALSE(quirked(at(0, 0, PciKind::pci_bridge, 0x8086244e)).pcie_bridge_alias);  // on a root bus
     place.on_root_bus = false;
     place.below_pcie = true;
+    CHECK_FALSE(quirked(at(0, 0, PciKind::endpoint, 0x808610d3)).acs_quirk.has_value());
     CHECK(quirked(at(0, 0, PciKind::pci_bridge, 0x8086244e)).pcie_bridge_alias);
     // What the configuration says stays.
     PciFunction shared = at(0, 0, PciKind::endpoint, 0x80861521);
