@@ -131,14 +131,16 @@ void PciCore::scan_bus(PciBusNode& bus, const std::vector<PciFunction>& function
     }
     for (PciDevice* const bridge : std::vector<PciDevice*>(bus.devices)) {
         if (!is_bridge(bridge->config.kind)) continue;
-        if (last_bus >= bus.last_number) {
+        // A number that firmware has set stays, where it can be (pci_scan_bridge_extend()).
+        const unsigned number = std::max(last_bus + 1, bridge->config.bus_behind);
+        if (number > bus.last_number) {
             k_.console.warn(bridge->prefix(), "No bus number available: nothing behind it is scanned");
             continue;
         }
         buses_.push_back(std::make_unique<PciBusNode>());
         PciBusNode& below = *buses_.back();
         below.domain = bus.domain;
-        below.number = ++last_bus;
+        below.number = last_bus = number;
         below.last_number = bus.last_number;
         below.self = bridge;
         below.parent = &bus;

@@ -62,6 +62,7 @@ struct PciFunction {
     bool no_ats = false;                  ///< quirk: its ATS capability is not used
     std::optional<bool> acs_quirk;        ///< quirk: isolated or not, whatever the capability says
     std::vector<PciFunction> below;       ///< bridges: the bus behind it
+    unsigned bus_behind = 0;              ///< its number, where firmware has set it; 0: the next one
 };
 
 /// Which functions a kernel parameter means: "pci:8086:1901", or "0000:00:1c.0/00.0": a place, and a way down from it.

@@ -106,7 +106,15 @@ public:
         for (std::size_t i = 0; i < from.below.size(); ++i) {
             const std::string below = fmt::format("{}.below[{}]", path, i);
             const auto seat = address(from.below[i], below, false);
-            if (seat) insert(made.below, function(from.below[i], *seat, below, conventional), below);
+            if (!seat) continue;
+            if (seat->has_bus) {
+                if (made.bus_behind != 0 && made.bus_behind != seat->bus)
+                    add(below + ".slot",
+                        fmt::format("bus {:02x}, and another one behind the same bridge is on bus {:02x}", seat->bus,
+                                    made.bus_behind));
+                made.bus_behind = seat->bus;
+            }
+            insert(made.below, function(from.below[i], *seat, below, conventional), below);
         }
         return made;
     }
@@ -116,10 +124,9 @@ public:
             add(from.slot.empty() ? path : path + ".slot", parsed.error());
             return std::nullopt;
         }
-        if (!on_root && parsed.value().has_bus) {
-            add(path + ".slot", fmt::format("found '{}': the bus behind a bridge is numbered by the scan", from.slot),
-                "device.function such as '00.0'");
-        }
+        if (!on_root && (parsed.value().has_domain || (parsed.value().has_bus && parsed.value().bus == 0)))
+            add(path + ".slot", fmt::format("found '{}' behind a bridge", from.slot),
+                "device.function such as '00.0', or bus:device.function such as '2d:00.0'");
         return parsed.value();
     }
     void insert(std::vector<PciFunction>& functions, PciFunction made, const std::string& path) {
@@ -133,11 +140,29 @@ public:
         functions.insert(place, std::move(made));
     }
 
+    /// Numbers that firmware has set rise in the order of the scan.
+    void check_buses(const PciRoot& root) {
+        unsigned last = root.bus;
+        check_buses(root.functions, last);
+    }
+
     std::vector<PciOrigin> take_origins() { return std::move(origins_); }
 
 private:
     void add(const std::string& path, std::string what, std::string expected = {}) {
         findings_.add(Diagnostic{config_.where(path), path, std::move(what), std::move(expected), ""});
+    }
+    void check_buses(const std::vector<PciFunction>& functions, unsigned& last) {
+        for (const PciFunction& function : functions) {
+            if (!is_bridge(function.kind)) continue;
+            if (function.bus_behind != 0 && function.bus_behind <= last) {
+                add(origins_[function.origin].path + ".below[0].slot",
+                    fmt::format("bus {:02x} is taken: the buses before it go up to {:02x}", function.bus_behind, last),
+                    fmt::format("{:02x} or more", last + 1));
+            }
+            last = std::max(last + 1, function.bus_behind);
+            check_buses(function.below, last);
+        }
     }
     void read_quirk(const std::string& quirk, const std::string& path, PciFunction& made) {
         static const std::vector<std::string> kKnown{"no-alias", "alias-root", "alias 00.1",
@@ -219,7 +244,8 @@ private:
         for (std::size_t i = 0; i < functions.size(); ++i) {
             const PciFunction& function = functions[i];
             if (!is_bridge(function.kind)) continue;
-            const unsigned behind = ++last_bus_;
+            const unsigned behind = std::max(last_bus_ + 1, function.bus_behind);
+            last_bus_ = behind;
             const std::uint32_t own = number << 8 | function.device << 3 | function.function;
             std::optional<std::uint32_t> below = alias;  // the bridge nearest to the root speaks for what is behind it
             const bool forwards = kernel::forwards_requester_ids(function);
@@ -289,6 +315,7 @@ std::vector<PciRoot> make_pci_roots(const Config& config, yaml::Findings& findin
         }
         maker.insert(root->functions, maker.function(from, *at, path, false), path);
     }
+    for (const PciRoot& root : roots) maker.check_buses(root);
     if (origins != nullptr) *origins = maker.take_origins();
     return roots;
 }

@@ -39,7 +39,10 @@ void visit_pci_link(ParameterVisitor& v, PciLinkConfig& link) {
 }  // namespace
 
 void visit_pci(ParameterVisitor& v, PciConfig& pci) {
-    v.text("slot", "Where it sits: bus:device.function on a root bus (\"00:05.0\"), device.function below a port.",
+    v.text("slot",
+           "Where it sits: bus:device.function on a root bus (\"00:05.0\"), device.function below a port; with the "
+           "number of "
+           "the bus where firmware has set one that is not the next (\"2d:00.0\").",
            pci.slot);
     choice(v, "kind", "What it is.", pci.kind,
            {"endpoint", "root-port", "switch-upstream", "switch-downstream", "pci-bridge", "pcie-pci-bridge",

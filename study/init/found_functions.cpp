@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -110,6 +111,21 @@ StarterFunction FoundFunctions::function(const PciPlace& place, const FoundFunct
     return one;
 }
 
+/// Keeps the numbers of buses where they are not what a scan would give.
+void FoundFunctions::number(std::vector<StarterFunction>& functions, unsigned& last) const {
+    for (StarterFunction& one : functions) {
+        const PciPlace place{*one.domain << 16 | one.bus << 8 | one.device << 3 | one.function};
+        if (!all_.at(place).bridge || one.kind == "host-bridge") continue;
+        ++last;
+        if (one.below.empty()) continue;
+        const bool given = one.below.front().bus != last;
+        last = one.below.front().bus;
+        number(one.below, last);
+        if (given) continue;
+        for (StarterFunction& below : one.below) below.bus = 0;
+    }
+}
+
 void FoundFunctions::infer_acs() {
     connect();
     for (auto& [place, found] : all_) {
@@ -147,6 +163,15 @@ std::vector<StarterFunction> FoundFunctions::tree(const std::string& file, std::
     std::vector<StarterFunction> roots;
     for (const auto& [place, found] : all_) {
         if (is_root(place)) roots.push_back(function(place, found));
+    }
+    for (auto first = roots.begin(); first != roots.end();) {
+        const auto end = std::find_if(first, roots.end(), [&](const StarterFunction& one) {
+            return one.domain != first->domain || one.bus != first->bus;
+        });
+        std::vector<StarterFunction> bus(std::make_move_iterator(first), std::make_move_iterator(end));
+        unsigned last = bus.front().bus;
+        number(bus, last);
+        first = std::move(bus.begin(), bus.end(), first);
     }
     if (placed_ < all_.size())
         notes.push_back(fmt::format("{} functions are left out: nothing says which bridge leads to their bus",

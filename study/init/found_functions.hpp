@@ -70,6 +70,7 @@ private:
                                                                          const FoundFunction& of) const;
     std::string kind_of(const PciPlace& place, const FoundFunction& found);
     StarterFunction function(const PciPlace& place, const FoundFunction& found);
+    void number(std::vector<StarterFunction>& functions, unsigned& last) const;
 
     std::map<PciPlace, FoundFunction> all_;
     std::map<std::uint32_t, PciPlace> bridges_;     ///< by domain and bus, those that lead to it

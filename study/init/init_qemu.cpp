@@ -227,7 +227,8 @@ private:
         }
         line(margin + "  below:");
         for (const StarterFunction& below : function.below) {
-            write(below, fmt::format("{:02x}.{}", below.device, below.function), indent + 4);
+            const std::string bus = below.bus == 0 ? "" : fmt::format("{:02x}:", below.bus);
+            write(below, fmt::format("{}{:02x}.{}", bus, below.device, below.function), indent + 4);
         }
     }
 

@@ -10,7 +10,7 @@ namespace xlate::study {
 
 struct StarterFunction {
     std::optional<unsigned> domain{};  ///< nothing: that of the host bridge with this root bus
-    unsigned bus = 0;                  ///< number of the root bus; below a port: unused
+    unsigned bus = 0;                  ///< number of the root bus; below a port: 0, or the number that firmware has set
     unsigned device = 0;
     unsigned function = 0;
     std::string model{};  ///< for a comment: "virtio-net-pci"

@@ -181,6 +181,61 @@ ff:1f.2 8086:6f8a 00 088000 - 25 c
 06:00.0 1b21:1242 00 0c0330 - 47 e
 )";
 
+const char* const kIntel700 = R"(
+00:00.0 8086:a702 00 060000 - 0 c
+00:01.0 8086:a70d 01 060400 01 1 p
+00:01.1 8086:a72d 01 060400 02 2 p
+00:04.0 8086:a71d 00 118000 - 3 c
+00:08.0 8086:a74f 00 088000 - 4 c
+00:0a.0 8086:a77d 00 118000 - 5 r
+00:0e.0 8086:a77f 00 010400 - 6 r
+00:14.0 8086:7a60 00 0c0330 - 7 c
+00:14.2 8086:7a27 00 050000 - 7 c
+00:14.3 8086:7a70 00 028000 - 8 r
+00:15.0 8086:7a4c 00 0c8000 - 9 c
+00:15.1 8086:7a4d 00 0c8000 - 9 c
+00:16.0 8086:7a68 00 078000 - 10 c
+00:1c.0 8086:7a3e 01 060400 03 11 p
+00:1d.0 8086:7a30 01 060400 04-54 12 p
+00:1f.0 8086:7a0c 00 060100 - 13 c
+00:1f.3 8086:7a50 00 040300 - 13 c
+00:1f.4 8086:7a23 00 0c0500 - 13 c
+00:1f.5 8086:7a24 00 0c8000 - 13 c
+02:00.0 10de:27e0 00 030000 - 14 l
+02:00.1 10de:22bc 00 040300 - 14 e
+03:00.0 8086:3102 00 020000 - 15 e
+04:00.0 8086:5780 01 060400 05-54 16 u
+05:00.0 8086:5780 01 060400 06 17 d
+05:01.0 8086:5780 01 060400 07-2c 18 d
+05:02.0 8086:5780 01 060400 2d 19 d
+05:03.0 8086:5780 01 060400 2e-54 20 d
+06:00.0 8086:5781 00 0c0340 - 21 e
+2d:00.0 8086:5782 00 0c0330 - 22 e
+)";
+
+const char* const kIntelLaptop = R"(
+00:00.0 8086:9a14 00 060000 - 2 c
+00:02.0 8086:9a49 00 030000 - 1 r
+00:04.0 8086:9a03 00 118000 - 3 c
+00:07.0 8086:9a23 01 060400 01-38 0 p
+00:08.0 8086:9a11 00 088000 - 4 c
+00:0a.0 8086:9a0d 00 118000 - 5 r
+00:0d.0 8086:9a13 00 0c0330 - 6 c
+00:0d.2 8086:9a1b 00 0c0340 - 6 c
+00:0e.0 8086:9a0b 00 010400 - 7 r
+00:12.0 8086:a0fc 00 070000 - 8 c
+00:14.0 8086:a0ed 00 0c0330 - 9 c
+00:14.2 8086:a0ef 00 050000 - 9 c
+00:14.3 8086:a0f0 00 028000 - 10 r
+00:15.0 8086:a0e8 00 0c8000 - 11 c
+00:15.1 8086:a0e9 00 0c8000 - 11 c
+00:16.0 8086:a0e0 00 078000 - 12 c
+00:1f.0 8086:a082 00 060100 - 13 c
+00:1f.3 8086:a0c8 00 040100 - 13 c
+00:1f.4 8086:a0a3 00 0c0500 - 13 c
+00:1f.5 8086:a0a4 00 0c8000 - 13 c
+)";
+
 struct Machine {
     std::string functions, groups;             ///< lines of its log
     std::set<std::set<std::string>> together;  ///< names of functions
@@ -196,7 +251,9 @@ Machine machine_of(const char* rows) {
                                                    {"r", " PCIe Root Complex Integrated Endpoint"},
                                                    {"p", " PCIe Root Port"},
                                                    {"e", " PCIe Endpoint"},
-                                                   {"l", " PCIe Legacy Endpoint"}};
+                                                   {"l", " PCIe Legacy Endpoint"},
+                                                   {"u", " PCIe Switch Upstream Port"},
+                                                   {"d", " PCIe Switch Downstream Port"}};
     for (std::string slot, id, type, code, buses, group, kind;
          stream >> slot >> id >> type >> code >> buses >> group >> kind;) {
         machine.functions +=
@@ -213,9 +270,9 @@ Machine machine_of(const char* rows) {
 
 /// What our kernel groups, without functions that the real table does not have.
 std::set<std::set<std::string>> groups_of(const std::string& log, const std::string& tables,
-                                          const std::string& without = {}) {
+                                          const std::string& without = {}, const std::string& release = "6.1.0") {
     const Scratch scratch;
-    scratch.file("dmesg.txt", "Linux version 6.1.0 (gcc)\n" + log);
+    scratch.file("dmesg.txt", "Linux version " + release + " (gcc)\n" + log);
     std::string files;
     for (const char* const table : {"ivrs", "dmar"}) {
         const std::string path = std::string(binary_dir()) + "/boards/" + tables + "_" + table + ".dat";
@@ -249,6 +306,19 @@ TEST_CASE("real machines: groups of an Intel board whose kernel prints kinds", "
     const Machine machine = machine_of(kIntelX99);
     CHECK(machine.together.size() == 48);
     CHECK(groups_of(machine.functions, "x86_vtd") == machine.together);
+}
+
+TEST_CASE("real machines: groups of a laptop with Linux 6.18", "[cli][real]") {
+    const Machine machine = machine_of(kIntelLaptop);
+    CHECK(machine.together.size() == 14);
+    CHECK(groups_of(machine.functions, "x86_vtd", "", "6.18.12+kali-amd64") == machine.together);
+}
+
+// Its hot-plug ports have buses in reserve: what is behind the next one keeps the number that firmware gave it.
+TEST_CASE("real machines: groups of a laptop with a Thunderbolt switch", "[cli][real]") {
+    const Machine machine = machine_of(kIntel700);
+    CHECK(machine.together.size() == 23);
+    CHECK(groups_of("DMAR: x\n" + machine.functions + machine.groups, "x86_vtd", "", "6.11.5") == machine.together);
 }
 
 TEST_CASE("real machines: groups of an AMD board", "[cli][real]") {

@@ -1,7 +1,12 @@
+#include <string>
+#include <vector>
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "base/error.hpp"
 #include "study/config/config.hpp"
+#include "study/config/pci_config.hpp"
 
 using namespace xlate;
 using namespace xlate::study;
@@ -244,4 +249,37 @@ TEST_CASE("config: values are written as they would be read", "[study][config]")
          {1ULL, 999ULL, 1000ULL, 123456ULL, 60'000'000ULL, 1'500'000'000ULL, 60'000'000'000'000'000ULL}) {
         CHECK(parse_time(format_time(SimTime{fs})).value().fs == fs);
     }
+}
+
+TEST_CASE("config: numbers of buses that firmware has set", "[study][config]") {
+    const auto seats = [](const std::string& pci) {
+        const Config config = parse_config("firmware: {devicetree: x.dtb}\nsoc: {pci: " + pci + "}\n", "x.yaml");
+        yaml::Findings findings;
+        const std::vector<kernel::PciRoot> roots = make_pci_roots(config, findings);
+        findings.throw_if_any();
+        std::string names;
+        for (const PciSeat& seat : seat_pci_functions(roots)) names += seat.name + " ";
+        return names;
+    };
+    const std::string ports =
+        "[{slot: \"00:01.0\", kind: root-port, below: [{slot: \"%1\"}]}, "
+        "{slot: \"00:02.0\", kind: root-port, below: [{slot: \"%2\"}, {slot: \"%3\"}]}]";
+    const auto with = [&](const std::string& a, const std::string& b, const std::string& c) {
+        std::string text = ports;
+        text.replace(text.find("%1"), 2, a);
+        text.replace(text.find("%2"), 2, b);
+        text.replace(text.find("%3"), 2, c);
+        return text;
+    };
+    CHECK(seats(with("00.0", "2d:00.0", "00.1")) ==
+          "0000:00:01.0 0000:00:02.0 0000:01:00.0 0000:2d:00.0 0000:2d:00.1 ");
+    CHECK(seats(with("05:00.0", "00.0", "00.1")) ==
+          "0000:00:01.0 0000:00:02.0 0000:05:00.0 0000:06:00.0 0000:06:00.1 ");
+    CHECK_THROWS_WITH(seats(with("05:00.0", "04:00.0", "00.1")),
+                      Catch::Contains("soc.pci[1].below[0].slot: bus 04 is taken: the buses before it go up to 05"));
+    CHECK_THROWS_WITH(
+        seats(with("00.0", "04:00.0", "05:00.1")),
+        Catch::Contains("soc.pci[1].below[1].slot: bus 05, and another one behind the same bridge is on bus 04"));
+    CHECK_THROWS_WITH(seats(with("0000:05:00.0", "00.0", "00.1")),
+                      Catch::Contains("found '0000:05:00.0' behind a bridge"));
 }

@@ -216,3 +216,20 @@ TEST_CASE("kernel log: what stands before a message in dmesg, journals and mails
         CHECK(log.functions.size() == 1);
     }
 }
+
+TEST_CASE("kernel log: buses keep the numbers that firmware gave them", "[study][init]") {
+    const auto port = [](const char* at) {
+        return fmt::format("pci 0000:{}: [8086:5780] type 01 class 0x060400\n", at);
+    };
+    const KernelLog log =
+        log_of(port("00:1c.0") + port("00:1c.1") + port("00:1c.2") +
+               "pci 0000:2d:00.0: [8086:5782] type 00 class 0x0c0330\n"
+               "pci 0000:01:00.0: [8086:15f3] type 00 class 0x020000\n"
+               "pci 0000:2e:00.0: [8086:15f3] type 00 class 0x020000\n"
+               "pci 0000:00:1c.0: PCI bridge to [bus 01-2c]\npci 0000:00:1c.1: PCI bridge to [bus 2d]\n"
+               "pci 0000:00:1c.2: PCI bridge to [bus 2e]\n");
+    REQUIRE(log.functions.size() == 3);
+    CHECK(log.functions[0].below.at(0).bus == 0);  // the next one anyway
+    CHECK(log.functions[1].below.at(0).bus == 0x2d);
+    CHECK(log.functions[2].below.at(0).bus == 0);
+}
