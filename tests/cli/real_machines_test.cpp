@@ -213,6 +213,48 @@ const char* const kIntel700 = R"(
 2d:00.0 8086:5782 00 0c0330 - 22 e
 )";
 
+const char* const kAmdZen4 = R"(
+00:00.0 1022:14d8 00 060000 - - c
+00:00.2 1022:14d9 00 080600 - - c
+00:01.0 1022:14da 00 060000 - 0 c
+00:01.1 1022:14db 01 060400 01-03 1 p
+00:01.2 1022:14db 01 060400 04 2 p
+00:01.3 1022:14db 01 060400 05 3 p
+00:02.0 1022:14da 00 060000 - 4 c
+00:02.1 1022:14db 01 060400 06 5 p
+00:03.0 1022:14da 00 060000 - 6 c
+00:03.1 1022:14db 01 060400 07 7 p
+00:04.0 1022:14da 00 060000 - 8 c
+00:08.0 1022:14da 00 060000 - 9 c
+00:08.1 1022:14dd 01 060400 08 10 p
+00:08.3 1022:14dd 01 060400 09 11 p
+00:14.0 1022:790b 00 0c0500 - 12 c
+00:14.3 1022:790e 00 060100 - 12 c
+00:18.0 1022:14e0 00 060000 - 13 c
+00:18.1 1022:14e1 00 060000 - 13 c
+00:18.2 1022:14e2 00 060000 - 13 c
+00:18.3 1022:14e3 00 060000 - 13 c
+00:18.4 1022:14e4 00 060000 - 13 c
+00:18.5 1022:14e5 00 060000 - 13 c
+00:18.6 1022:14e6 00 060000 - 13 c
+00:18.7 1022:14e7 00 060000 - 13 c
+01:00.0 1002:1478 01 060400 02-03 14 u
+02:00.0 1002:1479 01 060400 03 15 d
+03:00.0 1002:7480 00 030000 - 16 l
+03:00.1 1002:ab30 00 040300 - 17 l
+04:00.0 144d:a80a 00 010802 - 18 e
+05:00.0 144d:a80c 00 010802 - 19 e
+06:00.0 14c3:7925 00 028000 - 20 e
+07:00.0 8086:125c 00 020000 - 21 e
+08:00.0 1022:14de 00 130000 - 22 l
+08:00.2 1022:1649 00 108000 - 23 e
+08:00.3 1022:15b6 00 0c0330 - 24 e
+08:00.4 1022:15b7 00 0c0330 - 25 e
+08:00.5 1022:15e2 00 048000 - 26 e
+08:00.6 1022:15e3 00 040300 - 27 e
+09:00.0 1022:15b8 00 0c0330 - 28 e
+)";
+
 const char* const kIntelLaptop = R"(
 00:00.0 8086:9a14 00 060000 - 2 c
 00:02.0 8086:9a49 00 030000 - 1 r
@@ -319,6 +361,13 @@ TEST_CASE("real machines: groups of a laptop with a Thunderbolt switch", "[cli][
     const Machine machine = machine_of(kIntel700);
     CHECK(machine.together.size() == 23);
     CHECK(groups_of("DMAR: x\n" + machine.functions + machine.groups, "x86_vtd", "", "6.11.5") == machine.together);
+}
+
+TEST_CASE("real machines: groups of an AMD machine with Linux 6.17", "[cli][real]") {
+    const Machine machine = machine_of(kAmdZen4);
+    CHECK(machine.together.size() == 29);
+    const std::string log = "AMD-Vi: x\n" + machine.functions + machine.groups;
+    CHECK(groups_of(log, "x86_amd", "0000:00:00.0", "6.17.13+deb14-amd64") == machine.together);
 }
 
 TEST_CASE("real machines: groups of an AMD board", "[cli][real]") {
