@@ -1,6 +1,7 @@
 // What a real kernel grouped on real x86 machines, against what our kernel groups from the PCI lines of their logs. The
-// machines are of public bug reports: an Intel 500 series board (Linux 6.5) and an AMD X470 board (Linux 5.18); a row
-// is a function: slot, id, header type, class, buses behind it, group.
+// machines are of public bug reports. A row is a function: slot, id, header type, class, buses behind it, group, and
+// what the kernel printed of its kind: c conventional, r integrated endpoint, p root port, e endpoint, l legacy
+// endpoint, u and d ports of a switch, - nothing (before Linux 6.10).
 #include <filesystem>
 #include <map>
 #include <set>
@@ -19,6 +20,7 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
+// An Intel 500 series board, Linux 6.5.
 const char* const kIntel500 = R"(
 00:00.0 8086:4c43 00 060000 - 1 -
 00:01.0 8086:4c01 01 060400 01-04 2 -
@@ -47,6 +49,7 @@ const char* const kIntel500 = R"(
 09:00.0 10ec:8125 00 020000 - 16 -
 )";
 
+// An AMD X470 board, Linux 5.18.
 const char* const kAmdX470 = R"(
 00:00.0 1022:1450 00 060000 - - -
 00:00.2 1022:1451 00 080600 - - -
@@ -96,6 +99,7 @@ const char* const kAmdX470 = R"(
 0c:00.3 1022:1457 00 040300 - 21 -
 )";
 
+// An Intel X99 board, Linux 6.14.
 const char* const kIntelX99 = R"(
 ff:0b.0 8086:6f81 00 088000 - 1 c
 ff:0b.1 8086:6f36 00 110100 - 1 c
@@ -181,6 +185,7 @@ ff:1f.2 8086:6f8a 00 088000 - 25 c
 06:00.0 1b21:1242 00 0c0330 - 47 e
 )";
 
+// A laptop of Intel's 13th generation, Linux 6.11.
 const char* const kIntel700 = R"(
 00:00.0 8086:a702 00 060000 - 0 c
 00:01.0 8086:a70d 01 060400 01 1 p
@@ -213,6 +218,7 @@ const char* const kIntel700 = R"(
 2d:00.0 8086:5782 00 0c0330 - 22 e
 )";
 
+// An AMD Zen 4 machine, Linux 6.17.
 const char* const kAmdZen4 = R"(
 00:00.0 1022:14d8 00 060000 - - c
 00:00.2 1022:14d9 00 080600 - - c
@@ -255,6 +261,7 @@ const char* const kAmdZen4 = R"(
 09:00.0 1022:15b8 00 0c0330 - 28 e
 )";
 
+// A laptop of Intel's 11th generation, Linux 6.18.
 const char* const kIntelLaptop = R"(
 00:00.0 8086:9a14 00 060000 - 2 c
 00:02.0 8086:9a49 00 030000 - 1 r
