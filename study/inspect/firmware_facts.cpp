@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -81,6 +83,20 @@ void add_ivmds(const acpi::Ivrs& ivrs, std::vector<FirmwareFact>& facts) {
     }
 }
 
+/// Channels to remote processors (Qualcomm's glink and smd) with consumers of an IOMMU below, which rpmsg drivers
+/// create.
+std::set<NodeIndex> links_of_remote_processors(const Description& description) {
+    std::set<NodeIndex> links;
+    for (const firmware::Node& node : description.nodes) {
+        if (!node.reachable || !node.has_iommus) continue;
+        for (std::optional<NodeIndex> up = node.parent; up; up = description.node(*up).parent) {
+            const std::string& name = description.node(*up).name;
+            if (name == "glink-edge" || name == "smd-edge") links.insert(*up);
+        }
+    }
+    return links;
+}
+
 }  // namespace
 
 std::vector<FirmwareFact> boot_argument_facts(const Description& description) {
@@ -140,6 +156,11 @@ std::vector<std::string> firmware_warnings(const Description& description,
     }
     for (const firmware::IdBeyond& one : firmware::ids_beyond(description))
         warnings.push_back(fmt::format("{}: {}", description.node(one.iommu).path, one.what));
+    for (const NodeIndex link : links_of_remote_processors(description))
+        warnings.push_back(fmt::format(
+            "{}: Linux makes devices of what is below it when the remote processor has booted its firmware, and "
+            "gives them groups then: taken as there from the start",
+            description.node(link).path));
     const auto& reservations = description.device_reservations;
     const auto pci = std::find_if(reservations.begin(), reservations.end(), [&](const DeviceReservation& one) {
         return one.provider && of_pci(description, one);
