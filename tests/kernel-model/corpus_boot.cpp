@@ -20,6 +20,8 @@ PciKind kind_of(const std::string& id, const std::string& code) {
     if (id == "1b36:0001" || id == "8086:244e") return PciKind::pci_bridge;
     if (id == "1b36:000e") return PciKind::pcie_to_pci_bridge;
     if (code.rfind("0x0600", 0) == 0) return PciKind::host_bridge;
+    // Of QEMU's functions of Intel two are PCIe: e1000e and igb.
+    if (id.rfind("8086:", 0) == 0 && id != "8086:10d3" && id != "8086:10c9") return PciKind::conventional;
     return PciKind::endpoint;
 }
 
