@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "base/bits.hpp"
 #include "firmware/pci_hosts.hpp"
+#include "firmware/remote_processors.hpp"
 
 namespace xlate::kernel {
 
@@ -83,6 +85,29 @@ bool BootState::has_hidden_consumers(firmware::NodeIndex at) const {
         if (!below.available) return false;
         if (below.compatible.empty()) return has_hidden_consumers(child);
         return below.has_iommus || below.iommu_map || has_hidden_consumers(child);
+    });
+}
+
+void BootState::populate_hidden(Device& dev) {
+    if (!has_hidden_consumers(*dev.of_node)) return;
+    if (!remote_booted_ && firmware::remote_channel(description, *dev.of_node)) {
+        remote_.emplace_back(&dev);
+    } else {
+        of.of_platform_populate(dev, true);
+    }
+}
+
+void BootState::boot_remote_processors(std::vector<Task*> modules) {
+    bool any = false;
+    for (std::size_t i = 0; i < description.nodes.size() && !any; ++i)
+        any = firmware::remote_channel(description, static_cast<firmware::NodeIndex>(i)).has_value();
+    if (!any) return;
+    ++modules_left;
+    k.spawn("remoteproc", 0, [this, modules = std::move(modules)] {
+        for (Task* const module : modules) k.sched.join(*module, "rproc_boot");
+        remote_booted_ = true;
+        for (const Ptr<Device>& processor : std::exchange(remote_, {})) of.of_platform_populate(*processor, true);
+        module_done();
     });
 }
 
@@ -199,7 +224,7 @@ void BootState::init() {
 
     const std::vector<ModuleLoad> modules = module_list();
     modules_left = modules.size() + config.extra_tasks.size();
-    if (modules_left == 0) end = k.now();
+    std::vector<Task*> loads;
     Task* previous = nullptr;
     for (const ModuleLoad& load : modules) {
         Task* const before = load.after_previous ? previous : nullptr;
@@ -209,7 +234,10 @@ void BootState::init() {
             load_module(load.name);
             module_done();
         });
+        loads.push_back(previous);
     }
+    boot_remote_processors(std::move(loads));
+    if (modules_left == 0) end = k.now();
     for (const ExtraTask& extra : config.extra_tasks)
         k.spawn(extra.name, extra.cpu, [this, &extra] {
             if (extra.at.fs != 0) k.machine.sleep(extra.at);

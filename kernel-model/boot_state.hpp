@@ -55,6 +55,8 @@ struct BootState {
     bool has_own_driver(const Device& dev, const Driver& except) const;
     /// Consumers below this node that no bus populates by itself.
     bool has_hidden_consumers(firmware::NodeIndex node) const;
+    /// of_platform_populate of such consumers; of those of a remote processor once it has booted.
+    void populate_hidden(Device& dev);
     /// The configured hierarchy below this host bridge; an empty one if there is none.
     const PciRoot& root_of(Device& host);
 
@@ -78,6 +80,10 @@ private:
         bool power = false;     ///< a power domain: without it the device's bus refuses the probe
         bool given_up = false;  ///< the timeout has passed without a driver for it
     };
+    /// What rpmsg does: after the last of `modules` remote processors boot, and what is behind their channels comes.
+    void boot_remote_processors(std::vector<Task*> modules);
+    std::vector<Ptr<Device>> remote_;  ///< remote processors that wait for that
+    bool remote_booted_ = false;
     void find_suppliers();
     int check_suppliers(Device& dev);
     void give_up_suppliers();

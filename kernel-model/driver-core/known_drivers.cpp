@@ -145,7 +145,7 @@ public:
     }
     int probe(Device& dev) override {
         boot_.kernel().console.info(dev.prefix(), "no driver of its own in this model");
-        if (boot_.state().has_hidden_consumers(*dev.of_node)) boot_.of().of_platform_populate(dev, true);
+        boot_.state().populate_hidden(dev);
         return boot_.state().client_probe(dev);
     }
     void remove(Device& dev) override { boot_.state().client_remove(dev); }

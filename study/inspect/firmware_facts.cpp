@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
-#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -11,6 +9,7 @@
 #include "firmware/acpi/tables.hpp"
 #include "firmware/device_name.hpp"
 #include "firmware/id_limits.hpp"
+#include "firmware/remote_processors.hpp"
 #include "kernel-model/of/fw_devlink.hpp"
 #include "study/config/firmware_parameters.hpp"
 
@@ -83,20 +82,6 @@ void add_ivmds(const acpi::Ivrs& ivrs, std::vector<FirmwareFact>& facts) {
     }
 }
 
-/// Channels to remote processors (Qualcomm's glink and smd) with consumers of an IOMMU below, which rpmsg drivers
-/// create.
-std::set<NodeIndex> links_of_remote_processors(const Description& description) {
-    std::set<NodeIndex> links;
-    for (const firmware::Node& node : description.nodes) {
-        if (!node.reachable || !node.has_iommus) continue;
-        for (std::optional<NodeIndex> up = node.parent; up; up = description.node(*up).parent) {
-            const std::string& name = description.node(*up).name;
-            if (name == "glink-edge" || name == "smd-edge") links.insert(*up);
-        }
-    }
-    return links;
-}
-
 }  // namespace
 
 std::vector<FirmwareFact> boot_argument_facts(const Description& description) {
@@ -156,11 +141,14 @@ std::vector<std::string> firmware_warnings(const Description& description,
     }
     for (const firmware::IdBeyond& one : firmware::ids_beyond(description))
         warnings.push_back(fmt::format("{}: {}", description.node(one.iommu).path, one.what));
-    for (const NodeIndex link : links_of_remote_processors(description))
+    for (std::size_t i = 0; i < description.nodes.size(); ++i) {
+        const auto channel = firmware::remote_channel(description, static_cast<NodeIndex>(i));
+        if (!channel || !description.node(*channel).reachable) continue;
         warnings.push_back(fmt::format(
-            "{}: Linux makes devices of what is below it when the remote processor has booted its firmware, and "
-            "gives them groups then: taken as there from the start",
-            description.node(link).path));
+            "{}: Linux makes devices of what is below it when the remote processor has booted its firmware: here "
+            "after the last module",
+            description.node(*channel).path));
+    }
     const auto& reservations = description.device_reservations;
     const auto pci = std::find_if(reservations.begin(), reservations.end(), [&](const DeviceReservation& one) {
         return one.provider && of_pci(description, one);

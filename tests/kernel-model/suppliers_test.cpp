@@ -1,6 +1,10 @@
 // Devices that wait for what firmware says they need: fw_devlink. Field case 08.
 #include "kernel-model/of/fw_devlink.hpp"
 
+#include <map>
+#include <string>
+#include <utility>
+
 #include <catch2/catch.hpp>
 
 #include "tests/corpus.hpp"
@@ -110,5 +114,44 @@ TEST_CASE("suppliers: with fw_devlink.strict a client waits for its IOMMU before
             }
         }
         CHECK(parsed_early == !strict);
+    }
+}
+
+// On a real sc8280xp with Linux 6.16 the consumers of its DSPs had no group when all others had theirs.
+TEST_CASE("remote processors: what is behind their channel comes after the last module", "[kernel][driver]") {
+    TreeBuilder tree;
+    tree.cells("#address-cells", {2}).cells("#size-cells", {2});
+    tree.open("memory@40000000").text("device_type", "memory").cells("reg", {0, 0x40000000, 0, 0x40000000}).close();
+    tree.open("smmuv3@9050000").text("compatible", "arm,smmu-v3").cells("reg", {0, 0x9050000, 0, 0x20000});
+    tree.cells("#iommu-cells", {1}).cells("phandle", {3}).close();
+    tree.open("remoteproc@3000000")
+        .text("compatible", "qcom,sc8280xp-adsp-pas")
+        .cells("reg", {0, 0x3000000, 0, 0x1000});
+    tree.open("glink-edge").open("fastrpc").text("compatible", "qcom,fastrpc");
+    tree.open("compute-cb@3")
+        .text("compatible", "qcom,fastrpc-compute-cb")
+        .cells("iommus", {3, 0x10})
+        .close()
+        .close()
+        .close();
+    tree.close();
+    tree.open("usb@a000000").text("compatible", "acme,wrapper").cells("reg", {0, 0xa000000, 0, 0x1000});
+    tree.open("plain").open("dwc3").text("compatible", "acme,dwc3").cells("iommus", {3, 0x20}).close().close().close();
+    const firmware::Description description = firmware::read_device_tree(tree.finish(), "test");
+    for (const bool modules : {false, true}) {
+        BootConfig config;
+        if (modules) config.modules = {load("generic-client", {}), load("nvme", ms(500))};
+        BoardKernel kernel("linux-6.16", description, std::move(config));
+        kernel.run();
+        std::map<std::string, SimTime> grouped;
+        for (const Event& event : kernel.world.k.events.events()) {
+            if (event.kind == EventKind::add_device_to_group)
+                grouped[event.device.substr(event.device.rfind(':') + 1)] = event.time;
+        }
+        INFO(modules);
+        REQUIRE(grouped.size() == 2);
+        CHECK(grouped.begin()->first == "compute-cb@3");
+        CHECK(grouped.begin()->second > grouped.rbegin()->second);
+        if (modules) CHECK(grouped.begin()->second > ms(500));
     }
 }
