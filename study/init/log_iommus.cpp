@@ -41,7 +41,6 @@ std::optional<std::string_view> said_by(std::string_view line, std::string_view 
     if (end == std::string_view::npos) return std::nullopt;
     const std::string_view name = line.substr(start, end - start);
     if (name.empty() || name.size() > 64 || name.find(' ') != std::string_view::npos) return std::nullopt;
-    // A driver's and a device's name, where they are not the same word.
     device = name;
     return line.substr(end + 1);
 }
