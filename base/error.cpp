@@ -70,6 +70,9 @@ std::optional<std::string> nearest_name(std::string_view name, const std::vector
     std::optional<std::string> best;
     std::size_t best_distance = std::max<std::size_t>(1, name.size() / 3) + 1;
     for (const std::string& candidate : candidates) {
+        // No fewer letters change than one is longer by: a config of 30,000 wrong names took a fifth of its time here.
+        const std::size_t longer = std::max(name.size(), candidate.size());
+        if (longer - std::min(name.size(), candidate.size()) >= best_distance) continue;
         const std::size_t distance = edit_distance(name, candidate);
         if (distance < best_distance) {
             best_distance = distance;
