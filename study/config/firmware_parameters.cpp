@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -24,6 +25,13 @@ std::optional<std::uint32_t> most_cpus(const Words::value_type& word) {
     const Parsed<std::uint64_t> number = parse_integer(word.second);
     if (!number) return std::nullopt;
     return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(number.value(), 1, kMost));
+}
+
+Words without_most_cpus(Words words) {
+    const auto end =
+        std::remove_if(words.begin(), words.end(), [](const auto& word) { return most_cpus(word).has_value(); });
+    words.erase(end, words.end());
+    return words;
 }
 
 /// `bootargs` as text, up to its first NUL; empty if there is none (ACPI has none).
@@ -54,10 +62,7 @@ FirmwareParameters take_firmware_parameters(Config& config, const firmware::Desc
                                                 *most, all, written(word)));
         }
     }
-    words.erase(
-        std::remove_if(words.begin(), words.end(), [](const auto& word) { return most_cpus(word).has_value(); }),
-        words.end());
-    const KernelCommandLine line = read_command_line(words, config.kernel.arch);
+    const KernelCommandLine line = read_command_line(without_most_cpus(std::move(words)), config.kernel.arch);
     for (const auto& [name, value] : line.parameters) {
         const auto own =
             std::find_if(config.kernel.parameters.begin(), config.kernel.parameters.end(),
@@ -78,16 +83,14 @@ FirmwareParameters take_firmware_parameters(Config& config, const firmware::Desc
 std::vector<std::string> firmware_parameter_facts(const firmware::Description& description) {
     std::vector<std::string> facts;
     const Words words = split_command_line(boot_arguments(description));
-    const KernelCommandLine line = read_command_line(words, kernel::Arch::arm64);
+    const KernelCommandLine line = read_command_line(without_most_cpus(words), kernel::Arch::arm64);
     for (const auto& word : words) {
         if (most_cpus(word))
             facts.push_back(fmt::format("{}: a run takes it where `kernel.cpus` is not given", written(word)));
     }
     for (const auto& word : line.parameters)
         facts.push_back(fmt::format("{}: a run takes it where `kernel.parameters` has no word on it", written(word)));
-    for (const std::string& one : line.idle) {
-        if (one.find("`kernel.cpus`") == std::string::npos) facts.push_back(printable(one));
-    }
+    for (const std::string& one : line.idle) facts.push_back(printable(one));
     return facts;
 }
 

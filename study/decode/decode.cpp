@@ -230,7 +230,7 @@ private:
             line, run.front().column, fmt::format("{} words are no record that has a shape of its own", words.size()),
             "1 (table entry), 2 (command), 4 (event record) or 8 (STE, CD), or a kind of " + record_kind_names());
     }
-    /// Words of which nobody says what they are, as each kind that they may be.
+    /// Words whose kind is not said, as each kind that they may be.
     bool add_bare(const Words& words, const std::vector<Token>& run, bool by_number) {
         bool found = false;
         for (const RecordFamily& family : record_families()) {

@@ -10,6 +10,7 @@
 #include "study/init/qemu_pci.hpp"
 
 namespace xlate::study {
+
 std::optional<std::uint32_t> hex_at(std::string_view line, std::size_t at, std::size_t digits) {
     if (at > line.size() || line.size() - at < digits) return std::nullopt;
     std::uint32_t value = 0;
@@ -43,7 +44,7 @@ void FoundFunctions::set_buses(const PciPlace& place, FoundFunction& bridge, uns
     bridge.last_bus = std::clamp(last, first, 0xffU);
 }
 
-/// Who leads to which bus: of several bridges that name one, the first.
+/// Which bridge leads to which bus: of several that name one, the first. Again is the same.
 void FoundFunctions::connect() {
     for (const auto& [place, found] : all_) {
         if (found.first_bus == 0) continue;
@@ -159,7 +160,7 @@ std::vector<StarterFunction> FoundFunctions::tree(const std::string& file, std::
                                     ""},
                          ExitStatus::limit);
     }
-    if (bridges_.empty()) connect();
+    connect();
     std::vector<StarterFunction> roots;
     for (const auto& [place, found] : all_) {
         if (is_root(place)) roots.push_back(function(place, found));
@@ -179,17 +180,16 @@ std::vector<StarterFunction> FoundFunctions::tree(const std::string& file, std::
     if (guessed_) notes.emplace_back("what kind its bridges are is not said: taken from what is behind each");
     if (inferred_)
         notes.emplace_back(
-            "access control services (ACS) are those that Linux's groups show; whether by a capability or a quirk they "
-            "do "
-            "not");
+            "access control services (ACS) are those that Linux's groups show; "
+            "whether by a capability or a quirk they do not");
     const bool silent = std::any_of(all_.begin(), all_.end(), [](const auto& one) {
         return one.second.bridge && !one.second.acs && !one.second.isolated;
     });
     if (silent)
         notes.emplace_back(
-            "which ports have access control services (ACS) is not said of all: taken that root ports have them and "
-            "others do "
-            "not; 'lspci -nnvv' of root says it (--lspci), or `acs: true` or `false` here");
+            "which ports have access control services (ACS) is not said of all: "
+            "taken that root ports have them and others do not; "
+            "'lspci -nnvv' of root says it (--lspci), or `acs: true` or `false` here");
     return roots;
 }
 

@@ -59,7 +59,7 @@ public:
     void infer_acs();
 
     /// Functions of all root buses, by domain, bus, device and function. Kinds of bridges that are not said are taken
-    /// from what is behind each. `notes`: of that, of what nobody leads to, and of ACS that nobody speaks of.
+    /// from what is behind each. `notes`: of that, of functions without a way to them, and of ACS that is not said.
     /// Errors: InputError (limit) that names `file`, for more than a config can hold.
     std::vector<StarterFunction> tree(const std::string& file, std::vector<std::string>& notes);
 

@@ -1,6 +1,5 @@
 #include "study/init/lspci.hpp"
 
-#include <algorithm>
 #include <cctype>
 #include <cstddef>
 #include <cstdint>
@@ -10,23 +9,16 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "base/quantity.hpp"
 #include "study/init/found_functions.hpp"
 
 namespace xlate::study {
 namespace {
 
-bool is_hex(std::string_view text) {
-    return std::all_of(text.begin(), text.end(),
-                       [](char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; });
-}
-
 /// The last "[8086:15f3]" of a line, or, of `lspci -n`, the word behind the class.
 std::optional<std::string> id_of(std::string_view line) {
     constexpr std::size_t kId = 9;
     const auto id_at = [&](std::size_t at) {
-        return line.size() >= at + kId && line[at + 4] == ':' && is_hex(line.substr(at, 4)) &&
-               is_hex(line.substr(at + 5, 4));
+        return line.size() >= at + kId && line[at + 4] == ':' && hex_at(line, at, 4) && hex_at(line, at + 5, 4);
     };
     for (std::size_t at = line.rfind('['); at != std::string_view::npos; at = at == 0 ? at : line.rfind('[', at - 1)) {
         if (id_at(at + 1) && line.substr(at + 1 + kId, 1) == "]") return std::string(line.substr(at + 1, kId));
@@ -43,15 +35,12 @@ std::optional<std::uint32_t> class_of(std::string_view line) {
     if (colon == std::string_view::npos || colon < 4) return std::nullopt;
     std::string_view code = line.substr(colon - 4, 4);
     if (line[colon - 1] == ']' && colon >= 6 && line[colon - 6] == '[') code = line.substr(colon - 5, 4);
-    if (!is_hex(code)) return std::nullopt;
-    const Parsed<std::uint64_t> value = parse_integer("0x" + std::string(code));
+    const auto value = hex_at(code, 0, 4);
+    if (!value) return std::nullopt;
     constexpr std::string_view kInterface = "(prog-if ";
     const std::size_t at = line.find(kInterface);
-    const std::string_view more = at == std::string_view::npos ? "" : line.substr(at + kInterface.size(), 2);
-    const Parsed<std::uint64_t> interface =
-        parse_integer("0x" + std::string(more.size() == 2 && is_hex(more) ? more : "00"));
-    if (!value || !interface) return std::nullopt;
-    return static_cast<std::uint32_t>(value.value() << 8 | interface.value());
+    const auto interface = at == std::string_view::npos ? std::nullopt : hex_at(line, at + kInterface.size(), 2);
+    return *value << 8 | interface.value_or(0);
 }
 
 /// By the words behind "Express (v2) ".
@@ -121,9 +110,7 @@ private:
         const auto starts = [&](std::string_view with) { return line.substr(0, with.size()) == with; };
         const auto number = [&](std::string_view key) {
             const std::size_t at = line.find(key);
-            const std::string_view digits = at == std::string_view::npos ? "" : line.substr(at + key.size(), 2);
-            const Parsed<std::uint64_t> value = parse_integer("0x" + std::string(is_hex(digits) ? digits : ""));
-            return value ? static_cast<unsigned>(value.value()) : 0U;
+            return at == std::string_view::npos ? 0U : hex_at(line, at + key.size(), 2).value_or(0);
         };
         if (starts("Bus: primary=")) {
             current_->bridge = true;

@@ -361,7 +361,7 @@ TEST_CASE("acpi: an IVRS of all blocks and entries is read", "[firmware][acpi]")
     CHECK(odd(read(changed(good, 88, 1, 0)), "test.dat+0x50", "never closed"));
     CHECK(odd(read(changed(good, 72, 1, 0)), "test.dat+0x4c", "never began"));
     CHECK(odd(read(changed(good, 48, 1, 0x33)), "test.dat+0x30", "not known"));
-    // Nobody: no device is made of it.
+    // Without a name an entry makes no device.
     const auto masters = [](const Bytes& table) {
         const Description machine = read_acpi({{"test.dat", table}});
         return std::count_if(machine.nodes.begin(), machine.nodes.end(),

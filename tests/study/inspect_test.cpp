@@ -199,7 +199,7 @@ TEST_CASE("inspect: consumers below a remote processor come when it has booted, 
             return one.rfind("/glink-edge: Linux makes devices of what is below it when the remote processor", 0) == 0;
         });
     };
-    CHECK(said() == 0);  // nobody is below it
+    CHECK(said() == 0);  // nothing is below it
     t.tree.nodes[index(channel)].children = {bank};
     CHECK(said() == 1);
 }

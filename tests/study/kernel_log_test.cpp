@@ -138,7 +138,7 @@ TEST_CASE("kernel log: switches and bridges of kernels that do not print their k
     CHECK(up.below[1].below.at(0).below.at(0).kind == "endpoint");
 }
 
-TEST_CASE("kernel log: bridges that no hardware has end, and what nobody leads to is told", "[study][init]") {
+TEST_CASE("kernel log: bridges that no hardware has end, and functions without a way are told", "[study][init]") {
     const auto function = [](const char* at) {
         return fmt::format("pci 0000:{}: [1000:0001] type 01 class 0x060400\n", at);
     };
