@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cctype>
 #include <initializer_list>
+#include <limits>
+
+#include "base/hex.hpp"
 
 namespace xlate::iommu::records {
 
@@ -10,13 +13,11 @@ std::optional<Token> token_of(std::string_view text) {
     const bool prefixed = text.size() > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
     const std::string_view digits = prefixed ? text.substr(2) : text;
     if (digits.empty() || digits.size() > 16 || (!prefixed && digits.size() < 8)) return std::nullopt;
+    const auto value = parse_hex(digits, std::numeric_limits<std::uint64_t>::max());
+    if (!value) return std::nullopt;
     Token token;
     token.digits = digits.size();
-    for (const char c : digits) {
-        if (std::isxdigit(static_cast<unsigned char>(c)) == 0) return std::nullopt;
-        const int lower = std::tolower(static_cast<unsigned char>(c));
-        token.value = (token.value << 4) | static_cast<std::uint64_t>(lower <= '9' ? lower - '0' : lower - 'a' + 10);
-    }
+    token.value = *value;
     return token;
 }
 
@@ -59,8 +60,7 @@ std::uint64_t pci_id(std::string_view text) {
         if (colon >= kDigits && text.substr(colon - kDigits, kDigits) == "0x") colon -= kDigits;
         if (colon < kDigits + 1 || text[colon - 1] != ':') continue;
         const auto hex = [&](std::size_t at, std::size_t count) {
-            const auto token = token_of("0x" + std::string(text.substr(at, count)));
-            return token ? token->value : 0;
+            return parse_hex(text.substr(at, count), 0xff).value_or(0);
         };
         return hex(colon - 1 - kDigits, kDigits) << 8 | (hex(device, kDigits) & 31) << 3 | (hex(dot + 1, 1) & 7);
     }

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "base/quantity.hpp"
+#include "base/hex.hpp"
 
 namespace xlate::study {
 namespace {
@@ -22,13 +22,6 @@ std::vector<std::string> split(const std::string& text, char at) {
     return parts;
 }
 
-std::optional<unsigned> hex(const std::string& text, unsigned highest) {
-    if (text.empty() || text.size() > 4) return std::nullopt;
-    const Parsed<std::uint64_t> parsed = parse_integer("0x" + text);
-    if (!parsed || parsed.value() > highest) return std::nullopt;
-    return static_cast<unsigned>(parsed.value());
-}
-
 std::string trimmed(const std::string& text) {
     const std::size_t first = text.find_first_not_of(' ');
     return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(' ') - first + 1);
@@ -37,10 +30,10 @@ std::string trimmed(const std::string& text) {
 std::optional<unsigned> devfn(const std::string& text) {
     const std::size_t dot = text.find('.');
     if (dot == std::string::npos) return std::nullopt;
-    const auto device = hex(text.substr(0, dot), 31);
-    const auto function = hex(text.substr(dot + 1), 7);
+    const auto device = parse_hex(text.substr(0, dot), 31);
+    const auto function = parse_hex(text.substr(dot + 1), 7);
     if (!device || !function) return std::nullopt;
-    return *device << 3 | *function;
+    return static_cast<unsigned>(*device << 3 | *function);
 }
 
 /// "pci:8086:1901" (ids of the subsystem are not modelled), "[0000:]00:1c.0[/00.0]".
@@ -49,8 +42,8 @@ std::optional<kernel::PciMatch> match_of(const std::string& text) {
     if (text.rfind("pci:", 0) == 0) {
         const std::vector<std::string> parts = split(text.substr(4), ':');
         if (parts.size() != 2) return std::nullopt;
-        const auto vendor = hex(parts[0], 0xFFFF);
-        const auto device = hex(parts[1], 0xFFFF);
+        const auto vendor = parse_hex(parts[0], 0xFFFF);
+        const auto device = parse_hex(parts[1], 0xFFFF);
         if (!vendor || !device) return std::nullopt;
         match.id = {static_cast<std::uint16_t>(*vendor), static_cast<std::uint16_t>(*device)};
         return match;
@@ -58,12 +51,12 @@ std::optional<kernel::PciMatch> match_of(const std::string& text) {
     const std::vector<std::string> steps = split(text, '/');
     const std::vector<std::string> place = split(steps.front(), ':');
     if (place.size() < 2 || place.size() > 3) return std::nullopt;
-    const auto domain = place.size() == 3 ? hex(place[0], 0xFFFF) : std::optional(0U);
-    const auto bus = hex(place[place.size() - 2], 0xFF);
+    const auto domain = place.size() == 3 ? parse_hex(place[0], 0xFFFF) : std::optional<std::uint64_t>(0);
+    const auto bus = parse_hex(place[place.size() - 2], 0xFF);
     const auto first = devfn(place.back());
     if (!domain || !bus || !first) return std::nullopt;
-    match.domain = *domain;
-    match.bus = *bus;
+    match.domain = static_cast<unsigned>(*domain);
+    match.bus = static_cast<unsigned>(*bus);
     match.path.push_back(*first);
     for (std::size_t i = 1; i < steps.size(); ++i) {
         const auto next = devfn(steps[i]);

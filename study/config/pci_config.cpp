@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/hex.hpp"
 #include "kernel-model/pci/quirks.hpp"
 
 namespace xlate::study {
@@ -15,13 +16,6 @@ namespace {
 using kernel::PciFunction;
 using kernel::PciKind;
 using kernel::PciRoot;
-
-std::optional<std::uint64_t> hex(std::string_view text, std::uint64_t highest) {
-    if (text.empty() || text.size() > 8) return std::nullopt;
-    const Parsed<std::uint64_t> parsed = parse_integer("0x" + std::string(text));
-    if (!parsed || parsed.value() > highest) return std::nullopt;
-    return parsed.value();
-}
 
 PciKind kind_of(PciConfig::Kind kind) {
     switch (kind) {
@@ -190,9 +184,10 @@ private:
     void read_id(const PciConfig& from, const std::string& path, PciFunction& made) {
         if (!from.id.empty()) {
             const std::size_t colon = from.id.find(':');
-            const auto vendor = hex(std::string_view(from.id).substr(0, colon), 0xFFFF);
-            const auto product =
-                colon == std::string::npos ? std::nullopt : hex(std::string_view(from.id).substr(colon + 1), 0xFFFF);
+            const auto vendor = parse_hex(std::string_view(from.id).substr(0, colon), 0xFFFF);
+            const auto product = colon == std::string::npos
+                                     ? std::nullopt
+                                     : parse_hex(std::string_view(from.id).substr(colon + 1), 0xFFFF);
             if (!vendor || !product)
                 add(path + ".id", fmt::format("found '{}'", from.id), "vendor and device such as '1af4:1041'");
             made.vendor = static_cast<std::uint16_t>(vendor.value_or(0));
@@ -281,14 +276,15 @@ Parsed<PciAddress> parse_pci_address(const std::string& text) {
         rest = rest.substr(colon + 1);
     }
     const std::size_t dot = rest.find('.');
-    const auto device = hex(rest.substr(0, dot), 31);
-    const auto function = dot == std::string::npos ? std::optional<std::uint64_t>(0) : hex(rest.substr(dot + 1), 7);
+    const auto device = parse_hex(rest.substr(0, dot), 31);
+    const auto function =
+        dot == std::string::npos ? std::optional<std::uint64_t>(0) : parse_hex(rest.substr(dot + 1), 7);
     if (!device || !function || parts.size() > 2) return fail();
     address.device = static_cast<unsigned>(*device);
     address.function = static_cast<unsigned>(*function);
     if (!parts.empty()) {
-        const auto bus = hex(parts.back(), 255);
-        const auto domain = parts.size() == 2 ? hex(parts.front(), 0xFFFF) : std::optional<std::uint64_t>(0);
+        const auto bus = parse_hex(parts.back(), 255);
+        const auto domain = parts.size() == 2 ? parse_hex(parts.front(), 0xFFFF) : std::optional<std::uint64_t>(0);
         if (!bus || !domain) return fail();
         address.bus = static_cast<unsigned>(*bus);
         address.domain = static_cast<unsigned>(*domain);

@@ -1,25 +1,20 @@
 #include "study/init/found_functions.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <iterator>
+#include <limits>
 
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/hex.hpp"
 #include "study/init/qemu_pci.hpp"
 
 namespace xlate::study {
 
 std::optional<std::uint32_t> hex_at(std::string_view line, std::size_t at, std::size_t digits) {
     if (at > line.size() || line.size() - at < digits) return std::nullopt;
-    std::uint32_t value = 0;
-    for (const char c : line.substr(at, digits)) {
-        if (std::isxdigit(static_cast<unsigned char>(c)) == 0) return std::nullopt;
-        const int lower = std::tolower(static_cast<unsigned char>(c));
-        value = value << 4 | static_cast<std::uint32_t>(lower <= '9' ? lower - '0' : lower - 'a' + 10);
-    }
-    return value;
+    return parse_hex(line.substr(at, digits), std::numeric_limits<std::uint32_t>::max());
 }
 
 std::optional<PciPlace> pci_place_of(std::string_view text, std::size_t& size) {

@@ -4,6 +4,7 @@
 
 #include "base/base64.hpp"
 #include "base/error.hpp"
+#include "base/hex.hpp"
 #include "base/sha256.hpp"
 
 using namespace xlate;
@@ -30,6 +31,14 @@ TEST_CASE("base64: the RFC's examples, there and back, what is none is nothing",
     CHECK(from_base64(to_base64(many)) == many);
     CHECK_FALSE(from_base64("Zg="));
     CHECK_FALSE(from_base64("Z%=="));
+}
+
+TEST_CASE("hex: digits alone, up to a limit", "[base]") {
+    CHECK(parse_hex("1F", 31) == 31U);
+    CHECK(parse_hex("ffffffffffffffff", UINT64_MAX) == UINT64_MAX);
+    CHECK(parse_hex("00000000000000001f", 31) == 31U);
+    for (const char* const wrong : {"", "20", "0x1f", "1g", "-1", "+1", " 1", "1 ", "1ffffffffffffffff"})
+        CHECK_FALSE(parse_hex(wrong, 31));
 }
 
 TEST_CASE("utf-8: the first byte that is none, by RFC 3629", "[base]") {
