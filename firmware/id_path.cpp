@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "firmware/default_bus.hpp"
 #include "firmware/device_name.hpp"
 #include "firmware/pci_hosts.hpp"
 
@@ -93,12 +94,9 @@ private:
     }
 
     std::string bus_remark(const Node& node) const {
-        static constexpr std::string_view kBuses[] = {"simple-bus", "simple-mfd", "isa", "arm,amba-bus"};
         if (!node.parent || index(*node.parent) == 0 || in_.origin == Description::Origin::acpi) return {};
         const Node& parent = in_.node(*node.parent);
-        if (std::any_of(std::begin(kBuses), std::end(kBuses),
-                        [&](std::string_view bus) { return parent.is_compatible(bus); }))
-            return {};
+        if (is_default_bus(parent)) return {};
         return fmt::format(", if the driver of {} makes devices of its children", parent.path);
     }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/bits.hpp"
+#include "firmware/default_bus.hpp"
 #include "firmware/pci_hosts.hpp"
 #include "firmware/remote_processors.hpp"
 
@@ -76,8 +77,7 @@ bool BootState::has_own_driver(const Device& dev, const Driver& except) const {
 
 bool BootState::has_hidden_consumers(firmware::NodeIndex at) const {
     const firmware::Node& node = description.node(at);
-    for (const char* const bus : {"simple-bus", "simple-mfd", "isa", "arm,amba-bus"})
-        if (node.is_compatible(bus)) return false;
+    if (firmware::is_default_bus(node)) return false;
     const firmware::Property* const type = node.property("device_type");
     if (type != nullptr && std::string(type->bytes.begin(), type->bytes.end()).rfind("pci", 0) == 0) return false;
     return std::any_of(node.children.begin(), node.children.end(), [&](firmware::NodeIndex child) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "firmware/default_bus.hpp"
 #include "firmware/device_name.hpp"
 #include "firmware/iommu_families.hpp"
 #include "kernel-model/of/of_core.hpp"
@@ -13,7 +14,6 @@ namespace {
 using firmware::Node;
 using firmware::NodeIndex;
 
-constexpr std::array kBusCompatibles{"simple-bus", "simple-mfd", "isa", "arm,amba-bus"};
 constexpr std::array kReservedMemoryCompatibles{"phram",   "qcom,rmtfs-mem", "qcom,cmd-db",     "qcom,smem",
                                                 "ramoops", "nvmem-rmem",     "google,open-dice"};
 
@@ -67,7 +67,7 @@ void OfCore::create(NodeIndex at, Ptr<Device> parent, bool recurse, bool through
     if (!dev) return;
     drivers_.device_add(dev);
     if (primecell || !recurse) return;
-    if (!is_any(node, kBusCompatibles.data(), kBusCompatibles.data() + kBusCompatibles.size())) return;
+    if (!firmware::is_default_bus(node)) return;
     for (const NodeIndex child : node.children) create(child, dev, true);
 }
 
