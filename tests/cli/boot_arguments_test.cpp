@@ -79,6 +79,16 @@ TEST_CASE("boot arguments: what the config gives counts, and the difference is s
     CHECK(said.out.find("kernel.cpus") == std::string::npos);
 }
 
+TEST_CASE("boot arguments: a number of CPUs that is none is said", "[cli][bootargs]") {
+    const Scratch scratch;
+    if (!write_board(scratch, "maxcpus=two")) return;
+    const Said said = run_xlate(scratch, "inspect board.dtb");
+    INFO(said.out << said.err);
+    CHECK(said.status == 0);
+    CHECK(said.out.find("kernel parameter 'maxcpus=two' is not modelled") != std::string::npos);
+    CHECK(said.out.find("a run takes it") == std::string::npos);
+}
+
 TEST_CASE("boot arguments: two kernels on one board have them, too", "[cli][bootargs]") {
     const Scratch scratch;
     if (!write_board(scratch, "iommu.passthrough=1")) return;
