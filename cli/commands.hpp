@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "study/init/device_question.hpp"
+#include "study/init/device/device_question.hpp"
 
 namespace xlate::cli {
 

@@ -13,12 +13,12 @@
 #include "cli/commands.hpp"
 #include "cli/print.hpp"
 #include "firmware/description.hpp"
-#include "study/init/init_device.hpp"
-#include "study/init/init_kernel.hpp"
-#include "study/init/init_qemu.hpp"
-#include "study/init/kernel_log.hpp"
-#include "study/init/lspci.hpp"
-#include "study/init/qemu_command.hpp"
+#include "study/init/device/init_device.hpp"
+#include "study/init/machine/machine_config.hpp"
+#include "study/init/qemu/qemu_command.hpp"
+#include "study/init/qemu/qemu_config.hpp"
+#include "study/init/starter_config.hpp"
+#include "study/init/starter_kernel.hpp"
 #include "study/results/files.hpp"
 #include "study/run/firmware_input.hpp"
 
@@ -98,18 +98,17 @@ std::string_view machine_option(const InitArguments& arguments) {
     return arguments.qemu_command.empty() ? "" : "--qemu-command";
 }
 
-study::KernelLog running_machine(const InitArguments& arguments) {
-    study::KernelLog log;
+void init_machine(const InitArguments& arguments, const firmware::Description& description,
+                  const std::vector<std::string>& paths) {
+    std::optional<study::KernelLog> log;
     if (!arguments.kernel_log.empty())
         log = study::read_kernel_log(read_whole(arguments.kernel_log, kMaxLogBytes, "a kernel's log"),
                                      arguments.kernel_log);
-    if (arguments.lspci.empty()) return log;
-    study::PciListing listing =
-        study::read_lspci(read_whole(arguments.lspci, kMaxLogBytes, "a listing of lspci"), arguments.lspci);
-    log.file += (log.file.empty() ? "" : ", ") + listing.file;
-    log.functions = std::move(listing.functions);
-    log.notes = std::move(listing.notes);
-    return log;
+    std::optional<study::PciListing> listing;
+    if (!arguments.lspci.empty())
+        listing = study::read_lspci(read_whole(arguments.lspci, kMaxLogBytes, "a listing of lspci"), arguments.lspci);
+    put_config(arguments, study::machine_config(description, paths, log, listing));
+    if (log) say_kernel(log->release);
 }
 
 ExitStatus init_device(const InitArguments& arguments, bool asks) {
@@ -169,16 +168,16 @@ ExitStatus init_command(const InitArguments& arguments) {
     std::vector<std::string> paths;
     for (const std::string& path : arguments.firmware) paths.push_back(relative_to(path, arguments.out));
     if (!machine.empty() && machine != "--qemu-command") {
-        const study::KernelLog log = running_machine(arguments);
-        put_config(arguments, study::init_config(description, paths, log));
-        if (!log.release.empty()) say_kernel(log.release);
+        init_machine(arguments, description, paths);
         return ExitStatus::ok;
     }
-    std::optional<std::string> command;
-    if (!arguments.qemu_command.empty())
-        command = read_whole(arguments.qemu_command, kMaxCommandBytes, "a QEMU command line");
-    put_config(arguments, study::init_config(description, paths, command, arguments.qemu_command));
-    if (command) say_kernel(study::parse_qemu_command(*command, arguments.qemu_command).kernel);
+    if (arguments.qemu_command.empty()) {
+        put_config(arguments, study::board_config(description, paths));
+        return ExitStatus::ok;
+    }
+    const std::string command = read_whole(arguments.qemu_command, kMaxCommandBytes, "a QEMU command line");
+    put_config(arguments, study::qemu_config(description, paths, command, arguments.qemu_command));
+    say_kernel(study::parse_qemu_command(command, arguments.qemu_command).kernel);
     return ExitStatus::ok;
 }
 

@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 
-#include "study/init/init_kernel.hpp"
+#include "study/init/starter_kernel.hpp"
 #include "study/run/assume_kernel.hpp"
 
 namespace xlate::study {

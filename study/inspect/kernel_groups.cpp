@@ -11,7 +11,7 @@
 #include "firmware/description.hpp"
 #include "firmware/device_name.hpp"
 #include "study/diff_kernels/diff_kernels.hpp"
-#include "study/init/init_text.hpp"
+#include "study/init/starter_text.hpp"
 #include "study/run/assume_kernel.hpp"
 
 namespace xlate::study {

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "iommu/families.hpp"
-#include "study/init/board_family.hpp"
+#include "study/init/device/board_family.hpp"
 #include "tests/cli/program.hpp"
 
 using namespace xlate::tests;

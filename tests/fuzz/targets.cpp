@@ -16,9 +16,7 @@
 #include "study/config/config.hpp"
 #include "study/config/explore_config.hpp"
 #include "study/decode/decode.hpp"
-#include "study/init/init_qemu.hpp"
-#include "study/init/kernel_log.hpp"
-#include "study/init/lspci.hpp"
+#include "study/init/machine/machine_config.hpp"
 #include "study/inspect/inspect.hpp"
 #include "study/results/expect.hpp"
 #include "study/results/report/report.hpp"
@@ -96,22 +94,19 @@ void run_decode(const std::string& bytes) {
         study::decode_text(records);
         study::decode_json(records).dump(-1, ' ', false, Json::error_handler_t::replace);
     });
-    const auto can_be_read = [](const study::KernelLog& log) {
+    const auto can_be_read = [](const std::optional<study::KernelLog>& log,
+                                const std::optional<study::PciListing>& listing) {
         firmware::Description board;
         board.nodes.emplace_back();
         board.nodes[0].path = "/";
-        study::parse_config(study::init_config(board, {"b.dtb"}, log), "made.yaml");
+        study::parse_config(study::machine_config(board, {"b.dtb"}, log, listing), "made.yaml");
     };
     std::optional<study::KernelLog> log;
     guarded([&] { log = study::read_kernel_log(bytes, "fuzz"); });
-    if (log) can_be_read(*log);
+    if (log) can_be_read(log, std::nullopt);
     std::optional<study::PciListing> listing;
     guarded([&] { listing = study::read_lspci(bytes, "fuzz"); });
-    if (!listing) return;
-    study::KernelLog beside;
-    beside.functions = listing->functions;
-    beside.notes = listing->notes;
-    can_be_read(beside);
+    if (listing) can_be_read(std::nullopt, listing);
 }
 void run_device_tree(const std::string& bytes) {
     guarded([&] { study::inspect_json(firmware::read_device_tree(bytes_of(bytes), "fuzz.dtb")); });

@@ -21,8 +21,8 @@
 #include "iommu/families.hpp"
 #include "kernel-model/drivers/iommu_drivers.hpp"
 #include "study/diff_kernels/diff_kernels.hpp"
-#include "study/init/init_kernel.hpp"
-#include "study/init/init_qemu.hpp"
+#include "study/init/qemu/qemu_config.hpp"
+#include "study/init/starter_kernel.hpp"
 #include "study/run/firmware_input.hpp"
 #include "tests/corpus.hpp"
 #include "tests/places.hpp"
@@ -226,7 +226,7 @@ TEST_CASE("diff-kernels: explains what two real kernels made differently of one 
         }
         const Json was = Json::parse(read_text(pair.first / "truth.json"));
         const Json is = Json::parse(read_text(pair.second / "truth.json"));
-        Config config = parse_config(init_config(description, files, read_text(pair.second / "qemu-command.txt"),
+        Config config = parse_config(qemu_config(description, files, read_text(pair.second / "qemu-command.txt"),
                                                  (pair.second / "qemu-command.txt").string()),
                                      "x.yaml");
         const BootBoard board = board_for_boots(config);

@@ -16,9 +16,10 @@
 #include "firmware/pci_hosts.hpp"
 #include "study/config/config.hpp"
 #include "study/config/pci_config.hpp"
-#include "study/init/init_qemu.hpp"
-#include "study/init/qemu_command.hpp"
-#include "study/init/qemu_pci.hpp"
+#include "study/init/qemu/qemu_command.hpp"
+#include "study/init/qemu/qemu_config.hpp"
+#include "study/init/qemu/qemu_pci.hpp"
+#include "study/init/starter_config.hpp"
 #include "tests/corpus.hpp"
 #include "tests/places.hpp"
 
@@ -109,7 +110,7 @@ TEST_CASE("init: a QEMU command line gives the PCI functions that Linux found in
         const firmware::Description description =
             is_tree ? firmware::read_device_tree(firmware::read_file(dtb), dtb) : nothing();
         const std::string yaml =
-            init_config(description, dtb, read_text(entry.path() / "qemu-command.txt"), "qemu-command.txt");
+            qemu_config(description, {dtb}, read_text(entry.path() / "qemu-command.txt"), "qemu-command.txt");
         CAPTURE(yaml);
         const json truth = json::parse(read_text(entry.path() / "truth.json"));
         std::vector<std::string> wanted = functions_of_truth(truth);
@@ -246,7 +247,7 @@ TEST_CASE("init: what QEMU would refuse is refused with its line", "[study][init
 }
 
 TEST_CASE("init: a config without a command line is one that can be run and edited", "[study][init]") {
-    const std::string yaml = init_config(nothing(), std::string("my \"board\".dtb"), std::nullopt, "");
+    const std::string yaml = board_config(nothing(), {"my \"board\".dtb"});
     const Config config = parse_config(yaml, "init.yaml");
     CHECK(config.firmware.devicetree == "my \"board\".dtb");
     CHECK(config.kernel.variant == "linux-6.12");
@@ -254,7 +255,7 @@ TEST_CASE("init: a config without a command line is one that can be run and edit
 }
 
 TEST_CASE("init: kernel parameters that matter are taken over, the last one counts", "[study][init]") {
-    const std::string yaml = init_config(nothing(), std::string("b.dtb"),
+    const std::string yaml = qemu_config(nothing(), {"b.dtb"},
                                          "qemu -M virt -kernel Image -append 'iommu.strict=1 quiet iommu.strict=0 "
                                          "iommu.passthrough=1 arm_smmu_v3.disable_bypass=n'",
                                          "q.txt");
@@ -282,7 +283,7 @@ TEST_CASE("init: whatever a command line holds, the answer is a config that read
         CAPTURE(round, text);
         std::string yaml;
         try {
-            yaml = init_config(nothing(), std::string("b.dtb"), text, "q.txt");
+            yaml = qemu_config(nothing(), {"b.dtb"}, text, "q.txt");
         } catch (const InputError& error) {
             CHECK(error.findings().size() == 1);
             continue;
@@ -297,8 +298,7 @@ TEST_CASE("init: whatever a command line holds, the answer is a config that read
 TEST_CASE("init: more buses than a segment has are refused", "[study][init]") {
     std::string text = "qemu -nodefaults -M virt -device pcie-root-port,id=b0";
     for (int i = 1; i < 300; ++i) text += fmt::format(" -device pci-bridge,id=b{},bus=b{},addr=1", i, i - 1);
-    CHECK_THROWS_WITH(init_config(nothing(), std::string("b.dtb"), text, "q.txt"),
-                      Catch::Contains("more than 256 PCI buses"));
+    CHECK_THROWS_WITH(qemu_config(nothing(), {"b.dtb"}, text, "q.txt"), Catch::Contains("more than 256 PCI buses"));
 }
 
 TEST_CASE("init: every machine of the corpus becomes a config, and what it leaves out is said",
@@ -313,7 +313,7 @@ TEST_CASE("init: every machine of the corpus becomes a config, and what it leave
             const std::string dtb = (entry.path() / "board.dtb").string();
             const std::string text = read_text(entry.path() / "qemu-command.txt");
             const firmware::Description board = firmware::read_device_tree(firmware::read_file(dtb), dtb);
-            const std::string yaml = init_config(board, dtb, text, (entry.path() / "qemu-command.txt").string());
+            const std::string yaml = qemu_config(board, {dtb}, text, (entry.path() / "qemu-command.txt").string());
             const Config config = parse_config(yaml, "init.yaml");
             const QemuCommand command = parse_qemu_command(text, "q");
             CHECK((config.kernel.arch == kernel::Arch::arm) == (command.program.find("-arm") != std::string::npos));
@@ -339,7 +339,7 @@ TEST_CASE("init: an SMMU of -device arm-smmuv3 keeps its properties, or each is 
     const std::string tree = std::string(tests::binary_dir()) + "/boards/quickstart.dtb";
     const firmware::Description board = firmware::read_device_tree(firmware::read_file(tree), tree);
     const std::string yaml =
-        init_config(board, tree,
+        qemu_config(board, {tree},
                     "qemu-system-aarch64 -M virt -device "
                     "arm-smmuv3,primary-bus=pcie.0,id=s0,ats=on,ril=off,oas=48,ssidsize=20,accel=on "
                     "-device arm-smmuv3,primary-bus=pcie.1,id=s1,oas=44,new-thing=3",
@@ -361,7 +361,7 @@ TEST_CASE("init: an SMMU of -device arm-smmuv3 keeps its properties, or each is 
 
 TEST_CASE("init: kernel parameters that do nothing are named, with what they are", "[study][init]") {
     const std::string yaml =
-        init_config(nothing(), std::string("b.dtb"),
+        qemu_config(nothing(), {"b.dtb"},
                     "qemu-system-aarch64 -M virt -kernel vmlinuz-7.9.1 -append 'console=ttyAMA0 iommu=pt "
                     "arm-smmu.force_stage=1 smmu.bypassdev=0x1000:0x17 pcie_acs_override=downstream "
                     "some.iommu_thing=1'",
@@ -378,7 +378,7 @@ TEST_CASE("init: kernel parameters that do nothing are named, with what they are
 // A kernel that cannot read a value goes on with its default; a config with it would not be read.
 TEST_CASE("init: what Linux would not take from its command line is left out and named", "[study][init]") {
     const auto config_of = [](const std::string& append, std::string& yaml) {
-        yaml = init_config(nothing(), std::string("b.dtb"),
+        yaml = qemu_config(nothing(), {"b.dtb"},
                            "qemu-system-aarch64 -M virt -kernel vmlinuz-6.18.15+deb13-arm64 -append '" + append + "'",
                            "q.txt");
         return parse_config(yaml, "init.yaml").kernel;
@@ -404,8 +404,8 @@ TEST_CASE("init: words that a loader puts into an IOMMU's registers are named wi
     const std::string tree = std::string(tests::binary_dir()) + "/boards/quickstart.dtb";
     const firmware::Description board = firmware::read_device_tree(firmware::read_file(tree), tree);
     const std::uint64_t base = *board.node(board.providers().front()).regs.front().cpu_address;
-    const std::string yaml = init_config(
-        board, tree,
+    const std::string yaml = qemu_config(
+        board, {tree},
         fmt::format("qemu-system-arm -M virt -device loader,addr={:#x},data=0x11223344aabbccdd,data-len=8 -device "
                     "loader,file=nowhere.bin,addr={:#x},force-raw=on -device loader,addr=0x40000000,data=1,data-len=4",
                     base + 0x20, base),
@@ -424,7 +424,7 @@ TEST_CASE("init: what a kernel's name, its command line and its init script say 
     const std::string tree = std::string(tests::binary_dir()) + "/boards/quickstart.dtb";
     const firmware::Description board = firmware::read_device_tree(firmware::read_file(tree), tree);
     const Config arm64 =
-        parse_config(init_config(board, tree,
+        parse_config(qemu_config(board, {tree},
                                  "qemu-system-aarch64 -M virt -kernel vmlinuz-6.12.107+deb13-arm64-16k -append "
                                  "'arm-smmu.disable_bypass=0 pmon=a.iommu,b.iommu rebind=c.dev "
                                  "initcall_blacklist=arm_smmu_v3_driver_init'",
@@ -439,7 +439,7 @@ TEST_CASE("init: what a kernel's name, its command line and its init script say 
     REQUIRE(!arm64.kernel.modules.empty());
     CHECK(arm64.kernel.modules.front().name == "arm-smmu-v3");
     const Config lpae = parse_config(
-        init_config(board, tree, "qemu-system-arm -M virt -kernel vmlinuz-6.12.107+deb13-armmp-lpae", "q.txt"),
+        qemu_config(board, {tree}, "qemu-system-arm -M virt -kernel vmlinuz-6.12.107+deb13-armmp-lpae", "q.txt"),
         "init.yaml");
     CHECK(lpae.kernel.build == std::map<std::string, std::string>{{"ARM_LPAE", "y"}});
     CHECK(lpae.kernel.arch == kernel::Arch::arm);
@@ -454,7 +454,7 @@ TEST_CASE("init: functions below a PCI expander are named in the domain of the f
         const std::string dtb = (entry.path() / "board.dtb").string();
         const firmware::Description board = firmware::read_device_tree(firmware::read_file(dtb), dtb);
         const std::string yaml =
-            init_config(board, dtb, read_text(entry.path() / "qemu-command.txt"), "qemu-command.txt");
+            qemu_config(board, {dtb}, read_text(entry.path() / "qemu-command.txt"), "qemu-command.txt");
         CHECK(yaml.find("slot: \"0001:40:00.0\"") != std::string::npos);
         ++count;
     }

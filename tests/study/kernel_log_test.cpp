@@ -11,8 +11,8 @@
 
 #include "base/error.hpp"
 #include "study/config/config.hpp"
-#include "study/init/init_qemu.hpp"
-#include "study/init/kernel_log.hpp"
+#include "study/init/machine/machine_config.hpp"
+#include "study/init/qemu/qemu_config.hpp"
 #include "study/run/firmware_input.hpp"
 #include "tests/corpus.hpp"
 
@@ -71,8 +71,8 @@ TEST_CASE("kernel log: what it says of a machine is what its QEMU command says",
                 }
             }
             const firmware::Description board = read_firmware(files).description;
-            const Config theirs = parse_config(init_config(board, files, read_text(command), "q.txt"), "q.yaml");
-            const std::string yaml = init_config(board, files, read_kernel_log(text, "boot.log"));
+            const Config theirs = parse_config(qemu_config(board, files, read_text(command), "q.txt"), "q.yaml");
+            const std::string yaml = machine_config(board, files, read_kernel_log(text, "boot.log"), std::nullopt);
             const Config ours = parse_config(yaml, "log.yaml");
             CHECK(rows_of(ours) == rows_of(theirs));
             CHECK(ours.kernel.variant == theirs.kernel.variant);

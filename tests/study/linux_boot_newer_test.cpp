@@ -19,7 +19,7 @@
 #include "iommu/families.hpp"
 #include "kernel-model/drivers/iommu_drivers.hpp"
 #include "kernel-model/iommu-core/iommu_core.hpp"
-#include "study/init/init_qemu.hpp"
+#include "study/init/qemu/qemu_config.hpp"
 #include "study/run/firmware_input.hpp"
 #include "study/run/run.hpp"
 #include "study/run/run_watch.hpp"
@@ -100,7 +100,7 @@ public:
     std::string compare() {
         const std::vector<std::string> files = firmware_of(folder_);
         const firmware::Description description = read_firmware(files).description;
-        Config config = parse_config(init_config(description, files, read_text(folder_ / "qemu-command.txt"),
+        Config config = parse_config(qemu_config(description, files, read_text(folder_ / "qemu-command.txt"),
                                                  (folder_ / "qemu-command.txt").string()),
                                      "init.yaml");
         Recorder recorder;

@@ -14,7 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "firmware/iommu_families.hpp"
-#include "study/init/init_qemu.hpp"
+#include "study/init/qemu/qemu_config.hpp"
 #include "study/run/firmware_input.hpp"
 #include "study/run/run.hpp"
 #include "tests/corpus.hpp"
@@ -109,7 +109,7 @@ std::string differences(const std::string& name, const std::vector<std::string>&
     const Json truth = Json::parse(read_text(folder / "truth.json"));
     const firmware::Description description = read_firmware(files).description;
     const std::string yaml =
-        init_config(description, files, read_text(folder / "qemu-command.txt"), "qemu-command.txt");
+        qemu_config(description, files, read_text(folder / "qemu-command.txt"), "qemu-command.txt");
     Config config = parse_config(yaml, name + ".yaml");
     const RunReport report = run(config, {});
     const Json& result = report.result;

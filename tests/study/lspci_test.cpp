@@ -6,9 +6,7 @@
 
 #include "base/error.hpp"
 #include "study/config/config.hpp"
-#include "study/init/init_qemu.hpp"
-#include "study/init/kernel_log.hpp"
-#include "study/init/lspci.hpp"
+#include "study/init/machine/machine_config.hpp"
 
 using namespace xlate;
 using namespace xlate::study;
@@ -80,9 +78,7 @@ TEST_CASE("lspci: kinds, buses, drivers and capabilities of a PC", "[study][init
     firmware::Description board;
     board.nodes.emplace_back();
     board.nodes[0].path = "/";
-    KernelLog log;
-    log.functions = listing.functions;
-    const Config config = parse_config(init_config(board, {"b.dtb"}, log), "x.yaml");
+    const Config config = parse_config(machine_config(board, {"b.dtb"}, std::nullopt, listing), "x.yaml");
     REQUIRE(config.soc.pci.size() == 3);
     const PciConfig& written = config.soc.pci[2].below.at(0).below.at(0);
     CHECK(written.acs == PciConfig::Acs::yes);

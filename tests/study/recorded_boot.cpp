@@ -7,7 +7,7 @@
 #include "firmware/device_name.hpp"
 #include "firmware/iommu_families.hpp"
 #include "iommu/families.hpp"
-#include "study/init/init_qemu.hpp"
+#include "study/init/qemu/qemu_config.hpp"
 #include "study/run/run.hpp"
 
 namespace xlate::study::tests {
@@ -74,7 +74,7 @@ RecordedBoot::RecordedBoot(const std::filesystem::path& folder, Behind behind)
 
 std::string RecordedBoot::compare() {
     const std::string yaml =
-        init_config(board_, (folder_ / "board.dtb").string(), read_text(folder_ / "qemu-command.txt"),
+        qemu_config(board_, {(folder_ / "board.dtb").string()}, read_text(folder_ / "qemu-command.txt"),
                     (folder_ / "qemu-command.txt").string());
     Config config = parse_config(yaml, "init.yaml", emulated());
     Recorder recorder;

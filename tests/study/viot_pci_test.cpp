@@ -15,7 +15,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "study/init/init_qemu.hpp"
+#include "study/init/qemu/qemu_config.hpp"
 #include "study/run/firmware_input.hpp"
 #include "study/run/run.hpp"
 #include "tests/corpus.hpp"
@@ -81,7 +81,7 @@ TEST_CASE("VIOT over PCI: endpoints and groups are those of the machine's two re
         for (const char* one : {"APIC", "DSDT", "FACP", "MCFG"})
             files.push_back((tables / (std::string(one) + ".dat")).string());
         const std::string yaml =
-            init_config(read_firmware(files).description, files,
+            qemu_config(read_firmware(files).description, files,
                         read_text(boots / "dt-virtio-iommu-6.12" / "qemu-command.txt"), "qemu-command.txt");
         Config config = parse_config(yaml, "viot.yaml");
         return Json::parse(tests::in_child([&] { return run(config, {}).result.dump(); }));

@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "firmware/pci_iommus.hpp"
-#include "study/init/init_qemu.hpp"
+#include "study/init/qemu/qemu_config.hpp"
 #include "study/run/assemble.hpp"
 #include "study/run/firmware_input.hpp"
 #include "study/run/pci_roots.hpp"
@@ -52,7 +52,7 @@ TEST_CASE("virtio-iommu over PCI: it has no endpoint for an id that a bridge rep
         firmware::Description description = read_firmware(files).description;
         if (virtio_function(description) == nullptr) continue;
         INFO(folder.filename().string());
-        Config config = parse_config(init_config(description, files, read_text(folder / "qemu-command.txt"),
+        Config config = parse_config(qemu_config(description, files, read_text(folder / "qemu-command.txt"),
                                                  (folder / "qemu-command.txt").string()),
                                      "x.yaml");
         settle_pci_roots(config, description);

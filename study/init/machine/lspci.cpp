@@ -1,4 +1,4 @@
-#include "study/init/lspci.hpp"
+#include "study/init/machine/lspci.hpp"
 
 #include <cctype>
 #include <cstddef>
@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "study/init/found_functions.hpp"
+#include "study/init/machine/found_functions.hpp"
 
 namespace xlate::study {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "study/config/command_line.hpp"
-#include "study/init/log_iommus.hpp"
+#include "study/init/machine/log_iommus.hpp"
 #include "study/init/starter_function.hpp"
 
 namespace xlate::study {

@@ -1,4 +1,4 @@
-#include "study/init/found_functions.hpp"
+#include "study/init/machine/found_functions.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -8,7 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/hex.hpp"
-#include "study/init/qemu_pci.hpp"
+#include "study/init/qemu/qemu_pci.hpp"
 
 namespace xlate::study {
 

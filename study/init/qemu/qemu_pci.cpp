@@ -1,4 +1,4 @@
-#include "study/init/qemu_pci.hpp"
+#include "study/init/qemu/qemu_pci.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "study/init/device_question.hpp"
+#include "study/init/device/device_question.hpp"
 
 #include <algorithm>
 #include <optional>

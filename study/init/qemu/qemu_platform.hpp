@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "firmware/description.hpp"
-#include "study/init/qemu_command.hpp"
+#include "study/init/qemu/qemu_command.hpp"
 
 namespace xlate::study {
 

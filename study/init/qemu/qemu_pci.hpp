@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "study/init/qemu_command.hpp"
+#include "study/init/qemu/qemu_command.hpp"
 #include "study/init/starter_function.hpp"
 
 namespace xlate::study {

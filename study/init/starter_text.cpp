@@ -1,4 +1,4 @@
-#include "study/init/init_text.hpp"
+#include "study/init/starter_text.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "study/init/init_device.hpp"
+#include "study/init/device/init_device.hpp"
 
 #include <algorithm>
 #include <vector>

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "study/init/device_question.hpp"
+#include "study/init/device/device_question.hpp"
 
 namespace xlate::study {
 

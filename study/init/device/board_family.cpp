@@ -1,4 +1,4 @@
-#include "study/init/board_family.hpp"
+#include "study/init/device/board_family.hpp"
 
 #include <algorithm>
 

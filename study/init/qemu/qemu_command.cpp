@@ -1,4 +1,4 @@
-#include "study/init/qemu_command.hpp"
+#include "study/init/qemu/qemu_command.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "study/init/log_iommus.hpp"
+#include "study/init/machine/log_iommus.hpp"
 
 #include <algorithm>
 #include <cctype>

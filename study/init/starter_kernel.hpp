@@ -1,20 +1,25 @@
-// The `kernel:` part of a starter config: variant, architecture, CPUs, modules and parameters of a QEMU command
-// or of a kernel's log.
+// The `kernel:` part of a starter config: what kernels of all machines have in common.
 #pragma once
 
 #include <optional>
 #include <string>
 
-#include "firmware/description.hpp"
-#include "study/init/kernel_log.hpp"
-#include "study/init/qemu_command.hpp"
+#include "kernel-model/arch/arch.hpp"
+#include "study/config/command_line.hpp"
 
 namespace xlate::study {
 
-/// Lines of YAML, from "kernel:" on. `command`: nullptr for a board alone.
-std::string init_kernel(const QemuCommand* command, const firmware::Description& description);
-/// The same; modules stay as they are where none is given.
-std::string init_kernel(const KernelLog& log, const firmware::Description& description);
+/// Of a board alone. Lines of YAML, from "kernel:" on.
+std::string plain_kernel();
+
+struct ParameterLines {
+    std::string key;       ///< "  parameters: { ... }\n", or empty
+    std::string comments;  ///< of parameters that do nothing here
+};
+ParameterLines parameter_lines(const CommandLineWords& words, kernel::Arch arch);
+
+/// Of a kernel whose name says that its pages are larger; empty: 4 KiB.
+std::string page_size_line(const std::string& name);
 
 /// Of "vmlinuz-6.12.107+deb13-arm64": 6, 12 and 107.
 struct KernelRelease {

@@ -9,7 +9,7 @@
 
 #include "base/quantity.hpp"
 #include "soc/config.hpp"
-#include "study/init/board_family.hpp"
+#include "study/init/device/board_family.hpp"
 
 namespace xlate::study {
 

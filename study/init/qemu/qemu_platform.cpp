@@ -1,4 +1,4 @@
-#include "study/init/qemu_platform.hpp"
+#include "study/init/qemu/qemu_platform.hpp"
 
 #include <algorithm>
 #include <filesystem>

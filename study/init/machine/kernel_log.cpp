@@ -1,4 +1,4 @@
-#include "study/init/kernel_log.hpp"
+#include "study/init/machine/kernel_log.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -12,7 +12,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "study/init/found_functions.hpp"
+#include "study/init/machine/found_functions.hpp"
 
 namespace xlate::study {
 namespace {
