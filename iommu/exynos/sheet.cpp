@@ -21,7 +21,7 @@ constexpr CounterSpec kCounters[] = {
     {"flushes", "", "flushes of everything"},
     {"entry_flushes", "", "flushes of an address"},
     {"range_flushes", "", "flushes of a range"},
-    {"walks", "", "walks that came to a second-level word"},
+    {"walks", "", "translations that needed a walk"},
     {"walk_reads", "", "table words read"},
 };
 constexpr PurposeSpec kPurposes[] = {{"section", AccessRole::walk, 1, 2}, {"page", AccessRole::walk, 1, 3}};

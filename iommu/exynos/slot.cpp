@@ -47,6 +47,7 @@ const Step& Slot::step(const Reply& reply) {
                 if (!request_.debug) ++mmu_.counters_.tlb_hits;
                 return translated(*entry);
             }
+            if (!request_.debug) ++mmu_.counters_.walks;
             return mmu_.caches_sections() && !request_.debug
                        ? lookup(Structure::walk_cache, State::flpd)
                        : read(mmu_.root() + std::uint64_t{section_index(input_)} * kWordBytes, Purpose::section,
@@ -98,10 +99,7 @@ const Step& Slot::lookup(Structure structure, State next) {
 
 const Step& Slot::read(std::uint64_t from, AccessPurpose purpose, State next) {
     state_ = next;
-    if (!request_.debug) {
-        ++mmu_.counters_.walk_reads;
-        if (purpose == Purpose::page) ++mmu_.counters_.walks;
-    }
+    if (!request_.debug) ++mmu_.counters_.walk_reads;
     read_step(step_, request_, from, kWordBytes, purpose);
     step_.access.input = input_;
     return step_;

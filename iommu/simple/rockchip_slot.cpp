@@ -75,7 +75,10 @@ const Step& Slot::step(const Reply& reply) {
         case State::tlb: {
             const CachedTranslation* entry =
                 request_.debug ? at.tlb.peek(bank_, request_.address) : at.tlb.lookup(bank_, request_.address);
-            if (entry == nullptr) return lookup(Structure::walk_cache, State::directory_cache);
+            if (entry == nullptr) {
+                if (!request_.debug) ++mmu_.counters_.walks;
+                return lookup(Structure::walk_cache, State::directory_cache);
+            }
             ++mmu_.counters_.tlb_hits;
             std::uint32_t word = 0;
             if ((entry->permissions.bits & Permissions::kUserRead) != 0) word |= 1U << pte::READABLE.lsb;
@@ -126,10 +129,7 @@ const Step& Slot::lookup(Structure structure, State next) {
 
 const Step& Slot::read(std::uint64_t from, AccessPurpose purpose, State next) {
     enter(next);
-    if (!request_.debug) {
-        ++mmu_.counters_.walk_reads;
-        if (purpose == Purpose::table) ++mmu_.counters_.walks;
-    }
+    if (!request_.debug) ++mmu_.counters_.walk_reads;
     read_step(step_, request_, from, kWordBytes, purpose);
     return step_;
 }

@@ -19,7 +19,7 @@ constexpr CounterSpec kCounters[] = {
     {"bus_errors", "", "tables that memory refused"},
     {"given_up", "", "accesses aborted because their retry after PAGE_FAULT_DONE faulted again"},
     {"zaps", "", "ZAP_ONE_LINE and ZAP_CACHE written"},
-    {"walks", "", "walks that came to a table word"},
+    {"walks", "", "walks of the tables, those of retries included"},
     {"walk_reads", "", "directory and table words read"},
 };
 constexpr PurposeSpec kPurposes[] = {

@@ -17,6 +17,7 @@ constexpr StructureSpec kStructures[] = {{"tlb", Structure::tlb, 1, 0},
 constexpr CounterSpec kCounters[] = {
     {"translations", "", "accesses that missed the ports' TLBs while it is on"},
     {"tlb_misses", "", "look-ups of the macro-TLB without a hit"},
+    {"walks", "", "the same: each walks the tables"},
     {"walk_reads", "", "table words read"},
     {"faults", "", "accesses refused"},
     {"flushes", "", "TLB_FLUSH written"},
@@ -270,8 +271,9 @@ std::optional<unsigned> Sun50i::take_wire() {
 }
 
 std::vector<std::uint64_t> Sun50i::counter_values() const {
-    return {counters_.translations, counters_.tlb_misses, counters_.walk_reads,
-            counters_.faults,       counters_.flushes,    counters_.line_invalidations};
+    return {counters_.translations,      counters_.tlb_misses, counters_.walks,
+            counters_.walk_reads,        counters_.faults,     counters_.flushes,
+            counters_.line_invalidations};
 }
 
 CacheCounters Sun50i::structure_counters(std::size_t row) const {

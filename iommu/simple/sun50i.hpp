@@ -64,7 +64,8 @@ public:
 private:
     friend class Slot;
     struct Counters {
-        std::uint64_t translations = 0, tlb_misses = 0, walk_reads = 0, faults = 0, flushes = 0, line_invalidations = 0;
+        std::uint64_t translations = 0, tlb_misses = 0, walks = 0, walk_reads = 0, faults = 0, flushes = 0,
+                      line_invalidations = 0;
     };
     std::uint32_t get(std::uint32_t offset) const { return words_[offset / 4]; }
     void set(std::uint32_t offset, std::uint32_t value) { words_[offset / 4] = value; }

@@ -22,7 +22,10 @@ const Step& Slot::step(const Reply& reply) {
         case State::tlb: {
             const CachedTranslation* entry = mmu_.tlb_.lookup(master_, request_.address);
             if (entry != nullptr) return translated(*entry);
-            if (!request_.debug) ++mmu_.counters_.tlb_misses;
+            if (!request_.debug) {
+                ++mmu_.counters_.tlb_misses;
+                ++mmu_.counters_.walks;
+            }
             return lookup(Structure::walk_cache, State::directory_cache);
         }
         case State::directory_cache: {

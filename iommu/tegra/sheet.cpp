@@ -12,7 +12,7 @@ constexpr CounterSpec kCounters[] = {
     {"translations", "", "accesses of enabled clients and swgroups that missed the ports' TLBs"},
     {"passed", "", "accesses that passed untranslated while the SMMU is on: client or swgroup not enabled, or unknown"},
     {"tlb_misses", "", "look-ups of the TLB without a hit"},
-    {"walks", "", "walks that came to a word that names memory"},
+    {"walks", "", "translations that needed a walk"},
     {"walk_reads", "", "reads of table memory: atoms of the PTC, or words without it"},
     {"faults", "", "accesses refused"},
     {"faults_lost", "", "faults while INTSTATUS still told of an earlier one"},

@@ -43,6 +43,7 @@ const Step& Slot::step(const Reply& reply) {
             const std::uint32_t directory = smmu_.directories_[asid_];
             rights_ = directory;
             if (!word::usable(directory)) return fault(Fault::no_directory_word, request_.address);
+            if (!request_.debug) ++smmu_.counters_.walks;
             return want(word::address(directory, smmu_.soc().address_bits) +
                             std::uint64_t{directory_index(request_.address)} * kWordBytes,
                         Purpose::directory);
@@ -128,7 +129,6 @@ const Step& Slot::leaf(std::uint32_t word, unsigned log2_bytes) {
     entry.level = log2_bytes == kPageBits ? 3 : 2;
     entry.permissions.bits = static_cast<std::uint8_t>((word::READABLE.test(rights) ? kReads : 0) |
                                                        (word::WRITABLE.test(rights) ? kWrites : 0));
-    if (!request_.debug) ++smmu_.counters_.walks;
     const bool allowed = entry.permissions.allows(request_);
     if (allowed && !request_.debug && epoch_ == smmu_.epoch()) smmu_.tlb_.fill(entry);
     return translated(entry, rights);

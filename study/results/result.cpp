@@ -113,8 +113,9 @@ Json iommus_json(const RunFacts& facts) {
     const std::vector<kernel::IommuResult> registered = facts.boot.iommus();
     Json all = Json::array();
     for (const soc::IommuStats& iommu : facts.soc.iommus) {
-        const bool has_micro = iommu.micro_tlb.lookups != 0;
-        const soc::LookupStats any{has_micro ? iommu.micro_tlb.lookups : iommu.main_tlb.lookups,
+        // The first TLB that translations come to: an IOMMU of one port may have no other than the core's.
+        const std::uint64_t of_ports = iommu.micro_tlb.lookups != 0 ? iommu.micro_tlb.lookups : iommu.main_tlb.lookups;
+        const soc::LookupStats any{of_ports != 0 ? of_ports : iommu.tcu_tlb.lookups,
                                    iommu.micro_tlb.hits + iommu.main_tlb.hits + iommu.tcu_tlb.hits};
         Json one = {{"name", iommu.name}, {"path", iommu.path}, {"arch", iommu.arch}};
         one["translations"] = iommu.translations;

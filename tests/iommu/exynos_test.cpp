@@ -431,3 +431,16 @@ TEST_CASE("exynos: what its words say, for the sanitizer", "[iommu][exynos]") {
     REQUIRE(v5.decode(ex::Purpose::page, 0, says));
     CHECK_FALSE(says.present);
 }
+
+TEST_CASE("exynos: a walk that a section ends is a walk, too", "[iommu][exynos]") {
+    ExynosWorld world(exynos_of(3, 3));
+    world.memory.store(0x83000000 + 0x456 * 4, 0x45600402, 4);
+    world.enable(0x83000000);
+    CHECK(world.pa(0x45612345) == 0x45612345);
+    CHECK(world.pa(0x45699000) == 0x45699000);  // of the same entry
+    const auto values = world.mmu.counter_values();
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        const std::string_view name = world.mmu.spec().counters[i].name;
+        if (name == "walks" || name == "walk_reads") CHECK(values[i] == 1);
+    }
+}

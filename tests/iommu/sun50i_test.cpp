@@ -85,6 +85,20 @@ TEST_CASE("sun50i: off and bypassed masters pass, a channel in reset is refused"
     CHECK(world.fault(0, std::uint64_t{1} << 32) == Fault::out_of_range);
 }
 
+TEST_CASE("sun50i: a walk is counted when it starts, whatever it finds", "[iommu][sun50i]") {
+    World world;
+    world.enable();
+    world.map(0x45678042);
+    CHECK(world.fault(3, 0x12345678) == Fault::none);        // directory and table
+    CHECK(world.fault(3, 0x12345678) == Fault::none);        // the TLB has it
+    CHECK(world.fault(3, 0x22345678) == Fault::l1_invalid);  // directory alone
+    const auto values = world.mmu.counter_values();
+    std::map<std::string_view, std::uint64_t> counters;
+    for (std::size_t i = 0; i < values.size(); ++i) counters[kSpec.counters[i].name] = values[i];
+    CHECK(counters["walks"] == 2);
+    CHECK(counters["walk_reads"] == 3);
+}
+
 TEST_CASE("sun50i: faults are recorded by kind and master, and cleared by INT_CLR", "[iommu][sun50i]") {
     World world;
     world.enable();
