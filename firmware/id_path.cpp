@@ -151,8 +151,11 @@ private:
             if (const auto id = stream_of(in_.node(*entry->provider), entry->args)) take(*id);
         }
         if (others) {
-            step(fmt::format("several IOMMUs are named: {}'s driver goes by the {}", iommu_kind(provider).title,
-                             last ? "last" : "first"));
+            const IommuKind& kind = iommu_kind(provider);
+            step(fmt::format("several IOMMUs are named: {}'s driver {}", kind.title,
+                             kind.uses_all_providers ? "programs all of them alike"
+                             : last                  ? "goes by the last"
+                                                     : "goes by the first"));
         }
         return provider_state();
     }

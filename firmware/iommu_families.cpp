@@ -18,12 +18,29 @@ struct Family {
     std::string_view main{};
     std::string_view parts{};
     std::string_view part_number{};
+    bool uses_all_providers = false;
 };
+
+constexpr Family with_all_providers(Family one) {
+    one.uses_all_providers = true;
+    return one;
+}
 
 constexpr IommuKind row(std::string_view compatible, const Family& of, std::string_view table = {},
                         std::string_view acpi_name = {}) {
-    return {compatible, of.name,   of.title, of.driver, of.cells,      of.group, of.last_provider_wins,
-            table,      acpi_name, of.main,  of.parts,  of.part_number};
+    return {compatible,
+            of.name,
+            of.title,
+            of.driver,
+            of.cells,
+            of.group,
+            of.last_provider_wins,
+            table,
+            acpi_name,
+            of.main,
+            of.parts,
+            of.part_number,
+            of.uses_all_providers};
 }
 
 constexpr Family kSmmuV3{"smmuv3", "Arm SMMUv3", "arm-smmu-v3", IdCells::id, Rule::exclusive_id};
@@ -33,12 +50,12 @@ constexpr Family kVirtio{"virtio-iommu", "virtio-iommu", "virtio_iommu"};
 constexpr Family kVtd{"vt-d", "Intel VT-d", "intel-iommu"};
 constexpr Family kAmdVi{"amd-vi", "AMD-Vi", "amd-iommu"};
 constexpr Family kRiscv{"riscv", "RISC-V IOMMU", "riscv-iommu"};
-constexpr Family kDart{"dart", "Apple DART", "apple-dart", IdCells::id, Rule::shared_id};
+constexpr Family kDart = with_all_providers({"dart", "Apple DART", "apple-dart", IdCells::id, Rule::shared_id});
 constexpr Family kRockchip{"rockchip", "Rockchip IOMMU", "rockchip-iommu", IdCells::none, Rule::per_iommu, true};
-constexpr Family kExynos{"exynos", "Exynos SysMMU", "exynos-sysmmu", IdCells::none};
+constexpr Family kExynos = with_all_providers({"exynos", "Exynos SysMMU", "exynos-sysmmu", IdCells::none});
 constexpr Family kSun50i{"sun50i", "Allwinner sun50i IOMMU", "sun50i-iommu", IdCells::id, Rule::per_iommu, true};
 constexpr Family kSprd{"sprd", "Spreadtrum IOMMU", "sprd-iommu", IdCells::none, Rule::per_iommu};
-constexpr Family kOmap{"omap", "OMAP IOMMU", "omap-iommu", IdCells::none, Rule::per_iommu};
+constexpr Family kOmap = with_all_providers({"omap", "OMAP IOMMU", "omap-iommu", IdCells::none, Rule::per_iommu});
 constexpr Family kTegra{"tegra", "Tegra SMMU", "tegra-mc", IdCells::id, Rule::soc_table};
 constexpr Family kTegraGart{"tegra-gart", "Tegra20 GART", "tegra-mc", IdCells::none, Rule::per_iommu};
 constexpr Family kQcom{"qcom", "Qualcomm msm-iommu", "qcom-iommu",   IdCells::id, Rule::per_device, false,

@@ -47,6 +47,8 @@ struct IommuKind {
     /// What the compatibles of its parts begin with, which are children of its node; see iommu_parts().
     std::string_view parts{};
     std::string_view part_number{};  ///< property of a part: its number, if its place does not say it
+    /// The driver programs every provider of a list alike; the first one then stands for all of them.
+    bool uses_all_providers = false;
 };
 
 /// By the first of the node's compatibles that has a row (also of a node that is no provider, such as an SMMU without

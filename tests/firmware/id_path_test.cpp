@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 
 #include <catch2/catch.hpp>
@@ -61,6 +62,42 @@ TEST_CASE("the way to an id ends where Linux's ends") {
     CHECK(of(d, "/hole@4000").end == PathEnd::list_broken);
     CHECK(of(d, "/plain@5000").end == PathEnd::no_iommu);
     CHECK(of(d, "/gone@6000").end == PathEnd::not_there);
+}
+
+// exynos_iommu_attach_device() goes over all controllers of a master, omap_iommu_attach_init() over all of its
+// arch_data, apple_dart_attach_dev_paging() over all stream maps; rk_iommu_of_xlate() keeps the last one,
+// ipmmu_of_xlate() the first.
+TEST_CASE("of several IOMMUs a driver uses all, the first or the last") {
+    struct Row {
+        const char* compatible;
+        std::uint32_t cells;
+        const char* says;
+    };
+    for (const Row& row : {Row{"samsung,exynos-sysmmu", 0, "programs all of them alike"},
+                           Row{"ti,omap4-iommu", 0, "programs all of them alike"},
+                           Row{"apple,t8103-dart", 1, "programs all of them alike"},
+                           Row{"rockchip,iommu", 0, "goes by the last"}, Row{"arm,smmu-v3", 1, "goes by the first"}}) {
+        CAPTURE(row.compatible);
+        TreeBuilder tree;
+        tree.cells("#address-cells", {1}).cells("#size-cells", {1});
+        for (const std::uint32_t phandle : {1U, 2U}) {
+            tree.open(phandle == 1 ? "iommu@10000" : "iommu@20000").text("compatible", row.compatible);
+            tree.cells("reg", {phandle << 16, 0x1000}).cells("#iommu-cells", {row.cells}).cells("phandle", {phandle});
+            tree.close();
+        }
+        tree.open("master@1000").text("compatible", "v,d").cells("reg", {0x1000, 0x100});
+        if (row.cells == 0) {
+            tree.cells("iommus", {1, 2});
+        } else {
+            tree.cells("iommus", {1, 3, 2, 3});
+        }
+        tree.close();
+        const IdPath path = of(read_device_tree(tree.finish(), "board"), "/master@1000");
+        CHECK(path.end == PathEnd::behind);
+        CHECK(std::any_of(path.steps.begin(), path.steps.end(), [&](const std::string& step) {
+            return step.find("several IOMMUs are named: ") == 0 && step.find(row.says) != std::string::npos;
+        }));
+    }
 }
 
 TEST_CASE("a function's way goes through mask and rows") {
