@@ -55,7 +55,8 @@ int AppleDartOps::of_xlate(Device& dev, const OfPhandleArgs& args) {
         if (first.page_log2 != one.page_log2 || first.supports_bypass != one.supports_bypass) return -kEINVAL;
     }
     const auto stream = args.args.front();
-    for (DartStreamMap& map : config.stream_maps) {
+    for (unsigned i = 0; i < max_darts_per_device(core_.variant.release); ++i) {
+        DartStreamMap& map = config.stream_maps[i];
         if (map.dart && map.dart.get() != instance.get()) continue;
         map.dart = instance;
         if (stream < map.streams.size()) map.streams.set(stream);

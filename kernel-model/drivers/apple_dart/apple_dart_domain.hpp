@@ -19,7 +19,12 @@ struct DartStreamMap {
     Ptr<AppleDart> dart;
     DartStreams streams;
 };
-inline constexpr unsigned kMaxDartsPerDevice = 2;
+inline constexpr unsigned kMaxDartsPerDevice = 3;
+/// Linux MAX_DARTS_PER_DEVICE; three from 6.15 on (9d7b779e3004). `release`: Variant::release.
+constexpr unsigned max_darts_per_device(unsigned release) {
+    constexpr unsigned kWithThree = 615;
+    return release < kWithThree ? 2 : kMaxDartsPerDevice;
+}
 using DartStreamMaps = std::array<DartStreamMap, kMaxDartsPerDevice>;
 
 /// Linux struct apple_dart_master_cfg: dev->iommu->priv of a master.

@@ -26,13 +26,35 @@ constexpr unsigned kNoBank = 0xFF;
 constexpr unsigned kGroupsMax = 128;
 constexpr unsigned kRelease612 = 612;
 
-/// Identity whatever the default is. Those from `kFirstOf612` on are not in 6.1.
+/// Identity whatever the default is, from a release on: 0 is every one that is modelled.
+struct IdentityClient {
+    const char* compatible;
+    unsigned since = 0;
+};
 constexpr std::array kIdentityClients{
-    "qcom,adreno",         "qcom,mdp4",           "qcom,mdss",         "qcom,sc7180-mdss",  "qcom,sc7180-mss-pil",
-    "qcom,sc7280-mdss",    "qcom,sc7280-mss-pil", "qcom,sc8180x-mdss", "qcom,sm8250-mdss",  "qcom,sdm845-mdss",
-    "qcom,sdm845-mss-pil", "qcom,sc8280xp-mdss",  "qcom,adreno-gmu",   "qcom,qcm2290-mdss", "qcom,sdm670-mdss",
-    "qcom,sm6115-mdss",    "qcom,sm6350-mdss",    "qcom,sm6375-mdss",  "qcom,sm8150-mdss",  "qcom,x1e80100-mdss"};
-constexpr std::size_t kFirstOf612 = 12;
+    IdentityClient{"qcom,adreno"},
+    IdentityClient{"qcom,mdp4"},
+    IdentityClient{"qcom,mdss"},
+    IdentityClient{"qcom,sc7180-mdss"},
+    IdentityClient{"qcom,sc7180-mss-pil"},
+    IdentityClient{"qcom,sc7280-mdss"},
+    IdentityClient{"qcom,sc7280-mss-pil"},
+    IdentityClient{"qcom,sc8180x-mdss"},
+    IdentityClient{"qcom,sm8250-mdss"},
+    IdentityClient{"qcom,sdm845-mdss"},
+    IdentityClient{"qcom,sdm845-mss-pil"},
+    IdentityClient{"qcom,sc8280xp-mdss"},
+    IdentityClient{"qcom,adreno-gmu", kRelease612},
+    IdentityClient{"qcom,qcm2290-mdss", kRelease612},
+    IdentityClient{"qcom,sdm670-mdss", kRelease612},
+    IdentityClient{"qcom,sm6115-mdss", kRelease612},
+    IdentityClient{"qcom,sm6350-mdss", kRelease612},
+    IdentityClient{"qcom,sm6375-mdss", kRelease612},
+    IdentityClient{"qcom,sm8150-mdss", kRelease612},
+    IdentityClient{"qcom,x1e80100-mdss", kRelease612},
+    IdentityClient{"qcom,sar2130p-mdss", 616},  // b3f3c493e963
+    IdentityClient{"qcom,glymur-mdss", 619},    // 617937d4d553
+};
 
 enum class Kind : std::uint8_t { v2, smmu500, sdm845_smmu500, only_gpu };
 struct Row {
@@ -110,10 +132,10 @@ public:
     DomainType def_domain_type(ArmSmmuDevice& device, Device& dev) override {
         if (!dev.of_node) return DomainType::none;
         const firmware::Node& node = device.firmware.node(*dev.of_node);
-        const bool newer = device.kernel().variant.release >= kRelease612;
-        const auto last = newer ? kIdentityClients.end() : kIdentityClients.begin() + kFirstOf612;
-        const bool known =
-            std::any_of(kIdentityClients.begin(), last, [&](const char* client) { return node.is_compatible(client); });
+        const unsigned release = device.kernel().variant.release;
+        const bool known = std::any_of(kIdentityClients.begin(), kIdentityClients.end(), [&](const auto& client) {
+            return release >= client.since && node.is_compatible(client.compatible);
+        });
         return known ? DomainType::identity : DomainType::none;
     }
     void reset(ArmSmmuDevice& device) override {
