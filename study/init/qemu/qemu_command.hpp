@@ -23,25 +23,42 @@ struct QemuOption {
     bool is_on(const std::string& key, bool otherwise) const;
 };
 
+/// `-global DRIVER.PROPERTY=VALUE`: what every device of a driver has unless its own option says otherwise.
+struct QemuGlobal {
+    std::string driver;    ///< "virtio-net-pci", or what such devices are: "virtio-pci"
+    std::string property;  ///< "iommu_platform"
+    std::string value;
+    std::string text;  ///< as it stood
+
+    bool covers(const std::string& device) const;
+};
+
 struct QemuCommand {
     std::string file;     ///< of the text, for messages
     std::string program;  ///< "qemu-system-aarch64"
     std::string comment;  ///< the first comment line, without '#'
-    QemuOption machine;   ///< head empty: not given
+    QemuOption machine;   ///< of all -machine together, as QEMU merges them; head empty: no type is given
+    /// In the order in which QEMU makes them: those in JSON last. With what -global says of them.
     std::vector<QemuOption> devices;
-    std::vector<QemuOption> drives;
+    std::vector<QemuOption> drives;  ///< disk images without an option, too
+    std::vector<QemuGlobal> globals;
+    std::vector<std::string> sound_cards;  ///< of -audio and -soundhw: "hda"
     std::vector<QemuOption> nics;
     bool nodefaults = false;
-    bool network_given = false;  ///< -net, -nic or -netdev: then there is no default network card
-    std::string vga;             ///< -vga; empty: not given
-    std::optional<unsigned> cpus;
+    bool network_given = false;       ///< -net, -nic or -netdev: then there is no default network card
+    std::string vga;                  ///< -vga; empty: not given
+    std::optional<unsigned> cpus;     ///< of -smp; without cpus=: maxcpus, or the product of sockets, cores and so on
     std::string memory;               ///< -m, as it stands
     std::string kernel;               ///< file of -kernel
     std::vector<std::string> unused;  ///< options that nothing here asks for, with their values
     CommandLineWords append;          ///< the kernel's
+
+    /// `option` with the values of -global before its own.
+    QemuOption with_globals(QemuOption option) const;
 };
 
-/// Reads the words of a shell command: quotes, backslashes, comments and line continuations.
+/// Reads the words of a shell command: quotes, backslashes, comments and line continuations. The program is the first
+/// word whose file name is qemu, qemu-kvm, kvm or begins with "qemu-system-"; assignments before it are none.
 /// Errors: InputError (usage) for an open quote, an option without its value, or a text with no qemu program in it.
 QemuCommand parse_qemu_command(const std::string& text, const std::string& file);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -138,6 +139,16 @@ private:
         for (const std::string& one : lines) line(one);
     }
 
+    /// Whether some device of the machine has this property for all of its kind.
+    bool finds_device(const QemuGlobal& global, const QemuPci& pci) const {
+        const auto covers = [&](const QemuOption& device) { return global.covers(device.head); };
+        if (std::any_of(command_.devices.begin(), command_.devices.end(), covers)) return true;
+        const std::function<bool(const StarterFunction&)> is = [&](const StarterFunction& one) {
+            return global.covers(one.model) || std::any_of(one.below.begin(), one.below.end(), is);
+        };
+        return std::any_of(pci.functions.begin(), pci.functions.end(), is);
+    }
+
     void left_out(const QemuPci& pci, const QemuPlatform& platform) {
         for (const std::string& note : pci.notes) line("  # note: " + remark(note));
         for (const std::string& note : platform.notes) line("  # note: " + remark(note));
@@ -150,10 +161,20 @@ private:
             line(fmt::format("  # the firmware names no memory; -m was {}: say it as 'memory: {{ size: ... }}'",
                              remark(command_.memory)));
         std::vector<std::string> plain;
-        for (const std::string& option : command_.unused) {
+        std::vector<std::string> options = command_.unused;
+        for (const QemuGlobal& global : command_.globals) {
+            if (!finds_device(global, pci)) options.push_back("-global " + global.text);
+        }
+        for (const std::string& option : options) {
+            if (option.rfind("-name ", 0) == 0) {  // whatever it is called
+                plain.push_back(option);
+                continue;
+            }
             // Devices and their properties may stand in these; all others have nothing to do with DMA.
-            const bool matters = option.rfind("-readconfig", 0) == 0 || option.rfind("-set", 0) == 0 ||
-                                 option.find("iommu") != std::string::npos || option.find("smmu") != std::string::npos;
+            const bool matters = option[0] == '$' || option.rfind("-readconfig", 0) == 0 ||
+                                 option.rfind("-set", 0) == 0 || option.find("iommu") != std::string::npos ||
+                                 option.find("smmu") != std::string::npos || option.find("acs") != std::string::npos ||
+                                 option.find(".ats=") != std::string::npos;
             if (matters) {
                 line(fmt::format("  # note: '{}' is left out", remark(option)));
             } else {

@@ -1,8 +1,6 @@
 #include "study/init/qemu/qemu_pci.hpp"
 
 #include <algorithm>
-#include <array>
-#include <map>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -11,114 +9,11 @@
 
 #include "base/error.hpp"
 #include "base/quantity.hpp"
+#include "study/init/qemu/qemu_machine.hpp"
+#include "study/init/qemu/qemu_models.hpp"
 
 namespace xlate::study {
 namespace {
-
-struct Model {
-    std::string_view name;
-    std::string_view kind;
-    std::string_view id;
-    std::uint32_t class_code;
-    std::string_view driver;
-};
-
-constexpr std::array kModels{
-    Model{"pcie-root-port", "root-port", "1b36:000c", 0x060400, ""},
-    Model{"ioh3420", "root-port", "8086:3420", 0x060400, ""},
-    Model{"x3130-upstream", "switch-upstream", "104c:8232", 0x060400, ""},
-    Model{"xio3130-downstream", "switch-downstream", "104c:8233", 0x060400, ""},
-    Model{"pci-bridge", "pci-bridge", "1b36:0001", 0x060400, ""},
-    Model{"pcie-pci-bridge", "pcie-pci-bridge", "1b36:000e", 0x060400, ""},
-    Model{"i82801b11-bridge", "pci-bridge", "8086:244e", 0x060401, ""},
-    Model{"pxb-pcie", "host-bridge", "1b36:000b", 0x060000, "none"},
-    Model{"e1000", "conventional", "8086:100e", 0x020000, "e1000"},
-    Model{"e1000e", "endpoint", "8086:10d3", 0x020000, "e1000e"},
-    Model{"igb", "endpoint", "8086:10c9", 0x020000, "igb"},
-    Model{"rtl8139", "endpoint", "10ec:8139", 0x020000, "8139cp"},
-    Model{"vmxnet3", "endpoint", "15ad:07b0", 0x020000, "vmxnet3"},
-    Model{"nvme", "endpoint", "1b36:0010", 0x010802, "nvme"},
-    Model{"ahci", "conventional", "8086:2922", 0x010601, "ahci"},
-    Model{"ich9-ahci", "conventional", "8086:2922", 0x010601, "ahci"},
-    Model{"megasas", "endpoint", "1000:0060", 0x010400, "megaraid_sas"},
-    Model{"lsi53c895a", "endpoint", "1000:0012", 0x010000, "sym53c8xx"},
-    Model{"pvscsi", "endpoint", "15ad:07c0", 0x010000, "vmw_pvscsi"},
-    Model{"sdhci-pci", "endpoint", "1b36:0007", 0x080501, "sdhci-pci"},
-    Model{"qemu-xhci", "endpoint", "1b36:000d", 0x0c0330, "xhci_hcd"},
-    Model{"nec-usb-xhci", "endpoint", "1033:0194", 0x0c0330, "xhci_hcd"},
-    Model{"usb-ehci", "conventional", "8086:24cd", 0x0c0320, "ehci-pci"},
-    Model{"intel-hda", "conventional", "8086:2668", 0x040300, "snd_hda_intel"},
-    Model{"ich9-intel-hda", "conventional", "8086:293e", 0x040300, "snd_hda_intel"},
-    Model{"VGA", "endpoint", "1234:1111", 0x030000, "bochs-drm"},
-    Model{"bochs-display", "endpoint", "1234:1111", 0x038000, "bochs-drm"},
-    Model{"pci-serial", "endpoint", "1b36:0002", 0x070002, "serial"},
-    Model{"pci-serial-2x", "endpoint", "1b36:0003", 0x070002, "serial"},
-    Model{"pci-serial-4x", "endpoint", "1b36:0004", 0x070002, "serial"},
-    Model{"pci-bridge-seat", "pci-bridge", "1b36:000a", 0x060400, ""},
-    Model{"e1000-82540em", "conventional", "8086:100e", 0x020000, "e1000"},
-    Model{"e1000-82544gc", "conventional", "8086:1008", 0x020000, "e1000"},
-    Model{"e1000-82545em", "conventional", "8086:100f", 0x020000, "e1000"},
-    Model{"ne2k_pci", "endpoint", "10ec:8029", 0x020000, "ne2k-pci"},
-    Model{"pcnet", "endpoint", "1022:2000", 0x020000, "pcnet32"},
-    Model{"i82550", "conventional", "8086:1209", 0x020000, "e100"},
-    Model{"i82557b", "conventional", "8086:1229", 0x020000, "e100"},
-    Model{"megasas-gen2", "endpoint", "1000:005b", 0x010400, "megaraid_sas"},
-    Model{"mptsas1068", "endpoint", "1000:0054", 0x010700, "mptsas"},
-    Model{"am53c974", "endpoint", "1022:2020", 0x010000, "am53c974"},
-    Model{"piix3-usb-uhci", "conventional", "8086:7020", 0x0c0300, "uhci_hcd"},
-    Model{"ich9-usb-ehci1", "conventional", "8086:293a", 0x0c0320, "ehci-pci"},
-    Model{"pci-ohci", "endpoint", "106b:003f", 0x0c0310, "ohci-pci"},
-    Model{"AC97", "conventional", "8086:2415", 0x040100, "snd_intel8x0"},
-    Model{"ES1370", "endpoint", "1274:5000", 0x040100, "snd_ens1370"},
-    Model{"cirrus-vga", "endpoint", "1013:00b8", 0x030000, "cirrus"},
-    Model{"secondary-vga", "endpoint", "1234:1111", 0x038000, "bochs-drm"},
-    Model{"qxl-vga", "endpoint", "1b36:0100", 0x030000, "qxl"},
-    Model{"vmware-svga", "endpoint", "15ad:0405", 0x030000, "vmwgfx"},
-    Model{"qxl", "endpoint", "1b36:0100", 0x038000, "qxl"},
-    Model{"pvpanic-pci", "endpoint", "1b36:0011", 0x088000, "none"},
-    Model{"rocker", "endpoint", "1b36:0006", 0x028000, "rocker"},
-    Model{"i6300esb", "conventional", "8086:25ab", 0x088000, "none"},
-    Model{"edu", "endpoint", "1234:11e8", 0x00ff00, "none"},
-    Model{"pci-testdev", "endpoint", "1b36:0005", 0x00ff00, "none"},
-    Model{"ivshmem-plain", "endpoint", "1af4:1110", 0x050000, "none"},
-    Model{"ivshmem-doorbell", "endpoint", "1af4:1110", 0x050000, "none"},
-    Model{"amd-iommu", "endpoint", "1022:0000", 0x080600, "none"},
-    Model{"riscv-iommu-pci", "endpoint", "1b36:0014", 0x080600, "none"},
-};
-
-/// A virtio device over PCI: its id is 0x1040 plus its type, or, where a legacy driver may find it, an older one.
-struct VirtioModel {
-    std::string_view stem;  ///< model name without "-pci"
-    std::uint32_t type;
-    std::uint32_t transitional;  ///< 0: has no legacy form
-    std::uint32_t class_code;
-};
-
-constexpr std::array kVirtioModels{
-    VirtioModel{"virtio-net", 1, 0x1000, 0x020000},
-    VirtioModel{"virtio-blk", 2, 0x1001, 0x010000},
-    VirtioModel{"virtio-balloon", 5, 0x1002, 0x00ff00},
-    VirtioModel{"virtio-serial", 3, 0x1003, 0x078000},
-    VirtioModel{"virtio-scsi", 8, 0x1004, 0x010000},
-    VirtioModel{"virtio-rng", 4, 0x1005, 0x00ff00},
-    VirtioModel{"virtio-9p", 9, 0x1009, 0x000200},
-    VirtioModel{"virtio-gpu", 16, 0, 0x038000},
-    VirtioModel{"virtio-keyboard", 18, 0, 0x090000},
-    VirtioModel{"virtio-mouse", 18, 0, 0x090200},
-    VirtioModel{"virtio-tablet", 18, 0, 0x098000},
-    VirtioModel{"vhost-vsock", 19, 0x1012, 0x078000},
-    VirtioModel{"virtio-crypto", 20, 0, 0x00ff00},
-    VirtioModel{"virtio-iommu", 23, 0, 0x00ff00},
-    VirtioModel{"virtio-mem", 24, 0, 0x00ff00},
-    VirtioModel{"vhost-user-fs", 26, 0, 0x018000},
-    VirtioModel{"virtio-pmem", 27, 0, 0x00ff00},
-    VirtioModel{"virtio-sound", 25, 0, 0x040100},
-    VirtioModel{"virtio-multitouch", 18, 0, 0x090200},
-    VirtioModel{"vhost-scsi", 8, 0x1004, 0x010000},
-    VirtioModel{"vhost-user-scsi", 8, 0x1004, 0x010000},
-    VirtioModel{"vhost-user-blk", 2, 0x1001, 0x010000},
-    VirtioModel{"vhost-user-vsock", 19, 0x1012, 0x078000},
-};
 
 constexpr unsigned kSlots = 32;
 constexpr unsigned kFunctions = 8;
@@ -145,16 +40,21 @@ struct Address {
     unsigned function = 0;
 };
 
-/// QEMU's "addr": slot or slot.function, hexadecimal.
+/// Hexadecimal, with or without "0x".
+std::optional<unsigned> parse_hex(std::string text, unsigned count) {
+    if (text.compare(0, 2, "0x") == 0) text.erase(0, 2);
+    const Parsed<std::uint64_t> value = parse_integer("0x" + text);
+    if (!value || value.value() >= count) return std::nullopt;
+    return static_cast<unsigned>(value.value());
+}
+
+/// QEMU's "addr": slot or slot.function ("%x.%x").
 std::optional<Address> parse_address(const std::string& text) {
     const std::size_t dot = text.find('.');
-    std::string slot = text.substr(0, dot);
-    if (slot.compare(0, 2, "0x") == 0) slot.erase(0, 2);
-    const Parsed<std::uint64_t> device = parse_integer("0x" + slot);
-    const Parsed<std::uint64_t> function =
-        dot == std::string::npos ? Parsed<std::uint64_t>(0) : parse_integer("0x" + text.substr(dot + 1));
-    if (!device || !function || device.value() >= kSlots || function.value() >= kFunctions) return std::nullopt;
-    return Address{static_cast<unsigned>(device.value()), static_cast<unsigned>(function.value())};
+    const std::optional<unsigned> device = parse_hex(text.substr(0, dot), kSlots);
+    const std::optional<unsigned> function = dot == std::string::npos ? 0 : parse_hex(text.substr(dot + 1), kFunctions);
+    if (!device || !function) return std::nullopt;
+    return Address{*device, *function};
 }
 
 bool ends_with(std::string_view text, std::string_view ending) {
@@ -163,19 +63,25 @@ bool ends_with(std::string_view text, std::string_view ending) {
 
 class Placement {
 public:
-    explicit Placement(const QemuCommand& command) : command_(command) {}
+    explicit Placement(const QemuCommand& command) : command_(command), machine_(qemu_machine(command)) {}
 
     QemuPci run() {
         make_root();
         make_display();
         make_network_cards();
-        for (const QemuOption& device : command_.devices) place(device);
-        // QEMU appends the devices of if=virtio drives to those of -device.
-        const bool virt = command_.machine.head.compare(0, 4, "virt") == 0;  // whose drives are virtio by default
+        make_sound_cards();
+        // QEMU puts the devices of if=virtio drives between those of -device that are in its own syntax and in JSON.
+        const auto& devices = command_.devices;
+        const auto json = std::find_if(devices.begin(), devices.end(),
+                                       [](const QemuOption& one) { return !one.text.empty() && one.text[0] == '{'; });
+        std::for_each(devices.begin(), json, [&](const QemuOption& device) { place(device); });
+        // Arm's virt machine has virtio drives by default, RISC-V's has none.
+        const bool virt = machine_.kind == QemuMachineKind::virt && machine_.arch != kernel::Arch::riscv;
         for (const QemuOption& drive : command_.drives) {
             if (drive.value("if").value_or(virt ? "virtio" : "") == "virtio")
-                place({"virtio-blk-pci", {}, drive.text, drive.line});
+                make({"virtio-blk-pci", {}, drive.text, drive.line});
         }
+        std::for_each(json, devices.end(), [&](const QemuOption& device) { place(device); });
         std::vector<std::size_t> roots;
         for (std::size_t i = 0; i < buses_.size(); ++i) {
             if (buses_[i].root) roots.push_back(i);
@@ -210,39 +116,40 @@ private:
         return functions;
     }
 
-    /// The machine's own functions. Others than virt and q35 have a root bus whose bridge we don't know.
+    /// A device that no -device makes.
+    void make(QemuOption option) { place(command_.with_globals(std::move(option))); }
+
+    /// The machine's own functions.
     void make_root() {
         Bus root;
-        root.name = command_.machine.head == "pc" || command_.machine.head == "i440fx" ? "pci.0" : "pcie.0";
+        root.name = machine_.kind == QemuMachineKind::pc ? "pci.0" : "pcie.0";
         root.root = true;
-        root.express = root.name == "pcie.0";
+        root.express = machine_.kind != QemuMachineKind::pc;
         buses_.push_back(root);
-        const auto own = [&](unsigned device, unsigned function, const char* id, std::uint32_t code,
-                             const char* driver) {
+        const bool usb = command_.machine.is_on("usb", false);
+        bool has_usb = false;
+        for (const QemuOwnFunction& own : own_functions(machine_.kind)) {
+            if (own.is_usb && !usb) continue;
+            has_usb = has_usb || own.is_usb;
             Seat seat;
-            seat.function.device = device;
-            seat.function.function = function;
-            seat.function.kind = device == 0 ? "host-bridge" : "conventional";
-            seat.function.id = id;
-            seat.function.class_code = code;
-            seat.function.driver = driver;
+            seat.function.device = own.device;
+            seat.function.function = own.function;
+            seat.function.kind = own.device == 0 ? "host-bridge" : "conventional";
+            seat.function.id = own.id;
+            seat.function.class_code = own.class_code;
+            seat.function.driver = own.driver;
             seat.multifunction = true;
             buses_[0].seats.push_back(seat);
-        };
-        if (command_.machine.head.compare(0, 4, "virt") == 0) {
-            own(0, 0, "1b36:0008", 0x060000, "none");
-        } else if (ends_with(command_.machine.head, "q35")) {
-            own(0, 0, "8086:29c0", 0x060000, "none");
-            own(31, 0, "8086:2918", 0x060100, "lpc_ich");
-            own(31, 2, "8086:2922", 0x010601, "ahci");
-            own(31, 3, "8086:2930", 0x0c0500, "i801_smbus");
-        } else {
+        }
+        if (machine_.kind == QemuMachineKind::other) {
             result_.notes.push_back(fmt::format("machine '{}' is not known here: its own PCI functions are left out",
                                                 command_.machine.head));
+        } else if (usb && !has_usb) {
+            result_.notes.emplace_back("usb=on: this machine has no USB controller of its own");
         }
     }
 
-    bool q35() const { return ends_with(command_.machine.head, "q35"); }
+    bool is_pc() const { return machine_.kind == QemuMachineKind::q35 || machine_.kind == QemuMachineKind::pc; }
 
     /// Cards that the machine makes itself come before every -device, and the display before the network.
     void make_display() {
@@ -255,7 +162,7 @@ private:
             "VGA",        "isa-vga", "cirrus-vga",  "isa-cirrus-vga", "qxl-vga",
             "virtio-vga", "ati-vga", "vmware-svga", "vhost-user-vga", "virtio-vga-gl"};
         std::string vga = command_.vga;
-        if (!q35()) {
+        if (!is_pc()) {
             if (!vga.empty() && vga != "none")
                 result_.notes.push_back(fmt::format("-vga {}: where its card is on this machine is not known", vga));
             return;
@@ -265,21 +172,50 @@ private:
         });
         if (vga.empty()) vga = command_.nodefaults || other ? "none" : "std";
         for (const auto& [name, model] : kCards) {
-            if (vga == name) return place({std::string(model), {}, "(display card)", 1});
+            if (vga == name) return make({std::string(model), {}, "(display card)", 1});
         }
         if (vga != "none") result_.notes.push_back(fmt::format("-vga {} is not known here: its card is left out", vga));
     }
 
+    /// What -nic makes without a model, and what there is without -nic; nothing: no card.
+    std::string usual_card() const {
+        switch (machine_.kind) {
+            case QemuMachineKind::q35:
+                return "e1000e";
+            case QemuMachineKind::pc:
+                return "e1000";
+            case QemuMachineKind::virt:
+                return machine_.arch == kernel::Arch::riscv ? "" : "virtio-net-pci";
+            case QemuMachineKind::other:
+                break;
+        }
+        return "";
+    }
+
     void make_network_cards() {
-        const std::string usual = q35() ? "e1000e" : "virtio-net-pci";
+        const std::string usual = usual_card();
         for (const QemuOption& nic : command_.nics) {
             if (nic.head == "none") continue;
-            std::string model = nic.value("model").value_or(usual);
+            std::string model = nic.value("model").value_or(usual.empty() ? "virtio-net-pci" : usual);
             if (model == "virtio") model = "virtio-net-pci";
-            place({model, {}, "-nic " + nic.text, nic.line});
+            make({model, {}, "-nic " + nic.text, nic.line});
         }
-        if (command_.network_given || command_.nodefaults) return;
-        if (q35() || command_.machine.head.compare(0, 4, "virt") == 0) place({usual, {}, "(default network card)", 1});
+        if (command_.network_given || command_.nodefaults || usual.empty()) return;
+        make({usual, {}, "(default network card)", 1});
+    }
+
+    void make_sound_cards() {
+        constexpr std::pair<std::string_view, std::string_view> kCards[] = {
+            {"hda", "intel-hda"}, {"ac97", "AC97"}, {"es1370", "ES1370"}, {"virtio", "virtio-sound-pci"}};
+        for (const std::string& name : command_.sound_cards) {
+            const auto* const card =
+                std::find_if(std::begin(kCards), std::end(kCards), [&](const auto& one) { return one.first == name; });
+            if (card != std::end(kCards)) {
+                make({std::string(card->second), {}, "(sound card " + name + ")", 1});
+            } else {
+                result_.notes.push_back(fmt::format("sound card '{}' is left out: not a PCI function", name));
+            }
+        }
     }
 
     std::optional<std::size_t> find_bus(const QemuOption& option) const {
@@ -293,35 +229,33 @@ private:
 
     /// Fills in what the model is. False if no PCI model of this name is known.
     bool describe(const QemuOption& option, const Bus& bus, StarterFunction& function) const {
-        for (const Model& model : kModels) {
-            if (option.head != model.name) continue;
-            function.kind = model.kind;
-            function.id = model.id;
-            function.class_code = model.class_code;
-            function.driver = model.driver;
-            return true;
-        }
-        std::string_view stem = option.head;
-        bool modern = bus.express && !bus.root;  // QEMU: on a PCIe port virtio is modern only
-        const std::optional<std::string> legacy = option.value("disable-legacy");
-        if (legacy && *legacy != "auto") modern = option.is_on("disable-legacy", false);
-        for (const std::string_view suffix : {"-non-transitional", "-transitional", "-pci", "-device"}) {
-            if (!ends_with(stem, suffix)) continue;
-            if (suffix == "-non-transitional") modern = true;
-            if (suffix == "-transitional") modern = false;
-            stem.remove_suffix(suffix.size());
-        }
-        const bool vga = stem == "virtio-vga";
-        for (const VirtioModel& model : kVirtioModels) {
-            if ((vga ? "virtio-gpu" : stem) != model.stem) continue;
+        if (const std::optional<QemuModel> model = find_qemu_model(option.head)) {
+            function.kind = model->kind;
+            function.id = id_of(option, model->id);
+            function.class_code = model->class_code;
+            function.driver = model->driver;
+        } else if (const auto virtio = find_qemu_virtio(option, bus.express && !bus.root)) {
             function.kind = "endpoint";
-            function.id = fmt::format("1af4:{:04x}",
-                                      modern || model.transitional == 0 ? 0x1040 + model.type : model.transitional);
-            function.class_code = vga ? 0x030000 : model.class_code;
+            function.id = virtio->id;
+            function.class_code = virtio->class_code;
             function.driver = "virtio-pci";
-            return true;
+        } else {
+            return false;
         }
-        return false;
+        if (bus.root && !bus.express && function.kind == "endpoint") function.kind = "conventional";
+        return true;
+    }
+
+    /// riscv-iommu-pci has properties for its id.
+    std::string id_of(const QemuOption& option, std::string_view usual) const {
+        if (!option.value("vendor-id") && !option.value("device-id")) return std::string(usual);
+        const auto part = [&](const char* key, std::size_t from) {
+            const std::string text = option.value(key).value_or("0x" + std::string(usual.substr(from, 4)));
+            const Parsed<std::uint64_t> value = parse_integer(text);
+            if (!value || value.value() > 0xffff) fail(option, fmt::format("{}={}", key, text), "0x0 to 0xffff");
+            return value.value();
+        };
+        return usual.empty() ? "" : fmt::format("{:04x}:{:04x}", part("vendor-id", 0), part("device-id", 5));
     }
 
     void put_virtio_mmio(unsigned number, const QemuOption& option) {
@@ -350,14 +284,10 @@ private:
     }
 
     void place(const QemuOption& option) {
-        if (option.head == "loader" || option.head == "arm-smmuv3") return;  // qemu_platform.hpp
+        // These are no functions of PCI, or that of an AMDVI-PCI beside it: qemu_platform.hpp.
+        if (option.head == "loader" || option.head == "arm-smmuv3" || option.head == "intel-iommu") return;
+        if (option.head == "amd-iommu" && option.value("pci-id")) return;
         if (place_virtio_mmio(option)) return;
-        if (option.head == "intel-iommu") {
-            result_.notes.push_back("'intel-iommu' is the unit of QEMU's DMAR table: give that table with --firmware");
-            return;
-        }
-        if (option.head == "amd-iommu")
-            result_.notes.push_back("'amd-iommu' is the unit of QEMU's IVRS table: give that table with --firmware");
         const std::optional<std::size_t> at = find_bus(option);
         StarterFunction function;
         function.model = option.head;
@@ -381,10 +311,12 @@ private:
             result_.notes.push_back(
                 fmt::format("'{}' is not known here: fill in its id, class and driver", option.head));
         }
+        if (known && function.id.empty())
+            result_.notes.push_back(fmt::format("{} {} is a device of the host's: fill in its id, class and driver",
+                                                option.head, option.value("host").value_or("")));
         if (function.driver == "virtio-pci" && !option.is_on("iommu_platform", false))
             result_.physical_virtio.push_back(option.head);
-        if (option.is_on("ats", false))
-            result_.notes.push_back(fmt::format("{}: for ats=on give the function an 'atc:' and traffic", option.head));
+        function.ats = has_ats(option, function, buses_[*at]);
         if (option.is_on("bypass_iommu", false))
             result_.notes.push_back(fmt::format(
                 "{}: bypass_iommu=on is left out: which ids reach an IOMMU is the firmware's map", option.head));
@@ -411,6 +343,18 @@ private:
         }
         seat.function = std::move(function);
         buses_[*at].seats.push_back(std::move(seat));
+    }
+
+    /// QEMU hw/virtio/virtio-pci.c, virtio_pci_realize(): the capability comes with PCIe's, which is not on a root bus.
+    bool has_ats(const QemuOption& option, const StarterFunction& function, const Bus& bus) {
+        if (!option.is_on("ats", false) || function.class_code >> 8 == 0x0806) return false;  // an IOMMU's is its own
+        const bool express = bus.express && !bus.root && !option.is_on("disable-modern", false);
+        if (function.driver == "virtio-pci" && express) return true;
+        result_.notes.push_back(
+            function.driver == "virtio-pci"
+                ? fmt::format("{}: ats=on does nothing here: QEMU has it behind a PCIe port only", option.head)
+                : fmt::format("{}: ats=on is left out: not known of this model", option.head));
+        return false;
     }
 
     unsigned bus_number(const QemuOption& option) const {
@@ -450,6 +394,7 @@ private:
     }
 
     const QemuCommand& command_;
+    QemuMachine machine_;
     std::vector<Bus> buses_;
     QemuPci result_;
 };
@@ -457,12 +402,5 @@ private:
 }  // namespace
 
 QemuPci place_qemu_devices(const QemuCommand& command) { return Placement(command).run(); }
-
-std::string_view qemu_bridge_kind(std::string_view id) {
-    for (const Model& model : kModels) {
-        if (model.id == id && model.class_code >> 8 == 0x0604) return model.kind;
-    }
-    return {};
-}
 
 }  // namespace xlate::study

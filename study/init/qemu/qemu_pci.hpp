@@ -1,12 +1,12 @@
-// The PCI functions that a QEMU command line makes: model names to ids, and the slots that QEMU gives them.
-// Source: QEMU 7.2's behaviour; ids, classes and drivers as Linux saw them in corpus/linux-boot.
+// The PCI functions that a QEMU command line makes, and the slots that QEMU gives them.
+// Source: QEMU 7.2's behaviour.
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "study/init/qemu/qemu_command.hpp"
+#include "study/init/qemu/qemu_models.hpp"
 #include "study/init/starter_function.hpp"
 
 namespace xlate::study {
@@ -28,8 +28,5 @@ struct QemuPci {
 
 /// Errors: InputError (usage) for a bus that does not exist, a slot that is taken or malformed, a full bus.
 QemuPci place_qemu_devices(const QemuCommand& command);
-
-/// What kind of bridge or port of QEMU's has this id, "1b36:000c"; empty: none.
-std::string_view qemu_bridge_kind(std::string_view id);
 
 }  // namespace xlate::study
