@@ -9,7 +9,9 @@
 #include "firmware/acpi/tables.hpp"
 #include "firmware/device_name.hpp"
 #include "firmware/id_limits.hpp"
+#include "firmware/iommu_families.hpp"
 #include "firmware/remote_processors.hpp"
+#include "kernel-model/drivers/firmware_regions.hpp"
 #include "kernel-model/of/fw_devlink.hpp"
 #include "study/config/firmware_parameters.hpp"
 
@@ -56,6 +58,37 @@ std::string scope_text(std::uint16_t segment, const acpi::DeviceScope& scope) {
     return text;
 }
 
+/// The IOMMU whose driver is to keep it; none: no IOMMU is in front of the device.
+std::optional<NodeIndex> iommu_of(const Description& description, const DeviceReservation& one) {
+    if (!one.master) return one.provider;
+    const Description::Effective effective = description.effective_iommus(*one.master);
+    if (effective.translated && !effective.entries.empty()) return effective.entries.front()->provider;
+    const firmware::Node& node = description.node(*one.master);
+    if (node.iommu_map && !node.iommu_map->rows.empty()) return node.iommu_map->rows.front().provider;
+    return std::nullopt;
+}
+
+/// What Linux makes of it.
+std::string fate_of(const Description& description, const DeviceReservation& one) {
+    const bool direct = one.memory && one.memory->base == one.base && one.memory->size == one.size;
+    const std::string what = direct ? "memory since firmware, " : "";
+    const std::optional<NodeIndex> iommu = iommu_of(description, one);
+    if (!iommu) return what + "and no IOMMU is in front of the device";
+    const std::string_view driver = firmware::iommu_kind(description.node(*iommu)).driver;
+    const std::optional<unsigned> since = kernel::asks_for_firmware_regions(driver);
+    if (!since)
+        return fmt::format("{}{} by Linux: {} does not ask for it", what,
+                           direct ? "not mapped" : "not kept free of DMA addresses",
+                           driver.empty() ? "no driver" : fmt::format("its driver {}", driver));
+    const std::string kept = !direct         ? "kept free of DMA addresses"
+                             : one.relaxable ? "mapped one to one until it has a driver"
+                                             : "mapped one to one";
+    constexpr unsigned kMinors = 100;
+    if (*since == 0) return what + kept;
+    return fmt::format("{}{} from Linux {}.{} on (before, {} does not ask for it)", what, kept, *since / kMinors,
+                       *since % kMinors, driver);
+}
+
 void add_rmrrs(const acpi::Dmar& dmar, std::vector<FirmwareFact>& facts) {
     for (const acpi::DmarStructure& one : dmar.structures) {
         const auto* const rmrr = std::get_if<acpi::Rmrr>(&one.body);
@@ -95,15 +128,10 @@ std::vector<FirmwareFact> reservation_facts(const Description& description) {
     if (description.tables && description.tables->dmar) add_rmrrs(*description.tables->dmar, facts);
     if (description.tables && description.tables->ivrs) add_ivmds(*description.tables->ivrs, facts);
     for (const DeviceReservation& one : description.device_reservations) {
-        const bool direct = one.memory && one.memory->base == one.base && one.memory->size == one.size;
         FirmwareFact fact;
         fact.path = description.node(one.master ? *one.master : one.provider.value_or(NodeIndex{0})).path;
-        fact.what = fmt::format(
-            "{}{:#x}-{:#x}: {} ({})", one.master ? "" : ids_of(one) + ": ", one.base, one.base + one.size - 1,
-            direct ? one.relaxable ? "memory since firmware, mapped one to one until it has a driver"
-                                   : "memory since firmware, mapped one to one"
-                   : "kept free of DMA addresses",
-            one.where);
+        fact.what = fmt::format("{}{:#x}-{:#x}: {} ({})", one.master ? "" : ids_of(one) + ": ", one.base,
+                                one.base + one.size - 1, fate_of(description, one), one.where);
         facts.push_back(std::move(fact));
     }
     return facts;

@@ -10,6 +10,7 @@
 #include "firmware/device_name.hpp"
 #include "firmware/id_path.hpp"
 #include "firmware/pci_hosts.hpp"
+#include "kernel-model/drivers/iommu_drivers.hpp"
 #include "study/inspect/inspect_groups.hpp"
 
 namespace xlate::study {
@@ -93,6 +94,29 @@ std::string group_of(const Description& description, NodeIndex node) {
     return {};
 }
 
+/// What the IOMMU's driver says to the device, by releases of Linux.
+struct Answer {
+    std::string refused;  ///< of every release that is modelled; empty: not so
+    std::string remark;   ///< of some releases; empty: none
+};
+
+Answer answer_of_driver(const Description& description, NodeIndex iommu, const std::string& device, bool pci) {
+    const kernel::IommuDriver* const driver = kernel::iommu_driver_of(description.node(iommu));
+    if (driver == nullptr)
+        return {fmt::format("no driver of Linux that is modelled binds to {}", description.node(iommu).path), ""};
+    constexpr unsigned kOldest = 601, kNewest = 999, kMinors = 100;
+    if (driver->turns_away != nullptr) {
+        const std::string before = driver->turns_away(description, device, pci, kOldest);
+        const std::string now = driver->turns_away(description, device, pci, kNewest);
+        if (!before.empty() && !now.empty()) return {now, ""};
+        if (!before.empty()) return {"", "in older releases of Linux " + before};
+        if (!now.empty()) return {"", "in newer releases of Linux " + now};
+    }
+    if (driver->first_release <= kOldest) return {};
+    return {"", fmt::format("Linux has the driver {} from {}.{} on: before, the device runs untranslated", driver->name,
+                            driver->first_release / kMinors, driver->first_release % kMinors)};
+}
+
 }  // namespace
 
 std::string why_translated(const Description& description, const std::vector<PciSeat>& seats, const std::string& device,
@@ -106,6 +130,15 @@ std::string why_translated(const Description& description, const std::vector<Pci
         if (!group.empty()) path.steps.push_back(group);
         refused = group.rfind("no group", 0) == 0;
         if (refused) path.why = group;
+        const Answer answer = answer_of_driver(
+            description, *path.provider,
+            found.node ? firmware::linux_device_name(description, *found.node) : found.name, !found.node);
+        if (!refused && !answer.refused.empty()) {
+            refused = true;
+            path.why = answer.refused;
+            path.steps.back() = answer.refused;
+        }
+        if (!refused && !answer.remark.empty()) path.steps.push_back(answer.remark);
     }
     const std::string iommu = path.provider ? description.node(*path.provider).path : "";
     if (json) {
@@ -129,7 +162,10 @@ std::string why_translated(const Description& description, const std::vector<Pci
     for (std::size_t i = 0; i < path.steps.size(); ++i)
         out += fmt::format("  {}. {}\n", i + 1, printable(path.steps[i]));
     const bool behind = path.end == firmware::PathEnd::behind && !refused;
-    out += behind ? fmt::format("translated by {}, as far as firmware says\n", printable(iommu))
+    out += behind ? fmt::format(
+                        "translated by {}, as far as firmware says; whether its driver takes the device in a "
+                        "release of Linux, says a run\n",
+                        printable(iommu))
                   : fmt::format("not translated: {}\n", printable(path.why));
     return out;
 }

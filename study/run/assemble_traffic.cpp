@@ -47,10 +47,11 @@ public:
         const std::vector<std::string> paths = expand_traffic();
         for (std::size_t i = 0; i < config_.traffic.size(); ++i) wire_traffic(config_.traffic[i], paths[i]);
         if (contiguous_.empty()) return;
-        wiring_.assumptions.push_back(fmt::format(
-            "traffic[].pages is not given: the memory of {} is physically contiguous, mapped by blocks "
-            "of {}; after long use a kernel has single pages (pages: scattered)",
-            fmt::join(contiguous_, ", "), format_bytes(config_.kernel.page_bytes / 8 * config_.kernel.page_bytes)));
+        wiring_.assumptions.push_back(
+            fmt::format("traffic[].pages is not given: the memory of {} is physically contiguous, so that the largest "
+                        "pages that its "
+                        "IOMMU has map it; after long use a kernel has single pages (pages: scattered)",
+                        fmt::join(contiguous_, ", ")));
     }
 
 private:

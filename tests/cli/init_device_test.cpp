@@ -218,7 +218,8 @@ TEST_CASE("traffic: a rate, its transactions and its pages are what they say", "
         config("device: a000000.dma, working_set: 4 MiB, transfers: 100");
         CHECK(run_xlate(scratch, "run c.yaml")
                   .out.find("assumed: traffic[].pages is not given: the memory of a000000.dma is "
-                            "physically contiguous, mapped by blocks of 2 MiB") != std::string::npos);
+                            "physically contiguous, so that the largest pages that its IOMMU has map it") !=
+              std::string::npos);
         CHECK(run_xlate(scratch, "run c.yaml --set 'traffic[0].segments=2'").out.find("pages is not given") ==
               std::string::npos);
     }

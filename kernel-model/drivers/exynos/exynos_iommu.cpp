@@ -3,7 +3,9 @@
 #include "firmware/iommu_families.hpp"
 #include "kernel-model/boot.hpp"
 #include "kernel-model/dma/page_allocator.hpp"
+#include "kernel-model/dma/reserved_regions.hpp"
 #include "kernel-model/driver-core/driver_core.hpp"
+#include "kernel-model/drivers/firmware_regions.hpp"
 
 namespace xlate::kernel {
 
@@ -76,6 +78,12 @@ void ExynosIommuOps::release_device(Device& dev) {
         list_del_init(data.owner_node);
         data.master.write(nullptr, "RE2");
     });
+}
+
+// Until 6.16 none: a picture that firmware shows faults when the SysMMU is switched on.
+std::vector<ReservedRegion> ExynosIommuOps::get_resv_regions(Device& dev) {
+    if (core_.variant.release < asks_for_firmware_regions(kDriver)) return {};
+    return iommu_dma_get_resv_regions(core_.description, dev, core_.variant.release);
 }
 
 PtrOrErr<IommuGroup> ExynosIommuOps::device_group(Device& dev) {

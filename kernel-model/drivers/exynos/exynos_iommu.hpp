@@ -25,6 +25,7 @@ public:
     Ptr<IommuDomain> domain_alloc(DomainType type) override;
     Ptr<IommuDomain> identity_domain() override;
     bool capable_deferred_flush() const override { return false; }
+    std::vector<ReservedRegion> get_resv_regions(Device& dev) override;
 
     /// PG_ENT_SHIFT and the like: of the first SysMMU probed.
     std::optional<iommu::exynos::Words> words;
