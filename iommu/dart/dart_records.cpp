@@ -117,18 +117,24 @@ Reading read_word(const Words& words, words_of::Words kind) {
 }
 
 /// "translation fault: status:0x83000004 stream:3 code:0x4 (NO PTE FOR IOVA) at 0x1000": which of the two codings it
-/// is, the code and its name say.
+/// is, the stream says that the driver took from the word; if both have it there, the code and its name.
 std::optional<LineRecord> read_line(std::string_view line) {
     constexpr std::pair<std::string_view, std::uint64_t> kNewer[] = {
         {"(NO PGD", 2}, {"(NO PMD", 4}, {"(NO PTE", 8}, {"(WRITE", 16}, {"(READ", 32}};
     const auto status = number_after(line, "translation fault: status:0x");
     if (!status) return std::nullopt;
     const std::uint64_t code = number_after(line, " code:0x").value_or(0);
-    const bool newer = std::any_of(std::begin(kNewer), std::end(kNewer),
-                                   [&](const auto& one) { return code == one.second && has(line, one.first); });
-    return LineRecord{newer ? "t8110-error" : "error",
-                      {*status},
-                      {fmt::format("at iova {:#x}", number_after(line, " at 0x").value_or(0))}};
+    bool newer = std::any_of(std::begin(kNewer), std::end(kNewer),
+                             [&](const auto& one) { return code == one.second && has(line, one.first); });
+    std::vector<std::string> said{fmt::format("at iova {:#x}", number_after(line, " at 0x").value_or(0))};
+    if (const auto stream = decimal_after(line, " stream:")) {
+        const bool fits_older = dart::t8020::error::STREAM.get(*status) == *stream;
+        const bool fits_newer = dart::t8110::error::STREAM.get(*status) == *stream;
+        if (fits_older != fits_newer) newer = fits_newer;
+        if (!fits_older && !fits_newer)
+            said.push_back(fmt::format("the line says stream {}, which the word has in no known coding", *stream));
+    }
+    return LineRecord{newer ? "t8110-error" : "error", {*status}, std::move(said)};
 }
 
 }  // namespace

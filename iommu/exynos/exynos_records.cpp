@@ -1,8 +1,15 @@
 // Registers and table words of the Exynos SysMMU. Source: docs/spec/iommu-hardware.md section 16.2.
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "iommu/exynos/layout.hpp"
 #include "iommu/records/log_line.hpp"
+#include "iommu/records/log_reader.hpp"
 #include "iommu/records/record.hpp"
 
 namespace xlate::iommu::records {
@@ -10,6 +17,9 @@ namespace {
 
 namespace ex = iommu::exynos;
 using Show = RecordField::Show;
+
+constexpr unsigned kWordBits = 32;
+constexpr unsigned kReservedV7 = 3;  ///< the fourth bit of a virtual machine
 
 RecordField bit(std::string_view name, unsigned at) { return {name, 0, at, 1, Show::flag, {}}; }
 
@@ -63,6 +73,8 @@ Reading read_version(const Words& words) {
     return {fmt::format("version {}.{}", version.major(), version.minor()), {}};
 }
 
+constexpr const char* kBlocked = "the SysMMU is blocked until CTRL is written with 5; Linux panics before that";
+
 Reading read_causes(std::uint64_t causes, std::initializer_list<std::pair<unsigned, const char*>> names) {
     Reading reading;
     for (const auto& [at, name] : names) {
@@ -72,33 +84,94 @@ Reading read_causes(std::uint64_t causes, std::initializer_list<std::pair<unsign
     if (reading.headline.empty()) {
         reading.headline = "no fault";
     } else {
-        reading.notes.emplace_back("the SysMMU is blocked until CTRL is written with 5; Linux panics before that");
+        reading.notes.emplace_back(kBlocked);
     }
     return reading;
 }
 
-/// "[WRITE] ACCESS PROTECTION FAULT occurred at 0x...": Linux names the fault, not its bit. Before 6.0 "AW ACCESS
-/// PROTECTION FAULT", and "PAGE FAULT" alone for versions 1 to 3.
+/// Four bits a virtual machine.
+Reading read_v7(const Words& words) {
+    namespace at = ex::interrupt;
+    constexpr std::pair<unsigned, const char*> kNames[] = {{at::V7_WALK, "table walk"},
+                                                           {at::V7_PAGE, "page fault"},
+                                                           {at::V7_ACCESS, "access protection"},
+                                                           {kReservedV7, "a reserved fault"}};
+    Reading reading;
+    for (unsigned machine = 0; machine < kWordBits / at::V7_FAULTS; ++machine) {
+        for (const auto& [bit, name] : kNames) {
+            if ((words[0] >> (machine * at::V7_FAULTS + bit) & 1) == 0) continue;
+            reading.headline += (reading.headline.empty() ? "" : ", ") + std::string(name);
+            if (machine != 0) reading.headline += fmt::format(" of virtual machine {}", machine);
+        }
+    }
+    if (reading.headline.empty()) return {"no fault", {}};
+    reading.notes.emplace_back("read or write, says bit 20 of the fault information");
+    reading.notes.emplace_back(kBlocked);
+    return reading;
+}
+
+/// "[WRITE] ACCESS PROTECTION FAULT occurred at 0x...": Linux names the fault, neither its bit nor the version. Before
+/// 6.0 "AW ACCESS PROTECTION FAULT", and "PAGE FAULT" or "BUS ERROR FAULT" alone for versions 1 to 3.
 std::optional<LineRecord> read_line(std::string_view line) {
+    namespace bits = ex::interrupt;
     constexpr std::string_view kNames[] = {"PTW", "PAGE", "MULTI-HIT", "ACCESS PROTECTION", "SECURITY PROTECTION"};
     const auto where = number_after(line, " FAULT occurred at ");
     if (!where) return std::nullopt;
-    const std::string at = fmt::format("at iova {:#x}", *where);
-    if (has(line, ": PAGE FAULT")) return LineRecord{"int-v1", {1}, {at}};
-    std::uint64_t older = 0;
-    for (unsigned i = 0; i < std::size(kNames); ++i) {
-        if (has(line, fmt::format(": AR {} FAULT", kNames[i]))) older |= std::uint64_t{1} << i;
-        if (has(line, fmt::format(": AW {} FAULT", kNames[i]))) older |= std::uint64_t{1} << (16 + i);
+    std::vector<std::string> said{fmt::format("at iova {:#x}", *where)};
+    if (const auto base = number_after(line, "(page table base: "))
+        said.push_back(fmt::format("first level at {:#x}", *base));
+    const auto one = [](unsigned at) { return std::uint64_t{1} << at; };
+    if (has(line, ": PAGE FAULT")) return LineRecord{"int-v1", {one(bits::V1_PAGE)}, std::move(said)};
+    if (has(line, ": BUS ERROR FAULT") || has(line, "[READ] BUS ERROR FAULT"))
+        return LineRecord{"int-v1", {one(bits::V1_BUS)}, std::move(said)};
+    const bool write = has(line, ": [WRITE] ");
+    if (!write && !has(line, ": [READ] ")) {
+        for (unsigned i = 0; i < std::size(kNames); ++i) {
+            for (const auto& [way, first] : {std::pair("AR", 0U), std::pair("AW", bits::V5_WRITE)}) {
+                if (has(line, fmt::format(": {} {} FAULT", way, kNames[i])))
+                    return LineRecord{"int-v5", {one(first + i)}, std::move(said)};
+            }
+        }
+        return std::nullopt;
     }
-    if (older != 0) return LineRecord{"int-v5", {older}, {at}};
-    if (!has(line, "] ")) return std::nullopt;
-    std::uint64_t causes = has(line, "] BUS ERROR FAULT") ? 1 : 0;
-    for (unsigned i = 0; i < std::size(kNames); ++i) {
-        if (has(line, fmt::format("] {} FAULT", kNames[i]))) causes |= std::uint64_t{1} << i;
+    if (has(line, "] RESERVED FAULT")) {
+        said.front() = fmt::format("{} {}", write ? "write" : "read", said.front());
+        return LineRecord{"int-v7", {one(kReservedV7)}, std::move(said)};
     }
-    if (has(line, "[WRITE] ")) causes <<= 16;
-    return LineRecord{"int-v5", {causes}, {at}};
+    for (unsigned i = 0; i < std::size(kNames); ++i) {
+        if (!has(line, fmt::format("] {} FAULT", kNames[i]))) continue;
+        said.emplace_back("the line does not say the SysMMU's version: the bit is that of versions 5 and 6");
+        return LineRecord{"int-v5", {one(i + (write ? bits::V5_WRITE : 0))}, std::move(said)};
+    }
+    return std::nullopt;
 }
+
+/// What Linux prints below a fault: "Page table base: 0x44a14000", "Lv1 entry: 0x4205001", "Lv2 entry: 0x...".
+class Reader : public LogReader {
+public:
+    bool take(std::string_view line, unsigned number, LogRecords& log) override {
+        if (const auto base = number_after(line, "Page table base: "); base && has(line, "sysmmu")) {
+            if (log.size() == 0 || !is_fault(log.last().kind)) return false;
+            log.last().said.push_back(fmt::format("first level at {:#x}", *base));
+            return true;
+        }
+        if (const auto first = number_after(line, "Lv1 entry: ")) {
+            log.add("exynos.lv1", {*first}, number);
+            return true;
+        }
+        const auto second = number_after(line, "Lv2 entry: ");
+        if (second) log.add("exynos.lv2", {*second}, number);
+        return second.has_value();
+    }
+
+private:
+    static bool is_fault(const RecordKind* kind) {
+        return kind == find_record_kind("exynos.int-v1") || kind == find_record_kind("exynos.int-v5") ||
+               kind == find_record_kind("exynos.int-v7");
+    }
+};
+
+std::unique_ptr<LogReader> make_reader() { return std::make_unique<Reader>(); }
 
 }  // namespace
 
@@ -107,6 +180,7 @@ std::vector<RecordFamily> exynos_records() {
     RecordFamily family{"exynos", {}};
     family.place = 5;
     family.line = read_line;
+    family.reader = make_reader;
     family.kinds.push_back(
         {"int-v5", "Exynos SysMMU interrupt status, versions 5 and 6", 1, 32, {}, [](const Words& words) {
              return read_causes(words[0], {{at::V5_WALK, "table walk, read"},
@@ -131,6 +205,7 @@ std::vector<RecordFamily> exynos_records() {
                                            {at::V1_AW_SECURITY, "security protection, write"},
                                            {at::V1_AW_ACCESS, "access protection, write"}});
          }});
+    family.kinds.push_back({"int-v7", "Exynos SysMMU interrupt status, version 7", 1, 32, {}, read_v7});
     family.kinds.push_back(
         {"cfg",
          "Exynos SysMMU CFG",

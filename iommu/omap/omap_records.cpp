@@ -1,8 +1,11 @@
 // Registers, TLB entries and table words of OMAP's IOMMU. Source: docs/spec/iommu-hardware.md section 6.
+#include <memory>
+
 #include <fmt/format.h>
 
 #include "iommu/omap/layout.hpp"
 #include "iommu/records/log_line.hpp"
+#include "iommu/records/log_reader.hpp"
 #include "iommu/records/record.hpp"
 
 namespace xlate::iommu::records {
@@ -84,12 +87,24 @@ Reading read_l2(const Words& words) {
     return reading;
 }
 
-/// "errs:0x00000002 da:0x123abcde pgd:0x... *pgd:px...".
-std::optional<LineRecord> read_line(std::string_view line) {
-    const auto errors = has(line, " da:0x") ? number_after(line, "errs:0x") : std::nullopt;
-    if (!errors) return std::nullopt;
-    return LineRecord{"irqstatus", {*errors}, {fmt::format("at {:#x}", number_after(line, " da:0x").value_or(0))}};
-}
+/// "errs:0x00000002 da:0x123abcde pgd:0x... *pgd:px00000000", "... *pgd:0x8f3bd401 pte:0x... *pte:0x00000000": the
+/// causes, and the words that Linux finds in its tables.
+class Reader : public LogReader {
+public:
+    bool take(std::string_view line, unsigned number, LogRecords& log) override {
+        const auto errors = has(line, " da:0x") ? number_after(line, "errs:0x") : std::nullopt;
+        if (!errors) return false;
+        const std::uint64_t at = number_after(line, " da:0x").value_or(0);
+        log.add("omap.irqstatus", {*errors}, number, {fmt::format("at {:#x}", at)});
+        const std::vector<std::string> of{fmt::format("of {:#x}", at)};
+        const auto first = number_after(line, has(line, "*pgd:px") ? "*pgd:px" : "*pgd:0x");
+        if (first) log.add("omap.l1", {*first}, number, of);
+        if (const auto second = number_after(line, "*pte:0x")) log.add("omap.l2", {*second}, number, of);
+        return true;
+    }
+};
+
+std::unique_ptr<LogReader> make_reader() { return std::make_unique<Reader>(); }
 
 }  // namespace
 
@@ -97,7 +112,7 @@ std::vector<RecordFamily> omap_records() {
     namespace interrupt = om::interrupt;
     RecordFamily family{"omap", {}};
     family.place = 3;
-    family.line = read_line;
+    family.reader = make_reader;
     family.kinds.push_back({"irqstatus",
                             "OMAP IRQSTATUS (and IRQENABLE)",
                             1,

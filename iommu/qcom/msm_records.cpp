@@ -1,10 +1,13 @@
 // Registers and table words of Qualcomm's first IOMMU. Source: docs/msm-v0.md; Arm DDI 0406C B3.5 (short descriptors).
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "iommu/qcom/layout_msm.hpp"
 #include "iommu/records/log_line.hpp"
+#include "iommu/records/log_reader.hpp"
 #include "iommu/records/record.hpp"
 #include "iommu/tables/layout_vmsa7_short.hpp"
 
@@ -86,12 +89,47 @@ std::optional<LineRecord> read_line(std::string_view line) {
     return std::nullopt;
 }
 
+/// Lines of "msm_iommu_v1", the driver of vendors' kernels for the generation after: an SMMU, whose FSR is read as one.
+/// FAR stands before it, FSYNR0 behind.
+class Reader : public LogReader {
+public:
+    bool take(std::string_view line, unsigned number, LogRecords& log) override {
+        if (!has(line, "msm_iommu_v1: ")) return false;
+        if (const auto far = number_after(line, "FAR    = ")) {
+            far_ = far;
+            far_line_ = number;
+            return true;
+        }
+        const auto syndrome = number_after(line, "FSYNR0 = ");
+        if (!syndrome) return false;
+        if (log.size() == 0 || log.last().kind != find_record_kind("smmuv2.fsr") ||
+            number > log.last().line + kMostBetween)
+            return true;
+        LogRecord& record = log.last();
+        const bool whole = far_ && far_line_ < record.line && record.line <= far_line_ + kMostBetween;
+        record.words.push_back(*syndrome);
+        if (whole) record.words.push_back(*far_);
+        if (!whole) record.said.emplace_back("the log does not give FAR, the address");
+        record.kind = find_record_kind("smmuv2.context-fault");
+        far_.reset();
+        return true;
+    }
+
+private:
+    static constexpr unsigned kMostBetween = 8;  ///< lines of others between two of one fault
+    std::optional<std::uint64_t> far_;
+    unsigned far_line_ = 0;
+};
+
+std::unique_ptr<LogReader> make_reader() { return std::make_unique<Reader>(); }
+
 }  // namespace
 
 std::vector<RecordFamily> msm_records() {
     RecordFamily family{"msm"};
     family.place = 14;
     family.line = read_line;
+    family.reader = make_reader;
     family.kinds = {{"fsr", "Qualcomm msm FSR", 1, 32, {}, read_fsr},
                     {"far", "Qualcomm msm FAR", 1, 32, {}, read_far},
                     {"fsynr",

@@ -23,6 +23,9 @@ constexpr std::string_view kTtyp =
     "request|9 message";
 constexpr std::string_view kModes = "0 Bare|8 Sv39 (Sv32 with SXL)|9 Sv48|10 Sv57";
 
+/// Bits of iotval2 of a guest page fault: the access was for a table of the first stage, and wrote it.
+constexpr std::uint64_t kImplicit = 1, kImplicitWrite = 2;
+
 Reading read_fault(const Words& words) {
     const auto cause = static_cast<std::uint16_t>(rv::fault::CAUSE.get(words[0]));
     Reading reading;
@@ -61,7 +64,10 @@ Reading read_fault(const Words& words) {
         case Cause::read_guest_page:
         case Cause::write_guest_page:
             reading.notes.push_back(fmt::format("of guest address {:#x}{}", words[3] & ~std::uint64_t{3},
-                                                (words[3] & 1) != 0 ? ", read for a table of the first stage" : ""));
+                                                (words[3] & kImplicit) == 0 ? ""
+                                                : (words[3] & kImplicitWrite) != 0
+                                                    ? ", written for a table of the first stage (its A and D bits)"
+                                                    : ", read for a table of the first stage"));
             break;
         case Cause::msi_write:
             reading.notes.emplace_back("an own interrupt's message found no memory: iotval is its address");
@@ -146,10 +152,12 @@ Reading read_pte(const Words& words) {
 std::optional<LineRecord> read_line(std::string_view line) {
     namespace fault = rv::fault;
     if (!has(line, " devid: 0x") || !has(line, " iotval: ")) return std::nullopt;
-    return LineRecord{"fault",
-                      {fault::CAUSE.of(decimal_after(line, "Fault ").value_or(0)) |
-                           fault::DID.of(number_after(line, "devid: 0x").value_or(0)),
-                       0, number_after(line, " iotval: ").value_or(0), number_after(line, " iotval2: ").value_or(0)}};
+    return LineRecord{
+        "fault",
+        {fault::CAUSE.of(decimal_after(line, "Fault ").value_or(0)) |
+             fault::DID.of(number_after(line, "devid: 0x").value_or(0)),
+         0, number_after(line, " iotval: ").value_or(0), number_after(line, " iotval2: ").value_or(0)},
+        {"the line has neither the transaction's type nor its process id: TTYP, PV, PID and PRIV read as 0"}};
 }
 
 }  // namespace

@@ -51,14 +51,19 @@ Reading read_pte(const Words& words) {
     return reading;
 }
 
-/// "Page fault for 0x12345000 (master 3, dir wr)".
+/// "Page fault for 0x12345000 (master 3, dir wr)". Linux says "wr" of a permission fault alone, and "rd" of all others.
 std::optional<LineRecord> read_line(std::string_view line) {
     const auto address = has(line, "(master ") ? number_after(line, "Page fault for 0x") : std::nullopt;
     if (!address) return std::nullopt;
-    std::vector<std::string> said{fmt::format("{} at iova {:#x}, master {}", has(line, "dir wr") ? "write" : "read",
-                                              *address, decimal_after(line, "(master ").value_or(0))};
+    const std::uint64_t master = decimal_after(line, "(master ").value_or(0);
+    if (has(line, "dir wr") && master < sun::kMasters)
+        return LineRecord{"int-sta",
+                          {sun::interrupt::PERMISSION.of(std::uint64_t{1} << master)},
+                          {fmt::format("write at iova {:#x}, master {}", *address, master)}};
+    std::vector<std::string> said{fmt::format("at iova {:#x}, master {}", *address, master)};
     said.emplace_back(
-        "the line does not say which fault it was, and always reads for a table or a page that is not there");
+        "the line does not say which fault it was: no page, as the word has it, no table, or a page that the master "
+        "may not read; nor whether it was a read");
     return LineRecord{"int-sta", {sun::interrupt::L2_INVALID.mask()}, std::move(said)};
 }
 

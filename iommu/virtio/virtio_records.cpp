@@ -19,6 +19,8 @@ constexpr std::pair<std::uint32_t, std::string_view> kRights[] = {
 constexpr std::pair<std::uint32_t, std::string_view> kAccesses[] = {
     {vio::event::READ, "read"}, {vio::event::WRITE, "write"}, {vio::event::EXEC, "instruction fetch"}};
 
+constexpr std::uint64_t kLastRequester = 0xFFFF;  ///< of one PCI segment; VIOT may give endpoints of others more
+
 std::uint64_t of_two(const Words& words, unsigned at) { return words[at] | words[at + 1] << 32; }
 
 Reading read_event(const Words& words) {
@@ -38,7 +40,9 @@ Reading read_event(const Words& words) {
     if (reason == vio::event::kMapping)
         reading.notes.emplace_back(
             "never mapped, unmapped already, mapped without the right, or an address that is not an IOVA");
-    reading.notes.push_back(fmt::format("as a PCI function, endpoint {:#x} is {}", words[2], requester_text(words[2])));
+    if (words[2] <= kLastRequester)
+        reading.notes.push_back(
+            fmt::format("as a PCI function, endpoint {:#x} is {}", words[2], requester_text(words[2])));
     return reading;
 }
 
