@@ -59,12 +59,15 @@ private:
     void iommus(const QemuPlatform& platform) {
         const bool features = std::any_of(platform.smmus.begin(), platform.smmus.end(),
                                           [](const QemuSmmu& smmu) { return !smmu.features.empty(); });
-        if (features || !platform.presets.empty()) line("  iommus:");
+        if (features || !platform.units.empty() || !platform.presets.empty()) line("  iommus:");
         for (const QemuSmmu& smmu : platform.smmus) {
             if (smmu.features.empty()) continue;
             line(fmt::format("    {}: {{ features: {{ {} }} }}   # {}", in_quotes(smmu.iommu),
                              fmt::join(smmu.features, ", "), remark(smmu.remark)));
         }
+        for (const QemuUnit& unit : platform.units)
+            line(fmt::format("    {}: {{ {}: {{ {} }} }}   # {}", in_quotes(unit.iommu), unit.block,
+                             fmt::join(unit.keys, ", "), remark(unit.remark)));
         for (const QemuPreset& preset : platform.presets) {
             line(fmt::format("    {}:   # {}", in_quotes(preset.iommu), kind_of(preset.iommu)));
             for (const std::string& one : options_of(preset)) line(one);

@@ -4,13 +4,16 @@
 #include <filesystem>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/bits.hpp"
 #include "base/error.hpp"
 #include "base/quantity.hpp"
+#include "firmware/id_path.hpp"
 #include "firmware/iommu_families.hpp"
+#include "firmware/pci_hosts.hpp"
 #include "iommu/families.hpp"
 
 namespace xlate::study {
@@ -21,6 +24,7 @@ using firmware::Node;
 using firmware::NodeIndex;
 
 constexpr const char* kQemuIdBits = "sid_bits: 16";  // SMMU_IDR1_SIDSIZE of every SMMUv3 that QEMU has
+constexpr unsigned kBuses = 256;
 constexpr std::uint64_t kMostPresetBytes = std::uint64_t{1} << 20;
 
 class Reader {
@@ -29,12 +33,14 @@ public:
         : command_(command), in_(description), directory_(std::move(directory)) {}
 
     QemuPlatform read() {
-        std::size_t number = 0;
         for (const QemuOption& device : command_.devices) {
             if (device.head == "loader") loader(device);
-            if (device.head == "arm-smmuv3") smmu(device, number++);
         }
+        smmu_devices();
         machine();
+        QemuUnits units = read_qemu_units(command_, in_);
+        out_.units = std::move(units.units);
+        out_.notes.insert(out_.notes.end(), units.notes.begin(), units.notes.end());
         std::sort(out_.presets.begin(), out_.presets.end(), [&](const QemuPreset& a, const QemuPreset& b) {
             return in_.find_path(a.iommu) < in_.find_path(b.iommu);
         });
@@ -130,7 +136,6 @@ private:
         known->registers.emplace_back(where.second + offset, word);
     }
 
-    /// The SMMUv3 that translates for the host bridge `bus` hangs below, if the firmware says so; else in order.
     std::vector<NodeIndex> smmus() const {
         std::vector<NodeIndex> all;
         for (const NodeIndex at : in_.providers()) {
@@ -139,16 +144,67 @@ private:
         return all;
     }
 
-    void smmu(const QemuOption& option, std::size_t position) {
-        const std::string id = option.value("id").value_or(fmt::format("number {}", position));
-        const std::string bus = option.value("primary-bus").value_or("pcie.0");
-        const std::string called = fmt::format("arm-smmuv3 {} of {}", id, bus);
-        const std::vector<NodeIndex> all = smmus();
-        if (position >= all.size()) {
+    /// The number of the root bus with this name: the machine's own, or that of an expander.
+    std::optional<unsigned> root_bus(const std::string& name) const {
+        if (name == "pcie.0") return 0;
+        for (const QemuOption& device : command_.devices) {
+            if (!device.value("bus_nr") || device.value("id") != name) continue;
+            const Parsed<std::uint64_t> bus = parse_integer(*device.value("bus_nr"));
+            if (bus && bus.value() < kBuses) return static_cast<unsigned>(bus.value());
+        }
+        return std::nullopt;
+    }
+
+    /// The IOMMU that the firmware's id map puts before the functions of a root bus.
+    std::optional<NodeIndex> iommu_of_bus(unsigned bus) const {
+        std::optional<firmware::PciHost> host;
+        for (const firmware::PciHost& one : firmware::pci_hosts(in_)) {
+            if (one.first_bus <= bus && bus <= one.last_bus && (!host || one.first_bus > host->first_bus)) host = one;
+        }
+        if (!host) return std::nullopt;
+        const std::vector<std::uint32_t> requesters{bus << 8 | 1U << 3};
+        return firmware::id_path_of_function(in_, host->node, requesters).provider;
+    }
+
+    void smmu_devices() {
+        std::vector<const QemuOption*> left;
+        std::vector<NodeIndex> all = smmus();
+        const auto take = [&](const QemuOption& device, std::optional<NodeIndex> node) {
+            all.erase(std::remove(all.begin(), all.end(), node), all.end());
+            smmu(device, node);
+        };
+        for (const QemuOption& device : command_.devices) {
+            if (device.head != "arm-smmuv3") continue;
+            const std::optional<unsigned> bus = root_bus(device.value("primary-bus").value_or("pcie.0"));
+            const std::optional<NodeIndex> node = bus ? iommu_of_bus(*bus) : std::nullopt;
+            if (node && std::find(all.begin(), all.end(), *node) != all.end()) {
+                take(device, node);
+            } else {
+                left.push_back(&device);
+            }
+        }
+        for (const QemuOption* device : left) {  // no map says which: those that are left, in the firmware's order
+            const std::optional<NodeIndex> node = all.empty() ? std::nullopt : std::optional(all.front());
+            if (node)
+                note(fmt::format("{}: no id map of the firmware has an SMMUv3 for its bus; taken to be {}",
+                                 name_of(*device), in_.node(*node).path));
+            take(*device, node);
+        }
+    }
+
+    static std::string name_of(const QemuOption& device) {
+        const std::string id = device.value("id").value_or("");
+        return fmt::format("arm-smmuv3{}{} of {}", id.empty() ? "" : " ", id,
+                           device.value("primary-bus").value_or("pcie.0"));
+    }
+
+    void smmu(const QemuOption& option, std::optional<NodeIndex> node) {
+        const std::string called = name_of(option);
+        const std::size_t there = smmus().size();
+        if (!node)
             note(fmt::format(
                 "{} is left out: the firmware has {} SMMUv3; take the firmware of a machine with all of them", called,
-                all.empty() ? "no" : fmt::format("only {}", all.size())));
-        }
+                there == 0 ? "no" : fmt::format("only {}", there)));
         QemuSmmu smmu;
         for (const auto& [key, value] : option.values) {
             const bool on = option.is_on(key, false);
@@ -163,12 +219,12 @@ private:
                 note(fmt::format("{}: {}={} is not known here and left out", called, key, value));
             }
         }
-        if (position >= all.size()) {
+        if (!node) {
             for (const std::string& feature : smmu.features) note(fmt::format("{}: so is its {}", called, feature));
             return;
         }
         smmu.features.push_back(kQemuIdBits);
-        smmu.iommu = in_.node(all[position]).path;
+        smmu.iommu = in_.node(*node).path;
         smmu.remark = called;
         out_.smmus.push_back(std::move(smmu));
     }
@@ -189,7 +245,8 @@ private:
         if (!iommu.empty() && iommu != "smmuv3" && iommu != "none")
             note(fmt::format("the machine's iommu={} is left out: which IOMMUs there are is the firmware's to say",
                              iommu));
-        if (command_.machine.is_on("default_bus_bypass_iommu", false))
+        if (command_.machine.is_on("default_bus_bypass_iommu", false) ||
+            command_.machine.is_on("default-bus-bypass-iommu", false))
             note("default_bus_bypass_iommu=on is left out: which ids reach an IOMMU is the firmware's map");
     }
 

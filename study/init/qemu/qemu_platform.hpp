@@ -9,6 +9,7 @@
 
 #include "firmware/description.hpp"
 #include "study/init/qemu/qemu_command.hpp"
+#include "study/init/qemu/qemu_units.hpp"
 
 namespace xlate::study {
 
@@ -18,7 +19,7 @@ struct QemuPreset {
     std::vector<std::pair<std::uint64_t, std::uint32_t>> registers;  ///< offset and word, in the order of the command
 };
 
-/// One -device arm-smmuv3, at the node that it is.
+/// One -device arm-smmuv3, at the node that the firmware's id map puts before its primary bus.
 struct QemuSmmu {
     std::string iommu;                  ///< path of its node
     std::string remark;                 ///< "smmu1 of pcie.1"
@@ -27,6 +28,7 @@ struct QemuSmmu {
 
 struct QemuPlatform {
     std::vector<QemuSmmu> smmus;
+    std::vector<QemuUnit> units;      ///< of other families
     std::vector<QemuPreset> presets;  ///< by node, in firmware order
     std::vector<std::string> notes;   ///< what was left out, a sentence each
 };
