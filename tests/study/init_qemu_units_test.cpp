@@ -177,6 +177,25 @@ TEST_CASE("init: without an id map the SMMUs are taken in order, which is said",
     CHECK(parse_config(yaml, "init.yaml").soc.iommus.at("/smmu@10020000").params.hardware.smmuv3.ats == 1);
 }
 
+// hw/riscv/virt.c (iommu-sys), riscv-iommu-pci.c (vendor-id, device-id), riscv-iommu.c. Linux has the driver
+// since 6.13.
+TEST_CASE("init: a RISC-V machine has its IOMMU, and a kernel with a driver for it", "[study][init]") {
+    const firmware::Description board = boards({"riscv.dtb"});
+    const std::string command = "qemu-system-riscv64 -smp 8 -M virt,iommu-sys=on,aia=aplic-imsic -device e1000e";
+    const std::string yaml = config_of(board, command);
+    CAPTURE(yaml);
+    const Config config = parse_config(yaml, "init.yaml");
+    CHECK(config.kernel.arch == kernel::Arch::riscv);
+    CHECK(config.kernel.variant == "mainline-6.15.1");
+    CHECK(has(yaml, "riscv-iommu is of Linux 6.13: the first variant that has it"));
+    CHECK(choice(yaml, "riscv", "like") == "qemu");
+    CHECK(parse_config(config_of(board, command + " -kernel Image"), "i").kernel.variant == "mainline-6.15.1");
+    const std::string named = config_of(board, command + " -kernel vmlinuz-6.12.107");
+    CHECK(parse_config(named, "i").kernel.variant == "linux-6.12");
+    CHECK(has(named, "riscv-iommu is of Linux 6.13: this kernel has no driver for the IOMMU"));
+    CHECK(parse_config(config_of(board, command + " -kernel vmlinuz-7.0.1"), "i").kernel.variant == "linux-7.0");
+}
+
 TEST_CASE("init: riscv-iommu-pci has the id that its options give, and names its other options", "[study][init]") {
     const firmware::Description board = boards({"riscv_pci.dtb"});
     const auto config = [&](const std::string& device) {

@@ -11,27 +11,46 @@
 #include "kernel-model/clients/client_modules.hpp"
 #include "kernel-model/drivers/initcalls.hpp"
 #include "kernel-model/drivers/iommu_drivers.hpp"
+#include "kernel-model/iommu-core/variant.hpp"
 #include "study/config/command_line.hpp"
+#include "study/init/qemu/qemu_machine.hpp"
 #include "study/init/starter_kernel.hpp"
 #include "study/init/starter_text.hpp"
 
 namespace xlate::study {
 namespace {
 
-kernel::Arch arch_of(const std::string& program) {
-    const std::string name = program.substr(program.find_last_of('/') + 1);
-    const auto ends = [&](std::string_view end) {
-        return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
-    };
-    if (ends("-arm")) return kernel::Arch::arm;
-    if (ends("-riscv64") || ends("-riscv32")) return kernel::Arch::riscv;
-    if (ends("-x86_64") || ends("-i386")) return kernel::Arch::x86;
-    return kernel::Arch::arm64;
-}
-
 /// From one module of an init script to the next: in the recorded boots some 30 to 500 ms. Long enough for the work
 /// that the module before has left to a worker (the deferred devices).
 constexpr std::string_view kNextModule = "10 ms";
+
+/// Of a kernel without a version the first variant that has drivers for all IOMMUs of the machine.
+ChosenVariant variant_of_machine(const std::string& kernel, const firmware::Description& description) {
+    ChosenVariant chosen = variant_of_kernel(kernel);
+    const kernel::IommuDriver* newest = nullptr;  // that the machine has a use for
+    for (const firmware::Node& node : description.nodes) {
+        if (!node.reachable) continue;
+        for (const kernel::IommuDriver& driver : kernel::iommu_drivers()) {
+            if (driver.binds_to(node) && (newest == nullptr || driver.first_release > newest->first_release))
+                newest = &driver;
+        }
+    }
+    if (newest == nullptr || kernel::find_variant(chosen.variant).release >= newest->first_release) return chosen;
+    const std::string since =
+        fmt::format("{} is of Linux {}.{}", newest->name, newest->first_release / 100, newest->first_release % 100);
+    if (kernel_release_of(kernel)) {
+        chosen.note += (chosen.note.empty() ? "" : "; ") + since + ": this kernel has no driver for the IOMMU";
+        return chosen;
+    }
+    const kernel::Variant* first = nullptr;  // of several of one release the last one, with its repairs
+    for (const kernel::Variant& variant : kernel::variants()) {
+        const bool released = variant.name.rfind("linux-", 0) == 0 || variant.name.rfind("mainline-", 0) == 0;
+        if (!released || !variant.runnable || variant.release < newest->first_release) continue;
+        if (first == nullptr || variant.release <= first->release) first = &variant;
+    }
+    if (first == nullptr) return chosen;
+    return {first->name, since + ": the first variant that has it"};
+}
 
 struct Module {
     std::string name;
@@ -41,14 +60,14 @@ struct Module {
 class KernelWriter {
 public:
     KernelWriter(const QemuCommand& command, const firmware::Description& description)
-        : command_(command), in_(description), arch_(arch_of(command.program)) {}
+        : command_(command), in_(description), arch_(qemu_machine(command).arch) {}
 
     std::string write() {
         line("\nkernel:");
-        const ChosenVariant chosen = variant_of_kernel(command_.kernel);
-        const std::string note = chosen.note.empty() ? "" : ": " + chosen.note;
-        line(fmt::format("  variant: {}{}", chosen.variant,
-                         command_.kernel.empty() ? "" : "   # " + remark(command_.kernel) + note));
+        const ChosenVariant chosen = variant_of_machine(command_.kernel, in_);
+        const std::string colon = command_.kernel.empty() || chosen.note.empty() ? "" : ": ";
+        const std::string comment = command_.kernel + colon + chosen.note;
+        line(fmt::format("  variant: {}{}", chosen.variant, comment.empty() ? "" : "   # " + remark(comment)));
         if (arch_ != kernel::Arch::arm64)
             line(fmt::format("  arch: {}   # {}", kernel::arch_names()[static_cast<std::size_t>(arch_)],
                              remark(command_.program)));
