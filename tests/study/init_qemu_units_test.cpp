@@ -213,3 +213,20 @@ TEST_CASE("init: riscv-iommu-pci has the id that its options give, and names its
     CHECK(has(config_of(board, "qemu-system-riscv64 -M virt,iommu-sys=on"),
               "the machine's iommu-sys=on: the firmware has no such unit"));
 }
+
+// hw/virtio/virtio-iommu.c, virtio_iommu_properties.
+TEST_CASE("init: a virtio-iommu has the granule, the bits and the bypass of its options", "[study][init]") {
+    const firmware::Description board = boards({"virtio.dtb"});
+    const std::string command = "qemu-system-aarch64 -M virt -nodefaults -device virtio-iommu-pci";
+    CHECK(parse_config(config_of(board, command), "i").soc.iommus.empty());
+    const std::string yaml = config_of(board, command + ",granule=16k,boot-bypass=off,aw-bits=39,disable-legacy=on");
+    CAPTURE(yaml);
+    CHECK(choice(yaml, "virtio-iommu", "page_size") == "16 KiB");
+    CHECK(choice(yaml, "virtio-iommu", "unattached") == "fault");
+    CHECK(has(yaml, "input_bits: 39"));
+    CHECK_FALSE(has(yaml, "disable-legacy"));
+    const std::string odd = config_of(board, command + ",granule=host,aw-bits=16");
+    CHECK(has(odd, "granule=host is left out"));
+    CHECK(has(odd, "aw-bits=16 is left out"));
+    CHECK(has(config_of(intel(), command + ",aw-bits=48"), "virtio-iommu-pci: the firmware has no such unit"));
+}

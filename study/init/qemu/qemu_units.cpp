@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/quantity.hpp"
 #include "base/span.hpp"
 #include "firmware/iommu_families.hpp"
 #include "study/init/qemu/qemu_machine.hpp"
@@ -81,6 +82,7 @@ public:
         for (const QemuOption& device : command_.devices) {
             if (device.head == "intel-iommu") intel(device);
             if (device.head == "amd-iommu") amd(device);
+            if (device.head.rfind("virtio-iommu", 0) == 0) virtio(device);
             if (device.head == "riscv-iommu-pci" || device.head == "x-riscv-iommu-pci") {
                 const std::string called = name_of(device);
                 left_out(device, called, kRiscv);
@@ -152,6 +154,34 @@ private:
             if (!there) out_.notes.push_back(fmt::format("{}: no AMDVI-PCI has the id '{}'", called, *id));
         }
         give("amd-vi", "amd_vi", called, {"like: qemu"}, "QEMU's IVRS table", false);
+    }
+
+    /// Of its many properties those of virtio-iommu alone; what is not given stays the config's default.
+    void virtio(const QemuOption& device) {
+        const std::string called = name_of(device);
+        std::vector<std::string> keys;
+        if (!device.is_on("boot-bypass", true)) keys.emplace_back("unattached: fault");
+        if (const auto granule = device.value("granule")) {
+            constexpr std::pair<std::string_view, std::string_view> kPages[] = {
+                {"4k", "4 KiB"}, {"16k", "16 KiB"}, {"64k", "64 KiB"}};
+            const auto* const page = std::find_if(std::begin(kPages), std::end(kPages),
+                                                  [&](const auto& one) { return one.first == *granule; });
+            if (page != std::end(kPages)) {
+                keys.push_back(fmt::format("page_size: {}", page->second));
+            } else {
+                out_.notes.push_back(
+                    fmt::format("{}: granule={} is left out: 4k, 16k or 64k is modelled", called, *granule));
+            }
+        }
+        if (const auto bits = device.value("aw-bits")) {
+            const Parsed<std::uint64_t> number = parse_integer(*bits);
+            if (number && number.value() >= 32 && number.value() <= 64) {
+                keys.push_back(fmt::format("input_bits: {}", number.value()));
+            } else {
+                out_.notes.push_back(fmt::format("{}: aw-bits={} is left out: QEMU takes 32 to 64", called, *bits));
+            }
+        }
+        if (!keys.empty()) give("virtio-iommu", "virtio", called, keys, "a tree or a VIOT", false);
     }
 
     /// The keys to every unit of the family that is none yet. `pci`: of RISC-V's, those that are PCI functions.

@@ -1,7 +1,7 @@
-// The IOMMUs of a QEMU command that firmware has as units: -device intel-iommu, amd-iommu and riscv-iommu-pci, and the
-// RISC-V machine's iommu-sys=on.
+// The IOMMUs of a QEMU command that firmware has as units: -device intel-iommu, amd-iommu, riscv-iommu-pci and
+// virtio-iommu, and the RISC-V machine's iommu-sys=on.
 // Source: the properties' names and defaults of QEMU hw/i386/intel_iommu.c, amd_iommu.c, x86-iommu.c, pc.c (those of
-// older machines), hw/riscv/riscv-iommu.c.
+// older machines), hw/riscv/riscv-iommu.c, hw/virtio/virtio-iommu.c.
 #pragma once
 
 #include <string>
