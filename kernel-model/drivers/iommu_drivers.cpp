@@ -65,21 +65,22 @@ constexpr std::string_view kVerisilicon[] = {"verisilicon,iommu-1.2"};
 constexpr std::string_view kVirtioMmio[] = {"virtio,mmio"};
 constexpr std::string_view kVirtioPci[] = {"virtio,pci-iommu"};
 constexpr std::string_view kMtk[] = {
-    "mediatek,mt2712-m4u",       "mediatek,mt6779-m4u",       "mediatek,mt6795-m4u",      "mediatek,mt8167-m4u",
-    "mediatek,mt8173-m4u",       "mediatek,mt8183-m4u",       "mediatek,mt8186-iommu-mm", "mediatek,mt8188-iommu-infra",
-    "mediatek,mt8188-iommu-vdo", "mediatek,mt8188-iommu-vpp", "mediatek,mt8192-m4u",      "mediatek,mt8195-iommu-infra",
-    "mediatek,mt8195-iommu-vdo", "mediatek,mt8195-iommu-vpp", "mediatek,mt8365-m4u"};
+    "mediatek,mt2712-m4u",         "mediatek,mt6779-m4u",       "mediatek,mt6795-m4u",       "mediatek,mt6893-iommu-mm",
+    "mediatek,mt8167-m4u",         "mediatek,mt8173-m4u",       "mediatek,mt8183-m4u",       "mediatek,mt8186-iommu-mm",
+    "mediatek,mt8188-iommu-infra", "mediatek,mt8188-iommu-vdo", "mediatek,mt8188-iommu-vpp", "mediatek,mt8192-m4u",
+    "mediatek,mt8195-iommu-infra", "mediatek,mt8195-iommu-vdo", "mediatek,mt8195-iommu-vpp", "mediatek,mt8365-m4u"};
 constexpr std::string_view kMtkV1[] = {"mediatek,mt2701-m4u"};
 constexpr std::string_view kMtkSmiCommon[] = {
     "mediatek,mt2701-smi-common",     "mediatek,mt2712-smi-common",     "mediatek,mt6779-smi-common",
-    "mediatek,mt6795-smi-common",     "mediatek,mt8167-smi-common",     "mediatek,mt8173-smi-common",
-    "mediatek,mt8183-smi-common",     "mediatek,mt8186-smi-common",     "mediatek,mt8188-smi-common-vdo",
-    "mediatek,mt8188-smi-common-vpp", "mediatek,mt8192-smi-common",     "mediatek,mt8195-smi-common-vdo",
-    "mediatek,mt8195-smi-common-vpp", "mediatek,mt8195-smi-sub-common", "mediatek,mt8365-smi-common"};
+    "mediatek,mt6795-smi-common",     "mediatek,mt6893-smi-common",     "mediatek,mt8167-smi-common",
+    "mediatek,mt8173-smi-common",     "mediatek,mt8183-smi-common",     "mediatek,mt8186-smi-common",
+    "mediatek,mt8188-smi-common-vdo", "mediatek,mt8188-smi-common-vpp", "mediatek,mt8192-smi-common",
+    "mediatek,mt8195-smi-common-vdo", "mediatek,mt8195-smi-common-vpp", "mediatek,mt8195-smi-sub-common",
+    "mediatek,mt8365-smi-common"};
 constexpr std::string_view kMtkSmiLarb[] = {
     "mediatek,mt2701-smi-larb", "mediatek,mt2712-smi-larb", "mediatek,mt6779-smi-larb", "mediatek,mt6795-smi-larb",
-    "mediatek,mt8167-smi-larb", "mediatek,mt8173-smi-larb", "mediatek,mt8183-smi-larb", "mediatek,mt8186-smi-larb",
-    "mediatek,mt8188-smi-larb", "mediatek,mt8192-smi-larb", "mediatek,mt8195-smi-larb"};
+    "mediatek,mt6893-smi-larb", "mediatek,mt8167-smi-larb", "mediatek,mt8173-smi-larb", "mediatek,mt8183-smi-larb",
+    "mediatek,mt8186-smi-larb", "mediatek,mt8188-smi-larb", "mediatek,mt8192-smi-larb", "mediatek,mt8195-smi-larb"};
 
 constexpr std::string_view kAmdVi[] = {"amd,iommu"};
 

@@ -9,7 +9,7 @@ namespace mtk = iommu::mediatek;
 namespace {
 
 constexpr std::uint64_t k4G = std::uint64_t{1} << 32, kGap = 8ull << 20;
-constexpr unsigned kRelease64 = 604;
+constexpr unsigned kRelease64 = 604, kRelease616 = 616;
 constexpr unsigned kRegions = 6;
 constexpr std::uint32_t kAll = ~std::uint32_t{0};
 
@@ -92,6 +92,7 @@ constexpr MtkPlatform kPlatforms[] = {
     mt2712(),
     mt6779(),
     mt8173("mediatek,mt6795-m4u", {}),
+    wide("mediatek,mt6893-iommu-mm", kRelease616, true, Regions::mt8192),
     simple("mediatek,mt8167-m4u", 601),
     mt8173("mediatek,mt8173-m4u", "mediatek,mt8173-infracfg"),
     simple("mediatek,mt8183-m4u", 601),
