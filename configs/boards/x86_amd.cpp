@@ -27,11 +27,11 @@ TableWriter ivrs() {
         const std::size_t start = table.size();
         table.u8(type).u8(0x10).u16(0).u16(kOwnFunction).u16(0x40).u64(kIommu).u16(0).u16(0).u32(0);
         if (type == 0x11) table.u64(kExtendedFeatures).u64(0);
-        // Everything; then the bus behind 00:14.0, whose devices all look like the bridge.
+        // Everything; then the bus behind 00:14.4, whose devices all look like the bridge.
         table.u8(1).u16(0).u8(0);
-        table.u8(0x43).u16(devid(3, 0, 0)).u8(0).u8(0).u16(devid(0, 0x14, 0)).u8(0);
+        table.u8(0x43).u16(devid(3, 0, 0)).u8(0).u8(0).u16(devid(0, 0x14, 4)).u8(0);
         table.u8(4).u16(devid(3, 31, 7)).u8(0);
-        table.u8(0x48).u16(0).u8(0xD7).u8(kProcessors).u16(devid(0, 0x15, 0)).u8(1);  // I/O APIC
+        table.u8(0x48).u16(0).u8(0xD7).u8(kProcessors).u16(devid(0, 0x14, 0)).u8(1);  // I/O APIC of the south bridge
         table.patch(start + 2, 2, table.size() - start);
     }
     table.u8(0x21).u8(0x07).u16(32).u16(devid(0, 0x12, 0)).u16(0).u64(0).u64(0x7FE00000).u64(0x1000);

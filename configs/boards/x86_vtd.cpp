@@ -21,6 +21,7 @@ constexpr std::uint64_t kMainUnit = 0xFED92000;
 constexpr std::uint64_t kEcam = 0xE0000000;
 constexpr std::uint64_t kReservedBase = 0x3F000000, kReservedEnd = 0x3F0FFFFF;
 constexpr unsigned kProcessors = 2;
+constexpr std::uint8_t kIoapicId = 2;
 
 /// Of bus 0. Type 1: an endpoint; 2: a bridge.
 void scope(TableWriter& table, unsigned type, unsigned device, unsigned function) {
@@ -34,7 +35,8 @@ TableWriter dmar() {
     scope(table, 1, 2, 0);
     table.u16(0).u16(24).u8(0).u8(0).u16(0).u64(kSlotUnit);
     scope(table, 2, 0x1C, 0);
-    table.u16(0).u16(16).u8(1).u8(0).u16(0).u64(kMainUnit);
+    table.u16(0).u16(24).u8(1).u8(0).u16(0).u64(kMainUnit);
+    table.u8(3).u8(8).u8(0).u8(0).u8(kIoapicId).u8(0xF0).u8(0x1F).u8(0);  // the I/O APIC, at f0:1f.0
     table.u16(1).u16(32).u16(0).u16(0).u64(kReservedBase).u64(kReservedEnd);
     scope(table, 1, 0x14, 0);
     return table;
@@ -50,7 +52,7 @@ TableWriter madt() {
     TableWriter table("APIC", 4);
     table.u32(0xFEE00000).u32(1);
     for (std::uint32_t cpu = 0; cpu < kProcessors; ++cpu) table.u8(0).u8(8).u8(cpu).u8(cpu).u32(1);
-    table.u8(1).u8(12).u8(2).u8(0).u32(0xFEC00000).u32(0);
+    table.u8(1).u8(12).u8(kIoapicId).u8(0).u32(0xFEC00000).u32(0);
     return table;
 }
 

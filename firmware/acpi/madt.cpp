@@ -5,7 +5,15 @@
 namespace xlate::firmware::acpi {
 namespace {
 
-enum class MadtType : std::uint8_t { lapic = 0, x2apic = 9, gicc = 11, msi_frame = 13, its = 15, rintc = 24 };
+enum class MadtType : std::uint8_t {
+    lapic = 0,
+    io_apic = 1,
+    x2apic = 9,
+    gicc = 11,
+    msi_frame = 13,
+    its = 15,
+    rintc = 24
+};
 constexpr std::uint64_t kFirst = 44;
 
 }  // namespace
@@ -23,6 +31,8 @@ Madt read_madt(const Table& table, std::vector<Oddity>& oddities) {
         const auto type = static_cast<MadtType>(in.u8(at, "a structure"));
         if (type == MadtType::lapic && length >= 8) {
             if ((in.u32(at + 4, "a processor") & 1) != 0) madt.processors.push_back(in.u8(at + 3, "a processor"));
+        } else if (type == MadtType::io_apic && length >= 12) {
+            madt.io_apics.push_back(in.u8(at + 2, "an I/O APIC"));
         } else if (type == MadtType::x2apic && length >= 16) {
             if ((in.u32(at + 8, "a processor") & 1) != 0) madt.processors.push_back(in.u32(at + 4, "a processor"));
         } else if (type == MadtType::gicc && length >= 40) {

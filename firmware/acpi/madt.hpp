@@ -22,6 +22,7 @@ struct Madt {
     std::vector<std::uint32_t> processors;  ///< ids of those that are enabled
     std::vector<Its> its;
     std::vector<MsiFrame> msi_frames;
+    std::vector<std::uint8_t> io_apics;  ///< their ids
 };
 
 /// A structure that does not fit ends the list with a note. Errors: InputError for a table without its fixed part.

@@ -50,7 +50,9 @@ public:
     const firmware::Description& description;
     DriverCore& driver_core;
     DmaLayer* const dma;
-    const IommuParameters parameters;
+    IommuParameters parameters;
+    /// Linux iommu_set_dma_strict(): what a driver of a virtual IOMMU asks for, before it registers.
+    void iommu_set_dma_strict() { parameters.strict = true; }
 
     Mutex iommu_probe_device_lock;  ///< L2
     SpinLock iommu_device_lock;     ///< leaf: the registration list

@@ -6,6 +6,7 @@
 #include "firmware/acpi/tables.hpp"
 #include "kernel-model/boot.hpp"
 #include "kernel-model/boot_state.hpp"
+#include "kernel-model/drivers/io_apics.hpp"
 #include "kernel-model/drivers/message_domain.hpp"
 
 namespace xlate::kernel {
@@ -322,9 +323,31 @@ int AmdIommuDriver::init() {
     for (Ptr<AmdIommu> iommu : ops_.units()) iommu->iommu_flush_all_caches();
     print_iommu_info();
     for (Ptr<AmdIommu> iommu : ops_.units()) iommu->iommu_init_irq();
-    if (parameters_.intremap && messages_ != nullptr)
+    if (parameters_.intremap && messages_ != nullptr && check_ioapic_information())
         messages_->alloc = [this](Device& dev, unsigned cpu) { return irq_remapping_alloc(dev, cpu); };
     return 0;
+}
+
+/// Every I/O APIC of the machine, and among them that of the south bridge (00:14.0), stands in the IVRS: firmware that
+/// leaves one out gets no interrupt remapping at all.
+bool AmdIommuDriver::check_ioapic_information() const {
+    constexpr std::uint16_t kSouthBridge = 0x14 << 3;
+    const auto all = io_apics(core_.description);
+    if (!all) return true;
+    const std::map<std::uint8_t, std::uint16_t>& known = ops_.tables().io_apics;
+    bool good = false, south_bridge = false;
+    for (const std::uint8_t id : *all) {
+        const auto found = known.find(id);
+        if (found == known.end()) {
+            core_.k.console.err(kPrefix, "[Firmware Bug]: : IOAPIC[{}] not in IVRS table", id);
+            good = false;
+        } else if (found->second == kSouthBridge) {
+            good = south_bridge = true;
+        }
+    }
+    if (!south_bridge) core_.k.console.err(kPrefix, "[Firmware Bug]: : No southbridge IOAPIC found");
+    if (!good) core_.k.console.err(kPrefix, "Disabling interrupt remapping");
+    return good;
 }
 
 /// A table for each id that its messages may come by; the message is entry 0 of it.

@@ -91,6 +91,7 @@ private:
     void init_device_table_dma();
     void choose_page_table();
     void print_iommu_info();
+    bool check_ioapic_information() const;
     std::optional<std::uint64_t> irq_remapping_alloc(Device& dev, unsigned cpu);
 
     IommuCore& core_;

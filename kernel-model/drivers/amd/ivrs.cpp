@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::uint64_t kPageBytes = 4096;
 constexpr std::uint8_t kIvmdAll = 0x20, kIvmdRange = 0x22;
+constexpr std::uint8_t kIoApic = 1;                                    // variety of a special device
 constexpr unsigned kUnity = 1, kRead = 2, kWrite = 4, kExclusion = 8;  // flags of an IVMD
 
 /// find_last_devid_from_ivhd.
@@ -55,6 +56,7 @@ void take_entry(IvrsTables& tables, IvrsSegment& segment, std::size_t unit, cons
             set(entry.alias);
             return;
         case Kind::special:
+            if (entry.variety == kIoApic) tables.io_apics.emplace(entry.handle, entry.devid);
             set(entry.devid);
             return;
         case Kind::acpi_hid:

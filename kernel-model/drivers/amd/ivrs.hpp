@@ -46,6 +46,7 @@ struct IvrsTables {
     std::map<std::uint16_t, IvrsSegment> segments;
     std::vector<UnityMap> unity_maps;
     std::map<std::string, std::pair<std::uint16_t, std::size_t>> acpi_devices;  ///< by hardware id: device id, unit
+    std::map<std::uint8_t, std::uint16_t> io_apics;                             ///< by id: device id of its messages
 };
 
 /// Of two entries for one device the later one counts. An exclusion range is mapped one to one, as a unity range is:

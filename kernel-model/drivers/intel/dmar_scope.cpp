@@ -1,11 +1,22 @@
 #include "kernel-model/drivers/intel/dmar_scope.hpp"
 
+#include <algorithm>
+
 #include "firmware/acpi/tables.hpp"
 #include "firmware/iommu_families.hpp"
 
 namespace xlate::kernel {
 
 namespace acpi = firmware::acpi;
+
+namespace {
+
+/// Of functions of PCI, or what is behind them; others are of I/O APICs and HPETs.
+bool names_functions(acpi::ScopeType type) {
+    return type == acpi::ScopeType::pci_endpoint || type == acpi::ScopeType::pci_bridge;
+}
+
+}  // namespace
 
 DmarScopes::DmarScopes(const firmware::Description& description, const BusType& pci)
     : description_(description), pci_(pci) {
@@ -44,8 +55,7 @@ const PciDevice* DmarScopes::scope_device(const acpi::DeviceScope& scope, unsign
 
 bool DmarScopes::covers(const std::vector<acpi::DeviceScope>& scopes, unsigned segment, const PciDevice& pdev) const {
     for (const acpi::DeviceScope& scope : scopes) {
-        const auto type = static_cast<acpi::ScopeType>(scope.type);
-        if (type != acpi::ScopeType::pci_endpoint && type != acpi::ScopeType::pci_bridge) continue;
+        if (!names_functions(static_cast<acpi::ScopeType>(scope.type))) continue;
         const PciDevice* const named = scope_device(scope, segment);
         if (named == nullptr) continue;
         // is_downstream_to_pci_bridge
@@ -54,6 +64,25 @@ bool DmarScopes::covers(const std::vector<acpi::DeviceScope>& scopes, unsigned s
         }
     }
     return false;
+}
+
+bool DmarScopes::has_devices(const acpi::Drhd& drhd) const {
+    return std::any_of(drhd.scopes.begin(), drhd.scopes.end(), [&](const acpi::DeviceScope& scope) {
+        const auto type = static_cast<acpi::ScopeType>(scope.type);
+        if (type == acpi::ScopeType::acpi_device) return true;
+        return names_functions(type) && scope_device(scope, drhd.segment) != nullptr;
+    });
+}
+
+bool DmarScopes::is_for_graphics(const acpi::Drhd& drhd) const {
+    constexpr std::uint32_t kClassDisplay = 0x03;
+    return has_devices(drhd) &&
+           std::all_of(drhd.scopes.begin(), drhd.scopes.end(), [&](const acpi::DeviceScope& scope) {
+               const auto type = static_cast<acpi::ScopeType>(scope.type);
+               if (type == acpi::ScopeType::acpi_device) return false;
+               const PciDevice* const named = names_functions(type) ? scope_device(scope, drhd.segment) : nullptr;
+               return named == nullptr || named->class_code() >> 16 == kClassDisplay;
+           });
 }
 
 std::optional<DmarScopes::Place> DmarScopes::dmar_find_matched_drhd_unit(const Device& dev) const {

@@ -33,6 +33,10 @@ public:
         std::uint16_t source = 0;  ///< bus and devfn
     };
     std::optional<Place> dmar_find_matched_drhd_unit(const Device& dev) const;
+    /// Whether a scope of `drhd` names a device that is there; of one that includes all PCI devices it does not matter.
+    bool has_devices(const firmware::acpi::Drhd& drhd) const;
+    /// Whether all devices that scopes of `drhd` name are display controllers, and there is one.
+    bool is_for_graphics(const firmware::acpi::Drhd& drhd) const;
     /// RMRR structures whose scopes name the device, or a bridge above it.
     std::vector<const firmware::acpi::Rmrr*> rmrrs_of(const Device& dev) const;
     bool has_table() const { return dmar_ != nullptr; }

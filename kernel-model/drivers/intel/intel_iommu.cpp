@@ -4,6 +4,7 @@
 
 #include "base/bits.hpp"
 #include "kernel-model/driver-core/driver_core.hpp"
+#include "kernel-model/drivers/io_apics.hpp"
 #include "kernel-model/drivers/message_domain.hpp"
 #include "kernel-model/pci/pci_core.hpp"
 
@@ -20,6 +21,7 @@ constexpr std::uint64_t kIsaBytes = std::uint64_t{16} << 20;  ///< CONFIG_INTEL_
 constexpr std::uint8_t kDmarIntrRemap = 1;
 constexpr unsigned kLeastWidth = 12;  ///< bits of a host address
 constexpr unsigned kFirstReleaseWithoutFinalize = 612;
+constexpr unsigned kFirstReleaseWithGraphicsByUnit = 610;
 
 }  // namespace
 
@@ -82,14 +84,13 @@ PtrOrErr<IommuGroup> IntelIommuOps::device_group(Device& dev) {
     return core_.generic_device_group(dev);
 }
 
-// device_def_domain_type: an audio function whose firmware writes past its buffers; graphics if asked for.
+// device_def_domain_type: graphics if asked for, until igfx_off meant the units of graphics alone.
 DomainType IntelIommuOps::def_domain_type(Device& dev) {
     const auto* const pdev = dynamic_cast<const PciDevice*>(&dev);
     if (pdev == nullptr) return DomainType::none;
-    const bool azalia = pdev->config.vendor == kVendorIntel && pdev->config.device == 0x3a3e;
     const bool graphics = pdev->class_code() >> 16 == kClassDisplay && pdev->config.vendor == kVendorIntel;
-    if (azalia || (graphics && !parameters_.intel_graphics)) return DomainType::identity;
-    return DomainType::none;
+    const bool passes = !parameters_.intel_graphics && core_.variant.release < kFirstReleaseWithGraphicsByUnit;
+    return graphics && passes ? DomainType::identity : DomainType::none;
 }
 
 Ptr<IommuDomain> IntelIommuOps::domain_alloc(DomainType type) {
@@ -205,6 +206,27 @@ int IntelIommuDriver::dmar_table_init() {
     return 0;
 }
 
+/// Every I/O APIC of the machine stands in the scope of a unit that can remap.
+bool IntelIommuDriver::parse_ioapics_under_ir() const {
+    const auto all = io_apics(core_.description);
+    if (!all) return true;
+    for (const std::uint8_t id : *all) {
+        const std::vector<DmarUnit>& units = ops_.scopes().units();
+        const bool known = std::any_of(units.begin(), units.end(), [&](const DmarUnit& unit) {
+            return std::any_of(unit.drhd->scopes.begin(), unit.drhd->scopes.end(), [&](const acpi::DeviceScope& scope) {
+                return static_cast<acpi::ScopeType>(scope.type) == acpi::ScopeType::ioapic &&
+                       scope.enumeration_id == id;
+            });
+        });
+        if (known) continue;
+        core_.k.console.err("DMAR-IR",
+                            "[Firmware Bug]: ioapic {} has no mapping iommu, interrupt remapping will be disabled", id);
+        core_.k.console.info("DMAR-IR", "Not enabling interrupt remapping");
+        return false;
+    }
+    return true;
+}
+
 /// Before anything sends messages; all units or none.
 void IntelIommuDriver::intel_enable_irq_remapping() {
     Frame frame{core_.k, "intel_enable_irq_remapping"};
@@ -212,7 +234,7 @@ void IntelIommuDriver::intel_enable_irq_remapping() {
     const bool all = std::all_of(ops_.iommus.begin(), ops_.iommus.end(), [](const Ptr<IntelIommu>& one) {
         return one && one->has(vt::ecap::IR) && one->has(vt::ecap::QI);
     });
-    if (!wanted || !all || ops_.iommus.empty()) return;
+    if (!wanted || !all || ops_.iommus.empty() || !parse_ioapics_under_ir()) return;
     for (const Ptr<IntelIommu>& iommu : ops_.iommus) {
         if (iommu->intel_setup_irq_remapping() != 0) return;
     }
@@ -245,12 +267,37 @@ std::optional<std::uint64_t> IntelIommuDriver::intel_irq_remapping_alloc(Device&
            message::HANDLE_15.of(*index >> message::HANDLE_LOW.width);
 }
 
+/// A unit whose devices are not there is left alone, and with igfx_off one that has graphics and nothing else.
+void IntelIommuDriver::init_no_remapping_devices() {
+    const std::vector<DmarUnit>& units = ops_.scopes().units();
+    ignored_.assign(units.size(), false);
+    for (std::size_t i = 0; i < units.size(); ++i) {
+        const acpi::Drhd& drhd = *units[i].drhd;
+        if (drhd.include_all()) continue;
+        ignored_[i] =
+            !ops_.scopes().has_devices(drhd) || (!parameters_.intel_graphics && ops_.scopes().is_for_graphics(drhd));
+    }
+}
+
+/// Behind a hypervisor every mapping is told to the unit: to unmap many at once gains nothing.
+void IntelIommuDriver::disallow_batching() {
+    bool any = false;
+    for (std::size_t i = 0; i < ops_.iommus.size(); ++i) {
+        const Ptr<IntelIommu>& iommu = ops_.iommus[i];
+        if (!iommu || ignored_[i] || !vt::cap::CM.test(iommu->cap)) continue;
+        any = any || !iommu->scalable || !iommu->has(vt::ecap::FLTS);  // first_level_by_default()
+    }
+    if (!any) return;
+    core_.k.console.info("DMAR", "IOMMU batching disallowed due to virtualization");
+    core_.iommu_set_dma_strict();
+}
+
 int IntelIommuDriver::init_dmars() {
     Frame frame{core_.k, "init_dmars"};
     const auto each = [&](const auto& what) {
-        for (const Ptr<IntelIommu>& iommu : ops_.iommus) {
-            if (!iommu) continue;
-            if (const int err = what(*iommu.get()); err != 0) return err;
+        for (std::size_t i = 0; i < ops_.iommus.size(); ++i) {
+            if (!ops_.iommus[i] || ignored_[i]) continue;
+            if (const int err = what(*ops_.iommus[i].get()); err != 0) return err;
         }
         return 0;
     };
@@ -284,19 +331,23 @@ int IntelIommuDriver::init() {
         }
         return -kENODEV;
     }
+    init_no_remapping_devices();
     if (const int err = init_dmars(); err != 0) {
         core_.k.console.err("DMAR", "Initialization failed");
         return err;
     }
+    disallow_batching();
     // Devices are probed, and their contexts set, before anything is translated.
-    for (const Ptr<IntelIommu>& iommu : ops_.iommus) {
-        if (!iommu) continue;
+    for (std::size_t i = 0; i < ops_.iommus.size(); ++i) {
+        const Ptr<IntelIommu>& iommu = ops_.iommus[i];
+        if (!iommu || ignored_[i]) continue;
         iommu->iommu = core_.k.heap.make<IommuDevice>("INI2", iommu->name);
         if (!iommu->iommu) return -kENOMEM;
         core_.iommu_device_register(iommu->iommu, &ops_, {});
     }
-    for (const Ptr<IntelIommu>& iommu : ops_.iommus) {
-        if (!iommu) continue;
+    for (std::size_t i = 0; i < ops_.iommus.size(); ++i) {
+        const Ptr<IntelIommu>& iommu = ops_.iommus[i];
+        if (!iommu || ignored_[i]) continue;
         iommu->iommu_enable_translation();
         iommu->iommu_disable_protect_mem_regions();
     }

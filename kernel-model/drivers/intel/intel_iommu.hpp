@@ -2,7 +2,8 @@
 // scanned, and registers them without a firmware node. Devices have no firmware entries: the table's scopes say whose
 // they are.
 // Source: docs/spec/kernel-probe.md 5.1, 2.9 ("DMAR/IVRS systems never build a fwspec"), 2.8; Linux
-// drivers/iommu/intel/iommu.c (6.1 to 6.12), intel_iommu_init(). Not modelled: SVA, auxiliary PASIDs, graphics quirks.
+// drivers/iommu/intel/iommu.c (6.1 to 6.12), intel_iommu_init(). Not modelled: SVA, auxiliary PASIDs, quirks of
+// chipsets.
 #pragma once
 
 #include <functional>
@@ -74,7 +75,10 @@ public:
 
 private:
     int dmar_table_init();
+    void init_no_remapping_devices();
+    void disallow_batching();
     int init_dmars();
+    bool parse_ioapics_under_ir() const;
     void intel_enable_irq_remapping();
     std::optional<std::uint64_t> intel_irq_remapping_alloc(Device& dev, unsigned cpu);
 
@@ -85,6 +89,7 @@ private:
     const std::vector<firmware::NodeIndex> not_built_;
     MessageDomain* const messages_;
     IntelIommuOps ops_;
+    std::vector<bool> ignored_;  ///< by unit: left alone, and so is what is behind it
 };
 
 /// Its row of iommu_drivers().
