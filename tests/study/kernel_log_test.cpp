@@ -163,27 +163,6 @@ TEST_CASE("kernel log: bridges that no hardware has end, and functions without a
                       Catch::Contains("x.txt: no line names the kernel ('Linux version ...')"));
 }
 
-TEST_CASE("kernel log: what drivers print of SMMUs is their hardware here", "[study][init]") {
-    // Bits of ARM_SMMU_FEAT_*: PRI 4, ATS 5, SEV 6, MSI 7, RANGE_INV 15.
-    const KernelLog log = log_of(
-        "[ 1.0] arm-smmu-v3 9050000.iommu: option mask 0x0\n"
-        "[ 1.0] arm-smmu-v3 9050000.iommu: ias 48-bit, oas 48-bit (features 0x0000803f)\n"
-        "[ 1.0] arm-smmu-v3.1.auto: oas 44-bit (features 0x000000c5)\n"
-        "[ 1.0] arm-smmu-v3 arm-smmu-v3.2.auto: oas 52-bit (features 0x00008000)\n"
-        "[ 1.0] arm-smmu 5000000.iommu: \tstream matching with 83 register groups\n"
-        "[ 1.0] arm-smmu 5000000.iommu: \t64 context banks (0 stage-2 only)\n"
-        "[ 1.0] arm-smmu 5000000.iommu: \t64 context banks (0 stage-2 only)\n"
-        "[ 1.0] arm-smmu: context banks (\narm-smmu-v3: (features\narm-smmu-v3 x: (features 0x\n");
-    REQUIRE(log.iommus.size() == 4);
-    CHECK(log.iommus.at("9050000.iommu") ==
-          "features: { oas: 48, ats: true, pri: true, msi: false, sev: false, ril: true }");
-    CHECK(log.iommus.at("arm-smmu-v3.1.auto") ==
-          "features: { oas: 44, ats: false, pri: false, msi: true, sev: true, ril: false }");
-    CHECK(log.iommus.at("arm-smmu-v3.2.auto") ==
-          "features: { ats: false, pri: false, msi: false, sev: false, ril: true }");
-    CHECK(log.iommus.at("5000000.iommu") == "smmuv2: { stream_groups: 83, context_banks: 64 }");
-}
-
 TEST_CASE("kernel log: groups of x86 show who is isolated, and a quirk says so itself", "[study][init]") {
     const std::string functions =
         "pci 0000:00:01.0: [8086:4c01] type 01 class 0x060400\npci 0000:00:08.0: [1022:1480] type 00 class 0x060000\n"

@@ -1,5 +1,7 @@
 #include "study/init/machine/machine_config.hpp"
 
+#include <set>
+
 #include <fmt/format.h>
 
 #include "firmware/cpu_kinds.hpp"
@@ -14,13 +16,24 @@ namespace {
 /// What their drivers printed of them.
 void found_iommus(StarterConfig& config, const firmware::Description& in, const LogIommus& iommus) {
     bool any = false;
+    std::set<std::string> found;
+    std::vector<std::string> notes;
     for (const firmware::NodeIndex at : in.providers()) {
         const auto said = iommus.find(firmware::linux_device_name(in, at));
         if (said == iommus.end()) continue;
+        found.insert(said->first);
+        for (const std::string& note : said->second.notes()) notes.push_back(fmt::format("{}: {}", said->first, note));
+        const std::string entry = said->second.entry();
+        if (entry.empty()) continue;
         if (!any) config.line("  iommus:                                  # as their drivers found them");
         any = true;
-        config.line(fmt::format("    {}: {{ {} }}", in_quotes(in.node(at).path), said->second));
+        config.line(fmt::format("    {}: {{ {} }}", in_quotes(in.node(at).path), entry));
     }
+    for (const auto& [name, said] : iommus) {
+        if (found.count(name) == 0)
+            notes.push_back(name + ": no IOMMU of this firmware; what the log says of it is left out");
+    }
+    for (const std::string& note : notes) config.line("  # note: " + remark(note));
 }
 
 std::string kernel_of(const KernelLog& log, const firmware::Description& description) {
