@@ -195,12 +195,14 @@ bool Iommu::report(const WalkFault& fault, const FaultSubject& subject, const Dt
             words[1] = fault.address;
             break;
         case Event::invalid_device_request:
-            // RW's place is not this event's.
+            // RW's place is not this event's. Types are counted apart for translation requests, of which 0 is one of a
+            // device without I; of the others 0 is a read of the interrupt range, 1 an access of a device without I
+            // that is translated already.
             words[0] &= ~(event::RW.mask() | event::I.mask());
-            words[0] |= event::REQUEST_TYPE.of(subject.address >= kInterruptFirst &&
-                                                       subject.address <= kInterruptLast && !subject.translation_request
-                                                   ? 0
-                                                   : 1);
+            words[0] |= event::REQUEST_TYPE.of(
+                subject.translation_request || (subject.address >= kInterruptFirst && subject.address <= kInterruptLast)
+                    ? 0
+                    : 1);
             break;
         default:
             break;
