@@ -80,10 +80,11 @@ bool tells_of_fault(std::string_view line) {
     for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     if (!has_one(lower, {"mmu", "dmar", "intr-remap", "amd-vi", "-dart", "tegra-mc"})) return false;
     if (!has_one(lower, {"fault", "error", "violation", "timed out", "timeout", "overflow", "blocked ", "rejected",
-                         "unexpected", "events lost", "pri request", "dmar: reason"}))
+                         "unexpected", "events lost", "pri request", "dmar: reason", "intr-remap: reason",
+                         "event logged [unknown", "qi head: ", "qi prior: "}))
         return false;
-    return !has_one(lower, {"handling fault status", "global fault, this could be serious", "fsr    =", "fsynr0 =",
-                            "callbacks suppressed", "command in error state", "allocated ", "failed to probe"});
+    return !has_one(lower, {"global fault, this could be serious", "fsr    =", "fsynr0 =", "callbacks suppressed",
+                            "command in error state", "allocated ", "failed to probe"});
 }
 
 std::string_view speaker_of(std::string_view line) {

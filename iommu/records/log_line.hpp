@@ -31,7 +31,7 @@ std::optional<std::uint64_t> decimal_after(std::string_view line, std::string_vi
 std::uint64_t pci_id(std::string_view text);
 
 /// Whether a kernel's line names an IOMMU or its driver and tells of a fault, an error or a timeout, and is not one of
-/// those that only accompany a record ("handling fault status reg 3", "FSYNR0 = ...").
+/// those that only accompany a record ("FSYNR0 = ...").
 bool tells_of_fault(std::string_view line);
 
 /// "arm-smmu-v3 9050000.iommu: ": who says it, without time stamps before; empty if the line does not tell.

@@ -51,4 +51,27 @@ public:
     virtual bool take(std::string_view line, unsigned number, LogRecords& log) = 0;
 };
 
+/// A record that a driver prints one word a line: "DTE[0]: 6190000000000003", "CMD[1]: f0000000".
+class WordLines {
+public:
+    /// `key`: what stands in front of the index, "DTE["; `kind`: with its family. The lines' words have `bits` bits, 32
+    /// or 64, and make words of 64, the low one first.
+    WordLines(std::string_view key, std::string_view kind, unsigned lines, unsigned bits)
+        : key_(key), kind_(kind), lines_(lines), bits_(bits) {}
+
+    /// Whether `line` is one of them. The record is in `log` from its first line on, and says what of it is missing.
+    bool take(std::string_view line, unsigned number, LogRecords& log);
+    /// The record of the last line that was taken, if all its lines are there; nullptr: they are not.
+    LogRecord* whole(LogRecords& log) const;
+
+private:
+    static constexpr unsigned kMostBetween = 16;  ///< lines of others between two of its own
+
+    std::string_view key_, kind_;
+    unsigned lines_, bits_;
+    std::size_t at_ = 0;  ///< of the record, in the log
+    unsigned last_ = 0;   ///< the last line's number; 0: none yet
+    unsigned have_ = 0;   ///< a bit for each of its lines
+};
+
 }  // namespace xlate::iommu::records

@@ -29,6 +29,7 @@ std::string_view value_text(std::string_view values, std::uint64_t value) {
 }  // namespace
 
 std::uint64_t RecordField::get(const Words& words) const {
+    if (pieces != nullptr) return pieces(words);
     const std::uint64_t bits = word < words.size() ? words[word] : 0;
     return show == Show::address ? bits & Field{lsb, width}.mask() : Field{lsb, width}.get(bits);
 }
@@ -61,9 +62,17 @@ std::string record_kind_names() {
     return names;
 }
 
+std::string record_family_names() {
+    std::string names;
+    for (const RecordFamily& family : record_families())
+        names += fmt::format("{}{}", names.empty() ? "" : ", ", family.name);
+    return names;
+}
+
 std::vector<std::string> field_texts(const RecordKind& kind, const Words& words) {
     std::vector<std::string> texts;
     for (const RecordField& field : kind.fields) {
+        if (!field.is_in(words)) continue;
         const std::uint64_t value = field.get(words);
         const std::string_view meaning = value_text(field.values, value);
         if (field.show == RecordField::Show::flag && value == 0 && field.values.empty()) continue;

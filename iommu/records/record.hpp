@@ -28,9 +28,14 @@ struct RecordField {
     Show show = Show::number;
     /// Of values: "0 abort|4 bypass". Flags are left out if they are 0 and this is empty.
     std::string_view values{};
+    /// Which records have it; nullptr: all of the kind. A kind whose records differ by a type has rows of each type.
+    bool (*when)(const Words& words) = nullptr;
+    /// The value of a field in several pieces; nullptr: it stands in `word` as `lsb` and `width` say.
+    std::uint64_t (*pieces)(const Words& words) = nullptr;
 
     /// Address fields keep their place in the word.
     std::uint64_t get(const Words& words) const;
+    bool is_in(const Words& words) const { return when == nullptr || when(words); }
 };
 
 /// Of a record of one word.
@@ -82,6 +87,8 @@ struct RecordFamily {
     std::optional<LineRecord> (*line)(std::string_view line) = nullptr;
     /// What reads several lines as one; nullptr: each line stands for itself.
     std::unique_ptr<LogReader> (*reader)() = nullptr;
+    /// What a line says that tells of a fault and holds no record; empty: it is not such a line of this family.
+    std::string_view (*meaning)(std::string_view line) = nullptr;
     /// The kinds that `words` may be when nothing says whose they are: by what stands in them or, `by_number`, by how
     /// many they are; `digits`: how many the first was written with. nullptr: such words are not of this family.
     std::vector<std::string_view> (*bare)(const Words& words, std::size_t digits, bool by_number) = nullptr;
@@ -94,6 +101,8 @@ const std::vector<RecordFamily>& record_families();
 const RecordKind* find_record_kind(std::string_view name);
 /// "smmuv3.event, smmuv3.command, ...".
 std::string record_kind_names();
+/// "smmuv3, smmuv2, ...": short enough for a message.
+std::string record_family_names();
 
 /// A descriptor of VMSAv8-64, stage 1; those of VMSAv7's long format read the same.
 Reading read_stage1_descriptor(const Words& words);

@@ -55,12 +55,14 @@ public:
         leave_half();
         if (log_.size() == 0) {
             if (broken_) throw InputError(*broken_);
-            if (!unread_.empty()) {
+            const bool meant =
+                std::any_of(unread_.begin(), unread_.end(), [](const UnreadLine& one) { return !one.meaning.empty(); });
+            if (!meant && !unread_.empty()) {
                 throw refusal(*unread_.front().where.line, 0, "this line tells of a fault, and no record is understood",
-                              "a line or words of " + record_kind_names());
+                              "a line or words of " + all_kinds());
             }
-            throw refusal(0, 0, "no record is found",
-                          "hexadecimal words, or a kernel's lines, of " + record_kind_names());
+            if (!meant)
+                throw refusal(0, 0, "no record is found", "hexadecimal words, or a kernel's lines, of " + all_kinds());
         }
         std::stable_sort(unread_.begin(), unread_.end(),
                          [](const auto& a, const auto& b) { return *a.where.line < *b.where.line; });
@@ -72,6 +74,7 @@ public:
     }
 
 private:
+    static std::string all_kinds() { return record_family_names() + " ('xlate decode --help' lists their kinds)"; }
     InputError refusal(unsigned line, unsigned column, std::string what, std::string expected) const {
         SourcePosition where{file_, {}, {}, {}};
         if (line != 0) where.line = line;
@@ -125,7 +128,8 @@ private:
                                    "its words, one after the other");
         unread_.push_back({{file_, number, {}, {}},
                            fmt::format("the {} that was announced ends here after {} of {} words", heading_->title,
-                                       run_.size(), heading_->words)});
+                                       run_.size(), heading_->words),
+                           {}});
         if (!broken_) broken_ = error.findings().front();
         heading_ = nullptr;
         run_.clear();
@@ -137,7 +141,7 @@ private:
         half_line_ = number;
     }
     void leave_half() {
-        if (!half_.empty()) unread_.push_back({{file_, half_line_, {}, {}}, std::exchange(half_, {})});
+        if (!half_.empty()) unread_.push_back({{file_, half_line_, {}, {}}, std::exchange(half_, {}), {}});
     }
     /// "0x80001000: 00000010 00000011": the address in front is none of the words.
     std::optional<std::vector<Token>> words_of_dump(std::string_view line, unsigned number) const {
@@ -150,6 +154,12 @@ private:
         if (!half_.empty() && half_line_ + 1 == number && read_line(half_ + " " + std::string(line), half_line_)) {
             half_.clear();
             return;
+        }
+        for (const RecordFamily& family : record_families()) {
+            const std::string_view meaning = family.meaning != nullptr ? family.meaning(line) : std::string_view{};
+            if (meaning.empty()) continue;
+            unread_.push_back({{file_, number, {}, {}}, std::string(line), std::string(meaning)});
+            return leave_half();
         }
         if (tells_of_fault(line)) keep_half(line, number);
     }
@@ -228,7 +238,7 @@ private:
         if (add_bare(words, run, true)) return;
         throw refusal(
             line, run.front().column, fmt::format("{} words are no record that has a shape of its own", words.size()),
-            "1 (table entry), 2 (command), 4 (event record) or 8 (STE, CD), or a kind of " + record_kind_names());
+            "1 (table entry), 2 (command), 4 (event record) or 8 (STE, CD), or its kind in front: of " + all_kinds());
     }
     /// Words whose kind is not said, as each kind that they may be.
     bool add_bare(const Words& words, const std::vector<Token>& run, bool by_number) {
@@ -276,6 +286,22 @@ std::string_view family_of(const RecordKind* wanted) {
     return "";
 }
 
+/// The lines whose meaning is known, or (`meant` false) the others; empty: there are none.
+std::string unread_text(const char* heading, const std::vector<UnreadLine>& unread, bool meant) {
+    constexpr std::size_t kShown = 20;
+    std::string text, meaning;
+    std::size_t count = 0;
+    for (const UnreadLine& one : unread) {
+        if (one.meaning.empty() == meant || ++count > kShown) continue;
+        text += fmt::format("  {}: {}\n", one.where.text(), printable(one.text));
+        // Drivers say the same again and again: once what it means is enough.
+        if (meant && meaning != one.meaning) text += fmt::format("    {}\n", meaning = one.meaning);
+    }
+    if (count == 0) return {};
+    if (count > kShown) text += fmt::format("  and {} more\n", count - kShown);
+    return fmt::format("{}\n{}", heading, text);
+}
+
 }  // namespace
 
 std::vector<DecodedRecord> find_records(const std::string& text, const std::string& file, const RecordKind* kind,
@@ -305,12 +331,11 @@ std::string decode_text(const std::vector<DecodedRecord>& records, const std::ve
         }
         if (line.size() > 1) text += line.substr(0, line.size() - 1) + "\n";
     }
-    if (unread.empty()) return text;
-    constexpr std::size_t kShown = 20;
-    text += "\nNot understood\n";
-    for (std::size_t i = 0; i < std::min(unread.size(), kShown); ++i)
-        text += fmt::format("  {}: {}\n", unread[i].where.text(), printable(unread[i].text));
-    if (unread.size() > kShown) text += fmt::format("  and {} more\n", unread.size() - kShown);
+    for (const std::string& part :
+         {unread_text("Without a record", unread, true), unread_text("Not understood", unread, false)}) {
+        if (!part.empty() && !text.empty()) text += "\n";
+        text += part;
+    }
     return text;
 }
 
@@ -322,7 +347,9 @@ nlohmann::ordered_json decode_json(const std::vector<DecodedRecord>& records, co
         Json words = Json::array();
         for (const std::uint64_t word : record.words) words.push_back(word_text(*record.kind, word));
         Json fields = Json::object();
-        for (const RecordField& field : record.kind->fields) fields[std::string(field.name)] = field.get(record.words);
+        for (const RecordField& field : record.kind->fields) {
+            if (field.is_in(record.words)) fields[std::string(field.name)] = field.get(record.words);
+        }
         Json notes = record.said;
         for (const std::string& note : reading.notes) notes.push_back(note);
         all.push_back({{"family", family_of(record.kind)},
@@ -334,12 +361,21 @@ nlohmann::ordered_json decode_json(const std::vector<DecodedRecord>& records, co
                        {"notes", std::move(notes)},
                        {"fields", std::move(fields)}});
     }
-    Json rest = Json::array();
+    Json meant = Json::array(), rest = Json::array();
     for (const UnreadLine& one : unread) {
-        rest.push_back(
-            {{"file", one.where.file}, {"line", one.where.line ? Json(*one.where.line) : Json()}, {"text", one.text}});
+        Json line{
+            {"file", one.where.file}, {"line", one.where.line ? Json(*one.where.line) : Json()}, {"text", one.text}};
+        if (one.meaning.empty()) {
+            rest.push_back(std::move(line));
+        } else {
+            line["means"] = one.meaning;
+            meant.push_back(std::move(line));
+        }
     }
-    return {{"schema", "xlate.decode/1"}, {"records", std::move(all)}, {"not_understood", std::move(rest)}};
+    return {{"schema", "xlate.decode/1"},
+            {"records", std::move(all)},
+            {"without_record", std::move(meant)},
+            {"not_understood", std::move(rest)}};
 }
 
 }  // namespace xlate::study
