@@ -1,10 +1,13 @@
-// Events, commands, device table entries, v1 table words and interrupt entries of AMD-Vi.
+// Commands, device table entries, v1 table words and the control register of AMD-Vi; its events have a file of their
+// own, and so have the lines of its drivers.
 // Source: docs/spec/iommu-hardware.md section 4.
+#include <cstdint>
+#include <utility>
+
 #include <fmt/format.h>
 
+#include "iommu/amd/amd_records.hpp"
 #include "iommu/amd/iommu.hpp"
-#include "iommu/records/log_line.hpp"
-#include "iommu/records/record.hpp"
 #include "iommu/tables/layout_amd.hpp"
 
 namespace xlate::iommu::records {
@@ -20,78 +23,6 @@ RecordField row(std::string_view name, unsigned word, const Field& field, Show s
 }
 
 amd::EntryWords entry(const Words& words) { return {words[0], words[1]}; }
-
-Reading read_event(const Words& words) {
-    namespace event = amd::event;
-    const std::uint64_t word = words[0];
-    const auto code = static_cast<std::uint16_t>(event::CODE.get(word));
-    const std::uint64_t device = event::DEVICE.get(word);
-    Reading reading;
-    reading.headline = amd::event_name(code);
-    const auto of_device = [&](const char* address) {
-        reading.headline += fmt::format(", device {} ({:#x})", requester_text(device), device);
-        if (words.size() > 1) reading.headline += fmt::format(", {} {:#x}", address, words[1]);
-    };
-    const bool write = event::RW.test(word), present = event::PR.test(word);
-    switch (static_cast<amd::Event>(code)) {
-        case amd::Event::io_page_fault:
-            of_device(event::I.test(word) ? "message" : write ? "write to" : "read of");
-            reading.headline +=
-                event::GN.test(word)
-                    ? fmt::format(", PASID {:#x}", event::DOMAIN_ID.get(word) | event::PASID_19_16.get(word) << 16)
-                    : fmt::format(", domain {:#x}", event::DOMAIN_ID.get(word));
-            if (event::I.test(word)) {
-                reading.notes.emplace_back(
-                    "an interrupt that the interrupt table does not let through: its entry is off, or beyond the "
-                    "table");
-            } else if (!present) {
-                reading.notes.emplace_back(
-                    "nothing is mapped there: never mapped, unmapped already, or the device uses an address that is "
-                    "not "
-                    "its own; also what a device without a domain meets");
-            } else if (event::PE.test(word)) {
-                reading.notes.push_back(
-                    fmt::format("it is mapped, but not for a {}: the table's words or the device's "
-                                "entry (IR, IW) forbid it",
-                                write ? "write" : "read"));
-            } else {
-                reading.notes.emplace_back(event::RZ.test(word) ? "a table word has a reserved bit set"
-                                                                : "a table word names a level that cannot be below it");
-            }
-            break;
-        case amd::Event::illegal_dev_table_entry:
-            of_device("address");
-            reading.notes.emplace_back(event::RZ.test(word)
-                                           ? "a reserved bit is set in the device's entry"
-                                           : "the entry's Mode does not exist, or the device is beyond the table");
-            break;
-        case amd::Event::dev_tab_hw_error:
-        case amd::Event::page_tab_hw_error:
-            of_device("entry at");
-            reading.notes.emplace_back("what stands there could not be read: no memory, or an error of it");
-            break;
-        case amd::Event::illegal_command:
-        case amd::Event::command_hw_error:
-            if (words.size() > 1) reading.headline += fmt::format(", command at {:#x}", words[1]);
-            reading.notes.emplace_back(
-                "the command buffer stands still until software turns it off and on: what waits behind it waits for "
-                "ever");
-            break;
-        case amd::Event::iotlb_inv_timeout:
-            of_device("command at");
-            reading.notes.emplace_back("the endpoint did not answer an invalidation of its ATC");
-            break;
-        case amd::Event::invalid_device_request:
-            of_device("address");
-            reading.notes.emplace_back(event::REQUEST_TYPE.get(word) == 0
-                                           ? "a read of the interrupt range, 0xfee00000 to 0xfeefffff"
-                                           : "ATS, though the device's entry does not allow it (I)");
-            break;
-        default:
-            break;
-    }
-    return reading;
-}
 
 Reading read_command(const Words& words) {
     Reading reading;
@@ -175,61 +106,20 @@ Reading read_pte(const Words& words) {
     return reading;
 }
 
-/// Xen's "AMD-Vi: IO_PAGE_FAULT: 0000:00:14.0 d0 addr 000000fdf8010140 flags 0x8 I".
-std::optional<LineRecord> read_xen_line(std::string_view line) {
-    namespace event = amd::event;
-    constexpr Field kFlags{48, 12};
-    const auto address = has(line, "AMD-Vi: ") ? number_after(line, " addr ") : std::nullopt;
-    const auto flags = number_after(line, " flags ");
-    if (!address || !flags) return std::nullopt;
-    for (std::uint16_t code = 1; code < 16; ++code) {
-        const std::string start = fmt::format("AMD-Vi: {}: ", amd::event_name(code));
-        const std::size_t at = line.find(start);
-        if (at == std::string_view::npos) continue;
-        const std::string_view rest = line.substr(at + start.size());
-        return LineRecord{"event",
-                          {event::CODE.of(code) | event::DEVICE.of(pci_id(rest.substr(0, rest.find(' ')))) |
-                               event::DOMAIN_ID.of(decimal_after(rest, " d").value_or(0)) | kFlags.of(*flags),
-                           *address}};
-    }
-    return std::nullopt;
-}
-
-/// "AMD-Vi: Event logged [IO_PAGE_FAULT device=0000:00:1f.0 domain=0x0009 address=0xdeadb000 flags=0x0020]"; with a
-/// device in front of it the line itself names none. Old kernels break the line behind the bracket.
-std::optional<LineRecord> read_line(std::string_view line) {
-    namespace event = amd::event;
-    constexpr std::string_view kStart = "Event logged [";
-    constexpr Field kFlags{48, 12};
-    std::uint64_t code = 0;
-    if (const std::size_t start = line.find(kStart); start != std::string_view::npos) {
-        const std::size_t at = start + kStart.size();
-        const std::string_view name = line.substr(at, line.find_first_of(" ]", at) - at);
-        for (std::uint16_t i = 1; i < 16; ++i) {
-            if (name == amd::event_name(i)) code = i;
-        }
-    } else {
-        for (std::uint16_t i = 1; i < 16; ++i) {
-            if (has(line, fmt::format("{} device=", amd::event_name(i))) && has(line, " flags=")) code = i;
-        }
-    }
-    if (code == 0) return read_xen_line(line);
-    const std::size_t device = line.find("device=");
-    constexpr std::size_t kKey = 7;
-    const std::string_view name = device != std::string_view::npos
-                                      ? line.substr(device + kKey, line.find(' ', device) - device - kKey)
-                                      : line.substr(0, line.find("AMD-Vi:"));
-    const std::uint64_t id = pci_id(name);
-    std::vector<std::string> said;
-    if (device == std::string_view::npos && id == 0 && !has(name, "00:00.0") && has(line, "domain="))
-        said.emplace_back("the line does not say which device it was: the kernel prints it in front of 'AMD-Vi:'");
-    const std::uint64_t pasid = number_after(line, "pasid=").value_or(0);
-    return LineRecord{"event",
-                      {event::CODE.of(code) | event::DEVICE.of(id) |
-                           event::DOMAIN_ID.of(number_after(line, "domain=").value_or(pasid)) |
-                           event::PASID_19_16.of(pasid >> 16) | kFlags.of(number_after(line, "flags=").value_or(0)),
-                       number_after(line, "address=").value_or(0)},
-                      std::move(said)};
+Reading read_control(const Words& words) {
+    namespace control = amd::control;
+    constexpr std::pair<std::uint64_t, const char*> kNames[] = {{control::CMDBUF.mask(), "commands"},
+                                                                {control::EVTLOG.mask(), "events logged"},
+                                                                {control::GT.mask(), "guest tables"},
+                                                                {control::PPR.mask(), "page requests"},
+                                                                {amd_vi::kControlEph.mask(), "enhanced page requests"},
+                                                                {control::GA.mask(), "guest APIC"},
+                                                                {control::XT.mask(), "x2APIC"}};
+    Reading reading;
+    reading.headline = control::EN.test(words[0])
+                           ? fmt::format("on: {}", names_of_bits(words[0], kNames, "nothing besides translation"))
+                           : "off: all passes untranslated";
+    return reading;
 }
 
 }  // namespace
@@ -237,19 +127,11 @@ std::optional<LineRecord> read_line(std::string_view line) {
 std::vector<RecordFamily> amd_records() {
     RecordFamily family{"amd-vi", {}};
     family.place = 6;
-    family.line = read_line;
-    namespace event = amd::event;
+    family.reader = amd_vi::make_log_reader;
+    family.meaning = amd_vi::line_meaning;
     namespace dte = amd::dte;
-    family.kinds.push_back({"event",
-                            "AMD-Vi event",
-                            2,
-                            64,
-                            {row("Code", 0, event::CODE), row("DeviceID", 0, event::DEVICE, Show::hex),
-                             row("DomainID/PASID", 0, event::DOMAIN_ID, Show::hex), row("GN", 0, event::GN),
-                             row("NX", 0, event::NX), row("US", 0, event::US), row("I", 0, event::I),
-                             row("PR", 0, event::PR), row("RW", 0, event::RW), row("PE", 0, event::PE),
-                             row("RZ", 0, event::RZ), row("TR", 0, event::TR), row("Address", 1, {0, 64}, Show::hex)},
-                            read_event});
+    namespace control = amd::control;
+    family.kinds.push_back({"event", "AMD-Vi event", 2, 64, amd_vi::event_fields(), amd_vi::read_event});
     family.kinds.push_back({"command",
                             "AMD-Vi command",
                             2,
@@ -262,8 +144,8 @@ std::vector<RecordFamily> amd_records() {
          "AMD-Vi device table entry",
          4,
          64,
-         {row("V", 0, dte::V), row("TV", 0, dte::TV), row("Mode", 0, dte::MODE, Show::number), row("GV", 0, dte::GV),
-          row("GIOV", 0, dte::GIOV), row("IR", 0, dte::IR), row("IW", 0, dte::IW),
+         {row("V", 0, dte::V), row("TV", 0, dte::TV), row("Mode", 0, dte::MODE, Show::number), row("PPR", 0, dte::PPR),
+          row("GV", 0, dte::GV), row("GIOV", 0, dte::GIOV), row("IR", 0, dte::IR), row("IW", 0, dte::IW),
           row("DomainID", 1, dte::DOMAIN_ID, Show::hex), row("I", 1, dte::IOTLB), row("SE", 1, dte::SE),
           row("SA", 1, dte::SA), row("EX", 1, dte::EX), row("IV", 2, dte::IV),
           row("IntTabLen", 2, dte::INT_TAB_LEN, Show::number),
@@ -276,6 +158,19 @@ std::vector<RecordFamily> amd_records() {
                             {row("PR", 0, v1::PR), row("NextLevel", 0, v1::NEXT_LEVEL, Show::number),
                              row("FC", 0, v1::FC), row("IR", 0, v1::IR), row("IW", 0, v1::IW)},
                             read_pte});
+    family.kinds.push_back(
+        {"control",
+         "AMD-Vi control register",
+         1,
+         64,
+         {row("IommuEn", 0, control::EN), row("EventLogEn", 0, control::EVTLOG), row("EventIntEn", 0, control::EVTINT),
+          row("ComWaitIntEn", 0, control::COMWAIT),
+          row("InvTimeOut", 0, control::INVTO, Show::number, "0 none|1 1 ms|2 10 ms|3 100 ms|4 1 s|5 10 s|6 100 s"),
+          row("Coherent", 0, control::COH), row("CmdBufEn", 0, control::CMDBUF), row("PPRLogEn", 0, control::PPRLOG),
+          row("PPRIntEn", 0, control::PPRINT), row("PPREn", 0, control::PPR), row("GTEn", 0, control::GT),
+          row("GAEn", 0, control::GA), row("GALogEn", 0, control::GALOG), row("EPHEn", 0, amd_vi::kControlEph),
+          row("XTEn", 0, control::XT), row("IntCapXTEn", 0, control::INTCAPXT)},
+         read_control});
     return {family};
 }
 
