@@ -1,17 +1,17 @@
-// Fault records, descriptors of the invalidation queue, context and PASID entries, second-level table words and
-// interrupt entries of VT-d. Source: docs/spec/iommu-hardware.md section 3.
+// Fault records, root, context and PASID entries, table words and interrupt entries of VT-d; its queue has a file of
+// its own, and so have the lines of its drivers. Source: docs/spec/iommu-hardware.md section 3.
 #include <fmt/format.h>
 
 #include "iommu/intel/layout_faults.hpp"
 #include "iommu/intel/vtd.hpp"
-#include "iommu/records/log_line.hpp"
-#include "iommu/records/record.hpp"
+#include "iommu/intel/vtd_records.hpp"
 #include "iommu/tables/layout_vtd.hpp"
 
 namespace xlate::iommu::records {
 namespace {
 
 namespace vtd = iommu::vtd;
+namespace first = iommu::vtd_table::first;
 namespace second = iommu::vtd_table::second;
 using Show = RecordField::Show;
 
@@ -97,77 +97,28 @@ Reading read_fault(const Words& words) {
     return reading;
 }
 
-Reading read_descriptor(const Words& words) {
-    namespace qi = vtd::qi;
-    const std::uint64_t low = words[0], high = words[1];
-    const auto type = static_cast<vtd::DescriptorType>(qi::TYPE.get(low));
-    const std::uint64_t granularity = qi::G.get(low);
-    const auto code = static_cast<std::uint16_t>(qi::TYPE.get(low) << 2 | granularity);
-    Reading reading;
-    reading.headline = vtd::descriptor_name(code);
-    const auto pages = [&] {
-        return fmt::format(", {} page{} at {:#x}{}", std::uint64_t{1} << qi::AM.get(high),
-                           qi::AM.get(high) == 0 ? "" : "s", qi::page(high),
-                           qi::IH.test(high) ? ", leaves alone (IH)" : "");
-    };
-    const auto device = [](std::uint64_t id) { return fmt::format(", device {} ({:#x})", requester_text(id), id); };
-    switch (type) {
-        case vtd::DescriptorType::context_cache:
-            if (granularity != qi::GLOBAL) reading.headline += fmt::format(", DID {}", qi::DID.get(low));
-            if (granularity == qi::DEVICE) reading.headline += device(qi::CC_SID.get(low));
-            break;
-        case vtd::DescriptorType::iotlb:
-            if (granularity != qi::GLOBAL) reading.headline += fmt::format(", DID {}", qi::DID.get(low));
-            if (granularity == qi::PAGE) reading.headline += pages();
-            break;
-        case vtd::DescriptorType::device_tlb:
-            reading.headline += device(qi::SID.get(low)) + fmt::format(", from {:#x}", qi::page(high));
-            break;
-        case vtd::DescriptorType::interrupt_entry_cache:
-            reading.headline = "interrupt entry cache";
-            reading.headline +=
-                qi::IEC_G.test(low)
-                    ? fmt::format(", {} entries from {:#x}", std::uint64_t{1} << qi::IM.get(low), qi::IIDX.get(low))
-                    : ", all of it";
-            break;
-        case vtd::DescriptorType::wait:
-            reading.headline = "wait";
-            if (qi::SW.test(low))
-                reading.headline += fmt::format(", writes {:#x} to {:#x}", qi::STATUS.get(low), high & ~low_mask(2));
-            if (qi::IF.test(low)) reading.headline += ", interrupts";
-            if (qi::FN.test(low)) reading.headline += ", fence";
-            break;
-        case vtd::DescriptorType::pasid_iotlb:
-            reading.headline += fmt::format(", DID {}, PASID {:#x}", qi::DID.get(low), qi::PASID.get(low));
-            if (granularity == qi::PASID_PAGE) reading.headline += pages();
-            break;
-        case vtd::DescriptorType::pasid_cache:
-            if (granularity != qi::PC_GLOBAL) reading.headline += fmt::format(", DID {}", qi::DID.get(low));
-            if (granularity == qi::PC_PASID) reading.headline += fmt::format(", PASID {:#x}", qi::PASID.get(low));
-            break;
-        case vtd::DescriptorType::pasid_device_tlb:
-            reading.headline += device(qi::P_SID.get(low)) +
-                                fmt::format(", PASID {:#x}, from {:#x}", qi::PASID.get(low), qi::page(high));
-            break;
-        case vtd::DescriptorType::page_group_response:
-            reading.headline += device(qi::RID.get(low)) + fmt::format(", group {}", qi::PRGI.get(high));
-            break;
-    }
-    const vtd::Capabilities like = vtd::capabilities_by_name("scalable");
-    vtd::VtdParams all;
-    all.cap = like.cap;
-    all.ecap = like.ecap;
-    if (vtd::illegal_descriptor({low, high, 0, 0}, all, true, false))
-        reading.notes.emplace_back("illegal: the queue stops at it with FSTS.IQE");
-    return reading;
-}
-
 Reading read_root(const Words& words) {
     Reading reading;
     reading.headline = vtd::root::P.test(words[0]) ? fmt::format("context table at {:#x}", vtd::root::table(words[0]))
                                                    : "not present: all devices of this bus are refused";
     if (vtd::root::P.test(words[0]) && (words[0] & vtd::root::kReserved) != 0)
         reading.notes.emplace_back("a reserved bit is set");
+    return reading;
+}
+
+/// Two words: devices 00.0 to 0f.7 of a bus, and 10.0 to 1f.7.
+Reading read_scalable_root(const Words& words) {
+    Reading reading;
+    const auto half = [&](std::uint64_t word, const char* devices) {
+        reading.headline += reading.headline.empty() ? "" : ", ";
+        reading.headline += vtd::root::P.test(word)
+                                ? fmt::format("devices {}: context table at {:#x}", devices, vtd::root::table(word))
+                                : fmt::format("devices {}: not present, refused", devices);
+        if (vtd::root::P.test(word) && (word & vtd::root::kReserved) != 0)
+            reading.notes.push_back(fmt::format("a reserved bit is set for devices {}", devices));
+    };
+    half(words[0], "00 to 0f");
+    half(words[1], "10 to 1f");
     return reading;
 }
 
@@ -205,6 +156,16 @@ Reading read_scalable_context(const Words& words) {
         fmt::format("PASID directory of {} entries at {:#x}, requests without one have PASID {:#x}",
                     context::entries(words[0]), context::directory(words[0]), context::RID_PASID.get(words[1]));
     if ((words[0] & context::kReserved0) != 0 || (words[1] & context::kReserved1) != 0)
+        reading.notes.emplace_back("a reserved bit is set");
+    return reading;
+}
+
+Reading read_pasid_directory(const Words& words) {
+    namespace directory = vtd::pasid_directory;
+    Reading reading;
+    reading.headline = directory::P.test(words[0]) ? fmt::format("PASID table at {:#x}", directory::table(words[0]))
+                                                   : "not present: requests with one of its 64 PASIDs are refused";
+    if (directory::P.test(words[0]) && (words[0] & directory::kReserved) != 0)
         reading.notes.emplace_back("a reserved bit is set");
     return reading;
 }
@@ -254,6 +215,23 @@ Reading read_pte(const Words& words) {
     return reading;
 }
 
+Reading read_first_pte(const Words& words) {
+    Reading reading;
+    const std::uint64_t word = words[0];
+    if (!first::P.test(word)) {
+        reading.headline = "not present";
+        return reading;
+    }
+    // Bit 12 of a large page is a memory type's.
+    const std::uint64_t address = iommu::vtd_table::address(word);
+    reading.headline = fmt::format(
+        "{} at {:#x}, {}, {}", first::PS.test(word) ? "a page of its level's size" : "a table, or a page of 4 KiB",
+        first::PS.test(word) ? address & ~first::PAT_LARGE.mask() : address, first::RW.test(word) ? "rw" : "r-",
+        first::US.test(word) ? "user and supervisor" : "supervisor alone");
+    if (first::XD.test(word)) reading.headline += ", no execution";
+    return reading;
+}
+
 Reading read_irte(const Words& words) {
     namespace irte = vtd::irte;
     const std::uint64_t low = words[0], high = words[1];
@@ -283,49 +261,16 @@ Reading read_irte(const Words& words) {
     return reading;
 }
 
-/// "DMAR: [DMA Read NO_PASID] Request device [00:1f.0] fault addr 0xdeadb000 [fault reason 0x06] PTE Read access is not
-/// set"; with "[INTR-REMAP]" "fault index 0x12". Before 5.13 "PASID ffffffff fault addr deadb000 [fault reason 06]",
-/// the reason in decimal; before 4.6 in two lines, "DMAR:[DMA Read] Request device ..." and "DMAR:[fault reason 06]
-/// ...". With CONFIG_DMAR_DEBUG or DMAR_DEBUG lines of the tables follow.
-std::optional<LineRecord> read_line(std::string_view line) {
-    namespace frcd = vtd::frcd;
-    if (!has(line, "DMAR:") && !has(line, "INTR-REMAP:")) return std::nullopt;
-    if (const auto root = number_after(line, "root entry: ")) return LineRecord{"root", {*root}};
-    if (has(line, "context entry: ")) {
-        const auto high = number_after(line, "hi "), low = number_after(line, "low ");
-        if (!high || !low) return std::nullopt;
-        return LineRecord{"context", {*low, *high}};
-    }
-    const bool hexadecimal = has(line, "[fault reason 0x");
-    auto reason = hexadecimal ? number_after(line, "[fault reason ") : decimal_after(line, "[fault reason ");
-    if (!reason) reason = number_after(line, "DMAR: reason ");  // Xen, on a line of its own
-    const std::size_t device = line.find("Request device [");
-    if (!reason || device == std::string_view::npos) return std::nullopt;
-    constexpr std::uint64_t kNoPasid = 0xFFFFFFFF;
-    const std::size_t close = line.find(']', device);
-    std::uint64_t high =
-        frcd::F.of(1) | frcd::FR.of(*reason) |
-        frcd::SID.of(pci_id(line.substr(device, close == std::string_view::npos ? close : close - device)));
-    if (const auto index = number_after(line, "fault index "); has(line, "INTR-REMAP") && index)
-        return LineRecord{"fault", {frcd::INDEX.of(*index), high}};
-    high |= frcd::T1.of(has(line, "DMA Read") ? 1 : 0);
-    // "NO_PASID" has no number behind it that "PASID " would find.
-    const auto pasid = number_after(line, " PASID ");
-    if (pasid && *pasid != kNoPasid) high |= frcd::PP.of(1) | frcd::PV.of(*pasid);
-    return LineRecord{"fault", {frcd::page(number_after(line, "fault addr ").value_or(0)), high}};
-}
-
 }  // namespace
 
 std::vector<RecordFamily> vtd_records() {
     namespace frcd = vtd::frcd;
-    namespace qi = vtd::qi;
     RecordFamily family{"vt-d", {}};
     family.place = 9;
-    family.line = read_line;
+    family.reader = make_vtd_log_reader;
     const auto add = [&](std::string_view name, std::string_view title, unsigned words, std::vector<RecordField> fields,
-                         Reading (*read)(const Words&)) {
-        family.kinds.push_back({name, title, words, 64, std::move(fields), read});
+                         Reading (*read)(const Words&), unsigned bits = 64) {
+        family.kinds.push_back({name, title, words, bits, std::move(fields), read});
     };
     add("fault", "VT-d fault record", 2,
         {row("FI", 0, {0, 64}, Show::hex), row("SID", 1, frcd::SID, Show::hex), row("PRIV", 1, frcd::PRIV),
@@ -333,11 +278,11 @@ std::vector<RecordFamily> vtd_records() {
          row("PV", 1, frcd::PV, Show::hex), row("AT", 1, frcd::AT, Show::number), row("T1", 1, frcd::T1),
          row("F", 1, frcd::F)},
         read_fault);
-    add("descriptor", "VT-d descriptor", 2,
-        {row("type", 0, qi::TYPE, Show::number), row("G", 0, qi::G, Show::number), row("DID", 0, qi::DID, Show::number),
-         row("AM", 1, qi::AM, Show::number), row("IH", 1, qi::IH)},
-        read_descriptor);
+    add("descriptor", "VT-d descriptor", 2, vtd_queue::descriptor_fields(), vtd_queue::read_descriptor);
+    add("fsts", "VT-d fault status register", 1, vtd_queue::fsts_fields(), vtd_queue::read_fsts, 32);
     add("root", "VT-d root entry", 1, {row("P", 0, vtd::root::P)}, read_root);
+    add("scalable-root", "VT-d root entry of scalable mode", 2,
+        {row("LP", 0, vtd::root::P), row("UP", 1, vtd::root::P)}, read_scalable_root);
     add("context", "VT-d context entry", 2,
         {row("P", 0, vtd::context::P), row("FPD", 0, vtd::context::FPD),
          row("TT", 0, vtd::context::TT, Show::number, "0 translate|1 with device TLB|2 pass through|3 reserved"),
@@ -349,6 +294,8 @@ std::vector<RecordFamily> vtd_records() {
          row("PRE", 0, vtd::scalable_context::PRE), row("PDTS", 0, vtd::scalable_context::PDTS, Show::number),
          row("RID_PASID", 1, vtd::scalable_context::RID_PASID, Show::hex)},
         read_scalable_context);
+    add("pasid-directory", "VT-d PASID directory entry", 1,
+        {row("P", 0, vtd::pasid_directory::P), row("FPD", 0, vtd::pasid_directory::FPD)}, read_pasid_directory);
     add("pasid", "VT-d PASID entry", 8,
         {row("P", 0, vtd::pasid::P), row("FPD", 0, vtd::pasid::FPD), row("AW", 0, vtd::pasid::AW, Show::number),
          row("PGTT", 0, vtd::pasid::PGTT, Show::number, "1 first level|2 second level|3 nested|4 pass through"),
@@ -360,6 +307,11 @@ std::vector<RecordFamily> vtd_records() {
         {row("R", 0, second::R), row("W", 0, second::W), row("PS", 0, second::PS), row("A", 0, second::A),
          row("D", 0, second::D), row("SNP", 0, second::SNP)},
         read_pte);
+    add("pte-first", "VT-d first-level word", 1,
+        {row("P", 0, first::P), row("RW", 0, first::RW), row("US", 0, first::US), row("A", 0, first::A),
+         row("D", 0, first::D), row("PS", 0, first::PS), row("G", 0, first::G), row("EA", 0, first::EA),
+         row("XD", 0, first::XD)},
+        read_first_pte);
     add("irte", "VT-d interrupt entry", 2,
         {row("P", 0, vtd::irte::P), row("FPD", 0, vtd::irte::FPD), row("DM", 0, vtd::irte::DM),
          row("DLM", 0, vtd::irte::DLM, Show::number), row("V", 0, vtd::irte::V, Show::hex),
