@@ -106,6 +106,13 @@ public:
 
 std::unique_ptr<LogReader> make_reader() { return std::make_unique<Reader>(); }
 
+/// "iommu fault: da 0x0 flags 0x0": of the handler that a remote processor's driver sets.
+std::string_view meaning(std::string_view line) {
+    if (!has(line, "iommu fault: da 0x")) return {};
+    return "a remote processor's driver is told of a fault at this address, and will restart the processor; OMAP's "
+           "driver gives no flags: what fault it was, its own line says (errs:)";
+}
+
 }  // namespace
 
 std::vector<RecordFamily> omap_records() {
@@ -113,6 +120,7 @@ std::vector<RecordFamily> omap_records() {
     RecordFamily family{"omap", {}};
     family.place = 3;
     family.reader = make_reader;
+    family.meaning = meaning;
     family.kinds.push_back({"irqstatus",
                             "OMAP IRQSTATUS (and IRQENABLE)",
                             1,

@@ -151,6 +151,11 @@ TEST_CASE("decode: OMAP's line has the words of its tables", "[study][decode]") 
                                           "l2: nothing: a translation fault|of 0x9e000000",
                                           "irqstatus: the tables have nothing|at 0x70000000",
                                           "l1: nothing: a translation fault|of 0x70000000"});
+    // What remoteproc's handler says; it holds no register.
+    std::vector<UnreadLine> unread;
+    find_records("omap_iommu 5d000000.mmu: iommu fault: da 0x0 flags 0x0", "x", nullptr, &unread);
+    REQUIRE(unread.size() == 1);
+    CHECK(unread.front().meaning.find("a remote processor's driver is told of a fault") == 0);
 }
 
 TEST_CASE("decode: an SMMU of Qualcomm's vendor kernels is read whole", "[study][decode]") {
