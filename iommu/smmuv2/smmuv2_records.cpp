@@ -42,7 +42,8 @@ Reading read_context_fault(const Words& words) {
     Reading reading;
     const std::string faults = texts(kFaults, words[0]);
     if (faults.empty()) {
-        reading.headline = "no fault";
+        reading.headline = "no fault bit is set";
+        if (words.size() > 2) reading.headline += fmt::format(", iova {:#x}", words[2]);
         return reading;
     }
     reading.headline = fmt::format("{} ({} tables)", faults, kFormats[fsr::FORMAT.get(words[0])]);

@@ -2,26 +2,68 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
-#include <utility>
 
+#include <fmt/format.h>
+
+#include "base/hex.hpp"
 #include "iommu/records/log_line.hpp"
+#include "iommu/smmuv3/event_lines.hpp"
 #include "iommu/smmuv3/layout.hpp"
 
 namespace xlate::iommu::smmuv3 {
 namespace {
 
 using records::has;
-using records::LogRecord;
 using records::LogRecords;
 using records::number_after;
 
-constexpr std::string_view kAccessMissing =
-    "the line with the access is missing: of read or write, privilege and stage nothing is known";
+/// "sid 0x00000100.0x00001: [1L] unprivileged RW access at iova 0x0000000080000000": SSID 0 is also printed where the
+/// request has none.
+std::optional<PageRequestWords> page_request_of(std::string_view line) {
+    namespace request = page_request;
+    constexpr std::string_view kGroup = ": [", kAt = " at iova ", kPrivilege = "privileged ";
+    const std::size_t at = line.find("sid 0x");
+    if (at == std::string_view::npos) return std::nullopt;
+    const std::string_view text = line.substr(at);
+    const auto sid = number_after(text, "sid "), ssid = number_after(text, "."), iova = number_after(text, kAt);
+    const auto group = records::decimal_after(text, kGroup);
+    const std::size_t privilege = text.find(kPrivilege), end = text.find(kAt);
+    if (!sid || !ssid || !iova || !group || privilege == std::string_view::npos || end < privilege) return std::nullopt;
+    const std::size_t start = privilege + kPrivilege.size();
+    const std::string_view letters = text.substr(start, std::min(text.find(' ', start), end) - start);
+    const auto flag = [](bool on) { return std::uint64_t{on}; };
+    PageRequestWords words{};
+    request::SID.set(words, *sid);
+    request::SSID.set(words, *ssid);
+    request::SSV.set(words, flag(*ssid != 0));
+    request::PRGINDEX.set(words, *group);
+    request::LAST.set(words, flag(has(text.substr(0, text.find(']')), "L")));
+    request::PRIV.set(words, flag(!has(text, "unprivileged")));
+    request::READ.set(words, flag(has(letters, "R")));
+    request::WRITE.set(words, flag(has(letters, "W")));
+    request::EXEC.set(words, flag(has(letters, "X")));
+    request::ADDR.set_address(words, *iova);
+    return words;
+}
 
-EventWords words_of(const LogRecord& record) {
-    EventWords words{};
-    std::copy(record.words.begin(), record.words.end(), words.begin());
+/// "vintf_map: 0000000000000001, vcmdq_map 00000000:00000000:00000000:00000001": the highest 32 bits first.
+std::optional<records::Words> queue_errors_of(std::string_view line) {
+    constexpr std::string_view kQueues = "vcmdq_map ";
+    constexpr std::size_t kDigits = 8, kParts = 4;
+    const auto interfaces = number_after(line, "vintf_map: ");
+    const std::size_t at = line.find(kQueues);
+    if (!interfaces || at == std::string_view::npos) return std::nullopt;
+    records::Words words{*interfaces, 0, 0};
+    for (std::size_t part = 0; part < kParts; ++part) {
+        const std::size_t start = at + kQueues.size() + part * (kDigits + 1);
+        if (start > line.size()) return std::nullopt;
+        const auto value = parse_hex(line.substr(start, kDigits), 0xFFFFFFFF);
+        if (!value) return std::nullopt;
+        const std::size_t place = kParts - 1 - part;
+        words[1 + place / 2] |= *value << (place % 2 * 32);
+    }
     return words;
 }
 
@@ -36,71 +78,47 @@ public:
             log.add("smmuv3.gerror", {*active}, number);
         } else if (const auto cons = number_after(line, "CMDQ error (cons ")) {
             log.add("smmuv3.cmdq-cons", {*cons}, number);
-        } else if (has(line, "event: ") && has(line, " sid: ")) {
-            return take_named_event(line, number, log);
-        } else if (has(line, "priv ") && has(line, " stag: ")) {
-            if (named_event_ != 0 && named_event_ == log.size()) complete_named_event(line, log.last());
+        } else if (const auto sync = number_after(line, "CMD_SYNC timeout at ")) {
+            return take_timeout(line, *sync, number, log);
+        } else if (has(line, "vintf_map: ")) {
+            const auto words = queue_errors_of(line);
+            if (!words) return false;
+            log.add("smmuv3.cmdqv-error", *words, number);
+        } else if (has(line, "PRI request received") || (has(line, "privileged ") && has(line, " at iova "))) {
+            return take_page_request(line, number, log);
         } else {
-            return false;
+            return events_.take(line, number, log);
         }
         return true;
     }
 
 private:
-    /// Kernels from 6.14 on print the fields behind the words; without those they are put together again.
-    bool take_named_event(std::string_view line, unsigned number, LogRecords& log) {
-        const std::size_t start = line.find("event: ") + 7;
-        const std::string_view name = line.substr(start, line.find(' ', start) - start);
-        EventWords words{};
-        for (unsigned code = 1; code < 256; ++code) {
-            if (name == smmuv3::name(static_cast<EventCode>(code))) event::TYPE.set(words, code);
-        }
-        if (event::TYPE.get(words) == 0) return false;
-        event::SID.set(words, number_after(line, " sid: ").value_or(0));
-        const std::uint64_t ssid = number_after(line, " ssid: ").value_or(0);
-        event::SSID.set(words, ssid);
-        event::SSV.set(words, ssid != 0 ? 1 : 0);
-        event::InputAddr.set(words, number_after(line, " iova: ").value_or(0));
-        event::IPA.set_address(words, number_after(line, " ipa: ").value_or(0));
-        std::vector<std::string> said;
-        if (const std::size_t client = line.find(" client: "); client != std::string_view::npos) {
-            const std::size_t at = client + 9;
-            said.push_back("of " + std::string(line.substr(at, std::min(line.find(" sid: ", at), line.size()) - at)));
-        }
-        if (log.size() != 0 && log.last().said.empty() && same_event(log.last(), words)) {
-            log.last().said = std::move(said);
-            return true;
-        }
-        const std::uint64_t code = event::TYPE.get(words);
-        if (code >= static_cast<std::uint64_t>(EventCode::F_TRANSLATION) &&
-            code <= static_cast<std::uint64_t>(EventCode::F_PERMISSION)) {
-            said.emplace_back(kAccessMissing);
-        }
-        log.add("smmuv3.event", {words.begin(), words.end()}, number, std::move(said));
-        named_event_ = log.size();
+    /// "CMD_SYNC timeout at 0x00000005 [hwprod 0x00000006, hwcons 0x01000005]"; kernels before 5.4 print no numbers.
+    static bool take_timeout(std::string_view line, std::uint64_t sync, unsigned number, LogRecords& log) {
+        const auto prod = number_after(line, "hwprod "), cons = number_after(line, "hwcons ");
+        if (!prod || !cons) return false;
+        log.add(
+            "smmuv3.cmdq-cons", {*cons}, number,
+            {fmt::format("the CMD_SYNC at position {:#x} did not complete in time; CMDQ_PROD is {:#x}", sync, *prod)});
         return true;
     }
-    /// Whether `record` came from the words of the event whose fields are `words`.
-    static bool same_event(const LogRecord& record, const EventWords& words) {
-        if (record.kind != records::find_record_kind("smmuv3.event")) return false;
-        const EventWords raw = words_of(record);
-        return event::TYPE.get(raw) == event::TYPE.get(words) && event::SID.get(raw) == event::SID.get(words);
-    }
-    void complete_named_event(std::string_view line, LogRecord& record) {
-        EventWords words = words_of(record);
-        event::PnU.set(words, has(line, "unpriv ") ? 0 : 1);
-        event::InD.set(words, has(line, "inst ") ? 1 : 0);
-        event::RnW.set(words, has(line, " read ") ? 1 : 0);
-        event::S2.set(words, has(line, " s2 ") ? 1 : 0);
-        event::STALL.set(words, has(line, " stall ") ? 1 : 0);
-        event::CLASS.set(words, has(line, "\"CD fetch") ? 0 : has(line, "table fetch") ? 1 : event::CLASS_IN);
-        event::STAG.set(words, number_after(line, " stag: ").value_or(0));
-        record.said.erase(std::remove(record.said.begin(), record.said.end(), kAccessMissing), record.said.end());
-        record.words.assign(words.begin(), words.end());
-        named_event_ = 0;
+    /// A line that says that one came, and one of what it is: the first alone holds no record, and the reader's caller
+    /// gives both as one line once it has the second.
+    bool take_page_request(std::string_view line, unsigned number, LogRecords& log) {
+        const bool first = has(line, "PRI request received");
+        const auto words = page_request_of(line);
+        if (!words) {
+            if (first) page_request_line_ = number;
+            return false;
+        }
+        if (!first && page_request_line_ != 0 && page_request_line_ + 1 == number) return false;
+        log.add("smmuv3.page-request", {words->begin(), words->end()}, number,
+                {"Linux's driver takes no page requests: it denies the last one of a group"});
+        return true;
     }
 
-    std::size_t named_event_ = 0;  ///< the record whose second line is to come, counted from 1
+    EventLines events_;
+    unsigned page_request_line_ = 0;  ///< the last line that only says that one came
 };
 
 }  // namespace

@@ -7,8 +7,9 @@
 
 namespace xlate::iommu::smmuv3 {
 
-/// "event 0x10 received:" with words in the lines below; from 6.14 on the fields of an event in two lines, put together
-/// again where the words are missing; global errors, and the command in error.
+/// "event 0x10 received:" with words in the lines below; events by their names (event_lines.hpp); page requests that no
+/// one has asked for, in two lines; global errors, the command in error, a CMD_SYNC that timed out; errors of
+/// Tegra241's command queues (tegra241-cmdqv).
 std::unique_ptr<records::LogReader> make_log_reader();
 
 }  // namespace xlate::iommu::smmuv3

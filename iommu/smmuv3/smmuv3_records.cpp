@@ -385,6 +385,29 @@ Reading read_cmdq_cons(const Words& words) {
     return reading;
 }
 
+/// VINTF_ERR_MAP, and CMDQ_ERR_MAP 0 and 1, 2 and 3 as two words.
+Reading read_queue_errors(const Words& words) {
+    const auto numbers = [](std::uint64_t bits, unsigned first) {
+        std::string text;
+        for (unsigned i = 0; i < 64; ++i) {
+            if ((bits >> i & 1) != 0) text += fmt::format("{}{}", text.empty() ? "" : ", ", first + i);
+        }
+        return text;
+    };
+    const auto w = array_of<3>(words);
+    const std::string low = numbers(w[1], 0), high = numbers(w[2], 64);
+    const std::string queues = low + (low.empty() || high.empty() ? "" : ", ") + high;
+    Reading reading;
+    if (w[0] != 0) reading.headline = "errors in virtual interface " + numbers(w[0], 0);
+    if (!queues.empty())
+        reading.headline += (w[0] != 0 ? ", virtual command queue " : "errors in virtual command queue ") + queues;
+    if (reading.headline.empty()) reading.headline = "no error";
+    if ((w[0] & 1) != 0)
+        reading.notes.emplace_back("interface 0 is the kernel's own: it skips the command in error and goes on");
+    if (w[0] > 1) reading.notes.emplace_back("interfaces above 0 belong to virtual machines");
+    return reading;
+}
+
 /// Stage 1 or 2: `second`.
 Reading read_pte(std::uint64_t pte, bool second) {
     namespace field = iommu::vmsa8_64::pte;
@@ -609,6 +632,8 @@ std::vector<RecordFamily> smmuv3_records() {
                             [](const Words& words) { return read_pte(words[0], true); }});
     family.kinds.push_back({"gerror", "SMMU_GERROR ^ SMMU_GERRORN", 1, 32, {}, read_gerror});
     family.kinds.push_back({"cmdq-cons", "SMMU_CMDQ_CONS", 1, 32, {}, read_cmdq_cons});
+    family.kinds.push_back(
+        {"cmdqv-error", "Tegra241 CMDQV error maps (VINTF_ERR_MAP, CMDQ_ERR_MAP)", 3, 64, {}, read_queue_errors});
     return {family};
 }
 

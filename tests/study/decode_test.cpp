@@ -321,7 +321,7 @@ TEST_CASE("decode: an event that a kernel prints twice is one record", "[study][
     const auto records = find_records(words + said + access, "x", nullptr, &unread);
     REQUIRE(records.size() == 1);
     CHECK(unread.empty());
-    CHECK(records[0].said == std::vector<std::string>{"of (unassigned sid)"});
+    CHECK(records[0].said == std::vector<std::string>{"the driver knows no device with this sid"});
     CHECK(records[0].words == find_records(said + access, "x", nullptr)[0].words);
     // Cut off behind the first line, it is not known what access it was.
     CHECK(find_records(said, "x", nullptr)[0].said.size() == 2);
