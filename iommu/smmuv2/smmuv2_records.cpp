@@ -131,6 +131,11 @@ std::vector<RecordFamily> smmuv2_records() {
           row("PTWF", 1, fsynr0::PTWF), row("AFR", 1, fsynr0::AFR), row("S1CBNDX", 1, fsynr0::S1CBNDX, Show::number),
           row("SID", 3, smmu::cbfrsynra::SID, Show::hex)})
         whole.push_back(field);
+    // As many words as are known: a field of one that is missing is not shown.
+    for (RecordField& field : whole) {
+        if (field.word == 1) field.when = [](const Words& words) { return words.size() > 1; };
+        if (field.word == 3) field.when = [](const Words& words) { return words.size() > 3; };
+    }
     family.kinds.push_back({"fsr", "SMMUv2 context fault status (SMMU_CBn_FSR)", 1, 32, fault, read_context_fault});
     family.kinds.push_back(
         {"context-fault", "SMMUv2 context fault (FSR, FSYNR0, FAR, CBFRSYNRA)", 4, 64, whole, read_context_fault});

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include "iommu/records/record.hpp"
+#include "iommu/smmuv3/bare_words.hpp"
+#include "iommu/smmuv3/event_reading.hpp"
 #include "iommu/smmuv3/layout.hpp"
 #include "iommu/smmuv3/log_reader.hpp"
 
@@ -13,7 +15,6 @@ namespace {
 
 namespace smmu = iommu::smmuv3;
 using Show = RecordField::Show;
-using smmu::EventCode;
 using smmu::Opcode;
 
 RecordField row(std::string_view name, const smmu::EntryField& field, Show show = Show::number,
@@ -38,112 +39,6 @@ constexpr std::string_view kCacheability =
     "0 non-cacheable|1 write-back|2 write-through|3 write-back, no write-allocate";
 constexpr std::string_view kSizes = "0 32 bits|1 36 bits|2 40 bits|3 42 bits|4 44 bits|5 48 bits|6 52 bits|7 56 bits";
 constexpr std::string_view kYes = "0 no|1 yes";
-
-/// What an event means to its reader.
-const char* meaning(EventCode code) {
-    switch (code) {
-        case EventCode::F_UUT:
-            return "the transaction is of a kind that the SMMU does not support";
-        case EventCode::C_BAD_STREAMID:
-            return "the stream id is past the end of the stream table: which device has this id, and does firmware say "
-                   "so?";
-        case EventCode::F_STE_FETCH:
-            return "reading the stream table entry was aborted by the bus, at the fetch address: the table's address "
-                   "is wrong";
-        case EventCode::C_BAD_STE:
-            return "the stream table entry is invalid or illegal: no driver has set up this stream, or wrongly";
-        case EventCode::F_BAD_ATS_TREQ:
-            return "an ATS translation request of a stream whose STE does not allow ATS";
-        case EventCode::F_STREAM_DISABLED:
-            return "the stream is disabled for transactions without (or with) a substream id, by STE.S1DSS";
-        case EventCode::F_TRANSL_FORBIDDEN:
-            return "a translated (ATS) transaction that this stream may not make";
-        case EventCode::C_BAD_SUBSTREAMID:
-            return "the substream id is past the end of the context descriptor table";
-        case EventCode::F_CD_FETCH:
-            return "reading the context descriptor was aborted by the bus, at the fetch address";
-        case EventCode::C_BAD_CD:
-            return "the context descriptor is invalid or illegal";
-        case EventCode::F_WALK_EABT:
-            return "reading a page table entry was aborted by the bus, at the fetch address: a table's address is "
-                   "wrong";
-        case EventCode::F_TRANSLATION:
-            return "no mapping: a table entry on the way of this address is invalid, or the address is out of the "
-                   "range "
-                   "that the tables cover (never mapped, unmapped too early, or an address that is not an IOVA)";
-        case EventCode::F_ADDR_SIZE:
-            return "an address on the way is larger than the configured size";
-        case EventCode::F_ACCESS:
-            return "the entry's access flag is 0 and hardware does not set it";
-        case EventCode::F_PERMISSION:
-            return "it is mapped, but not for this kind of access";
-        case EventCode::F_TLB_CONFLICT:
-            return "two TLB entries match: a mapping was changed without an invalidation";
-        case EventCode::F_CFG_CONFLICT:
-            return "two cached configurations match: an STE was changed without an invalidation";
-        case EventCode::E_PAGE_REQUEST:
-            return "a hint that a page will be needed";
-        case EventCode::F_VMS_FETCH:
-            return "reading the virtual machine structure was aborted by the bus";
-    }
-    return "";
-}
-
-bool is_known(EventCode code) { return std::string_view(smmu::name(code)) != "reserved"; }
-
-Reading read_event(const Words& words) {
-    namespace event = smmu::event;
-    const auto w = array_of<4>(words);
-    const auto code = static_cast<EventCode>(event::TYPE.get(w));
-    Reading reading;
-    if (!is_known(code)) {
-        const bool vendor = event::TYPE.get(w) >= 0xE0 && event::TYPE.get(w) <= 0xEF;
-        reading.headline =
-            fmt::format("{} event type {:#04x}, sid {:#x}", vendor ? "implementation defined" : "reserved",
-                        event::TYPE.get(w), event::SID.get(w));
-        return reading;
-    }
-    const bool address = code == EventCode::F_UUT || code == EventCode::F_TRANSL_FORBIDDEN ||
-                         code == EventCode::F_TLB_CONFLICT ||
-                         (code >= EventCode::F_WALK_EABT && code <= EventCode::F_PERMISSION);
-    const bool staged = code >= EventCode::F_WALK_EABT && code <= EventCode::F_PERMISSION;
-    const bool fetched = code == EventCode::F_STE_FETCH || code == EventCode::F_CD_FETCH ||
-                         code == EventCode::F_WALK_EABT || code == EventCode::F_VMS_FETCH;
-    reading.headline = fmt::format("{}, sid {:#x}", smmu::name(code), event::SID.get(w));
-    const bool has_ssid = event::SSV.test(w) || code == EventCode::C_BAD_SUBSTREAMID;
-    if (has_ssid) reading.headline += fmt::format(", ssid {:#x}", event::SSID.get(w));
-    if (address) {
-        reading.headline += event::RnW.test(w) ? ", read" : ", write";
-        reading.headline += event::PnU.test(w) ? ", privileged" : ", unprivileged";
-        reading.headline += event::InD.test(w) ? ", instruction" : ", data";
-    }
-    if (staged) reading.headline += event::S2.test(w) ? ", stage 2" : ", stage 1";
-    if (address) reading.headline += fmt::format(", iova {:#x}", event::InputAddr.get(w));
-    if (staged && event::S2.test(w)) {
-        reading.headline += fmt::format(", ipa {:#x}", event::IPA.address(w));
-        constexpr const char* kClasses[] = {"of a context descriptor that was fetched",
-                                            "of a stage 1 table entry that was fetched", "of the transaction itself",
-                                            "of a reserved class"};
-        reading.notes.push_back(fmt::format("the ipa is that {}", kClasses[event::CLASS.get(w)]));
-    }
-    if (fetched) reading.headline += fmt::format(", fetch address {:#x}", event::FetchAddr.address(w));
-    if (event::STALL.test(w)) {
-        reading.headline += fmt::format(", stalled (tag {:#x})", event::STAG.get(w));
-        reading.notes.emplace_back("the transaction waits for CMD_RESUME with this tag");
-    }
-    reading.notes.emplace(reading.notes.begin(), meaning(code));
-    reading.notes.push_back(
-        fmt::format("sid {:#x} is {} as a PCI requester id", event::SID.get(w), requester_text(event::SID.get(w))));
-    if (event::SID.get(w) > 0xFFFF)
-        reading.notes.back() += fmt::format(" of an output base {:#x}", event::SID.get(w) & ~0xFFFFULL);
-    return reading;
-}
-
-bool plausible_event(const Words& words) {
-    const auto w = array_of<4>(words);
-    // Bits that no record has.
-    return is_known(static_cast<EventCode>(smmu::event::TYPE.get(w))) && (w[0] & 0x700) == 0 && (w[1] >> 52) == 0;
-}
 
 Reading read_command(const Words& words) {
     namespace cmd = smmu::cmd;
@@ -259,10 +154,6 @@ Reading read_command(const Words& words) {
     return reading;
 }
 
-bool plausible_command(const Words& words) {
-    return std::string_view(smmu::name(static_cast<Opcode>(words[0] & 0xFF))) != "reserved";
-}
-
 Reading read_page_request(const Words& words) {
     namespace request = smmu::page_request;
     const auto w = array_of<2>(words);
@@ -316,11 +207,6 @@ Reading read_ste(const Words& words) {
     return reading;
 }
 
-bool plausible_ste(const Words& words) {
-    const std::uint64_t config = (words[0] >> 1) & 7;
-    return (words[0] & 1) != 0 && (config == 0 || config >= 4);
-}
-
 Reading read_cd(const Words& words) {
     namespace cd = smmu::cd;
     const auto w = array_of<8>(words);
@@ -340,8 +226,6 @@ Reading read_cd(const Words& words) {
     if (!cd::AA64.test(w)) reading.notes.emplace_back("VMSAv8-32 LPAE tables (AA64 0)");
     return reading;
 }
-
-bool plausible_cd(const Words& words) { return (words[0] >> 31 & 1) != 0 && (words[0] >> 41 & 1) != 0; }
 
 Reading read_gerror(const Words& words) {
     namespace gerror = smmu::gerror;
@@ -441,39 +325,11 @@ Reading read_pte(std::uint64_t pte, bool second) {
     return reading;
 }
 
-std::vector<std::string_view> bare(const Words& words, std::size_t digits, bool by_number) {
-    const std::size_t count = words.size();
-    if (by_number) {
-        if (count == 4) return {"event"};
-        if (count == 2) return {"page-request"};
-        if (count == 8) return {"ste", "cd"};
-        return {};
-    }
-    std::vector<std::string_view> kinds;
-    const auto all = [&](std::size_t of, bool (*plausible)(const Words&)) {
-        if (count % of != 0) return false;
-        for (auto at = words.begin(); at != words.end(); at += static_cast<std::ptrdiff_t>(of)) {
-            if (!plausible(Words(at, at + static_cast<std::ptrdiff_t>(of)))) return false;
-        }
-        return true;
-    };
-    if (all(4, plausible_event)) kinds.emplace_back("event");
-    if (all(8, plausible_ste)) kinds.emplace_back("ste");
-    if (all(8, plausible_cd)) kinds.emplace_back("cd");
-    if (kinds.empty() && count % 4 != 0 && all(2, plausible_command)) kinds.emplace_back("command");
-    if (count == 1) {
-        kinds.emplace_back("pte");
-        if (digits <= 8 && words[0] != 0 && words[0] < 0x400) kinds.emplace_back("gerror");
-    }
-    return kinds;
-}
-
 }  // namespace
 
 Reading read_stage1_descriptor(const Words& words) { return read_pte(words[0], false); }
 
 std::vector<RecordFamily> smmuv3_records() {
-    namespace event = smmu::event;
     namespace cmd = smmu::cmd;
     namespace ste = smmu::ste;
     namespace cd = smmu::cd;
@@ -482,23 +338,8 @@ std::vector<RecordFamily> smmuv3_records() {
     RecordFamily family{"smmuv3", {}};
     family.place = 0;
     family.reader = smmu::make_log_reader;
-    family.bare = bare;
-    family.kinds.push_back(
-        {"event",
-         "SMMUv3 event record",
-         4,
-         64,
-         {row("TYPE", event::TYPE, Show::hex), row("SSV", event::SSV, Show::flag, kYes),
-          row("SSID", event::SSID, Show::hex), row("SID", event::SID, Show::hex),
-          row("STAG/REASON", event::STAG, Show::hex), row("GPCF", event::GPCF, Show::flag),
-          row("STALL", event::STALL, Show::flag), row("PnU", event::PnU, Show::flag, "0 unprivileged|1 privileged"),
-          row("InD", event::InD, Show::flag, "0 data|1 instruction"),
-          row("RnW", event::RnW, Show::flag, "0 write|1 read"), row("NSIPA", event::NSIPA, Show::flag),
-          row("S2", event::S2, Show::flag, "0 stage 1|1 stage 2"),
-          row("CLASS", event::CLASS, Show::number, "0 CD fetch|1 table fetch|2 input address"),
-          row("TTRnW", event::TTRnW, Show::flag), row("InputAddr", event::InputAddr, Show::hex),
-          row("IPA/FetchAddr", smmu::EntryField{3, 0, 64}, Show::hex)},
-         read_event});
+    family.bare = smmu::bare_kinds;
+    family.kinds.push_back({"event", "SMMUv3 event record", 4, 64, smmu::event_fields(), smmu::read_event});
     family.kinds.push_back(
         {"command",
          "SMMUv3 command",

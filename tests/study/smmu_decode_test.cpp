@@ -33,6 +33,9 @@ bool says(const DecodedRecord& record, const std::string& part) {
     return false;
 }
 
+/// An event's DW1 with each field set that some record has; DW0's ids, the substream's valid (SSV, bit 11) or not.
+constexpr std::uint64_t kDw1 = 0x0000118E80011234, kNone = 0x0000001000003000, kSsid = kNone | 0x800;
+
 const std::string kV3 = "[   19.0] arm-smmu-v3 arm-smmu-v3.3.auto: ";
 const std::string kV2 = "[   12.3] arm-smmu 15000000.apps-smmu: ";
 
@@ -54,6 +57,48 @@ TEST_CASE("decode: events by name keep their fetch address", "[study][decode]") 
     CHECK(records_of(kV3 + "event: C_BAD_STE client: a sid: 0x100 ssid: 0x0\n").at(0).said ==
           std::vector<std::string>{"of a"});
     CHECK(says(records_of(kV3 + "event: UNKNOWN client: a sid: 0x100 ssid: 0x0\n").at(0), "does not know this type"));
+}
+
+// IHI 0070 section 7.3.2 to 7.3.21: each event's record has fields of its own.
+TEST_CASE("decode: an event shows the fields that its record has", "[study][decode]") {
+    const auto fields = [](const Words& words) {
+        std::string all;
+        for (const std::string& text : field_texts(*find_record_kind("smmuv3.event"), words))
+            all += (all.empty() ? "" : " ") + text.substr(0, text.find(' '));
+        return all;
+    };
+    const auto of = [&](std::uint64_t type, std::uint64_t ids = kNone, std::uint64_t dw1 = kDw1) {
+        return fields({ids | type, dw1, 0x5000, 0x6000});
+    };
+    CHECK(of(0x01) == "TYPE SSV SID REASON PnU InD RnW InputAddr");                          // F_UUT
+    CHECK(of(0x02) == "TYPE SSV SID");                                                       // C_BAD_STREAMID
+    CHECK(of(0x02, kSsid) == "TYPE SSV SSID SID");                                           //
+    CHECK(of(0x03) == "TYPE SSV SID REASON GPCF FetchAddr");                                 // F_STE_FETCH
+    CHECK(of(0x04) == "TYPE SSV SID");                                                       // C_BAD_STE
+    CHECK(of(0x06, kSsid) == "TYPE SID");                                                    // F_STREAM_DISABLED
+    CHECK(of(0x07) == "TYPE SSV SID RnW InputAddr");                                         // F_TRANSL_FORBIDDEN
+    CHECK(of(0x08) == "TYPE SSID SID");                                                      // C_BAD_SUBSTREAMID
+    CHECK(of(0x09, kSsid) == "TYPE SSV SSID SID REASON GPCF FetchAddr");                     // F_CD_FETCH
+    CHECK(of(0x0A) == "TYPE SSV SID");                                                       // C_BAD_CD
+    CHECK(of(0x0B) == "TYPE SSV SID REASON GPCF PnU InD RnW S2 CLASS InputAddr FetchAddr");  // F_WALK_EABT
+    CHECK(of(0x10) == "TYPE SSV SID STAG STALL PnU InD RnW S2 CLASS InputAddr IPA");         // F_TRANSLATION
+    CHECK(of(0x10, kNone, 0x0000020800000000) == "TYPE SSV SID PnU InD RnW S2 CLASS InputAddr");
+    CHECK(of(0x13) == "TYPE SSV SID STAG STALL PnU InD RnW S2 CLASS TTRnW InputAddr IPA");  // F_PERMISSION
+    CHECK(of(0x13, kNone, 0x0000020800000000) == "TYPE SSV SID PnU InD RnW S2 CLASS InputAddr");
+    CHECK(of(0x20) == "TYPE SSV SID REASON PnU InD RnW S2 InputAddr IPA");           // F_TLB_CONFLICT
+    CHECK(of(0x21) == "TYPE SSV SID REASON");                                        // F_CFG_CONFLICT
+    CHECK(of(0x24, kNone, 0x0003008000000000) == "TYPE SSV SID pR Span InputAddr");  // E_PAGE_REQUEST
+    CHECK(of(0x25) == "TYPE SSV SID REASON GPCF FetchAddr");                         // F_VMS_FETCH
+    CHECK(of(0xE5) == "TYPE");                                                       // what its implementation says
+    const auto headline = [](const Words& words) { return find_record_kind("smmuv3.event")->read(words).headline; };
+    CHECK(headline({0x0000001000000007, 0x0000000800000000, 0x5000, 0}) ==
+          "F_TRANSL_FORBIDDEN, sid 0x10, read, iova 0x5000");
+    // docs/spec/iommu-hardware.md, vectors of section 13: an update of a table entry that stage 2 refused.
+    const auto notes =
+        find_record_kind("smmuv3.event")->read({0x0000001000000013, 0x0000018800000000, 0x5000, 0x50002000}).notes;
+    CHECK(std::any_of(notes.begin(), notes.end(), [](const std::string& note) {
+        return note.find("a write of that entry (TTRnW 0)") != note.npos;
+    }));
 }
 
 // F_PERMISSION: TTRnW is bit 108.
@@ -141,6 +186,9 @@ TEST_CASE("decode: context faults of Qualcomm's kernels", "[study][decode]") {
         CHECK(says(records[0], "FSYNR1 0x10200000"));
         CHECK(says(records[0], "PAR = 0x0000000000000003"));
     }
+    // Without the line of who it was, there is no SID to show.
+    const auto no_sid = records_of(fault);
+    for (const std::string& text : field_texts(*no_sid.at(0).kind, no_sid.at(0).words)) CHECK(text.find("SID") != 0);
     CHECK(unread.empty());
     // From 5.10 on: register by register.
     const std::string start = kV2 + "Unhandled arm-smmu context fault from soc:qcom,cam_smmu:msm_cam_smmu_ife!\n";
