@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "kernel-model/driver-core/driver_core.hpp"
+#include "kernel-model/iommu-core/variant.hpp"
 
 namespace xlate::kernel {
 
@@ -102,6 +103,16 @@ void DriverCore::deferred_probe_extend_timeout() {
     start_timer();
 }
 
+/// Since 6.8 with the reason, where somebody gave one; since 6.10 as a warning.
+void DriverCore::say_pending(const Device& dev) {
+    constexpr unsigned kFirstWithReason = 608, kFirstAsWarning = 610;
+    const unsigned release = k_.variant.release;
+    std::string text = "deferred probe pending";
+    if (release >= kFirstWithReason)
+        text += ": " + (dev.deferred_reason.empty() ? "(reason unknown)" : dev.deferred_reason);
+    k_.console.print(release >= kFirstAsWarning ? LogLevel::warn : LogLevel::info, dev.prefix(), text);
+}
+
 void DriverCore::deferred_probe_timeout_work_func() {
     Frame frame{k_, "deferred_probe_timeout_work_func"};
     if (drivers_done) drivers_done();
@@ -110,9 +121,7 @@ void DriverCore::deferred_probe_timeout_work_func() {
     deferred_wq_.flush("timeout");
     deferred_probe_mutex_.lock("timeout");
     const std::vector<Device*> left = pending_;
-    for (const Device* const dev : left) {
-        k_.console.info(dev->prefix(), "deferred probe pending");
-    }
+    for (const Device* const dev : left) say_pending(*dev);
     deferred_probe_mutex_.unlock("timeout");
 }
 

@@ -1,6 +1,7 @@
 #include "kernel-model/driver-core/driver_core.hpp"
 
 #include "base/error.hpp"
+#include "kernel-model/iommu-core/variant.hpp"
 
 namespace xlate::kernel {
 
@@ -182,26 +183,34 @@ int DriverCore::really_probe(Driver& driver, Device& dev) {
 
 /// DD3.
 int DriverCore::device_links_check_suppliers(Device& dev) {
+    int waits = 0;
     for (const Ptr<Device> supplier : dev.supplier_links) {
         if (supplier->bound.read_once("DD3")) continue;
         dev.deferred_reason = "supplier " + supplier->name + " not ready";
-        return -kEPROBE_DEFER;
+        waits = -kEPROBE_DEFER;
+        break;
     }
-    return firmware_suppliers ? firmware_suppliers(dev) : 0;
+    if (waits == 0 && firmware_suppliers) waits = firmware_suppliers(dev);
+    // As dev_err_probe() keeps it: with the driver's name, and there is none yet.
+    if (waits == -kEPROBE_DEFER) dev.deferred_reason.insert(0, dev.bus->name + ": ");
+    return waits;
 }
 
 int DriverCore::really_probe_steps(Driver& driver, Device& dev) {
-    if (const int waits = device_links_check_suppliers(dev); waits == -kEPROBE_DEFER) {
+    const int waits = device_links_check_suppliers(dev);
+    if (waits == -kEPROBE_DEFER) {
         k_.console.debug(dev.prefix(), "error {}: {}", errno_name(waits), dev.deferred_reason);
         return waits;
-    } else if (waits != 0) {
-        k_.console.err(dev.prefix(), "probe with driver {} failed with error {}", driver.name, waits);
-        return -waits;  // of the bus' own probe: positive, as a driver's
     }
     dev.driver.write(&driver, "DD5");
     int err = dev.bus->has_dma_configure() ? dev.bus->dma_configure(dev) : 0;  // DD7
     if (err == 0) {
-        err = -driver.probe(dev);  // DD9: an error becomes positive, so that it is told from a refusal of the core
+        // DD9. What a supplier is missing for is the bus' own probe's answer (genpd_dev_pm_attach), before the
+        // driver's.
+        if (waits == -kETIMEDOUT) k_.console.warn(dev.prefix(), "deferred probe timeout, ignoring dependency");
+        const int probed = waits != 0 ? waits : driver.probe(dev);
+        say_of_failure(driver, dev, probed);
+        err = -probed;  // positive, so that it is told from a refusal of the core
         if (err != 0) dev.bus->dma_cleanup(dev);
     }
     if (err != 0) {
@@ -215,6 +224,16 @@ int DriverCore::really_probe_steps(Driver& driver, Device& dev) {
     driver_deferred_probe_del(dev);
     driver_deferred_probe_trigger("DD11");
     return 0;
+}
+
+/// What call_driver_probe() prints: nothing of those that wait or refuse the device.
+void DriverCore::say_of_failure(const Driver& driver, const Device& dev, int err) {
+    constexpr unsigned kFirstWithDevice = 610;  // a driver's name and a device's before
+    if (err == 0 || err == -kEPROBE_DEFER || err == -kENODEV || err == -kENXIO) return;
+    if (k_.variant.release >= kFirstWithDevice)
+        k_.console.err(dev.prefix(), "probe with driver {} failed with error {}", driver.name, err);
+    else
+        k_.console.warn(driver.name, "probe of {} failed with error {}", dev.name, err);
 }
 
 void DriverCore::device_release_driver(Device& dev) {

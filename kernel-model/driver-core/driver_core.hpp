@@ -76,6 +76,7 @@ private:
     int really_probe(Driver& driver, Device& dev);
     int really_probe_steps(Driver& driver, Device& dev);
     int device_links_check_suppliers(Device& dev);
+    void say_of_failure(const Driver& driver, const Device& dev, int err);
     void async_attach(Device& dev, Driver* driver);
     void spawn_async(Device& dev, Driver* driver);
     void driver_deferred_probe_add(Device& dev);
@@ -83,6 +84,7 @@ private:
     void deferred_probe_work_func();
     void deferred_probe_extend_timeout();
     void deferred_probe_timeout_work_func();
+    void say_pending(const Device& dev);
     void start_timer();
     void queue_deferred_work(const char* step);
 

@@ -9,6 +9,43 @@ namespace {
 
 bool is_dma(DomainType type) { return type == DomainType::dma || type == DomainType::dma_fq; }
 
+/// As Linux numbers its types (include/linux/iommu.h: flags paging 1, DMA API 2, passthrough 4, flush queue 8).
+unsigned linux_number(DomainType type) {
+    constexpr unsigned kPaging = 1, kDmaApi = 2, kPassthrough = 4, kFlushQueue = 8;
+    switch (type) {
+        case DomainType::identity:
+            return kPassthrough;
+        case DomainType::unmanaged:
+            return kPaging;
+        case DomainType::dma:
+            return kPaging | kDmaApi;
+        case DomainType::dma_fq:
+            return kPaging | kDmaApi | kFlushQueue;
+        case DomainType::none:
+        case DomainType::blocked:
+            break;
+    }
+    return 0;
+}
+
+/// Linux iommu_domain_type_str().
+std::string_view linux_text(DomainType type) {
+    switch (type) {
+        case DomainType::identity:
+            return "Passthrough";
+        case DomainType::unmanaged:
+            return "Unmanaged";
+        case DomainType::dma:
+        case DomainType::dma_fq:
+            return "Translated";
+        case DomainType::blocked:
+            return "Blocked";
+        case DomainType::none:
+            break;
+    }
+    return "Unknown";
+}
+
 IommuOps* ops_of(Device& dev, const char* step) {
     return dev.iommu.read(step).deref(step)->iommu_dev.read(step).deref(step)->ops.read(step);
 }
@@ -123,8 +160,9 @@ DomainType IommuCore::wanted_type(Ptr<IommuGroup> group, int& err) {
         if (wanted == DomainType::none || wanted == wish) continue;
         if (wish != DomainType::none) {
             k.console.err(dev.prefix(),
-                          "IOMMU driver error, requesting conflicting def_domain_type, {} and {}, for group {}",
-                          name(wish), name(wanted), group->id);
+                          "IOMMU driver error, requesting conflicting def_domain_type, {} and {}, for devices in group "
+                          "{}.",
+                          linux_text(wish), linux_text(wanted), group->id);
             wish = DomainType::identity;  // identity wins a conflict
             continue;
         }
@@ -134,6 +172,14 @@ DomainType IommuCore::wanted_type(Ptr<IommuGroup> group, int& err) {
     if (!has_generic_dma()) wish = DomainType::identity;
     err = 0;
     return wish;
+}
+
+/// The name is that of a group, which no driver of ours gives it.
+void IommuCore::say_fallback(DomainType type) {
+    k.console.warn("iommu",
+                   "Failed to allocate default IOMMU domain of type {} for group (null) - Falling back to "
+                   "IOMMU_DOMAIN_DMA",
+                   linux_number(type));
 }
 
 Ptr<IommuDomain> IommuCore::alloc_default_domain(Ptr<IommuGroup> group, DomainType forced) {
@@ -146,9 +192,7 @@ Ptr<IommuDomain> IommuCore::alloc_default_domain(Ptr<IommuGroup> group, DomainTy
     Ptr<IommuDomain> domain = domain_alloc(ops, dev, type);
     if (domain || type == DomainType::dma) return domain;
     domain = domain_alloc(ops, dev, DomainType::dma);
-    if (domain)
-        k.console.warn("", "Failed to allocate default IOMMU domain of type {} for group {} - Falling back to DMA",
-                       name(type), group->id);
+    if (domain) say_fallback(type);
     return domain;
 }
 

@@ -162,6 +162,7 @@ private:
     DomainType wanted_type(Ptr<IommuGroup> group, int& err);
     Ptr<IommuDomain> alloc_default_domain(Ptr<IommuGroup> group, DomainType forced);
     Ptr<IommuDomain> domain_alloc(IommuOps* ops, Device& dev, DomainType type);
+    void say_fallback(DomainType type);
     void domain_free(Ptr<IommuDomain> domain, const char* step);
     int device_set_domain(Ptr<IommuGroup> group, Device& dev, Ptr<IommuDomain> domain);
     int iommu_create_device_direct_mappings(Ptr<IommuDomain> domain, Device& dev);

@@ -130,9 +130,7 @@ void IommuCore::allocate_group_domain_6_1(Ptr<IommuGroup> group, DomainType wish
     Ptr<IommuDomain> domain = domain_alloc(ops, dev, type);
     if (!domain && type != DomainType::dma) {
         domain = domain_alloc(ops, dev, DomainType::dma);
-        if (domain)
-            k.console.warn("", "Failed to allocate default IOMMU domain of type {} for group {} - Falling back to DMA",
-                           name(type), group->id);
+        if (domain) say_fallback(type);
     }
     if (!domain) return;
     group->default_domain.write(domain, "SDD4");

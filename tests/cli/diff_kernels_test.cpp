@@ -105,7 +105,8 @@ TEST_CASE("inspect --variant: the groups of that kernel, and who has none and wh
     CHECK(was.out.find("-22 from of_iommu_configure") != std::string::npos);
     const Said is = run_xlate(scratch, "inspect --variant 7.3.4+deb13 " + board);
     CHECK(is.out.find("none: nothing is translated") != std::string::npos);
-    CHECK(is.out.find("no group: a000000.video: deferred (supplier 9050000.iommu not ready)") != std::string::npos);
+    CHECK(is.out.find("no group: a000000.video: deferred (platform: supplier 9050000.iommu not ready)") !=
+          std::string::npos);
     CHECK(is.out.find("no group: 9050000.iommu: failed (-22 of a020000.dma)") != std::string::npos);
 
     const auto json = nlohmann::json::parse(run_xlate(scratch, "inspect --json --variant linux-6.12 " + board).out);

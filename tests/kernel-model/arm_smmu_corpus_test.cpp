@@ -101,7 +101,7 @@ std::vector<std::string> driver_lines(const std::filesystem::path& log) {
         if (text.rfind("arm-smmu", 0) != 0 || text.rfind("arm-smmu-v3", 0) == 0) continue;
         bool others = false;
         for (const char* const what : {"dma coherent", "Adding to IOMMU failed", "behind an iommu",
-                                       "disabling translation", "deferred probe pending", "probe with driver"}) {
+                                       "disabling translation", "deferred probe pending"}) {
             others = others || text.find(what) != std::string::npos;
         }
         if (!others) lines.push_back(text);

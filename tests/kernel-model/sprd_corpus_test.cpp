@@ -1,7 +1,11 @@
 // Spreadtrum's driver against real boots: every dt-sprd* folder of the corpus, over registers in RAM.
 #include <catch2/catch.hpp>
 
+#include <fstream>
+#include <iterator>
 #include <set>
+#include <string>
+#include <string_view>
 
 #include "iommu/simple/layout_sprd.hpp"
 #include "tests/kernel-model/family_checks.hpp"
@@ -83,4 +87,22 @@ TEST_CASE("sprd: the same mappings make the same words", "[kernel-model][sprd][c
         }
         CHECK(compared > 0);
     });
+}
+
+TEST_CASE("sprd: a passthrough that the driver lacks is told in the real kernel's words",
+          "[kernel-model][sprd][corpus]") {
+    constexpr std::string_view kFallback =
+        "iommu: Failed to allocate default IOMMU domain of type 4 for group (null) - Falling back to IOMMU_DOMAIN_DMA";
+    std::size_t told = 0;
+    for_each_case([&](FamilyBoot& run) {
+        std::ifstream log(run.folder / "boot.log");
+        const std::string text((std::istreambuf_iterator<char>(log)), {});
+        std::size_t real = 0;
+        for (std::size_t at = text.find(kFallback); at != std::string::npos; at = text.find(kFallback, at + 1)) ++real;
+        std::size_t ours = 0;
+        for (const ConsoleLine& line : run.k.console.lines()) ours += line.text == kFallback ? 1 : 0;
+        CHECK(ours == real);
+        told += ours;
+    });
+    if (xlate::tests::corpus()) CHECK(told > 0);
 }
