@@ -87,8 +87,7 @@ void put_config(const InitArguments& arguments, const std::string& config) {
 void say_kernel(const std::string& kernel) {
     const study::ChosenVariant chosen = study::variant_of_kernel(kernel);
     if (chosen.note.empty() || !study::kernel_release_of(kernel)) return;
-    std::fprintf(stderr, "%s: %s: %s\n", printable(kernel).c_str(), printable(chosen.note).c_str(),
-                 chosen.variant.c_str());
+    std::fprintf(stderr, "%s: %s\n", printable(kernel).c_str(), printable(chosen.note).c_str());
 }
 
 /// The option that tells of a machine; empty: none does.

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/error.hpp"
+#include "kernel-model/iommu-core/kernel_release.hpp"
 
 namespace xlate::kernel {
 
@@ -232,38 +233,12 @@ InputError unknown(std::string_view kind, std::string_view text, const std::vect
     return InputError(finding);
 }
 
-/// "linux-7.4", "mainline-7.4", "v7.4", "6.14.3" and "linux-9" as Variant::release has it: 704, 614, 900.
-std::optional<unsigned> release_of(std::string_view text) {
-    std::size_t start = 0;
-    for (const std::string_view before : {"linux-", "mainline-", "v"}) {
-        if (start == 0 && text.substr(0, before.size()) == before) start = before.size();
-    }
-    unsigned parts[3] = {0, 0, 0};
-    std::size_t part = 0;
-    bool digit = false;
-    for (const char c : text.substr(start)) {
-        const bool is_digit = c >= '0' && c <= '9';
-        if (!is_digit && (c != '.' || !digit || ++part == std::size(parts))) return std::nullopt;
-        if (is_digit) parts[part] = parts[part] * 10 + static_cast<unsigned>(c - '0');
-        if (parts[part] > 9999) return std::nullopt;
-        digit = is_digit;
-    }
-    if (!digit) return std::nullopt;
-    return parts[0] * 100 + parts[1];
-}
-
-/// Of a release that has no variant the nearest is the last one before it, not the one whose name looks alike.
+/// Of a release that has no variant the nearest is the one that stands for it, not the one whose name looks alike.
 InputError unknown_variant(std::string_view stem) {
     std::vector<std::string> names;
-    const Variant* nearest = nullptr;
-    const std::optional<unsigned> release = release_of(stem);
-    for (const Variant& variant : variants()) {
-        names.push_back(variant.name);
-        if (!release || !release_of(variant.name) || variant.release > *release) continue;
-        if (nearest == nullptr || variant.release > nearest->release) nearest = &variant;
-    }
-    if (nearest == nullptr) return unknown("variant", stem, names);
-    return unknown("variant", stem, names, nearest->name);
+    for (const Variant& variant : variants()) names.push_back(variant.name);
+    const std::optional<KernelRelease> release = release_of_name(stem);
+    return unknown("variant", stem, names, release ? variant_of_release(*release).variant : std::string{});
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "kernel-model/iommu-core/variant.hpp"
 #include "study/init/starter_text.hpp"
 
 namespace xlate::study {
@@ -63,34 +62,10 @@ ChosenVariant variant_of_kernel(const std::string& kernel) {
     const std::optional<KernelRelease> release = kernel_release_of(kernel);
     if (kernel.empty()) return {std::string(kDefaultVariant), ""};
     if (!release) return {std::string(kDefaultVariant), "its name says no version; " + std::string(kDefaultVariant)};
-    const unsigned number = release->number();
-    const std::string own = fmt::format("linux-{}.{}", release->major, release->minor);
-    // c41e2fb67e26 in stable releases (docs/spec/probe-reports.md sections 1 and 3).
-    const unsigned patch = release->patch.value_or(0);
-    if (number == 612 && patch >= 75 && patch <= 77) return {"linux-6.12.75", ""};
-    if (number == 618 && patch >= 16) return {own + "+acs_in_dma_configure", ""};
-    if (number == 615) return {patch == 0 ? "mainline-6.15" : "mainline-6.15.1", ""};
-    const kernel::Variant* newest = nullptr;  // of Debian's, before it
-    const std::string mainline = fmt::format("mainline-{}.{}", release->major, release->minor);
-    for (const kernel::Variant& variant : kernel::variants()) {
-        if (variant.name == own || variant.name == mainline) return {variant.name, ""};
-        if (variant.name.rfind("linux-", 0) == 0 && variant.release <= number && variant.release > 612 &&
-            (newest == nullptr || variant.release > newest->release))
-            newest = &variant;
-    }
-    const auto no_variant = [&](std::string_view taken, std::string_view why) {
-        return ChosenVariant{std::string(taken), fmt::format("Linux {}.{} is no variant; this one is {}",
-                                                             release->major, release->minor, why)};
-    };
-    constexpr std::string_view kBefore = "the nearest before it";
-    if (number < 601) return no_variant("linux-6.1", "the oldest that there is");
-    if (newest != nullptr) return no_variant(newest->name, kBefore);
-    return no_variant(number < 602    ? "linux-6.1"
-                      : number < 608  ? "base"
-                      : number < 611  ? "mainline-6.8"
-                      : number == 611 ? "mainline-6.11"
-                                      : "linux-6.12",
-                      kBefore);
+    const kernel::ReleaseVariant chosen = kernel::variant_of_release(*release);
+    if (chosen.why.empty()) return {chosen.variant, ""};
+    return {chosen.variant, fmt::format("Linux {}.{} is no variant; {} stands for it: {}", release->major,
+                                        release->minor, chosen.variant, chosen.why)};
 }
 
 std::string plain_kernel() {

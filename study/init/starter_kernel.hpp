@@ -5,6 +5,7 @@
 #include <string>
 
 #include "kernel-model/arch/arch.hpp"
+#include "kernel-model/iommu-core/kernel_release.hpp"
 #include "study/config/command_line.hpp"
 
 namespace xlate::study {
@@ -21,15 +22,8 @@ ParameterLines parameter_lines(const CommandLineWords& words, kernel::Arch arch)
 /// Of a kernel whose name says that its pages are larger; empty: 4 KiB.
 std::string page_size_line(const std::string& name);
 
-/// Of "vmlinuz-6.12.107+deb13-arm64": 6, 12 and 107.
-struct KernelRelease {
-    unsigned major = 0;
-    unsigned minor = 0;
-    std::optional<unsigned> patch;
-
-    unsigned number() const { return major * 100 + minor; }
-};
-/// None if the name holds no version.
+using kernel::KernelRelease;
+/// Of "vmlinuz-6.12.107+deb13-arm64": 6, 12 and 107. None if the name holds no version.
 std::optional<KernelRelease> kernel_release_of(const std::string& kernel);
 
 /// The variant that stands for a kernel, and what is to be said of that; no note if it is that release's own.

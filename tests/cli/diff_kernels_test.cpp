@@ -44,7 +44,8 @@ TEST_CASE("diff-kernels: of a release without a variant the nearest older one is
     const Said said = run_xlate(scratch, "diff-kernels 6.12.107 v6.14-rc2 " + kTree);
     CHECK(said.status == 0);
     CHECK(said.out.find("linux-6.12 -> linux-6.12\n") != std::string::npos);
-    CHECK(said.out.find("Linux 6.14 is no variant; this one is the nearest before it") != std::string::npos);
+    CHECK(said.out.find("Linux 6.14 is no variant; linux-6.12 stands for it: the nearest before it") !=
+          std::string::npos);
     const Said stable = run_xlate(scratch, "diff-kernels 6.12.76 6.18.20+deb13 " + kTree);
     CHECK(stable.out.find("linux-6.12.75 -> linux-6.18+acs_in_dma_configure\n") != std::string::npos);
 }
@@ -115,15 +116,16 @@ TEST_CASE("inspect --variant: the groups of that kernel, and who has none and wh
     CHECK(json["kernel_groups"]["without"][0]["errors"][0]["ret"] == -22);
 
     const Said between = run_xlate(scratch, "inspect --variant 6.14 " + board);
-    CHECK(between.out.find("Linux 6.14 is no variant; this one is the nearest before it") != std::string::npos);
+    CHECK(between.out.find("Linux 6.14 is no variant; linux-6.12 stands for it: the nearest before it") !=
+          std::string::npos);
     CHECK(run_xlate(scratch, "inspect --variant linux-9.1 " + board).status == 2);
 }
 
-TEST_CASE("variants: of a release that there is not, the last one before it is named", "[cli]") {
+TEST_CASE("variants: of a release that there is not, the one that stands for it is named", "[cli]") {
     const Scratch scratch;
     for (const auto& [name, nearest] : {std::pair("linux-7.4", "linux-7.3"), std::pair("linux-6.14", "linux-6.12"),
-                                        std::pair("linux-6.12.80", "linux-6.12"), std::pair("linux-6.5", "linux-6.1"),
-                                        std::pair("linux-9", "linux-7.3")}) {
+                                        std::pair("linux-6.12.80", "linux-6.12"), std::pair("linux-6.5", "base"),
+                                        std::pair("6.6.5", "murphy-6.7"), std::pair("linux-9", "linux-7.3")}) {
         INFO(name);
         const Said said = run_xlate(scratch, std::string("run --variant ") + name + " " + kTree);
         CHECK(said.status == 2);
@@ -139,12 +141,14 @@ TEST_CASE("init: of a kernel between two variants the nearest older one is taken
         const char* variant;
         const char* said;
     };
-    for (const Row& row : {Row{"6.14.3", "linux-6.12", "Linux 6.14 is no variant; this one is the nearest before it"},
-                           Row{"7.4.1+deb13-arm64", "linux-7.3", "Linux 7.4 is no variant; this one is the nearest"},
-                           Row{"5.10.0-30-arm64", "linux-6.1", "Linux 5.10 is no variant; this one is the oldest"},
-                           Row{"6.8.0-45-generic", "mainline-6.8", ""}, Row{"6.11.4", "mainline-6.11", ""},
-                           Row{"6.15.0", "mainline-6.15", ""}, Row{"6.15.7", "mainline-6.15.1", ""},
-                           Row{"6.12.76+deb13-arm64", "linux-6.12.75", ""}}) {
+    for (const Row& row :
+         {Row{"6.14.3", "linux-6.12", "Linux 6.14 is no variant; linux-6.12 stands for it: the nearest before it"},
+          Row{"7.4.1+deb13-arm64", "linux-7.3", "Linux 7.4 is no variant; linux-7.3 stands for it: the nearest"},
+          Row{"5.10.0-30-arm64", "linux-6.1", "Linux 5.10 is no variant; linux-6.1 stands for it: the oldest"},
+          Row{"6.6.32-amd64", "murphy-6.7", "murphy-6.7 stands for it: its one-lock fix is in 6.6.5"},
+          Row{"6.8.0-45-generic", "mainline-6.8", ""}, Row{"6.11.4", "mainline-6.11", ""},
+          Row{"6.15.0", "mainline-6.15", ""}, Row{"6.15.7", "mainline-6.15.1", ""},
+          Row{"6.12.76+deb13-arm64", "linux-6.12.75", ""}}) {
         INFO(row.kernel);
         const std::string command =
             scratch.file("command.txt", std::string("qemu-system-aarch64 -machine virt -kernel vmlinuz-") + row.kernel);
