@@ -81,7 +81,7 @@ void note_map_readings(Decoder& decoder, NodeIndex at, const IommuMap& map) {
         const IommuMapRow& row = newer.rows.front();
         decoder.oddity(
             at, Known::iommu_map,
-            fmt::format("written for kernels from ccb2fd725d41 on (rows of 3 + #iommu-cells cells); earlier ones "
+            fmt::format("written for kernels from 7.2 on (ccb2fd725d41: rows of 3 + #iommu-cells cells); earlier ones "
                         "read rows of 4, so that row 0 would have to be {}",
                         row_text(decoder, row, 1)));
         return;
@@ -99,13 +99,13 @@ void note_map_readings(Decoder& decoder, NodeIndex at, const IommuMap& map) {
     if (newer.tolerated) {
         decoder.oddity(at, Known::iommu_map,
                        fmt::format("rows of four cells for an IOMMU that takes {}: every kernel gives its driver one; "
-                                   "ccb2fd725d41 and later warn and want {}",
+                                   "7.2 and later (ccb2fd725d41) warn and want {}",
                                    takes, row_text(decoder, rewritten, takes)));
     } else {
         decoder.oddity(
             at, Known::iommu_map,
             fmt::format("rows of four cells for an IOMMU that takes {}: earlier kernels give its driver one; "
-                        "ccb2fd725d41 and later misread them: row 0 would have to be {}{}",
+                        "7.2 and later (ccb2fd725d41) misread them: row 0 would have to be {}{}",
                         takes, row_text(decoder, rewritten, takes),
                         takes > 1 && row.length > 1 ? ", a row for each id" : ""));
     }

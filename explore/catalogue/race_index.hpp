@@ -47,6 +47,15 @@ const std::vector<ReportVerdicts>& report_verdicts();
 /// In the order of releases.
 const std::vector<std::string_view>& report_kernels();
 
+/// Where a row's sign is seen ("NULL pointer at FI4 in iommu_fwspec_init": FI4 and that function).
+struct RowStep {
+    std::string_view id;
+    std::string_view step;
+    std::string_view function;  ///< empty: any
+};
+/// Of the rows of this scenario whose sign names one.
+std::vector<RowStep> row_steps(std::string_view scenario);
+
 /// In the specification's order; then the reports of docs/spec/probe-reports.md.
 const std::vector<RaceRow>& race_index();
 /// As a table of Markdown, one row an id.

@@ -19,25 +19,25 @@ constexpr std::string_view kForEver = "deferred for ever, also after the timeout
 }  // namespace
 
 const std::vector<std::string_view>& report_kernels() {
-    static const std::vector<std::string_view> all{"linux-6.1",  "linux-6.12", "mainline-6.15", "mainline-6.15.1",
-                                                   "linux-6.16", "linux-6.17", "linux-6.18",    "linux-6.19",
-                                                   "linux-7.0",  "linux-7.1",  "linux-7.2",     "linux-7.3"};
+    static const std::vector<std::string_view> all{
+        "linux-6.1",  "linux-6.12", "bcb81ac6ae3c", "mainline-6.15", "mainline-6.15.1", "linux-6.16", "linux-6.17",
+        "linux-6.18", "linux-6.19", "linux-7.0",    "linux-7.1",     "linux-7.2",       "linux-7.3"};
     return all;
 }
 
 const std::vector<ReportVerdicts>& report_verdicts() {
     static const std::vector<ReportVerdicts> all{
-        {"X1", "x1", kOx2, "mainline-6.15", "mainline-6.15"},
-        {"X2", "x2", kLate, "mainline-6.15", "mainline-6.15"},
-        {"X3", "x3", kLate, "mainline-6.15", "mainline-6.15.1"},
-        {"X6", "x6-amba", kDd7, "mainline-6.15", "linux-7.3"},
-        {"X7", "x7", kWithout, "mainline-6.15", "mainline-6.15"},
-        {"X8", "r22", kLate, "mainline-6.15", "linux-7.3"},
-        {"X10", "x10", kLate, "mainline-6.15", "linux-7.3"},
+        {"X1", "x1", kOx2, "bcb81ac6ae3c", "bcb81ac6ae3c"},
+        {"X2", "x2", kLate, "bcb81ac6ae3c", "bcb81ac6ae3c"},
+        {"X3", "x3", kLate, "bcb81ac6ae3c", "bcb81ac6ae3c"},
+        {"X6", "x6-amba", kDd7, "bcb81ac6ae3c", "linux-7.3"},
+        {"X7", "x7", kWithout, "bcb81ac6ae3c", "mainline-6.15.1"},
+        {"X8", "r22", kLate, "bcb81ac6ae3c", "linux-7.3"},
+        {"X10", "x10", kLate, "bcb81ac6ae3c", "linux-7.3"},
         {"X15", "x15", kBadSte, "linux-6.1", "linux-7.3"},
         {"X15, second half", "x15-ste", kBadCd, "linux-6.1", "linux-7.0"},
-        {"X17", "x17", kDisabled, "mainline-6.15", "linux-7.3"},
-        {"X18", "x18", kForEver, "mainline-6.15", "linux-7.3"},
+        {"X17", "x17", kDisabled, "bcb81ac6ae3c", "linux-7.3"},
+        {"X18", "x18", kForEver, "bcb81ac6ae3c", "linux-7.3"},
     };
     return all;
 }
@@ -54,20 +54,20 @@ std::vector<RaceRow> report_rows() {
          "rockchip's of_xlate runs in the registration, before a global of the driver is set",
          "x1",
          kOx2,
-         {"x1/mainline-6.15//9c32"},
-         {{"x1", "linux-6.12", 0}, {"x1", "mainline-6.15.1", 7}, {"x1", "linux-7.3", 0}}},
+         {"x1/bcb81ac6ae3c//00d6"},
+         {{"x1", "linux-6.12", 0}, {"x1", "mainline-6.15", 7}, {"x1", "linux-7.3", 0}}},
         {"X2",
          "ipmmu registers before its driver data are set: its clients are probed late",
          "x2",
          kLate,
-         {"x2/mainline-6.15//6fa9"},
-         {{"x2", "linux-6.12", 0}, {"x2", "mainline-6.15.1", 7}, {"x2", "linux-7.3", 0}}},
+         {"x2/bcb81ac6ae3c//87d3"},
+         {{"x2", "linux-6.12", 0}, {"x2", "mainline-6.15", 7}, {"x2", "linux-7.3", 0}}},
         {"X3",
          "a unit's walk warns at a bound device that it does not cover",
          "x3",
          kLate,
-         {"x3/mainline-6.15//0fc8", "x3/mainline-6.15.1//1663"},
-         {{"x3", "linux-6.12", 1}, {"x3", "linux-6.16", 1}, {"x3", "linux-7.3", 1}}},
+         {"x3/bcb81ac6ae3c//8c4c"},
+         {{"x3", "linux-6.12", 1}, {"x3", "mainline-6.15", 1}, {"x3", "linux-7.3", 1}}},
         {"X6",
          "dev->driver is read twice while it is being set; repaired on every bus but AMBA",
          "x6-amba",
@@ -78,8 +78,8 @@ std::vector<RaceRow> report_rows() {
          "virtio-iommu looks for itself before its probe has returned: no groups under ACPI",
          "x7",
          kWithout,
-         {"x7/mainline-6.15//4f3c"},
-         {{"x7", "linux-6.12", 0}, {"x7", "mainline-6.15.1", 7}, {"x7", "linux-7.3", 0}}},
+         {"x7/mainline-6.15//4f3c", "x7/mainline-6.15.1//8eaf"},
+         {{"x7", "linux-6.12", 0}, {"x7", "linux-6.16", 7}, {"x7", "linux-7.3", 0}}},
         {"X8",
          "R22: a client beside its IOMMU's walk is probed late",
          "r22",

@@ -124,6 +124,35 @@ std::vector<Scenario> make_report_scenarios() {
         s.deferral_timeout = true;
         all.push_back(std::move(s));
     }
+    {
+        // The board of the report: one display behind two IOMMUs, each named twice.
+        Scenario s;
+        s.name = "apq8064";
+        s.what = "One thread: two msm IOMMUs register, and their walks parse a client of both";
+        s.shows = {"F30"};
+        s.arch = "arm";
+        s.iommus = {iommu("mdp_port0", "msm-iommu"), iommu("mdp_port1", "msm-iommu")};
+        s.devices = {client("mdp", {{"mdp_port0", {0}}, {"mdp_port0", {2}}, {"mdp_port1", {0}}, {"mdp_port1", {2}}})};
+        s.tasks = {{"swapper/0",
+                    0,
+                    {{ActionKind::register_iommu, "mdp_port0"},
+                     {ActionKind::register_iommu, "mdp_port1"},
+                     {ActionKind::bind, "mdp"}}}};
+        all.push_back(std::move(s));
+    }
+    {
+        // ACPI has no replay: what two walks have missed stays so (on a device tree the bind makes it up, late).
+        Scenario s;
+        s.name = "missed-acpi";
+        s.what = "Two SMMUs register at the same time; the client of one is bound by the thread of its own";
+        s.shows = {"F31"};
+        s.firmware = Firmware::acpi;
+        s.iommus = {iommu("smmu0", "arm-smmu-v3"), iommu("smmu1", "arm-smmu-v3")};
+        s.devices = {client("dev0", {{"smmu0", {1}}})};
+        s.tasks = {{"insmod", 0, {{ActionKind::register_iommu, "smmu0"}, {ActionKind::bind, "dev0"}}},
+                   {"kworker", 1, {{ActionKind::register_iommu, "smmu1"}}}};
+        all.push_back(std::move(s));
+    }
     return all;
 }
 

@@ -100,6 +100,13 @@ void ClientModel::remove(Device& dev) {
 
 int ScenarioWorld::attach_own_domain(Client& client) {
     Device& dev = *client.dev;
+    // From 6.13 on such drivers take the architecture's mapping off before they attach theirs.
+    constexpr unsigned kReleaseDropsMapping = 613;
+    if (k_.variant.release >= kReleaseDropsMapping) {
+        if (const auto mapping = of_.arch().arm_iommu_detach_device(dev)) {
+            of_.arch().arm_iommu_release_mapping(mapping, "own");
+        }
+    }
     const Ptr<kernel::IommuDomain> domain = iommu_.iommu_domain_alloc(dev, "own");
     client.own_attach = domain ? iommu_.iommu_attach_device(domain, dev) : -kernel::kENODEV;
     if (*client.own_attach == 0) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "explore/catalogue/race_index.hpp"
 #include "explore/search/reduce.hpp"
 #include "explore/search/search.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
@@ -108,6 +109,21 @@ struct Search {
         }
         if (limits.interrupted()) result.scope += "; interrupted";
         if (limits.timed_out()) result.scope += "; stopped by the time limit";
+    }
+
+    /// A search that finds nothing says little where the race cannot begin.
+    void note_unreached(std::string_view scenario) {
+        constexpr std::string_view kReal = "+real";
+        const std::size_t end = scenario.size() - std::min(scenario.size(), kReal.size());
+        if (scenario.substr(end) == kReal) return;  // its functions have other names
+        for (const RowStep& row : row_steps(scenario)) {
+            if (judge.reaches(row.step, row.function)) continue;
+            result.limits += fmt::format(
+                "{}No order of whole tasks reaches {}{}, where {} shows: in this kernel its race cannot begin that "
+                "way.",
+                result.limits.empty() ? "" : " ", row.step,
+                row.function.empty() ? "" : fmt::format(" in {}", row.function), row.id);
+        }
     }
 
     void describe_bugs() {
@@ -216,6 +232,7 @@ ExploreResult explore(const Program& program, const Scenario* scenario, const Ex
         default:
             search.samples(options.strategy);
     }
+    if (scenario != nullptr && search.findings.bug_count() == 0) search.note_unreached(scenario->name);
     search.describe_bugs();
     if (options.minimise && scenario != nullptr) search.reduce_scenarios(*scenario);
     search.result.outcomes.assign(search.findings.outcomes().begin(), search.findings.outcomes().end());

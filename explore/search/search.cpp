@@ -105,6 +105,10 @@ Judge::Judge(const Program& program, const ExploreOptions& options) : data_races
     Execution execution(program, recorded);
     PlanDirector plain({});
     plain_length_ = execution.run(plain).steps;
+    const auto note = [&] {
+        for (const Step& step : execution.steps()) done_.emplace(step.name, step.function);
+    };
+    note();
     const auto [first, count] = execution.race_tasks();
     if (!program.reports_unsequential_outcomes() || count > kMostSequentialTasks) return;
     judges_outcomes_ = true;
@@ -114,9 +118,16 @@ Judge::Judge(const Program& program, const ExploreOptions& options) : data_races
         for (const bool workers_first : {false, true}) {
             SequentialDirector director(order, first, workers_first);
             const RunView result = execution.play(director);
+            note();
             if (result.end == RunEnd::complete) sequential_.insert(result.outcome);
         }
     } while (std::next_permutation(order.begin(), order.end()));
+}
+
+bool Judge::reaches(std::string_view step, std::string_view function) const {
+    return std::any_of(done_.begin(), done_.end(), [&](const auto& one) {
+        return one.first == step && (function.empty() || one.second == function);
+    });
 }
 
 void Judge::visit_bugs(const RunView& result, const std::function<void(const kernel::Report&)>& bug) const {

@@ -10,6 +10,8 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "explore/machine/execution.hpp"
@@ -53,12 +55,15 @@ public:
     /// The same, one by one: `bug(report)`.
     void visit_bugs(const RunView& result, const std::function<void(const kernel::Report&)>& bug) const;
     std::size_t plain_length() const { return plain_length_; }  ///< steps of the plain schedule
+    /// Whether a task does this step in the plain schedule or in a sequential order. `function` empty: any.
+    bool reaches(std::string_view step, std::string_view function) const;
 
 private:
     bool judges_outcomes_ = false;
     bool data_races_;
     std::set<std::string> sequential_;
     std::size_t plain_length_ = 0;
+    std::set<std::pair<std::string, std::string>> done_;  ///< step and function
 };
 
 /// A bug as found, before it is minimised.

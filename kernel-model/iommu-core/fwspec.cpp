@@ -82,8 +82,11 @@ int IommuCore::iommu_fwspec_init(Device& dev, FwNode fwnode, IommuOps* ops) {
     if (variant.has(Cap::fwspec_resolves_ops)) {
         const Ptr<IommuDevice> iommu = iommu_from_fwnode(fwnode, "FI");
         ops = iommu ? iommu->ops.peek() : nullptr;
-        if (ops == nullptr) return -kEPROBE_DEFER;
-        // Outside of a probe nobody may use an instance that is still registering.
+        if (ops == nullptr) {
+            return variant.has(Cap::deferral_in_fwspec_init) ? driver_core.driver_deferred_probe_check_state(dev)
+                                                             : -kEPROBE_DEFER;
+        }
+        // Outside of a probe nobody may use an instance that is still registering. It will be there: no timeout.
         if (variant.has(Cap::instance_ready) && !dev.iommu.read("FI") && !iommu->ready.read_once("FI"))
             return -kEPROBE_DEFER;
     }

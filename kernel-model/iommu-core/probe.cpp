@@ -6,13 +6,6 @@
 
 namespace xlate::kernel {
 
-namespace {
-
-/// X3 (73d2f10957f5): a device that the IOMMU refuses, or does not cover, is no reason to warn.
-constexpr unsigned kFirstReleaseThatWarnsLate = 616;
-
-}  // namespace
-
 /// What a tracer sees of a new member.
 void IommuCore::announce_member(Device& dev, const IommuGroup& group) {
     k.events.record(k.now(), EventKind::add_device_to_group, [&](Event& event) {
@@ -120,7 +113,7 @@ int IommuCore::parse_in_probe(Device& dev, IommuOps*& ops) {
         dev_iommu_free(dev, "ID'");
         return -kENODEV;
     }
-    if (driven && variant.release < kFirstReleaseThatWarnsLate)
+    if (driven && !variant.has(Cap::late_warning_after_filter))
         k.reports.warn("late IOMMU probe at driver bind", "ID'");
     return 0;
 }
@@ -202,7 +195,7 @@ int IommuCore::iommu_init_device(Device& dev, IommuOps*& ops, Ptr<IommuFwspec> f
             dev.iommu.read("ID4").deref("ID4")->iommu_dev.write(probed.value, "ID4");
             const PtrOrErr<IommuGroup> group = ops->device_group(dev);  // ID6
             if (group.err == 0 && group.value) {
-                const bool late = variant.has(Cap::parse_in_probe) && variant.release >= kFirstReleaseThatWarnsLate;
+                const bool late = variant.has(Cap::parse_in_probe) && variant.has(Cap::late_warning_after_filter);
                 if (late && dev.driver.read_once("ID7") != nullptr)
                     k.reports.warn("late IOMMU probe at driver bind", "ID7");
                 dev.iommu_group.write(group.value, "ID7");

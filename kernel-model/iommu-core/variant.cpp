@@ -57,13 +57,20 @@ constexpr std::array kCaps{
     CapRow{Cap::recheck_after_parse, "recheck_after_parse",
            "after a parse in probe the container and the group are tested again"},
     CapRow{Cap::instance_ready, "instance_ready", "an instance is used only when its registration is complete"},
-    CapRow{Cap::driver_read_once, "driver_read_once",
-           "dma_configure of platform, PCI, fsl-mc and cdx reads dev->driver once"},
+    CapRow{Cap::late_warning_after_filter, "late_warning_after_filter",
+           "the warning of a late probe comes after the IOMMU driver has taken the device"},
+    CapRow{Cap::driver_read_once, "driver_read_once", "dma_configure of the platform bus reads dev->driver once"},
+    CapRow{Cap::bus_driver_read_once, "bus_driver_read_once",
+           "dma_configure of PCI, fsl-mc and cdx reads dev->driver once"},
     CapRow{Cap::amba_driver_read_once, "amba_driver_read_once", "dma_configure of AMBA reads dev->driver once"},
+    CapRow{Cap::deferral_in_fwspec_init, "deferral_in_fwspec_init",
+           "fwspec_init gives up an absent IOMMU after the timeout; what still registers is waited for"},
     CapRow{Cap::alias_is_enodev, "alias_is_enodev", "SMMUv3 refuses another device's stream id with -ENODEV"},
     CapRow{Cap::acs_in_dma_configure, "acs_in_dma_configure", "PCI access control is enabled where DMA is configured"},
     CapRow{Cap::drivers_before_walk, "drivers_before_walk",
-           "rockchip, ipmmu and virtio-iommu are ready before the walk of their own registration"},
+           "rockchip, ipmmu and mtk-iommu are ready before the walk of their own registration"},
+    CapRow{Cap::virtio_before_walk, "virtio_before_walk",
+           "virtio-iommu is ready before the walk of its own registration"},
     CapRow{Cap::cache_tags, "cache_tags", "VT-d flushes a domain under its cache_lock"},
     CapRow{Cap::generic_page_table, "generic_page_table", "VT-d and AMD-Vi share one implementation of their tables"},
     CapRow{Cap::flush_hint, "flush_hint", "VT-d's flushes of a second level tell that leaves alone have changed"},
@@ -176,26 +183,32 @@ std::vector<Variant> make_variants() {
     add(v612,
         {Cap::ud_requires_default, Cap::core_sets_dma_ops, Cap::virtio_pci_built_in, Cap::async_nvme, Cap::flush_hint});
     all.push_back(v612);
-    Variant v615 =
-        make("mainline-6.15", "firmware is parsed in the probe path, before any driver binds", 615, caps_6_11);
-    add(v615, {Cap::ud_requires_default, Cap::core_sets_dma_ops, Cap::parse_in_probe, Cap::consistent_container,
-               Cap::ops_in_init, Cap::alias_is_enodev, Cap::async_nvme});
+    Variant moved =
+        make("bcb81ac6ae3c", "no release: the commit that moved the parse into the probe path, alone", 615, caps_6_11);
+    add(moved, {Cap::ud_requires_default, Cap::core_sets_dma_ops, Cap::parse_in_probe, Cap::consistent_container,
+                Cap::ops_in_init, Cap::deferral_in_fwspec_init, Cap::async_nvme});
+    // 95deee37a123 is in the release, too; this variant stands for -rc3 to -rc5 in that.
+    Variant v615 = moved;
+    v615.name = "mainline-6.15";
+    v615.what = "firmware is parsed in the probe path, before any driver binds; dev->driver is read twice";
+    add(v615, {Cap::alias_is_enodev, Cap::drivers_before_walk, Cap::late_warning_after_filter});
     all.push_back(v615);
     Variant v6151 = v615;
     v6151.name = "mainline-6.15.1";
-    v6151.what = "mainline-6.15 with its two repairs, and one read of dev->driver (not on AMBA)";
-    add(v6151, {Cap::recheck_after_parse, Cap::instance_ready, Cap::driver_read_once, Cap::drivers_before_walk});
+    v6151.what = "mainline-6.15 with two repairs of its walks, and one read of dev->driver on the platform bus";
+    add(v6151, {Cap::recheck_after_parse, Cap::instance_ready, Cap::driver_read_once});
     all.push_back(v6151);
     for (const Newer& newer : kNewer) {
         Variant variant = v6151;
         variant.name = newer.name;
         variant.what = newer.what;
         variant.release = newer.release;
-        add(variant, {Cap::virtio_pci_built_in});
+        add(variant, {Cap::virtio_pci_built_in, Cap::bus_driver_read_once, Cap::virtio_before_walk});
         if (newer.acs_in_dma_configure) add(variant, {Cap::acs_in_dma_configure});
         if (newer.release >= 618) add(variant, {Cap::flush_hint});
         if (newer.release >= 619) add(variant, {Cap::generic_page_table});
         if (newer.release >= 701) add(variant, {Cap::ste_barrier});
+        if (newer.release >= 702) add(variant, {Cap::iommu_map_by_cells});
         all.push_back(variant);
     }
     for (const bool later : {false, true}) {
@@ -205,6 +218,7 @@ std::vector<Variant> make_variants() {
         if (later) add(stable, {Cap::acs_in_dma_configure});
         all.push_back(stable);
     }
+    all.push_back(moved);
     Variant foil = at_patch("attempt-nullcheck", "foil: base with a test of dev->iommu before each use", 0);
     add(foil, {Cap::attempt_nullcheck});
     all.push_back(foil);

@@ -34,27 +34,31 @@ enum class Cap : std::uint8_t {
     assert_get,
     assert_priv,
     // Base and other kernels.
-    probe_lock,                ///< L2 exists (all but pre-6.2)
-    l2_covers_parse,           ///< murphy-6.7: L2 around the whole firmware parse
-    no_bus_ops,                ///< 6.8: ops from the fwspec, or an instance without fwnode
-    fwspec_resolves_ops,       ///< 6.11: fwspec_init looks the ops up itself
-    ud_requires_default,       ///< ownership step defers while the group has no default domain
-    core_sets_dma_ops,         ///< 6.12: the core writes dma_ops; arch setup does coherency only
-    parse_error_cleans_up,     ///< 6.11: a failed OF parse frees what it made
-    group_test_outside_probe,  ///< 6.1: walk and replay test dev->iommu_group before L2; PD does not
-    domain_after_probe,        ///< 6.1: default domain and attach after PD, with L3 only
-    walk_skips_failed_group,   ///< 6.1: a group whose default domain fails does not end the walk
-    parse_in_probe,            ///< 6.15
-    consistent_container,      ///< 6.15
-    ops_in_init,               ///< 6.15
-    recheck_after_parse,       ///< 6.15.1
-    instance_ready,            ///< 6.15.1
-    driver_read_once,          ///< 6.16: dma_configure reads dev->driver once (platform, PCI, fsl-mc, cdx)
-    amba_driver_read_once,     ///< not merged yet: the same for AMBA
-    alias_is_enodev,           ///< 6.15-rc3: a stream id of another device is -ENODEV to SMMUv3's driver, not -EINVAL
-    acs_in_dma_configure,      ///< 7.0, 6.18.16: pci_enable_acs is called by pci_dma_configure
+    probe_lock,                 ///< L2 exists (all but pre-6.2)
+    l2_covers_parse,            ///< murphy-6.7: L2 around the whole firmware parse
+    no_bus_ops,                 ///< 6.8: ops from the fwspec, or an instance without fwnode
+    fwspec_resolves_ops,        ///< 6.11: fwspec_init looks the ops up itself
+    ud_requires_default,        ///< ownership step defers while the group has no default domain
+    core_sets_dma_ops,          ///< 6.12: the core writes dma_ops; arch setup does coherency only
+    parse_error_cleans_up,      ///< 6.11: a failed OF parse frees what it made
+    group_test_outside_probe,   ///< 6.1: walk and replay test dev->iommu_group before L2; PD does not
+    domain_after_probe,         ///< 6.1: default domain and attach after PD, with L3 only
+    walk_skips_failed_group,    ///< 6.1: a group whose default domain fails does not end the walk
+    parse_in_probe,             ///< 6.15
+    consistent_container,       ///< 6.15
+    ops_in_init,                ///< 6.15
+    recheck_after_parse,        ///< 6.15.1
+    instance_ready,             ///< 6.15.1
+    late_warning_after_filter,  ///< 6.15 (73d2f10957f5): a device that its driver refuses is no late probe (X3)
+    driver_read_once,           ///< dma_configure of the platform bus reads dev->driver once (95deee37a123)
+    bus_driver_read_once,       ///< 6.16.1: the same of PCI (78447d4545b2), fsl-mc (152f33ee30ee) and cdx
+    amba_driver_read_once,      ///< not merged yet: the same for AMBA
+    deferral_in_fwspec_init,    ///< 6.14: iommu_fwspec_init itself gives up an IOMMU that does not come (46b3df8eb9bd)
+    alias_is_enodev,            ///< 6.15-rc3: a stream id of another device is -ENODEV to SMMUv3's driver, not -EINVAL
+    acs_in_dma_configure,       ///< 7.0, 6.18.16: pci_enable_acs is called by pci_dma_configure
     // Of drivers after 6.15 (probe-reports.md section 2).
-    drivers_before_walk,  ///< 6.15.1: rockchip, ipmmu and virtio-iommu are ready before their own walk (X1, X2, X7)
+    drivers_before_walk,  ///< 6.15: rockchip, ipmmu (X1, X2) and mtk-iommu are ready before their own walk
+    virtio_before_walk,   ///< 6.16.4 (72b6f7cd89ce): virtio-iommu is, too (X7)
     cache_tags,           ///< 6.11: VT-d flushes a domain under its cache_lock, after maps as after unmaps
     generic_page_table,   ///< 6.19: VT-d and AMD-Vi share one implementation of their tables
     flush_hint,   ///< 6.19, 6.18.2, 6.12.63: IH of VT-d's flushes of a second level is what it should be; before, 0
@@ -74,7 +78,7 @@ enum class Cap : std::uint8_t {
     aer_on_every_port,    ///< 6.1: an AER service device for each port
     virtio_pci_built_in,  ///< Debian 6.12
     async_nvme,           ///< 6.12: nvme asks for asynchronous probing
-    iommu_map_by_cells,   ///< ccb2fd725d41 (2026): rows of iommu-map have 3 + #iommu-cells cells
+    iommu_map_by_cells,   ///< 7.2 (ccb2fd725d41): rows of iommu-map have 3 + #iommu-cells cells
     kCount
 };
 std::string_view name(Cap cap);

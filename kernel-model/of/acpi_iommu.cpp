@@ -165,9 +165,10 @@ int OfCore::acpi_iommu_xlate(Device& dev, firmware::NodeIndex provider, std::uin
     if (!variant_.has(Cap::fwspec_resolves_ops)) {
         ops = iommu_.iommu_ops_from_fwnode(provider, step);
         if (ops == nullptr) return absent;
+    } else if (!built) {
+        return absent;
     }
     const int err = iommu_.iommu_fwspec_init(dev, provider, ops);
-    if (err == -kEPROBE_DEFER) return absent;
     return err != 0 ? err : iommu_.iommu_fwspec_add_ids(dev, {id});
 }
 

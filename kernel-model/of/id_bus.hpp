@@ -38,7 +38,7 @@ public:
     int dma_configure(Device& dev) override {
         Frame frame{dev.k, kind_ == Kind::cdx ? "cdx_dma_configure" : "fsl_mc_dma_configure"};
         const auto& device = static_cast<const IdDevice&>(dev);
-        const ManagedDma managed(dev, iommu_.variant, Cap::driver_read_once);
+        const ManagedDma managed(dev, iommu_.variant, Cap::bus_driver_read_once);
         int err = of_.of_dma_configure_id(dev, device.controller, false, device.id);
         if (managed.takes_default_domain(err)) err = iommu_.iommu_device_use_default_domain(dev);
         return kind_ == Kind::cdx ? 0 : err;

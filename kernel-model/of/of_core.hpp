@@ -66,6 +66,7 @@ private:
     int parse_iommus(Device& dev, firmware::NodeIndex master, Parse& parse);
     void of_pci_check_device_ats(Device& dev, firmware::NodeIndex host);
     int parse_map(Device& dev, firmware::NodeIndex master, std::uint32_t id, Parse& parse);
+    void say_of_map(firmware::NodeIndex master, bool by_cells, bool malformed);
     int of_iommu_xlate(Device& dev, std::optional<firmware::NodeIndex> np, const std::vector<std::uint32_t>& args,
                        Parse& parse);
     int xlate_entry(Device& dev, firmware::NodeIndex np, const std::vector<std::uint32_t>& args, Parse& parse);
@@ -98,6 +99,7 @@ private:
     BusType* amba_ = nullptr;
     std::vector<bool> populated_;          ///< OF_POPULATED, by node
     std::map<std::string, int> refusals_;  ///< by device: errors of of_xlate
+    bool said_mismatch_ = false;           ///< a warning of which a boot has one
 };
 
 }  // namespace xlate::kernel

@@ -165,9 +165,10 @@ int OfCore::parse_iommus(Device& dev, firmware::NodeIndex master, Parse& parse) 
 int OfCore::parse_map(Device& dev, firmware::NodeIndex master, std::uint32_t id, Parse& parse) {
     using firmware::MapResult;
     if (!description_.node(master).iommu_map) return no_iommu();
-    const firmware::MapLookup found = description_.map_id(
-        master, id,
-        variant_.has(Cap::iommu_map_by_cells) ? firmware::MapReading::by_cells : firmware::MapReading::four_cells);
+    const bool by_cells = variant_.has(Cap::iommu_map_by_cells);
+    const firmware::MapLookup found =
+        description_.map_id(master, id, by_cells ? firmware::MapReading::by_cells : firmware::MapReading::four_cells);
+    say_of_map(master, by_cells, found.result == MapResult::error_malformed);
     switch (found.result) {
         case MapResult::ok:
         case MapResult::provider_disabled: {
@@ -186,6 +187,28 @@ int OfCore::parse_map(Device& dev, firmware::NodeIndex master, std::uint32_t id,
             return -kEINVAL;
     }
     return -kEINVAL;
+}
+
+/// What of_map_id() prints of an iommu-map that it tolerates (once a boot) or cannot read (each time).
+void OfCore::say_of_map(firmware::NodeIndex master, bool by_cells, bool malformed) {
+    const firmware::Node& node = description_.node(master);
+    const std::optional<firmware::IommuMap::ByCells>& cells = node.iommu_map->by_cells;
+    const std::string where = "OF: " + node.path;
+    if (by_cells && cells && cells->tolerated && !said_mismatch_) {
+        said_mismatch_ = true;
+        k_.console.warn(where, "iommu-map mismatches target #iommu-cells, assuming extra cell of 0");
+    }
+    if (!malformed) return;
+    if (by_cells && cells) {
+        for (const firmware::IommuMapRow& row : cells->rows) {
+            if (row.more.empty() || row.length <= 1) continue;
+            k_.console.err(where, "Unsupported iommu-map - cannot handle {}-ID range with {}-cell output specifier",
+                           row.length, row.more.size() + 1);
+            return;
+        }
+    }
+    const firmware::Property* const property = node.property("iommu-map");
+    k_.console.err(where, "Error: Bad iommu-map length: {}", property != nullptr ? property->bytes.size() : 0);
 }
 
 int OfCore::of_iommu_xlate(Device& dev, std::optional<firmware::NodeIndex> np, const std::vector<std::uint32_t>& args,
@@ -229,7 +252,8 @@ int OfCore::xlate_base(Device& dev, std::optional<firmware::NodeIndex> np, const
 int OfCore::xlate_6_11(Device& dev, std::optional<firmware::NodeIndex> np, const OfPhandleArgs& args) {
     if (!description_.node(*np).available) return -kENODEV;
     const int err = iommu_.iommu_fwspec_init(dev, np, nullptr);
-    if (err == -kEPROBE_DEFER) return drivers_.driver_deferred_probe_check_state(dev);
+    if (err == -kEPROBE_DEFER && !variant_.has(Cap::deferral_in_fwspec_init))
+        return drivers_.driver_deferred_probe_check_state(dev);
     if (err != 0) return err;
     IommuOps* const ops = iommu_.iommu_ops_from_fwnode(np, "OIX5");
     if (ops == nullptr || !ops->has_of_xlate() || !ops->try_module_get("OIX5")) return -kENODEV;

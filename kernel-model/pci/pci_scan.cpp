@@ -163,7 +163,7 @@ void PciCore::add_devices(PciBusNode& bus) {
 int PciBusType::dma_configure(Device& dev) {
     Frame frame{dev.k, "pci_dma_configure"};
     Device* const host = static_cast<PciDevice&>(dev).pci_bus.host;
-    const ManagedDma managed(dev, iommu_.variant, Cap::driver_read_once);
+    const ManagedDma managed(dev, iommu_.variant, Cap::bus_driver_read_once);
     int err = 0;
     if (host != nullptr && host->of_node) err = of_.dma_configure(dev, host->of_node);
     if (iommu_.variant.has(Cap::acs_in_dma_configure)) of_.pci_enable_acs(static_cast<PciDevice&>(dev));

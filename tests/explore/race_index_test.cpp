@@ -78,7 +78,7 @@ TEST_CASE("race index: it has every race and defect of the specification, and ea
           "R16",   "R17",  "R18",  "R19",  "R20",  "R21",  "R22",  "R23",  "R24",   "R25",   "R26",
           "R27",   "D-1",  "D-3",  "D-5a", "D-5b", "D-6",  "D-8a", "D-8c", "D-10a", "D-10b", "D-11",
           "D-11b", "D-13", "X1",   "X2",   "X3",   "X6",   "X7",   "X8",   "X10",   "X15",   "X15, second half",
-          "X17",   "X18"}) {
+          "X17",   "X18",  "F30",  "F31"}) {
         INFO(id);
         CHECK(ids.count(id) == 1);
     }

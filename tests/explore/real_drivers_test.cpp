@@ -310,8 +310,8 @@ TEST_CASE("real: where register accesses are points, tasks come in between them,
 TEST_CASE("real: in 6.15 the walk of their own registration meets rockchip-iommu and ipmmu half made (X1, X2)",
           "[explore][real]") {
     const auto of = [](const char* name, const char* variant) { return some(find_scenario(name), variant, 300); };
-    CHECK(shows(of("x1+real", "mainline-6.15"), "NULL pointer at OX2 in rk_iommu_of_xlate"));
-    CHECK(shows(of("x2+real", "mainline-6.15"), "late IOMMU probe"));
+    CHECK(shows(of("x1+real", "bcb81ac6ae3c"), "NULL pointer at OX2 in rk_iommu_of_xlate"));
+    CHECK(shows(of("x2+real", "bcb81ac6ae3c"), "late IOMMU probe"));
     for (const char* name : {"x1", "x2"}) {
         for (const char* variant : {"linux-6.1", "linux-6.12", "mainline-6.15", "mainline-6.15.1", "linux-7.3"}) {
             const ExploreResult row = of(name, variant), real = of((std::string(name) + "+real").c_str(), variant);

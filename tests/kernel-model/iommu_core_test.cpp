@@ -1,4 +1,7 @@
 // The series' patches and its defects on one thread: kernel-probe.md 4.4 and 8.
+#include <memory>
+#include <utility>
+
 #include <catch2/catch.hpp>
 
 #include "tests/kernel-model/board.hpp"
@@ -208,5 +211,80 @@ TEST_CASE("6.15 makes groups when devices meet the IOMMU, before any driver bind
             if (event.kind == EventKind::add_device_to_group) CHECK(!driver_seen);
         }
         CHECK(run.world.k.reports.empty());
+    }
+}
+
+// 46b3df8eb9bd, of 6.14.
+TEST_CASE("an IOMMU that does not come is given up by fwspec_init itself since 6.14", "[kernel][iommu]") {
+    for (const auto& [variant, answer] :
+         {std::pair("linux-6.12", -kEPROBE_DEFER), std::pair("mainline-6.15", -kETIMEDOUT),
+          std::pair("linux-7.3", -kETIMEDOUT)}) {
+        INFO(variant);
+        Board board;
+        const auto foreign = board.foreign(0x9200000);
+        board.client(0xA000000, {{foreign, 1}});
+        BootConfig config;
+        config.parameters.deferred_probe_timeout_s = 0;
+        int seen = 1;
+        config.extra_tasks.push_back({"parse", 1, ms(100), [&](LinuxBoot& boot) {
+                                          IommuCore& core = boot.iommu();
+                                          core.iommu_probe_device_lock.lock("test");
+                                          seen = core.iommu_fwspec_init(*boot.find_device(kClient), foreign, nullptr);
+                                          core.iommu_probe_device_lock.unlock("test");
+                                      }});
+        const BoardBoot run(variant, board, config);
+        CHECK(seen == answer);
+    }
+}
+
+namespace {
+
+/// Its walk parses the first client; meanwhile another one is parsed from outside of a walk.
+struct RegisteringOps : IommuOps {
+    RegisteringOps(IommuCore& the_core, Device& the_other)
+        : IommuOps("registering"), core(the_core), other(the_other) {}
+    int of_xlate(Device& dev, const OfPhandleArgs& args) override {
+        if (&dev != &other && answer == 1) answer = core.iommu_fwspec_init(other, args.np, nullptr);
+        return 0;
+    }
+    PtrOrErr<IommuDevice> probe_device(Device&) override { return {{}, -kENODEV}; }
+    void release_device(Device&) override {}
+    PtrOrErr<IommuGroup> device_group(Device&) override { return {{}, -kENODEV}; }
+    Ptr<IommuDomain> domain_alloc(DomainType) override { return {}; }
+    IommuCore& core;
+    Device& other;
+    int answer = 1;
+};
+
+}  // namespace
+
+// da33e87bd2bf: no check of the timeout, since this one will be there.
+TEST_CASE("an IOMMU that is still registering is waited for, also after the timeout", "[kernel][iommu]") {
+    for (const char* const variant : {"mainline-6.15.1", "linux-7.3"}) {
+        INFO(variant);
+        Board board;
+        const auto foreign = board.foreign(0x9200000);
+        board.client(0xA000000, {{foreign, 1}});
+        board.client(0xB000000, {{foreign, 2}});
+        BootConfig config;
+        config.parameters.deferred_probe_timeout_s = 0;
+        std::unique_ptr<RegisteringOps> ops;
+        std::size_t lines = 0;
+        config.extra_tasks.push_back(
+            {"insmod", 1, ms(100), [&](LinuxBoot& boot) {
+                 IommuCore& core = boot.iommu();
+                 for (const char* const name : {kClient, "b000000.dma"})
+                     boot.drivers().device_release_driver(*boot.find_device(name));
+                 lines = core.k.console.lines().size();
+                 ops = std::make_unique<RegisteringOps>(core, *boot.find_device("b000000.dma"));
+                 const Ptr<IommuDevice> iommu = core.k.heap.make<IommuDevice>("test", "registering");
+                 core.k.heap.set_immortal(*iommu.get());
+                 core.iommu_device_register(iommu, ops.get(), Ptr<Device>(boot.find_device("9200000.iommu")));
+             }});
+        const BoardBoot run(variant, board, config);
+        CHECK(ops->answer == -kEPROBE_DEFER);
+        const std::vector<ConsoleLine>& all = run.world.k.console.lines();
+        for (std::size_t i = lines; i < all.size(); ++i)
+            CHECK(all[i].text.find("ignoring dependency") == std::string::npos);
     }
 }

@@ -168,7 +168,7 @@ TEST_CASE("rockchip driver: its row of the table of drivers says what it does", 
     CHECK(ops.properties.converted_by_series == row->converted);
     CHECK(ops.properties.xlate_sets_priv == (row->xlate_priv != ModelDriverRow::Priv::none));
     CHECK(ops.properties.uses_ids_after_probe == row->attach_reads_ids);
-    CHECK(ops.has_of_xlate() == row->has_of_xlate);
+    CHECK(ops.has_of_xlate() == (row->of_xlate_since == 0));
     CHECK(row->group == ModelDriverRow::Group::single);
     CHECK_FALSE(row->xlate_ids);
     firmware::Node node;

@@ -114,7 +114,7 @@ void ModelIommuOps::check_loaded(const char* step) const {
 }
 
 bool ModelIommuOps::has_of_xlate() const {
-    return row.has_of_xlate && !(row.converted && core_.variant.has(Cap::xlate_fwspec_op));
+    return core_.variant.release >= row.of_xlate_since && !(row.converted && core_.variant.has(Cap::xlate_fwspec_op));
 }
 bool ModelIommuOps::has_of_xlate_fwspec() const { return row.converted && core_.variant.has(Cap::xlate_fwspec_op); }
 

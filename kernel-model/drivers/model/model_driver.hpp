@@ -52,10 +52,12 @@ struct ModelDriverRow {
         dma_ops_without_arch_setup,  ///< the same on architectures without arch_setup_dma_ops
     };
 
+    static constexpr unsigned kNever = ~0U;
+
     std::string_view name;        ///< "arm-smmu-v3"
     std::string_view compatible;  ///< one of its table
     unsigned cells = 1;
-    bool has_of_xlate = true;
+    unsigned of_xlate_since = 0;  ///< the first release whose driver has one; kNever: none has
     Priv xlate_priv = Priv::none;
     bool xlate_ids = true;            ///< of_xlate adds the first cell as an id
     unsigned max_instances = 64;      ///< that one device may have; more: -EINVAL (data_once, instance)
@@ -77,10 +79,12 @@ struct ModelDriverRow {
     bool release_reads_fwspec = false;
     bool converted = false;  ///< gets of_xlate_fwspec at series-v1@15
     bool sets_data_after_register = false;
-    bool ready_after_walk = false;  ///< until 6.15.1 its own registration's walk meets it half made (X1, X2, X7)
-    bool resets_domain = false;     ///< of_xlate resets the instance's domain to identity, from 6.7 on (rockchip)
-    bool stream_map = false;        ///< ids are matched by entries of an instance, which may cover each other
-    bool xlate_mask = false;        ///< the second cell is a mask, in the upper half of the id
+    /// The first kernel with it is no longer met half made by the walk of its own registration (X1, X2, X7); kCount:
+    /// never was.
+    Cap ready_before_walk = Cap::kCount;
+    bool resets_domain = false;  ///< of_xlate resets the instance's domain to identity, from 6.7 on (rockchip)
+    bool stream_map = false;     ///< ids are matched by entries of an instance, which may cover each other
+    bool xlate_mask = false;     ///< the second cell is a mask, in the upper half of the id
     Units units = Units::none;
     unsigned entries = 0;                ///< ModelHardware::entries where that says 0
     bool frees_fwspec_on_error = false;  ///< probe_device's error path frees the fwspec, until series-v1@14
@@ -185,10 +189,10 @@ public:
     /// virtio's ATTACH request for one id; 0 where the driver sends none.
     int attach_request(const ModelIommu& instance, std::uint32_t id) const;
     const ModelPolicy& policy() const { return policy_; }
-    /// 6.15 alone: a walk parses firmware, and of drivers with ready_after_walk what it needs is not there yet.
+    /// A walk parses firmware, and of drivers with ready_before_walk what it needs is not there yet.
     bool meets_walk_half_made() const {
-        return row.ready_after_walk && core_.variant.has(Cap::parse_in_probe) &&
-               !core_.variant.has(Cap::drivers_before_walk);
+        return row.ready_before_walk != Cap::kCount && core_.variant.has(Cap::parse_in_probe) &&
+               !core_.variant.has(row.ready_before_walk);
     }
     bool any_registered = false;  ///< an instance has finished its probe
     /// The driver's module is unloaded: whoever still calls these ops runs into freed memory.

@@ -59,7 +59,7 @@ std::vector<Row> make_rows() {
     }
     {
         Row& row = add("omap-iommu", "ti,omap4-iommu", 0);
-        row.has_of_xlate = false;
+        row.of_xlate_since = 613;
         row.xlate_ids = false;
         row.checks_fwspec = false;
         row.lookup = Lookup::phandle;
@@ -87,7 +87,7 @@ std::vector<Row> make_rows() {
     }
     {
         Row& row = add("virtio-iommu", "virtio,pci-iommu", 1);
-        row.ready_after_walk = true;
+        row.ready_before_walk = Cap::virtio_before_walk;
         row.allocates_in_probe = true;
         row.attach_reads_ids = true;
         row.converted = true;
@@ -97,7 +97,7 @@ std::vector<Row> make_rows() {
     }
     for (const auto& [name, compatible] : {std::pair{"intel-iommu", "xlate,dmar-unit"}, {"amd-iommu", "xlate,ivhd"}}) {
         Row& row = add(name, compatible, 0);
-        row.has_of_xlate = false;
+        row.of_xlate_since = Row::kNever;
         row.xlate_ids = false;
         row.checks_fwspec = false;
         row.lookup = Lookup::table;
@@ -109,7 +109,7 @@ std::vector<Row> make_rows() {
     }
     {
         Row& row = add("rockchip-iommu", "rockchip,iommu", 0);
-        row.ready_after_walk = true;
+        row.ready_before_walk = Cap::drivers_before_walk;
         row.xlate_priv = Row::Priv::data_each;
         row.resets_domain = true;
         row.xlate_ids = false;
@@ -131,7 +131,7 @@ std::vector<Row> make_rows() {
     }
     {
         Row& row = add("mtk-iommu-v1", "mediatek,mt2701-m4u", 1);
-        row.has_of_xlate = false;
+        row.of_xlate_since = Row::kNever;
         row.xlate_priv = Row::Priv::instance_once;
         row.checks_fwspec = false;
         row.lookup = Lookup::priv;
@@ -162,7 +162,7 @@ std::vector<Row> make_rows() {
     }
     {
         Row& row = add("ipmmu-vmsa", "renesas,ipmmu-r8a7795", 1);
-        row.ready_after_walk = true;
+        row.ready_before_walk = Cap::drivers_before_walk;
         row.xlate_priv = Row::Priv::instance_once;
         row.checks_fwspec = false;
         row.checks_priv = true;

@@ -32,7 +32,7 @@ ViommuOps::ViommuOps(IommuCore& core, Driver& driver, PciGroup pci_device_group)
     properties.converted_by_series = true;
     properties.uses_ids_after_probe = true;
     // X7 (72b6f7cd89ce): till then it is not found in the walk of its own registration.
-    if (core_.variant.has(Cap::drivers_before_walk)) properties.instance_lookup = InstanceLookup::bus;
+    if (core_.variant.has(Cap::virtio_before_walk)) properties.instance_lookup = InstanceLookup::bus;
 }
 
 int ViommuOps::of_xlate(Device& dev, const OfPhandleArgs& args) {
