@@ -85,9 +85,11 @@ walk keeps nothing. Switching the MMU off lets what has stalled pass. Addresses 
 Of a DSP with two MMUs every access goes through the one that its `iommus` names first (which of its ports has which MMU is not in
 firmware); the driver programs both alike. The enables in DRA7's DSP system module are written and count as given.
 
-Linux: no `of_xlate`, so that the DMA API goes past it. `omap3isp` and the remote processors attach domains of their own
-(`kernel-model/clients/omap_clients`), in 6.1; in 6.12 none of its clients has a group (`docs/spec/linux-findings.md` 14). A fault that
-nothing handles switches the MMU's interrupts off, and what has stalled stays so.
+Linux: `omap3isp` and the remote processors attach domains of their own (`kernel-model/clients/omap_clients`). Until 6.12 the driver has no
+`of_xlate`, so that the DMA API goes past it: in 6.1 a walk of the bus finds its clients; in 6.8 to 6.12 none of them has a group
+(`docs/spec/linux-findings.md` 14). Since 6.13 (c9b4a3185fcb) it has one, every instance registers, a DSP's second MMU too, and the clients
+take the architecture's mapping off before they attach. A fault that nothing handles switches the MMU's interrupts off, and what has
+stalled stays so.
 )";
     table(page, "Registers", "Register | Offset", kRegisters, "0x{:02x}");
     table(page, "Interrupts", "Interrupt | Bit", kInterrupts, "{}");

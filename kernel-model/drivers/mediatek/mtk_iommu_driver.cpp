@@ -15,6 +15,13 @@ namespace {
 
 constexpr std::uint64_t kProtectAlign = 256;
 
+/// 38e8844005e6, of 6.15-rc2: device_group needs the list, and the walk of the registration calls it. Stable releases
+/// have it too; of our variants those of Debian's 6.1.176 and 6.12.107.
+bool lists_before_registering(const Variant& variant) {
+    constexpr unsigned kStable61 = 601, kStable612 = 612;
+    return variant.release == kStable61 || variant.release == kStable612 || variant.has(Cap::drivers_before_walk);
+}
+
 PhysAddr base_of(const firmware::Node& node) {
     return PhysAddr{node.regs.front().cpu_address.value_or(node.regs.front().address)};
 }
@@ -78,17 +85,28 @@ int MtkIommuDriver::probe_steps(Device& dev, MtkIommu& data, const firmware::Nod
     dev.driver_data = &data;
     data.iommu = core_.k.heap.make<IommuDevice>("MTP2", fmt::format("mtk-iommu.{:#018x}", data.regs.value));
     if (!data.iommu) return -kENOMEM;
+    const bool listed_first = lists_before_registering(core_.variant);
+    if (listed_first) add_to_list(data);
     if (const int err = core_.iommu_device_register(data.iommu, &ops_, Ptr<Device>(&dev)); err != 0) {
+        if (listed_first) remove_from_list(data);
         core_.k.heap.release(data.iommu, "MTP3");
         data.iommu = {};
         power_.disable(dev);
         return err;
     }
-    // Only now, though masters can find it already.
-    data.hw_list = platform.share_pgtable ? &m4ulist_ : &own_lists_.emplace_back();
-    data.hw_list->push_back(&data);
+    if (!listed_first) add_to_list(data);  // only now, though masters can find it already
     if (platform.is_mm()) mtk_iommu_bind(data);
     return 0;
+}
+
+void MtkIommuDriver::add_to_list(MtkIommu& data) {
+    data.hw_list = data.platform.share_pgtable ? &m4ulist_ : &own_lists_.emplace_back();
+    data.hw_list->push_back(&data);
+}
+
+void MtkIommuDriver::remove_from_list(MtkIommu& data) {
+    data.hw_list->erase(std::remove(data.hw_list->begin(), data.hw_list->end(), &data), data.hw_list->end());
+    data.hw_list = nullptr;
 }
 
 /// syscon_regmap_lookup_by_compatible().
@@ -175,7 +193,7 @@ void MtkIommuDriver::remove(Device& dev) {
     auto* const data = static_cast<MtkIommu*>(dev.driver_data);
     if (data == nullptr) return;
     core_.iommu_device_unregister(data->iommu);
-    data->hw_list->erase(std::remove(data->hw_list->begin(), data->hw_list->end(), data), data->hw_list->end());
+    remove_from_list(*data);
     if (data->smicomm_dev != nullptr) power_.unlink(*data->smicomm_dev, dev);
     power_.disable(dev);
 }

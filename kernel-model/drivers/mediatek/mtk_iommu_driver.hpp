@@ -50,6 +50,9 @@ private:
     int read_4gb_mode(MtkIommu& data, const firmware::Node& node);
     int mtk_iommu_mm_dts_parse(MtkIommu& data, const firmware::Node& node);
     void mtk_iommu_bind(MtkIommu& data);
+    /// Of those that share its tables; device_group and the domains look there.
+    void add_to_list(MtkIommu& data);
+    static void remove_from_list(MtkIommu& data);
     std::optional<firmware::NodeIndex> syscon(std::string_view compatible) const;
 
     IommuCore& core_;

@@ -11,7 +11,9 @@ namespace xlate::kernel {
 namespace {
 
 constexpr std::string_view kDriver = "omap-iommu", kDspIommu = "ti,dra7-dsp-iommu";
-constexpr unsigned kRelease61 = 601, kLastWithSecondWalk = 608;
+constexpr unsigned kRelease61 = 601;
+/// c9b4a3185fcb: clients get a fwspec, and so an IOMMU where the core knows drivers by firmware node only.
+constexpr unsigned kFirstWithFwnode = 613;
 
 }  // namespace
 
@@ -19,6 +21,14 @@ OmapIommuOps::OmapIommuOps(IommuCore& core, BusType& platform, PageAllocator& pa
     : IommuOps(std::string(kDriver)), core_(core), platform_(platform), pages_(pages) {
     properties.checks_fwspec = false;
     properties.instance_lookup = InstanceLookup::phandle;
+}
+
+bool OmapIommuOps::has_of_xlate() const { return core_.variant.release >= kFirstWithFwnode; }
+
+// The entries are read in probe_device: here the core learns only whose they are.
+int OmapIommuOps::of_xlate(Device&, const OfPhandleArgs&) {
+    Frame frame{core_.k, "omap_iommu_of_xlate"};
+    return has_of_xlate() ? 0 : -kENODEV;
 }
 
 // Every phandle's instance, or nothing. One whose device is there but not probed is -EINVAL, which ends the walk and
@@ -142,10 +152,13 @@ int OmapIommuDriver::omap_iommu_dra7_get_dsp_system_cfg(OmapIommu& obj, const fi
     return 0;
 }
 
-// Of a DSP's MMUs the core knows the one that the processor goes through; the driver knows it by its name.
+// Of a DSP's MMUs the core knows the one that the processor goes through; the driver knows it by its name. With
+// of_xlate it knows both, or the other's entries would defer for ever.
 int OmapIommuDriver::register_with_core(OmapIommu& obj) {
     const firmware::Node& node = core_.description.node(*obj.dev.of_node);
-    if (node.is_compatible(kDspIommu) && obj.dev.name != "40d01000.mmu" && obj.dev.name != "41501000.mmu") return 0;
+    const bool all = core_.variant.release >= kFirstWithFwnode;
+    if (!all && node.is_compatible(kDspIommu) && obj.dev.name != "40d01000.mmu" && obj.dev.name != "41501000.mmu")
+        return 0;
     obj.iommu = core_.k.heap.make<IommuDevice>("OMP2", obj.dev.name);
     if (!obj.iommu) return -kENOMEM;
     if (core_.variant.release <= kRelease61) {
@@ -179,7 +192,7 @@ int OmapIommuDriver::probe(Device& dev) {
     power_.enable(dev, {[&obj] { return obj.runtime_resume(); }, [&obj] { obj.runtime_suspend(); }});
     core_.k.console.info(obj.prefix, "{} registered", dev.name);
     // Clients that this instance alone had been missing; what that walk answers is not looked at.
-    if (core_.variant.release <= kLastWithSecondWalk) core_.bus_iommu_probe(platform_);
+    if (core_.variant.release < kFirstWithFwnode) core_.bus_iommu_probe(platform_);
     return 0;
 }
 

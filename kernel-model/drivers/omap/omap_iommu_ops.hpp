@@ -1,6 +1,6 @@
-// The ops and the platform driver of OMAP's IOMMU: no of_xlate, so that only a walk of the bus finds its clients, by
-// the phandles of their `iommus`; one group an instance; no default domain before there were identity domains. Source:
-// docs/spec/kernel-probe.md section 5.1 and 6.5; docs/spec/linux-findings.md 14 to 17.
+// The ops and the platform driver of OMAP's IOMMU: until 6.12 no of_xlate, so that only a walk of the bus finds its
+// clients, by the phandles of their `iommus`; one group an instance; no default domain before there were identity
+// domains. Source: docs/spec/kernel-probe.md section 5.1 and 6.5; docs/spec/linux-findings.md 14 to 17; c9b4a3185fcb.
 #pragma once
 
 #include <memory>
@@ -15,8 +15,8 @@ class OmapIommuOps final : public IommuOps {
 public:
     OmapIommuOps(IommuCore& core, BusType& platform, PageAllocator& pages);
 
-    bool has_of_xlate() const override { return false; }
-    int of_xlate(Device&, const OfPhandleArgs&) override { return -kENODEV; }
+    bool has_of_xlate() const override;
+    int of_xlate(Device& dev, const OfPhandleArgs& args) override;
     PtrOrErr<IommuDevice> probe_device(Device& dev) override;
     void release_device(Device& dev) override;
     PtrOrErr<IommuGroup> device_group(Device& dev) override;
