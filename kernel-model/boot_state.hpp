@@ -74,10 +74,12 @@ struct BootState {
 private:
     std::vector<PciRoot> roots_;
     std::vector<bool> root_used_;
-    /// fw_devlink: consumer -> suppliers that somebody's driver is awaited for.
+    /// A supplier whose driver comes later, and what of its consumer asks for it.
     struct Awaited {
         firmware::NodeIndex node{};
-        bool power = false;     ///< a power domain: without it the device's bus refuses the probe
+        bool linked = false;    ///< fw_devlink: before the probe, until the timeout
+        bool power = false;     ///< the bus: a power domain, without which it refuses the probe
+        bool taken = false;     ///< the driver's probe (IommuDriver::takes), for ever
         bool given_up = false;  ///< the timeout has passed without a driver for it
     };
     /// What rpmsg does: after the last of `modules` remote processors boot, and what is behind their channels comes.
@@ -85,10 +87,12 @@ private:
     std::vector<Ptr<Device>> remote_;  ///< remote processors that wait for that
     bool remote_booted_ = false;
     void find_suppliers();
+    bool is_there(const Awaited& awaited) const;
+    int wait_for(Device& dev, const Awaited& awaited) const;
     int check_suppliers(Device& dev);
     void give_up_suppliers();
     Device* device_of(firmware::NodeIndex node) const;
-    std::map<firmware::NodeIndex, std::vector<Awaited>> suppliers_;
+    std::map<firmware::NodeIndex, std::vector<Awaited>> suppliers_;  ///< by consumer
     std::map<std::string, PciRoot> given_;
     unsigned next_domain_ = 0;
 };

@@ -84,34 +84,43 @@ constexpr std::string_view kMtkSmiLarb[] = {
 
 constexpr std::string_view kAmdVi[] = {"amd,iommu"};
 
+constexpr std::string_view kClocks[] = {"clocks"}, kClocksAndResets[] = {"clocks", "resets"};
+constexpr Span<std::string_view> kNothing{};
+
 constexpr IommuDriver kDrivers[] = {
-    {"amd-iommu", "amd_iommu", DriverHome::initcall, names(kAmdVi), make_amd_iommu, false, 0, amd_turns_away},
-    {"apple-dart", "apple-dart", DriverHome::platform, names(kDart), make_apple_dart},
-    {"arm-smmu", "arm-smmu", DriverHome::platform, names(kSmmu), arm_smmu::make_arm_smmu},
-    {"arm-smmu-v3", "arm-smmu-v3", DriverHome::platform, names(kSmmuV3), make_arm_smmu_v3},
-    {"exynos-sysmmu", "exynos-iommu", DriverHome::platform, names(kExynos), make_exynos_iommu},
-    {"intel-iommu", "intel-iommu", DriverHome::initcall, names(kIntel), make_intel_iommu},
-    {"riscv-iommu", "riscv-iommu", DriverHome::platform, names(kRiscv), make_riscv_iommu, false, 613},
-    {"riscv-iommu", "riscv-iommu-pci", DriverHome::platform, names(kRiscvPci), make_riscv_iommu_pci, false, 613},
-    {"omap-iommu", "omap-iommu", DriverHome::platform, names(kOmap), make_omap_iommu},
-    {"ipmmu-vmsa", "ipmmu-vmsa", DriverHome::platform, names(kIpmmu), make_ipmmu_vmsa, false, 0, ipmmu_turns_away},
-    {"msm_iommu", "msm_iommu", DriverHome::platform, names(kMsm), make_msm_iommu},
-    {"qcom-iommu", "qcom-iommu", DriverHome::platform, names(kQcom), make_qcom_iommu},
+    {"amd-iommu", "amd_iommu", DriverHome::initcall, names(kAmdVi), kNothing, make_amd_iommu, false, 0, amd_turns_away},
+    {"apple-dart", "apple-dart", DriverHome::platform, names(kDart), names(kClocks), make_apple_dart},
+    {"arm-smmu", "arm-smmu", DriverHome::platform, names(kSmmu), names(kClocks), arm_smmu::make_arm_smmu, false, 0,
+     nullptr, "failed to get clocks -517"},
+    {"arm-smmu-v3", "arm-smmu-v3", DriverHome::platform, names(kSmmuV3), kNothing, make_arm_smmu_v3},
+    {"exynos-sysmmu", "exynos-iommu", DriverHome::platform, names(kExynos), names(kClocks), make_exynos_iommu},
+    {"intel-iommu", "intel-iommu", DriverHome::initcall, names(kIntel), kNothing, make_intel_iommu},
+    {"riscv-iommu", "riscv-iommu", DriverHome::platform, names(kRiscv), kNothing, make_riscv_iommu, false, 613},
+    {"riscv-iommu", "riscv-iommu-pci", DriverHome::platform, names(kRiscvPci), kNothing, make_riscv_iommu_pci, false,
+     613},
+    {"omap-iommu", "omap-iommu", DriverHome::platform, names(kOmap), kNothing, make_omap_iommu},
+    {"ipmmu-vmsa", "ipmmu-vmsa", DriverHome::platform, names(kIpmmu), kNothing, make_ipmmu_vmsa, false, 0,
+     ipmmu_turns_away},
+    {"msm_iommu", "msm_iommu", DriverHome::platform, names(kMsm), names(kClocks), make_msm_iommu},
+    {"qcom-iommu", "qcom-iommu", DriverHome::platform, names(kQcom), names(kClocks), make_qcom_iommu, false, 0, nullptr,
+     "failed to get iface clock"},
     // What mtk-iommu cannot do without: SMI commons and larbs.
-    {"mtk-smi-common", "mtk-smi", DriverHome::platform, names(kMtkSmiCommon), make_mtk_smi_common},
-    {"mtk-smi-larb", "mtk-smi", DriverHome::platform, names(kMtkSmiLarb), make_mtk_smi_larb},
-    {"mtk-iommu", "mtk-iommu", DriverHome::platform, names(kMtk), make_mtk_iommu},
-    {"mtk-iommu-v1", "mtk-iommu-v1", DriverHome::platform, names(kMtkV1), make_mtk_iommu_v1},
-    {"rockchip-iommu", "rockchip-iommu", DriverHome::platform, names(kRockchip), make_rockchip_iommu},
-    {"sprd-iommu", "sprd-iommu", DriverHome::platform, names(kSprd), make_sprd_iommu},
-    {"sun50i-iommu", "sun50i-iommu", DriverHome::platform, names(kSun50i), make_sun50i_iommu},
-    {"tegra-smmu", "tegra-mc", DriverHome::platform, names(kTegra), make_tegra_mc},
+    {"mtk-smi-common", "mtk-smi", DriverHome::platform, names(kMtkSmiCommon), names(kClocks), make_mtk_smi_common},
+    {"mtk-smi-larb", "mtk-smi", DriverHome::platform, names(kMtkSmiLarb), names(kClocks), make_mtk_smi_larb},
+    {"mtk-iommu", "mtk-iommu", DriverHome::platform, names(kMtk), names(kClocks), make_mtk_iommu},
+    {"mtk-iommu-v1", "mtk-iommu-v1", DriverHome::platform, names(kMtkV1), names(kClocks), make_mtk_iommu_v1},
+    {"rockchip-iommu", "rockchip-iommu", DriverHome::platform, names(kRockchip), names(kClocks), make_rockchip_iommu},
+    {"sprd-iommu", "sprd-iommu", DriverHome::platform, names(kSprd), names(kClocks), make_sprd_iommu},
+    {"sun50i-iommu", "sun50i-iommu", DriverHome::platform, names(kSun50i), names(kClocksAndResets), make_sun50i_iommu,
+     false, 0, nullptr, "Couldn't get our clock."},
+    {"tegra-smmu", "tegra-mc", DriverHome::platform, names(kTegra), names(kClocks), make_tegra_mc},
     // Raspberry Pi's; the cache comes first, or the IOMMUs are deferred.
-    {"bcm2712-iommu-cache", "bcm2712-iommu", DriverHome::platform, names(kBcm2712Cache), make_bcm2712_iommu_cache},
-    {"bcm2712-iommu", "bcm2712-iommu", DriverHome::platform, names(kBcm2712), make_bcm2712_iommu},
-    {"vsi-iommu", "vsi_iommu", DriverHome::platform, names(kVerisilicon), make_vsi_iommu, false, 702},
-    {"virtio_iommu", "virtio-iommu", DriverHome::virtio, names(kVirtioMmio), make_virtio_iommu_mmio, true},
-    {"virtio_iommu", "virtio-iommu", DriverHome::virtio, names(kVirtioPci), make_virtio_iommu_pci, true},
+    {"bcm2712-iommu-cache", "bcm2712-iommu", DriverHome::platform, names(kBcm2712Cache), kNothing,
+     make_bcm2712_iommu_cache},
+    {"bcm2712-iommu", "bcm2712-iommu", DriverHome::platform, names(kBcm2712), kNothing, make_bcm2712_iommu},
+    {"vsi-iommu", "vsi_iommu", DriverHome::platform, names(kVerisilicon), names(kClocks), make_vsi_iommu, false, 702},
+    {"virtio_iommu", "virtio-iommu", DriverHome::virtio, names(kVirtioMmio), kNothing, make_virtio_iommu_mmio, true},
+    {"virtio_iommu", "virtio-iommu", DriverHome::virtio, names(kVirtioPci), kNothing, make_virtio_iommu_pci, true},
 };
 
 }  // namespace

@@ -41,12 +41,17 @@ struct IommuDriver {
     std::string_view module;  ///< as modprobe takes it; '-' and '_' are the same
     DriverHome home = DriverHome::platform;
     Span<std::string_view> compatibles;  ///< its match table; initcall: none
+    /// Properties of suppliers that its probe asks for itself ("clocks"): it is deferred for as long as one of them is
+    /// absent, whatever fw_devlink says, and has no timeout. Source: devm_clk_*() and devm_reset_control_get() in the
+    /// drivers' probe functions, and which errors these return.
+    Span<std::string_view> takes;
     std::unique_ptr<Driver> (*make)(LinuxBoot& boot, const IommuDriverParts& parts) = nullptr;
     bool needs_iommu_cells = false;  ///< nodes of its compatibles are IOMMUs only with #iommu-cells (virtio,mmio)
     unsigned first_release = 0;      ///< of Linux that has it, as Variant::release; 0: every one that is modelled
     /// Why its of_xlate answers -ENODEV for a device of that name, for people; empty: it does not. nullptr: never.
     std::string (*turns_away)(const firmware::Description& description, std::string_view device, bool pci,
                               unsigned release) = nullptr;
+    std::string_view without_clocks{};  ///< printed when a supplier of `takes` is absent; empty: it says nothing
 
     bool binds_to(const firmware::Node& node) const;
 };

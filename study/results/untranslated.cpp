@@ -222,8 +222,13 @@ private:
         }
         const auto probe = probes_.find(device.name);
         if (probe != probes_.end() && probe->second < 0) return refused(device, path, *iommu, probe->second);
-        if (const int error = facts_.boot.state().of.refusal_of(device.name); error != 0)
+        if (const int error = facts_.boot.state().of.refusal_of(device.name); error == -kernel::kETIMEDOUT) {
+            return add(device.name, device.path, "iommu-not-ready",
+                       fmt::format("Linux no longer waited for its IOMMU {} ({}), which came later", iommu->name,
+                                   error_text(error)));
+        } else if (error != 0) {
             return refused(device, path, *iommu, error);
+        }
         if (device.driver.empty() && binds_.count(device.name) == 0) {
             const bool early = facts_.kernel.variant.release >= kFirstReleaseThatParsesEarly;
             return add(device.name, device.path, "no-driver",

@@ -9,6 +9,7 @@
 
 #include "tests/corpus.hpp"
 #include "tests/firmware/tree_builder.hpp"
+#include "tests/kernel-model/arm_smmu_board.hpp"
 #include "tests/kernel-model/board.hpp"
 
 using namespace xlate;
@@ -19,7 +20,7 @@ using xlate::tests::TreeBuilder;
 namespace {
 
 /// An SMMU whose clocks and power come from one controller, and a client behind it that needs another.
-firmware::Description board() {
+firmware::Description board(bool power = true) {
     TreeBuilder tree;
     tree.cells("#address-cells", {2}).cells("#size-cells", {2});
     tree.open("memory@40000000").text("device_type", "memory").cells("reg", {0, 0x40000000, 0, 0x40000000}).close();
@@ -32,7 +33,8 @@ firmware::Description board() {
     tree.close();
     tree.open("smmuv3@9050000").text("compatible", "arm,smmu-v3").cells("reg", {0, 0x9050000, 0, 0x20000});
     tree.cells("#iommu-cells", {1}).cells("phandle", {3}).cells("clocks", {2, 1, 1, 2, 2});
-    tree.cells("power-domains", {2, 0}).close();
+    if (power) tree.cells("power-domains", {2, 0});
+    tree.close();
     tree.open("dma@a000000").text("compatible", "acme,dma").cells("reg", {0, 0xa000000, 0, 0x1000});
     tree.cells("iommus", {3, 0x10}).cells("pinctrl-0", {4}).cells("phandle", {5}).close();
     return firmware::read_device_tree(tree.finish(), "test");
@@ -48,8 +50,8 @@ std::string names(const firmware::Description& description, const char* path) {
 }
 
 struct SupplierBoot {
-    explicit SupplierBoot(BootConfig config)
-        : description(board()), kernel("linux-6.12", description, std::move(config)) {
+    explicit SupplierBoot(BootConfig config, bool power = true)
+        : description(board(power)), kernel("linux-6.12", description, std::move(config)) {
         kernel.run();
     }
     DeviceResult device(const std::string& name) const { return kernel.device(name); }
@@ -92,12 +94,84 @@ TEST_CASE("suppliers: an SMMU waits for its clock's driver, and its clients for 
     CHECK(smmu.back() == 0);
 }
 
-TEST_CASE("suppliers: fw_devlink=off waits for none of them", "[kernel][driver]") {
+TEST_CASE("suppliers: fw_devlink=off waits for none of them, but the bus does for power", "[kernel][driver]") {
+    for (const bool power : {false, true}) {
+        BootConfig config;
+        config.parameters.fw_devlink = false;
+        config.modules = {load("generic-client", {}), load("mmcc", ms(2000), "/clock-controller@8c0000")};
+        const SupplierBoot run(config, power);
+        CAPTURE(power);
+        CHECK(run.device("9050000.smmuv3").state == "bound");
+        CHECK((run.device("9050000.smmuv3").probe_start < ms(100)) == !power);
+    }
+}
+
+// devm_clk_get() of the drivers' probe functions answers -EPROBE_DEFER whatever fw_devlink does; SMMUv3's takes none.
+TEST_CASE("suppliers: with fw_devlink=off a driver that takes its clock waits for it all the same",
+          "[kernel][driver]") {
+    const auto [compatible, takes] =
+        GENERATE(table<std::string, bool>({{"arm,mmu-500", true}, {"arm,smmu-v3", false}, {"rockchip,iommu", true}}));
+    CAPTURE(compatible);
+    const bool has_ids = compatible != "rockchip,iommu";
+    TreeBuilder tree;
+    tree.cells("#address-cells", {2}).cells("#size-cells", {2});
+    tree.open("memory@40000000").text("device_type", "memory").cells("reg", {0, 0x40000000, 0, 0x40000000}).close();
+    tree.open("clock-controller@8c0000").text("compatible", "acme,cc").cells("reg", {0, 0x8c0000, 0, 0x1000});
+    tree.cells("#clock-cells", {1}).cells("phandle", {2}).close();
+    tree.open("iommu@9060000").text("compatible", compatible).cells("reg", {0, 0x9060000, 0, 0x20000});
+    tree.cells("#iommu-cells", {has_ids ? 1U : 0U}).cells("phandle", {3}).cells("#global-interrupts", {1});
+    tree.cells("interrupts", {0, 1, 4, 0, 2, 4, 0, 3, 4}).cells("clocks", {2, 1}).cells("interrupt-parent", {6});
+    tree.close();
+    tree.open("interrupt-controller@8000000").text("compatible", "arm,gic-v3").cells("reg", {0, 0x8000000, 0, 0x10000});
+    tree.flag("interrupt-controller").cells("#interrupt-cells", {3}).cells("phandle", {6}).close();
+    tree.open("dma@a000000").text("compatible", "acme,dma").cells("reg", {0, 0xa000000, 0, 0x1000});
+    if (has_ids) {
+        tree.cells("iommus", {3, 0x10}).close();
+    } else {
+        tree.cells("iommus", {3}).close();
+    }
+    const firmware::Description description = firmware::read_device_tree(tree.finish(), "test");
     BootConfig config;
     config.parameters.fw_devlink = false;
-    config.modules = {load("generic-client", {}), load("mmcc", ms(2000), "/clock-controller@8c0000")};
-    const SupplierBoot run(config);
-    CHECK(run.device("9050000.smmuv3").probe_start < ms(100));
+    config.modules = {load("generic-client", {}), load("cc", ms(2000), "/clock-controller@8c0000")};
+    BoardKernel kernel("linux-6.12", description, std::move(config));
+    kernel.run();
+    INFO(kernel.world.k.console.text());
+    const DeviceResult iommu = kernel.device("9060000.iommu");
+    CHECK(iommu.state == "bound");
+    CHECK((iommu.probe_start > ms(2000)) == takes);
+    CHECK(kernel.device("a000000.dma").group == 0u);
+}
+
+TEST_CASE("suppliers: an SMMUv2 waits for its clock past the timeout, its master does not", "[kernel][driver]") {
+    const std::string variant = GENERATE("linux-6.1", "mainline-6.8", "linux-6.12");
+    CAPTURE(variant);
+    constexpr std::uint32_t kPhandle = 0x77;
+    ArmSmmuBoard board;
+    firmware::Node clocks;
+    clocks.name = "clock-controller@3000000";
+    clocks.path = "/" + clocks.name;
+    clocks.compatible = {"acme,cc"};
+    clocks.phandle = kPhandle;
+    ArmSmmuBoard::window(clocks, 0x3000000, 0x1000);
+    board.u32(board.add(clocks), "#clock-cells", 0);
+    const firmware::NodeIndex smmu = board.smmu({"arm,mmu-500"});
+    board.u32(smmu, "clocks", kPhandle);
+    const std::string master = board.master(smmu, {{1}});
+    BootConfig config;
+    config.modules = {load("generic-client", {}), load("cc", ms(20000), "/clock-controller@3000000")};
+    ArmSmmuRamBoot run(board, {}, std::move(config), variant, false);
+    run.machine.scheduler = &run.k.sched;  // modules sleep while the timeout passes
+    run.run();
+    INFO(run.k.console.text());
+    CHECK(run.said("arm-smmu 7f000000.iommu: failed to get clocks -517"));
+    for (const DeviceResult& device : run.boot.devices()) {
+        if (device.name != "7f000000.iommu") continue;
+        CHECK(device.state == "bound");
+        CHECK(device.probe_start > ms(20000));
+    }
+    CHECK(run.boot.find_device(master)->driver.peek() != nullptr);
+    CHECK(run.group_of(master) == nullptr);
 }
 
 TEST_CASE("suppliers: with fw_devlink.strict a client waits for its IOMMU before its bus looks", "[kernel][driver]") {
