@@ -39,12 +39,15 @@ struct ModuleLoad {
     std::string device{};
 };
 
+/// 734554fdfce6: from here on arm-smmu-v3 has no disable_bypass, and streams without a domain abort.
+inline constexpr unsigned kFirstReleaseWithoutDisableBypass = 610;
+
 struct KernelParameters {
     bool iommu_passthrough = false;  ///< iommu.passthrough
     /// iommu.strict; none: strict (CONFIG_IOMMU_DEFAULT_DMA_STRICT), on x86 lazy (CONFIG_IOMMU_DEFAULT_DMA_LAZY).
     std::optional<bool> iommu_strict;
     std::optional<unsigned> deferred_probe_timeout_s;  ///< none: 10; 0: no waiting
-    bool smmu_v3_disable_bypass = true;                ///< arm-smmu-v3.disable_bypass
+    bool smmu_v3_disable_bypass = true;                ///< arm-smmu-v3.disable_bypass; counts before 6.10
     /// Which TLBIs an unmap gives. linux: by range where the SMMU can (IDR3.RIL), else one a page; the others are ours.
     enum class Invalidation : std::uint8_t { linux_choice, single, all };
     Invalidation smmu_v3_invalidation = Invalidation::linux_choice;  ///< arm-smmu-v3.invalidation

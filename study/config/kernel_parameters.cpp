@@ -197,6 +197,14 @@ std::optional<std::string> idle_kernel_parameter(const std::string& name, kernel
     return std::nullopt;
 }
 
+std::optional<std::string> retired_kernel_parameter(const std::string& name, unsigned release) {
+    std::string plain = name;
+    std::replace(plain.begin(), plain.end(), '_', '-');
+    if (plain != "arm-smmu-v3.disable-bypass" || release < kernel::kFirstReleaseWithoutDisableBypass)
+        return std::nullopt;
+    return "it means nothing from Linux 6.10 on (734554fdfce6): streams without a domain abort";
+}
+
 std::optional<Diagnostic> read_build_option(const std::string& name, const std::string& text,
                                             kernel::KernelParameters& parameters) {
     static const std::vector<std::string> kNames{"ARM_LPAE", "ARM_SMMU_LEGACY_DT_BINDINGS"};

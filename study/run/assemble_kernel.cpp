@@ -4,6 +4,7 @@
 
 #include "firmware/device_name.hpp"
 #include "kernel-model/drivers/iommu_drivers.hpp"
+#include "kernel-model/iommu-core/variant.hpp"
 #include "study/config/kernel_parameters.hpp"
 #include "study/inspect/firmware_facts.hpp"
 #include "study/run/assembly_part.hpp"
@@ -77,9 +78,14 @@ public:
     }
 
 private:
-    /// Parameters of an IOMMU driver that the board has no use for.
+    /// Parameters that this kernel no longer has, and those of an IOMMU driver that the board has no use for.
     void warn_of_idle_parameters() {
         for (const auto& [name, value] : config_.kernel.parameters) {
+            const unsigned release = kernel::find_variant(config_.kernel.variant).release;
+            if (const std::optional<std::string> why = retired_kernel_parameter(name, release)) {
+                wiring_.warnings.push_back(fmt::format("kernel.parameters.{} changes nothing: {}", name, *why));
+                continue;
+            }
             std::string driver = name.substr(0, name.find('.'));
             // Of the two of x86 these words alone count on any machine.
             constexpr std::string_view kEverywhere[] = {"strict", "fullflush"};

@@ -79,6 +79,30 @@ TEST_CASE("boot arguments: what the config gives counts, and the difference is s
     CHECK(said.out.find("kernel.cpus") == std::string::npos);
 }
 
+// Linux 734554fdfce6 (6.10).
+TEST_CASE("boot arguments: a parameter that a kernel no longer has is said to change nothing", "[cli][bootargs]") {
+    const Scratch scratch;
+    if (!write_board(scratch, "quiet")) return;
+    // Stream 0x20 is that of no device.
+    scratch.file("c.yaml",
+                 "firmware: { devicetree: board.dtb }\nsoc: { pci: [ { slot: '00:01.0', driver: nvme } ] }\nkernel: { "
+                 "parameters: { arm-smmu-v3.disable_bypass: 0 } }\ntraffic: [ { device: '0000:00:01.0', transfers: 5, "
+                 "requester_id: '0x20' } ]\n");
+    const char* const text =
+        "warning: kernel.parameters.arm-smmu-v3.disable_bypass changes nothing: it means nothing from Linux 6.10 on "
+        "(734554fdfce6): streams without a domain abort";
+    for (const auto& [variant, retired] :
+         {std::pair("mainline-6.8", false), std::pair("mainline-6.11", true), std::pair("linux-6.12", true)}) {
+        const Said said = run_xlate(scratch, std::string("run c.yaml --out r --variant ") + variant);
+        INFO(variant << said.out << said.err);
+        REQUIRE(said.status == 0);
+        CHECK((said.out.find(text) != std::string::npos) == retired);
+        const Json result = Json::parse(read_text(scratch.path("r/result.json")));
+        REQUIRE(result["faults"].size() == 5);
+        CHECK(result["faults"][0]["reason"] == (retired ? "ABORT" : "DECODE_ERROR"));
+    }
+}
+
 TEST_CASE("boot arguments: a number of CPUs that is none is said", "[cli][bootargs]") {
     const Scratch scratch;
     if (!write_board(scratch, "maxcpus=two")) return;

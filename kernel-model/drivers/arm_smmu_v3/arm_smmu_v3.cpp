@@ -277,7 +277,8 @@ namespace {
 
 std::unique_ptr<Driver> make(LinuxBoot& boot, PageAllocator& pages, ArmSmmuParams chosen) {
     const KernelParameters& parameters = boot.config().parameters;
-    chosen.disable_bypass = chosen.disable_bypass && parameters.smmu_v3_disable_bypass;
+    const bool given_counts = boot.iommu().variant.release < kFirstReleaseWithoutDisableBypass;
+    chosen.disable_bypass = chosen.disable_bypass && (parameters.smmu_v3_disable_bypass || !given_counts);
     using Invalidation = KernelParameters::Invalidation;
     chosen.range_invalidation = parameters.smmu_v3_invalidation == Invalidation::linux_choice;
     if (parameters.smmu_v3_all_from_pages != 0) chosen.all_from_pages = parameters.smmu_v3_all_from_pages;
