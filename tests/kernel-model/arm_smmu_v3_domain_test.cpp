@@ -188,16 +188,41 @@ TEST_CASE("arm-smmu-v3: probe_device refuses in the order of the specification",
         const Ptr<Device> second = world.make_device("a001000.dma", 3);
         CHECK(world.add_master(second, {0x208, 0x30}) == -kEINVAL);
         CHECK(world.said("stream 48 already in tree"));
+        CHECK_FALSE(world.said("from dev"));
         CHECK(world.smmu().streams.count(0x208) == 0);
         CHECK(world.smmu().streams.size() == 1);
     }
-    SECTION("the same id twice is one stream") {
-        CHECK(world.add_master(one.dev, {0x2000, 0x2000}) == 0);
-        CHECK(world.smmu().streams.size() == 1);
-        const auto names = world.command_names(one.first_command);
-        CHECK(std::count(names.begin(), names.end(), "CMD_PREFETCH_CONFIG") == 1);
+    SECTION("the same id twice: -EINVAL, and nothing of it stays") {
+        CHECK(world.add_master(one.dev, {0x2000, 0x2000}) == -kEINVAL);
+        CHECK(world.said("stream 8192 already in tree"));
+        CHECK(world.smmu().streams.empty());
     }
     CHECK(world.k.heap.live("arm_smmu_master") == world.smmu().streams.size());
+}
+
+// Linux b00d24997a11 (6.15; Greg Kroah-Hartman's announcements of 6.1.138 and 6.12.28 have it, too).
+TEST_CASE("arm-smmu-v3: an id that a master names twice is one stream from the fix on", "[kernel-model][smmuv3]") {
+    const auto [variant, takes] = GENERATE(table<std::string, bool>({{"murphy-6.7", false},
+                                                                     {"mainline-6.8", false},
+                                                                     {"mainline-6.11", false},
+                                                                     {"linux-6.1", true},
+                                                                     {"linux-6.12", true},
+                                                                     {"mainline-6.15", true},
+                                                                     {"linux-7.3", true}}));
+    CAPTURE(variant);
+    OneMaster one{{}, variant};
+    SmmuWorld& world = one.world;
+    CHECK(world.add_master(one.dev, {0x2000, 0x2000}) == (takes ? 0 : -kEINVAL));
+    CHECK(world.smmu().streams.size() == (takes ? 1U : 0U));
+    CHECK(world.said("stream 8192 already in tree") == !takes);
+    const auto names = world.command_names(one.first_command);
+    CHECK(std::count(names.begin(), names.end(), "CMD_PREFETCH_CONFIG") == (takes ? 1 : 0));
+    const Ptr<Device> second = world.make_device("a001000.dma", 3);
+    if (!takes) return;
+    const bool newer = world.k.variant.release >= 615;
+    CHECK(world.add_master(second, {0x2000}) == (newer ? -kENODEV : -kEINVAL));
+    CHECK(world.said(newer ? "Aliasing StreamID 0x2000 (from a000000.dma) unsupported, expect DMA to be broken"
+                           : "stream 8192 already in tree from dev a000000.dma"));
 }
 
 TEST_CASE("arm-smmu-v3: identity passes, and without an owner the parameter decides", "[kernel-model][smmuv3]") {

@@ -19,6 +19,13 @@ constexpr unsigned kFirstReleaseWithoutOpsCheck = 612;
 constexpr unsigned kFirstReleaseWithBusLookup = 615;
 constexpr unsigned kFirstReleaseThatPasses = 609;  ///< release puts the STE back to bypass, not abort
 
+/// b00d24997a11: a bridged PCI device may name one id twice. In 6.15 and, of older trees, in 6.1.138, 6.12.28 and
+/// later, which are all that is modelled of 6.1 and 6.12.
+bool takes_own_duplicates(const Variant& variant) {
+    constexpr unsigned kStable = 601, kFirstRelease = 612;
+    return variant.release == kStable || variant.release >= kFirstRelease;
+}
+
 }  // namespace
 
 ArmSmmuOps::ArmSmmuOps(IommuCore& core, Driver& driver, std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group,
@@ -118,16 +125,8 @@ int ArmSmmuOps::insert_master(ArmSmmuMaster& master, Ptr<IommuFwspec> fwspec) {
         if (owner == smmu.streams.end()) {
             smmu.streams[sid] = Ptr<ArmSmmuMaster>(&master);
             taken.push_back(sid);
-        } else if (owner->second.get() != &master) {
-            if (core_.variant.has(Cap::alias_is_enodev)) {
-                core_.k.console.warn(master.dev.prefix(),
-                                     "Aliasing StreamID {:#x} (from {}) unsupported, expect DMA to be broken", sid,
-                                     owner->second->dev.name);
-                err = -kENODEV;
-            } else {
-                core_.k.console.warn(master.dev.prefix(), "stream {} already in tree", sid);
-                err = -kEINVAL;
-            }
+        } else if (owner->second.get() != &master || !takes_own_duplicates(core_.variant)) {
+            err = refuse_stream(master, sid, owner->second->dev.name);
             break;
         }
         master.sids.push_back(sid);
@@ -138,6 +137,18 @@ int ArmSmmuOps::insert_master(ArmSmmuMaster& master, Ptr<IommuFwspec> fwspec) {
     }
     smmu.streams_mutex.unlock("SMS2");
     return err;
+}
+
+int ArmSmmuOps::refuse_stream(const ArmSmmuMaster& master, std::uint32_t sid, const std::string& owner) const {
+    const std::string prefix = master.dev.prefix();
+    if (core_.variant.has(Cap::alias_is_enodev)) {
+        core_.k.console.warn(prefix, "Aliasing StreamID {:#x} (from {}) unsupported, expect DMA to be broken", sid,
+                             owner);
+        return -kENODEV;
+    }
+    const std::string from = takes_own_duplicates(core_.variant) ? " from dev " + owner : "";
+    core_.k.console.warn(prefix, "stream {} already in tree{}", sid, from);
+    return -kEINVAL;
 }
 
 // As many streams as the fwspec has ids now: it is followed without a test.

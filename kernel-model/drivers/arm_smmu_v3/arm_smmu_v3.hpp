@@ -40,6 +40,8 @@ private:
     }
     Ptr<ArmSmmuDevice> get_by_fwnode(FwNode fwnode);
     int insert_master(ArmSmmuMaster& master, Ptr<IommuFwspec> fwspec);
+    /// Says that `owner`, which may be the master itself, has the stream; the errno.
+    int refuse_stream(const ArmSmmuMaster& master, std::uint32_t sid, const std::string& owner) const;
     void remove_master(ArmSmmuMaster& master);
 
     IommuCore& core_;
