@@ -25,7 +25,9 @@ constexpr Row kRows[] = {
     {"ipmmu", "renesas,rcar-gen4-ipmmu-vmsa", 64},
     {"ipmmu", "", 48},
     {"riscv", "", 1U << 24},
+    {"smmuv3", "", 1U << 25},
 };
+constexpr unsigned kIdBits = 15, kExtendedIdBits = 16;  // of SMMUv1 and v2
 
 }  // namespace
 
@@ -38,6 +40,28 @@ std::optional<std::uint32_t> id_count(const Node& provider) {
     return std::nullopt;
 }
 
+std::optional<std::string> refused_stream(const Node& provider, const StreamMatch& stream) {
+    const IommuKind& kind = iommu_kind(provider);
+    if (kind.family == "smmuv3") {
+        const std::optional<std::uint32_t> count = id_count(provider);
+        if (!count || stream.id < *count) return std::nullopt;
+        return fmt::format("id {:#x} is beyond the {:#x} that Linux's stream table holds (-34)", stream.id, *count);
+    }
+    if (kind.cells != IdCells::id_and_mask) return std::nullopt;
+    const unsigned bits = kind.compatible == "cavium,smmu-v2" ? kExtendedIdBits : kIdBits;
+    const bool id = stream.id >> bits != 0;
+    if (!id && stream.mask >> bits == 0) return std::nullopt;
+    return fmt::format("{} {:#x} is beyond the {} bits of an SMMU with{} extended ids (-22)", id ? "id" : "mask",
+                       id ? stream.id : stream.mask, bits, bits == kIdBits ? "out" : "");
+}
+
+std::optional<unsigned> context_banks(const Node& provider) {
+    if (iommu_kind(provider).family != "smmuv2") return std::nullopt;
+    const std::size_t global = provider.u32("#global-interrupts").value_or(0);
+    if (provider.interrupts.size() <= global) return std::nullopt;
+    return static_cast<unsigned>(provider.interrupts.size() - global);
+}
+
 std::vector<IdBeyond> ids_beyond(const Description& description) {
     std::vector<IdBeyond> all;
     bool any = false;
@@ -47,8 +71,9 @@ std::vector<IdBeyond> ids_beyond(const Description& description) {
         const Node& node = description.node(at);
         const std::optional<std::uint32_t> count = id_count(node);
         if (!node.reachable || !count || needs.id_bits == 0 || needs.highest_id < *count) continue;
-        all.push_back({at, fmt::format("id {:#x} ({}) is none that it has: 0x0 to {:#x}", needs.highest_id,
-                                       needs.id_where, *count - 1)});
+        const bool linux_alone = iommu_kind(node).family == "smmuv3";
+        all.push_back({at, fmt::format("id {:#x} ({}) is none that {}: 0x0 to {:#x}", needs.highest_id, needs.id_where,
+                                       linux_alone ? "Linux's stream table holds (-34)" : "it has", *count - 1)});
     }
     return all;
 }

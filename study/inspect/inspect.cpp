@@ -296,6 +296,12 @@ void write_maps(const Description& description, std::string& out) {
     if (!any) out += "  none\n";
 }
 
+/// Whose map has rows for memory contexts, not for functions of PCI.
+bool is_host1x(const Node& node) {
+    return std::any_of(node.compatible.begin(), node.compatible.end(),
+                       [](const std::string& name) { return name.find("-host1x") != std::string::npos; });
+}
+
 void write_groups(const Description& description, std::string& out) {
     out += "\nGroups to expect\n";
     const ExpectedGroups expected = expected_groups(description);
@@ -317,7 +323,11 @@ void write_groups(const Description& description, std::string& out) {
         if (!node.reachable || (!node.iommu_map && !node.viot_map)) continue;
         if (node.iommu_map && node.iommu_map->malformed) continue;
         any = true;
-        out += fmt::format("  functions behind {}: by topology, isolation (ACS) and probe order\n", safe(node.path));
+        out +=
+            is_host1x(node)
+                ? fmt::format("  context devices of {}: one a row of its map, each with a group; not modelled\n",
+                              safe(node.path))
+                : fmt::format("  functions behind {}: by topology, isolation (ACS) and probe order\n", safe(node.path));
     }
     if (!any) out += "  none\n";
 }

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "firmware/id_limits.hpp"
 #include "firmware/iommu_families.hpp"
 #include "kernel-model/drivers/model/model_driver.hpp"
 
@@ -96,6 +97,13 @@ private:
             result_.refusals.push_back({master, why});
             return;
         }
+        for (const IommuEntry* entry : entries) {
+            const auto stream = firmware::stream_of(provider, entry->args);
+            const std::optional<std::string> why = stream ? firmware::refused_stream(provider, *stream) : std::nullopt;
+            if (!why) continue;
+            result_.refusals.push_back({master, *why});
+            return;
+        }
         const GroupRule rule = firmware::iommu_kind(provider).group;
         Owners& owners = owners_[iommu];
         std::optional<std::size_t> group;
@@ -123,6 +131,16 @@ private:
             }
         }
         if (!group) {
+            // A group has a domain of its own, and that a context bank.
+            const std::optional<unsigned> banks = firmware::context_banks(provider);
+            unsigned& used = banks_used_[iommu];
+            if (banks && used == *banks) {
+                result_.refusals.push_back(
+                    {master, fmt::format("{} has interrupts for {} context bank{}, and other groups have {} (-28)",
+                                         provider.path, *banks, *banks == 1 ? "" : "s", *banks == 1 ? "it" : "them")});
+                return;
+            }
+            ++used;
             group = result_.groups.size();
             result_.groups.push_back({iommu, {}, rule == GroupRule::soc_table});
             if (rule == GroupRule::per_iommu) instance_[iommu] = *group;
@@ -176,6 +194,7 @@ private:
     ExpectedGroups result_;
     std::map<NodeIndex, Owners> owners_;
     std::map<NodeIndex, std::size_t> instance_;
+    std::map<NodeIndex, unsigned> banks_used_;
 };
 
 }  // namespace

@@ -25,7 +25,7 @@ struct ExpectedGroups {
     std::vector<Refusal> refusals;
 };
 
-/// If devices bind in firmware order, which decides who of two rivals is refused.
+/// If devices bind in firmware order, which decides which of two rivals is refused, and every group is translated.
 ExpectedGroups expected_groups(const firmware::Description& description);
 
 }  // namespace xlate::study

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "firmware/id_limits.hpp"
 #include "firmware/id_path.hpp"
 #include "firmware/pci_iommus.hpp"
 #include "kernel-model/boot_state.hpp"
@@ -248,10 +249,13 @@ private:
         for (const firmware::StreamMatch& id : path.ids) {
             for (const DeviceResult& other : devices_) {
                 if (other.iommu != iommu.name || !other.group || other.name == device.name) continue;
-                if (std::find(other.ids.begin(), other.ids.end(), id.id) == other.ids.end()) continue;
+                const std::optional<std::uint32_t> theirs = rival_of(id, other, *path.provider);
+                if (!theirs) continue;
                 return add(device.name, device.path, "refused",
-                           fmt::format("id {:#x} at {} belongs to {}, so that the driver refused it ({}){}", id.id,
-                                       iommu.name, other.name, code, folded(device, id.id)));
+                           fmt::format("id {:#x} at {} belongs to {}{}, so that the driver refused it ({}){}", id.id,
+                                       iommu.name, other.name,
+                                       *theirs == id.id ? "" : fmt::format(" ({})", stream_text(*theirs)), code,
+                                       folded(device, id.id)));
             }
         }
         std::string ids;
@@ -259,9 +263,30 @@ private:
         const char* const what = error == -kernel::kERANGE   ? "is beyond the ids that the IOMMU has"
                                  : error == -kernel::kENOSPC ? "found no free entry"
                                                              : "was refused";
+        const Node& provider = in_.node(*path.provider);
+        for (const firmware::StreamMatch& id : path.ids) {
+            if (const auto why = firmware::refused_stream(provider, id))
+                return add(device.name, device.path, "refused", fmt::format("at {}: {}", iommu.name, *why));
+        }
         add(device.name, device.path, "refused",
             ids.empty() ? fmt::format("the driver of {} refused it ({})", iommu.name, code)
                         : fmt::format("id {} {} at {} ({})", ids, what, iommu.name, code));
+    }
+
+    /// An id of `other` that keeps `id` out: the same one, or of an SMMU with masks one that matches some of its ids
+    /// and not all of them, which its driver would share. With the mask above the id, as the driver keeps both.
+    std::optional<std::uint32_t> rival_of(const firmware::StreamMatch& id, const DeviceResult& other,
+                                          firmware::NodeIndex provider) const {
+        const bool masks = firmware::iommu_kind(in_.node(provider)).cells == firmware::IdCells::id_and_mask;
+        for (const std::uint32_t one : other.ids) {
+            const firmware::StreamMatch theirs{one & 0xffff, one >> 16};
+            if (masks ? theirs.overlaps(id) && !theirs.covers(id) : one == id.id) return one;
+        }
+        return std::nullopt;
+    }
+
+    static std::string stream_text(std::uint32_t word) {
+        return fmt::format("id {:#x}, mask {:#x}", word & 0xffff, word >> 16);
     }
 
     /// How a requester id became an id that is another's.

@@ -113,6 +113,35 @@ TEST_CASE("inspect: SMMUv2 shares a group where ids match alike and refuses a pa
     CHECK(t.groups() == "a b | c !d");
 }
 
+TEST_CASE("inspect: what an SMMU's driver refuses by its size is in no group", "[study][inspect]") {
+    Tree t;
+    const NodeIndex smmu = t.iommu("smmu", "arm,mmu-500", 2);
+    t.tree.nodes[index(smmu)].interrupts.resize(2);  // no global ones: two context banks
+    t.master("wide", smmu, {{0x19c3, 0x8000}});
+    t.master("a", smmu, {{0x10, 0x3}});
+    t.master("b", smmu, {{0x20, 0}});
+    t.master("shares", smmu, {{0x12, 0}});
+    t.master("c", smmu, {{0x30, 0}});
+    const NodeIndex v3 = t.iommu("v3", "arm,smmu-v3", 1);
+    t.master("far", v3, {{0x4000000}});
+    CHECK(t.groups() == "a shares | b !wide !c !far");
+    const study::ExpectedGroups expected = study::expected_groups(t.tree);
+    CHECK(expected.refusals[1].why == "/smmu has interrupts for 2 context banks, and other groups have them (-28)");
+}
+
+TEST_CASE("inspect: the rows of a host1x are contexts, not functions", "[study][inspect]") {
+    Tree t;
+    const NodeIndex smmu = t.iommu("smmu", "arm,smmu-v3", 1);
+    const NodeIndex host = t.add("host1x@13e00000", "nvidia,tegra194-host1x");
+    IommuMap map;
+    map.rows.push_back({0, 1, smmu, 0x38, 1});
+    t.tree.nodes[index(host)].iommu_map = map;
+    const std::string text = study::inspect_text(t.tree);
+    CHECK(text.find("context devices of /host1x@13e00000: one a row of its map, each with a group; not modelled") !=
+          std::string::npos);
+    CHECK(text.find("functions behind") == std::string::npos);
+}
+
 TEST_CASE("inspect: groups of many ids and masks are those that comparing each with each gives", "[study][inspect]") {
     struct Taken {
         std::uint32_t id, mask;
