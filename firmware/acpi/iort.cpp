@@ -268,12 +268,35 @@ private:
                                          rmr.ranges.back().base, rmr.ranges.back().length));
             }
         }
+        note_overlaps(node, from, rmr);
         if (iort_.revision < kFirstRevisionWithRmr) {
             in_.note(node.offset, fmt::format("reserved memory ranges need revision 5 of the table, this is {}: Linux "
                                               "ignores them",
                                               iort_.revision));
         }
         node.body = std::move(rmr);
+    }
+
+    /// As Linux's iort_rmr_desc_check_overlap() looks at them, which goes on all the same.
+    void note_overlaps(const IortNode& node, std::uint64_t from, const Rmr& rmr) {
+        for (std::size_t i = 0; i < rmr.ranges.size(); ++i) {
+            const Rmr::Range& one = rmr.ranges[i];
+            const std::uint64_t at = node.offset + from + kRmrRangeBytes * i;
+            if (one.length == 0) {
+                in_.note(at, fmt::format("reserved memory {:#x} has length 0", one.base));
+                continue;
+            }
+            for (std::size_t k = i + 1; k < rmr.ranges.size(); ++k) {
+                const Rmr::Range& other = rmr.ranges[k];
+                if (other.length == 0 || one.base > other.base + (other.length - 1) ||
+                    other.base > one.base + (one.length - 1))
+                    continue;
+                in_.note(
+                    at, fmt::format("reserved memory {:#x} to {:#x} overlaps {:#x} to {:#x} of the same node", one.base,
+                                    one.base + (one.length - 1), other.base, other.base + (other.length - 1)));
+                break;
+            }
+        }
     }
 
     std::optional<std::size_t> node_at(std::uint64_t offset) const {

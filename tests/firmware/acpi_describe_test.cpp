@@ -99,6 +99,26 @@ TEST_CASE("acpi: reserved memory ranges belong to the ids of their mappings, fro
     }
 }
 
+// Linux iort_rmr_desc_check_overlap(): a firmware bug to it, and it goes on.
+TEST_CASE("acpi: reserved memory ranges of one node that overlap are named, as is one without bytes",
+          "[firmware][acpi]") {
+    IortWriter iort(6);
+    const std::uint32_t smmu = iort.smmu_v3(0x9050000);
+    iort.root_complex(0, {{0, 0xFFFF, 0, smmu, 0}});
+    iort.rmr({{0x80000000, 0x20000}, {0x80010000, 0x20000}, {0x80030000, 0x10000}, {0x90000000, 0}},
+             {{0, 0, 0x40, smmu, 1}});
+    iort.rmr(0x80000000, 0x10000, {{0, 0, 0x41, smmu, 1}});  // another node's may
+    const Description d = read_acpi({{"iort", iort.finish()}});
+    std::vector<std::string> found;
+    for (const Oddity& one : d.oddities) {
+        const std::size_t at = one.what.find("reserved memory ");
+        if (at != std::string::npos) found.push_back(one.what.substr(at));
+    }
+    CHECK(found == std::vector<std::string>{"reserved memory 0x80000000 to 0x8001ffff overlaps 0x80010000 to "
+                                            "0x8002ffff of the same node",
+                                            "reserved memory 0x90000000 has length 0"});
+}
+
 TEST_CASE("acpi: a root bus that only a configuration knows is behind the IOMMUs of its segment", "[firmware][acpi]") {
     Description d = read_acpi({{"iort", sample_iort()}, {"mcfg", sample_mcfg()}});
     const NodeIndex first = ensure_pci_root(d, 0, 0x40);

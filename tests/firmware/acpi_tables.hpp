@@ -61,10 +61,16 @@ public:
         return node(5, 2, body, {});
     }
     std::uint32_t rmr(std::uint64_t base, std::uint64_t length, const std::vector<Map>& maps) {
+        return rmr({{base, length}}, maps);
+    }
+    std::uint32_t rmr(const std::vector<std::pair<std::uint64_t, std::uint64_t>>& ranges,
+                      const std::vector<Map>& maps) {
         TableWriter body("BODY", 0);
-        body.u32(0).u32(1).u32(28 + 20 * static_cast<std::uint32_t>(maps.size()));
+        body.u32(0)
+            .u32(static_cast<std::uint32_t>(ranges.size()))
+            .u32(28 + 20 * static_cast<std::uint32_t>(maps.size()));
         const std::uint32_t at = node(6, 3, body, maps);
-        out_.u64(base).u64(length).u32(0);
+        for (const auto& [base, length] : ranges) out_.u64(base).u64(length).u32(0);
         out_.patch(at + 1, 2, out_.size() - at);
         return at;
     }
