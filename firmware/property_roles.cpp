@@ -194,6 +194,15 @@ std::vector<NodeIndex> users_of_restricted_pools(const Description& description)
     return users;
 }
 
+/// What `msi-parent` of a host bridge is for: messages of its functions, as msi-map.
+bool is_host_bridge(const Node& node) {
+    const Property* const type = node.property("device_type");
+    constexpr std::string_view kPci("pci\0", 4);
+    return type != nullptr && type->bytes.size() == kPci.size() &&
+           std::equal(kPci.begin(), kPci.end(), type->bytes.begin(),
+                      [](char a, std::uint8_t b) { return static_cast<std::uint8_t>(a) == b; });
+}
+
 bool is_concerned(const Node& node) { return is_iommu(node) || node.has_iommus || node.iommu_map || node.viot_map; }
 
 }  // namespace
@@ -234,7 +243,8 @@ std::vector<UnmodelledProperty> unmodelled_properties(const Description& descrip
         const bool concerned = is_concerned(node);
         const bool provider = is_iommu(node);
         for (const Property& property : node.properties) {
-            const auto& [row, speaks] = look_up(property.name);
+            const bool of_functions = property.name == "msi-parent" && concerned && is_host_bridge(node);
+            const auto& [row, speaks] = look_up(of_functions ? "msi-map" : property.name);
             const bool unknown = row == nullptr && (provider || speaks);
             const bool not_modelled = row != nullptr && row->role == Role::not_modelled && concerned;
             if (!unknown && !not_modelled) continue;

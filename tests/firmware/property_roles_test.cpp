@@ -87,11 +87,17 @@ TEST_CASE("a fact that no model acts on is named with its nodes") {
     tree.open("usb@5000").text("compatible", "v,u").cells("reg", {0x5000, 0x10}).cells("memory-region", {9, 2}).close();
     tree.open("dma@6000").text("compatible", "v,d").cells("reg", {0x6000, 0x10}).cells("memory-region", {2});
     tree.cells("iommus", {1, 9}).close();
+    // Of a host bridge it is for its functions; an SMMU sends such messages itself.
+    tree.open("pcie@7000").text("compatible", "v,p").text("device_type", "pci").cells("reg", {0x7000, 0x10});
+    tree.cells("iommu-map", {0, 1, 0, 8}).cells("msi-parent", {3}).close();
+    tree.open("smmu@8000").text("compatible", "arm,smmu-v3").cells("reg", {0x8000, 0x20000}).cells("#iommu-cells", {1});
+    tree.cells("msi-parent", {3}).close();
     const Description board = read_device_tree(tree.finish(), "board");
     std::vector<std::string> lines;
     for (const UnmodelledProperty& one : unmodelled_properties(board))
         lines.push_back(std::string(one.name) + " " + std::to_string(one.nodes.size()));
-    CHECK(lines == std::vector<std::string>{"restricted-dma-pool 1", "vendor,iommu-odd 1", "vendor,odd 1"});
+    CHECK(lines ==
+          std::vector<std::string>{"msi-parent 1", "restricted-dma-pool 1", "vendor,iommu-odd 1", "vendor,odd 1"});
 }
 
 namespace {
