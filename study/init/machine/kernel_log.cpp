@@ -111,7 +111,9 @@ private:
             }
             return;
         }
-        acpi_iommu_ = acpi_iommu_ || behind(line, "DMAR: ") || behind(line, "AMD-Vi: ");
+        take_defaults(line);
+        const bool of_iort = behind(line, "arm-smmu") && line.find(".auto: ") != std::string_view::npos;
+        acpi_iommu_ = acpi_iommu_ || of_iort || behind(line, "DMAR: ") || behind(line, "AMD-Vi: ");
         constexpr std::string_view kOlder = "iommu: Adding device ";  // before 5.3
         if (const auto device = behind(line, kOlder)) {
             std::size_t size = 0;
@@ -121,6 +123,15 @@ private:
         }
         take_iommu_line(line, log_.iommus);
         take_function(line);
+    }
+
+    /// iommu_subsys_init() prints what holds, which the kernel's build may have decided.
+    void take_defaults(std::string_view line) {
+        if (line.find("(set via kernel command line)") != std::string_view::npos) return;
+        if (const auto type = behind(line, "iommu: Default domain type: "))
+            log_.passthrough = type->substr(0, type->find(' ')) == "Passthrough";
+        if (const auto policy = behind(line, "iommu: DMA domain TLB invalidation policy: "))
+            log_.strict = policy->substr(0, policy->find(' ')) == "strict";
     }
 
     /// Kernels from 6.19 on break a long one into lines, which end with a backslash where there is more.
@@ -186,7 +197,7 @@ private:
     KernelLog log_;
     std::string command_line_;  ///< of lines so far, where more is to come
     FoundFunctions found_;
-    bool acpi_iommu_ = false;  ///< an IOMMU of x86: the kernel asks for ACS before it scans PCI
+    bool acpi_iommu_ = false;  ///< DMAR, IVRS or IORT has one: the kernel asks for ACS before it scans PCI
 };
 
 }  // namespace

@@ -17,6 +17,8 @@ struct KernelLog {
     std::string release;  ///< "6.12.107+deb13-arm64"
     CommandLineWords words;
     std::optional<unsigned> cpus;
+    std::optional<bool> passthrough;  ///< what domains are by default; nothing: not said, or the command line says it
+    std::optional<bool> strict;       ///< what unmapping waits for; nothing: likewise
     LogIommus iommus;
     std::vector<StarterFunction> functions;  ///< of all root buses, by domain, bus, device and function
     std::vector<std::string> notes;          ///< what the log does not say, a sentence each

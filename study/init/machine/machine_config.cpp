@@ -49,7 +49,12 @@ std::string kernel_of(const KernelLog& log, const firmware::Description& descrip
     text += '\n';
     if (log.cpus) text += fmt::format("  cpus: {}\n", *log.cpus);
     text += page_size_line(log.release);
-    const ParameterLines lines = parameter_lines(log.words, arch);
+    CommandLineWords words = log.words;
+    if (log.passthrough.value_or(false)) words.emplace_back("iommu.passthrough", "1");
+    const bool lazy_by_default = arch == kernel::Arch::x86;
+    if (log.strict.value_or(!lazy_by_default) == lazy_by_default)
+        words.emplace_back("iommu.strict", lazy_by_default ? "1" : "0");
+    const ParameterLines lines = parameter_lines(words, arch);
     return text + lines.key + lines.comments;
 }
 
