@@ -46,6 +46,7 @@ constexpr std::array kPresets{
     Preset{"mmu-401-like", &mmu401_like},
     Preset{"mmu-500-like", &mmu500_like},
     Preset{"qcom-smmu-500-like", &qcom_smmu500_like},
+    Preset{"qcom-smmu-v2-like", &qcom_smmu_v2_like},
     Preset{"nvidia-smmu-500-like", &nvidia_smmu500_like},
     Preset{"marvell-smmu-500-like", &marvell_smmu500_like},
     Preset{"cavium-smmu-v2-like", &cavium_like},
@@ -81,6 +82,8 @@ Features mmu401_like() {
 Features mmu500_like() {
     Features f;
     f.numsidb = 15;
+    f.atosns = 1;
+    f.ptfs_16k = 0;
     return f;
 }
 
@@ -90,6 +93,16 @@ Features qcom_smmu500_like() {
     f.numirpt = 80;
     f.numpagendxb = 6;
     f.ias = f.oas = address_code(36);
+    f.nts = f.s2ts = 0;
+    return f;
+}
+
+Features qcom_smmu_v2_like() {
+    Features f = qcom_smmu500_like();
+    f.numsmrg = 16;
+    f.ubs = f.ias;
+    f.atosns = 0;
+    f.ptfs_16k = 1;
     return f;
 }
 
@@ -114,7 +127,9 @@ Features cavium_like() {
     Features f = mmu500_like();
     f.pagesize = 1;
     f.numpagendxb = 6;
-    f.atosns = 1;
+    f.exids = 1;
+    f.ptfs_16k = 1;
+    f.no_aarch32s = 1;
     return f;
 }
 

@@ -41,20 +41,28 @@ Features full_features();
 Features mmu400_like();
 /// MMU-401: SMMUv1, one stage, 32 groups, 8 banks, 40-bit. Source: Arm DDI 0521.
 Features mmu401_like();
-/// MMU-500 r2: both stages, 128 groups, 128 banks at most, 48-bit. Source: Arm DDI 0517.
+/// MMU-500 r2: both stages, 128 groups, 128 banks at most, 48-bit, pages of 4 and 64 KiB, no address translation
+/// operations. Source: Arm DDI 0517; Linux on i.MX8QM, LX2160A and Tegra234 ("Supported page sizes: 0x61311000").
 Features mmu500_like();
-/// QCOM's: 4 KiB register pages; 36 bits and 80 banks are SDM845's, an estimate for others.
-/// Source: docs/spec/linux-findings.md, `dt-qcom-*`.
+/// QCOM's: 4 KiB register pages, stage 1 alone; 36 bits and 80 banks are SDM845's, an estimate for others (Linux's logs
+/// have 36 to 48 bits). Source: docs/spec/linux-findings.md, `dt-qcom-*`; Linux on SC7280, SC8280XP, SA8775P.
 Features qcom_smmu500_like();
-/// NVIDIA's (Tegra194): an MMU-500 in two or three register files. Source: docs/spec/linux-findings.md, `dt-nvidia-*`.
+/// QCOM's before that (`qcom,smmu-v2`: MSM8996, MSM8998, SDM660): stage 1 alone with address translation operations,
+/// all pages, 36 bits, few groups. Source: Linux on MSM8998 and MSM8996 ("address translation ops", "12 [14, 15, 16]
+/// register groups", "Supported page sizes: 0x63315000", "36-bit VA -> 36-bit IPA").
+Features qcom_smmu_v2_like();
+/// NVIDIA's (Tegra194): an MMU-500 in two or three register files. Source: docs/spec/linux-findings.md, `dt-nvidia-*`;
+/// OE4T/meta-tegra issue 1142.
 Features nvidia_smmu500_like();
 /// Marvell's (AP806): 64-bit formats are not to be used, since registers are written in halves.
 /// Source: docs/spec/linux-findings.md, fact 18 of the second part.
 Features marvell_smmu500_like();
-/// Cavium's (ThunderX): SMMUv2 with 128 banks, 64 KiB register pages, 48-bit. Source: Linux `cavium,smmu-v2`.
+/// Cavium's (ThunderX): SMMUv2 with 128 banks, 64 KiB register pages, 48-bit, all 64-bit pages and none of the 32-bit
+/// formats, 16-bit ids. Source: Linux on ThunderX ("Supported page sizes: 0x62215000"), Linux dc0eaa4e19e3.
 Features cavium_like();
 /// By name: "full", "smmu-v1", "smmu-v2", "mmu-400-like", "mmu-401-like", "mmu-500-like", "qcom-smmu-500-like",
-/// "nvidia-smmu-500-like", "marvell-smmu-500-like", "cavium-smmu-v2-like". Throws InputError for another.
+/// "qcom-smmu-v2-like", "nvidia-smmu-500-like", "marvell-smmu-500-like", "cavium-smmu-v2-like". Throws InputError for
+/// another.
 Features features_by_name(const std::string& preset);
 std::vector<std::string> preset_names();
 /// Chooses PAGESIZE, NUMPAGENDXB for `bytes` of register space, and as many banks as it holds. Throws InputError if no

@@ -25,6 +25,7 @@ constexpr std::string_view kLikes[] = {"by-compatible",
                                        "mmu-401-like",
                                        "mmu-500-like",
                                        "qcom-smmu-500-like",
+                                       "qcom-smmu-v2-like",
                                        "nvidia-smmu-500-like",
                                        "marvell-smmu-500-like",
                                        "cavium-smmu-v2-like"};
@@ -61,7 +62,7 @@ std::string_view features_of(std::string_view compatible) {
         {"cavium,smmu-v2", "cavium-smmu-v2-like"},
         {"marvell,ap806-smmu-500", "marvell-smmu-500-like"},
         {"nvidia,smmu-500", "nvidia-smmu-500-like"},
-        {"qcom,smmu-v2", "qcom-smmu-500-like"},
+        {"qcom,smmu-v2", "qcom-smmu-v2-like"},
         {"qcom,smmu-500", "qcom-smmu-500-like"},
         {"qcom,adreno-smmu", "qcom-smmu-500-like"},
     };
@@ -198,6 +199,8 @@ std::unique_ptr<Instance> make_small(const SmallInstance& wanted) {
     constexpr unsigned kGroups = 16, kContexts = 8;
     smmuv2::SmmuParams params;
     params.features = smmuv2::mmu500_like();
+    params.features.atosns = 0;  // all that the driver has a use for
+    params.features.ptfs_16k = 1;
     params.features.pagesize = 0;
     params.features.numpagendxb = 3;  // 16 pages each for the global space and for banks
     params.features.numcb = kContexts;

@@ -57,8 +57,15 @@ hardware::SmmuParams hardware_like(hardware::Features features) {
     return params;
 }
 
-struct Options {
+/// One that translates for software, so that the driver asks it.
+hardware::Features mmu500_with_operations() {
     hardware::Features features = hardware::mmu500_like();
+    features.atosns = 0;
+    return features;
+}
+
+struct Options {
+    hardware::Features features = mmu500_with_operations();
     std::string compatible = "arm,mmu-500";
     BootConfig config;
 };
