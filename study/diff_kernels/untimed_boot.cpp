@@ -42,6 +42,7 @@ public:
 
     void run(kernel::Scheduler& scheduler) {
         constexpr std::uint64_t kMostSteps = 5'000'000;
+        scheduler_ = &scheduler;
         for (std::uint64_t step = 0; step < kMostSteps; ++step) {
             if (!ready_.empty()) {
                 Task& task = *ready_.front();
@@ -78,7 +79,16 @@ public:
         hardware_.memory.store(address.value, bytes, size);
     }
     void pass(SimTime time) override { time_ += time; }
-    void sleep(SimTime time) override { time_ += time; }
+    /// Timers that come due meanwhile fire first: a deferred-probe timeout before a module that is loaded after it.
+    void sleep(SimTime time) override {
+        Task* const task = scheduler_ == nullptr ? nullptr : scheduler_->current_or_null();
+        if (task == nullptr) {
+            time_ += time;
+            return;
+        }
+        set_timer(time, [this, task] { ready_.push_back(task); });
+        scheduler_->suspend();
+    }
     kernel::TimerId set_timer(SimTime delay, std::function<void()> fire) override {
         timers_[{time_ + delay, ++timer_count_}] = std::move(fire);
         return kernel::TimerId{timer_count_};
@@ -99,6 +109,7 @@ public:
 private:
     static constexpr SimTime kRegisterAccess = ns(100);
     explore::Hardware hardware_;
+    kernel::Scheduler* scheduler_ = nullptr;
     std::deque<Task*> ready_;
     SimTime time_{};
     std::uint64_t timer_count_ = 0;

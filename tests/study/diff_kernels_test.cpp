@@ -353,3 +353,19 @@ TEST_CASE("diff-kernels: each line that a report quotes of it is a line of it", 
     }
     CHECK(quotes > 0);
 }
+
+TEST_CASE("diff-kernels: a timeout comes before the module that is loaded after it", "[study]") {
+    const auto group_of = [](unsigned timeout_s) {
+        Config config =
+            parse_config(fmt::format("firmware: {{ devicetree: {}/boards/quickstart.dtb }}\n"
+                                     "soc: {{ pci: [ {{ slot: \"00:01.0\", driver: e1000e }} ] }}\n"
+                                     "kernel: {{ parameters: {{ deferred_probe_timeout: {} }}, "
+                                     "modules: [ {{ name: e1000e, at: 0 s }}, {{ name: arm-smmu-v3, at: 3 s }} ] }}\n",
+                                     tests::binary_dir(), timeout_s),
+                         "late.yaml");
+        const BootBoard board = board_for_boots(config);
+        return boot_untimed(board, kernel::find_variant("linux-6.12")).find("0000:00:01.0")->group;
+    };
+    CHECK(group_of(10).has_value());
+    CHECK_FALSE(group_of(1).has_value());
+}
