@@ -76,7 +76,7 @@ constexpr const char* kEvents[] = {
     "an opcode that does not exist or a reserved bit; the buffer stops",
     "the command could not be read; the buffer stops",
     "an endpoint did not answer its invalidation",
-    "type 0: a read of the interrupt range; 1: a request or a translated access of a device without I",
+    "type 0: a read of the interrupt range, with TR a request of a device without I; 1: a translated access of one",
     "never",
 };
 

@@ -170,7 +170,8 @@ inline constexpr Field DEVICE{0, 16}, PASID_19_16{16, 4}, DOMAIN_ID{32, 16}, COD
 inline constexpr Field GN{48, 1}, NX{49, 1}, US{50, 1}, I{51, 1}, PR{52, 1}, RW{53, 1}, PE{54, 1}, RZ{55, 1}, TR{56, 1};
 /// PAGE_TAB_HW_ERROR and its like: 1 master abort, 2 target abort, 3 data error.
 inline constexpr Field HW_TYPE{57, 2};
-/// INVALID_DEVICE_REQUEST: 0 a read of the interrupt range, 1 a translated one or an ATS request of a device without I.
+/// INVALID_DEVICE_REQUEST: 0 a read of the interrupt range, with TR an ATS request of a device without I; 1 a
+/// translated access of a device without I.
 inline constexpr Field REQUEST_TYPE{57, 3};
 }  // namespace event
 
