@@ -18,7 +18,6 @@ namespace {
 /// per_transfer: buffers start at cache lines, and there are at most so many of them.
 constexpr std::uint64_t kBufferAlignment = 64;
 constexpr std::uint64_t kMaxBuffers = 4096;
-constexpr std::uint32_t kMessageBytes = 4;
 /// A driver that hears nothing looks by itself then.
 constexpr SimTime kWatchdog = ms(1);
 
@@ -325,7 +324,7 @@ void ClientDma::tell(Client& client, Worker& worker) {
     }
     if (worker.message_sent) return;
     worker.message_sent = true;
-    kernel_.machine.submit_dma(client.dev.name, Iova{*client.message}, kMessageBytes, true, [this, &worker](bool ok) {
+    kernel_.machine.send_message(client.dev.name, Iova{*client.message}, [this, &worker](bool ok) {
         const auto arrive = [&worker] {
             worker.message_sent = false;
             worker.completed_queue.wake_up("CLI1");

@@ -13,7 +13,6 @@
 namespace xlate::kernel {
 namespace {
 
-constexpr std::uint32_t kMessageBytes = 4;
 /// A driver that hears nothing looks by itself then.
 constexpr SimTime kWatchdog = ms(1);
 
@@ -231,7 +230,7 @@ void ClientRing::raise(Queue& queue, const char* step) {
     }
     if (queue.message_sent) return;
     queue.message_sent = true;
-    kernel_.machine.submit_dma(dev_.name, Iova{*message_}, kMessageBytes, true, [this, arrive](bool ok) {
+    kernel_.machine.send_message(dev_.name, Iova{*message_}, [this, arrive](bool ok) {
         if (ok) {
             arrive();
         } else {

@@ -79,6 +79,10 @@ public:
     /// One transfer; `done` is called on the host side, ok = no fault.
     virtual void submit_dma(const std::string& device, Iova iova, std::uint64_t size, bool write,
                             std::function<void(bool ok)> done) = 0;
+    /// An interrupt of the device as a message: a write of 4 bytes to `address`. `done` as for a transfer.
+    virtual void send_message(const std::string& device, Iova address, std::function<void(bool ok)> done) {
+        submit_dma(device, address, 4, true, std::move(done));
+    }
 };
 
 }  // namespace xlate::kernel

@@ -319,4 +319,13 @@ void TimedMachine::submit_dma(const std::string& device, Iova iova, std::uint64_
     set_timer(SimTime{}, [done = std::move(done)] { done(false); });
 }
 
+void TimedMachine::send_message(const std::string& device, Iova address, std::function<void(bool ok)> done) {
+    DmaMaster* const master = find_master_(device, 0);
+    if (master != nullptr) {
+        master->send_message(address, std::move(done));
+    } else {
+        set_timer(SimTime{}, [done = std::move(done)] { done(false); });
+    }
+}
+
 }  // namespace xlate::soc

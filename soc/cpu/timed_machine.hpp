@@ -72,6 +72,7 @@ public:
     void start_master(const std::string& device, const kernel::DmaPlan& plan) override;
     void submit_dma(const std::string& device, Iova iova, std::uint64_t size, bool write,
                     std::function<void(bool ok)> done) override;
+    void send_message(const std::string& device, Iova address, std::function<void(bool ok)> done) override;
 
 private:
     static constexpr std::size_t kLineBytes = 64;

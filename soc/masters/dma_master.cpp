@@ -52,7 +52,7 @@ void DmaMaster::stop() {
     consider();
 }
 
-void DmaMaster::submit(Iova iova, std::uint64_t size, bool write, std::function<void(bool ok)> done) {
+DmaMaster::Job& DmaMaster::add_job(Iova iova, std::uint64_t size, bool write, std::function<void(bool ok)> done) {
     XLATE_CHECK(size > 0, stats_.device);
     Job& job = jobs_.emplace_back();
     job.next = iova.value;
@@ -62,6 +62,17 @@ void DmaMaster::submit(Iova iova, std::uint64_t size, bool write, std::function<
     job.owner = this;
     ++jobs_to_issue_;
     stats_.started = true;
+    return job;
+}
+
+void DmaMaster::submit(Iova iova, std::uint64_t size, bool write, std::function<void(bool ok)> done) {
+    add_job(iova, size, write, std::move(done));
+    consider();
+}
+
+void DmaMaster::send_message(Iova address, std::function<void(bool ok)> done) {
+    constexpr std::uint64_t kMessageBytes = 4;
+    add_job(address, kMessageBytes, true, std::move(done)).message = true;
     consider();
 }
 
@@ -268,33 +279,42 @@ void DmaMaster::on_accepted(unsigned) {
     consider();
 }
 
-/// Its account is closed: the transaction ends at `at`.
-void DmaMaster::completed(Transaction& transaction, SimTime at) {
+void DmaMaster::completed(Transaction& transaction, SimTime at, bool message) {
     transaction.ledger.charge(Part::response, at);
     const Ledger& ledger = transaction.ledger;
     const bool ok = transaction.ok();
     const bool write = transaction.write();
-    if (ok) {
-        ++(write ? stats_.writes : stats_.reads);
-        stats_.bytes += transaction.size();
-    } else {
+    if (!ok) {
         ++stats_.faults;
         context_.faults.on_fault(stats_.device, transaction);
+    } else if (message) {
+        ++stats_.messages;
+    } else {
+        ++(write ? stats_.writes : stats_.reads);
+        stats_.bytes += transaction.size();
     }
-    stats_.latency.add(ledger.elapsed());
-    for (std::size_t i = 0; i < kParts; ++i) stats_.parts_fs[i] += ledger.fs(static_cast<Part>(i));
-    stats_.last_completion = std::max(stats_.last_completion, at);
+    if (message) {
+        stats_.messages_fs += ledger.elapsed().fs;
+    } else {
+        stats_.latency.add(ledger.elapsed());
+        for (std::size_t i = 0; i < kParts; ++i) stats_.parts_fs[i] += ledger.fs(static_cast<Part>(i));
+        stats_.last_completion = std::max(stats_.last_completion, at);
+    }
     context_.stream.add(at, *this, ok ? EventStream::Kind::completion : EventStream::Kind::fault, transaction.iova);
-    if (context_.trace != nullptr) {
-        context_.trace->ended(stats_.device, transaction.number, ledger, at);
+    if (context_.trace == nullptr) return;
+    context_.trace->ended(stats_.device, transaction.number, ledger, at);
+    if (message) {
+        context_.trace->message(stats_.device, transaction.number, transaction.iova, ledger.started(), at, !ok);
+    } else {
         context_.trace->transaction(stats_.device, transaction.number, transaction.iova, write, ledger.started(), at,
                                     !ok);
-        trace_transfer(transaction.number, transaction.iova, transaction.size(),
-                       !ok     ? "fault"
-                       : write ? "write"
-                               : "read",
-                       ledger.started(), at);
     }
+    trace_transfer(transaction.number, transaction.iova, transaction.size(),
+                   !ok       ? "fault"
+                   : message ? "message"
+                   : write   ? "write"
+                             : "read",
+                   ledger.started(), at);
 }
 
 void DmaMaster::trace_transfer(std::uint64_t number, std::uint64_t address, std::uint32_t size, const char* what,
@@ -323,10 +343,10 @@ bool DmaMaster::will_return(Transaction& transaction, SimTime at) {
 
 void DmaMaster::on_response(unsigned, Transaction& transaction) {
     const SimTime now = context_.agenda.now();
-    completed(transaction, now);
+    auto* job = static_cast<Job*>(transaction.holder_data);
+    completed(transaction, now, job != nullptr && job->message);
     const bool ok = transaction.ok();
     --in_flight_;
-    auto* job = static_cast<Job*>(transaction.holder_data);
     context_.pool.give_back(transaction);
     if (job != nullptr) {
         job->ok = job->ok && ok;

@@ -1,7 +1,7 @@
 // A DMA master: generates traffic over what its driver mapped, or moves what its driver submits.
 // Ports: one initiator port, towards its IOMMU, PCIe root or crossbar. Outstanding transactions are limited; a
 // transaction that may go but finds the door closed waits at the master's port (part `issue`).
-// Statistics: MasterStats; issued == reads + writes + faults + in_flight.
+// Statistics: MasterStats; issued == reads + writes + messages + faults + in_flight.
 #pragma once
 
 #include <systemc>
@@ -62,6 +62,8 @@ public:
     void stop();
     /// One transfer, in transactions of the configured size that do not cross 4 KiB. `done` is called in phase `act`.
     void submit(Iova iova, std::uint64_t size, bool write, std::function<void(bool ok)> done);
+    /// An interrupt: 4 bytes to `address`. On its way as any write; no transfer in the statistics. `done` as there.
+    void send_message(Iova address, std::function<void(bool ok)> done);
     /// Nothing in flight and nothing left to issue.
     virtual bool idle() const;
 
@@ -75,7 +77,8 @@ protected:
     void on_response(unsigned, Transaction& transaction) override;
     void count_issue(SimTime at);
     void send(Transaction& transaction);
-    void completed(Transaction& transaction, SimTime at);
+    /// Its account is closed: the transaction ends at `at`. `message`: it was an interrupt's.
+    void completed(Transaction& transaction, SimTime at, bool message = false);
 
 private:
     struct Job {
@@ -83,12 +86,14 @@ private:
         std::uint64_t left;  ///< bytes not issued
         std::uint64_t unfinished = 0;
         bool write;
+        bool message = false;
         bool ok = true;
         std::function<void(bool)> done;
         AgendaEntry report;
         DmaMaster* owner = nullptr;
     };
 
+    Job& add_job(Iova iova, std::uint64_t size, bool write, std::function<void(bool ok)> done);
     void fetch(unsigned steps) const;
     void issue();
     void issue_job(Job& job);

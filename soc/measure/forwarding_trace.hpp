@@ -27,6 +27,10 @@ public:
                      SimTime end, bool fault) override {
         if (next_ != nullptr) next_->transaction(device, number, iova, write, start, end, fault);
     }
+    void message(std::string_view device, std::uint64_t number, std::uint64_t iova, SimTime start, SimTime end,
+                 bool fault) override {
+        if (next_ != nullptr) next_->message(device, number, iova, start, end, fault);
+    }
     void span(std::string_view component, std::string_view what, SimTime start, SimTime end,
               std::uint64_t detail) override {
         if (next_ != nullptr) next_->span(component, what, start, end, detail);

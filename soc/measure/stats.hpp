@@ -41,8 +41,9 @@ struct AtcStats {
     std::uint64_t pages_refused = 0;  ///< answered otherwise
 };
 
-/// Conservation: issued == reads + writes + faults + in_flight; parts_fs add up to latency.sum_fs().
-/// What each transaction writes stands first.
+/// Conservation: issued == reads + writes + messages + faults + in_flight; parts_fs add up to latency.sum_fs().
+/// An interrupt's message is no transfer: of those that arrive `messages` counts, those refused are in `faults`, and
+/// neither is in bytes, latency, parts or last_completion. What each transaction writes stands first.
 struct MasterStats {
     std::uint64_t issued = 0;
     std::uint64_t reads = 0;   ///< completed well
@@ -53,8 +54,10 @@ struct MasterStats {
     SimTime last_completion;
     Histogram latency;  ///< issue to completion, faults included
     std::array<std::uint64_t, kParts> parts_fs{};
-    SimTime first_issue;   ///< 0 if nothing was issued
-    bool started = false;  ///< a driver set it going
+    SimTime first_issue;            ///< 0 if nothing was issued
+    std::uint64_t messages = 0;     ///< of its interrupts, that arrived
+    std::uint64_t messages_fs = 0;  ///< how long all of them were under way, in sum: each is one of its outstanding
+    bool started = false;           ///< a driver set it going
     std::string device;
     std::optional<AtcStats> atc;
     // What it goes through, as ResourceUse names it; empty: nothing of that kind.

@@ -22,7 +22,7 @@ struct TraceStep {
     Kind kind = Kind::transfer;
     std::string_view component;  ///< "9050000.smmuv3", "memory"; transfer: the device
     std::string_view place;      ///< in it: the port's name, or empty
-    std::string_view what;       ///< "micro-TLB hit", "s1_level3", "CMD_TLBI_NH_VA"
+    std::string_view what;  ///< "read", "write", "message", "fault"; "micro-TLB hit", "s1_level3", "CMD_TLBI_NH_VA"
     SimTime start;
     SimTime end;
     std::uint64_t address =
@@ -50,6 +50,11 @@ public:
     /// A transaction of `device` ended: issue to completion.
     virtual void transaction(std::string_view device, std::uint64_t number, std::uint64_t iova, bool write,
                              SimTime start, SimTime end, bool fault) = 0;
+    /// The same for an interrupt's message: a write, and no transfer.
+    virtual void message(std::string_view device, std::uint64_t number, std::uint64_t iova, SimTime start, SimTime end,
+                         bool fault) {
+        transaction(device, number, iova, true, start, end, fault);
+    }
     /// Something with a duration happened in a component ("9050000.smmuv3", "walk").
     virtual void span(std::string_view component, std::string_view what, SimTime start, SimTime end,
                       std::uint64_t detail) = 0;

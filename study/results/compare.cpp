@@ -384,6 +384,7 @@ std::string result_schema() {
         atc["properties"][key] = {{"type", "integer"}};
     }
     atc["properties"]["enabled"] = {{"type", "boolean"}};
+    properties["masters"]["items"]["properties"]["messages"] = {{"type", "integer"}, {"minimum", 0}};
     properties["system_cache"] = {{"type", "object"}, {"required", {"traffic", "walks", "fetches", "written_back"}}};
     properties["regulators"] = list({"place", "bytes", "held", "held_ns"});
     properties["links"] = list({"name", "packets", "busy_ns", "busy_share", "no_credit"});

@@ -92,13 +92,14 @@ LimitedBy pace_of(const TrafficConfig& traffic, const soc::MasterStats& own, std
     const soc::TrafficParams& params = traffic.params;
     const auto pause =
         static_cast<double>(params.interval.fs) + static_cast<double>(params.burst_gap.fs) / std::max(params.burst, 1U);
-    const auto issues = static_cast<double>(own.reads + own.writes + own.faults);
+    const auto issues = static_cast<double>(own.reads + own.writes + own.messages + own.faults);
     return {params.burst_gap.fs != 0 ? resource::kBursts : resource::kInterval, std::min(1.0, issues * pause / span)};
 }
 
 /// How full its own outstanding transfers are.
 LimitedBy outstanding_of(const TrafficConfig& traffic, const soc::MasterStats& own, double span) {
-    const double waiting = static_cast<double>(own.latency.sum_fs()) / traffic.params.outstanding;
+    const double waiting =
+        (static_cast<double>(own.latency.sum_fs()) + static_cast<double>(own.messages_fs)) / traffic.params.outstanding;
     return {resource::kOutstanding, std::min(1.0, waiting / span)};
 }
 

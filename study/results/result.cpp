@@ -194,6 +194,7 @@ Json masters_json(const RunFacts& facts) {
         Json one = {{"device", master.device}, {"started", master.started}, {"issued", master.issued},
                     {"reads", master.reads},   {"writes", master.writes},   {"bytes", master.bytes},
                     {"faults", master.faults}};
+        if (master.messages != 0) one["messages"] = master.messages;
         SimTime from = master.first_issue;
         if (facts.steady != nullptr) from = facts.steady->measured_from(master.device).value_or(from);
         const SimTime span = master.last_completion > from ? master.last_completion - from : SimTime{};

@@ -48,6 +48,9 @@ public:
                     std::function<void(bool ok)> done) override {
         machine_.submit_dma(device, iova, size, write, std::move(done));
     }
+    void send_message(const std::string& device, Iova address, std::function<void(bool ok)> done) override {
+        machine_.send_message(device, address, std::move(done));
+    }
 
 protected:
     kernel::Machine& machine_;

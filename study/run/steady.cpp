@@ -51,10 +51,8 @@ void SteadyWatch::issued(std::string_view device, std::uint64_t number, SimTime 
 }
 
 void SteadyWatch::ended(std::string_view device, std::uint64_t number, const soc::Ledger& ledger, SimTime at) {
-    Master& one = master(device);
-    if (one.warmup.any() && warm(one, number, at)) {
-        for (std::size_t i = 0; i < soc::kParts; ++i) one.parts_fs[i] += ledger.fs(static_cast<soc::Part>(i));
-    }
+    // Whether it was a transfer, what is told next says.
+    if (master(device).warmup.any()) ended_ = ledger;
     ForwardingTrace::ended(device, number, ledger, at);
 }
 
@@ -66,13 +64,25 @@ void SteadyWatch::transaction(std::string_view device, std::uint64_t number, std
         if (one.warmup.any()) {
             one.latency.add(end - start);
             if (!fault) ++(write ? one.writes : one.reads);
+            if (ended_) {
+                for (std::size_t i = 0; i < soc::kParts; ++i) one.parts_fs[i] += ended_->fs(static_cast<soc::Part>(i));
+            }
         }
         if (!fault) add_to_batches(one, end - start);
     } else if (!fault) {
         ++one.left_out;
         one.measured_from = std::max(one.measured_from, end);
     }
+    ended_.reset();
     ForwardingTrace::transaction(device, number, iova, write, start, end, fault);
+}
+
+void SteadyWatch::message(std::string_view device, std::uint64_t number, std::uint64_t iova, SimTime start, SimTime end,
+                          bool fault) {
+    ended_.reset();
+    Master& one = master(device);
+    if (warm(one, number, end)) one.messages_fs += (end - start).fs;
+    ForwardingTrace::message(device, number, iova, start, end, fault);
 }
 
 void SteadyWatch::add_to_batches(Master& master, SimTime latency) {
@@ -98,6 +108,7 @@ void SteadyWatch::apply(soc::MasterStats& stats) const {
     const std::uint64_t before = stats.latency.count();
     stats.reads = one->reads;
     stats.writes = one->writes;
+    stats.messages_fs = one->messages_fs;
     // All transactions of a master have one size, but for the ends of odd buffers.
     if (one->all != 0) {
         const std::uint64_t measured = one->reads + one->writes;

@@ -44,6 +44,8 @@ public:
     void ended(std::string_view device, std::uint64_t number, const soc::Ledger& ledger, SimTime at) override;
     void transaction(std::string_view device, std::uint64_t number, std::uint64_t iova, bool write, SimTime start,
                      SimTime end, bool fault) override;
+    void message(std::string_view device, std::uint64_t number, std::uint64_t iova, SimTime start, SimTime end,
+                 bool fault) override;
 
     /// Leaves the warm-up out of a master's counts, latencies and parts.
     void apply(soc::MasterStats& stats) const;
@@ -64,6 +66,7 @@ private:
         SimTime first_issue;
         std::uint64_t reads = 0;  ///< that ended well, after the warm-up
         std::uint64_t writes = 0;
+        std::uint64_t messages_fs = 0;
         std::uint64_t all = 0;  ///< that ended well
         std::uint64_t left_out = 0;
         SimTime measured_from;
@@ -80,6 +83,7 @@ private:
 
     Masters masters_;
     Masters::value_type* last_ = nullptr;
+    std::optional<soc::Ledger> ended_;  ///< of what is told next
 };
 
 }  // namespace xlate::study

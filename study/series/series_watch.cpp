@@ -55,11 +55,12 @@ void SeriesWatch::step(const soc::TraceStep& step) {
         case Kind::transfer: {
             Master& one = of(masters_, step.component);
             const bool fault = step.what == "fault";
+            one.outstanding.spread(clock_, step.start, step.end);
+            if (step.what == "message") break;
             one.transfers.add(clock_, step.end, 1);
             if (fault) one.faults.add(clock_, step.end, 1);
             if (!fault) one.bytes.add(clock_, step.end, step.size);
             one.latency_fs.add(clock_, step.end, (step.end - step.start).fs);
-            one.outstanding.spread(clock_, step.start, step.end);
             break;
         }
         case Kind::translation: {

@@ -26,6 +26,8 @@ public:
     void ended(std::string_view device, std::uint64_t number, const soc::Ledger& ledger, SimTime at) override;
     void transaction(std::string_view device, std::uint64_t number, std::uint64_t iova, bool write, SimTime start,
                      SimTime end, bool fault) override;
+    /// It waits for none of its own transfers: of no interest here.
+    void message(std::string_view, std::uint64_t, std::uint64_t, SimTime, SimTime, bool) override {}
     void span(std::string_view, std::string_view, SimTime, SimTime, std::uint64_t) override {}
     void instant(std::string_view, std::string_view, SimTime, std::uint64_t) override {}
 

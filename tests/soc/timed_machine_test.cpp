@@ -181,3 +181,37 @@ TEST_CASE("timed machine: a fault's record is in memory before its interrupt rea
     CHECK(type == 0x10);
     CHECK_FALSE(ok);
 }
+
+TEST_CASE("timed machine: a device's message is on its way as a write, and no transfer in its statistics",
+          "[soc][machine][smmuv3]") {
+    const firmware::Description board = SmmuBench::board({"dma"});
+    soc::SocConfig config = plain(1);
+    soc::MasterConfig master = SmmuBench::master("dma", 2);
+    config.masters.push_back(master);
+    soc::Soc soc{board, config};
+    kernel::Kernel kernel{soc.machine(), kernel::variants().front()};
+    soc.attach(kernel);
+    SmmuBench::install(soc, 1);
+    SmmuBench::enable(soc);
+    unsigned told = 0, refused = 0;
+    kernel.spawn("driver", 0, [&] {
+        soc.machine().submit_dma("dma", Iova{SmmuBench::kIova}, 64, true, [&](bool ok) { told += ok ? 1 : 0; });
+        soc.machine().send_message("dma", Iova{SmmuBench::kIova}, [&](bool ok) { told += ok ? 1 : 0; });
+        soc.machine().send_message("dma", Iova{SmmuBench::kIova + 4096}, [&](bool ok) { refused += ok ? 0 : 1; });
+        soc.machine().send_message("none", Iova{SmmuBench::kIova}, [&](bool ok) { refused += ok ? 0 : 1; });
+    });
+    REQUIRE(soc.run() == soc::Outcome::finished);
+    CHECK(told == 2);
+    CHECK(refused == 2);
+    const soc::MasterStats stats = soc.stats().masters.at(0);
+    CHECK(stats.issued == 3);
+    CHECK(stats.writes == 1);
+    CHECK(stats.bytes == 64);
+    CHECK(stats.messages == 1);
+    CHECK(stats.faults == 1);
+    CHECK(stats.in_flight == 0);
+    CHECK(stats.latency.count() == 1);
+    std::uint64_t sum = 0;
+    for (const std::uint64_t part : stats.parts_fs) sum += part;
+    CHECK(sum == stats.latency.sum_fs());
+}
