@@ -20,8 +20,9 @@ Group group_of(Part part) {
         case Part::link:
             return Group::link;
         case Part::iommu_queue:
-        case Part::stall:
             return Group::iommu_queue;
+        case Part::stall:
+            return Group::software;
         case Part::micro_tlb:
         case Part::main_tlb:
         case Part::tcu_tlb:
@@ -37,7 +38,8 @@ Group group_of(Part part) {
 }
 
 const char* name(Group group) {
-    constexpr const char* kNames[kGroups] = {"issue", "link", "iommu_queue", "tlb", "walk", "memory", "return"};
+    constexpr const char* kNames[kGroups] = {"issue", "link",   "iommu_queue", "tlb",
+                                             "walk",  "memory", "return",      "software"};
     return kNames[static_cast<std::size_t>(group)];
 }
 

@@ -33,7 +33,7 @@ enum class Part : std::uint8_t {
     httu,          ///< writing access flags and dirty state
     ats,           ///< in an endpoint's ATC: looking up, and waiting for the answer to a translation request
     walk_other,    ///< walker cycles that belong to no access
-    stall,         ///< stalled by the IOMMU until software answered
+    stall,         ///< until software answered: stalled by the IOMMU, or in an ATC with a page request under way
     memory,        ///< interconnect and memory, from the last master or IOMMU to the target
     response,      ///< interconnect back to the master
     system_cache,  ///< looking up in the cache before memory
@@ -43,10 +43,10 @@ inline constexpr std::size_t kParts = 26;
 const char* name(Part part);
 
 /// The coarse parts of `breakdown_ns` in a result (design.md section 4).
-enum class Group : std::uint8_t { issue, link, iommu_queue, tlb, walk, memory, response };
-inline constexpr std::size_t kGroups = 7;
+enum class Group : std::uint8_t { issue, link, iommu_queue, tlb, walk, memory, response, software };
+inline constexpr std::size_t kGroups = 8;
 Group group_of(Part part);
-/// "issue", "link", "iommu_queue", "tlb", "walk", "memory", "return".
+/// "issue", "link", "iommu_queue", "tlb", "walk", "memory", "return", "software".
 const char* name(Group group);
 
 /// One transaction's account. Whoever holds the transaction charges the time up to now to a part; so the parts

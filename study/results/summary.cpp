@@ -199,7 +199,11 @@ private:
         if (result_["masters"].empty()) return;
         heading("Masters");
         Table table({"", "done", "faults", "bandwidth", "mean", "p50", "p99", "max"});
-        Table where({"where the time went, mean", "issue", "link", "queue", "tlb", "walk", "memory", "return"});
+        std::vector<std::string> parts{
+            "where the time went, mean", "issue", "link", "queue", "tlb", "walk", "memory", "return"};
+        const bool software = waits_for_software(result_);
+        if (software) parts.emplace_back("software");
+        Table where(std::move(parts));
         bool some = false;
         for (const Json& master : result_["masters"]) {
             const std::string device = text(master["device"]);
@@ -214,7 +218,9 @@ private:
                        span_text(latency["mean"]), span_text(latency["p50"]), span_text(latency["p99"]),
                        span_text(latency["max"])});
             std::vector<std::string> row{device};
-            for (const auto& [name, ns] : master["breakdown_ns"].items()) row.push_back(span_text(ns));
+            for (const auto& [name, ns] : master["breakdown_ns"].items()) {
+                if (software || name != kSoftware) row.push_back(span_text(ns));
+            }
             where.add(std::move(row));
             some = true;
         }
@@ -329,6 +335,14 @@ std::string unsettled_text(const std::string& device, const nlohmann::ordered_js
         steady["batches"].get<std::uint64_t>() * steady["batch_transactions"].get<std::uint64_t>(),
         steady["start"].get<double>() * 100, steady["trend"].get<double>() * 100,
         steady["half_width"].get<double>() * 100, advice);
+}
+
+bool waits_for_software(const Json& result) {
+    const Json& masters = result.at("masters");
+    return std::any_of(masters.begin(), masters.end(), [](const Json& master) {
+        const Json& parts = master.at("breakdown_ns");
+        return parts.contains(kSoftware) && parts.at(kSoftware).is_number() && parts.at(kSoftware) != 0;
+    });
 }
 
 std::string summarize(const Json& result, bool color) { return Summary(result, color).make(); }

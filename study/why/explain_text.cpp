@@ -35,7 +35,7 @@ constexpr PartWords kParts[] = {
     {"httu", "writing access flags"},
     {"ats", "in its ATC and the requests of that"},
     {"walk_other", "in the walker"},
-    {"stall", "stalled, until software answered"},
+    {"stall", "until software answered: stalled, or its page request under way"},
     {"memory", "in the interconnect and memory"},
     {"response", "on the way back"},
 };
@@ -106,6 +106,8 @@ void pages(const Json& master, std::string& all) {
 }
 
 void overhead(const Json& master, std::string& all) {
+    if (master.contains("no_overhead"))
+        all += fmt::format("\n  What its IOMMU costs is not told: {}\n", text(master.at("no_overhead")));
     if (!master.contains("overhead")) return;
     const Json& cost = master.at("overhead");
     const auto percent = [&](const char* key) { return cost.at(key).get<double>() * 100; };

@@ -315,6 +315,25 @@ TEST_CASE("run: an unmap that comes too late, or names no mapping, says so", "[c
               .find("nothing of a000000.video was unmapped") != std::string::npos);
 }
 
+TEST_CASE("run: the wait for software's answer to a page request is not the IOMMU's queue", "[cli][run]") {
+    const Scratch scratch;
+    const Said said = run_xlate(scratch, "run " + config("pri") + " --out r");
+    REQUIRE(said.status == 0);
+    CHECK(said.out.find("memory  return  software\n") != std::string::npos);
+    const Json master = Json::parse(read_text(scratch.path("r/result.json")))["masters"][0];
+    const Json& parts = master["breakdown_ns"];
+    CHECK(parts["software"] == master["parts_ns"]["stall"]);
+    CHECK(parts["software"].get<double>() > 0);
+    CHECK(parts["iommu_queue"].get<double>() == master["parts_ns"].value("iommu_queue", 0.0));
+    double sum = 0;
+    for (const auto& [part, ns] : parts.items()) sum += ns.get<double>();
+    CHECK(sum == Approx(master["latency_ns"]["mean"].get<double>()).margin(0.02));
+    // Where no master waits for software there is no such column.
+    const Said other = run_xlate(scratch, "run " + config("ats") + " --out a");
+    CHECK(other.out.find("memory  return\n") != std::string::npos);
+    CHECK(Json::parse(read_text(scratch.path("a/result.json")))["masters"][0]["breakdown_ns"]["software"] == 0);
+}
+
 TEST_CASE("run: a device tree alone boots and does DMA", "[cli][run]") {
     const Scratch scratch;
     const Said said = run_xlate(scratch, "run " + quoted(board("quickstart")) + " --variant linux-6.12 --out result");

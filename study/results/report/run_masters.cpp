@@ -36,6 +36,7 @@ std::string masters_section(RunPage& page) {
     bars.title = "Where the time of a transfer went, mean";
     bars.description = "From issue to completion; the parts of a master add up to its mean latency.";
     bars.of = "mean of";
+    const bool software = waits_for_software(result);
     for (const Json& master : result.at("masters")) {
         const std::string device = text(master.at("device"));
         if (master.at("issued") == 0) {
@@ -52,6 +53,7 @@ std::string masters_section(RunPage& page) {
         StackedBars::Bar bar;
         bar.name = device;
         for (const auto& [name, ns] : master.at("breakdown_ns").items()) {
+            if (!software && name == kSoftware) continue;
             if (bars.bars.empty()) bars.parts.push_back(name);
             bar.values.push_back(ns.is_number() ? ns.get<double>() : 0);
         }

@@ -13,6 +13,7 @@
 #include "study/results/report/report.hpp"
 #include "study/results/report/run_page.hpp"
 #include "study/results/report/sweep_view.hpp"
+#include "study/results/summary.hpp"
 
 namespace xlate::study {
 namespace {
@@ -122,6 +123,7 @@ std::string breakdowns(Figures& figures, const Json& first, const Json& second) 
     bars.title = "Where the time of a transfer went, A above B";
     bars.description = "Mean of each master's transfers, from issue to completion.";
     bars.of = "mean of";
+    const bool software = waits_for_software(first) || waits_for_software(second);
     for (const Json& master : first.at("masters")) {
         const Json* const other = named(second.at("masters"), "device", master.at("device"));
         for (const auto& [run, name] : {std::pair<const Json*, const char*>{&master, " A"}, {other, " B"}}) {
@@ -129,6 +131,7 @@ std::string breakdowns(Figures& figures, const Json& first, const Json& second) 
             StackedBars::Bar bar;
             bar.name = text(run->at("device")) + name;
             for (const auto& [part, ns] : run->at("breakdown_ns").items()) {
+                if (!software && part == kSoftware) continue;
                 if (bars.bars.empty()) bars.parts.push_back(part);
                 bar.values.push_back(ns.is_number() ? ns.get<double>() : 0);
             }
