@@ -36,11 +36,13 @@ int level(const std::string& resource) {
     return 0;
 }
 
-/// The lowest that is full; of those on one level the busiest. nullptr: none is.
-const LimitedBy* lowest_full(const std::vector<LimitedBy>& candidates) {
+/// The lowest that is full; of those on one level the busiest. nullptr: none is. `passes_freely` says of one that is
+/// busy whether the master gets through it without loss all the same.
+template <class PassesFreely>
+const LimitedBy* lowest_full(const std::vector<LimitedBy>& candidates, const PassesFreely& passes_freely) {
     const LimitedBy* found = nullptr;
     for (const LimitedBy& one : candidates) {
-        if (one.share < kBusy) continue;
+        if (one.share < kBusy || passes_freely(one)) continue;
         const bool lower = found == nullptr || level(one.resource) < level(found->resource);
         const bool busier =
             found != nullptr && level(one.resource) == level(found->resource) && one.share > found->share;
@@ -148,6 +150,26 @@ bool link_holds_up(const RunFacts& facts, const soc::MasterStats& own, const std
     return part_of_link(facts, own) > 0.5 && of_link > 1 / link->share;
 }
 
+/// The same for whatever is passed on the way: by what is in it and before it, of the master's transfers under way. Of
+/// a resource that others use too that is more than the master's own, so that it counts as holding up rather too often.
+bool holds_up(const std::vector<OnTheWay>& way, const LimitedBy& resource, double under_way) {
+    constexpr double kSaved = 0.75;
+    const auto one =
+        std::find_if(way.begin(), way.end(), [&](const OnTheWay& each) { return each.resource == resource.resource; });
+    if (one == way.end() || under_way <= 0) return true;
+    const double saved = std::min(kSaved * (one->occupancy + one->waiting) / under_way, 0.99);
+    return 1 / (1 - saved) > 1 / one->share;
+}
+
+/// Whether a resource that is busy, and not full, is none that limits: all of the master's outstanding transfers are
+/// under way all the time, and more of them would bring more than a faster resource would.
+bool passes_freely(const RunFacts& facts, const soc::MasterStats& own, const std::vector<OnTheWay>& way,
+                   const LimitedBy& resource, const LimitedBy& itself, std::uint32_t outstanding) {
+    if (resource.share >= kPaced || level(resource.resource) != 0 || itself.share < kPaced) return false;
+    if (resource.resource == resource::kLink) return !link_holds_up(facts, own, way, itself.share);
+    return !holds_up(way, resource, itself.share * outstanding);
+}
+
 }  // namespace
 
 std::vector<OnTheWay> busy_shares(const RunFacts& facts, std::size_t number) {
@@ -186,7 +208,13 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
     }
     const auto busiest = std::max_element(candidates.begin(), candidates.end(),
                                           [](const LimitedBy& a, const LimitedBy& b) { return a.share < b.share; });
-    if (const LimitedBy* const full = lowest_full(candidates)) return *full;
+    const auto freely = [&](const LimitedBy& one) {
+        return std::any_of(facts.config.traffic.begin(), facts.config.traffic.end(), [&](const TrafficConfig& traffic) {
+            return traffic.device == own.device &&
+                   passes_freely(facts, own, way, one, outstanding_of(traffic, own, span), traffic.params.outstanding);
+        });
+    };
+    if (const LimitedBy* const full = lowest_full(candidates, freely)) return *full;
     for (const TrafficConfig& traffic : facts.config.traffic) {
         if (traffic.device != own.device) continue;
         const LimitedBy itself = outstanding_of(traffic, own, span);

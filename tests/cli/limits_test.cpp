@@ -127,3 +127,17 @@ TEST_CASE("limited by: for each config the named resource, larger, is faster or 
           "[cli][why]") {
     try_part(3);
 }
+
+TEST_CASE("limited by: what is busy without a queue before it is not named, more transfers under way bring more",
+          "[cli][why]") {
+    const Scratch scratch;
+    Tally tally;
+    std::size_t tried = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(configs() / "limits")) {
+        try_limits(scratch, entry.path(), tally);
+        ++tried;
+    }
+    CHECK(tally.masters == tried);
+    CHECK(tally.resources ==
+          std::set<std::string>{"its own outstanding transfers (traffic[].outstanding) and their latency"});
+}
