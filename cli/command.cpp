@@ -8,6 +8,7 @@
 #include <cstring>
 #include <new>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.hpp"
@@ -25,11 +26,20 @@ namespace xlate::cli {
 
 namespace {
 
-/// What is under way ends soon and keeps what it has; where nothing is (reading, planning, writing), the program ends.
+pid_t own_process = 0;
+
+/// What is under way ends soon and keeps what it has; where nothing is (reading, planning, writing, the trials of
+/// `why`, which are other processes), the program ends, and says so once.
 void stop() {
     const bool run = study::interrupt_run();
     const bool sweep = study::interrupt_sweep();
-    if (!run && !sweep) ::_exit(static_cast<int>(ExitStatus::interrupted));
+    if (run || sweep) return;
+    constexpr std::string_view kSaid = "xlate: interrupted; nothing is kept\n";
+    if (::getpid() == own_process) {
+        const ssize_t ignored = ::write(STDERR_FILENO, kSaid.data(), kSaid.size());
+        static_cast<void>(ignored);
+    }
+    ::_exit(static_cast<int>(ExitStatus::interrupted));
 }
 
 /// There is no memory left for an exception's way up through fibers and SystemC: the limit is said here. Results are
@@ -49,6 +59,7 @@ void stop() {
 int cli_main(int argc, char* argv[]) {
     setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
     std::set_new_handler(out_of_memory);
+    own_process = ::getpid();
     on_interrupt(stop);
     const std::vector<std::string> arguments(argv + 1, argv + argc);
     return static_cast<int>(run_app(arguments));

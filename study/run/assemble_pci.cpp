@@ -8,6 +8,7 @@
 #include "firmware/pci_hosts.hpp"
 #include "firmware/pci_iommus.hpp"
 #include "study/config/families/smmuv3_needs.hpp"
+#include "study/config/pcie_bandwidth.hpp"
 #include "study/run/assembly_part.hpp"
 #include "study/run/pci_facts.hpp"
 
@@ -134,8 +135,7 @@ private:
         }
     }
 
-    /// What the line code leaves of the transfer rate: generation and lanes are a bandwidth. `given`: that is written,
-    /// too.
+    /// Of the key `path`. `given`: a bandwidth is written, too.
     std::uint64_t pcie_bandwidth(std::uint32_t generation, std::uint32_t lanes, std::uint64_t bandwidth, bool given,
                                  const std::string& path) {
         if (generation == 0) {
@@ -143,12 +143,10 @@ private:
             return bandwidth;
         }
         if ((lanes & (lanes - 1)) != 0) add(path + ".lanes", fmt::format("found {}", lanes), "1, 2, 4, 8 or 16");
-        // 8b/10b; 128b/130b; from 6.0 on flits, of whose 256 bytes 236 are packets.
-        constexpr std::uint64_t kLane[] = {
-            0, 250'000'000, 500'000'000, 984'615'384, 1'969'230'769, 3'938'461'538, 7'375'000'000};
-        if (given && bandwidth != kLane[generation] * lanes)
+        const std::uint64_t made = pcie_link_bandwidth(generation, lanes);
+        if (given && bandwidth != made)
             add(path + ".bandwidth", path + ".generation and lanes say it", "one of the two");
-        return kLane[generation] * lanes;
+        return made;
     }
 
     void read_pcie() {

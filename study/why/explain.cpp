@@ -76,6 +76,18 @@ void throw_if_error(const std::string& file, const Json& said) {
     const auto text = said["error"].get<std::string>();
     throw wrong(file, fmt::format("cannot be run again: {}", text));
 }
+/// The same with these values in place of those of the resolved config. A finding keeps its key and not its line: what
+/// is read is no file.
+Json run_with(const std::string& resolved, const std::string& file, const std::vector<Override>& sets) {
+    try {
+        return run_once(parse_config(resolved, file, sets), false);
+    } catch (const InputError& error) {
+        std::vector<Diagnostic> findings = error.findings();
+        for (Diagnostic& finding : findings) finding.where = {file, {}, {}, {}};
+        throw InputError(std::move(findings), error.status());
+    }
+}
+
 
 std::string text_of(const std::vector<Override>& sets) {
     std::string text;
@@ -200,16 +212,14 @@ Json explain(const WhyQuestion& question) {
         for (const Lever& lever : levers.back()) {
             if (!number_of.emplace(text_of(lever.sets), works.size()).second) continue;
             const std::vector<Override> sets = lever.sets;
-            works.emplace_back([&base, &file, sets] {
-                return run_once(parse_config(base.at("resolved").get<std::string>(), file, sets), false);
-            });
+            works.emplace_back(
+                [&base, &file, sets] { return run_with(base.at("resolved").get<std::string>(), file, sets); });
         }
     }
     const std::vector<Override> ideal = without_iommus(resolved);
     if (!ideal.empty()) {
-        works.emplace_back([&base, &file, ideal] {
-            return run_once(parse_config(base.at("resolved").get<std::string>(), file, ideal), false);
-        });
+        works.emplace_back(
+            [&base, &file, ideal] { return run_with(base.at("resolved").get<std::string>(), file, ideal); });
     }
     const std::vector<Json> tried = in_processes(works, question.jobs);
 

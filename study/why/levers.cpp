@@ -8,6 +8,7 @@
 #include "base/bits.hpp"
 #include "iommu/families.hpp"
 #include "study/config/pci_config.hpp"
+#include "study/config/pcie_bandwidth.hpp"
 #include "study/results/resources.hpp"
 
 namespace xlate::study {
@@ -98,6 +99,9 @@ private:
         std::vector<Override> sets;
         if (more_lanes != lanes) sets.push_back({at + ".lanes", fmt::format("{}", more_lanes)});
         if (newer != generation) sets.push_back({at + ".generation", fmt::format("{}", newer)});
+        // A resolved config has the bandwidth beside them.
+        if (bandwidth != 0 && !sets.empty())
+            sets.push_back({at + ".bandwidth", fmt::format("{} B/s", pcie_link_bandwidth(newer, more_lanes))});
         add(resource, more_lanes != lanes ? at + ".lanes" : at + ".generation",
             fmt::format("x{} of generation {}", lanes, generation),
             fmt::format("x{} of generation {}", more_lanes, newer), std::move(sets));

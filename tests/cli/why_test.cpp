@@ -120,6 +120,50 @@ TEST_CASE("why: the link of a PCIe port is tried, by lanes and generations", "[c
     CHECK(trial(wide, "soc.pci[0].link")["to"] == "x16 of generation 3");
 }
 
+TEST_CASE("why: the link of the root complex is tried where generation and lanes say what it carries", "[cli][why]") {
+    const Scratch scratch;
+    const std::string config = std::string(source_dir()) + "/configs/limits/small-reads.yaml";
+    const Said said = run_xlate(scratch, "why --json " + config);
+    INFO(said.err);
+    REQUIRE(said.status == 0);
+    const Json master = Json::parse(said.out)["masters"][0];
+    const Json& link = trial(master, "soc.pcie.lanes");
+    CHECK(link["to"] == "x16 of generation 4");
+    CHECK_FALSE(link.contains("error"));
+    CHECK(link["gain"].get<double>() < 0.05);
+    // What cannot be tried names the key, and no line of a text that is no file.
+    REQUIRE(run_xlate(scratch, "init n.yaml --device nic --rate '100 Gb/s'").status == 0);
+    const Said refused = run_xlate(scratch, "why --json n.yaml --transfers 200");
+    INFO(refused.err);
+    REQUIRE(refused.status == 0);
+    const Json why = Json::parse(refused.out);
+    const Json& rate = trial(why["masters"][0], "traffic[0].rate");
+    REQUIRE(rate.contains("error"));
+    CHECK(rate["error"].get<std::string>().rfind("n.yaml: traffic[0].rate: ", 0) == 0);
+}
+
+TEST_CASE("why: what an IOMMU costs is not told of a function with ATS: each run has its requests", "[cli][why]") {
+    const Scratch scratch;
+    const std::string config = std::string(source_dir()) + "/configs/pri.yaml";
+    const Said said = run_xlate(scratch, "why --json " + config);
+    REQUIRE(said.status == 0);
+    const Json master = Json::parse(said.out)["masters"][0];
+    CHECK_FALSE(master.contains("overhead"));
+    CHECK(master.contains("no_overhead"));
+    CHECK(run_xlate(scratch, "why " + config).out.find("What its IOMMU costs is not told: its ATC") !=
+          std::string::npos);
+}
+
+TEST_CASE("why: an interrupt is said, and is status 130", "[cli][why]") {
+    const Scratch scratch;
+    const std::string config = std::string(source_dir()) + "/configs/generated.yaml";
+    const Said stopped = run_xlate(scratch, "why -j 1 " + config, "timeout --preserve-status -s INT 1");
+    INFO(stopped.err);
+    CHECK(stopped.status == 130);
+    CHECK(stopped.err == "xlate: interrupted; nothing is kept\n");
+    CHECK(stopped.out.empty());
+}
+
 TEST_CASE("why: what there is nothing to say about", "[cli][why]") {
     const Scratch scratch;
     busy_nic(scratch);
