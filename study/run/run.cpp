@@ -37,6 +37,7 @@
 #include "study/run/pci_roots.hpp"
 #include "study/run/run_watch.hpp"
 #include "study/run/shared_ids.hpp"
+#include "study/run/table_costs.hpp"
 #include "study/run/traffic_end.hpp"
 #include "study/run/usage_watch.hpp"
 #include "study/run/varied_machine.hpp"
@@ -447,6 +448,8 @@ RunReport run(Config& config, const RunOptions& options) {
     if (traced) {
         run_trace.finish();
         std::vector<std::string> lacks = trace.idle_patterns();
+    if (std::optional<std::string> costs = assume_table_costs(config, boot, stats))
+        assembly.assumptions.push_back(std::move(*costs));
         if (const std::optional<std::string> cut = trace.cut()) lacks.push_back(*cut);
         warnings.insert(warnings.end(), lacks.begin(), lacks.end());
         report.notes.insert(report.notes.end(), lacks.begin(), lacks.end());

@@ -334,6 +334,23 @@ TEST_CASE("run: the wait for software's answer to a page request is not the IOMM
     CHECK(Json::parse(read_text(scratch.path("a/result.json")))["masters"][0]["breakdown_ns"]["software"] == 0);
 }
 
+TEST_CASE("run: page-table work that takes no measured time is said where it matters", "[cli][run]") {
+    const Scratch scratch;
+    const auto says = [&](const std::string& arguments) {
+        const Said said = run_xlate(scratch, "run " + arguments + " --out r");
+        INFO(said.err);
+        CHECK(said.status == 0);
+        return said.out.find("assumed: kernel.costs.page_tables is x86: page-table work of 0000:00:01.0 ") !=
+               std::string::npos;
+    };
+    CHECK(says(config("strict")));
+    CHECK_FALSE(says(config("strict") + " --set kernel.costs.page_tables=all"));
+    CHECK_FALSE(says(config("strict") + " --set kernel.costs.page_tables=none"));  // then no family pays
+    CHECK_FALSE(says(config("strict") + " --set kernel.parameters.iommu.passthrough=1 --set 'expect=[]'"));
+    CHECK_FALSE(says(config("x86-vtd")));
+    CHECK_FALSE(says(config("passthrough")));
+}
+
 TEST_CASE("run: a device tree alone boots and does DMA", "[cli][run]") {
     const Scratch scratch;
     const Said said = run_xlate(scratch, "run " + quoted(board("quickstart")) + " --variant linux-6.12 --out result");
