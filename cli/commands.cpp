@@ -22,6 +22,7 @@
 #include "study/results/compare.hpp"
 #include "study/results/files.hpp"
 #include "study/results/report/report.hpp"
+#include "study/results/run_directory.hpp"
 #include "study/results/summary.hpp"
 #include "study/run/dmar_scopes.hpp"
 #include "study/run/firmware_input.hpp"
@@ -58,6 +59,7 @@ ExitStatus run_command(const RunArguments& arguments) {
     study::Config config = study::load_config(arguments.config, sets);
     study::RunOptions options;
     options.out = arguments.out.empty() ? "out/" + file_name_of(config.name) : arguments.out;
+    if (!arguments.out.empty()) study::refuse_directory_of_sweep(arguments.out);
     options.junit = arguments.junit;
     options.trace = arguments.trace;
     options.series = true;

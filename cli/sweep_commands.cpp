@@ -121,8 +121,10 @@ study::Plan plan_of(const SweepArguments& arguments, bool quiet) {
                              ExitStatus::limit);
         }
     }
-    return study::make_plan(study, arguments.sets, arguments.out,
-                            [&line](std::size_t done, std::size_t all) { line.show(done, all); });
+    study::Plan plan = study::make_plan(study, arguments.sets, arguments.out,
+                                        [&line](std::size_t done, std::size_t all) { line.show(done, all); });
+    if (!arguments.out.empty()) study::refuse_directory_of_run(plan.out);
+    return plan;
 }
 
 /// All that a sweep leaves beside its points.
@@ -205,6 +207,9 @@ ExitStatus sweep_command(const SweepArguments& arguments) {
     if (arguments.file.empty()) throw wrong("xlate", "sweep: STUDY is missing");
     const study::Plan plan = plan_of(arguments, arguments.json);
     study::RunDirectory directory(plan.out, owned_files());
+    if (!study::run_in(plan.out).empty())
+        std::fprintf(stderr, "%s: %s also holds a single run; report.html becomes the sweep's\n",
+                     printable(plan.name).c_str(), printable(plan.out).c_str());
     study::arrange_points(plan);
     directory.write({{"plan.json", study::plan_text(plan)}});
     const std::string plan_file = plan.out + "/plan.json";

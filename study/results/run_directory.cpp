@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <initializer_list>
 #include <utility>
 
 #include <fmt/format.h>
@@ -23,7 +24,34 @@ InputError failure(const std::string& path, const std::string& what) {
     return InputError(Diagnostic{{path, {}, {}, {}}, "", what, "", ""}, ExitStatus::limit);
 }
 
+std::string first_of(const std::string& directory, std::initializer_list<const char*> files) {
+    std::error_code ignored;
+    for (const char* file : files) {
+        if (fs::exists(fs::path(directory) / file, ignored)) return file;
+    }
+    return {};
+}
+
+void refuse(const std::string& directory, const std::string& file, const char* holds, const char* wanted) {
+    if (file.empty()) return;
+    throw InputError(Diagnostic{{directory, {}, {}, {}}, "", fmt::format("holds {} ({})", holds, file), wanted, ""});
+}
+
 }  // namespace
+
+std::string sweep_in(const std::string& directory) {
+    return first_of(directory, {"sweep.json", "plan.json", "points"});
+}
+
+std::string run_in(const std::string& directory) { return first_of(directory, {"result.json"}); }
+
+void refuse_directory_of_sweep(const std::string& directory) {
+    refuse(directory, sweep_in(directory), "a sweep", "another directory for a single run");
+}
+
+void refuse_directory_of_run(const std::string& directory) {
+    refuse(directory, run_in(directory), "a single run", "another directory for a sweep");
+}
 
 RunDirectory::RunDirectory(std::string path, std::vector<std::string> owned, Hold hold)
     : path_(std::move(path)), owned_(std::move(owned)) {

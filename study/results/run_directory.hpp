@@ -48,4 +48,12 @@ private:
     std::vector<std::string> open_names_;
 };
 
+/// What says that a directory has results of a sweep, or those of a single run: "sweep.json"; empty: it has none.
+std::string sweep_in(const std::string& directory);
+std::string run_in(const std::string& directory);
+/// Of a directory that was named for the other of the two. Errors: InputError (status 2) where it has them. (In the
+/// default one, out/NAME, both have their place: they share the name report.html alone.)
+void refuse_directory_of_sweep(const std::string& directory);
+void refuse_directory_of_run(const std::string& directory);
+
 }  // namespace xlate::study

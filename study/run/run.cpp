@@ -237,11 +237,13 @@ constexpr const char* kManifestFile = "manifest.json";
 constexpr const char* kTraceFile = "trace.pftrace";
 
 /// All that a run, or `xlate report` on it, may leave in its directory.
-std::vector<std::string> owned_files() {
+/// `shared`: with a sweep, whose report.html it is then.
+std::vector<std::string> owned_files(bool shared) {
     std::vector<std::string> files{"result.json",  "console.log", "config.resolved.yaml", kHostFile,     kManifestFile,
                                    kGeneratedTree, kTraceFile,    "report.html",          "series.json", "stats.csv",
                                    kDatabaseFile,  kDatabaseRows};
     for (const std::string_view table : firmware::acpi::generated_tables()) files.push_back(generated_table(table));
+    if (shared) files.erase(std::find(files.begin(), files.end(), "report.html"));
     return files;
 }
 
@@ -407,7 +409,8 @@ RunReport run(Config& config, const RunOptions& options) {
 
     // Nothing is wrong any more that could be known before; from here on the directory is ours.
     std::optional<RunDirectory> directory;
-    if (!options.out.empty()) directory.emplace(options.out, owned_files());
+    const bool shared = !options.out.empty() && !sweep_in(options.out).empty();
+    if (!options.out.empty()) directory.emplace(options.out, owned_files(shared));
     std::optional<GrowingDatabase> database;
     if (directory && options.database) {
         database.emplace(options.out, options.transfers);
@@ -448,6 +451,9 @@ RunReport run(Config& config, const RunOptions& options) {
     if (traced) {
         run_trace.finish();
         std::vector<std::string> lacks = trace.idle_patterns();
+    if (shared)
+        report.notes.push_back(
+            fmt::format("{} also holds a sweep, whose report.html is left as it is", printable(options.out)));
     if (std::optional<std::string> costs = assume_table_costs(config, boot, stats))
         assembly.assumptions.push_back(std::move(*costs));
         if (const std::optional<std::string> cut = trace.cut()) lacks.push_back(*cut);

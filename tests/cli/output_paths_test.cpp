@@ -165,6 +165,39 @@ TEST_CASE("paths: a second run leaves nothing of the first", "[cli][paths]") {
     CHECK(manifest["outputs"].size() == 5);  // result, series, statistics, log, config
 }
 
+TEST_CASE("paths: a run and a sweep do not share a directory", "[cli][paths]") {
+    const Scratch scratch;
+    scratch.file("s.yaml", "extends: x.yaml\nstudy: { vary: [ { name: s, path: seed, values: [1, 2] } ] }\n");
+    REQUIRE(run_xlate(scratch, config(scratch) + "--out a").status == 0);
+    const Said sweep = run_xlate(scratch, "sweep s.yaml --out a");
+    CHECK(sweep.status == 2);
+    CHECK(sweep.err.find("/a: holds a single run (result.json); expected another directory for a sweep") !=
+          std::string::npos);
+    CHECK_FALSE(fs::exists(scratch.path("a/plan.json")));
+    REQUIRE(run_xlate(scratch, "sweep s.yaml --out b").status == 0);
+    const std::string report = read_text(scratch.path("b/report.html"));
+    const Said run = run_xlate(scratch, config(scratch) + "--out b");
+    CHECK(run.status == 2);
+    CHECK(run.err == "b: holds a sweep (sweep.json); expected another directory for a single run\n");
+    CHECK(read_text(scratch.path("b/report.html")) == report);
+    fs::remove(scratch.path("b/sweep.json"));  // as while it runs
+    CHECK(run_xlate(scratch, config(scratch) + "--out b").err.find("holds a sweep (plan.json)") != std::string::npos);
+    CHECK(run_xlate(scratch, "sweep plan s.yaml --out a -o p.json").status == 2);
+    // The default directory has room for both, and each is told of the other.
+    const Said first = run_xlate(scratch, "run s.yaml --quiet");
+    CHECK((first.status == 0 && first.err.empty()));
+    const Said second = run_xlate(scratch, "sweep s.yaml");
+    CHECK((second.status == 0 && second.err.find("/out/s also holds a single run; report.html") != std::string::npos));
+    const std::string sweeps = read_text(scratch.path("out/s/report.html"));
+    const Said third = run_xlate(scratch, "run s.yaml --quiet");
+    CHECK(third.status == 0);
+    CHECK(third.err == "s: out/s also holds a sweep, whose report.html is left as it is\n");
+    CHECK(read_text(scratch.path("out/s/report.html")) == sweeps);
+    // Each into its own once more.
+    CHECK(run_xlate(scratch, config(scratch) + "--out a").status == 0);
+    CHECK(run_xlate(scratch, "sweep s.yaml --out b").status == 0);
+}
+
 TEST_CASE("paths: two runs into one directory: the second is told, nothing is mixed", "[cli][paths]") {
     const Scratch scratch;
     REQUIRE(run_xlate(scratch, config(scratch) + "--out r").status == 0);
