@@ -196,7 +196,8 @@ struct Config {
     TraceLimits trace;
     std::uint64_t seed = 1;
 
-    std::string source;                                      ///< the file that was read
+    std::string source;                                      ///< the file that was read; "stdin", "pipe"
+    std::shared_ptr<const std::string> text;                 ///< what it held; null: a device tree, or not read here
     std::vector<std::pair<std::string, std::string>> bases;  ///< files that it extends, and what they held
     std::shared_ptr<const yaml::Value> document;             ///< what was read, overrides included
     std::map<std::string, yaml::Place> origins;              ///< path -> where it was written; all others are defaults
@@ -213,6 +214,7 @@ Parsed<WarmUp> warmup_of(const TrafficConfig& traffic);
 struct Override {
     std::string path;
     std::string value;
+    yaml::Place where{};  ///< of a study, where it says so; no file: the command line does
 };
 /// Splits "PATH=VALUE". InputError without '='.
 Override parse_override(const std::string& text);
@@ -226,7 +228,8 @@ void visit_iommu(ParameterVisitor& visitor, IommuConfig& iommu);
 IommuConfig iommu_config(const Config& config, const std::string& path, const std::string& preset);
 
 /// Reads a YAML file; a file that starts with the magic of a device tree is a run with every other value at its
-/// default. Errors: InputError with everything that is wrong.
+/// default. "-": standard input. What is read from a pipe is read once, and names files from the current directory.
+/// Errors: InputError with everything that is wrong.
 Config load_config(const std::string& file, const std::vector<Override>& overrides = {});
 /// The same from a text; `file` names it.
 Config parse_config(const std::string& text, const std::string& file, const std::vector<Override>& overrides = {});

@@ -2,8 +2,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <memory>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -19,6 +20,8 @@ using yaml::Findings;
 using yaml::Kind;
 using yaml::MapReader;
 using yaml::Value;
+
+constexpr const char* kStandardInput = "/dev/stdin";
 
 /// Sets the fields whose keys are in the document; the others keep their defaults.
 class ReadVisitor : public ParameterVisitor {
@@ -271,12 +274,29 @@ void check(const Config& config, Findings& findings) {
     }
 }
 
-bool is_device_tree(const std::string& file) {
-    std::ifstream stream(file, std::ios::binary);
-    unsigned char magic[4] = {};
-    stream.read(reinterpret_cast<char*>(magic), 4);
-    const bool has_magic = magic[0] == 0xD0 && magic[1] == 0x0D && magic[2] == 0xFE && magic[3] == 0xED;
-    return stream.is_open() && (has_magic || std::filesystem::path(file).extension() == ".dtb");
+bool is_device_tree(const std::string& text, const std::string& file) {
+    constexpr std::string_view kMagic = "\xD0\x0D\xFE\xED";
+    return text.compare(0, kMagic.size(), kMagic) == 0 || std::filesystem::path(file).extension() == ".dtb";
+}
+
+/// What a pipe is called in messages and results; nothing: `file` is none.
+std::optional<std::string> name_of_pipe(const std::string& file) {
+    std::error_code ignored;
+    const auto kind = std::filesystem::status(file, ignored).type();
+    if (kind != std::filesystem::file_type::fifo && kind != std::filesystem::file_type::character &&
+        kind != std::filesystem::file_type::socket)
+        return std::nullopt;
+    return file == kStandardInput ? "stdin" : "pipe";
+}
+
+/// A value that a study sets stands where the study says so.
+void place_at(Value& value, const yaml::Place& place) {
+    value.place = place;
+    for (Value& item : value.items) place_at(item, place);
+    for (yaml::Entry& entry : value.entries) {
+        entry.place = place;
+        place_at(entry.value, place);
+    }
 }
 
 /// `port`, `ports` and `core` are `tbu`, `tbus` and `tcu` of any family.
@@ -313,6 +333,7 @@ Config read_config(Value root, const std::string& file, const std::vector<Overri
                        root.entries.end());
     for (const Override& override : overrides) {
         Value value = yaml::parse(override.value, "--set " + override.path);
+        if (override.where.file != nullptr) place_at(value, override.where);
         yaml::set_at(root, override.path, std::move(value));
     }
     Config config;
@@ -409,8 +430,18 @@ Config parse_config(const Value& root, const std::string& file, const std::vecto
     return read_config(root, file, overrides);
 }
 
-Config load_config(const std::string& file, const std::vector<Override>& overrides) {
-    if (!is_device_tree(file)) return parse_config(yaml::read_text(file), file, overrides);
+Config load_config(const std::string& given, const std::vector<Override>& overrides) {
+    const std::string file = given == "-" ? kStandardInput : given;
+    const std::optional<std::string> pipe = name_of_pipe(file);
+    std::string text = yaml::read_text(file);
+    if (!is_device_tree(text, file)) {
+        Config config = parse_config(text, pipe.value_or(given == "-" ? "stdin" : file), overrides);
+        config.text = std::make_shared<const std::string>(std::move(text));
+        return config;
+    }
+    if (pipe)
+        throw InputError(
+            Diagnostic{{*pipe, {}, {}, {}}, "", "a device tree cannot be read from a pipe", "its file, or YAML", ""});
     Value root;
     Value path;
     path.kind = Kind::scalar;

@@ -306,6 +306,14 @@ Json each(const Json& list, const std::string& name, const std::string& so_far) 
     return values;
 }
 
+/// The nearest name; else the one that says the unit behind it.
+std::optional<std::string> name_meant(const std::string& name, const std::vector<std::string>& names) {
+    const auto with_unit =
+        std::find_if(names.begin(), names.end(), [&](const std::string& one) { return one.rfind(name + "_", 0) == 0; });
+    if (with_unit != names.end()) return *with_unit;
+    return nearest_name(name, names);
+}
+
 Json follow(const ExpectNode& node, const Json& result) {
     const Json* at = &result;
     Json chosen;  // after a filter: a list of our own
@@ -339,7 +347,7 @@ Json follow(const ExpectNode& node, const Json& result) {
             if (at->is_array()) next = find_named(*at, step.name);
         }
         if (next == nullptr) {
-            const auto nearest = nearest_name(step.name, names_in(*at));
+            const auto nearest = name_meant(step.name, names_in(*at));
             throw Failure{
                 fmt::format("the result has no '{}'{}", so_far, nearest ? "; did you mean '" + *nearest + "'?" : "")};
         }

@@ -325,6 +325,8 @@ RunReport run(Config& config, const RunOptions& options) {
         assume_memory(description, config.soc.memory_size, config.soc.memory_base);
     if (options.config_text != nullptr) {
         host.add_input(config.source, *options.config_text);
+    } else if (config.text != nullptr) {
+        host.add_input(config.source, *config.text);
     } else {
         host.add_input(config.source);
     }
@@ -446,16 +448,16 @@ RunReport run(Config& config, const RunOptions& options) {
     for (std::string& warning : rogues.warnings()) warnings.push_back(std::move(warning));
     for (std::string& warning : unmap_warnings(config, system.client, stats)) warnings.push_back(std::move(warning));
     if (options.watch != nullptr) options.watch->on_end(kernel, boot, soc, clients.rng());
+    if (std::optional<std::string> costs = assume_table_costs(config, boot, stats))
+        assembly.assumptions.push_back(std::move(*costs));
     RunReport report;
+    if (shared)
+        report.notes.push_back(
+            fmt::format("{} also holds a sweep, whose report.html is left as it is", printable(options.out)));
     if (activity) activity->finish();
     if (traced) {
         run_trace.finish();
         std::vector<std::string> lacks = trace.idle_patterns();
-    if (shared)
-        report.notes.push_back(
-            fmt::format("{} also holds a sweep, whose report.html is left as it is", printable(options.out)));
-    if (std::optional<std::string> costs = assume_table_costs(config, boot, stats))
-        assembly.assumptions.push_back(std::move(*costs));
         if (const std::optional<std::string> cut = trace.cut()) lacks.push_back(*cut);
         warnings.insert(warnings.end(), lacks.begin(), lacks.end());
         report.notes.insert(report.notes.end(), lacks.begin(), lacks.end());

@@ -56,7 +56,7 @@ const Value* take_list(MapReader& map, const char* key, yaml::Findings& findings
 
 void read_sets(const Value& value, const std::string& path, yaml::Findings& findings, std::vector<Override>& all) {
     if (value.kind != Kind::map) findings.add(value.place, path, "found " + value.describe(), "a map of path: value");
-    for (const yaml::Entry& entry : value.entries) all.push_back({entry.key, flow_text(entry.value)});
+    for (const yaml::Entry& entry : value.entries) all.push_back({entry.key, flow_text(entry.value), entry.place});
 }
 
 std::string read_name(MapReader& map, yaml::Findings& findings) {
@@ -105,7 +105,8 @@ void AxisReader::values(const Value& all, const Value* at, const std::string& pa
     for (std::size_t i = 0; i < all.items.size(); ++i) {
         const Value& one = all.items[i];
         if (at != nullptr) {
-            axis.alternatives.push_back({one.quoted ? one.text : flow_text(one), {{target, flow_text(one)}}});
+            axis.alternatives.push_back(
+                {one.quoted ? one.text : flow_text(one), {{target, flow_text(one), at->place}}});
         } else {
             axis.alternatives.push_back(alternative(one, yaml::join_path(path + ".points", i)));
         }
@@ -210,7 +211,8 @@ void AxisReader::zip(const Value& lists, const std::string& path, StudyAxis& axi
         const std::string at = yaml::join_path(path, i);
         MapReader map(lists.items[i], at, findings_);
         std::string target;
-        if (const Value* given = map.require("path")) yaml::read(*given, at + ".path", findings_, target);
+        const Value* const where = map.require("path");
+        if (where != nullptr) yaml::read(*where, at + ".path", findings_, target);
         const Value* const values = take_list(map, "values", findings_);
         map.finish();
         if (values == nullptr || values->items.empty()) {
@@ -228,7 +230,7 @@ void AxisReader::zip(const Value& lists, const std::string& path, StudyAxis& axi
         for (std::size_t k = 0; k < values->items.size(); ++k) {
             const Value& one = values->items[k];
             axis.alternatives[k].label += (i == 0 ? "" : " / ") + (one.quoted ? one.text : flow_text(one));
-            axis.alternatives[k].sets.push_back({target, flow_text(one)});
+            axis.alternatives[k].sets.push_back({target, flow_text(one), where == nullptr ? one.place : where->place});
         }
     }
     std::set<std::string> labels;

@@ -59,10 +59,8 @@ public:
     Planner(const Study& study, Plan& plan) : study_(study), plan_(plan), root_(extended(study)) {
         model_ = Sha256().add_field(kModelVersion).add_field(model_sources()).text();
     }
-    /// Fills in what follows from its sets.
-    void complete(PlanPoint& point) {
-        std::vector<Override> overrides;
-        for (const std::string& set : point.sets) overrides.push_back(parse_override(set));
+    /// Fills in what follows from `overrides`, its sets.
+    void complete(PlanPoint& point, const std::vector<Override>& overrides) {
         Config config = parse_config(root_, study_.file, overrides);
         check_expectations(config);
         Sha256 key;
@@ -175,20 +173,21 @@ Plan make_plan(const Study& study, const std::vector<std::string>& sets, const s
     Planner planner(study, plan);
     for (std::size_t i = 0; i < count; ++i) {
         PlanPoint point;
-        for (const Override& set : study.sets) point.sets.push_back(set.path + "=" + set.value);
-        point.sets.insert(point.sets.end(), sets.begin(), sets.end());
+        std::vector<Override> all = study.sets;
+        for (const std::string& set : sets) all.push_back(parse_override(set));
         const std::vector<std::size_t>& combination = choice.combinations[i / seeds];
         for (std::size_t axis = 0; axis < combination.size(); ++axis) {
             const StudyAxis::Alternative& chosen = study.axes[axis].alternatives[combination[axis]];
             point.labels.push_back(chosen.label);
-            for (const Override& set : chosen.sets) point.sets.push_back(set.path + "=" + set.value);
+            all.insert(all.end(), chosen.sets.begin(), chosen.sets.end());
         }
         if (plan.repeat.seeds != 0) {
             point.labels.push_back(std::to_string(study.repeat.first + i % seeds));
-            point.sets.push_back("seed=" + point.labels.back());
+            all.push_back({"seed", point.labels.back()});
         }
+        for (const Override& set : all) point.sets.push_back(set.path + "=" + set.value);
         try {
-            planner.complete(point);
+            planner.complete(point, all);
         } catch (const InputError& error) {
             std::vector<Diagnostic> findings = error.findings();
             for (Diagnostic& finding : findings) finding.what += at_point(study, point);
@@ -222,7 +221,11 @@ std::string plan_text(const Plan& plan) {
     return all.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-Plan read_plan(const std::string& file) {
+Plan read_plan(const std::string& given) {
+    std::error_code ignored;
+    const std::string file = fs::is_directory(given, ignored) ? (fs::path(given) / "plan.json").string() : given;
+    if (file != given && !fs::exists(file, ignored))
+        throw wrong(given, "", "is a directory without plan.json: no sweep's");
     const Json json = read_json_file(file, kPlanSchema);
     try {
         Plan plan;

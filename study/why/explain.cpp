@@ -50,6 +50,11 @@ std::vector<Override> cuts(const Config& config, std::uint64_t most) {
     return sets;
 }
 
+/// The config once more, with `sets` besides.
+Config again(const Config& config, const std::vector<Override>& sets) {
+    return config.text == nullptr ? load_config(config.source, sets) : parse_config(*config.text, config.source, sets);
+}
+
 /// In a child: what the run comes to, without its lists of events.
 Json run_once(Config config, bool slowest) {
     Slowest watch(kSlowest, config.kernel.page_bytes);
@@ -71,11 +76,6 @@ Json run_once(Config config, bool slowest) {
     return result;
 }
 
-void throw_if_error(const std::string& file, const Json& said) {
-    if (!said.contains("error")) return;
-    const auto text = said["error"].get<std::string>();
-    throw wrong(file, fmt::format("cannot be run again: {}", text));
-}
 /// The same with these values in place of those of the resolved config. A finding keeps its key and not its line: what
 /// is read is no file.
 Json run_with(const std::string& resolved, const std::string& file, const std::vector<Override>& sets) {
@@ -88,6 +88,11 @@ Json run_with(const std::string& resolved, const std::string& file, const std::v
     }
 }
 
+void throw_if_error(const std::string& file, const Json& said) {
+    if (!said.contains("error")) return;
+    const auto text = said["error"].get<std::string>();
+    throw wrong(file, fmt::format("cannot be run again: {}", text));
+}
 
 std::string text_of(const std::vector<Override>& sets) {
     std::string text;
@@ -153,6 +158,12 @@ std::vector<Override> without_iommus(const Config& config) {
     return sets;
 }
 
+/// A function whose driver has switched ATS on.
+bool asks_by_itself(const Json& master) {
+    const auto atc = master.find("atc");
+    return atc != master.end() && atc->value("enabled", false);
+}
+
 double three_digits(double share) { return std::round(share * 1000) / 1000; }
 
 /// What a master's IOMMU costs it: by its parts of the transactions' time (projected), and against the run without.
@@ -170,23 +181,17 @@ Json overhead_json(const Json& master, const Json& said) {
             {"realised", three_digits(mean(master) / mean(*without) - 1)},
             {"latency_mean_ns", mean(*without)},
             {"bandwidth_bytes_per_s", without->at("bandwidth_bytes_per_s")},
-/// A function whose driver has switched ATS on.
-bool asks_by_itself(const Json& master) {
-    const auto atc = master.find("atc");
-    return atc != master.end() && atc->value("enabled", false);
-}
-
             {"bandwidth_lost", three_digits(1 - bandwidth(master) / bandwidth(*without))}};
 }
 
 }  // namespace
 
 Json explain(const WhyQuestion& question) {
-    const std::string file = config_of(question.run);
-    Config config = load_config(file);
+    Config config = load_config(config_of(question.run));
+    const std::string file = config.source;
     std::vector<Override> cut = cuts(config, question.most_transfers);
     const Json base =
-        in_processes({[&] { return run_once(cut.empty() ? config : load_config(file, cut), true); }}, 1).front();
+        in_processes({[&] { return run_once(cut.empty() ? config : again(config, cut), true); }}, 1).front();
     throw_if_error(file, base);
     // What was left to us is written out now: a lever can name it.
     Config resolved = parse_config(base.at("resolved").get<std::string>(), file);

@@ -198,6 +198,36 @@ TEST_CASE("paths: a run and a sweep do not share a directory", "[cli][paths]") {
     CHECK(run_xlate(scratch, "sweep s.yaml --out b").status == 0);
 }
 
+TEST_CASE("paths: a config from a pipe or standard input runs as one from a file", "[cli][paths]") {
+    const Scratch scratch;
+    config(scratch);
+    REQUIRE(run_xlate(scratch, "run x.yaml --quiet --out file").status == 0);
+    const auto digest = [&](const std::string& out) {
+        return Json::parse(read_text(scratch.path(out + "/result.json")))["digest"];
+    };
+    CHECK(run_xlate(scratch, "run - --quiet", "cat x.yaml |").status == 0);
+    CHECK(digest("out/stdin") == digest("file"));
+    CHECK(run_xlate(scratch, "run /dev/stdin --quiet --out in", "cat x.yaml |").status == 0);
+    CHECK(digest("in") == digest("file"));
+    const Json manifest = Json::parse(read_text(scratch.path("in/manifest.json")));
+    CHECK(manifest["inputs"][0]["file"] == "stdin");
+    CHECK(manifest["inputs"][0]["bytes"] == fs::file_size(scratch.path("x.yaml")));
+    REQUIRE(mkfifo(scratch.path("pipe").c_str(), 0600) == 0);
+    CHECK(run_xlate(scratch, "run pipe --quiet --out p", "{ cat x.yaml >pipe & true; } &&").status == 0);
+    CHECK(digest("p") == digest("file"));
+    const Said show = run_xlate(scratch, "config show -", "cat x.yaml |");
+    CHECK(show.status == 0);
+    CHECK(show.out.find("stdin:") != std::string::npos);
+    // Files that it names are looked for from here; and a place is named as such.
+    fs::copy(board("quickstart"), scratch.path("b.dtb"));
+    scratch.file("near.yaml", "firmware: { devicetree: b.dtb }\ntraffic: []\n");
+    CHECK(run_xlate(scratch, "run - --quiet --out n", "cat near.yaml |").status == 0);
+    scratch.file("bad.yaml", "firmware: { devicetree: b.dtb }\nsede: 1\n");
+    CHECK(run_xlate(scratch, "run -", "cat bad.yaml |").err == "stdin:2:1: sede: unknown key; did you mean 'seed'?\n");
+    CHECK(run_xlate(scratch, "run -", "cat b.dtb |").err ==
+          "stdin: a device tree cannot be read from a pipe; expected its file, or YAML\n");
+}
+
 TEST_CASE("paths: two runs into one directory: the second is told, nothing is mixed", "[cli][paths]") {
     const Scratch scratch;
     REQUIRE(run_xlate(scratch, config(scratch) + "--out r").status == 0);

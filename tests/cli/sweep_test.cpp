@@ -131,6 +131,8 @@ TEST_CASE("sweep: plan, parts, status and merge come to the same as all at once"
     for (const char* shard : {"1/4", "3/4", "4/4"})
         REQUIRE(run_xlate(scratch, std::string("sweep run plan.json --shard ") + shard).status == 0);
     CHECK(run_xlate(scratch, "sweep status plan.json").status == 0);
+    std::filesystem::copy(scratch.path("plan.json"), scratch.path("parts/plan.json"));  // as `xlate sweep` leaves it
+    CHECK(run_xlate(scratch, "sweep status parts").out == run_xlate(scratch, "sweep status plan.json").out);
     REQUIRE(run_xlate(scratch, "sweep merge plan.json").status == 0);
     REQUIRE(run_xlate(scratch, "sweep sizes.yaml --out whole").status == 0);
     CHECK(read_text(scratch.path("parts/sweep.json")) == read_text(scratch.path("whole/sweep.json")));
@@ -182,8 +184,11 @@ TEST_CASE("sweep: what is wrong with a study is named with its place, before any
     wrong("study: { vary: [ { name: s, path: seed, values: [] } ] }\n", "an axis without a point");
     wrong("study: { vary: [ { name: s, path: seed, values: [1, 1] } ] }\n", "'1' stands there twice");
     wrong("study: { vary: [ { name: s, path: sead, values: [1] } ] }\n",
-          "sead: unknown key (at the point s 1); did you mean 'seed'?");
-    wrong("study: { vary: [ { name: s, path: seed, values: [x] } ] }\n", "seed");
+          "w.yaml:2:35: sead: unknown key (at the point s 1); did you mean 'seed'?");
+    wrong("study: { vary: [ { name: s, path: seed, values: [x] } ] }\n", "w.yaml:2:35: seed: ");
+    wrong("study: { vary: [ { name: s, zip: [ { path: sead, values: [1] } ] } ] }\n", "w.yaml:2:44: sead: ");
+    wrong("study: { vary: [ { name: s, points: [ { name: a, set: { sead: 1 } } ] } ] }\n", "w.yaml:2:57: sead: ");
+    wrong("study: { set: { sead: 1 } }\n", "w.yaml:2:17: sead: ");
     wrong("study: { columns: [ { name: c, value: 'masters[' } ] }\n", "w.yaml:2:");
     wrong("study: { vary: [ { name: f, path: firmware.devicetree, values: [no.dtb] } ] }\n",
           "there is no file 'no.dtb'");
@@ -204,6 +209,9 @@ TEST_CASE("sweep: a column that no point has says why", "[cli][sweep]") {
     CHECK(said.err.find("column 'typo': the result has no 'iommus[0].walkss'; did you mean 'walks'?") !=
           std::string::npos);
     CHECK(std::filesystem::exists(scratch.path("s/table.md")));  // the others are worth having
+    // A name without its unit.
+    scratch.file("unit.yaml", study("    - { name: typo, value: 'masters[0].latency.mean' }\n"));
+    CHECK(run_xlate(scratch, "sweep unit.yaml --out u").err.find("did you mean 'latency_ns'?") != std::string::npos);
 }
 
 TEST_CASE("sweep: only what decides about a result is in its key", "[cli][sweep]") {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -246,7 +247,22 @@ Value parse(std::string_view text, const std::string& file, const Budget& budget
     return std::move(builder.root);
 }
 
+namespace {
+
+/// What is wrong with a directory in a file's place: the config of a run lies in its directory.
+InputError is_directory(const std::string& file) {
+    const std::filesystem::path config = std::filesystem::path(file) / "config.resolved.yaml";
+    std::error_code ignored;
+    const bool of_run = std::filesystem::is_regular_file(config, ignored);
+    return InputError(
+        Diagnostic{{file, {}, {}, {}}, "", "is a directory", "a YAML file", of_run ? config.string() : ""});
+}
+
+}  // namespace
+
 std::string read_text(const std::string& file) {
+    std::error_code ignored;
+    if (std::filesystem::is_directory(file, ignored)) throw is_directory(file);
     std::ifstream stream(file, std::ios::binary);
     // Piece by piece: room for the largest file that is allowed would cost more than the rest of a short run.
     std::string text;
