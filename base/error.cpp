@@ -22,16 +22,20 @@ std::string join(const std::vector<Diagnostic>& findings) {
     return all;
 }
 
+/// Letters left out, added or exchanged; two neighbours that changed places count as one.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> earlier(b.size() + 1);  // two letters of `a` ago
+    std::vector<std::size_t> last(b.size() + 1);
     std::vector<std::size_t> row(b.size() + 1);
     for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
     for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = row[0];
+        earlier.swap(last);
+        last.swap(row);
         row[0] = i;
         for (std::size_t j = 1; j <= b.size(); ++j) {
-            const std::size_t above = row[j];
-            row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U)});
-            diagonal = above;
+            row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0U : 1U)});
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = std::min(row[j], earlier[j - 2] + 1);
         }
     }
     return row[b.size()];

@@ -8,10 +8,13 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include "base/error.hpp"
+#include "base/quantity.hpp"
 #include "cli/built_from.hpp"
 #include "cli/command_tree.hpp"
 #include "cli/commands.hpp"
 #include "cli/print.hpp"
+#include "cli/usage_error.hpp"
 #include "study/config/config.hpp"
 #include "study/decode/decode.hpp"
 #include "study/run/model_version.hpp"
@@ -21,6 +24,16 @@ namespace {
 
 /// What a command's help ends with: lines that run as they stand, in the folder of this repository.
 void examples(CLI::App* command, const char* lines) { command->footer(std::string("Example:\n") + lines); }
+
+/// The parser of the library takes "-1" and more than 64 bits for other numbers.
+std::string refuse_no_number(std::string& text) {
+    const xlate::Parsed<std::uint64_t> number = parse_integer(text);
+    return number ? std::string() : "found '" + printable(text) + "', expected a whole number from 0 to 2^64 - 1";
+}
+std::string refuse_empty(std::string& text) { return text.empty() ? "found '', expected a path" : std::string(); }
+
+CLI::Validator whole_number() { return CLI::Validator(refuse_no_number, ""); }
+CLI::Validator path() { return CLI::Validator(refuse_empty, ""); }
 
 /// Options and what they set. CLI11 keeps references into it.
 struct Parsed {
@@ -48,16 +61,16 @@ void add_run(CLI::App& app, Parsed& p) {
     examples(run,
              "  xlate run configs/quickstart.yaml\n  xlate run configs/quickstart.yaml --set 'traffic[0].size=256 B' "
              "--out out/smaller");
-    run->add_option("CONFIG", p.run.config, "CONFIG.yaml or BOARD.dtb");
+    run->add_option("CONFIG", p.run.config, "CONFIG.yaml or BOARD.dtb; '-': stdin");
     run->add_option("--set", p.run.sets, "PATH=VALUE: set one value of the config")->allow_extra_args(false);
     run->add_option("--variant", p.run.variant, "version of the kernel model; 'help' lists them");
-    run->add_option("--seed", p.run.seed, "seed of every random stream");
-    run->add_option("--out", p.run.out, "directory of the results (default: out/NAME)");
+    run->add_option("--seed", p.run.seed, "seed of every random stream")->check(whole_number());
+    run->add_option("--out", p.run.out, "directory of the results (default: out/NAME)")->check(path());
     run->add_flag("--trace", p.run.trace, "also write trace.pftrace");
     run->add_flag("--sqlite", p.run.sqlite, "also write run.sqlite");
     run->add_flag("--transactions", p.run.transactions, "the same, with a row for each transaction");
     run->add_flag("--sanitize", p.run.sanitize, "look for stale translations (kernel.sanitizer)");
-    run->add_option("--junit", p.run.junit, "write the expectations as JUnit XML");
+    run->add_option("--junit", p.run.junit, "write the expectations as JUnit XML")->check(path());
     run->add_flag("--quiet", p.run.quiet, "print nothing but problems");
     run->callback([&p] { p.call = [&p] { return run_command(p.run); }; });
 }
@@ -102,13 +115,15 @@ void add_explore(CLI::App& app, Parsed& p) {
     explore->add_flag("--matrix", p.explore.matrix, "all variants")->excludes(variant);
     explore->add_option("--strategy", p.explore.strategy, "how to search")
         ->check(CLI::IsMember({"portfolio", "dpor", "pct", "pos", "random"}));
-    auto* budget = explore->add_option("--budget", p.explore.budget, "most schedules");
+    auto* budget = explore->add_option("--budget", p.explore.budget, "most schedules")->check(whole_number());
     explore->add_option("--time", p.explore.time, "most host time, such as '30 s'")->excludes(budget);
     explore->add_option("-j", p.explore.jobs, "threads")->check(CLI::Range(1, 1024));
-    explore->add_option("--seed", p.explore.seed, "seed of pct, pos, random and the portfolio's samples");
+    explore->add_option("--seed", p.explore.seed, "seed of pct, pos, random and the portfolio's samples")
+        ->check(whole_number());
     explore->add_flag("--json", p.explore.json, "print one JSON document");
-    explore->add_option("--junit", p.explore.junit, "write what was found as JUnit XML, a case a variant");
-    explore->add_option("--out", p.explore.out, "directory of the results");
+    explore->add_option("--junit", p.explore.junit, "write what was found as JUnit XML, a case a variant")
+        ->check(path());
+    explore->add_option("--out", p.explore.out, "directory of the results")->check(path());
     explore->callback([&p] { p.call = [&p] { return explore_command(p.explore); }; });
 
     CLI::App* replay = app.add_subcommand("replay", "Run one schedule and print it as a timeline");
@@ -124,7 +139,7 @@ void add_config(CLI::App& app, Parsed& p) {
     config->require_subcommand(1);
     CLI::App* show = config->add_subcommand("show", "All parameters of one config");
     examples(show, "  xlate config show configs/quickstart.yaml");
-    show->add_option("CONFIG", p.config.first, "CONFIG.yaml or BOARD.dtb")->required();
+    show->add_option("CONFIG", p.config.first, "CONFIG.yaml or BOARD.dtb; '-': stdin")->required();
     show->add_option("--set", p.config.sets, "PATH=VALUE: set one value of the config")->allow_extra_args(false);
     show->callback([&p] { p.call = [&p] { return config_show_command(p.config); }; });
     CLI::App* diff = config->add_subcommand("diff", "What differs between two configs");
@@ -189,7 +204,7 @@ void add_studies(CLI::App& app, Parsed& p) {
                      "PATTERN[:lower|higher|same][=PCT]: only this counts, where it is worse; 'headline': what matters")
         ->allow_extra_args(false);
     compare->add_option("--markdown", p.compare.markdown, "write it as Markdown for a pull request; '-': print that");
-    compare->add_option("--junit", p.compare.junit, "write the comparison as JUnit XML");
+    compare->add_option("--junit", p.compare.junit, "write the comparison as JUnit XML")->check(path());
     compare->add_flag("--update-baseline", p.compare.update_baseline, "then write B over A (status 0)");
     compare->callback([&p] { p.call = [&p] { return compare_command(p.compare); }; });
 
@@ -197,7 +212,8 @@ void add_studies(CLI::App& app, Parsed& p) {
     examples(report, "  xlate run configs/tiny_tlb.yaml\n  xlate report out/tiny_tlb");
     report->add_option("DIR", p.report.first, "directory of a run or a sweep")->required();
     report->add_option("OTHER", p.report.second, "of another one: both side by side");
-    report->add_option("--out", p.report.out, "file to write (default: report.html in DIR; of two: side-by-side.html)");
+    report->add_option("--out", p.report.out, "file to write (default: report.html in DIR; of two: side-by-side.html)")
+        ->check(path());
     report->callback([&p] { p.call = [&p] { return report_command(p.report); }; });
 }
 
@@ -243,8 +259,9 @@ void add_sweep(CLI::App& app, Parsed& p) {
     examples(sweep, "  xlate sweep configs/studies/tlb-size.yaml --set 'traffic[0].transfers=2000'");
     const auto sets = [&p](CLI::App* command) {
         command->add_option("--set", p.sweep.sets, "PATH=VALUE: set one value at every point")->allow_extra_args(false);
-        command->add_option("--out", p.sweep.out, "directory of the results (default: out/NAME)");
-        command->add_option("--max-points", p.sweep.max_points, "refuse a study that has more (status 4)");
+        command->add_option("--out", p.sweep.out, "directory of the results (default: out/NAME)")->check(path());
+        command->add_option("--max-points", p.sweep.max_points, "refuse a study that has more (status 4)")
+            ->check(whole_number());
     };
     const auto jobs = [&p](CLI::App* command, const char* what) {
         command->add_option("-j", p.sweep.jobs, what)->check(CLI::Range(1, 1024));
@@ -260,7 +277,7 @@ void add_sweep(CLI::App& app, Parsed& p) {
     sets(sweep);
     jobs(sweep, "runs at once (slurm: jobs)");
     sweep->add_option("--engine", p.sweep.engine, "who runs the points")->check(CLI::IsMember({"local", "slurm"}));
-    sweep->add_option("--junit", p.sweep.junit, "write the points as JUnit XML, a case each");
+    sweep->add_option("--junit", p.sweep.junit, "write the points as JUnit XML, a case each")->check(path());
     sweep->add_option("--sbatch", p.sweep.sbatch, "OPTION for Slurm's sbatch: '--partition=short'")
         ->allow_extra_args(false);
     progress(sweep);
@@ -273,27 +290,27 @@ void add_sweep(CLI::App& app, Parsed& p) {
     CLI::App* plan = sweep->add_subcommand("plan", "Write down the points");
     examples(plan, "  xlate sweep plan configs/studies/tlb-size.yaml");
     plan->add_option("STUDY", p.sweep.file, "CONFIG.yaml with a study")->required();
-    plan->add_option("-o", p.sweep.plan, "file to write (default: stdout)");
+    plan->add_option("-o", p.sweep.plan, "file to write (default: stdout)")->check(path());
     sets(plan);
     plan->callback([&p] { p.call = [&p] { return sweep_plan_command(p.sweep); }; });
     CLI::App* run = sweep->add_subcommand("run", "Run the points of a plan that have no result, or a part of them");
     constexpr const char* kPlan =
         "  xlate sweep plan configs/studies/tlb-size.yaml -o plan.json --set 'traffic[0].transfers=500'\n";
     examples(run, (kPlan + std::string("  xlate sweep run plan.json --shard 1/2")).c_str());
-    run->add_option("PLAN", p.sweep.file, "the plan")->required();
+    run->add_option("PLAN", p.sweep.file, "the plan, or the directory of its sweep")->required();
     run->add_option("--shard", p.sweep.shard, "I/N: part I of N, from 1");
     jobs(run, "runs at once");
     progress(run);
     run->callback([&p] { p.call = [&p] { return sweep_run_command(p.sweep); }; });
     CLI::App* merge = sweep->add_subcommand("merge", "Put the results of a plan together");
     examples(merge, (kPlan + std::string("  xlate sweep run plan.json\n  xlate sweep merge plan.json")).c_str());
-    merge->add_option("PLAN", p.sweep.file, "the plan")->required();
+    merge->add_option("PLAN", p.sweep.file, "the plan, or the directory of its sweep")->required();
     merge->add_flag("--json", p.sweep.json, "print one JSON document");
-    merge->add_option("--junit", p.sweep.junit, "write the points as JUnit XML, a case each");
+    merge->add_option("--junit", p.sweep.junit, "write the points as JUnit XML, a case each")->check(path());
     merge->callback([&p] { p.call = [&p] { return sweep_merge_command(p.sweep); }; });
     CLI::App* status = sweep->add_subcommand("status", "How far a plan is");
     examples(status, (kPlan + std::string("  xlate sweep status plan.json")).c_str());
-    status->add_option("PLAN", p.sweep.file, "the plan")->required();
+    status->add_option("PLAN", p.sweep.file, "the plan, or the directory of its sweep")->required();
     status->callback([&p] { p.call = [&p] { return sweep_status_command(p.sweep); }; });
 }
 
@@ -312,7 +329,7 @@ void add_self(CLI::App& app, Parsed& p) {
     CLI::App* manual = app.add_subcommand("manual", "The manual page of a command, for man");
     examples(manual, "  xlate manual\n  xlate manual sweep plan\n  xlate manual --out man1");
     manual->add_option("COMMAND", p.manual.command, "such as: sweep plan (default: of xlate itself)");
-    manual->add_option("--out", p.manual.out, "directory: write the pages of all commands there");
+    manual->add_option("--out", p.manual.out, "directory: write the pages of all commands there")->check(path());
     manual->callback([&app, &p] { p.call = [&app, &p] { return manual_command(command_facts(app), p.manual); }; });
 }
 
@@ -347,7 +364,8 @@ ExitStatus run_app(const std::vector<std::string>& arguments) {
             app.exit(error);
             return finish_output(ExitStatus::ok);
         }
-        print_problem("xlate: " + printable(error.what()) + "\nRun with --help for the options.");
+        const std::string said = unknown_name(command_facts(app), arguments).value_or(printable(error.what()));
+        print_problem("xlate: " + said + "\nRun with --help for the options.");
         return ExitStatus::usage;
     } catch (const InputError& error) {
         finish_output(error.status());  // what was printed before stands before

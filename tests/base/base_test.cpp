@@ -73,6 +73,9 @@ TEST_CASE("error: a message names place, path, finding, expectation and the near
     CHECK(binary.text() == "iort.aml+0x54: ends early; expected 48 bytes");
     CHECK(Diagnostic{{"a\x1b[31m", {}, {}, {}}, "", "x", "", ""}.text() == "a\\x1b[31m: x");
     CHECK(nearest_name("outstandig", {"pattern", "outstanding"}) == "outstanding");
+    CHECK(nearest_name("rnu", {"report", "run"}) == "run");  // two letters that changed places
+    CHECK(nearest_name("stauts", {"status"}) == "status");
+    CHECK_FALSE(nearest_name("nur", {"run"}));
     CHECK_FALSE(nearest_name("zzz", {"pattern", "outstanding"}));
     CHECK_THROWS_AS([] { XLATE_CHECK(1 == 2, "values"); }(), InternalError);
 }

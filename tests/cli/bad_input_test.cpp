@@ -114,6 +114,56 @@ TEST_CASE("bad input: the command line", "[cli]") {
     CHECK(run_xlate(scratch, "run --help").out.find("--junit") != std::string::npos);
 }
 
+TEST_CASE("bad input: a command or option that does not exist is named with the nearest, and nothing else", "[cli]") {
+    const Scratch scratch;
+    const auto says = [&](const std::string& arguments) {
+        const Said said = run_xlate(scratch, arguments);
+        CHECK(said.status == 2);
+        return said.err.substr(0, said.err.find('\n'));
+    };
+    CHECK(says("rnu g.yaml") == "xlate: unknown command 'rnu'; did you mean 'run'?");
+    CHECK(says("frobnicate") == "xlate: unknown command 'frobnicate'");
+    CHECK(says("config shwo g.yaml") == "xlate: config: unknown command 'shwo'; did you mean 'show'?");
+    CHECK(says("sweep stauts p.json") == "xlate: sweep: unknown command 'stauts'; did you mean 'status'?");
+    CHECK(says("run g.yaml --seeed 5") == "xlate: run: unknown option '--seeed'; did you mean '--seed'?");
+    CHECK(says("run --seeed=5 g.yaml") == "xlate: run: unknown option '--seeed'; did you mean '--seed'?");
+    CHECK(says("run g.yaml --set --sed=5 --qiet") == "xlate: run: unknown option '--qiet'; did you mean '--quiet'?");
+    CHECK(says("run g.yaml extra") == "xlate: The following argument was not expected: extra");
+}
+
+TEST_CASE("bad input: a number on the command line that is none, or too large, is refused", "[cli]") {
+    const Scratch scratch;
+    scratch.file("x.yaml", "firmware: { devicetree: " + board("quickstart") + " }\ntraffic: []\n");
+    for (const std::string option : {"run x.yaml --seed", "explore x.yaml --seed", "explore x.yaml --budget",
+                                     "sweep x.yaml --max-points", "sweep plan x.yaml --max-points"}) {
+        for (const std::string value : {"-1", "18446744073709551616", "99999999999999999999", "x", "1.5", "''"}) {
+            const Said said = run_xlate(scratch, option + " " + value);
+            INFO(option << " " << value << ": " << said.err);
+            CHECK(said.status == 2);
+            CHECK(said.err.find(option.substr(option.find("--")) + ": found '") != std::string::npos);
+            CHECK(said.err.find("expected a whole number from 0 to 2^64 - 1") != std::string::npos);
+        }
+    }
+    CHECK(run_xlate(scratch, "run x.yaml --quiet --seed 18446744073709551615").status == 0);
+}
+
+TEST_CASE("bad input: what is no config, plan or directory is named as what it is", "[cli]") {
+    const Scratch scratch;
+    std::filesystem::create_directory(scratch.path("d"));
+    CHECK(run_xlate(scratch, "run d").err == "d: is a directory; expected a YAML file\n");
+    scratch.file("d/config.resolved.yaml", "traffic: []\n");
+    CHECK(run_xlate(scratch, "run d").err ==
+          "d: is a directory; expected a YAML file; did you mean 'd/config.resolved.yaml'?\n");
+    CHECK(run_xlate(scratch, "sweep status d").err == "d: is a directory without plan.json: no sweep's\n");
+    scratch.file("x.yaml", "firmware: { devicetree: " + board("quickstart") + " }\ntraffic: []\n");
+    for (const char* option : {"run x.yaml --out", "run x.yaml --junit", "sweep x.yaml --out", "report d --out"}) {
+        const Said said = run_xlate(scratch, std::string(option) + " ''");
+        INFO(option << ": " << said.err);
+        CHECK(said.status == 2);
+        CHECK(said.err.find("found '', expected a path") != std::string::npos);
+    }
+}
+
 TEST_CASE("version: names the model's sources, and the commit where Git knows one", "[cli]") {
     const Scratch scratch;
     const Said said = run_xlate(scratch, "--version");
