@@ -114,6 +114,9 @@ private:
         return nullptr;
     }
 
+    /// By the driver's old function or by that of the series.
+    static bool reads_entries(const kernel::IommuOps& ops) { return ops.has_of_xlate() || ops.has_of_xlate_fwspec(); }
+
     /// A driver may have an IOMMU whose registers are there and whose hardware is not; or make no domain by itself.
     void grouped(const DeviceResult& device) {
         const auto provider = std::find_if(devices_.begin(), devices_.end(),
@@ -122,7 +125,7 @@ private:
             const kernel::IommuOps* const ops = ops_of(*provider);
             return add(device.name, device.path, "no-domain",
                        fmt::format("it has a group without a domain: {}; its own driver attaches none",
-                                   ops != nullptr && !ops->has_of_xlate()
+                                   ops != nullptr && !reads_entries(*ops)
                                        ? fmt::format("{} has no of_xlate, and DMA goes past its IOMMU", ops->name)
                                        : "this kernel's driver of its IOMMU makes none"));
         }
@@ -216,7 +219,7 @@ private:
             if (!why.empty()) return add(device.name, device.path, "refused", std::move(why));
         }
         const kernel::IommuOps* const ops = ops_of(*iommu);
-        if (ops != nullptr && !ops->has_of_xlate()) {
+        if (ops != nullptr && !reads_entries(*ops)) {
             return add(
                 device.name, device.path, "no-group",
                 fmt::format("{} has no of_xlate: in this kernel nothing puts its clients into a group", ops->name));
