@@ -93,7 +93,8 @@ ExitStatus inspect_command(const InspectArguments& arguments) {
         if (is_config) {
             study::settle_pci_roots(config, description);
             study::yaml::Findings findings;
-            seats = study::seat_pci_functions(study::make_pci_roots(config, findings));
+            seats = study::seat_pci_functions(study::make_pci_roots(config, findings),
+                                              kernel::find_variant(config.kernel.variant).release);
             findings.throw_if_any();
         }
         print(study::why_translated(description, seats, arguments.why, arguments.json));

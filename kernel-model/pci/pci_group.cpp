@@ -1,7 +1,9 @@
 // Aliases, isolation and groups: kernel-probe.md 11.1 and 11.2 (G1..G5).
 #include <algorithm>
+#include <optional>
 
 #include "kernel-model/pci/pci_core.hpp"
+#include "kernel-model/pci/quirks.hpp"
 
 namespace xlate::kernel {
 
@@ -17,20 +19,8 @@ int pci_for_each_dma_alias(PciDevice& pdev, const std::function<int(PciDevice&, 
     for (PciBusNode* bus = &pdev.pci_bus; !bus->is_root(); bus = bus->parent) {
         PciDevice& bridge = *bus->self;
         if (bridge.config.alias_translation_root) return 0;
-        switch (bridge.config.kind) {
-            case PciKind::root_port:
-            case PciKind::upstream_port:
-            case PciKind::downstream_port:
-                continue;
-            case PciKind::pcie_to_pci_bridge:
-                if (bridge.config.no_alias) continue;
-                answer = visit(bridge, static_cast<std::uint16_t>(bus->number << 8));
-                break;
-            default:
-                answer = visit(bridge, bridge.config.pcie_bridge_alias ? static_cast<std::uint16_t>(bus->number << 8)
-                                                                       : bridge.rid());
-                break;
-        }
+        const std::optional<std::uint16_t> alias = alias_of_bridge(bridge.config, bridge.rid(), bus->number);
+        if (alias) answer = visit(bridge, *alias);
         if (answer != 0) return answer;
     }
     return 0;

@@ -113,13 +113,7 @@ void PciCore::scan_bus(PciBusNode& bus, const std::vector<PciFunction>& function
     for (const PciFunction* const function : order) {
         const std::string name =
             fmt::format("{:04x}:{:02x}:{:02x}.{:x}", bus.domain, bus.number, function->device, function->function);
-        PciPlace place;
-        place.on_root_bus = bus.is_root();
-        place.below_pcie = bus.self != nullptr && is_pcie(bus.self->config.kind) &&
-                           bus.self->config.kind != PciKind::pcie_to_pci_bridge;
-        place.multifunction = std::count_if(order.begin(), order.end(), [&](const PciFunction* other) {
-                                  return other->device == function->device;
-                              }) > 1;
+        const PciPlace place = place_on_bus(functions, *function, bus.self != nullptr ? &bus.self->config : nullptr);
         const Ptr<PciDevice> dev = k_.heap.make<PciDevice>(
             "pci_scan", name, &bus_, parent, bus, with_quirks(*function, place, acs_.overrides, k_.variant.release),
             firmware::find_pci_iommu(iommu_.description, name));

@@ -89,6 +89,8 @@ constexpr std::array kRows{
     Row{Quirk::isolated_functions, 0x14e4, 0x1750, 0x1752},
 };
 
+constexpr unsigned kAnyRelease = ~0U;
+
 bool has(const PciFunction& function, Quirk quirk, unsigned release) {
     return std::any_of(kRows.begin(), kRows.end(), [&](const Row& row) {
         return row.quirk == quirk && row.vendor == function.vendor && function.product >= row.first &&
@@ -119,9 +121,32 @@ bool overridden(const PciFunction& function, const PciPlace& place, const AcsOve
 
 }  // namespace
 
-bool forwards_requester_ids(const PciFunction& function) {
-    constexpr unsigned kAnyRelease = ~0U;
-    return function.no_alias || has(function, Quirk::no_alias, kAnyRelease);
+PciPlace place_on_bus(const std::vector<PciFunction>& bus, const PciFunction& function, const PciFunction* bridge) {
+    PciPlace place;
+    place.on_root_bus = bridge == nullptr;
+    place.below_pcie = bridge != nullptr && is_pcie(bridge->kind) && bridge->kind != PciKind::pcie_to_pci_bridge;
+    place.multifunction = std::count_if(bus.begin(), bus.end(),
+                                        [&](const PciFunction& other) { return other.device == function.device; }) > 1;
+    return place;
+}
+
+PciFunction as_hardware_is(PciFunction function, const PciPlace& place) {
+    return with_quirks(std::move(function), place, {}, kAnyRelease);
+}
+
+std::optional<std::uint16_t> alias_of_bridge(const PciFunction& bridge, std::uint32_t own_id, unsigned bus_behind) {
+    const auto first_behind = static_cast<std::uint16_t>(bus_behind << 8);
+    switch (bridge.kind) {
+        case PciKind::root_port:
+        case PciKind::upstream_port:
+        case PciKind::downstream_port:
+            return std::nullopt;
+        case PciKind::pcie_to_pci_bridge:
+            if (bridge.no_alias) return std::nullopt;
+            return first_behind;
+        default:
+            return bridge.pcie_bridge_alias ? first_behind : static_cast<std::uint16_t>(own_id);
+    }
 }
 
 PciFunction with_quirks(PciFunction function, const PciPlace& place, const AcsOverrides& overrides, unsigned release) {

@@ -211,51 +211,84 @@ private:
 /// Gives buses their numbers: a bus whole, then what is behind its bridges, depth first.
 class Scan {
 public:
-    explicit Scan(std::vector<PciSeat>& seats) : seats_(seats) {}
+    Scan(std::vector<PciSeat>& seats, unsigned release) : seats_(seats), release_(release) {}
     void root(const PciRoot& root) {
         host_ = root.host;
         domain_ = root.domain;
         last_bus_ = root.bus;
-        bus(root.functions, root.bus, std::nullopt, std::nullopt, std::nullopt);
+        bus(root.functions, root.bus, {});
     }
 
 private:
-    void bus(const std::vector<PciFunction>& functions, unsigned number, std::optional<std::uint32_t> alias,
-             std::optional<std::uint32_t> linux_alias, std::optional<std::size_t> bridge) {
+    /// What the bridges above a bus do to the ids of those on it.
+    struct Above {
+        const PciFunction* bridge = nullptr;       ///< null: it is a root bus
+        std::optional<std::size_t> seat;           ///< of the bridge
+        std::optional<std::uint32_t> wire;         ///< the id that leaves instead; none: that of the function
+        std::vector<std::uint32_t> linux_aliases;  ///< nearest bridge first
+    };
+
+    void bus(const std::vector<PciFunction>& functions, unsigned number, const Above& above) {
         const std::size_t first = seats_.size();
         for (const PciFunction& function : functions) {
             PciSeat seat;
             seat.name = fmt::format("{:04x}:{:02x}:{:02x}.{}", domain_, number, function.device, function.function);
-            seat.own_id = number << 8 | function.device << 3 | function.function;
-            seat.wire_id = alias.value_or(seat.own_id);
-            seat.linux_id = linux_alias.value_or(seat.own_id);
+            seat.own_id = id_of(function, number);
+            seat.wire_id = above.wire.value_or(seat.own_id);
+            seat.linux_ids = linux_ids(functions, function, number, above);
             seat.host = host_;
             seat.domain = domain_;
-            seat.bridge = bridge;
+            seat.bridge = above.seat;
             seat.function = function;
             seat.function.below.clear();
             seats_.push_back(std::move(seat));
         }
         for (std::size_t i = 0; i < functions.size(); ++i) {
-            const PciFunction& function = functions[i];
-            if (!is_bridge(function.kind)) continue;
-            const unsigned behind = std::max(last_bus_ + 1, function.bus_behind);
+            if (!is_bridge(functions[i].kind)) continue;
+            const unsigned behind = std::max(last_bus_ + 1, functions[i].bus_behind);
             last_bus_ = behind;
-            const std::uint32_t own = number << 8 | function.device << 3 | function.function;
-            std::optional<std::uint32_t> below = alias;  // the bridge nearest to the root speaks for what is behind it
-            const bool forwards = kernel::forwards_requester_ids(function);
-            if (!below && function.kind == PciKind::pcie_to_pci_bridge && !forwards) below = behind << 8;
-            if (!below && (function.kind == PciKind::pci_bridge || function.kind == PciKind::pci_to_pcie_bridge))
-                below = own;
-            std::optional<std::uint32_t> linux_below = linux_alias ? linux_alias : below;
-            if (!linux_below && function.kind == PciKind::pcie_to_pci_bridge && !function.no_alias) {
-                linux_below = behind << 8;
-            }
-            bus(function.below, behind, below, linux_below, first + i);
+            Above next = behind_bridge(functions, functions[i], number, behind, above);
+            next.seat = first + i;
+            bus(functions[i].below, behind, next);
         }
     }
 
+    static std::uint32_t id_of(const PciFunction& function, unsigned bus) {
+        return bus << 8 | function.device << 3 | function.function;
+    }
+
+    /// As pci_for_each_dma_alias() goes: its own, those of quirks, those of bridges upwards; each once.
+    std::vector<std::uint32_t> linux_ids(const std::vector<PciFunction>& functions, const PciFunction& function,
+                                         unsigned number, const Above& above) const {
+        const kernel::PciPlace place = kernel::place_on_bus(functions, function, above.bridge);
+        std::vector<unsigned> quirks = kernel::with_quirks(function, place, {}, release_).alias_devfns;
+        std::sort(quirks.begin(), quirks.end());
+        std::vector<std::uint32_t> ids{id_of(function, number)};
+        const auto add = [&](std::uint32_t id) {
+            if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
+        };
+        for (const unsigned devfn : quirks) add(number << 8 | devfn);
+        for (const std::uint32_t id : above.linux_aliases) add(id);
+        return ids;
+    }
+
+    Above behind_bridge(const std::vector<PciFunction>& functions, const PciFunction& bridge, unsigned number,
+                        unsigned behind, const Above& above) const {
+        const kernel::PciPlace place = kernel::place_on_bus(functions, bridge, above.bridge);
+        const std::uint32_t own = id_of(bridge, number);
+        Above next;
+        next.bridge = &bridge;
+        next.wire = above.wire;  // the bridge nearest to the root speaks for what is behind it
+        if (!next.wire) next.wire = kernel::alias_of_bridge(kernel::as_hardware_is(bridge, place), own, behind);
+        const PciFunction known = kernel::with_quirks(bridge, place, {}, release_);
+        if (known.alias_translation_root) return next;
+        if (const auto alias = kernel::alias_of_bridge(known, own, behind)) next.linux_aliases.push_back(*alias);
+        next.linux_aliases.insert(next.linux_aliases.end(), above.linux_aliases.begin(), above.linux_aliases.end());
+        return next;
+    }
+
     std::vector<PciSeat>& seats_;
+    const unsigned release_;
     std::string host_;
     unsigned domain_ = 0;
     unsigned last_bus_ = 0;
@@ -316,9 +349,9 @@ std::vector<PciRoot> make_pci_roots(const Config& config, yaml::Findings& findin
     return roots;
 }
 
-std::vector<PciSeat> seat_pci_functions(const std::vector<PciRoot>& roots) {
+std::vector<PciSeat> seat_pci_functions(const std::vector<PciRoot>& roots, unsigned release) {
     std::vector<PciSeat> seats;
-    Scan scan(seats);
+    Scan scan(seats, release);
     for (const PciRoot& root : roots) scan.root(root);
     return seats;
 }

@@ -38,15 +38,16 @@ std::vector<kernel::PciRoot> make_pci_roots(const Config& config, yaml::Findings
 
 /// One function with the numbers that a depth-first scan gives its bus.
 struct PciSeat {
-    std::string name;            ///< Linux's: "0000:01:00.0"
-    std::uint32_t own_id = 0;    ///< bus << 8 | devfn
-    std::uint32_t wire_id = 0;   ///< requester ID that arrives at the host bridge: a bridge's where one stands between
-    std::uint32_t linux_id = 0;  ///< the alias that Linux 6.12 takes it for; differs where a bridge forwards ids
-    std::string host;            ///< of the root
-    std::optional<std::size_t> bridge;  ///< the seat of the port or bridge that it is behind
+    std::string name;           ///< Linux's: "0000:01:00.0"
+    std::uint32_t own_id = 0;   ///< bus << 8 | devfn
+    std::uint32_t wire_id = 0;  ///< requester ID that arrives at the host bridge: a bridge's where one stands between
+    std::vector<std::uint32_t> linux_ids;  ///< those that Linux expects of it: its own, then its aliases
+    std::string host;                      ///< of the root
+    std::optional<std::size_t> bridge;     ///< the seat of the port or bridge that it is behind
     unsigned domain = 0;
     kernel::PciFunction function;  ///< without what is below
 };
-std::vector<PciSeat> seat_pci_functions(const std::vector<kernel::PciRoot>& roots);
+/// `release`: of the kernel whose quirks count, as Variant::release has it.
+std::vector<PciSeat> seat_pci_functions(const std::vector<kernel::PciRoot>& roots, unsigned release = 612);
 
 }  // namespace xlate::study

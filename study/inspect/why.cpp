@@ -57,9 +57,8 @@ Found find(const Description& description, const std::vector<PciSeat>& seats, co
         const auto host = seat.host.empty() ? std::nullopt : firmware::find_pci_host(description, seat.host);
         const std::vector<firmware::PciHost> hosts = firmware::pci_hosts(description);
         if (!host && hosts.empty()) break;
-        std::vector<std::uint32_t> requesters{seat.own_id};
-        if (seat.linux_id != seat.own_id) requesters.push_back(seat.linux_id);
-        return {device, id_path_of_function(description, host ? host->node : hosts.front().node, requesters), {}};
+        const NodeIndex at = host ? host->node : hosts.front().node;
+        return {device, id_path_of_function(description, at, seat.linux_ids), {}};
     }
     for (std::size_t i = 0; i < description.nodes.size(); ++i) {
         const auto at = static_cast<NodeIndex>(i);

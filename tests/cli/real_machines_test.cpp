@@ -397,3 +397,31 @@ TEST_CASE("real machines: groups of an AMD board", "[cli][real]") {
     CHECK(ours == expected);
     CHECK(groups_of("AMD-Vi: x\n" + machine.functions + machine.groups, "x86_amd", "0000:00:00.0") == machine.together);
 }
+
+// ASM1083 sends as a bridge from PCIe does, though it does not say that it is one; 88SE9230 sends as its function 1;
+// AST1150 lets ids pass, which Linux knows from 7.0 on (drivers/pci/quirks.c).
+TEST_CASE("real machines: --why knows what a kernel's quirks make of requester ids", "[cli][real]") {
+    const Scratch scratch;
+    const auto ids = [&](const std::string& variant, const std::string& device) {
+        scratch.file(
+            "x.yaml",
+            "firmware: { acpi: [ \"" + std::string(binary_dir()) +
+                "/boards/x86_vtd_dmar.dat\" ] }\nsoc:\n  pci:\n"
+                "    - slot: \"00:1c.0\"\n      kind: root-port\n      below:\n"
+                "        - { slot: \"00.0\", kind: pci-bridge, id: \"1b21:1080\", below: [ { slot: \"01.0\" } ] }\n"
+                "    - { slot: \"00:1c.1\", kind: root-port, below: [ { slot: \"00.0\", id: \"1b4b:9230\" } ] }\n"
+                "    - slot: \"00:1c.2\"\n      kind: root-port\n      below:\n"
+                "        - { slot: \"00.0\", kind: pcie-pci-bridge, id: \"1a03:1150\", below: [ { slot: \"02.0\" } ] "
+                "}\n"
+                "kernel: { variant: " +
+                variant + " }\n");
+        const Said said = run_xlate(scratch, "inspect x.yaml --why " + device + " --json");
+        INFO(said.err);
+        REQUIRE(said.status == 0);
+        return Json::parse(said.out)["ids"].dump();
+    };
+    CHECK(ids("linux-6.12", "0000:02:01.0") == "[520,512]");  // 0x208, 0x200
+    CHECK(ids("linux-6.12", "0000:03:00.0") == "[768,769]");
+    CHECK(ids("linux-6.12", "0000:05:02.0") == "[1296,1280]");
+    CHECK(ids("linux-7.0", "0000:05:02.0") == "[1296]");
+}

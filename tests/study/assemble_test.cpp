@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 
 #include <catch2/catch.hpp>
@@ -65,6 +66,58 @@ soc:
         {"0000:03:00.0", 0x300}, {"0000:04:00.0", 0x400}, {"0000:04:01.0", 0x408}, {"0000:05:00.0", 0x500},
         {"0000:06:00.0", 0x600}, {"0000:07:00.0", 0x700}, {"0000:08:01.0", 0x800}, {"0000:08:02.0", 0x800}};
     CHECK(ids == expected);
+}
+
+// Linux drivers/pci/search.c, pci_for_each_dma_alias(), with what drivers/pci/quirks.c sets for these ids.
+TEST_CASE("assemble: what Linux expects of a function besides its own id", "[study][assemble]") {
+    const Config config = parse_config(R"(
+firmware: {devicetree: x.dtb}
+soc:
+  pci:
+    - slot: "00:01.0"
+      kind: root-port
+      below: [{slot: "00.0", kind: pci-bridge, id: "1b21:1080", below: [{slot: "01.0"}]}]
+    - slot: "00:02.0"
+      kind: root-port
+      below: [{slot: "00.0", id: "1b4b:9230"}]
+    - slot: "00:03.0"
+      kind: root-port
+      below: [{slot: "00.0", kind: pcie-pci-bridge, id: "1a03:1150", below: [{slot: "02.0"}]}]
+    - slot: "00:04.0"
+      kind: root-port
+      below:
+        - slot: "00.0"
+          kind: pcie-pci-bridge
+          below: [{slot: "00.0", kind: pci-bridge, below: [{slot: "03.0"}]}]
+    - slot: "00:05.0"
+      kind: root-port
+      below: [{slot: "00.0", kind: pcie-pci-bridge, id: "14e4:9000", below: [{slot: "01.0"}]}]
+)",
+                                       "x.yaml");
+    yaml::Findings findings;
+    const std::vector<kernel::PciRoot> roots = make_pci_roots(config, findings);
+    REQUIRE(findings.empty());
+    using Ids = std::vector<std::uint32_t>;
+    const auto seat = [&](const std::string& name, unsigned release = 612) {
+        const std::vector<PciSeat> all = seat_pci_functions(roots, release);
+        const auto found = std::find_if(all.begin(), all.end(), [&](const PciSeat& one) { return one.name == name; });
+        REQUIRE(found != all.end());
+        return *found;
+    };
+    // ASM1083: a bridge from PCIe that does not say so.
+    CHECK(seat("0000:02:01.0").linux_ids == Ids{0x208, 0x200});
+    CHECK(seat("0000:02:01.0").wire_id == 0x200);
+    // 88SE9230: function 1 speaks for it.
+    CHECK(seat("0000:03:00.0").linux_ids == Ids{0x300, 0x301});
+    // AST1150: the ids behind it pass, as Linux knows from 7.0 on.
+    CHECK(seat("0000:05:02.0").linux_ids == Ids{0x510, 0x500});
+    CHECK(seat("0000:05:02.0", 700).linux_ids == Ids{0x510});
+    CHECK(seat("0000:05:02.0").wire_id == 0x510);
+    // Two bridges, the nearer one conventional.
+    CHECK(seat("0000:08:03.0").linux_ids == Ids{0x818, 0x700});
+    CHECK(seat("0000:08:03.0").wire_id == 0x700);
+    // ThunderX2: the walk ends at the bridge.
+    CHECK(seat("0000:0a:01.0").linux_ids == Ids{0xa08});
 }
 
 TEST_CASE("assemble: a board without a config gets endpoints, and traffic for all that is translated",
