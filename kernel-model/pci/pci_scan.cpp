@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "firmware/iommu_families.hpp"
 #include "firmware/pci_iommus.hpp"
 #include "kernel-model/of/managed_dma.hpp"
 #include "kernel-model/of/of_core.hpp"
@@ -39,6 +40,18 @@ std::uint32_t PciDevice::class_code() const {
     }
     return 0;
 }
+
+namespace {
+
+/// Its IVHDs are IOMMUs of the description; one without any names no device, and is as good as none.
+bool has_ivrs(const firmware::Description& description) {
+    const std::vector<firmware::NodeIndex> all = description.providers();
+    return std::any_of(all.begin(), all.end(), [&](firmware::NodeIndex at) {
+        return firmware::iommu_kind(description.node(at)).family == "amd-vi";
+    });
+}
+
+}  // namespace
 
 PciCore::PciCore(Kernel& kernel, DriverCore& drivers, IommuCore& iommu, BusType& bus, AcsParameters acs)
     : k_(kernel), drivers_(drivers), iommu_(iommu), bus_(bus), acs_(std::move(acs)) {}
@@ -109,11 +122,13 @@ void PciCore::scan_bus(PciBusNode& bus, const std::vector<PciFunction>& function
                                        });
                                }),
                 order.end());
+    const bool beside_ivrs = has_ivrs(iommu_.description);
     const Ptr<Device> parent(bus.self != nullptr ? static_cast<Device*>(bus.self) : bus.host);
     for (const PciFunction* const function : order) {
         const std::string name =
             fmt::format("{:04x}:{:02x}:{:02x}.{:x}", bus.domain, bus.number, function->device, function->function);
-        const PciPlace place = place_on_bus(functions, *function, bus.self != nullptr ? &bus.self->config : nullptr);
+        PciPlace place = place_on_bus(functions, *function, bus.self != nullptr ? &bus.self->config : nullptr);
+        place.beside_ivrs = beside_ivrs;
         const Ptr<PciDevice> dev = k_.heap.make<PciDevice>(
             "pci_scan", name, &bus_, parent, bus, with_quirks(*function, place, acs_.overrides, k_.variant.release),
             firmware::find_pci_iommu(iommu_.description, name));

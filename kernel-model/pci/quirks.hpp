@@ -15,9 +15,10 @@ struct PciPlace {
     bool on_root_bus = true;
     bool below_pcie = false;  ///< the bridge above is PCIe, and not a bridge to conventional PCI
     bool multifunction = false;
+    bool beside_ivrs = false;  ///< the firmware has ACPI's table IVRS
 };
 
-/// Of a function of this bus. `bridge`: that leads to the bus; null: a root bus.
+/// Of a function of this bus, but for what firmware has. `bridge`: that leads to the bus; null: a root bus.
 PciPlace place_on_bus(const std::vector<PciFunction>& bus, const PciFunction& function, const PciFunction* bridge);
 
 /// The function as `release` treats it: what its ids and the command line's ACS overrides add to what it says itself.

@@ -285,6 +285,38 @@ const char* const kIntelLaptop = R"(
 00:1f.5 8086:a0a4 00 0c8000 - 13 c
 )";
 
+// An AMD 890FX board, Linux 5.10, without its functions 00:18.x, which its IVRS does not name.
+const char* const kAmd890Fx = R"(
+00:00.0 1002:5a11 00 060000 - 0 -
+00:00.2 1002:5a23 00 080600 - - -
+00:02.0 1002:5a16 01 060400 01 1 -
+00:05.0 1002:5a19 01 060400 02 2 -
+00:06.0 1002:5a1a 01 060400 03 3 -
+00:07.0 1002:5a1b 01 060400 04 4 -
+00:0d.0 1002:5a1e 01 060400 05 5 -
+00:11.0 1002:4391 00 010601 - 6 -
+00:12.0 1002:4397 00 0c0310 - 7 -
+00:12.2 1002:4396 00 0c0320 - 7 -
+00:13.0 1002:4397 00 0c0310 - 8 -
+00:13.2 1002:4396 00 0c0320 - 8 -
+00:14.0 1002:4385 00 0c0500 - 9 -
+00:14.3 1002:439d 00 060100 - 10 -
+00:14.4 1002:4384 01 060401 06 11 -
+00:14.5 1002:4399 00 0c0310 - 12 -
+00:16.0 1002:4397 00 0c0310 - 13 -
+00:16.2 1002:4396 00 0c0320 - 13 -
+01:00.0 1002:68f9 00 030000 - 14 -
+01:00.1 1002:aa68 00 040300 - 14 -
+04:00.0 10ec:8168 00 020000 - 15 -
+05:00.0 8086:150e 00 020000 - 16 -
+05:00.1 8086:150e 00 020000 - 17 -
+05:00.2 8086:150e 00 020000 - 18 -
+05:00.3 8086:150e 00 020000 - 19 -
+06:06.0 1102:0004 00 040100 - 11 -
+06:06.1 1102:7003 00 098000 - 11 -
+06:06.2 1102:4001 00 0c0010 - 11 -
+)";
+
 struct Machine {
     std::string functions, groups;             ///< lines of its log
     std::set<std::set<std::string>> together;  ///< names of functions
@@ -396,6 +428,13 @@ TEST_CASE("real machines: groups of an AMD board", "[cli][real]") {
     }
     CHECK(ours == expected);
     CHECK(groups_of("AMD-Vi: x\n" + machine.functions + machine.groups, "x86_amd", "0000:00:00.0") == machine.together);
+}
+
+// Its south bridge (pci_quirk_amd_sb_acs), a network controller (pci_quirk_mf_endpoint_acs), and a bridge to PCI.
+TEST_CASE("real machines: groups of an AMD board with a south bridge", "[cli][real]") {
+    const Machine machine = machine_of(kAmd890Fx);
+    CHECK(machine.together.size() == 20);
+    CHECK(groups_of(machine.functions, "x86_amd") == machine.together);
 }
 
 // ASM1083 sends as a bridge from PCIe does, though it does not say that it is one; 88SE9230 sends as its function 1;

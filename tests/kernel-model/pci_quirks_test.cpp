@@ -1,6 +1,7 @@
 // What Linux knows of single PCI devices, and what the command line says about ACS.
 #include "kernel-model/pci/quirks.hpp"
 
+#include <map>
 #include <set>
 
 #include <catch2/catch.hpp>
@@ -122,6 +123,82 @@ TEST_CASE("pci quirks: by vendor and device", "[kernel][pci]") {
     CHECK(quirked(shared).acs_quirk == false);
     CHECK_FALSE(quirked(at(0, 0, PciKind::pcie_to_pci_bridge, 0x1a031150)).no_alias);
     CHECK(quirked(at(0, 0, PciKind::pcie_to_pci_bridge, 0x1a031150), 700).no_alias);
+}
+
+// A C236 board on a mailing list (Linux 6.15): of the chip's functions, none of which has ACS or is PCIe, the network
+// controller is alone.
+TEST_CASE("pci quirks: a conventional function of a chipset is isolated by its ids", "[kernel][pci]") {
+    std::vector<PciFunction> chip;
+    for (const auto& [function, id] : std::map<unsigned, std::uint32_t>{
+             {0, 0x8086a149}, {2, 0x8086a121}, {3, 0x8086a170}, {4, 0x8086a123}, {6, 0x808615b7}})
+        chip.push_back(at(0x1f, function, PciKind::conventional, id));
+    CHECK(Run(chip).groups() ==
+          std::set<std::set<std::string>>{{"0000:00:1f.0", "0000:00:1f.2", "0000:00:1f.3", "0000:00:1f.4"},
+                                          {"0000:00:1f.6"}});
+}
+
+// Linux 6.12.y drivers/pci/quirks.c, pci_dev_acs_enabled[] and the callers of pci_add_dma_alias().
+TEST_CASE("pci quirks: ids that Linux knows, and their neighbours that it does not", "[kernel][pci]") {
+    PciPlace slot;
+    slot.on_root_bus = false;
+    slot.below_pcie = slot.multifunction = true;
+    const auto known = [&](PciKind kind, std::uint32_t id, unsigned release = 612) {
+        return with_quirks(at(0, 0, kind, id), slot, {}, release);
+    };
+    const auto isolated = [&](std::uint32_t id, unsigned release = 612, PciKind kind = PciKind::endpoint) {
+        return known(kind, id, release).acs_quirk.has_value();
+    };
+    for (const std::uint32_t id :
+         {0x808610c6U, 0x80861507U, 0x8086154dU, 0x80861558U, 0x80861509U, 0x8086150aU, 0x808610a7U, 0x808610d9U,
+          0x808615b8U, 0x19a20710U, 0x10df0720U, 0x177da060U, 0x14e41752U, 0x14e41763U, 0x1d179083U, 0x80880100U}) {
+        CAPTURE(id);
+        CHECK(isolated(id));
+    }
+    for (const std::uint32_t id :
+         {0x80861528U, 0x8086154aU, 0x808615b9U, 0x19a20720U, 0x177da05aU, 0x14e41764U, 0x80880110U, 0x10024385U}) {
+        CAPTURE(id);
+        CHECK_FALSE(isolated(id));
+    }
+    // Younger than 6.8, and taken over by the stable releases of 6.1.
+    CHECK_FALSE(isolated(0x14e41760, 608));
+    CHECK(isolated(0x14e41760, 601));
+    CHECK(isolated(0x177da7ff, 612, PciKind::root_port));
+    CHECK(isolated(0x177db884, 612, PciKind::root_port));
+    CHECK_FALSE(isolated(0x177da800, 612, PciKind::root_port));
+    CHECK(isolated(0x1d170752, 612, PciKind::downstream_port));
+    CHECK_FALSE(isolated(0x177da000, 612, PciKind::downstream_port));
+    CHECK(isolated(0x19578db9, 612, PciKind::root_port));
+    CHECK_FALSE(isolated(0x19578dba, 612, PciKind::root_port));
+    CHECK_FALSE(isolated(0x17cb0111, 612, PciKind::root_port));
+    CHECK(isolated(0x17cb0111, 700, PciKind::root_port));
+    for (const std::uint32_t id : {0x1b4b9125U, 0x1b4b9170U, 0x1b4b9172U, 0x1b4b9183U, 0x197b2392U, 0x1c280122U})
+        CHECK(known(PciKind::endpoint, id).alias_devfns == std::vector<unsigned>{1});
+    for (const std::uint32_t id : {0x1b4b9171U, 0x1b4b9124U, 0x197b2391U})
+        CHECK(known(PciKind::endpoint, id).alias_devfns.empty());
+    for (const unsigned release : {601U, 607U, 612U, 703U})
+        CHECK(known(PciKind::pci_bridge, 0x12838893, release).pcie_bridge_alias);
+}
+
+// pci_quirk_amd_sb_acs().
+TEST_CASE("pci quirks: an AMD south bridge keeps its functions apart where there is an IVRS", "[kernel][pci]") {
+    PciPlace slot;
+    slot.multifunction = slot.beside_ivrs = true;
+    const auto isolated = [](const PciPlace& place, std::uint32_t id) {
+        return with_quirks(at(0x14, 0, PciKind::conventional, id), place, {}, 612).acs_quirk.has_value();
+    };
+    for (const std::uint32_t id :
+         {0x10024383U, 0x10024384U, 0x10024385U, 0x10024399U, 0x1002439cU, 0x1002439dU, 0x1022780fU, 0x10227809U})
+        CHECK(isolated(slot, id));
+    for (const std::uint32_t id : {0x1022780bU, 0x1022780eU, 0x1022790bU, 0x10024397U}) CHECK_FALSE(isolated(slot, id));
+    PciPlace other = slot;
+    other.beside_ivrs = false;
+    CHECK_FALSE(isolated(other, 0x10024385));
+    other = slot;
+    other.on_root_bus = false;
+    CHECK_FALSE(isolated(other, 0x10024385));
+    other = slot;
+    other.multifunction = false;
+    CHECK_FALSE(isolated(other, 0x10024385));
 }
 
 TEST_CASE("pci acs: disable_acs_redir and config_acs change the control register of the devices they name",
