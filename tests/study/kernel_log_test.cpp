@@ -185,6 +185,22 @@ TEST_CASE("kernel log: groups of x86 show who is isolated, and a quirk says so i
     CHECK_FALSE(log_of(functions + groups).functions[0].acs.has_value());
 }
 
+TEST_CASE("kernel log: functions behind Intel's VMD are named", "[study][init]") {
+    const KernelLog log = log_of(
+        "pci 0000:00:0e.0: [8086:467f] type 00 class 0x010400 PCIe Root Complex Integrated Endpoint\n"
+        "vmd 0000:00:0e.0: PCI host bridge to bus 10000:e0\n"
+        "pci 10000:e0:06.0: [8086:464d] type 01 class 0x060400 PCIe Root Port\n"
+        "pci 10000:e1:00.0: [144d:a80a] type 00 class 0x010802 PCIe Endpoint\n"
+        "pci 10000:e0:06.0: PCI bridge to [bus e1]\n"
+        "pci 10000:e1:00.0: Adding to iommu group 2\n");
+    REQUIRE(log.functions.size() == 1);
+    CHECK(log.functions[0].driver == "vmd");
+    REQUIRE(log.notes.size() == 1);
+    CHECK(log.notes[0].rfind("2 functions of domains beyond ffff are left out (10000:e0:06.0, 10000:e1:00.0): they are "
+                             "behind Intel's VMD (0000:00:0e.0)",
+                             0) == 0);
+}
+
 TEST_CASE("kernel log: what stands before a message in dmesg, journals and mails", "[study][init]") {
     for (const char* const before :
          {"", "[    0.412345] ", "[Mon Nov 30 18:00:01 2026] ", "kern  :info  : [    0.412345] ", "<6>[    0.412345] ",

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "study/config/config.hpp"
+#include "study/init/machine/found_functions.hpp"
 #include "study/init/machine/machine_config.hpp"
 
 using namespace xlate;
@@ -107,6 +108,61 @@ TEST_CASE("lspci: domains, numbers alone, and what only root sees", "[study][ini
         "05:00.0 Multimedia audio controller [0401]: Creative [1102:0004]\n"
         "\tCapabilities: [dc] Power Management version 1\n");
     CHECK(old.functions.at(0).kind == "conventional");
+}
+
+// Linux drivers/pci/controller/vmd.c: domains from 10000 on; pci_real_dma_dev() of what is in them is the VMD.
+TEST_CASE("lspci: functions behind Intel's VMD are named, and are none of firmware's", "[study][init]") {
+    const std::string vmd =
+        "00:0e.0 RAID bus controller [0104]: Intel Corporation Volume Management Device [8086:467f]\n"
+        "\tCapabilities: [90] Express (v2) Root Complex Integrated Endpoint, MSI 00\n"
+        "\tKernel driver in use: vmd\n";
+    const std::string behind =
+        "10000:e0:06.0 PCI bridge [0604]: Intel Corporation Device [8086:464d] (prog-if 00 [Normal decode])\n"
+        "\tBus: primary=00, secondary=e1, subordinate=e1, sec-latency=0\n"
+        "\tCapabilities: [40] Express (v2) Root Port (Slot+), MSI 00\n"
+        "10000:e1:00.0 Non-Volatile memory controller [0108]: Samsung [144d:a80a] (prog-if 02 [NVM Express])\n"
+        "\tKernel driver in use: nvme\n";
+    const std::string nic =
+        "00:1c.0 PCI bridge [0604]: Intel Corporation Device [8086:7abc] (prog-if 00 [Normal decode])\n"
+        "\tBus: primary=00, secondary=01, subordinate=01, sec-latency=0\n"
+        "\tCapabilities: [40] Express (v2) Root Port (Slot+), MSI 00\n"
+        "01:00.0 Ethernet controller [0200]: Realtek [10ec:8125]\n"
+        "\tCapabilities: [70] Express (v2) Endpoint, MSI 01\n";
+    const PciListing listing = listing_of(vmd + behind + nic);
+    REQUIRE(listing.functions.size() == 2);
+    CHECK((listing.functions[0].kind == "endpoint" && listing.functions[0].driver == "vmd"));
+    CHECK(listing.functions[0].below.empty());
+    CHECK(listing.functions[1].below.size() == 1);
+    REQUIRE(listing.notes.size() == 1);
+    CHECK(listing.notes[0] ==
+          "2 functions of domains beyond ffff are left out (10000:e0:06.0, 10000:e1:00.0): they are behind Intel's VMD "
+          "(0000:00:0e.0), whose requester id they send and whose group they are in; `traffic` of that function stands "
+          "for theirs");
+    CHECK(listing_of(behind + nic).notes.at(0).find("no firmware has such a segment") != std::string::npos);
+    std::size_t size = 0;
+    CHECK(pci_place_of("10000:e1:00.0 x", size)->domain() == 0x10000);
+    CHECK(size == 13);
+    CHECK(pci_place_of("fffffffe:e1:00.0", size)->domain() == 0xfffffffe);
+    for (const char* const text : {"123:e1:00.0", "123456789:e1:00.0", "1000g:e1:00.0", "10000:e1:00", "10000:"})
+        CHECK_FALSE(pci_place_of(text, size).has_value());
+}
+
+TEST_CASE("lspci: a line that is no function ends the one before it", "[study][init]") {
+    const PciListing listing = listing_of(
+        "00:02.0 VGA compatible controller [0300]: Intel Corporation [8086:4692]\n"
+        "\tCapabilities: [70] Express (v2) Root Complex Integrated Endpoint, MSI 00\n"
+        "0000:0:1c.0 PCI bridge [0604]: Intel Corporation Device [8086:7abc]\n"
+        "\tBus: primary=00, secondary=01, subordinate=01, sec-latency=0\n"
+        "\tKernel driver in use: pcieport\n");
+    REQUIRE(listing.functions.size() == 1);
+    CHECK((listing.functions[0].kind == "endpoint" && listing.functions[0].driver.empty()));
+    // One that has lost its tabs altogether is read all the same.
+    const PciListing flat = listing_of(
+        "00:1c.0 PCI bridge [0604]: Intel Corporation Device [8086:7abc]\nControl: I/O+ Mem+\n"
+        "Bus: primary=00, secondary=01, subordinate=01, sec-latency=0\n"
+        "01:00.0 Ethernet controller [0200]: Realtek [10ec:8125]\nKernel driver in use: r8169\n");
+    REQUIRE(flat.functions.size() == 1);
+    CHECK(flat.functions[0].below.at(0).driver == "r8169");
 }
 
 TEST_CASE("lspci: what is no listing with numbers is refused", "[study][init]") {

@@ -18,19 +18,23 @@ std::optional<std::uint32_t> hex_at(std::string_view line, std::size_t at, std::
 }
 
 std::optional<PciPlace> pci_place_of(std::string_view text, std::size_t& size) {
-    const auto domain = hex_at(text, 0, 4);
-    const bool has_domain = domain && text.substr(4, 1) == ":";
-    const std::size_t at = has_domain ? 5 : 0;
+    constexpr std::size_t kShortest = 4, kLongest = 8;  // of a domain; a bus has 2 digits
+    const std::size_t colon = text.find(':');
+    const bool has_domain = colon != std::string_view::npos && colon >= kShortest && colon <= kLongest;
+    const auto domain = has_domain ? hex_at(text, 0, colon) : std::optional<std::uint32_t>(0);
+    const std::size_t at = has_domain ? colon + 1 : 0;
     const auto bus = hex_at(text, at, 2), device = hex_at(text, at + 3, 2), function = hex_at(text, at + 6, 1);
-    if (!bus || !device || !function || text[at + 2] != ':' || text[at + 5] != '.' || *device > 0x1f || *function > 7)
+    if (!domain || !bus || !device || !function || text[at + 2] != ':' || text[at + 5] != '.' || *device > 0x1f ||
+        *function > 7)
         return std::nullopt;
     size = at + 7;
-    return PciPlace{(has_domain ? *domain : 0) << 16 | *bus << 8 | *device << 3 | *function};
+    return PciPlace{std::uint64_t{*domain} << 16 | *bus << 8 | *device << 3 | *function};
 }
 
 FoundFunction* FoundFunctions::find(const PciPlace& place) {
-    const auto known = all_.find(place);
-    return known == all_.end() ? nullptr : &known->second;
+    std::map<PciPlace, FoundFunction>& all = place.in_firmware() ? all_ : beyond_;
+    const auto known = all.find(place);
+    return known == all.end() ? nullptr : &known->second;
 }
 
 void FoundFunctions::set_buses(const PciPlace& place, FoundFunction& bridge, unsigned first, unsigned last) {
@@ -43,7 +47,7 @@ void FoundFunctions::set_buses(const PciPlace& place, FoundFunction& bridge, uns
 void FoundFunctions::connect() {
     for (const auto& [place, found] : all_) {
         if (found.first_bus == 0) continue;
-        bridges_.emplace(place.domain() << 8 | found.first_bus, place);
+        bridges_.emplace(std::uint64_t{place.domain()} << 8 | found.first_bus, place);
         std::bitset<256>& covered = covered_[place.domain()];
         for (unsigned bus = found.first_bus; bus <= found.last_bus; ++bus) covered.set(bus);
     }
@@ -57,9 +61,9 @@ bool FoundFunctions::is_root(const PciPlace& place) const {
 std::vector<std::pair<PciPlace, const FoundFunction*>> FoundFunctions::behind_bridge(const PciPlace& bridge,
                                                                                      const FoundFunction& of) const {
     std::vector<std::pair<PciPlace, const FoundFunction*>> below;
-    const auto leads = bridges_.find(bridge.domain() << 8 | of.first_bus);
+    const auto leads = bridges_.find(std::uint64_t{bridge.domain()} << 8 | of.first_bus);
     if (of.first_bus == 0 || leads == bridges_.end() || leads->second.number != bridge.number) return below;
-    const std::uint32_t bus = bridge.domain() << 16 | of.first_bus << 8;
+    const std::uint64_t bus = std::uint64_t{bridge.domain()} << 16 | of.first_bus << 8;
     for (auto at = all_.lower_bound(PciPlace{bus}); at != all_.end() && at->first.number - bus < 0x100; ++at)
         below.emplace_back(at->first, &at->second);
     return below;
@@ -75,7 +79,7 @@ std::string FoundFunctions::kind_of(const PciPlace& place, const FoundFunction& 
     guessed_ = true;
     if (found.class_code == kSubtractive) return "pci-bridge";
     if (is_root(place)) return "root-port";
-    const auto above = bridges_.find(place.domain() << 8 | place.bus());
+    const auto above = bridges_.find(std::uint64_t{place.domain()} << 8 | place.bus());
     if (above != bridges_.end() && kind_of(above->second, all_.at(above->second)) == "switch-upstream")
         return "switch-downstream";
     // Behind the port that leads into a switch there are ports alone.
@@ -110,7 +114,7 @@ StarterFunction FoundFunctions::function(const PciPlace& place, const FoundFunct
 /// Keeps the numbers of buses where they are not what a scan would give.
 void FoundFunctions::number(std::vector<StarterFunction>& functions, unsigned& last) const {
     for (StarterFunction& one : functions) {
-        const PciPlace place{*one.domain << 16 | one.bus << 8 | one.device << 3 | one.function};
+        const PciPlace place{std::uint64_t{*one.domain} << 16 | one.bus << 8 | one.device << 3 | one.function};
         if (!all_.at(place).bridge || one.kind == "host-bridge") continue;
         ++last;
         if (one.below.empty()) continue;
@@ -132,7 +136,7 @@ void FoundFunctions::infer_acs() {
             found.acs = below.front().second->group != found.group;
         } else {
             // Functions of one slot are together unless each has ACS.
-            const std::uint32_t slot = place.number & ~7U;
+            const std::uint64_t slot = place.number & ~std::uint64_t{7};
             bool others = false, shares = false;
             for (auto at = all_.lower_bound(PciPlace{slot}); at != all_.end() && at->first.number - slot < 8; ++at) {
                 if (at->first.number == place.number || !at->second.group) continue;
@@ -145,12 +149,33 @@ void FoundFunctions::infer_acs() {
     }
 }
 
+std::string FoundFunctions::beyond() const {
+    constexpr std::size_t kMostNamed = 4;
+    const auto name = [](const PciPlace& at) {
+        return fmt::format("{:04x}:{:02x}:{:02x}.{}", at.domain(), at.bus(), at.device(), at.function());
+    };
+    std::vector<std::string> places, vmd;
+    for (const auto& [place, found] : beyond_) {
+        if (places.size() < kMostNamed) places.push_back(name(place));
+    }
+    for (const auto& [place, found] : all_) {
+        if (found.driver == "vmd") vmd.push_back(name(place));
+    }
+    const std::string what = fmt::format("{} functions of domains beyond ffff are left out ({}{})", beyond_.size(),
+                                         fmt::join(places, ", "), beyond_.size() > places.size() ? ", ..." : "");
+    if (vmd.empty()) return what + ": no firmware has such a segment";
+    return fmt::format(
+        "{}: they are behind Intel's VMD ({}), whose requester id they send and whose group they are in; "
+        "`traffic` of that function stands for theirs",
+        what, fmt::join(vmd, " or "));
+}
+
 std::vector<StarterFunction> FoundFunctions::tree(const std::string& file, std::vector<std::string>& notes) {
     constexpr std::size_t kMost = 4096;
-    if (all_.size() > kMost) {
+    if (all_.size() + beyond_.size() > kMost) {
         throw InputError(Diagnostic{{file, {}, {}, {}},
                                     "",
-                                    fmt::format("{} PCI functions", all_.size()),
+                                    fmt::format("{} PCI functions", all_.size() + beyond_.size()),
                                     fmt::format("{} at most", kMost),
                                     ""},
                          ExitStatus::limit);
@@ -172,6 +197,7 @@ std::vector<StarterFunction> FoundFunctions::tree(const std::string& file, std::
     if (placed_ < all_.size())
         notes.push_back(fmt::format("{} functions are left out: nothing says which bridge leads to their bus",
                                     all_.size() - placed_));
+    if (!beyond_.empty()) notes.push_back(beyond());
     if (guessed_) notes.emplace_back("what kind its bridges are is not said: taken from what is behind each");
     if (inferred_)
         notes.emplace_back(

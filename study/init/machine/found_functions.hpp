@@ -17,19 +17,23 @@ namespace xlate::study {
 
 /// Where a function sits: domain, bus, device and function in one number, which orders them.
 struct PciPlace {
-    std::uint32_t number = 0;
+    std::uint64_t number = 0;
 
-    unsigned domain() const { return number >> 16; }
-    unsigned bus() const { return number >> 8 & 0xff; }
-    unsigned device() const { return number >> 3 & 0x1f; }
-    unsigned function() const { return number & 7; }
+    unsigned domain() const { return static_cast<unsigned>(number >> 16); }
+    unsigned bus() const { return static_cast<unsigned>(number >> 8 & 0xff); }
+    unsigned device() const { return static_cast<unsigned>(number >> 3 & 0x1f); }
+    unsigned function() const { return static_cast<unsigned>(number & 7); }
+    /// Firmware knows segments of 16 bits. Linux makes domains beyond them for what it finds itself: behind Intel's
+    /// VMD.
+    bool in_firmware() const { return number >> 32 == 0; }
     bool operator<(const PciPlace& other) const { return number < other.number; }
 };
 
 /// `digits` hexadecimal ones of `text` at `at`; nothing: these are others.
 std::optional<std::uint32_t> hex_at(std::string_view text, std::size_t at, std::size_t digits);
 
-/// "0000:00:01.0", or "00:01.0" of domain 0, at the start of `text`; `size`: of what it takes.
+/// "0000:00:01.0", "10000:e1:00.0" (domains of 4 to 8 digits), or "00:01.0" of domain 0, at the start of `text`;
+/// `size`: of what it takes.
 std::optional<PciPlace> pci_place_of(std::string_view text, std::size_t& size);
 
 struct FoundFunction {
@@ -48,7 +52,9 @@ struct FoundFunction {
 class FoundFunctions {
 public:
     /// One that is told again is the same.
-    void add(const PciPlace& place, FoundFunction function) { all_.emplace(place, std::move(function)); }
+    void add(const PciPlace& place, FoundFunction function) {
+        (place.in_firmware() ? all_ : beyond_).emplace(place, std::move(function));
+    }
     /// The one that was added, or nullptr.
     FoundFunction* find(const PciPlace& place);
     /// What is behind a bridge; buses that no hardware gives it are passed by.
@@ -59,7 +65,8 @@ public:
     void infer_acs();
 
     /// Functions of all root buses, by domain, bus, device and function. Kinds of bridges that are not said are taken
-    /// from what is behind each. `notes`: of that, of functions without a way to them, and of ACS that is not said.
+    /// from what is behind each. `notes`: of that, of functions without a way to them or of a domain that no firmware
+    /// has, and of ACS that is not said.
     /// Errors: InputError (limit) that names `file`, for more than a config can hold.
     std::vector<StarterFunction> tree(const std::string& file, std::vector<std::string>& notes);
 
@@ -72,8 +79,12 @@ private:
     StarterFunction function(const PciPlace& place, const FoundFunction& found);
     void number(std::vector<StarterFunction>& functions, unsigned& last) const;
 
-    std::map<PciPlace, FoundFunction> all_;
-    std::map<std::uint32_t, PciPlace> bridges_;     ///< by domain and bus, those that lead to it
+    /// Of those of domains that no firmware has: where they are, and what stands for them.
+    std::string beyond() const;
+
+    std::map<PciPlace, FoundFunction> all_;         ///< of domains that firmware can have
+    std::map<PciPlace, FoundFunction> beyond_;      ///< of the others
+    std::map<std::uint64_t, PciPlace> bridges_;     ///< by domain and bus, those that lead to it
     std::map<unsigned, std::bitset<256>> covered_;  ///< by domain, the buses behind bridges
     std::size_t placed_ = 0;
     bool guessed_ = false;   ///< the kind of a bridge

@@ -68,6 +68,7 @@ public:
     explicit ListingReader(std::string file) { listing_.file = std::move(file); }
 
     PciListing read(const std::string& text) {
+        indented_ = text.find("\n\t") != std::string::npos || text.find("\n ") != std::string::npos;
         std::istringstream stream(text);
         for (std::string line; std::getline(stream, line);) take(line);
         finish();
@@ -91,8 +92,10 @@ private:
         std::size_t size = 0;
         const auto place = pci_place_of(line, size);
         if (place && line.substr(size, 1) == " ") return begin(*place, line.substr(size + 1));
-        if (!current_) return;
-        while (!line.empty() && std::isspace(static_cast<unsigned char>(line.front())) != 0) line.remove_prefix(1);
+        if (!current_ || line.empty()) return;
+        const bool detail_of_it = !indented_ || std::isspace(static_cast<unsigned char>(line.front())) != 0;
+        if (!detail_of_it) return finish();
+        while (std::isspace(static_cast<unsigned char>(line.front())) != 0) line.remove_prefix(1);
         detail(line);
     }
     void begin(const PciPlace& place, std::string_view line) {
@@ -150,6 +153,7 @@ private:
     bool capabilities_ = false;  ///< some of the current one are listed
     bool hidden_ = false;        ///< they are not shown to who asked
     bool any_ = false, denied_ = false;
+    bool indented_ = false;  ///< details are; a listing that went through a form may have lost it
 };
 
 }  // namespace
