@@ -28,6 +28,26 @@ std::string pci_options(const std::string& value, kernel::Arch arch, std::vector
     return fmt::format("{}", fmt::join(kept, ","));
 }
 
+std::string as_written(const CommandLineWords::value_type& word) {
+    return word.second.empty() ? word.first : word.first + "=" + word.second;
+}
+
+/// Of a parameter of x86's options: Linux reads each word of this name. What has an effect; the rest is told, last
+/// first.
+std::string all_x86_options(const CommandLineWords& words, const std::string& name, std::vector<std::string>& idle) {
+    std::string applied;
+    std::vector<std::string> told;
+    for (const auto& word : words) {
+        if (!same_parameter(word.first, name)) continue;
+        const X86Options options = x86_options(name, word.second);
+        for (const std::string& one : options.idle)
+            told.push_back(fmt::format("kernel parameter '{}': {}", as_written(word), one));
+        if (!options.applied.empty()) applied += (applied.empty() ? "" : ",") + options.applied;
+    }
+    idle.insert(idle.end(), told.rbegin(), told.rend());
+    return applied;
+}
+
 }  // namespace
 
 bool same_parameter(std::string_view a, std::string_view b) {
@@ -71,7 +91,7 @@ KernelCommandLine read_command_line(const CommandLineWords& words, kernel::Arch 
         const std::string& name = known == names.end() ? at->first : *known;
         if (std::find(done.begin(), done.end(), name) != done.end()) continue;
         done.push_back(name);
-        const std::string written = at->second.empty() ? at->first : at->first + "=" + at->second;
+        const std::string written = as_written(*at);
         if (known == names.end()) {
             if (const std::optional<std::string> what = idle_kernel_parameter(name, arch)) {
                 line.idle.push_back(fmt::format("kernel parameter '{}' {}", written, *what));
@@ -82,6 +102,7 @@ KernelCommandLine read_command_line(const CommandLineWords& words, kernel::Arch 
         }
         std::string value = at->second.empty() ? "1" : at->second;
         if (name == "pci") value = pci_options(value, arch, line.idle);
+        if (has_x86_options(name, arch)) value = all_x86_options(words, name, line.idle);
         if (value.empty()) continue;
         kernel::KernelParameters scratch;
         if (const auto wrong = read_kernel_parameter(name, value, scratch, arch)) {

@@ -24,8 +24,8 @@ struct KernelCommandLine {
     std::vector<std::string> other;  ///< names of those that have to do with neither IOMMUs nor probing
 };
 
-/// Of a name that stands several times the last word counts. A value that Linux cannot read stays at its default there,
-/// and is among the idle ones here.
+/// Of a name that stands several times the last word counts; of x86's options all do. A value that Linux cannot read
+/// stays at its default there, and is among the idle ones here.
 KernelCommandLine read_command_line(const CommandLineWords& words, kernel::Arch arch);
 
 /// Whether two names are one parameter: '-' and '_' are the same.

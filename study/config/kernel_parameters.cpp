@@ -77,7 +77,12 @@ constexpr IdleParameter kIdle[] = {
     {"intel-iommu", true, "an option of VT-d's driver"},
     {"amd-iommu", true, "an option of AMD-Vi's driver"},
     {"amd-iommu-dump", true, "what AMD-Vi's driver prints"},
+    {"amd-iommu-intr", true, "how guests get interrupts"},
     {"intremap", true, "interrupt remapping of x86"},
+    {"nointremap", true, "'intremap=off' is what it is"},
+    {"ivrs-ioapic", true, "the device id of an I/O APIC, whatever IVRS says"},
+    {"ivrs-hpet", true, "the device id of a timer (HPET), whatever IVRS says"},
+    {"ivrs-acpihid", true, "the device id of a device of ACPI's namespace, whatever IVRS says"},
     {"arm-smmu-v3.disable-msipolling", false, "whether a CMD_SYNC is polled or awaited"},
     {"smmu.bypassdev", false, "no kernel.org kernel knows it: of a vendor's kernel"},
     {"iommu.forcedac", false, "whether IOVAs begin above 4 GiB at once"},
@@ -97,62 +102,105 @@ constexpr IdleParameter kIdle[] = {
     {"kpti", false, "page tables of the CPU"},
 };
 
-/// Options of x86's parameters, which stand by commas. Those without an effect here are legal.
+/// Options of x86's parameters, which stand by commas. Source: Linux Documentation/admin-guide/kernel-parameters.txt.
 struct X86Option {
     std::string_view parameter;  ///< '-' for '_'
     std::string_view option;
-    void (*apply)(kernel::KernelParameters& parameters);
+    void (*apply)(kernel::KernelParameters& parameters);  ///< null: it has no effect here
+    std::string_view sentence;                            ///< of what it is, if so
 };
-void nothing(kernel::KernelParameters&) {}
 constexpr X86Option kX86Options[] = {
-    {"iommu", "off", [](kernel::KernelParameters& p) { p.x86.iommu = false; }},
-    {"iommu", "on", nothing},
-    {"iommu", "force", nothing},
-    {"iommu", "noforce", nothing},
-    {"iommu", "soft", nothing},
-    {"iommu", "merge", nothing},
-    {"iommu", "nomerge", nothing},
-    {"iommu", "pt", [](kernel::KernelParameters& p) { p.iommu_passthrough = true; }},
-    {"iommu", "nopt", [](kernel::KernelParameters& p) { p.iommu_passthrough = false; }},
-    {"intel-iommu", "on", [](kernel::KernelParameters& p) { p.x86.intel = true; }},
-    {"intel-iommu", "off", [](kernel::KernelParameters& p) { p.x86.intel = false; }},
-    {"intel-iommu", "igfx_off", [](kernel::KernelParameters& p) { p.x86.intel_graphics = false; }},
-    {"intel-iommu", "strict", [](kernel::KernelParameters& p) { p.iommu_strict = true; }},
-    {"intel-iommu", "sp_off", [](kernel::KernelParameters& p) { p.x86.intel_superpages = false; }},
-    {"intel-iommu", "sm_on", [](kernel::KernelParameters& p) { p.x86.intel_scalable = true; }},
-    {"intel-iommu", "sm_off", [](kernel::KernelParameters& p) { p.x86.intel_scalable = false; }},
-    {"intel-iommu", "tboot_noforce", nothing},
-    {"amd-iommu", "off", [](kernel::KernelParameters& p) { p.x86.amd = false; }},
-    {"amd-iommu", "on", [](kernel::KernelParameters& p) { p.x86.amd = true; }},
-    {"amd-iommu", "pgtbl_v1", [](kernel::KernelParameters& p) { p.x86.amd_v2 = false; }},
-    {"amd-iommu", "pgtbl_v2", [](kernel::KernelParameters& p) { p.x86.amd_v2 = true; }},
-    {"amd-iommu", "fullflush", [](kernel::KernelParameters& p) { p.iommu_strict = true; }},
-    {"intremap", "on", [](kernel::KernelParameters& p) { p.x86.intremap = true; }},
-    {"intremap", "off", [](kernel::KernelParameters& p) { p.x86.intremap = false; }},
-    {"intremap", "nosid", nothing},
+    {"iommu", "off", [](kernel::KernelParameters& p) { p.x86.iommu = false; }, {}},
+    {"iommu", "pt", [](kernel::KernelParameters& p) { p.iommu_passthrough = true; }, {}},
+    {"iommu", "nopt", [](kernel::KernelParameters& p) { p.iommu_passthrough = false; }, {}},
+    {"iommu", "on", nullptr, "Linux has no such option; it uses the IOMMU that there is"},
+    {"iommu", "force", nullptr, "of the GART of old AMD machines"},
+    {"iommu", "noforce", nullptr, "of the GART of old AMD machines"},
+    {"iommu", "merge", nullptr, "of the GART of old AMD machines"},
+    {"iommu", "nomerge", nullptr, "of the GART of old AMD machines"},
+    {"iommu", "biomerge", nullptr, "of the GART of old AMD machines"},
+    {"iommu", "panic", nullptr, "of the GART of old AMD machines"},
+    {"iommu", "nopanic", nullptr, "of the GART of old AMD machines"},
+    {"iommu", "fullflush", nullptr, "of the GART of old AMD machines; 'iommu.strict=1' is what it sounds like"},
+    {"iommu", "nofullflush", nullptr, "of the GART of old AMD machines"},
+    {"iommu", "memaper", nullptr, "of the GART of old AMD machines"},
+    {"iommu", "noaperture", nullptr, "of the GART of old AMD machines"},
+    {"iommu", "noagp", nullptr, "of the GART of old AMD machines"},
+    {"iommu", "allowed", nullptr, "of the GART of old AMD machines"},
+    {"iommu", "leak", nullptr, "of the GART of old AMD machines"},
+    {"iommu", "soft", nullptr, "keeps the bounce buffers of swiotlb"},
+    {"iommu", "forcesac", nullptr, "Linux ignores it"},
+    {"iommu", "allowdac", nullptr, "Linux ignores it"},
+    {"iommu", "nodac", nullptr, "Linux ignores it"},
+    {"iommu", "usedac", nullptr, "of bridges by VIA, which Linux keeps below 4 GiB"},
+    {"intel-iommu", "on", [](kernel::KernelParameters& p) { p.x86.intel = true; }, {}},
+    {"intel-iommu", "off", [](kernel::KernelParameters& p) { p.x86.intel = false; }, {}},
+    {"intel-iommu", "igfx_off", [](kernel::KernelParameters& p) { p.x86.intel_graphics = false; }, {}},
+    {"intel-iommu", "strict", [](kernel::KernelParameters& p) { p.iommu_strict = true; }, {}},
+    {"intel-iommu", "sp_off", [](kernel::KernelParameters& p) { p.x86.intel_superpages = false; }, {}},
+    {"intel-iommu", "sm_on", [](kernel::KernelParameters& p) { p.x86.intel_scalable = true; }, {}},
+    {"intel-iommu", "sm_off", [](kernel::KernelParameters& p) { p.x86.intel_scalable = false; }, {}},
+    {"intel-iommu", "forcedac", nullptr, "whether IOVAs begin above 4 GiB at once"},
+    {"intel-iommu", "tboot_noforce", nullptr, "of a launch by Intel's TXT"},
+    {"amd-iommu", "off", [](kernel::KernelParameters& p) { p.x86.amd = false; }, {}},
+    {"amd-iommu", "pgtbl_v1", [](kernel::KernelParameters& p) { p.x86.amd_v2 = false; }, {}},
+    {"amd-iommu", "pgtbl_v2", [](kernel::KernelParameters& p) { p.x86.amd_v2 = true; }, {}},
+    {"amd-iommu", "fullflush", [](kernel::KernelParameters& p) { p.iommu_strict = true; }, {}},
+    {"amd-iommu", "on", nullptr, "Linux has no such option; AMD-Vi is on unless it is off"},
+    {"amd-iommu", "force_enable", nullptr, "whether machines with a defect known to Linux use it, too"},
+    {"amd-iommu", "force_isolation", nullptr, "whether isolation may be lifted: it is not, but by 'iommu=pt'"},
+    {"amd-iommu", "irtcachedis", nullptr, "whether the IOMMU caches entries of interrupt remapping"},
+    {"amd-iommu", "nohugepages", nullptr, "of page sizes: v1 tables of 4 KiB alone"},
+    {"amd-iommu", "v2_pgsizes_only", nullptr, "of page sizes: v1 tables of 4 KiB, 2 MiB and 1 GiB alone"},
+    {"intremap", "on", [](kernel::KernelParameters& p) { p.x86.intremap = true; }, {}},
+    {"intremap", "off", [](kernel::KernelParameters& p) { p.x86.intremap = false; }, {}},
+    {"intremap", "nosid", nullptr, "whether interrupts are held against who sends them"},
+    {"intremap", "no_x2apic_optout", nullptr, "whether firmware's word against x2APIC counts"},
+    {"intremap", "nopost", nullptr, "of posted interrupts, which guests get"},
+    {"intremap", "posted_msi", nullptr, "of posted interrupts of the host"},
 };
+constexpr std::string_view kEndsIommu = "usedac";  // iommu_setup() returns at it: what stands behind it is not read
 
-std::optional<Diagnostic> read_x86(const std::string& plain, const std::string& text,
-                                   kernel::KernelParameters& parameters) {
-    std::vector<std::string> options;
-    for (const X86Option& one : kX86Options) {
-        if (one.parameter == plain) options.emplace_back(one.option);
-    }
+const X86Option* find_x86_option(std::string_view parameter, std::string_view option) {
+    const auto found = std::find_if(std::begin(kX86Options), std::end(kX86Options), [&](const X86Option& one) {
+        return one.parameter == parameter && one.option == option.substr(0, option.find('='));
+    });
+    return found == std::end(kX86Options) ? nullptr : found;
+}
+
+std::vector<std::string> by_commas(const std::string& text) {
+    std::vector<std::string> parts;
     for (std::size_t at = 0; at <= text.size();) {
         const std::size_t comma = std::min(text.find(',', at), text.size());
-        const std::string part = text.substr(at, comma - at);
-        const auto found = std::find_if(std::begin(kX86Options), std::end(kX86Options), [&](const X86Option& one) {
-            return one.parameter == plain && one.option == part;
-        });
-        if (found == std::end(kX86Options)) {
+        if (comma > at) parts.push_back(text.substr(at, comma - at));
+        at = comma + 1;
+    }
+    return parts;
+}
+
+std::string with_dashes(std::string name) {
+    std::replace(name.begin(), name.end(), '_', '-');
+    return name;
+}
+
+std::optional<Diagnostic> read_x86(const std::string& name, const std::string& text,
+                                   kernel::KernelParameters& parameters) {
+    const std::string plain = with_dashes(name);
+    for (const std::string& part : by_commas(text)) {
+        const X86Option* const found = find_x86_option(plain, part);
+        if (found == nullptr) {
+            std::vector<std::string> options;
+            for (const X86Option& one : kX86Options) {
+                if (one.parameter == plain) options.emplace_back(one.option);
+            }
             return Diagnostic{{},
                               "",
-                              fmt::format("found '{}'", part),
+                              fmt::format("Linux has no option '{}' of {}=, and would pass it by", part, name),
                               fmt::format("{}, by commas", fmt::join(options, ", ")),
                               nearest_name(part, options).value_or("")};
         }
-        found->apply(parameters);
-        at = comma + 1;
+        if (found->apply != nullptr) found->apply(parameters);
+        if (plain == "iommu" && part == kEndsIommu) break;
     }
     return std::nullopt;
 }
@@ -182,9 +230,34 @@ const std::vector<std::string>& kernel_parameter_names(kernel::Arch arch) {
     return arch == kernel::Arch::x86 ? kOnX86 : kKnown;
 }
 
+bool has_x86_options(const std::string& name, kernel::Arch arch) {
+    return arch == kernel::Arch::x86 &&
+           std::any_of(std::begin(kX86Options), std::end(kX86Options),
+                       [plain = with_dashes(name)](const X86Option& one) { return one.parameter == plain; });
+}
+
+X86Options x86_options(const std::string& name, const std::string& text) {
+    X86Options options;
+    const std::string plain = with_dashes(name);
+    bool ended = false;
+    for (const std::string& part : by_commas(text)) {
+        const X86Option* const found = find_x86_option(plain, part);
+        if (ended) {
+            options.idle.push_back(fmt::format("'{}' is not read: Linux stops at '{}'", part, kEndsIommu));
+        } else if (found == nullptr) {
+            options.idle.push_back(fmt::format("'{}' is left out: Linux has no such option, and passes it by", part));
+        } else if (found->apply == nullptr) {
+            options.idle.push_back(fmt::format("'{}' changes nothing here: {}", part, found->sentence));
+        } else {
+            options.applied += (options.applied.empty() ? "" : ",") + part;
+        }
+        ended = ended || (plain == "iommu" && part == kEndsIommu);
+    }
+    return options;
+}
+
 std::optional<std::string> idle_kernel_parameter(const std::string& name, kernel::Arch arch) {
-    std::string plain = name;
-    std::replace(plain.begin(), plain.end(), '_', '-');
+    const std::string plain = with_dashes(name.substr(0, name.find('[')));  // "ivrs_ioapic[32]"
     for (const IdleParameter& one : kIdle) {
         if (one.name != plain) continue;
         if (one.on_x86 && arch != kernel::Arch::x86)
@@ -229,8 +302,7 @@ std::optional<Diagnostic> read_build_option(const std::string& name, const std::
 std::optional<Diagnostic> read_kernel_parameter(const std::string& name, const std::string& text,
                                                 kernel::KernelParameters& parameters, kernel::Arch arch) {
     const std::vector<std::string>& known = kernel_parameter_names(arch);
-    std::string plain = name;
-    std::replace(plain.begin(), plain.end(), '_', '-');
+    const std::string plain = with_dashes(name);
     const auto wrong = [&](const char* expected) -> std::optional<Diagnostic> {
         return Diagnostic{{}, "", fmt::format("found '{}'", text), expected, ""};
     };
@@ -242,11 +314,7 @@ std::optional<Diagnostic> read_kernel_parameter(const std::string& name, const s
         }
         return std::nullopt;
     };
-    if (arch == kernel::Arch::x86) {
-        for (const X86Option& one : kX86Options) {
-            if (plain == one.parameter) return read_x86(plain, text, parameters);
-        }
-    }
+    if (has_x86_options(name, arch)) return read_x86(name, text, parameters);
     if (plain == "iommu.passthrough") return flag(parameters.iommu_passthrough);
     if (plain == "iommu.strict") return flag(parameters.iommu_strict);
     if (plain == "arm-smmu-v3.disable-bypass") return flag(parameters.smmu_v3_disable_bypass);

@@ -78,13 +78,18 @@ public:
     }
 
 private:
-    /// Parameters that this kernel no longer has, and those of an IOMMU driver that the board has no use for.
+    /// Parameters that this kernel no longer has, options of x86 without an effect, and parameters of an IOMMU driver
+    /// that the board has no use for.
     void warn_of_idle_parameters() {
         for (const auto& [name, value] : config_.kernel.parameters) {
             const unsigned release = kernel::find_variant(config_.kernel.variant).release;
             if (const std::optional<std::string> why = retired_kernel_parameter(name, release)) {
                 wiring_.warnings.push_back(fmt::format("kernel.parameters.{} changes nothing: {}", name, *why));
                 continue;
+            }
+            if (has_x86_options(name, config_.kernel.arch)) {
+                for (const std::string& one : x86_options(name, value).idle)
+                    wiring_.warnings.push_back(fmt::format("kernel.parameters.{}: {}", name, one));
             }
             std::string driver = name.substr(0, name.find('.'));
             // Of the two of x86 these words alone count on any machine.

@@ -201,6 +201,45 @@ TEST_CASE("kernel log: functions behind Intel's VMD are named", "[study][init]")
                              0) == 0);
 }
 
+// Linux iommu_setup(), intel_iommu_setup(), parse_amd_iommu_options(): options that they know count, whatever stands
+// beside them.
+TEST_CASE("kernel log: x86's options are taken one by one, and the others named", "[study][init]") {
+    const auto taken = [](const std::string& words) {
+        const KernelCommandLine line = read_command_line(split_command_line(words), kernel::Arch::x86);
+        std::string text;
+        for (const auto& [name, value] : line.parameters) text += name + "=" + value + " ";
+        return text;
+    };
+    CHECK(taken("iommu=pt,usedac") == "iommu=pt ");
+    CHECK(taken("intel_iommu=on,sm_on,relax_rmrr") == "intel_iommu=on,sm_on ");
+    CHECK(taken("amd_iommu=fullflush,force_isolation") == "amd_iommu=fullflush ");
+    CHECK(taken("iommu=usedac,pt").empty());  // it returns there
+    CHECK(taken("intel_iommu=on iommu=pt intel_iommu=,igfx_off iommu=nopt") ==
+          "intel_iommu=on,igfx_off iommu=pt,nopt ");
+    CHECK(taken("amd_iommu=force_enable iommu=soft intremap=nopost,no_x2apic_optout").empty());
+    const KernelCommandLine line = read_command_line(
+        split_command_line("quiet amd_iommu=irtcachedis iommu=memaper=2,nopt intel_iommu=on,relax_rmrr iommu=usedac,pt "
+                           "ivrs_ioapic[32]=00:14.0 ivrs_hpet=0@0000:00:14.0 ivrs_acpihid=AMD0020:0@00:14.5"),
+        kernel::Arch::x86);
+    const std::vector<std::string> expected{
+        "kernel parameter 'amd_iommu=irtcachedis': 'irtcachedis' changes nothing here: whether the IOMMU caches "
+        "entries "
+        "of interrupt remapping",
+        "kernel parameter 'intel_iommu=on,relax_rmrr': 'relax_rmrr' is left out: Linux has no such option, and passes "
+        "it by",
+        "kernel parameter 'iommu=memaper=2,nopt': 'memaper=2' changes nothing here: of the GART of old AMD machines",
+        "kernel parameter 'iommu=usedac,pt': 'usedac' changes nothing here: of bridges by VIA, which Linux keeps below "
+        "4 GiB",
+        "kernel parameter 'iommu=usedac,pt': 'pt' is not read: Linux stops at 'usedac'",
+        "kernel parameter 'ivrs_ioapic[32]=00:14.0' is not modelled: the device id of an I/O APIC, whatever IVRS says",
+        "kernel parameter 'ivrs_hpet=0@0000:00:14.0' is not modelled: the device id of a timer (HPET), whatever IVRS "
+        "says",
+        "kernel parameter 'ivrs_acpihid=AMD0020:0@00:14.5' is not modelled: the device id of a device of ACPI's "
+        "namespace, whatever IVRS says"};
+    CHECK(line.idle == expected);
+    CHECK(line.other == std::vector<std::string>{"quiet"});
+}
+
 TEST_CASE("kernel log: what stands before a message in dmesg, journals and mails", "[study][init]") {
     for (const char* const before :
          {"", "[    0.412345] ", "[Mon Nov 30 18:00:01 2026] ", "kern  :info  : [    0.412345] ", "<6>[    0.412345] ",

@@ -90,3 +90,27 @@ TEST_CASE("kernel parameters: an option of the other vendor's IOMMU is named", "
     CHECK(warned("x86-vtd", "amd_iommu", "fullflush").empty());
     CHECK(warned("x86-vtd", "intel_iommu", "on").empty());
 }
+
+TEST_CASE("kernel parameters: options of x86 in a config that do nothing are warned of, unknown ones refused",
+          "[study]") {
+    const auto said = [](const char* parameter, const char* value) {
+        return tests::in_child([&]() -> std::string {
+            Config config = load_config(std::string(tests::source_dir()) + "/configs/x86-vtd.yaml",
+                                        {{std::string("kernel.parameters[\"") + parameter + "\"]", value}});
+            try {
+                const RunReport report = run(config, {});
+                std::string text = report.result["devices"][0]["domain"].get<std::string>();
+                for (const Json& one : report.result["warnings"]) text += "; " + one.get<std::string>();
+                return text;
+            } catch (const InputError& error) {
+                return error.what();
+            }
+        });
+    };
+    const std::string passed = said("iommu", "pt,usedac");
+    CHECK(passed.rfind("identity", 0) == 0);
+    CHECK(passed.find("kernel.parameters.iommu: 'usedac' changes nothing here") != std::string::npos);
+    const std::string refused = said("intel_iommu", "on,sm_onn");
+    CHECK(refused.find("Linux has no option 'sm_onn' of intel_iommu=, and would pass it by") != std::string::npos);
+    CHECK(refused.find("did you mean 'sm_on'") != std::string::npos);
+}
