@@ -177,7 +177,8 @@ void visit_config(ParameterVisitor& v, Config& config) {
                    "Kernel parameters: iommu.passthrough, iommu.strict, deferred_probe_timeout, "
                    "arm-smmu-v3.disable_bypass, arm-smmu.disable_bypass, arm-smmu.force_stage, fw_devlink, "
                    "fw_devlink.strict, swiotlb, module_blacklist, pci (config_acs=, "
-                   "disable_acs_redir=), pcie_acs_override; and, "
+                   "disable_acs_redir=); on x86 iommu, intel_iommu, amd_iommu and intremap; "
+                   "pcie_acs_override, as kernels with the patch of some distributions have it; and, "
                    "not Linux's, arm-smmu-v3.invalidation (linux, single, all) and arm-smmu-v3.all_from_pages.",
                    config.kernel.parameters);
         v.boolean(

@@ -59,6 +59,11 @@ public:
             if (const auto wrong = read_kernel_parameter(name, text, boot.parameters, boot.arch))
                 add(yaml::join_path("kernel.parameters", name), wrong->what, wrong->expected, wrong->nearest);
         }
+        const kernel::AcsOverrides& overrides = boot.parameters.acs.overrides;
+        if (overrides.downstream || overrides.multifunction || !overrides.devices.empty())
+            wiring_.assumptions.emplace_back(
+                "kernel.parameters.pcie_acs_override is no parameter of kernel.org's kernels: "
+                "taken as one with the patch of some distributions takes it");
         for (const auto& [name, text] : config_.kernel.build) {
             if (const auto wrong = read_build_option(name, text, boot.parameters))
                 add(yaml::join_path("kernel.build", name), wrong->what, wrong->expected, wrong->nearest);

@@ -114,3 +114,24 @@ TEST_CASE("kernel parameters: options of x86 in a config that do nothing are war
     CHECK(refused.find("Linux has no option 'sm_onn' of intel_iommu=, and would pass it by") != std::string::npos);
     CHECK(refused.find("did you mean 'sm_on'") != std::string::npos);
 }
+
+// It is a patch that distributions carry; Linux itself has no such parameter.
+TEST_CASE("kernel parameters: pcie_acs_override is an assumption", "[study]") {
+    const auto assumed = [](const char* value) {
+        return tests::in_child([&] {
+            Config config = load_config(std::string(tests::source_dir()) + "/configs/quickstart.yaml",
+                                        {{"kernel.parameters", value}});
+            const RunReport report = run(config, {});
+            std::string text;
+            for (const Json& one : report.result["assumptions"]) {
+                if (one.get<std::string>().find("pcie_acs_override") != std::string::npos)
+                    text += one.get<std::string>() + "\n";
+            }
+            return text;
+        });
+    };
+    CHECK(assumed("{pcie_acs_override: downstream}") ==
+          "kernel.parameters.pcie_acs_override is no parameter of kernel.org's kernels: taken as one with the patch of "
+          "some distributions takes it\n");
+    CHECK(assumed("{iommu.strict: 1}").empty());
+}
