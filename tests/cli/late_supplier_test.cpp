@@ -11,8 +11,7 @@
 using namespace xlate::tests;
 using Json = nlohmann::ordered_json;
 
-TEST_CASE("late suppliers: an SMMUv2 comes with its clock, after its master, which is said",
-          "[cli][smmuv2]") {
+TEST_CASE("late suppliers: an SMMUv2 comes with its clock, after its master, which is said", "[cli][smmuv2]") {
     const Scratch scratch;
     TreeBuilder tree;
     tree.cells("#address-cells", {1}).cells("#size-cells", {1}).cells("interrupt-parent", {9});
