@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "kernel-model/core/errno.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
+#include "study/results/alike.hpp"
 #include "study/results/numbers.hpp"
 
 namespace xlate::study {
@@ -102,13 +103,18 @@ private:
                             later.back()->name);
     }
     void notes() {
-        for (const Json& note : result_["assumptions"]) all_ += "assumed: " + text(note) + "\n";
-        const Json& warnings = result_["warnings"];
+        const auto folded = [](const Json& list) {
+            std::vector<std::string> sentences;
+            for (const Json& one : list) sentences.push_back(text(one));
+            return fold_alike(sentences);
+        };
+        for (const std::string& note : folded(result_["assumptions"])) all_ += "assumed: " + note + "\n";
+        const std::vector<std::string> warnings = folded(result_["warnings"]);
         for (std::size_t i = 0; i < warnings.size() && i < kShownWarnings; ++i) {
-            all_ += styled("33", "warning: ") + text(warnings[i]) + "\n";
+            all_ += styled("33", "warning: ") + warnings[i] + "\n";
         }
         if (warnings.size() > kShownWarnings)
-            all_ += fmt::format("... and {} more warnings in result.json\n", warnings.size() - kShownWarnings);
+            all_ += fmt::format("... and {} more in result.json (warnings)\n", warnings.size() - kShownWarnings);
     }
     void groups() {
         const Json& groups = result_["groups"];
