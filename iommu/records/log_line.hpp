@@ -1,4 +1,4 @@
-// Pieces of a line that somebody pasted: hexadecimal words, numbers behind a name, PCI addresses.
+// Pieces of a pasted line: hexadecimal words, numbers behind a name, PCI addresses.
 #pragma once
 
 #include <cstddef>

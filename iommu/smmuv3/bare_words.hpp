@@ -1,4 +1,4 @@
-// Words that somebody pasted without saying what they are: which of SMMUv3's records they may be.
+// Words that are pasted without a kind: which of SMMUv3's records they may be.
 #pragma once
 
 #include <cstddef>

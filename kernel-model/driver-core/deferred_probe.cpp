@@ -103,7 +103,7 @@ void DriverCore::deferred_probe_extend_timeout() {
     start_timer();
 }
 
-/// Since 6.8 with the reason, where somebody gave one; since 6.10 as a warning.
+/// Since 6.8 with the reason, where there is one; since 6.10 as a warning.
 void DriverCore::say_pending(const Device& dev) {
     constexpr unsigned kFirstWithReason = 608, kFirstAsWarning = 610;
     const unsigned release = k_.variant.release;

@@ -9,7 +9,7 @@
 
 namespace xlate::kernel {
 
-/// Ids in the order of the MADT; nothing: there is no MADT, so nobody knows. Source: ACPI specification 6.5, 5.2.12.3.
+/// Ids in the order of the MADT; nothing: there is no MADT. Source: ACPI specification 6.5, 5.2.12.3.
 std::optional<std::vector<std::uint8_t>> io_apics(const firmware::Description& description);
 
 }  // namespace xlate::kernel

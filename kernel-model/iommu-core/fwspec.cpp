@@ -86,7 +86,7 @@ int IommuCore::iommu_fwspec_init(Device& dev, FwNode fwnode, IommuOps* ops) {
             return variant.has(Cap::deferral_in_fwspec_init) ? driver_core.driver_deferred_probe_check_state(dev)
                                                              : -kEPROBE_DEFER;
         }
-        // Outside of a probe nobody may use an instance that is still registering. It will be there: no timeout.
+        // Outside of a probe an instance that is still registering is not used. It will be there: no timeout.
         if (variant.has(Cap::instance_ready) && !dev.iommu.read("FI") && !iommu->ready.read_once("FI"))
             return -kEPROBE_DEFER;
     }

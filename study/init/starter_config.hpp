@@ -24,7 +24,7 @@ public:
     void line(std::string_view text) { (out_ += text) += '\n'; }
     /// `soc.pci`: what is plugged into the board's host bridges.
     void functions(const std::vector<StarterFunction>& list);
-    /// How to say it, where nobody has.
+    /// How to say it, as a comment, where nothing tells of functions.
     void no_functions();
     /// The whole text, with `kernel` (starter_kernel.hpp) and what comes last.
     std::string finish(std::string_view kernel);

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/program.hpp"
-#include "tests/firmware/tree_builder.hpp"
+#include "tests/firmware/arm_machine.hpp"
 
 using namespace xlate::tests;
 using Json = nlohmann::ordered_json;
@@ -14,13 +14,7 @@ using Json = nlohmann::ordered_json;
 TEST_CASE("late suppliers: an SMMUv2 comes with its clock, after its master, which is said", "[cli][smmuv2]") {
     const Scratch scratch;
     TreeBuilder tree;
-    tree.cells("#address-cells", {1}).cells("#size-cells", {1}).cells("interrupt-parent", {9});
-    tree.open("cpus").cells("#address-cells", {1}).cells("#size-cells", {0});
-    tree.open("cpu@0").text("device_type", "cpu").text("compatible", "arm,cortex-a72").cells("reg", {0}).close();
-    tree.close();
-    tree.open("memory@80000000").text("device_type", "memory").cells("reg", {0x80000000, 0x10000000}).close();
-    tree.open("gic@8000000").text("compatible", "arm,gic-v3").cells("reg", {0x8000000, 0x10000, 0x80a0000, 0x20000});
-    tree.flag("interrupt-controller").cells("#interrupt-cells", {3}).cells("phandle", {9}).close();
+    open_arm_machine(tree);
     tree.open("clock-controller@3d90000").text("compatible", "field,cc").cells("reg", {0x3d90000, 0x9000});
     tree.cells("#clock-cells", {1}).cells("phandle", {2}).close();
     tree.open("iommu@5da0000").text("compatible", "arm,mmu-500").cells("reg", {0x5da0000, 0x40000});

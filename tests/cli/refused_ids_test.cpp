@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/program.hpp"
-#include "tests/firmware/tree_builder.hpp"
+#include "tests/firmware/arm_machine.hpp"
 
 using namespace xlate::tests;
 using Json = nlohmann::ordered_json;
@@ -23,13 +23,7 @@ struct Master {
 /// An MMU-500 with interrupts for `banks` context banks, and masters behind it.
 std::string board_of(std::uint32_t banks, std::initializer_list<Master> masters) {
     TreeBuilder tree;
-    tree.cells("#address-cells", {1}).cells("#size-cells", {1}).cells("interrupt-parent", {9});
-    tree.open("cpus").cells("#address-cells", {1}).cells("#size-cells", {0});
-    tree.open("cpu@0").text("device_type", "cpu").text("compatible", "arm,cortex-a72").cells("reg", {0}).close();
-    tree.close();
-    tree.open("memory@80000000").text("device_type", "memory").cells("reg", {0x80000000, 0x10000000}).close();
-    tree.open("gic@8000000").text("compatible", "arm,gic-v3").cells("reg", {0x8000000, 0x10000, 0x80a0000, 0x20000});
-    tree.flag("interrupt-controller").cells("#interrupt-cells", {3}).cells("phandle", {9}).close();
+    open_arm_machine(tree);
     tree.open("iommu@15000000").text("compatible", "arm,mmu-500").cells("reg", {0x15000000, 0x100000});
     tree.cells("#iommu-cells", {2}).cells("#global-interrupts", {1}).cells("phandle", {1});
     std::vector<std::uint32_t> interrupts;

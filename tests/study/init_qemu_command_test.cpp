@@ -16,8 +16,10 @@
 #include "study/init/qemu/qemu_config.hpp"
 #include "study/init/qemu/qemu_machine.hpp"
 #include "study/init/qemu/qemu_pci.hpp"
+#include "tests/study/functions_text.hpp"
 
 using namespace xlate;
+using tests::functions_text;
 using namespace xlate::study;
 
 namespace {
@@ -26,22 +28,7 @@ QemuCommand read(const std::string& text) { return parse_qemu_command(text, "q.t
 
 /// "1.0 nvme 2.0 pcie-root-port(0.0 igb)": what options make, without the machine's own.
 std::string made(const std::string& command) {
-    const QemuPci pci = place_qemu_devices(read(command));
-    std::string text;
-    const std::function<void(const std::vector<StarterFunction>&)> write = [&](const auto& functions) {
-        std::string separator;
-        for (const StarterFunction& function : functions) {
-            if (function.model.empty()) continue;
-            text += fmt::format("{}{:x}.{} {}", separator, function.device, function.function, function.model);
-            separator = " ";
-            if (function.below.empty()) continue;
-            text += '(';
-            write(function.below);
-            text += ')';
-        }
-    };
-    write(pci.functions);
-    return text;
+    return functions_text(place_qemu_devices(read(command)).functions, true);
 }
 
 std::string on_virt(const std::string& options) { return made("qemu-system-aarch64 -nodefaults -M virt " + options); }

@@ -22,8 +22,10 @@
 #include "study/init/starter_config.hpp"
 #include "tests/corpus.hpp"
 #include "tests/places.hpp"
+#include "tests/study/functions_text.hpp"
 
 using namespace xlate;
+using tests::functions_text;
 using namespace xlate::study;
 using nlohmann::json;
 namespace fs = std::filesystem;
@@ -78,22 +80,8 @@ firmware::Description nothing() {
 
 /// "5.0 8.0(0.0)" of what `-device` makes on a virt machine, without the host bridge.
 std::string slots(const std::string& devices) {
-    const QemuPci pci = place_qemu_devices(parse_qemu_command("qemu -nodefaults -machine virt " + devices, "q.txt"));
-    std::string text;
-    const std::function<void(const std::vector<StarterFunction>&)> write = [&](const auto& functions) {
-        std::string separator;
-        for (const StarterFunction& function : functions) {
-            if (function.model.empty()) continue;
-            text += fmt::format("{}{:x}.{}", separator, function.device, function.function);
-            separator = " ";
-            if (function.below.empty()) continue;
-            text += '(';
-            write(function.below);
-            text += ')';
-        }
-    };
-    write(pci.functions);
-    return text;
+    return functions_text(
+        place_qemu_devices(parse_qemu_command("qemu -nodefaults -machine virt " + devices, "q.txt")).functions, false);
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 //   own function of a unit: never translated, in no group
 //   domain ids   one space for all units
 // Source: docs/spec/kernel-probe.md section 5; Linux drivers/iommu/amd/init.c and iommu.c as of 6.1. Not modelled:
-// PASIDs and the identity domains that devices with them get, SNP and memory encryption, interrupt remapping,
+// PASIDs and the identity domains that devices with them get, NPCache, SNP and memory encryption,
 // amd_iommu_dump.
 #pragma once
 

@@ -269,24 +269,21 @@ std::optional<std::uint64_t> IntelIommuDriver::intel_irq_remapping_alloc(Device&
 
 /// A unit whose devices are not there is left alone, and with igfx_off one that has graphics and nothing else.
 void IntelIommuDriver::init_no_remapping_devices() {
-    const std::vector<DmarUnit>& units = ops_.scopes().units();
-    ignored_.assign(units.size(), false);
-    for (std::size_t i = 0; i < units.size(); ++i) {
-        const acpi::Drhd& drhd = *units[i].drhd;
-        if (drhd.include_all()) continue;
-        ignored_[i] =
-            !ops_.scopes().has_devices(drhd) || (!parameters_.intel_graphics && ops_.scopes().is_for_graphics(drhd));
+    const DmarScopes& scopes = ops_.scopes();
+    for (std::size_t i = 0; i < ops_.iommus.size(); ++i) {
+        const acpi::Drhd& drhd = *scopes.units()[i].drhd;
+        const bool ignored = !drhd.include_all() && (!scopes.has_devices(drhd) ||
+                                                     (!parameters_.intel_graphics && scopes.is_for_graphics(drhd)));
+        if (ops_.iommus[i] && !ignored) active_.push_back(ops_.iommus[i]);
     }
 }
 
 /// Behind a hypervisor every mapping is told to the unit: to unmap many at once gains nothing.
 void IntelIommuDriver::disallow_batching() {
-    bool any = false;
-    for (std::size_t i = 0; i < ops_.iommus.size(); ++i) {
-        const Ptr<IntelIommu>& iommu = ops_.iommus[i];
-        if (!iommu || ignored_[i] || !vt::cap::CM.test(iommu->cap)) continue;
-        any = any || !iommu->scalable || !iommu->has(vt::ecap::FLTS);  // first_level_by_default()
-    }
+    const bool any = std::any_of(active_.begin(), active_.end(), [](const Ptr<IntelIommu>& iommu) {
+        const bool first_level_by_default = iommu->scalable && iommu->has(vt::ecap::FLTS);
+        return vt::cap::CM.test(iommu->cap) && !first_level_by_default;
+    });
     if (!any) return;
     core_.k.console.info("DMAR", "IOMMU batching disallowed due to virtualization");
     core_.iommu_set_dma_strict();
@@ -295,9 +292,8 @@ void IntelIommuDriver::disallow_batching() {
 int IntelIommuDriver::init_dmars() {
     Frame frame{core_.k, "init_dmars"};
     const auto each = [&](const auto& what) {
-        for (std::size_t i = 0; i < ops_.iommus.size(); ++i) {
-            if (!ops_.iommus[i] || ignored_[i]) continue;
-            if (const int err = what(*ops_.iommus[i].get()); err != 0) return err;
+        for (const Ptr<IntelIommu>& iommu : active_) {
+            if (const int err = what(*iommu.get()); err != 0) return err;
         }
         return 0;
     };
@@ -338,16 +334,12 @@ int IntelIommuDriver::init() {
     }
     disallow_batching();
     // Devices are probed, and their contexts set, before anything is translated.
-    for (std::size_t i = 0; i < ops_.iommus.size(); ++i) {
-        const Ptr<IntelIommu>& iommu = ops_.iommus[i];
-        if (!iommu || ignored_[i]) continue;
+    for (const Ptr<IntelIommu>& iommu : active_) {
         iommu->iommu = core_.k.heap.make<IommuDevice>("INI2", iommu->name);
         if (!iommu->iommu) return -kENOMEM;
         core_.iommu_device_register(iommu->iommu, &ops_, {});
     }
-    for (std::size_t i = 0; i < ops_.iommus.size(); ++i) {
-        const Ptr<IntelIommu>& iommu = ops_.iommus[i];
-        if (!iommu || ignored_[i]) continue;
+    for (const Ptr<IntelIommu>& iommu : active_) {
         iommu->iommu_enable_translation();
         iommu->iommu_disable_protect_mem_regions();
     }

@@ -89,7 +89,7 @@ private:
     const std::vector<firmware::NodeIndex> not_built_;
     MessageDomain* const messages_;
     IntelIommuOps ops_;
-    std::vector<bool> ignored_;  ///< by unit: left alone, and so is what is behind it
+    std::vector<Ptr<IntelIommu>> active_;  ///< without those that are left alone, with what is behind them
 };
 
 /// Its row of iommu_drivers().
