@@ -172,9 +172,32 @@ std::string_view line_meaning(std::string_view line) {
     if (has(line, "Completion-Wait loop timed out"))
         return "a COMPLETION_WAIT did not come back: the IOMMU does not take commands (its buffer stands still, or an "
                "endpoint does not answer an invalidation), and what was unmapped may still be in its caches";
-    if (has(line, "AMD-Vi") && (has(line, "vent log overflow")))
-        return "events came faster than the driver took them: some are lost";
-    return {};
+    if (!has(line, "AMD-Vi")) return {};
+    constexpr std::string_view kEventsLost = "events came faster than the driver took them: some are lost";
+    constexpr std::string_view kRequestsLost = "page requests came faster than the driver took them: some are lost";
+    constexpr std::string_view kInterruptsLost =
+        "interrupts for guests came faster than the driver took them: guests may have to wait for the next one";
+    constexpr std::string_view kNoIoApic =
+        "firmware's IVRS table leaves out an IO-APIC: Linux does not remap interrupts then, unless ivrs_ioapic on the "
+        "command line names its device";
+    // Linux amd/iommu.c and amd/init.c: the "overflow" lines of older kernels, amd_iommu_restart_log(),
+    // __iommu_queue_command_sync(), init_iommu_perf_ctr(), check_ioapic_information().
+    constexpr LineMeaning kMeanings[] = {
+        {"vent log overflow", kEventsLost},
+        {"IOMMU Event log restarting", kEventsLost},
+        {"PPR log overflow", kRequestsLost},
+        {"IOMMU PPR log restarting", kRequestsLost},
+        {"GA Log overflow", kInterruptsLost},
+        {"IOMMU GA log restarting", kInterruptsLost},
+        {"Command buffer timeout",
+         "the command buffer stayed full: the IOMMU does not take commands, and what was unmapped may still be in its "
+         "caches"},
+        {"Unable to read/write to IOMMU perf counter",
+         "the IOMMU's performance counters do not count, and Linux leaves them alone: translation is not touched by "
+         "it"},
+        {"not in IVRS table", kNoIoApic},
+        {"No southbridge IOAPIC found", kNoIoApic}};
+    return meaning_in(kMeanings, line);
 }
 
 }  // namespace xlate::iommu::records::amd_vi

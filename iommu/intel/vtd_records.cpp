@@ -268,6 +268,8 @@ std::vector<RecordFamily> vtd_records() {
     RecordFamily family{"vt-d", {}};
     family.place = 9;
     family.reader = make_vtd_log_reader;
+    family.meaning = vtd_line_meaning;
+    family.two_lines = is_vtd_fault_in_two_lines;
     const auto add = [&](std::string_view name, std::string_view title, unsigned words, std::vector<RecordField> fields,
                          Reading (*read)(const Words&), unsigned bits = 64) {
         family.kinds.push_back({name, title, words, bits, std::move(fields), read});

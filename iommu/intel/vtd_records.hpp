@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "iommu/intel/layout_registers.hpp"
@@ -26,5 +27,11 @@ namespace xlate::iommu::records {
 
 /// Faults, errors of the invalidation queue with its descriptors, and the walk that kernels print with DMAR_DEBUG.
 std::unique_ptr<LogReader> make_vtd_log_reader();
+
+/// What its lines without a record say.
+std::string_view vtd_line_meaning(std::string_view line);
+
+/// A fault as Linux before 4.6 and Xen print it: the device and the address, then the reason.
+bool is_vtd_fault_in_two_lines(std::string_view line, std::string_view next);
 
 }  // namespace xlate::iommu::records

@@ -45,6 +45,11 @@ std::optional<Words> read_fault_line(std::string_view line) {
     return Words{frcd::page(number_after(line, "fault addr ").value_or(0)), high};
 }
 
+/// Whether it has the half of a fault that says why.
+bool has_reason(std::string_view line) {
+    return has(line, "[fault reason ") || has(line, "DMAR: reason ") || has(line, "INTR-REMAP: reason ");
+}
+
 /// What IQERCD says of an error that FSTS names: its reason, or the device.
 std::string reason_text(std::uint64_t reason) {
     constexpr const char* kReasons[] = {"this unit does not say why",
@@ -242,5 +247,42 @@ private:
 }  // namespace
 
 std::unique_ptr<LogReader> make_vtd_log_reader() { return std::make_unique<Reader>(); }
+
+bool is_vtd_fault_in_two_lines(std::string_view line, std::string_view next) {
+    constexpr std::string_view kDevice = "Request device [";
+    return has(line, kDevice) && !has_reason(line) && has_reason(next) && !has(next, kDevice) &&
+           has(line, "INTR-REMAP") == has(next, "INTR-REMAP");
+}
+
+// Linux: __domain_mapping(), IOMMU_WAIT_OP, warn_invalid_dmar(), prq_event_thread(), dmar_fault_dump_ptes() and
+// pgtable_walk().
+std::string_view vtd_line_meaning(std::string_view line) {
+    if (has(line, "DMA PTE for vPFN"))
+        return "the kernel maps an address of a device that is mapped already: two owners use the same address (a "
+               "reserved region that another device of the group has, or a driver outside the DMA API); the second "
+               "mapping stands";
+    if (!has(line, "DMAR") && !has(line, "dmar")) return {};
+    constexpr LineMeaning kMeanings[] = {
+        {"DMAR hardware is malfunctioning",
+         "the unit did not do what a register asked for within ten seconds, and the kernel stopped: often a unit "
+         "without power or that firmware describes wrongly; intel_iommu=off boots without it"},
+        {"returns all ones!",
+         "firmware's DMAR table names a unit where there is none, or one that is switched off: Linux does not use it"},
+        {"DMAR reported at address 0", "firmware's DMAR table names a unit without an address: Linux does not use it"},
+        {"PRQ overflow detected",
+         "the page request queue was full: requests of devices (PRI) are lost, and the unit has answered those itself"},
+        {"PRQ overflow cleared", "the page request queue takes requests again"},
+        {"Page request without PASID", "a device asked for a page without a PASID, and the kernel has refused it"},
+        {"Address is not canonical",
+         "a device asked for a page at an address that cannot be one, and the kernel has refused it"},
+        {"Page request in Privilege Mode",
+         "a device asked for a page with supervisor's rights, and the kernel has refused it"},
+        {"root table is not present", "the walk of this fault ends here: the unit has no root table"},
+        {"not present at level",
+         "the walk of this fault ends here: the table has no entry for the address, as it was never mapped or is "
+         "unmapped already"},
+        {"is not present", "the walk of this fault ends here: the kernel has no such table for the device"}};
+    return meaning_in(kMeanings, line);
+}
 
 }  // namespace xlate::iommu::records

@@ -73,12 +73,44 @@ bool has_one(std::string_view line, std::initializer_list<std::string_view> all)
     return std::any_of(all.begin(), all.end(), [&](std::string_view one) { return has(line, one); });
 }
 
-}  // namespace
-
-bool tells_of_fault(std::string_view line) {
+std::string lower_case(std::string_view line) {
     std::string lower(line);
     for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    if (!has_one(lower, {"mmu", "dmar", "intr-remap", "amd-vi", "-dart", "tegra-mc"})) return false;
+    return lower;
+}
+
+/// "nvme 0000:01:00.0: ", "usb 1-1: ": a driver's name, and a device's, which has a digit.
+bool names_device(std::string_view line) {
+    const std::size_t end = line.find(": "), space = line.find(' ');
+    if (end == std::string_view::npos || space == 0 || space > end) return false;
+    const std::string_view driver = line.substr(0, space), device = line.substr(space + 1, end - space - 1);
+    const auto in_name = [](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_';
+    };
+    const auto is_digit = [](char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; };
+    return std::islower(static_cast<unsigned char>(driver.front())) != 0 &&
+           std::all_of(driver.begin(), driver.end(), in_name) &&
+           std::all_of(device.begin(), device.end(), [&](char c) { return in_name(c) || c == ':' || c == '.'; }) &&
+           std::any_of(device.begin(), device.end(), is_digit);
+}
+
+}  // namespace
+
+bool names_iommu(std::string_view line) {
+    return has_one(lower_case(line), {"mmu", "dmar", "intr-remap", "amd-vi", "-dart", "tegra-mc"});
+}
+
+bool is_rest_of_line(std::string_view line) {
+    line.remove_prefix(std::min(line.find_first_not_of(" \t>"), line.size()));
+    if (line.empty() || line.front() == '[' || line.front() == '<') return false;
+    if (has_one(line, {"kernel:", "(XEN)", "*** "}) || names_device(line)) return false;
+    const std::size_t colon = line.find(':');
+    return colon == std::string_view::npos || !names_iommu(line.substr(0, colon));
+}
+
+bool tells_of_fault(std::string_view line) {
+    if (!names_iommu(line)) return false;
+    const std::string lower = lower_case(line);
     if (!has_one(lower, {"fault", "error", "violation", "timed out", "timeout", "overflow", "blocked ", "rejected",
                          "unexpected", "events lost", "pri request", "dmar: reason", "intr-remap: reason",
                          "event logged [unknown", "qi head: ", "qi prior: "}))

@@ -89,6 +89,9 @@ struct RecordFamily {
     std::unique_ptr<LogReader> (*reader)() = nullptr;
     /// What a line says that tells of a fault and holds no record; empty: it is not such a line of this family.
     std::string_view (*meaning)(std::string_view line) = nullptr;
+    /// Whether its drivers tell of one thing in these two lines, which `line` or `reader` understands as one with a
+    /// space between; nullptr: they never do. Lines that a terminal has wrapped need no such function.
+    bool (*two_lines)(std::string_view line, std::string_view next) = nullptr;
     /// The kinds that `words` may be when nothing says whose they are: by what stands in them or, `by_number`, by how
     /// many they are; `digits`: how many the first was written with. nullptr: such words are not of this family.
     std::vector<std::string_view> (*bare)(const Words& words, std::size_t digits, bool by_number) = nullptr;

@@ -160,12 +160,36 @@ std::optional<LineRecord> read_line(std::string_view line) {
         {"the line has neither the transaction's type nor its process id: TTYP, PV, PID and PRIV read as 0"}};
 }
 
+/// Linux riscv/iommu.c: riscv_iommu_cmdq_process(), riscv_iommu_fltq_process(), riscv_iommu_queue_send(),
+/// riscv_iommu_queue_consume(), riscv_iommu_cmd_sync(), riscv_iommu_iodir_set_mode(), from 6.13 on.
+std::string_view meaning(std::string_view line) {
+    if (!has(line, "riscv")) return {};
+    constexpr std::string_view kStands =
+        "the IOMMU does not take commands, and what was unmapped may still be in its caches";
+    constexpr LineMeaning kMeanings[] = {
+        {" illegal:1",
+         "a command is illegal (cmd_ill): the IOMMU has stopped there, until the driver clears the error as it did "
+         "here"},
+        {" timeout:1", "a command did not complete in time (cmd_to), as an endpoint does not answer an invalidation"},
+        {" overflow:1",
+         "the fault queue was full (fqof): faults came faster than the kernel read them, and there were more than the "
+         "log shows"},
+        {"error; memory fault:1", "the IOMMU could not write its fault queue to memory (fqmf): records are lost"},
+        {"error; fault:1", "the IOMMU could not read its command queue from memory (cqmf): no command was done"},
+        {"command execution timeout", kStands},
+        {"command enqueue failed", kStands},
+        {"queue access timeout", "a queue's register does not give a valid position: the IOMMU does not answer"},
+        {"timeout when setting ddtp", "the IOMMU did not take its device directory (ddtp stays busy): it is not used"}};
+    return meaning_in(kMeanings, line);
+}
+
 }  // namespace
 
 std::vector<RecordFamily> riscv_records() {
     RecordFamily family{"riscv", {}};
     family.place = 4;
     family.line = read_line;
+    family.meaning = meaning;
     namespace f = rv::fault;
     family.kinds.push_back(
         {"fault",

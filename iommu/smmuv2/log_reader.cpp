@@ -176,4 +176,17 @@ private:
 
 std::unique_ptr<records::LogReader> make_log_reader() { return std::make_unique<Reader>(); }
 
+// Linux arm-smmu.c: __arm_smmu_tlb_sync(), arm_smmu_iova_to_phys_hard().
+std::string_view line_meaning(std::string_view line) {
+    if (!has(line, "smmu")) return {};
+    constexpr records::LineMeaning kMeanings[] = {
+        {"TLB sync timed out",
+         "an invalidation did not complete in time: the SMMU waits for an access that does not come back (a stalled "
+         "one, or of a device without clock or power), and what was unmapped may still be in its TLBs"},
+        {"iova to phys timed out",
+         "the SMMU did not answer what an address translates to (ATS1PR) in time: the kernel has looked in its own "
+         "tables; no access of a device has failed"}};
+    return records::meaning_in(kMeanings, line);
+}
+
 }  // namespace xlate::iommu::smmuv2

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 
 #include "iommu/records/log_reader.hpp"
 
@@ -16,5 +17,8 @@ namespace xlate::iommu::smmuv2 {
 ///   Linux's msm drm driver: "*** gpu fault: ttbr0=... iova=... dir=READ type=TRANSLATION source=... (...)"
 /// and global faults: a line about the stream, and one of the registers.
 std::unique_ptr<records::LogReader> make_log_reader();
+
+/// What its lines without a record say.
+std::string_view line_meaning(std::string_view line);
 
 }  // namespace xlate::iommu::smmuv2

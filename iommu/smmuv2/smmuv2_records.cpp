@@ -110,6 +110,7 @@ std::vector<RecordFamily> smmuv2_records() {
     namespace gfsr = smmu::gfsr;
     RecordFamily family{"smmuv2", {}};
     family.reader = smmu::make_log_reader;
+    family.meaning = smmu::line_meaning;
     family.place = 1;
     const std::vector<RecordField> fault{
         row("TF", 0, fsr::TF),

@@ -109,20 +109,68 @@ private:
         const auto words = page_request_of(line);
         if (!words) {
             if (first) page_request_line_ = number;
+            if (first) page_request_speaker_ = records::speaker_of(line);
             return false;
         }
-        if (!first && page_request_line_ != 0 && page_request_line_ + 1 == number) return false;
+        const bool second = !first && page_request_line_ != 0 && page_request_line_ + 1 == number;
+        if (second && records::speaker_of(line) == page_request_speaker_) return false;
         log.add("smmuv3.page-request", {words->begin(), words->end()}, number,
                 {"Linux's driver takes no page requests: it denies the last one of a group"});
         return true;
     }
 
     EventLines events_;
-    unsigned page_request_line_ = 0;  ///< the last line that only says that one came
+    unsigned page_request_line_ = 0;    ///< the last line that only says that one came
+    std::string page_request_speaker_;  ///< of that line
 };
 
 }  // namespace
 
 std::unique_ptr<records::LogReader> make_log_reader() { return std::make_unique<Reader>(); }
+
+bool in_two_lines(std::string_view line, std::string_view next) {
+    return has(line, "PRI request received") && has(next, " at iova ") && !has(next, "PRI request received") &&
+           records::speaker_of(line) == records::speaker_of(next);
+}
+
+// Linux arm-smmu-v3.c: arm_smmu_gerror_handler(), arm_smmu_evtq_thread(), arm_smmu_priq_thread(),
+// arm_smmu_cmdq_issue_cmdlist(), __arm_smmu_cmdq_skip_err().
+std::string_view line_meaning(std::string_view line) {
+    if (!has(line, "smmu") && !has(line, "SMMU")) return {};
+    constexpr records::LineMeaning kMeanings[] = {
+        {"EVTQ overflow detected",
+         "the event queue was full: faults came faster than the kernel read them, and there were more than the log "
+         "shows; the first ones tell the cause"},
+        {"PRIQ overflow detected",
+         "the page request queue was full: requests of endpoints (PRI) are lost, and the SMMU has answered those "
+         "itself: what they asked for is not mapped"},
+        {"EVTQ write aborted",
+         "the bus refused the SMMU's write of an event: events may be lost, as the memory of the queue is not there or "
+         "not for the SMMU"},
+        {"PRIQ write aborted",
+         "the bus refused the SMMU's write of a page request: requests may be lost, as the memory of the queue is not "
+         "there or not for the SMMU"},
+        {"Service Failure Mode",
+         "the SMMU has met an error that it cannot go on from: it takes no commands and translates nothing any more; "
+         "Linux switches it off"},
+        {"CMDQ MSI write aborted",
+         "the bus refused the message that a CMD_SYNC is done: who waits for it runs into a time-out"},
+        {"EVTQ MSI write aborted",
+         "the bus refused the message (MSI) that there are events: the kernel may read them late, or never"},
+        {"PRIQ MSI write aborted",
+         "the bus refused the message (MSI) that there are page requests: the kernel may read them late, or never"},
+        {"GERROR MSI write aborted",
+         "the bus refused the message (MSI) of a global error: errors before this one may not be in the log"},
+        {"CMDQ timeout",
+         "the command queue stayed full: the SMMU does not take commands (it has stopped at one, or waits for an "
+         "endpoint), and what was unmapped may still be in its caches"},
+        {"CMD_SYNC timeout",
+         "a CMD_SYNC did not complete in time: the SMMU does not take commands, or waits for an endpoint, and what was "
+         "unmapped may still be in its caches"},
+        {"retrying command fetch",
+         "the SMMU could not read a command (CERROR_ABT), and reads it again: the memory of the queue is not there or "
+         "not for the SMMU"}};
+    return records::meaning_in(kMeanings, line);
+}
 
 }  // namespace xlate::iommu::smmuv3

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 
 #include "iommu/records/log_reader.hpp"
 
@@ -11,5 +12,11 @@ namespace xlate::iommu::smmuv3 {
 /// one has asked for, in two lines; global errors, the command in error, a CMD_SYNC that timed out; errors of
 /// Tegra241's command queues (tegra241-cmdqv).
 std::unique_ptr<records::LogReader> make_log_reader();
+
+/// What its lines without a record say: lost events, aborted writes, queues that stand still.
+std::string_view line_meaning(std::string_view line);
+
+/// "unexpected PRI request received:" and, of the same SMMU, the line of what it is.
+bool in_two_lines(std::string_view line, std::string_view next);
 
 }  // namespace xlate::iommu::smmuv3

@@ -338,6 +338,8 @@ std::vector<RecordFamily> smmuv3_records() {
     RecordFamily family{"smmuv3", {}};
     family.place = 0;
     family.reader = smmu::make_log_reader;
+    family.meaning = smmu::line_meaning;
+    family.two_lines = smmu::in_two_lines;
     family.bare = smmu::bare_kinds;
     family.kinds.push_back({"event", "SMMUv3 event record", 4, 64, smmu::event_fields(), smmu::read_event});
     family.kinds.push_back(

@@ -1,5 +1,13 @@
 // Registers and table words of Tegra's SMMU. Source: docs/spec/iommu-hardware.md section 7.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -43,6 +51,38 @@ Reading read_error(const Words& words) {
     reading.headline += error::RW.test(words[0]) ? ", of a write" : ", of a read";
     reading.notes.push_back(
         fmt::format("address bits above 31: {:#x}; the others are in ERR_ADR", error::ADR_HI.get(words[0])));
+    return reading;
+}
+
+/// Tegra264's MC_ERR_STATUS: fewer types, and the high address bits in a register of their own.
+constexpr Field kType264{28, 2};
+
+Reading read_error_t264(const Words& words) {
+    constexpr const char* kTypes[] = {"an unknown type", "no memory is there", "memory of the secure world",
+                                      "memory of a carve-out"};
+    Reading reading;
+    reading.headline = kTypes[kType264.get(words[0])];
+    reading.headline += tg::err_status::RW.test(words[0]) ? ", of a write" : ", of a read";
+    return reading;
+}
+
+/// Regions of memory whose violations have a status register of their own: no type, and more address bits on Tegra264.
+struct Region {
+    std::string_view kind, title, interrupt;
+    const char* what;
+};
+constexpr Region kRegions[] = {
+    {"vpr-status", "Tegra MC_ERR_VPR_STATUS", "VPR violation", "memory of protected video (VPR)"},
+    {"sec-status", "Tegra MC_ERR_SEC_STATUS", "Secure carveout violation", "memory of the secure carve-out"},
+    {"mts-status", "Tegra MC_ERR_MTS_STATUS", "MTS carveout violation", "memory of the CPUs' firmware (MTS)"}};
+constexpr Field kRegionAddress{20, 8};
+
+template <std::size_t I>
+Reading read_region(const Words& words) {
+    Reading reading;
+    reading.headline = kRegions[I].what;
+    reading.headline += tg::err_status::RW.test(words[0]) ? ", of a write" : ", of a read";
+    reading.notes.push_back(fmt::format("address bits above 31: {:#x}", kRegionAddress.get(words[0])));
     return reading;
 }
 
@@ -109,32 +149,117 @@ Reading read_word(const Words& words, bool directory) {
     return reading;
 }
 
-/// "display0a: read @0x0000000080000000: EMEM address decode error (SMMU translation error [-R-])": the names of what
-/// stood in the register; the client's and the address stand in others.
-std::optional<LineRecord> read_line(std::string_view line) {
-    namespace error = tg::err_status;
-    const auto address = number_after(line, " @0x");
-    if (!address || !(has(line, ": read @0x") || has(line, ": write @0x") || has(line, ": secure ")))
-        return std::nullopt;
-    std::uint64_t word =
-        error::RW.of(has(line, "write @0x") ? 1 : 0) | error::SECURITY.of(has(line, ": secure ") ? 1 : 0);
-    if (has(line, "(EMEM decode error")) word |= error::TYPE.of(error::TYPE_DECERR_EMEM);
-    if (has(line, "(TrustZone violation")) word |= error::TYPE.of(error::TYPE_TRUSTZONE);
-    if (has(line, "(Carveout violation")) word |= error::TYPE.of(error::TYPE_CARVEOUT);
-    if (const std::size_t rights = line.find("(SMMU translation error ["); rights != std::string_view::npos) {
-        const std::string_view three = line.substr(line.find('[', rights) + 1, 3);
-        word |= error::TYPE.of(error::TYPE_INVALID_SMMU_PAGE) | error::READABLE.of(has(three, "R") ? 1 : 0) |
-                error::WRITABLE.of(has(three, "W") ? 1 : 0) | error::NONSECURE.of(has(three, "S") ? 0 : 1);
+/// What a line of the memory controller has: who, which access, which interrupt, what the type of the status is.
+struct Line {
+    std::string_view client;
+    bool write = false;
+    std::optional<bool> secure;  ///< nothing: the line does not say, which drivers do of accesses that are not
+    std::uint64_t address = 0;
+    std::string_view interrupt;  ///< "EMEM address decode error"
+    std::string_view type;       ///< "SMMU translation error [--S]"; "(null)" or "NA" of a status that has none
+};
+
+/// "tegra-mc 70019000.memory-controller: display0a: read @0x0000000080000000: EMEM address decode error (SMMU
+/// translation error [-R-])".
+std::optional<Line> parse(std::string_view line) {
+    struct Access {
+        std::string_view words;
+        bool write;
+        std::optional<bool> secure;
+    };
+    static constexpr Access kAccesses[] = {{"read", false, {}},
+                                           {"write", true, {}},
+                                           {"secure read", false, true},
+                                           {"secure write", true, true},
+                                           {"non-secure read", false, false},
+                                           {"non-secure write", true, false}};
+    constexpr std::string_view kAt = " @0x", kColon = ": ", kOpen = " (";
+    const std::size_t at = line.find(kAt);
+    if (at == std::string_view::npos) return std::nullopt;
+    const std::size_t before = line.rfind(kColon, at), behind = line.find(kColon, at);
+    const auto address = number_after(line, kAt);
+    if (before == std::string_view::npos || behind == std::string_view::npos || !address) return std::nullopt;
+    const std::string_view words = line.substr(before + kColon.size(), at - before - kColon.size());
+    const std::string_view reason = line.substr(behind + kColon.size());
+    const std::size_t open = reason.find(kOpen);
+    for (const Access& access : kAccesses) {
+        if (words != access.words || open == std::string_view::npos) continue;
+        const std::size_t space = before == 0 ? std::string_view::npos : line.rfind(' ', before - 1);
+        Line parsed{{}, access.write, access.secure, *address, reason.substr(0, open), {}};
+        if (space != std::string_view::npos) parsed.client = line.substr(space + 1, before - space - 1);
+        parsed.type = reason.substr(open + kOpen.size());
+        parsed.type = parsed.type.substr(0, parsed.type.rfind(')'));
+        return parsed;
     }
-    if (error::TYPE.get(word) == 0) return std::nullopt;
-    word |= error::ADR_HI.of(*address >> 32);
-    // Behind the device's name: "tegra-mc 70019000.memory-controller: display0a: read @...".
-    const std::size_t end = line.rfind(": ", line.find(" @0x"));
-    const std::size_t start = end == 0 || end == std::string_view::npos ? end : line.rfind(' ', end - 1);
-    std::vector<std::string> said{fmt::format("at {:#x}", *address)};
-    if (start != std::string_view::npos && end > start)
-        said.push_back(fmt::format("client {}", line.substr(start + 1, end - start - 1)));
-    return LineRecord{"err-status", {word}, std::move(said)};
+    return std::nullopt;
+}
+
+bool begins(std::string_view text, std::string_view with) { return text.substr(0, with.size()) == with; }
+
+/// MC_ERR_STATUS of what the line names; the client's and the address stand in others.
+std::optional<LineRecord> read_status(const Line& line, std::uint64_t access) {
+    namespace error = tg::err_status;
+    constexpr std::string_view kNames[] = {"EMEM decode error", "TrustZone violation", "Carveout violation"};
+    constexpr std::uint32_t kTypes[] = {error::TYPE_DECERR_EMEM, error::TYPE_TRUSTZONE, error::TYPE_CARVEOUT};
+    const auto* const name = std::find_if(std::begin(kNames), std::end(kNames),
+                                          [&](std::string_view one) { return begins(line.type, one); });
+    if (name != std::end(kNames)) {
+        const auto index = static_cast<std::size_t>(name - std::begin(kNames));
+        // Only Tegra264's driver says "non-secure".
+        if (line.secure == false) return LineRecord{"err-status-t264", {access | kType264.of(index + 1)}};
+        return LineRecord{"err-status",
+                          {access | error::TYPE.of(kTypes[index]) | error::ADR_HI.of(line.address >> 32)}};
+    }
+    if (!begins(line.type, "SMMU translation error")) return std::nullopt;
+    const std::size_t rights = line.type.find('[');
+    const std::string_view three =
+        rights == std::string_view::npos ? std::string_view{} : line.type.substr(rights + 1, 3);
+    return LineRecord{"err-status",
+                      {access | error::TYPE.of(error::TYPE_INVALID_SMMU_PAGE) |
+                       error::READABLE.of(has(three, "R") ? 1 : 0) | error::WRITABLE.of(has(three, "W") ? 1 : 0) |
+                       error::NONSECURE.of(has(three, "S") ? 0 : 1) | error::ADR_HI.of(line.address >> 32)}};
+}
+
+/// Linux tegra/mc.c, tegra30_mc_handle_irq(), and tegra/tegra264.c, mcf_log_fault().
+std::optional<LineRecord> read_line(std::string_view text) {
+    namespace error = tg::err_status;
+    const std::optional<Line> line = parse(text);
+    if (!line) return std::nullopt;
+    const std::uint64_t access = error::RW.of(line->write ? 1 : 0) | error::SECURITY.of(line->secure == true ? 1 : 0);
+    std::optional<LineRecord> record;
+    for (const Region& region : kRegions) {
+        if (begins(line->interrupt, region.interrupt))
+            record = LineRecord{region.kind, {access | kRegionAddress.of(line->address >> 32)}};
+    }
+    if (!record) record = read_status(*line, access);
+    if (!record) return std::nullopt;
+    record->said.push_back(fmt::format("at {:#x}", line->address));
+    if (line->client == "unknown") {
+        record->said.emplace_back("the driver does not know the client's number");
+    } else if (!line->client.empty()) {
+        record->said.push_back(fmt::format("client {}", line->client));
+    }
+    return record;
+}
+
+/// Those of registers that no record has.
+std::string_view meaning(std::string_view line) {
+    if (!has(line, "tegra-mc")) return {};
+    constexpr std::string_view kNoRoute = "an access to an address that leads nowhere in the chip: it was refused";
+    constexpr LineMeaning kMeanings[] = {
+        {": Generalized carveout violation (",
+         "an access to memory that firmware keeps for others (a carve-out), and that this client may not use: it was "
+         "refused"},
+        {": Route Sanity error (", kNoRoute},
+        {": GIC_MSI error (", "a write for a message (MSI) that no interrupt controller takes: it was refused"},
+        {": SMMU BYPASS ALLOW error status", "an access that goes around the SMMU, and may not: it was refused"},
+        {": Reserved PA error status", kNoRoute},
+        {": Restricted access violation error status", "an access that this client may not do: it was refused"},
+        {": Read response with poison bit error status",
+         "a read came back with data that memory knows to be wrong (poison), or from an address without memory"},
+        {": Malformed MSI request error status", "a write for a message (MSI) is not formed as one: it was refused"},
+        {": Illegal tbugrp_id error status", "an access names a group of TBUs of the SMMU that does not exist"}};
+    return meaning_in(kMeanings, line);
 }
 
 }  // namespace
@@ -143,6 +268,7 @@ std::vector<RecordFamily> tegra_records() {
     RecordFamily family{"tegra", {}};
     family.place = 8;
     family.line = read_line;
+    family.meaning = meaning;
     family.kinds.push_back(
         {"err-status",
          "Tegra MC_ERR_STATUS",
@@ -155,6 +281,17 @@ std::vector<RecordFamily> tegra_records() {
           word_row("READABLE", tg::err_status::READABLE), word_row("WRITABLE", tg::err_status::WRITABLE),
           word_row("NONSECURE", tg::err_status::NONSECURE)},
          read_error});
+    const std::vector<RecordField> access{word_row("RW", tg::err_status::RW, Show::flag, "0 read|1 write"),
+                                          word_row("SECURITY", tg::err_status::SECURITY)};
+    std::vector<RecordField> status = access;
+    status.push_back(
+        word_row("TYPE", kType264, Show::number, "1 DECERR_EMEM|2 SECURITY_TRUSTZONE|3 SECURITY_CARVEOUT"));
+    family.kinds.push_back({"err-status-t264", "Tegra264 MC_ERR_STATUS", 1, 32, status, read_error_t264});
+    std::vector<RecordField> region = access;
+    region.push_back(word_row("ADR_HI", kRegionAddress, Show::hex));
+    constexpr Reading (*kReadRegion[])(const Words&) = {read_region<0>, read_region<1>, read_region<2>};
+    for (std::size_t i = 0; i < std::size(kRegions); ++i)
+        family.kinds.push_back({kRegions[i].kind, kRegions[i].title, 1, 32, region, kReadRegion[i]});
     family.kinds.push_back({"intstatus",
                             "Tegra MC_INTSTATUS (and MC_INTMASK)",
                             1,

@@ -105,12 +105,23 @@ std::optional<LineRecord> read_line(std::string_view line) {
     return LineRecord{"event", {reason, flags, *endpoint, 0, address & 0xFFFFFFFF, address >> 32}};
 }
 
+/// Linux virtio-iommu.c: viommu_event_handler(), viommu_probe_endpoint().
+std::string_view meaning(std::string_view line) {
+    constexpr LineMeaning kMeanings[] = {
+        {"invalid event buffer (len",
+         "the device wrote an event of a length that the driver does not know: a fault that the log does not tell of"},
+        {"could not add event buffer", "the driver could not give a buffer for events back: later faults may be lost"},
+        {"unknown viommu prop", "the device has a property that this kernel does not know, and leaves out"}};
+    return has(line, "mmu") ? meaning_in(kMeanings, line) : std::string_view{};
+}
+
 }  // namespace
 
 std::vector<RecordFamily> virtio_records() {
     RecordFamily family{"virtio"};
     family.place = 10;
     family.line = read_line;
+    family.meaning = meaning;
     family.kinds = {{"event",
                      "virtio-iommu event",
                      vio::event::kBytes / 4,

@@ -134,14 +134,19 @@ private:
         heading_ = nullptr;
         run_.clear();
     }
-    /// A line that tells of a fault and gives no record: the next one may be its other half.
+    /// A line of a driver's that gives no record: the next one may be its other half.
     void keep_half(std::string_view line, unsigned number) {
         leave_half();
         half_ = std::string(line);
         half_line_ = number;
     }
+    /// The line was all there is; if it tells of a fault, it is one that gives no record.
     void leave_half() {
-        if (!half_.empty()) unread_.push_back({{file_, half_line_, {}, {}}, std::exchange(half_, {}), {}});
+        const std::string line = std::exchange(half_, {});
+        if (line.empty()) return;
+        const std::string_view meaning = meaning_of(line);
+        if (!meaning.empty() || tells_of_fault(line))
+            unread_.push_back({{file_, half_line_, {}, {}}, line, std::string(meaning)});
     }
     /// "0x80001000: 00000010 00000011": the address in front is none of the words.
     std::optional<std::vector<Token>> words_of_dump(std::string_view line, unsigned number) const {
@@ -151,37 +156,55 @@ private:
     }
     void take_sentence(std::string_view line, unsigned number) {
         if (read_line(line, number)) return leave_half();
-        if (!half_.empty() && half_line_ + 1 == number && read_line(half_ + " " + std::string(line), half_line_)) {
+        if (!half_.empty() && half_line_ + 1 == number && read_with_half(line)) {
             half_.clear();
             return;
         }
+        if (names_iommu(line) || !meaning_of(line).empty()) keep_half(line, number);
+    }
+    static std::string_view meaning_of(std::string_view line) {
         for (const RecordFamily& family : record_families()) {
             const std::string_view meaning = family.meaning != nullptr ? family.meaning(line) : std::string_view{};
-            if (meaning.empty()) continue;
-            unread_.push_back({{file_, number, {}, {}}, std::string(line), std::string(meaning)});
-            return leave_half();
+            if (!meaning.empty()) return meaning;
         }
-        if (tells_of_fault(line)) keep_half(line, number);
+        return {};
     }
     bool read_line(std::string_view line, unsigned number) {
-        const std::vector<RecordFamily>& families = record_families();
-        for (std::size_t i = 0; i < families.size(); ++i) {
-            if (readers_[i] != nullptr && readers_[i]->take(line, number, log_)) {
-                if (const RecordKind* const kind = log_.take_announced()) {
-                    heading_ = kind;
-                    speaker_ = speaker_of(line);
-                    between_ = 0;
-                }
-                return true;
-            }
-            if (families[i].line == nullptr) continue;
-            if (std::optional<LineRecord> record = families[i].line(line)) {
-                log_.add(fmt::format("{}.{}", families[i].name, record->kind), std::move(record->words), number,
-                         std::move(record->said));
-                return true;
-            }
+        for (std::size_t i = 0; i < readers_.size(); ++i) {
+            if (read_as(i, line, number)) return true;
         }
         return false;
+    }
+    /// Both lines as one: by the families that print such two, or by all, if `line` is the rest of a wrapped one. Two
+    /// lines of a kernel's otherwise are two things, and the words of both together would be a record of neither.
+    bool read_with_half(std::string_view line) {
+        const std::vector<RecordFamily>& families = record_families();
+        const std::string whole = half_ + " " + std::string(line);
+        const bool wrapped = is_rest_of_line(line);
+        for (std::size_t i = 0; i < families.size(); ++i) {
+            const auto two_lines = families[i].two_lines;
+            if (!wrapped && (two_lines == nullptr || !two_lines(half_, line))) continue;
+            if (read_as(i, whole, half_line_)) return true;
+        }
+        return false;
+    }
+    /// Whether `line` is one of the `i`th family; its record is in the log then.
+    bool read_as(std::size_t i, std::string_view line, unsigned number) {
+        const RecordFamily& family = record_families()[i];
+        if (readers_[i] != nullptr && readers_[i]->take(line, number, log_)) {
+            if (const RecordKind* const kind = log_.take_announced()) {
+                heading_ = kind;
+                speaker_ = speaker_of(line);
+                between_ = 0;
+            }
+            return true;
+        }
+        if (family.line == nullptr) return false;
+        std::optional<LineRecord> record = family.line(line);
+        if (!record) return false;
+        log_.add(fmt::format("{}.{}", family.name, record->kind), std::move(record->words), number,
+                 std::move(record->said));
+        return true;
     }
 
     /// Two words in eight digits make one of 64 bits, if the record has such.
@@ -267,7 +290,7 @@ private:
     LogRecords log_;
     std::string speaker_;   ///< of the announced record
     unsigned between_ = 0;  ///< lines of others that stood between its words
-    std::string half_;      ///< a line that gave no record by itself
+    std::string half_;      ///< a driver's line that gave no record by itself
     unsigned half_line_ = 0;
     std::vector<UnreadLine> unread_;
     std::optional<Diagnostic> broken_;  ///< the first record that was not whole

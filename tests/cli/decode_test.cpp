@@ -66,3 +66,14 @@ TEST_CASE("decode: a refusal names families, not every kind", "[cli]") {
         CHECK(said.err.size() < 500);
     }
 }
+
+// Linux arm-smmu-v3.c, arm_smmu_evtq_thread().
+TEST_CASE("decode: a log of lines without a record is not refused", "[cli]") {
+    const Scratch scratch;
+    scratch.file("x.log", "arm-smmu-v3 9050000.smmuv3: EVTQ overflow detected -- events lost\n");
+    const Said said = run_xlate(scratch, "decode x.log");
+    INFO(said.err);
+    CHECK(said.status == 0);
+    CHECK(holds(said.out, "Without a record\n  x.log:1: arm-smmu-v3 9050000.smmuv3: EVTQ overflow detected"));
+    CHECK(holds(said.out, "the event queue was full"));
+}

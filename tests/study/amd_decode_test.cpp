@@ -193,3 +193,24 @@ TEST_CASE("decode: a line that tells of a fault and holds no record says what it
     CHECK(json["not_understood"].size() == 1);
     CHECK(decode_text({}, unread).find("Not understood\n  x:3: dmar: a fault") != std::string::npos);
 }
+
+// Linux amd/iommu.c: amd_iommu_restart_log(), __iommu_queue_command_sync(); amd/init.c: init_iommu_perf_ctr(),
+// check_ioapic_information().
+TEST_CASE("decode: AMD-Vi's lines without a record say what they mean", "[study][decode]") {
+    const std::pair<const char*, const char*> lines[] = {
+        {"AMD-Vi: IOMMU event log overflow", "events came faster"},
+        {"AMD-Vi: IOMMU Event log restarting", "events came faster"},
+        {"AMD-Vi: IOMMU PPR log restarting", "page requests came faster"},
+        {"AMD-Vi: IOMMU GA Log overflow", "interrupts for guests"},
+        {"AMD-Vi: Command buffer timeout", "the command buffer stayed full"},
+        {"pci 0000:00:00.2: AMD-Vi: Unable to read/write to IOMMU perf counter.", "translation is not touched"},
+        {"AMD-Vi: [Firmware Bug]: : IOAPIC[4] not in IVRS table", "leaves out an IO-APIC"},
+        {"[Firmware Bug]: AMD-Vi: No southbridge IOAPIC found", "leaves out an IO-APIC"}};
+    for (const auto& [line, part] : lines) {
+        INFO(line);
+        std::vector<UnreadLine> unread;
+        CHECK(find_records(line, "x", nullptr, &unread).empty());
+        REQUIRE(unread.size() == 1);
+        CHECK(holds(unread.front().meaning, part));
+    }
+}

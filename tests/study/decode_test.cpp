@@ -356,7 +356,7 @@ TEST_CASE("decode: what others say between the words of a record, and records th
 TEST_CASE("decode: a fault that is not understood is named beside those that are", "[study][decode]") {
     const std::string known =
         "mtk-iommu 10205000.iommu: fault type=0x5 iova=0x1000 pa=0x0 larb=0 port=2 layer=1 write\n";
-    const std::string blocked = "[1.0] arm-smmu 12000000.iommu: TLB sync timed out -- SMMU may be deadlocked";
+    const std::string blocked = "[1.0] arm-smmu 12000000.iommu: an error of a new kind";
     std::vector<UnreadLine> unread;
     const auto records =
         find_records(known + "usb 1-1: device error\n" + blocked + "\n" + known, "x", nullptr, &unread);
@@ -394,6 +394,66 @@ TEST_CASE("decode: a fault that is not understood is named beside those that are
     CHECK(unread.size() == 1);
     CHECK(find_records("AMD-Vi: Event logged [IO_PAGE_FAULT domain=0x0000 address=0xc0 flags=0x0050]", "x", nullptr)[0]
               .said.size() == 1);
+}
+
+// Two lines of a kernel's are one thing only where its driver prints it so.
+TEST_CASE("decode: two lines that are not understood are not read as one", "[study][decode]") {
+    const auto unread_of = [](const std::string& text) {
+        std::vector<UnreadLine> unread;
+        try {
+            CHECK(find_records(text, "x", nullptr, &unread).empty());
+        } catch (const InputError&) {
+            return std::size_t{0};
+        }
+        return unread.size();
+    };
+    // Each first line alone has what the second lacks: the two together would hold a record's words.
+    const std::pair<const char*, const char*> pairs[] = {
+        {"tegra-mc 70019000.memory-controller: dcb: read @0x92b8fc00: EMEM address decode error\n",
+         "tegra-mc 2c00000.memory-controller: an error: of a new kind (SMMU translation error [-W-])\n"},
+        {"arm-smmu 5000000.iommu: Unhandled context fault: fsr=0x402, iova=0xff3cf000\n",
+         "arm-smmu 6000000.iommu: Unhandled fault: fsynr=0x300013, cbfrsynra=0x409, cb=10\n"},
+        {"ipmmu-vmsa e6740000.iommu: Unhandled fault: status 0x00000001\n", "usb 1-1: reset, iova 0x456789ab\n"},
+        {"rk_iommu ff903f00.iommu: Page fault\n", "nvme nvme0: error at 0x00000000fe1c0040 of type write\n"},
+        {"DMAR: [DMA Read] Request device [00:1f.0] fault addr deadb000\n",
+         "[ 1.5] INTR-REMAP:[fault reason 34] Present field in the IRTE entry is clear\n"},
+        {"arm-smmu-v3 9050000.iommu: unexpected PRI request received:\n",
+         "[ 1.5] arm-smmu 9060000.iommu: error: sid 0x00000100.0x00000: [2] iova 0x12345000\n"},
+    };
+    for (const auto& [first, second] : pairs) {
+        INFO(first << second);
+        const std::size_t unread = unread_of("AMD-Vi: IOMMU Event log overflow\n" + std::string(first) + second);
+        CHECK(unread >= 2);
+        // As before with time stamps.
+        CHECK(unread_of("AMD-Vi: IOMMU Event log overflow\n[ 1.0] " + std::string(first) + "[ 1.0] " + second) ==
+              unread);
+    }
+}
+
+TEST_CASE("decode: a line that a terminal or a mailer has wrapped is one", "[study][decode]") {
+    const std::pair<const char*, const char*> wrapped[] = {
+        {"[   62.313833] tegra-mc 2c00000.memory-controller: axisw: secure write\n@0x00000003ffffff00: VPR violation "
+         "((null))\n",
+         "memory of protected video (VPR), of a write"},
+        {"tegra-mc 70019000.memory-controller: display0a: read @0x0000000080000000:\n  EMEM address decode error (SMMU "
+         "translation error [-W-])\n",
+         "the SMMU has no page, or not the right, of a read"},
+        {"> arm-smmu 5000000.iommu: Unhandled context fault: fsr=0x402, iova=0xff3cf000,\n> fsynr=0x300013, "
+         "cbfrsynra=0x409, cb=10\n",
+         "translation fault (AArch64 tables), write, unprivileged, data, level 3, sid 0x409, iova 0xff3cf000"},
+        {"arm-smmu-v3 9050000.iommu: event: C_BAD_STREAMID client: (unassigned sid)\nsid: 0x110 ssid: 0x0\n",
+         "C_BAD_STREAMID, sid 0x110"},
+        {"rk_iommu ff940300.iommu: Page fault at 0x12345678\nof type write\n", "page fault"},
+    };
+    for (const auto& [text, meaning] : wrapped) {
+        INFO(text);
+        std::vector<UnreadLine> unread;
+        const auto records = find_records(text, "x", nullptr, &unread);
+        REQUIRE(records.size() == 1);
+        CHECK(unread.empty());
+        CHECK(*records[0].where.line == 1);
+        CHECK(records[0].kind->read(records[0].words).headline == meaning);
+    }
 }
 
 TEST_CASE("decode: the event records of the corpus read as its README says", "[study][decode]") {
@@ -501,7 +561,7 @@ TEST_CASE("decode: what is no record is named with its place", "[study][decode]"
     CHECK(refusal("smmu: event 0x10 received:\nsmmu: \t0x10\nsomething else\n")
               .find("x:3: the SMMUv3 event record that was announced ends after 1 of 4 words") == 0);
     CHECK(refusal("smmu: event 0x10 received:\n").find("ends after 0 of 4 words") != std::string::npos);
-    CHECK(refusal("hello\narm-smmu 2b500000.iommu: TLB sync timed out -- SMMU may be deadlocked\n")
+    CHECK(refusal("hello\narm-smmu 2b500000.iommu: an error of a new kind\n")
               .find("x:2: this line tells of a fault, and no record is understood") == 0);
     CHECK(refusal("hello\n").find("x: no record is found; expected hexadecimal words") == 0);
     CHECK(refusal("").find("no record is found") != std::string::npos);

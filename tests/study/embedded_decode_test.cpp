@@ -184,6 +184,77 @@ TEST_CASE("decode: RISC-V's iotval2 tells an implicit write from a read", "[stud
           std::string::npos);
 }
 
+// Linux tegra/mc.c, tegra30_mc_handle_irq() ("%s: %s%s @%pa: %s (%s%s)"), and tegra/tegra264.c, mcf_log_fault() ("%s:
+// %s %s @%pa: %s (%s)") and hub_log_fault(). RW is bit 16, SECURITY 17, TYPE 30:28 (29:28 on Tegra264).
+TEST_CASE("decode: Tegra's memory controller tells of one access a line", "[study][decode]") {
+    const std::string smmu =
+        "tegra-mc 70019000.memory-controller: dcb: non-secure read @0x0000000092b8fc00: EMEM address decode error "
+        "(SMMU "
+        "translation error [--S])\n";
+    const std::string vpr =
+        "tegra-mc 2c00000.memory-controller: unknown: secure write @0x00000003ffffff00: VPR violation ((null))\n";
+    std::vector<UnreadLine> unread;
+    const auto both = find_records(smmu + vpr, "x", nullptr, &unread);
+    REQUIRE(both.size() == 2);
+    CHECK(unread.empty());
+    CHECK(both[0].words == Words{0x60000000});
+    CHECK(both[0].said == std::vector<std::string>{"at 0x92b8fc00", "client dcb"});
+    CHECK(*both[1].where.line == 2);
+    CHECK(both[1].kind->name == "vpr-status");
+    CHECK(both[1].words == Words{0x00330000});
+    CHECK(
+        one_of(vpr) ==
+        "vpr-status: memory of protected video (VPR), of a write|at 0x3ffffff00|the driver does not know the client's "
+        "number");
+    const std::string start = "[ 3265.5] tegra-mc 8108020000.memory-controller: ";
+    // A line of a Tegra264 of a public log.
+    const auto newest = find_records(
+        start + "dispr: non-secure read @0x0000fffffffffc00: EMEM address decode error (EMEM decode error)\n", "x",
+        nullptr);
+    REQUIRE(newest.size() == 1);
+    CHECK(newest[0].kind->name == "err-status-t264");
+    CHECK(newest[0].words == Words{0x10000000});
+    CHECK(one_of(start + "pcie0w: non-secure write @0x0000000080000000: Security violation (Carveout violation)\n") ==
+          "err-status-t264: memory of a carve-out, of a write|at 0x80000000|client pcie0w");
+    CHECK(one_of(start + "seu1rd: non-secure read @0x0000001280000000: Secure carveout violation (NA)\n") ==
+          "sec-status: memory of the secure carve-out, of a read|at 0x1280000000|client seu1rd");
+    CHECK(begins(one_of(start + "mpcorer: read @0x80000000: MTS carveout violation ((null))\n"), "mts-status: "));
+    // Not a line of its driver's.
+    CHECK(no_record(start + "dcb: odd read @0x1000: EMEM address decode error (EMEM decode error)\n"));
+    CHECK(no_record(start + "dcb: read @0x1000: EMEM address decode error ((null))\n"));
+    for (const char* const line :
+         {"ptcr: @0x0000000000000000: Read response with poison bit error status:0\n",
+          "vicr: @0x0000000000000000: SMMU BYPASS ALLOW error status: 0x4\n",
+          "vicr: non-secure read @0x0000000080000000: Generalized carveout violation (NA)\n",
+          "vicr: non-secure read @0x0000000080000000: Route Sanity error (DECERR_PARTIAL_POPULATED)\n"}) {
+        unread.clear();
+        CHECK(find_records(start + line, "x", nullptr, &unread).empty());
+        REQUIRE(unread.size() == 1);
+        CHECK_FALSE(unread.front().meaning.empty());
+    }
+}
+
+// Linux virtio-iommu.c, viommu_event_handler(); riscv/iommu.c, riscv_iommu_cmdq_process() and others.
+TEST_CASE("decode: virtio's and RISC-V's lines without a record say what they mean", "[study][decode]") {
+    const std::pair<const char*, const char*> lines[] = {
+        {"virtio_iommu virtio0: invalid event buffer (len 32 != 24)", "a fault that the log does not tell of"},
+        {"virtio_iommu virtio0: could not add event buffer", "later faults may be lost"},
+        {"riscv,iommu 1bccd000.iommu: Queue #0 error; fault:0 timeout:1 illegal:0 fence_w_ip:0", "(cmd_to)"},
+        {"riscv,iommu 1bccd000.iommu: Queue #0 error; fault:1 timeout:0 illegal:0 fence_w_ip:0", "(cqmf)"},
+        {"riscv,iommu 1bccd000.iommu: Queue #0 error; fault:0 timeout:0 illegal:1 fence_w_ip:0", "(cmd_ill)"},
+        {"riscv,iommu 1bccd000.iommu: Queue #1 error; memory fault:0 overflow:1", "(fqof)"},
+        {"riscv,iommu 1bccd000.iommu: Queue #1 error; memory fault:1 overflow:0", "(fqmf)"},
+        {"riscv,iommu 1bccd000.iommu: Hardware error: command execution timeout", "does not take commands"},
+        {"riscv,iommu 1bccd000.iommu: Hardware error: command enqueue failed", "does not take commands"}};
+    for (const auto& [line, part] : lines) {
+        INFO(line);
+        std::vector<UnreadLine> unread;
+        CHECK(find_records(line, "x", nullptr, &unread).empty());
+        REQUIRE(unread.size() == 1);
+        CHECK(unread.front().meaning.find(part) != std::string::npos);
+    }
+}
+
 TEST_CASE("decode: a virtio endpoint above 0xffff is no PCI function", "[study][decode]") {
     CHECK(notes_of("virtio_iommu virtio0: domain fault from EP 65535").find("is ff:1f.7") != std::string::npos);
     CHECK(notes_of("virtio_iommu virtio0: domain fault from EP 65536").find("PCI") == std::string::npos);

@@ -144,6 +144,54 @@ TEST_CASE("decode: a CMD_SYNC that timed out shows where the command queue stand
     CHECK(unread.size() == 1);
 }
 
+// Linux arm-smmu-v3.c: arm_smmu_gerror_handler(), arm_smmu_evtq_thread(), arm_smmu_priq_thread(),
+// arm_smmu_cmdq_issue_cmdlist(); arm-smmu.c: __arm_smmu_tlb_sync(), arm_smmu_iova_to_phys_hard().
+TEST_CASE("decode: lines of Arm's SMMUs without a record say what they mean", "[study][decode]") {
+    const std::pair<std::string, const char*> lines[] = {
+        {kV3 + "EVTQ overflow detected -- events lost", "faults came faster than the kernel read them"},
+        {kV3 + "PRIQ overflow detected -- requests lost", "the page request queue was full"},
+        {kV3 + "device has entered Service Failure Mode!", "translates nothing any more"},
+        {kV3 + "GERROR MSI write aborted", "of a global error"},
+        {kV3 + "PRIQ MSI write aborted", "message (MSI) that there are page requests"},
+        {kV3 + "EVTQ MSI write aborted", "message (MSI) that there are events"},
+        {kV3 + "CMDQ MSI write aborted", "CMD_SYNC is done"},
+        {kV3 + "PRIQ write aborted -- events may have been lost", "write of a page request"},
+        {kV3 + "EVTQ write aborted -- events may have been lost", "write of an event"},
+        {kV3 + "CMDQ timeout", "the command queue stayed full"},
+        {kV3 + "CMD_SYNC timeout", "a CMD_SYNC did not complete in time"},
+        {kV3 + "retrying command fetch", "CERROR_ABT"},
+        {kV2 + "TLB sync timed out -- SMMU may be deadlocked", "an invalidation did not complete in time"},
+        {kV2 + "iova to phys timed out on 0x0000000012345000. Falling back to software table walk.",
+         "no access of a device has failed"}};
+    for (const auto& [line, part] : lines) {
+        INFO(line);
+        std::vector<UnreadLine> unread;
+        CHECK(records_of(line, &unread).empty());
+        REQUIRE(unread.size() == 1);
+        CHECK(unread.front().text == line);
+        CHECK(unread.front().meaning.find(part) != std::string::npos);
+    }
+    // Those with a register are records: GERROR's bit 2 is EVENTQ_ABT, CMDQ_CONS has ERR in 30:24.
+    CHECK(headlines(kV3 + "unexpected global error reported (0x00000004), this could be serious\n" + kV3 +
+                    "EVTQ write aborted -- events may have been lost\n") == "EVENTQ_ABT");
+    CHECK(headlines(kV3 + "CMDQ error (cons 0x02000003): Abort on command fetch\n" + kV3 +
+                    "retrying command fetch\n") == "CERROR_ABT: the command could not be read, at position 0x3");
+    // Another driver's queue is none of an SMMU's.
+    CHECK_THROWS_AS(records_of("mtk-cmdq 10238000.mailbox: CMDQ timeout\n"), InputError);
+}
+
+TEST_CASE("decode: the second line of a page request is of the same SMMU", "[study][decode]") {
+    const std::string first = kV3 + "unexpected PRI request received:\n";
+    const std::string other =
+        "[   19.0] arm-smmu-v3 arm-smmu-v3.4.auto: \tsid 0x00000100.0x00000: [2] privileged R access at iova "
+        "0x0000000012345000\n";
+    std::vector<UnreadLine> unread;
+    const auto records = records_of(first + other, &unread);
+    REQUIRE(records.size() == 1);
+    CHECK(*records[0].where.line == 2);
+    CHECK(unread.size() == 1);
+}
+
 TEST_CASE("decode: errors of Tegra241's command queues", "[study][decode]") {
     const std::string line =
         "tegra241-cmdqv NVDA200C:00: unexpected error reported. vintf_map: 0000000000000003, vcmdq_map "

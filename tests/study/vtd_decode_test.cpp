@@ -146,6 +146,28 @@ TEST_CASE("decode: rows of a VT-d descriptor are those of its type", "[study][de
     CHECK(holds(decoded("0x0 0x0\n", "vt-d.descriptor"), "illegal"));
 }
 
+// Linux: __domain_mapping(), IOMMU_WAIT_OP, warn_invalid_dmar(), prq_event_thread(), pgtable_walk().
+TEST_CASE("decode: VT-d's lines without a record say what they mean", "[study][decode]") {
+    const std::pair<const char*, const char*> lines[] = {
+        {"DMAR: ERROR: DMA PTE for vPFN 0xf1f80 already set (to f1f80003 not 12bea5803)", "mapped already"},
+        {"ERROR: DMA PTE for vPFN 0x428ec already set (to 3f6ec003 not 3f6ec003)", "mapped already"},
+        {"Kernel panic - not syncing: DMAR hardware is malfunctioning", "within ten seconds"},
+        {"Your BIOS is broken; DMAR reported at address fed90000 returns all ones!", "where there is none"},
+        {"DMAR: IOMMU: dmar0: PRQ overflow detected", "the page request queue was full"},
+        {"DMAR: IOMMU: dmar0: Page request without PASID", "without a PASID"},
+        {"DMAR: IOMMU: dmar0: Address is not canonical", "an address that cannot be one"},
+        {"DMAR: page table not present at level 1", "no entry for the address"},
+        {"DMAR: PTE not present at level 2", "no entry for the address"},  // before 6.13
+        {"DMAR: root table is not present", "no root table"}};
+    for (const auto& [line, part] : lines) {
+        INFO(line);
+        std::vector<UnreadLine> unread;
+        CHECK(find_records(line, "x", nullptr, &unread).empty());
+        REQUIRE(unread.size() == 1);
+        CHECK(holds(unread.front().meaning, part));
+    }
+}
+
 // Andrew Cooper, xen-devel, July 2019.
 TEST_CASE("decode: Xen's interrupt faults of VT-d take two lines", "[study][decode]") {
     const std::string text = decoded(
