@@ -132,13 +132,22 @@ void decode_masters(Decoder& decoder, NodeIndex at) {
     decoder.node(at).mmu_masters = std::move(masters);
 }
 
+/// As is_pci_function(), by the index of properties. Linux asks its host bridge's map alone (of_iommu_configure()), so
+/// that its own `iommus` puts it behind nothing.
+bool stands_on_pci(Decoder& decoder, NodeIndex at) {
+    const Node& node = decoder.node(at);
+    constexpr std::uint32_t kPciAddressCells = 3;
+    return node.parent && !node.regs.empty() && decoder.node(*node.parent).address_cells == kPciAddressCells &&
+           decoder.first_text_is(*node.parent, Known::device_type, "pci");
+}
+
 }  // namespace
 
 void decode_iommus(Decoder& decoder) {
     for (std::uint32_t i = 0; i < decoder.size(); ++i) {
         const NodeIndex at{i};
         decoder.node(at).iommu_cells = decoder.u32(at, Known::iommu_cells);
-        if (decoder.property(at, Known::iommus) != nullptr) decode_consumer(decoder, at);
+        if (decoder.property(at, Known::iommus) != nullptr && !stands_on_pci(decoder, at)) decode_consumer(decoder, at);
         decode_map(decoder, at);
         if (decoder.property(at, Known::mmu_masters) != nullptr) decode_masters(decoder, at);
     }

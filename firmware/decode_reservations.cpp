@@ -49,6 +49,8 @@ bool read_rows(Decoder& decoder, NodeIndex at, NodeIndex region) {
         one.master = at;
         if (one.size == 0) {
             decoder.oddity(region, Known::iommu_addresses, fmt::format("the row of {} has size 0", device.path));
+            one.base = sent;
+            decoder.out().device_reservations.push_back(std::move(one));  // Linux has a word on it
             continue;
         }
         const std::optional<std::uint64_t> address = towards_cpu(decoder, device, sent);

@@ -44,6 +44,11 @@ std::string explain(Decoder& decoder, const IommuEntry& entry, std::size_t posit
 
 void note_consumer(Decoder& decoder, NodeIndex at) {
     const Node& node = decoder.node(at);
+    if (!node.has_iommus && decoder.property(at, Known::iommus) != nullptr) {
+        decoder.oddity(at, Known::iommus,
+                       "of a PCI function: no driver of Linux reads it here; the iommu-map of the host bridge alone "
+                       "puts functions behind an IOMMU");
+    }
     if (!node.has_iommus) return;
     if (node.iommus.empty()) decoder.oddity(at, Known::iommus, "empty: the device runs untranslated");
     bool disabled_noted = false;

@@ -11,6 +11,7 @@
 
 #include "firmware/decode.hpp"
 #include "firmware/iommu_families.hpp"
+#include "firmware/pci_functions.hpp"
 #include "firmware/pci_hosts.hpp"
 #include "firmware/pci_iommus.hpp"
 
@@ -172,20 +173,6 @@ void note_wide_rows(Decoder& decoder, NodeIndex at, const IommuMap& map) {
     }
 }
 
-/// Whose map a driver of Linux looks ids up in: host bridges, and the buses whose devices have ids of their own.
-bool is_consulted(Decoder& decoder, NodeIndex at) {
-    const Node& node = decoder.node(at);
-    if (decoder.first_text_is(at, Known::device_type, "pci"))
-        return !node.parent || !decoder.first_text_is(*node.parent, Known::device_type, "pci");
-    const std::string_view base = std::string_view(node.name).substr(0, node.name.find('@'));
-    if (base == "pci" || base == "pcie") return true;  // Linux takes the name for the type where there is none
-    static constexpr std::string_view kBuses[] = {"fsl,qoriq-mc", "xlnx,versal-net-cdx"};
-    return std::any_of(node.compatible.begin(), node.compatible.end(), [](const std::string& name) {
-        return std::find(std::begin(kBuses), std::end(kBuses), name) != std::end(kBuses) ||
-               name.find("-host1x") != std::string::npos;
-    });
-}
-
 /// The map of messages beside that of ids: the two should fold alike.
 void note_msi_map(Decoder& decoder, NodeIndex at) {
     if (!decoder.first_text_is(at, Known::device_type, "pci")) return;
@@ -215,7 +202,7 @@ void note_map(Decoder& decoder, NodeIndex at) {
             decoder.oddity(at, Known::iommu_map_mask, "without an iommu-map: it means nothing");
         return;
     }
-    if (!is_consulted(decoder, at)) {
+    if (!is_map_consulted(decoder.out(), at)) {
         decoder.oddity(at, Known::iommu_map,
                        "no driver of Linux looks ids up here: neither a PCI host bridge nor a bus whose devices have "
                        "ids");

@@ -7,6 +7,7 @@
 
 #include "base/bits.hpp"
 #include "firmware/iommu_families.hpp"
+#include "firmware/pci_functions.hpp"
 
 namespace xlate::firmware {
 namespace {
@@ -112,7 +113,8 @@ constexpr PropertyRow kRows[] = {
     {"bus-range", kActedOn, ""},
     {"linux,pci-domain", kActedOn, ""},
     {"linux,pci-probe-only", kIrrelevant, ""},
-    {"external-facing", kNotModelled, "Linux trusts what is behind it as much as any device"},
+    {"external-facing", kNotModelled,
+     "whether Linux trusts what is behind the port: soc.pci[].external_facing says it"},
     {"msi-parent", kActedOn, ""},
     {"msi-map", kNotModelled, "messages of PCI functions: their interrupts are not simulated"},
     {"msi-map-mask", kNotModelled, "messages of PCI functions: their interrupts are not simulated"},
@@ -236,6 +238,10 @@ std::vector<UnmodelledProperty> unmodelled_properties(const Description& descrip
         return names.emplace(name, Known{property_row(name), speaks_of_dma(name)}).first->second;
     };
     std::map<std::string_view, UnmodelledProperty> found;
+    constexpr const char* kMessagesOfObjects = "messages of DPAA2 objects: their interrupts are not simulated";
+    constexpr const char* kMessagesOfBoth =
+        "messages of PCI functions and of DPAA2 objects: their interrupts are not simulated";
+    bool functions = false, objects = false;  // whose messages an msi-parent was for
     for (std::size_t i = 0; i < description.nodes.size(); ++i) {
         const Node& node = description.nodes[i];
         if (!node.reachable || is_dictionary(node) || (node.parent && is_dictionary(description.node(*node.parent))))
@@ -244,13 +250,20 @@ std::vector<UnmodelledProperty> unmodelled_properties(const Description& descrip
         const bool provider = is_iommu(node);
         for (const Property& property : node.properties) {
             const bool of_functions = property.name == "msi-parent" && concerned && is_host_bridge(node);
-            const auto& [row, speaks] = look_up(of_functions ? "msi-map" : property.name);
+            const bool of_objects = property.name == "msi-parent" && concerned && is_management_complex(node);
+            const auto& [row, speaks] = look_up(of_functions || of_objects ? "msi-map" : property.name);
             const bool unknown = row == nullptr && (provider || speaks);
             const bool not_modelled = row != nullptr && row->role == Role::not_modelled && concerned;
             if (!unknown && !not_modelled) continue;
             UnmodelledProperty& one = found[property.name];
             one.name = property.name;
             one.what = row != nullptr ? std::string(row->sentence) : "not known here";
+            if (of_objects) one.what = kMessagesOfObjects;
+            if (property.name == "msi-parent") {
+                functions = functions || of_functions;
+                objects = objects || of_objects;
+                if (functions && objects) one.what = kMessagesOfBoth;
+            }
             one.nodes.push_back(static_cast<NodeIndex>(i));
         }
     }

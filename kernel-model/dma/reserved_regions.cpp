@@ -4,8 +4,10 @@
 
 #include <fmt/format.h>
 
+#include "firmware/pci_functions.hpp"
 #include "firmware/pci_hosts.hpp"
 #include "kernel-model/core/kernel.hpp"
+#include "kernel-model/pci/pci_core.hpp"
 
 namespace xlate::kernel {
 namespace {
@@ -53,12 +55,14 @@ std::optional<firmware::NodeIndex> pci_host_node(const firmware::Description& de
 
 namespace {
 
-constexpr unsigned kReleaseWithTreeRegions = 604;
-
 ReservedRegion region_of(const firmware::DeviceReservation& one) {
     ReservedRegion region;
     region.start = one.base;
     region.length = one.size;
+    if (one.size == 0) {
+        region.remark = "Cannot reserve IOVA region of 0 size";
+        return region;
+    }
     const bool direct = one.memory && one.memory->base == one.base && one.memory->size == one.size;
     region.kind = !direct         ? ReservedRegion::Kind::reserved
                   : one.relaxable ? ReservedRegion::Kind::direct_relaxable
@@ -73,6 +77,16 @@ ReservedRegion region_of(const firmware::DeviceReservation& one) {
 
 }  // namespace
 
+std::optional<firmware::NodeIndex> firmware_node(const firmware::Description& description, const Device& dev) {
+    const auto* const function = dynamic_cast<const PciDevice*>(&dev);
+    if (function == nullptr || dev.of_node) return dev.of_node;
+    const PciBusNode& bus = function->pci_bus;
+    const Device* const above = bus.self != nullptr ? bus.self : bus.host;
+    if (above == nullptr) return std::nullopt;
+    const std::optional<firmware::NodeIndex> node = firmware_node(description, *above);
+    return node ? firmware::pci_function_node(description, *node, function->devfn) : std::nullopt;
+}
+
 std::vector<ReservedRegion> iommu_dma_get_resv_regions(const firmware::Description& description, const Device& dev,
                                                        unsigned release) {
     std::vector<ReservedRegion> regions;
@@ -81,10 +95,11 @@ std::vector<ReservedRegion> iommu_dma_get_resv_regions(const firmware::Descripti
     const IommuFwspec* const fwspec = container != nullptr ? container->fwspec.peek().get() : nullptr;
     if (fwspec == nullptr) return regions;
     const std::vector<std::uint32_t> ids = fwspec->peek_ids();
+    const std::optional<firmware::NodeIndex> node = firmware_node(description, dev);
     for (const firmware::DeviceReservation& one : description.device_reservations) {
         bool ours = false;
         if (one.master) {
-            ours = release >= kReleaseWithTreeRegions && one.master == dev.of_node;
+            ours = node == one.master && release >= (one.size == 0 ? kReleaseWithSizeCheck : kReleaseWithTreeRegions);
         } else if (one.provider) {
             ours = one.provider == fwspec->iommu_fwnode.peek() &&
                    std::any_of(ids.begin(), ids.end(),

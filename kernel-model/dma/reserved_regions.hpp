@@ -28,9 +28,18 @@ std::vector<BusRange> inbound_holes(const firmware::Node& host);
 /// The firmware node of the host bridge above a PCI device; none for other devices.
 std::optional<firmware::NodeIndex> pci_host_node(const firmware::Description& description, const Device& dev);
 
-/// What firmware reserves for `dev`: by its node (device tree, from 6.4 on), or by the ids of its fwspec at that IOMMU
-/// (IORT, from 6.0 on). Linux iommu_dma_get_resv_regions(), which most drivers add to their own regions. No point of a
-/// task: may be asked from outside.
+/// The node of `dev` as Linux has it: of a PCI function that firmware names the one of its number below its bus' node
+/// (pci_set_of_node()), though Device::of_node is left empty there, so that nobody takes it for a platform device's.
+std::optional<firmware::NodeIndex> firmware_node(const firmware::Description& description, const Device& dev);
+
+/// From this release of Linux on `iommu-addresses` are read (a5bf3cfce8cb, 5cef282e295f: of 6.3).
+inline constexpr unsigned kReleaseWithTreeRegions = 603;
+/// From this one on a region without a byte is passed over with a warning (bb57f6705960).
+inline constexpr unsigned kReleaseWithSizeCheck = 608;
+
+/// What firmware reserves for `dev`: by its node (device tree), or by the ids of its fwspec at that IOMMU (IORT, from
+/// 6.0 on). Of length 0: what the kernel has no more than a remark on. Linux iommu_dma_get_resv_regions(), which most
+/// drivers add to their own regions. No point of a task: may be asked from outside.
 std::vector<ReservedRegion> iommu_dma_get_resv_regions(const firmware::Description& description, const Device& dev,
                                                        unsigned release);
 

@@ -8,7 +8,9 @@
 #include <nlohmann/json.hpp>
 
 #include "firmware/iommu_families.hpp"
+#include "firmware/pci_functions.hpp"
 #include "firmware/property_roles.hpp"
+#include "kernel-model/iommu-core/variant.hpp"
 #include "study/inspect/firmware_facts.hpp"
 #include "study/inspect/inspect_groups.hpp"
 #include "study/inspect/inspect_tables.hpp"
@@ -231,7 +233,10 @@ void write_masters(const Description& description, std::string& out) {
         out += fmt::format("  {}  ", safe(node.path));
         if (!node.reachable) out += "(not there: " + (node.available ? "parent disabled" : status_of(node)) + ") ";
         if (!effective.translated) {
-            out += fmt::format("untranslated: {}", effective.stop ? name(*effective.stop) : "empty list");
+            const bool acpi = description.origin == Description::Origin::acpi;
+            out += fmt::format("untranslated: {}", effective.stop ? name(*effective.stop)
+                                                   : acpi         ? "no ID mapping that counts"
+                                                                  : "empty list");
         }
         for (std::size_t k = 0; k < effective.entries.size(); ++k) {
             const IommuEntry& entry = *effective.entries[k];
@@ -296,10 +301,14 @@ void write_maps(const Description& description, std::string& out) {
     if (!any) out += "  none\n";
 }
 
-/// Whose map has rows for memory contexts, not for functions of PCI.
-bool is_host1x(const Node& node) {
-    return std::any_of(node.compatible.begin(), node.compatible.end(),
-                       [](const std::string& name) { return name.find("-host1x") != std::string::npos; });
+/// Who is behind the map of `node`, and what decides on their groups.
+std::string behind_map(const Node& node) {
+    const std::string path = safe(node.path);
+    if (firmware::is_host1x(node))
+        return fmt::format("context devices of {}: one a row of its map, each with a group; not modelled", path);
+    if (firmware::is_management_complex(node))
+        return fmt::format("DPAA2 objects of {}: one group for each container; not modelled", path);
+    return fmt::format("functions behind {}: by topology, isolation (ACS) and probe order", path);
 }
 
 void write_groups(const Description& description, std::string& out) {
@@ -319,17 +328,19 @@ void write_groups(const Description& description, std::string& out) {
         any = true;
         out += fmt::format("  no group: {}: {}\n", safe(description.node(refusal.master).path), safe(refusal.why));
     }
-    for (const Node& node : description.nodes) {
+    for (std::size_t i = 0; i < description.nodes.size(); ++i) {
+        const Node& node = description.nodes[i];
         if (!node.reachable || (!node.iommu_map && !node.viot_map)) continue;
         if (node.iommu_map && node.iommu_map->malformed) continue;
+        if (!firmware::is_map_consulted(description, static_cast<NodeIndex>(i))) continue;
         any = true;
-        out +=
-            is_host1x(node)
-                ? fmt::format("  context devices of {}: one a row of its map, each with a group; not modelled\n",
-                              safe(node.path))
-                : fmt::format("  functions behind {}: by topology, isolation (ACS) and probe order\n", safe(node.path));
+        out += fmt::format("  {}\n", behind_map(node));
     }
     if (!any) out += "  none\n";
+}
+
+std::optional<unsigned> release_of(const KernelGroups* kernel) {
+    return kernel == nullptr ? std::nullopt : std::optional(kernel::find_variant(kernel->variant).release);
 }
 
 /// Facts of the firmware that no model acts on.
@@ -390,7 +401,7 @@ std::string inspect_json(const Description& description, const KernelGroups* ker
         });
     };
     facts("boot_arguments", boot_argument_facts(description));
-    facts("reservations", reservation_facts(description));
+    facts("reservations", reservation_facts(description, release_of(kernel)));
     facts("suppliers", supplier_facts(description));
     if (description.tables) write_tables_json(*description.tables, out);
     write_list(out, "not_modelled", [&](JsonList& list) {
@@ -431,7 +442,7 @@ std::string inspect_text(const Description& description, const KernelGroups* ker
         for (const FirmwareFact& fact : all) out += fmt::format("  {}: {}\n", safe(fact.path), safe(fact.what));
     };
     facts("Kernel parameters (bootargs)", boot_argument_facts(description));
-    facts("Reserved for devices", reservation_facts(description));
+    facts("Reserved for devices", reservation_facts(description, release_of(kernel)));
     facts("Suppliers of IOMMUs", supplier_facts(description));
     write_unmodelled(description, out);
     out += "\nOddities\n";

@@ -475,3 +475,16 @@ TEST_CASE("device tree: iommu-addresses count for devices that list the region i
     CHECK(said.find("/reserved-memory/unused: iommu-addresses: no device that it names") != std::string::npos);
     CHECK(said.find("/display: memory-region: no node has phandle 0x4d") != std::string::npos);
 }
+
+TEST_CASE("device tree: a row of iommu-addresses without a byte is kept, since Linux has a word on it", "[firmware]") {
+    TreeBuilder tree;
+    tree.cells("#address-cells", {1}).cells("#size-cells", {1});
+    tree.open("fb").cells("iommu-addresses", {9, 0, 0, 9, 0x1000, 0x2000}).cells("phandle", {1}).close();
+    tree.open("display").cells("phandle", {9}).cells("memory-region", {1}).close();
+    const Description d = read_device_tree(tree.finish(), "test");
+    REQUIRE(d.device_reservations.size() == 2);
+    CHECK(d.device_reservations[0].size == 0);
+    CHECK(d.device_reservations[1].base == 0x1000);
+    REQUIRE(d.oddities.size() == 1);
+    CHECK(d.oddities[0].what.find("the row of /display has size 0") != std::string::npos);
+}

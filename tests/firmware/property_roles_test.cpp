@@ -100,6 +100,30 @@ TEST_CASE("a fact that no model acts on is named with its nodes") {
           std::vector<std::string>{"msi-parent 1", "restricted-dma-pool 1", "vendor,iommu-odd 1", "vendor,odd 1"});
 }
 
+TEST_CASE("property roles: an msi-parent is for PCI functions, or for the objects of DPAA2", "[firmware]") {
+    const auto said_of = [](bool host, bool complex) {
+        tests::TreeBuilder tree;
+        tree.cells("#address-cells", {1}).cells("#size-cells", {1});
+        if (host) {
+            tree.open("pcie@7000").text("compatible", "v,p").text("device_type", "pci").cells("reg", {0x7000, 0x10});
+            tree.cells("iommu-map", {0, 1, 0, 8}).cells("msi-parent", {3}).close();
+        }
+        if (complex) {
+            tree.open("fsl-mc@c000").text("compatible", "fsl,qoriq-mc").cells("reg", {0xc000, 0x40});
+            tree.cells("iommu-map", {0, 1, 8, 8}).cells("msi-parent", {3}).close();
+        }
+        std::string text;
+        for (const UnmodelledProperty& one : unmodelled_properties(read_device_tree(tree.finish(), "board")))
+            text += std::string(one.name) + " " + std::to_string(one.nodes.size()) + " " + one.what + "\n";
+        return text;
+    };
+    const std::string rest = ": their interrupts are not simulated\n";
+    CHECK(said_of(false, false).empty());
+    CHECK(said_of(true, false) == "msi-parent 1 messages of PCI functions" + rest);
+    CHECK(said_of(false, true) == "msi-parent 1 messages of DPAA2 objects" + rest);
+    CHECK(said_of(true, true) == "msi-parent 2 messages of PCI functions and of DPAA2 objects" + rest);
+}
+
 namespace {
 
 std::vector<std::uint8_t> base_with_labels() {

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -231,6 +232,48 @@ TEST_CASE("inspect: consumers below a remote processor come when it has booted, 
     CHECK(said() == 0);  // nothing is below it
     t.tree.nodes[index(channel)].children = {bank};
     CHECK(said() == 1);
+}
+
+TEST_CASE("inspect: what becomes of reserved memory is said of all releases, or of the one that was asked for",
+          "[study][inspect]") {
+    Tree t;
+    const NodeIndex smmu = t.iommu("smmu", "arm,smmu-v3", 1);
+    DeviceReservation one;
+    one.base = 0x9000;
+    one.size = 0x1000;
+    one.memory = MemoryRange{0x9000, 0x1000};
+    one.where = "here";
+    one.master = t.master("display", smmu, {{1}});
+    DeviceReservation of_id = one;  // by an IORT
+    of_id.master.reset();
+    of_id.provider = smmu;
+    of_id.first_id = of_id.last_id = 8;
+    of_id.relaxable = true;
+    DeviceReservation empty = one;
+    empty.size = 0;
+    t.tree.device_reservations = {one, of_id, empty};
+    const auto said = [&](std::optional<unsigned> release) {
+        std::vector<std::string> all;
+        for (const study::FirmwareFact& fact : study::reservation_facts(t.tree, release)) all.push_back(fact.what);
+        return all;
+    };
+    const std::string from = "0x9000-0x9fff: memory since firmware, ";
+    const std::string relaxable = "id 0x8: " + from +
+                                  "mapped one to one in the domain that Linux gives it; may be dropped when a guest or "
+                                  "a user's program gets the device (here)";
+    CHECK(said({}) ==
+          std::vector<std::string>{from + "mapped one to one from Linux 6.3 on (before, it does not read it) (here)",
+                                   relaxable});
+    CHECK(said(612) == std::vector<std::string>{from + "mapped one to one (here)", relaxable});
+    CHECK(said(601) == std::vector<std::string>{
+                           from + "ignored by this kernel, which does not read it (from 6.3 on) (here)", relaxable});
+    const auto warned = [&](std::optional<unsigned> release) {
+        return study::firmware_warnings(t.tree, {}, release).size();
+    };
+    CHECK(warned({}) == 0);
+    CHECK(warned(601) == 1);  // not read
+    CHECK(warned(607) == 1);  // size 0
+    CHECK(warned(612) == 0);
 }
 
 TEST_CASE("inspect: groups of platform devices are those that Linux made", "[study][inspect][corpus]") {
