@@ -87,11 +87,13 @@ ExitStatus inspect_command(const InspectArguments& arguments) {
     if (is_config) config = study::load_config(files.front());
     firmware::Description description =
         (is_config ? study::load_firmware(config) : study::read_firmware(files)).description;
-    if (is_config) study::settle_dmar_scopes(config, description);
+    if (is_config) {  // host bridges before scopes, as a run does it: scopes name functions of a segment
+        study::settle_pci_roots(config, description);
+        study::settle_dmar_scopes(config, description);
+    }
     if (!arguments.why.empty()) {
         std::vector<study::PciSeat> seats;
         if (is_config) {
-            study::settle_pci_roots(config, description);
             study::yaml::Findings findings;
             seats = study::seat_pci_functions(study::make_pci_roots(config, findings),
                                               kernel::find_variant(config.kernel.variant).release);

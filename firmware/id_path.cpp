@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "firmware/acpi/tables.hpp"
 #include "firmware/default_bus.hpp"
 #include "firmware/device_name.hpp"
 #include "firmware/pci_hosts.hpp"
@@ -40,7 +41,10 @@ public:
             return entries({&*node.viot});
         }
         if (!node.has_iommus) return without_iommus(master);
-        if (node.iommus.empty()) return end(PathEnd::list_broken, "its iommus is empty");
+        if (node.iommus.empty()) {
+            if (in_.origin == Description::Origin::acpi) return end(PathEnd::no_iommu, no_mapping());
+            return end(PathEnd::list_broken, "its iommus is empty");
+        }
         std::vector<const IommuEntry*> all;
         for (const IommuEntry& entry : node.iommus) all.push_back(&entry);
         return entries(all);
@@ -69,6 +73,15 @@ public:
     }
 
 private:
+    /// Of a node of its own in a table: Linux iort_nc_iommu_map() takes single mappings alone,
+    /// rimt_iommu_configure_id() those up to the first that leads nowhere.
+    std::string no_mapping() const {
+        const bool rimt = in_.tables != nullptr && !in_.tables->iort && in_.tables->rimt;
+        return rimt ? "no ID mapping of its node in the RIMT leads to an IOMMU"
+                    : "its node in the IORT has no single ID mapping that leads to an SMMU: Linux asks for no other "
+                      "kind";
+    }
+
     void step(std::string text) { path_.steps.push_back(std::move(text)); }
     IdPath end(PathEnd where, std::string why) {
         stop(where, std::move(why));

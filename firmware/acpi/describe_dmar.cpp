@@ -50,9 +50,10 @@ private:
         if (type != ScopeType::pci_endpoint && type != ScopeType::pci_bridge) return;
         if (scope.path.size() > 1 || type == ScopeType::pci_bridge) {
             machine_.note(machine_.at(iommu).path,
-                          fmt::format("a scope begins at {:02x}:{:02x}.{:x} and goes through a bridge: which ids are "
+                          fmt::format("a scope begins at {}{:02x}:{:02x}.{:x} and goes through a bridge: which ids are "
                                       "behind it is known only once its buses have numbers",
-                                      scope.start_bus, slot, function));
+                                      unit.segment == 0 ? "" : fmt::format("{:04x}:", unit.segment), scope.start_bus,
+                                      slot, function));
         }
         if (scope.path.size() == 1) machine_.segment_rows[unit.segment].push_back({id, 0, iommu, id, 1, false, false});
     }

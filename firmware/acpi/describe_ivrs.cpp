@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "firmware/acpi/x86_units.hpp"
 #include "firmware/iommu_families.hpp"
 
 namespace xlate::firmware::acpi {
@@ -21,7 +22,7 @@ public:
             const auto* const unit = std::get_if<Ivhd>(&block.body);
             if (unit == nullptr || unit->type != used) continue;
             const IommuKind& kind = *iommu_kind_of_table("IVRS IVHD");
-            Node node = machine_.at_address("ivhd", unit->base, 0x80000, kind.compatible);
+            Node node = machine_.at_address("ivhd", unit->base, register_bytes(*unit), kind.compatible);
             node.linux_name = fmt::format("{}{}", kind.acpi_name, number++);
             node.iommu_cells = 1;
             // The message of its own PCI function, which no table numbers.

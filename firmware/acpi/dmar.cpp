@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "firmware/acpi/x86_units.hpp"
 #include "firmware/limits.hpp"
 
 namespace xlate::firmware::acpi {
@@ -15,12 +16,9 @@ namespace {
 constexpr std::uint64_t kFirst = 48;
 constexpr std::uint64_t kStructureHeader = 4;
 constexpr std::uint64_t kScopeHeader = 6;
-constexpr unsigned kLeastWidth = 12;                                    ///< bits of an address: a page at least
+constexpr unsigned kLeastWidth = 12;  ///< bits of an address: a page at least
+constexpr std::uint64_t kPageBytes = 4096;
 constexpr std::array<std::uint16_t, 7> kLeast{16, 24, 8, 20, 8, 8, 8};  ///< by type: the fixed part
-
-bool overlaps(const Drhd& a, const Drhd& b) {
-    return a.base < b.base + b.register_bytes() && b.base < a.base + a.register_bytes();
-}
 
 class DmarReader {
 public:
@@ -85,7 +83,7 @@ private:
                 region.base = in_.u64(at + 8, "a region");
                 region.end = in_.u64(at + 16, "a region");
                 region.scopes = scopes(one, 24);
-                if (region.end < region.base) in_.note(at + 16, "a reserved region ends before it begins");
+                check(region, at);
                 one.body = std::move(region);
                 break;
             }
@@ -149,6 +147,18 @@ private:
         return list;
     }
 
+    /// rmrr_sanity_check().
+    void check(const Rmrr& region, std::uint64_t at) {
+        if (is_sane(region)) return;
+        const std::string what = region.end < region.base    ? "ends before it begins"
+                                 : region.end == region.base ? "is one byte long"
+                                                             : "does not begin and end at borders of pages";
+        const bool begin = region.end > region.base && region.base % kPageBytes != 0;
+        in_.note(begin ? at + 8 : at + 16,
+                 fmt::format("a reserved region {} ({:#x}-{:#x}): Linux reports it as broken, and uses it all the same",
+                             what, region.base, region.end));
+    }
+
     /// Of two units of a segment that take everything, and of what comes behind such a unit; of registers that two
     /// have.
     void check() {
@@ -169,10 +179,12 @@ private:
                 if (other->base == unit->base) {
                     const bool ignored = other->segment == unit->segment;
                     in_.note(one.offset, fmt::format("the registers at {:#x} are those of the unit at {:#x}, too{}",
-                                                     unit->base, offset, ignored ? ": Linux ignores this one" : ""));
+                                                     unit->base, offset,
+                                                     ignored ? ": Linux ignores this one"
+                                                             : ": Linux cannot claim them, and uses no unit at all"));
                     break;
                 }
-                if (!overlaps(*other, *unit)) continue;
+                if (!share_registers(*other, *unit)) continue;
                 in_.note(one.offset, fmt::format("the registers at {:#x} overlap those of the unit at {:#x} ({:#x}): "
                                                  "Linux cannot claim them, and uses no unit at all",
                                                  unit->base, offset, other->base));

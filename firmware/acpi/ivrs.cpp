@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "firmware/acpi/x86_units.hpp"
 #include "firmware/limits.hpp"
 
 namespace xlate::firmware::acpi {
@@ -50,30 +51,29 @@ public:
 private:
     /// Of the units that Linux uses: registers and devices that two of them claim.
     void check() {
-        std::map<std::uint64_t, std::uint64_t> bases;
+        std::vector<std::pair<const Ivhd*, std::uint64_t>> before_it;
         std::map<std::pair<std::uint16_t, std::uint16_t>, std::uint64_t> devices;
         for (const IvrsBlock& block : ivrs_.blocks) {
             const auto* const unit = std::get_if<Ivhd>(&block.body);
             if (unit == nullptr || unit->type != ivrs_.used_type()) continue;
-            const auto taken = std::find_if(bases.begin(), bases.end(), [&](const auto& before) {
-                return unit->base < before.first + Ivhd::kRegisterBytes &&
-                       before.first < unit->base + Ivhd::kRegisterBytes;
-            });
-            if (taken != bases.end()) {
+            const auto taken = std::find_if(before_it.begin(), before_it.end(),
+                                            [&](const auto& before) { return share_registers(*before.first, *unit); });
+            if (taken != before_it.end()) {
                 in_.note(block.offset, fmt::format("the registers at {:#x} are those of the unit at {:#x}, too: Linux "
                                                    "cannot claim them, and uses no unit at all",
                                                    unit->base, taken->second));
             }
-            bases.emplace(unit->base, block.offset);
+            before_it.emplace_back(unit, block.offset);
             for (const IvhdEntry& entry : unit->entries) {
                 if (entry.kind != IvhdEntry::Kind::select && entry.kind != IvhdEntry::Kind::extended_select) continue;
                 const auto [first, fresh] = devices.emplace(std::pair{unit->segment, entry.devid}, block.offset);
                 if (fresh || first->second == block.offset) continue;
                 in_.note(
                     entry.offset,
-                    fmt::format("device {:02x}:{:02x}.{:x} is behind the unit at {:#x}, too: Linux takes the later "
+                    fmt::format("device {}{:02x}:{:02x}.{:x} is behind the unit at {:#x}, too: Linux takes the later "
                                 "one's word",
-                                entry.devid >> 8, entry.devid >> 3 & 31, entry.devid & 7, first->second));
+                                unit->segment == 0 ? "" : fmt::format("{:04x}:", unit->segment), entry.devid >> 8,
+                                entry.devid >> 3 & 31, entry.devid & 7, first->second));
             }
         }
     }

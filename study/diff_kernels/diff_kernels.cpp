@@ -97,7 +97,8 @@ std::map<std::string, Values> values_of(const BootFacts& facts, const std::set<s
         };
         set(DiffField::outcome, outcome_of(device));
         std::string ids;
-        for (const std::uint32_t id : device.ids) ids += fmt::format("{}{:#x}", ids.empty() ? "" : ", ", id);
+        for (const std::uint32_t id : device.ids)
+            ids += (ids.empty() ? "" : ", ") + firmware::id_text(device.id_cells, id);
         set(DiffField::ids, ids);
         std::string errors;
         for (const ProbeError& one : device.errors)

@@ -17,6 +17,7 @@
 #include "soc/topology.hpp"
 #include "soc/unit.hpp"
 #include "study/config/firmware_parameters.hpp"
+#include "study/results/untranslated.hpp"
 #include "study/run/assemble.hpp"
 #include "study/run/assume_kernel.hpp"
 #include "study/run/dmar_scopes.hpp"
@@ -215,11 +216,24 @@ void read_events(const std::vector<Event>& events, const Walked& walked, BootFac
     }
 }
 
-BootFacts read_facts(kernel::LinuxBoot& boot, const kernel::Kernel& kernel) {
+/// Of the IOMMU that the device is behind.
+firmware::IdCells cells_of(const kernel::LinuxBoot& boot, const kernel::DeviceResult& device) {
+    const std::vector<kernel::IommuResult> all = boot.iommus();
+    const auto own = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.device == device.iommu; });
+    if (device.iommu.empty() || own == all.end()) return firmware::IdCells::id;
+    const firmware::Description& description = boot.description();
+    for (const firmware::NodeIndex node : description.providers()) {
+        if (description.node(node).path == own->path) return firmware::iommu_kind(description.node(node)).cells;
+    }
+    return firmware::IdCells::id;
+}
+
+BootFacts read_facts(kernel::LinuxBoot& boot, const kernel::Kernel& kernel, SeenBoot seen) {
     BootFacts facts;
     std::map<unsigned, std::vector<std::string>> members;
     for (const kernel::GroupResult& group : boot.groups()) {
         members[group.id] = group.devices;
+        facts.group_types[group.id] = group.type;
         ++facts.groups;
     }
     for (const kernel::DeviceResult& result : boot.devices()) {
@@ -229,6 +243,7 @@ BootFacts read_facts(kernel::LinuxBoot& boot, const kernel::Kernel& kernel) {
         device.state = result.state;
         device.group = result.group;
         device.domain = result.domain;
+        device.id_cells = cells_of(boot, result);
         device.acs = acs_of(boot.find_device(result.name));
         if (device.group) {
             for (const std::string& peer : members[*device.group]) {
@@ -246,6 +261,10 @@ BootFacts read_facts(kernel::LinuxBoot& boot, const kernel::Kernel& kernel) {
         if (result.group && !result.ids.empty()) facts.devices[i].ids = result.ids;
         if (result.state == "deferred" && !result.deferred_reason.empty())
             facts.devices[i].why = result.deferred_reason;
+    }
+    for (Untranslated& one : untranslated_masters(std::move(seen))) {
+        const BootedDevice* const device = facts.find(one.device);
+        if (device == nullptr || !device->group) facts.untranslated.emplace(one.device, std::move(one.why));
     }
     for (const kernel::Report& report : kernel.reports.all())
         facts.reports.push_back(fmt::format("{}: {}", kernel::name(report.kind), report.what));
@@ -306,7 +325,10 @@ BootFacts boot_untimed(const BootBoard& board, const kernel::Variant& variant) {
     boot.start();
     machine.run(kernel.sched);
     kernel.finish();
-    return read_facts(boot, kernel);
+    SeenBoot seen{boot, kernel, {}, {}};
+    for (const soc::IommuSite& site : topology.iommus) seen.modelled.insert(site.path);
+    for (const soc::MasterConfig& master : board.soc.masters) seen.with_traffic.push_back(master.device);
+    return read_facts(boot, kernel, std::move(seen));
 }
 
 }  // namespace xlate::study

@@ -6,11 +6,13 @@
 //   absent       the time of bus and hardware; races (a task is never interrupted: `xlate explore`); DMA
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "firmware/description.hpp"
+#include "firmware/iommu_families.hpp"
 #include "kernel-model/boot.hpp"
 #include "study/config/config.hpp"
 
@@ -40,6 +42,7 @@ struct BootedDevice {
     std::string state;               ///< "bound", "deferred", "failed", "unbound"
     std::string why;                 ///< of a deferral, or of a failed probe: "-34 of a001a00.virtio_mmio"
     std::vector<std::uint32_t> ids;  ///< of the last parse that found some
+    firmware::IdCells id_cells = firmware::IdCells::id;  ///< how its IOMMU's driver reads them
     std::optional<unsigned> group;
     std::vector<std::string> peers;  ///< the others of its group, by name
     kernel::DomainType domain = kernel::DomainType::none;
@@ -50,7 +53,9 @@ struct BootedDevice {
 struct BootFacts {
     std::vector<BootedDevice> devices;  ///< as the kernel made them
     std::size_t groups = 0;
-    std::vector<std::string> reports;  ///< crashes, warnings, leaks: a line each
+    std::map<unsigned, kernel::DomainType> group_types;  ///< as sysfs has them: of the default domain
+    std::map<std::string, std::string> untranslated;     ///< masters without a group and why, as a run's result has it
+    std::vector<std::string> reports;                    ///< crashes, warnings, leaks: a line each
     bool crashed = false;
 
     const BootedDevice* find(const std::string& device) const;

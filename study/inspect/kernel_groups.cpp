@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -63,20 +64,35 @@ std::map<unsigned, std::vector<const BootedDevice*>> by_group(const BootFacts& f
     return all;
 }
 
-/// Devices without a group that firmware wants in one, or of whose probe something is to be said.
+/// Devices without a group that firmware wants in one, functions of PCI among them, or of whose probe something is to
+/// be said.
 std::vector<const BootedDevice*> without_group(const KernelGroups& groups) {
     std::vector<const BootedDevice*> all;
     for (const BootedDevice& device : groups.facts.devices) {
         if (!device.group && (is_in(groups.masters, device.name) || !device.errors.empty() || !device.ids.empty() ||
-                              device.state == "failed"))
+                              device.state == "failed" || groups.facts.untranslated.count(device.name) != 0))
             all.push_back(&device);
     }
     return all;
 }
 
+/// Masters that Linux made no device of: names, or paths of nodes, and why.
+std::vector<std::pair<std::string, std::string>> without_device(const KernelGroups& groups) {
+    std::vector<std::pair<std::string, std::string>> all;
+    for (const auto& [name, why] : groups.facts.untranslated) {
+        if (groups.facts.find(name) == nullptr) all.emplace_back(name, why);
+    }
+    return all;
+}
+
+std::string reason_of(const KernelGroups& groups, const BootedDevice& device) {
+    const auto found = groups.facts.untranslated.find(device.name);
+    return found == groups.facts.untranslated.end() ? "" : found->second;
+}
+
 std::string ids_of(const BootedDevice& device) {
     std::string ids;
-    for (const std::uint32_t id : device.ids) ids += fmt::format("{}{:#x}", ids.empty() ? " " : ",", id);
+    for (const std::uint32_t id : device.ids) ids += (ids.empty() ? " " : ",") + firmware::id_text(device.id_cells, id);
     return ids;
 }
 
@@ -108,11 +124,16 @@ std::string kernel_groups_text(const KernelGroups& groups) {
     for (const auto& [id, devices] : all) {
         std::string members;
         for (const BootedDevice* device : devices) members += " " + printable(device->name) + ids_of(*device);
-        out += fmt::format("  {:>3} {:<8}{}\n", id, kernel::name(devices.front()->domain), members);
+        out += fmt::format("  {:>3} {:<8}{}\n", id, kernel::name(groups.facts.group_types.at(id)), members);
     }
     if (all.empty()) out += "  none: nothing is translated\n";
-    for (const BootedDevice* device : without_group(groups))
-        out += fmt::format("  no group: {}: {}\n", printable(device->name), printable(state_of(*device)));
+    for (const BootedDevice* device : without_group(groups)) {
+        const std::string reason = device->why.empty() ? reason_of(groups, *device) : "";
+        out += fmt::format("  no group: {}: {}{}\n", printable(device->name), printable(state_of(*device)),
+                           reason.empty() ? "" : ": " + printable(reason));
+    }
+    for (const auto& [name, why] : without_device(groups))
+        out += fmt::format("  no group: {}: {}\n", printable(name), printable(why));
     for (const std::string& report : groups.facts.reports) out += fmt::format("  {}\n", printable(report));
     for (const std::string& note : groups.notes) out += fmt::format("  note: {}\n", printable(note));
     return out;
@@ -124,7 +145,8 @@ nlohmann::ordered_json kernel_groups_json(const KernelGroups& groups) {
         Json members = Json::array();
         for (const BootedDevice* device : devices)
             members.push_back({{"name", printable(device->name)}, {"ids", device->ids}});
-        list.push_back({{"id", id}, {"type", kernel::name(devices.front()->domain)}, {"devices", std::move(members)}});
+        list.push_back(
+            {{"id", id}, {"type", kernel::name(groups.facts.group_types.at(id))}, {"devices", std::move(members)}});
     }
     Json without = Json::array();
     for (const BootedDevice* device : without_group(groups)) {
@@ -133,8 +155,15 @@ nlohmann::ordered_json kernel_groups_json(const KernelGroups& groups) {
         without.push_back({{"name", printable(device->name)},
                            {"state", device->state},
                            {"driver", device->driver},
-                           {"why", printable(device->why)},
+                           {"why", printable(device->why.empty() ? reason_of(groups, *device) : device->why)},
                            {"errors", std::move(errors)}});
+    }
+    for (const auto& [name, why] : without_device(groups)) {
+        without.push_back({{"name", printable(name)},
+                           {"state", "absent"},
+                           {"driver", ""},
+                           {"why", printable(why)},
+                           {"errors", Json::array()}});
     }
     Json notes = Json::array();
     for (const std::string& note : groups.notes) notes.push_back(printable(note));

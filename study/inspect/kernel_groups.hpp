@@ -27,7 +27,7 @@ KernelGroups kernel_groups(const std::vector<std::string>& files, const std::str
 /// A section of the page: groups with numbers, types and ids; then who has none, and why. Ends with a line feed.
 std::string kernel_groups_text(const KernelGroups& groups);
 /// {"variant", "groups": [{"id", "type", "devices": [{"name", "ids"}]}], "without": [{"name", "state", "driver", "why",
-/// "errors": []}], "notes"}.
+/// "errors": []}], "notes"}. Masters that Linux made no device of have the state "absent".
 nlohmann::ordered_json kernel_groups_json(const KernelGroups& groups);
 
 }  // namespace xlate::study

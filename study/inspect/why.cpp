@@ -2,13 +2,18 @@
 
 #include <algorithm>
 #include <optional>
+#include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "firmware/acpi/tables.hpp"
+#include "firmware/acpi/x86_units.hpp"
 #include "firmware/device_name.hpp"
 #include "firmware/id_path.hpp"
+#include "firmware/pci_functions.hpp"
 #include "firmware/pci_hosts.hpp"
 #include "kernel-model/drivers/iommu_drivers.hpp"
 #include "study/inspect/inspect_groups.hpp"
@@ -24,6 +29,8 @@ struct Found {
     std::string name;
     IdPath path;
     std::optional<NodeIndex> node;  ///< of a platform device
+    bool no_driver = false;         ///< a function that the config keeps without one
+    std::string function{};         ///< Linux's name of a PCI function that was named by its node
 };
 
 [[noreturn]] void no_device(const Description& description, const std::vector<PciSeat>& seats,
@@ -51,6 +58,39 @@ struct Found {
                      ExitStatus::usage);
 }
 
+/// A node on a PCI bus: what its host bridge's map says of the function that takes the node for its own.
+Found function_of_node(const Description& description, NodeIndex at) {
+    const firmware::Node& node = description.node(at);
+    Found found{node.path, {}, {}};
+    const NodeIndex host = firmware::host_of_pci_function(description, at);
+    const std::optional<std::uint32_t> id = firmware::requester_of_pci_function(description, at);
+    const std::vector<firmware::PciHost> hosts = firmware::pci_hosts(description);
+    const auto bridge =
+        std::find_if(hosts.begin(), hosts.end(), [&](const firmware::PciHost& one) { return one.node == host; });
+    if (node.reachable && id && bridge != hosts.end()) {
+        found.function = firmware::pci_name(bridge->domain, *id);
+        found.path = id_path_of_function(description, host, std::vector{*id});
+    } else {
+        found.path.end = node.reachable ? firmware::PathEnd::no_device : firmware::PathEnd::not_there;
+        found.path.why = !node.reachable ? fmt::format("{} or what it is below is switched off", node.path)
+                         : !id           ? "firmware does not say which bus it is on: ask for the function's name"
+                                         : fmt::format("{} is no host bridge of Linux", description.node(host).path);
+        found.path.steps.push_back(found.path.why);
+    }
+    std::vector<std::string> first{
+        fmt::format("the node of a PCI function{}: Linux makes no platform device of it",
+                    found.function.empty() ? "" : fmt::format(", {} by its address", found.function))};
+    for (const char* const property : {"iommus", "iommu-map"}) {
+        if (!node.has(property)) continue;
+        first.push_back(
+            fmt::format("its {} is read by no driver of Linux: the iommu-map of the host bridge {} alone "
+                        "puts functions behind an IOMMU",
+                        property, description.node(host).path));
+    }
+    found.path.steps.insert(found.path.steps.begin(), first.begin(), first.end());
+    return found;
+}
+
 Found find(const Description& description, const std::vector<PciSeat>& seats, const std::string& device) {
     for (const PciSeat& seat : seats) {
         if (seat.name != device) continue;
@@ -58,12 +98,14 @@ Found find(const Description& description, const std::vector<PciSeat>& seats, co
         const std::vector<firmware::PciHost> hosts = firmware::pci_hosts(description);
         if (!host && hosts.empty()) break;
         const NodeIndex at = host ? host->node : hosts.front().node;
-        return {device, id_path_of_function(description, at, seat.linux_ids), {}};
+        return {device, id_path_of_function(description, at, seat.linux_ids), {}, seat.function.driver == "none"};
     }
     for (std::size_t i = 0; i < description.nodes.size(); ++i) {
         const auto at = static_cast<NodeIndex>(i);
         if (description.nodes[i].path != device && firmware::linux_device_name(description, at) != device) continue;
-        return {description.nodes[i].path, id_path(description, at), at};
+        if (firmware::is_pci_function(description, at) && description.nodes[i].linux_name.empty())
+            return function_of_node(description, at);
+        return {description.nodes[i].path, id_path(description, at), at, false};
     }
     const Parsed<PciAddress> address = parse_pci_address(device);
     if (!address || !address.value().has_bus) no_device(description, seats, device);
@@ -71,7 +113,10 @@ Found find(const Description& description, const std::vector<PciSeat>& seats, co
     for (const firmware::PciHost& host : firmware::pci_hosts(description)) {
         if (at.has_domain && host.domain != at.domain) continue;
         const std::uint32_t id = at.bus << 8 | at.device << 3 | at.function;
-        return {firmware::pci_name(host.domain, id), id_path_of_function(description, host.node, std::vector{id}), {}};
+        return {firmware::pci_name(host.domain, id),
+                id_path_of_function(description, host.node, std::vector{id}),
+                {},
+                false};
     }
     no_device(description, seats, device);
 }
@@ -99,10 +144,28 @@ struct Answer {
     std::string remark;   ///< of some releases; empty: none
 };
 
+/// Why Linux uses no unit of the x86 table that `iommu` stands in; empty: it does.
+std::string why_unused(const Description& description, NodeIndex iommu) {
+    if (!description.tables) return {};
+    const std::string_view family = firmware::iommu_kind(description.node(iommu)).family;
+    if (family == "amd-vi" && description.tables->ivrs) return firmware::acpi::why_unused(*description.tables->ivrs);
+    if (family == "vt-d" && description.tables->dmar) return firmware::acpi::why_unused(*description.tables->dmar);
+    return {};
+}
+
+/// Of a function that no driver binds to. Drivers that find their units in a table take every function there is.
+std::string without_driver(const Description& description, NodeIndex iommu) {
+    const kernel::IommuDriver* const driver = kernel::iommu_driver_of(description.node(iommu));
+    if (driver == nullptr || driver->home == kernel::DriverHome::initcall) return {};
+    return "no driver binds to it (driver: none): Linux before 6.15 looks for a device's IOMMU when one does, so that "
+           "there it has none";
+}
+
 Answer answer_of_driver(const Description& description, NodeIndex iommu, const std::string& device, bool pci) {
     const kernel::IommuDriver* const driver = kernel::iommu_driver_of(description.node(iommu));
     if (driver == nullptr)
         return {fmt::format("no driver of Linux that is modelled binds to {}", description.node(iommu).path), ""};
+    if (std::string why = why_unused(description, iommu); !why.empty()) return {std::move(why), ""};
     constexpr unsigned kOldest = 601, kNewest = 999, kMinors = 100;
     if (driver->turns_away != nullptr) {
         const std::string before = driver->turns_away(description, device, pci, kOldest);
@@ -123,21 +186,26 @@ std::string why_translated(const Description& description, const std::vector<Pci
     Found found = find(description, seats, device);
     IdPath& path = found.path;
     bool refused = false;
+    std::string undriven;
     if (path.end == firmware::PathEnd::behind) {
         const std::string group =
             found.node ? group_of(description, *found.node) : "a group by topology, isolation (ACS) and probe order";
         if (!group.empty()) path.steps.push_back(group);
         refused = group.rfind("no group", 0) == 0;
         if (refused) path.why = group;
-        const Answer answer = answer_of_driver(
-            description, *path.provider,
-            found.node ? firmware::linux_device_name(description, *found.node) : found.name, !found.node);
+        const Answer answer = answer_of_driver(description, *path.provider,
+                                               found.node ? firmware::linux_device_name(description, *found.node)
+                                               : !found.function.empty() ? found.function
+                                                                         : found.name,
+                                               !found.node);
         if (!refused && !answer.refused.empty()) {
             refused = true;
             path.why = answer.refused;
             path.steps.back() = answer.refused;
         }
         if (!refused && !answer.remark.empty()) path.steps.push_back(answer.remark);
+        if (!refused && found.no_driver) undriven = without_driver(description, *path.provider);
+        if (!undriven.empty()) path.steps.push_back(undriven);
     }
     const std::string iommu = path.provider ? description.node(*path.provider).path : "";
     if (json) {
@@ -162,9 +230,9 @@ std::string why_translated(const Description& description, const std::vector<Pci
         out += fmt::format("  {}. {}\n", i + 1, printable(path.steps[i]));
     const bool behind = path.end == firmware::PathEnd::behind && !refused;
     out += behind ? fmt::format(
-                        "translated by {}, as far as firmware says; whether its driver takes the device in a "
+                        "translated by {}{}, as far as firmware says; whether its driver takes the device in a "
                         "release of Linux, says a run\n",
-                        printable(iommu))
+                        printable(iommu), undriven.empty() ? "" : " from Linux 6.15 on")
                   : fmt::format("not translated: {}\n", printable(path.why));
     return out;
 }

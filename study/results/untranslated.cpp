@@ -5,11 +5,15 @@
 #include <map>
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "firmware/acpi/tables.hpp"
+#include "firmware/acpi/x86_units.hpp"
 #include "firmware/id_limits.hpp"
 #include "firmware/id_path.hpp"
+#include "firmware/pci_hosts.hpp"
 #include "firmware/pci_iommus.hpp"
 #include "kernel-model/boot_state.hpp"
 #include "kernel-model/core/errno.hpp"
@@ -29,15 +33,20 @@ constexpr unsigned kFirstReleaseThatParsesEarly = 615;
 
 class Reasons {
 public:
-    explicit Reasons(const RunFacts& facts)
-        : facts_(facts), in_(facts.boot.description()), devices_(facts.boot.devices()) {
-        for (const soc::IommuStats& iommu : facts.soc.iommus) modelled_.insert(iommu.path);
-        for (const soc::MasterStats& master : facts.soc.masters) with_traffic_.insert(master.device);
+    explicit Reasons(SeenBoot seen)
+        : facts_(std::move(seen)), in_(facts_.boot.description()), devices_(facts_.boot.devices()) {
+        with_traffic_.insert(facts_.with_traffic.begin(), facts_.with_traffic.end());
         for (const DeviceResult& device : devices_) {
             if (!device.path.empty()) of_path_[device.path] = &device;
         }
-        for (const kernel::Event& event : facts.kernel.events.events()) {
-            if (event.kind == kernel::EventKind::iommu_probe_device && event.ret) probes_[event.device] = *event.ret;
+        for (const kernel::Event& event : facts_.kernel.events.events()) {
+            if (event.kind == kernel::EventKind::iommu_probe_device && event.ret) {
+                probes_[event.device] = *event.ret;
+                if (event.caller == "iommu_bus_notifier")
+                    only_notified_.insert(event.device);
+                else
+                    only_notified_.erase(event.device);
+            }
             if (event.kind == kernel::EventKind::driver_probe && event.ret) binds_[event.device] = *event.ret;
         }
         for (std::size_t i = 0; i < in_.nodes.size(); ++i) {
@@ -60,7 +69,7 @@ public:
                 platform(device);
             }
         }
-        for (const soc::MasterStats& master : facts_.soc.masters) not_found(master.device);
+        for (const std::string& device : facts_.with_traffic) not_found(device);
         for (std::size_t i = 0; i < in_.nodes.size(); ++i) {
             const Node& node = in_.nodes[i];
             const auto at = static_cast<NodeIndex>(i);
@@ -130,7 +139,7 @@ private:
                                        : "this kernel's driver of its IOMMU makes none"));
         }
         for (const DeviceResult& iommu : devices_) {
-            if (iommu.name != device.iommu || iommu.path.empty() || modelled_.count(iommu.path) != 0) continue;
+            if (iommu.name != device.iommu || iommu.path.empty() || facts_.modelled.count(iommu.path) != 0) continue;
             const auto at = index_of_.find(iommu.path);
             if (at == index_of_.end()) return;
             return add(device.name, device.path, "not-modelled",
@@ -161,6 +170,20 @@ private:
 
     bool with_traffic(const DeviceResult& device) const { return with_traffic_.count(device.name) != 0; }
 
+    /// A unit that its driver did not register.
+    std::string why_unused(const Node& provider, const kernel::IommuDriver& driver) const {
+        const bool amd = firmware::iommu_kind(provider).family == "amd-vi";
+        const kernel::KernelParameters::X86& given = facts_.boot.config().parameters.x86;
+        std::string why;
+        if (in_.tables && amd && in_.tables->ivrs) why = firmware::acpi::why_unused(*in_.tables->ivrs);
+        if (in_.tables && !amd && in_.tables->dmar) why = firmware::acpi::why_unused(*in_.tables->dmar);
+        if (!given.iommu || !(amd ? given.amd : given.intel)) {
+            // Linux looks at a DMAR, whoever uses it; at an IVRS, only to use it.
+            if (amd || why.empty()) return fmt::format("its driver {} was switched off", driver.name);
+        }
+        return why.empty() ? fmt::format("its driver {} left it alone, or found no memory", driver.name) : why;
+    }
+
     /// Units of DMAR and IVRS are no devices: their driver knows what they cover.
     void left_by_table(const DeviceResult& device, const Node& provider, const kernel::IommuDriver& driver) {
         bool registered = false;
@@ -169,8 +192,7 @@ private:
         }
         if (!registered) {
             return add(device.name, device.path, "iommu-not-ready",
-                       fmt::format("{} is not in use: its driver {} was switched off, or found no memory",
-                                   provider.linux_name, driver.name));
+                       fmt::format("{} is not in use: {}", provider.linux_name, why_unused(provider, driver)));
         }
         std::string why;
         if (driver.turns_away != nullptr) {
@@ -181,14 +203,38 @@ private:
                         : std::move(why));
     }
 
+    /// Of several IOMMUs that its entries name the first one that did not come.
+    std::optional<NodeIndex> awaited(const DeviceResult& device) const {
+        const auto own = index_of_.find(device.path);
+        if (own == index_of_.end() || device.pci_host) return std::nullopt;
+        for (const firmware::IommuEntry& entry : in_.node(own->second).iommus) {
+            if (!entry.provider || !in_.node(*entry.provider).reachable) continue;
+            const Node& provider = in_.node(*entry.provider);
+            const DeviceResult* const iommu = device_of(provider);
+            const bool there = iommu != nullptr && iommu->state == "bound" && facts_.modelled.count(provider.path) != 0;
+            if (!there) return entry.provider;
+        }
+        return std::nullopt;
+    }
+
     void explain(const DeviceResult& device, const IdPath& path) {
         if (path.end != PathEnd::behind) {
             // A provider that never appears leaves its masters waiting first.
             return add(device.name, device.path, std::string(name(path.end)), path.why);
         }
-        const Node& provider = in_.node(*path.provider);
+        const Node& provider = in_.node(awaited(device).value_or(*path.provider));
         const firmware::IommuKind& kind = firmware::iommu_kind(provider);
-        if (modelled_.count(provider.path) == 0) {
+        if (facts_.modelled.count(provider.path) == 0) {
+            const auto hosts = firmware::pci_hosts(in_);
+            const bool function = !firmware::is_pci_iommu(provider) &&
+                                  std::any_of(hosts.begin(), hosts.end(), [&](const firmware::PciHost& host) {
+                                      return host.node == provider.parent;
+                                  });
+            if (function) {
+                return add(device.name, device.path, "iommu-not-ready",
+                           fmt::format("{} is a function of PCI whose ids Linux's driver {} does not have",
+                                       provider.path, kind.driver));
+            }
             return add(device.name, device.path, "not-modelled",
                        fmt::format("the hardware of {} ({}) is not modelled, so that Linux's driver {} never has it",
                                    provider.path, kind.title, kind.driver));
@@ -224,8 +270,13 @@ private:
                 device.name, device.path, "no-group",
                 fmt::format("{} has no of_xlate: in this kernel nothing puts its clients into a group", ops->name));
         }
+        const bool no_bind = device.driver.empty() && binds_.count(device.name) == 0;
+        const bool early = facts_.kernel.variant.release >= kFirstReleaseThatParsesEarly;
         const auto probe = probes_.find(device.name);
-        if (probe != probes_.end() && probe->second < 0) return refused(device, path, *iommu, probe->second);
+        // What a kernel that parses at the first bind asks before has no entries yet: -ENODEV says nothing.
+        const bool unasked = no_bind && !early && only_notified_.count(device.name) != 0;
+        if (probe != probes_.end() && probe->second < 0 && !(unasked && probe->second == -kernel::kENODEV))
+            return refused(device, path, *iommu, probe->second);
         if (const int error = facts_.boot.state().of.refusal_of(device.name); error == -kernel::kETIMEDOUT) {
             return add(device.name, device.path, "iommu-not-ready",
                        fmt::format("Linux no longer waited for its IOMMU {} ({}), which came later", iommu->name,
@@ -233,8 +284,7 @@ private:
         } else if (error != 0) {
             return refused(device, path, *iommu, error);
         }
-        if (device.driver.empty() && binds_.count(device.name) == 0) {
-            const bool early = facts_.kernel.variant.release >= kFirstReleaseThatParsesEarly;
+        if (no_bind) {
             return add(device.name, device.path, "no-driver",
                        early ? "no driver binds to it"
                              : "no driver binds to it, and this kernel looks for a device's IOMMU when one does");
@@ -331,21 +381,28 @@ private:
         return fmt::format("-{}, {}", std::abs(error), kernel::errno_name(error));
     }
 
-    const RunFacts& facts_;
+    const SeenBoot facts_;
     const Description& in_;
     const std::vector<DeviceResult> devices_;
-    std::set<std::string> modelled_;                  // paths of IOMMUs with hardware behind their registers
     std::set<std::string> with_traffic_;              // names of devices
     std::map<std::string_view, NodeIndex> index_of_;  // by path; of several with one path the first
     std::map<std::string, const DeviceResult*> of_path_;
-    std::map<std::string, int> probes_;  // last answer of iommu_probe_device
-    std::map<std::string, int> binds_;   // last answer of a driver's probe
-    std::set<NodeIndex> legacy_;         // named in mmu-masters
+    std::map<std::string, int> probes_;    // last answer of iommu_probe_device
+    std::set<std::string> only_notified_;  // whose last one was at the device's creation
+    std::map<std::string, int> binds_;     // last answer of a driver's probe
+    std::set<NodeIndex> legacy_;           // named in mmu-masters
     std::vector<Untranslated> found_;
 };
 
 }  // namespace
 
-std::vector<Untranslated> untranslated_masters(const RunFacts& facts) { return Reasons(facts).all(); }
+std::vector<Untranslated> untranslated_masters(SeenBoot seen) { return Reasons(std::move(seen)).all(); }
+
+std::vector<Untranslated> untranslated_masters(const RunFacts& facts) {
+    SeenBoot seen{facts.boot, facts.kernel, {}, {}};
+    for (const soc::IommuStats& iommu : facts.soc.iommus) seen.modelled.insert(iommu.path);
+    for (const soc::MasterStats& master : facts.soc.masters) seen.with_traffic.push_back(master.device);
+    return untranslated_masters(std::move(seen));
+}
 
 }  // namespace xlate::study

@@ -1,6 +1,7 @@
 // Why a master is not translated, in Linux's terms: what firmware says, what its driver and its IOMMU's came to.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,17 @@ struct Untranslated {
     std::string why;  ///< a sentence
 };
 
+/// A boot that is over, timed or not. References live as long as the call.
+struct SeenBoot {
+    const kernel::LinuxBoot& boot;
+    const kernel::Kernel& kernel;
+    std::set<std::string> modelled;         ///< paths of the IOMMUs with hardware behind their registers
+    std::vector<std::string> with_traffic;  ///< names of devices
+};
+
 /// Every master without a group: nodes that name an IOMMU, functions below a host bridge with a map of ids (the host
 /// bridge's own function left out), and whatever has traffic. In the order of `devices`, then nodes without a device.
+std::vector<Untranslated> untranslated_masters(SeenBoot seen);
 std::vector<Untranslated> untranslated_masters(const RunFacts& facts);
 
 }  // namespace xlate::study

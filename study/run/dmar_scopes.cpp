@@ -75,8 +75,9 @@ private:
 
 /// Linux goes on without a word: it waits for a function that may be plugged in later.
 void absent(firmware::Description& description, const std::string& path, const char* result,
-            const acpi::DeviceScope& scope) {
-    std::string way = fmt::format("{:02x}", scope.start_bus);
+            const acpi::DeviceScope& scope, unsigned segment) {
+    std::string way = segment == 0 ? "" : fmt::format("{:04x}:", segment);
+    way += fmt::format("{:02x}", scope.start_bus);
     for (const auto& [device, function] : scope.path) way += fmt::format(":{:02x}.{:x}", device & 31U, function & 7U);
     const acpi::Table* const table = description.tables->find("DMAR");
     description.oddities.push_back(
@@ -100,7 +101,7 @@ void settle_dmar_scopes(const Config& config, firmware::Description& description
         if (const auto* const region = std::get_if<acpi::Rmrr>(&one.body)) {
             for (const acpi::DeviceScope& scope : region->scopes) {
                 if (!scope.path.empty() && places.find(scope, region->segment) == nullptr)
-                    absent(description, "/", "its reserved region is mapped for nothing", scope);
+                    absent(description, "/", "its reserved region is mapped for nothing", scope, region->segment);
             }
         }
         const auto* const unit = std::get_if<acpi::Drhd>(&one.body);
@@ -112,7 +113,7 @@ void settle_dmar_scopes(const Config& config, firmware::Description& description
             if (type != acpi::ScopeType::pci_endpoint && type != acpi::ScopeType::pci_bridge) continue;
             const Place* const place = places.find(scope, unit->segment);
             if (place == nullptr) {
-                absent(description, description.node(node).path, "it covers nothing", scope);
+                absent(description, description.node(node).path, "it covers nothing", scope, unit->segment);
                 continue;
             }
             const auto row = [&](std::uint32_t first, std::uint32_t length) {

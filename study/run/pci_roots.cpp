@@ -1,6 +1,7 @@
 #include "study/run/pci_roots.hpp"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 
 #include <fmt/format.h>
@@ -33,10 +34,33 @@ public:
             }
         }
         findings_.throw_if_any();
+        clashes();
+        findings_.throw_if_any();
         return std::move(notes_);
     }
 
 private:
+    /// Functions that Linux would find at one address: a root bus of its own, and the one behind a bridge of another
+    /// host bridge, may have one number.
+    void clashes() {
+        const std::vector<PciHost> hosts = firmware::pci_hosts(description_);
+        if (hosts.empty()) return;
+        yaml::Findings elsewhere;  // what else is wrong with the functions is said where they are put together
+        std::vector<PciOrigin> origins;
+        std::map<std::string, const std::string*> places;
+        const std::vector<PciSeat> seats = seat_pci_functions(make_pci_roots(config_, elsewhere, &origins));
+        for (const PciSeat& seat : seats) {
+            if (!seat.host.empty() && !firmware::find_pci_host(description_, seat.host)) continue;
+            const std::string& path = origins[seat.function.origin].path;
+            const auto [first, fresh] = places.emplace(seat.name, &path);
+            if (fresh) continue;
+            findings_.add(Diagnostic{config_.where(path + ".slot"), path + ".slot",
+                                     fmt::format("the function is {}, and {} ({}) is that, too", seat.name,
+                                                 *first->second, config_.where(*first->second).text()),
+                                     "each function once: another slot, or another bus", ""});
+        }
+    }
+
     bool contradicts(const PciConfig& entry, const PciAddress& at, const PciHost& host, const std::string& path) {
         if (!at.has_domain || at.domain == host.domain) return false;
         findings_.add(Diagnostic{config_.where(path + ".slot"), path + ".slot",

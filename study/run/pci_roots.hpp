@@ -14,7 +14,8 @@ namespace xlate::study {
 /// `linux,pci-domain = <1>`. A slot without domain and host is below the first bridge. ACPI: adds to `description` the
 /// root buses that only the config knows of.
 /// Returns a sentence for each entry that Linux will not find. Errors: InputError (usage) for a domain that no host
-/// bridge has, or that contradicts `host`. An unknown `host` is left to the assembly.
+/// bridge has, or that contradicts `host`, and for two functions of one address. An unknown `host` is left to the
+/// assembly.
 std::vector<std::string> settle_pci_roots(Config& config, firmware::Description& description);
 
 }  // namespace xlate::study

@@ -199,3 +199,26 @@ TEST_CASE("acpi: units of VT-d and AMD-Vi are inspected, and run", "[cli][acpi]"
         CHECK(ran.status == 0);
     }
 }
+
+// A root bus that firmware starts at 01, and the bus behind a port of the same segment.
+TEST_CASE("acpi: two functions of one address are refused by their entries of soc.pci", "[cli][acpi]") {
+    const Scratch scratch;
+    scratch.file("iort.bin", iort());
+    scratch.file("mcfg.bin", mcfg());
+    const auto config = [&](const std::string& bus) {
+        scratch.file("x.yaml", "firmware: {acpi: [iort.bin, mcfg.bin]}\nsoc:\n  pci:\n    - {slot: '" + bus +
+                                   ":00.0', host: '/pci0001:00', driver: nvme}\n    - {slot: '00:03.0', host: "
+                                   "'/pci0001:00', kind: root-port, below: [{slot: '00.0', driver: e1000e}]}\n");
+    };
+    config("01");
+    for (const char* const command : {"run x.yaml", "inspect x.yaml", "inspect x.yaml --why 0001:01:00.0"}) {
+        const Said said = run_xlate(scratch, command);
+        CAPTURE(command, said.err);
+        CHECK(said.status == 2);
+        CHECK(said.err.find("soc.pci[1].below[0].slot: the function is 0001:01:00.0, and soc.pci[0] (x.yaml:4:") !=
+              std::string::npos);
+        CHECK(said.err.find("traffic") == std::string::npos);
+    }
+    config("02");
+    CHECK(run_xlate(scratch, "run x.yaml").status == 0);
+}

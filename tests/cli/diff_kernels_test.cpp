@@ -121,6 +121,34 @@ TEST_CASE("inspect --variant: the groups of that kernel, and who has none and wh
     CHECK(run_xlate(scratch, "inspect --variant linux-9.1 " + board).status == 2);
 }
 
+// Before 6.15 the notifier's question at a function's creation finds no entries, and nobody asks again.
+TEST_CASE("inspect: a function that no driver binds to has no group, and why that is", "[cli]") {
+    const Scratch scratch;
+    scratch.file("c.yaml", "firmware: {devicetree: " + board("quickstart") +
+                               "}\nsoc:\n  pci: [{slot: '00:01.0', driver: none}, {slot: '00:02.0', driver: nvme}]\n");
+    const std::string why = "no driver binds to it, and this kernel looks for a device's IOMMU when one does";
+    for (const std::string variant : {"linux-6.1", "linux-6.12"}) {
+        INFO(variant);
+        const Said groups = run_xlate(scratch, "inspect c.yaml --variant " + variant);
+        CHECK(groups.out.find("  no group: 0000:00:01.0: unbound: " + why) != std::string::npos);
+        const auto json = nlohmann::json::parse(
+            run_xlate(scratch, "inspect c.yaml --json --variant " + variant).out)["kernel_groups"];
+        REQUIRE(json["without"].size() == 1);
+        CHECK(json["without"][0]["name"] == "0000:00:01.0");
+        CHECK(json["without"][0]["why"] == why);
+        CHECK(run_xlate(scratch, "run c.yaml --out r --variant " + variant).status == 0);
+        const auto result = nlohmann::json::parse(read_text(scratch.path("r/result.json")));
+        REQUIRE(result["untranslated"].size() == 1);
+        CHECK(result["untranslated"][0]["kind"] == "no-driver");
+        CHECK(result["untranslated"][0]["why"] == why);
+    }
+    CHECK(run_xlate(scratch, "inspect c.yaml --variant linux-7.2").out.find("no group") == std::string::npos);
+    const std::string way = run_xlate(scratch, "inspect c.yaml --why 0000:00:01.0").out;
+    CHECK(way.find("no driver binds to it (driver: none): Linux before 6.15") != std::string::npos);
+    CHECK(way.find(" from Linux 6.15 on, as far as firmware says") != std::string::npos);
+    CHECK(run_xlate(scratch, "inspect c.yaml --why 0000:00:02.0").out.find("6.15") == std::string::npos);
+}
+
 TEST_CASE("variants: of a release that there is not, the one that stands for it is named", "[cli]") {
     const Scratch scratch;
     for (const auto& [name, nearest] : {std::pair("linux-7.4", "linux-7.3"), std::pair("linux-6.14", "linux-6.12"),

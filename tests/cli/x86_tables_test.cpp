@@ -36,12 +36,15 @@ std::string dmar(const std::vector<Unit>& units, std::uint8_t revision = 1, std:
     return text(table.finish());
 }
 
-std::string ivrs(const std::vector<std::uint64_t>& bases) {
+/// The feature word of an IVHD of type 0x10 that has performance counters: four in one bank.
+constexpr std::uint32_t kCounters = 4U << 13 | 1U << 17;
+
+std::string ivrs(const std::vector<std::uint64_t>& bases, std::uint32_t features = 0) {
     TableWriter table("IVRS", 2);
     table.u32(0x203043).zeros(8);
     std::uint16_t function = 2;
     for (const std::uint64_t base : bases) {
-        table.u8(0x10).u8(0).u16(32).u16(function++).u16(0x40).u64(base).u16(0).u16(0).u32(0);
+        table.u8(0x10).u8(0).u16(32).u16(function++).u16(0x40).u64(base).u16(0).u16(0).u32(features);
         table.u8(3).u16(function == 3 ? 0x08 : 0x100).u8(0).u8(4).u16(function == 3 ? 0xFF : 0xFFFF).u8(0);
     }
     return text(table.finish());
@@ -70,6 +73,13 @@ struct Board {
         }
         return "no such device";
     }
+    std::string why_not(const std::string& name) const {
+        for (const Json& one : result["untranslated"]) {
+            if (one["device"] == name) return one["why"];
+        }
+        return "";
+    }
+    std::string why(const std::string& name) const { return run_xlate(scratch, "inspect c.yaml --why " + name).out; }
     Scratch scratch;
     Said inspect, run;
     Json result;
@@ -118,14 +128,45 @@ TEST_CASE("x86 tables: registers that two units share", "[cli][acpi]") {
         CHECK(has(board.log, "DMAR: Can't reserve memory"));
         CHECK(has(board.log, "DMAR: Parse DMAR table failure."));
         CHECK(board.result["groups"].empty());
+        const std::string why = "the registers at 0xfed90800 overlap those of the unit at 0xfed90000";
+        CHECK(has(board.why_not("0000:00:01.0"), "dmar0 is not in use: " + why));
+        CHECK(has(board.why("0000:00:01.0"), "not translated: " + why));
     }
     SECTION("units of AMD-Vi") {
         const Board board("ivrs.dat", ivrs({0xFEB80000, 0xFEB82000}));
         CHECK(has(board.inspect.out, "ivrs.dat+0x50: the registers at 0xfeb82000 are those of the unit at 0x30, too"));
-        CHECK(has(board.log, "AMD-Vi: Can not reserve memory region feb82000-feb86000 for mmio"));
+        CHECK(has(board.log, "AMD-Vi: Can not reserve memory region feb82000-4000 for mmio"));
         CHECK(board.result["groups"].empty());
+        const std::string why = "the registers at 0xfeb82000 overlap those of the unit at 0xfeb80000";
+        CHECK(has(board.why_not("0000:00:01.0"), "ivhd0 is not in use: " + why));
+        CHECK(has(run_xlate(board.scratch, "inspect c.yaml --variant linux-6.12").out,
+                  "  no group: 0000:00:01.0: bound to nvme: ivhd0 is not in use: " + why));
+        CHECK(has(board.why("0000:00:01.0"), "not translated: " + why));
         const Board apart("ivrs.dat", ivrs({0xFEB80000, 0xFEC00000}));
         CHECK(apart.result["groups"].size() == 2);
+    }
+}
+
+TEST_CASE("x86 tables: units of AMD-Vi with counters claim all of their registers", "[cli][acpi]") {
+    const std::vector<std::uint64_t> bases{0xFEB80000, 0xFEB88000};
+    const Board plain("ivrs.dat", ivrs(bases));
+    CHECK(has(plain.inspect.out, "registers 16 KiB at 0xfeb88000"));
+    CHECK(has(plain.inspect.out, "Oddities\n  none"));
+    CHECK(plain.result["groups"].size() == 2);
+    const Board counting("ivrs.dat", ivrs(bases, kCounters));
+    CHECK(has(counting.inspect.out, "registers 512 KiB at 0xfeb88000"));
+    CHECK(has(counting.inspect.out, "the registers at 0xfeb88000 are those of the unit at 0x30, too"));
+    CHECK(has(counting.log, "AMD-Vi: Can not reserve memory region feb88000-80000 for mmio"));
+    CHECK(counting.result["groups"].empty());
+}
+
+TEST_CASE("x86 tables: of units that a parameter switches off it is said so", "[cli][acpi]") {
+    for (const std::string parameter : {"iommu", "intel_iommu"}) {
+        const Board board("dmar.dat", dmar({{0xFED91000, 1}}));
+        CHECK(board.why_not("0000:00:01.0").empty());
+        const Said off = run_xlate(board.scratch, "run c.yaml --out off --set kernel.parameters." + parameter + "=off");
+        INFO(off.err);
+        CHECK(has(off.out, "dmar0 is not in use: its driver intel-iommu was switched off"));
     }
 }
 
@@ -135,12 +176,14 @@ TEST_CASE("x86 tables: what Linux takes for broken as a whole", "[cli][acpi]") {
         CHECK(has(board.inspect.out, "dmar.dat+0x38: a remapping unit at address 0"));
         CHECK(has(board.log, "Your BIOS is broken; DMAR reported at address 0!"));
         CHECK(board.result["groups"].empty());
+        CHECK(has(board.why_not("0000:00:02.0"), "dmar1 is not in use: the DMAR has a unit at address 0"));
     }
     SECTION("a host address width that is less than a page") {
         const Board board("dmar.dat", dmar({{0xFED91000, 1}}, 1, 10));
         CHECK(has(board.inspect.out, "dmar.dat+0x24: a host address width of 11 bits"));
         CHECK(has(board.log, "DMAR: Invalid DMAR haw"));
         CHECK(board.result["groups"].empty());
+        CHECK(has(board.why_not("0000:00:01.0"), "dmar0 is not in use: the DMAR has a host address width of 11 bits"));
     }
 }
 
@@ -213,4 +256,56 @@ TEST_CASE("x86 tables: each PCI segment has its own unit", "[cli][acpi]") {
         if (device["name"] == "0001:00:01.0") CHECK(device["iommu"] == "dmar1");
     }
     CHECK(result["groups"].size() == 2);
+}
+
+// A scope names a function of its segment: which one that is, the config's host bridges say.
+TEST_CASE("x86 tables: scopes of a segment find the functions that soc.pci puts below its host bridge", "[cli][acpi]") {
+    const Scratch scratch;
+    TableWriter table("DMAR", 1);
+    table.u8(45).u8(1).zeros(10);
+    table.u16(0).u16(16).u8(1).u8(0).u16(0).u64(0xFED90000);
+    table.u16(0).u16(32).u8(0).u8(0).u16(1).u64(0xFED91000);
+    table.u8(1).u8(8).u16(0).u8(0).u8(0).u8(3).u8(0);                     // 0001:00:03.0
+    table.u8(2).u8(8).u16(0).u8(0).u8(0).u8(1).u8(0);                     // and what is behind 0001:00:01.0
+    for (const std::uint8_t slot : {std::uint8_t{3}, std::uint8_t{4}}) {  // RMRRs; there is no 0001:00:04.0
+        table.u16(1).u16(32).u16(0).u16(1).u64(0x6B000000 + 0x10000 * slot).u64(0x6B00FFFF + 0x10000 * slot);
+        table.u8(1).u8(8).u16(0).u8(0).u8(0).u8(slot).u8(0);
+    }
+    TableWriter mcfg("MCFG", 1);
+    mcfg.zeros(8).u64(0xE0000000).u16(0).u8(0).u8(127).u32(0).u64(0x4000000000).u16(1).u8(0).u8(255).u32(0);
+    scratch.file("dmar.dat", text(table.finish()));
+    scratch.file("mcfg.dat", text(mcfg.finish()));
+    const auto config = [](const std::string& slot, const std::string& host) {
+        return "firmware: { acpi: [ dmar.dat, mcfg.dat ] }\nsoc:\n  pci:\n    - { slot: '00:02.0', driver: e1000e }\n"
+               "    - { slot: '" +
+               slot + ":03.0'" + host + ", driver: nvme }\n    - { slot: '" + slot + ":01.0'" + host +
+               ", kind: root-port, below: [ { slot: '00.0', driver: nvme } ] }\n";
+    };
+    scratch.file("host.yaml", config("00", ", host: /pci0001:00"));
+    scratch.file("slot.yaml", config("0001:00", ""));
+    const std::string said = run_xlate(scratch, "inspect host.yaml").out;
+    CHECK(said == run_xlate(scratch, "inspect slot.yaml").out);
+    CHECK(has(said, "0x100-0x1ff -> /dmar@fed91000 0x100-0x1ff"));
+    CHECK_FALSE(has(said, "covers nothing"));
+    CHECK(has(said, "a scope names 0001:00:04.0, where soc.pci has no function: its reserved region is mapped for"));
+    CHECK_FALSE(has(said, "a scope names 0001:00:03.0"));
+    CHECK(has(said, "a scope begins at 0001:00:01.0 and goes through a bridge"));
+    for (const char* const name : {"0001:00:03.0", "0001:01:00.0"})
+        CHECK(has(run_xlate(scratch, std::string("inspect host.yaml --why ") + name).out,
+                  "\ntranslated by /dmar@fed91000"));
+}
+
+TEST_CASE("x86 tables: a reserved region that is no whole number of pages is reported, and used", "[cli][acpi]") {
+    TableWriter table("DMAR", 1);
+    table.u8(38).u8(1).zeros(10);
+    table.u16(0).u16(16).u8(1).u8(0).u16(0).u64(0xFED91000);
+    table.u16(1).u16(32).u16(0).u16(0).u64(0x6C000800).u64(0x6C00FFFF);
+    table.u8(1).u8(8).u16(0).u8(0).u8(0).u8(1).u8(0);
+    const Board board("dmar.dat", text(table.finish()));
+    CHECK(has(board.inspect.out, "dmar.dat+0x48: a reserved region does not begin and end at borders of pages"));
+    CHECK(
+        has(board.log, "DMAR: [Firmware Bug]: Your BIOS is broken; bad RMRR [0x000000006c000800-0x000000006c00ffff]"));
+    CHECK(board.iommu_of("0000:00:01.0") == "dmar0");
+    const Board sane("dmar.dat", dmar({{0xFED91000, 1}}));
+    CHECK_FALSE(has(sane.log, "Firmware Bug]: Your BIOS"));
 }

@@ -6,6 +6,7 @@
 
 #include "base/random.hpp"
 #include "firmware/acpi/describe.hpp"
+#include "firmware/id_path.hpp"
 #include "tests/firmware/acpi_tables.hpp"
 
 using namespace xlate;
@@ -179,6 +180,19 @@ TEST_CASE("acpi: a VIOT's ranges stand at the host bridges that they name", "[fi
     REQUIRE(endpoint.viot);
     CHECK(endpoint.viot->args == std::vector<std::uint32_t>{0x20000});
     CHECK(d.effective_iommus(d.find_path("/device@a003c00").value()).translated);
+}
+
+// Linux iort_nc_iommu_map() asks for single mappings alone.
+TEST_CASE("acpi: a named component without a single mapping has no IOMMU, and that is why", "[firmware][acpi]") {
+    IortWriter iort;
+    const std::uint32_t v3 = iort.smmu_v3(0x9050000);
+    iort.component("\\_SB_.DMA0", 0, {{0, 0xFF, 0x100, v3, 0}});
+    iort.component("\\_SB_.DMA1", 0, {{0, 0, 0x40, v3, 1}});
+    const Description d = read_acpi({{"iort", iort.finish()}, {"mcfg", sample_mcfg()}});
+    const auto way = [&](const char* path) { return id_path(d, d.find_path(path).value()); };
+    CHECK(way("\\_SB_.DMA0").end == PathEnd::no_iommu);
+    CHECK(way("\\_SB_.DMA0").why.find("has no single ID mapping that leads to an SMMU") != std::string::npos);
+    CHECK(way("\\_SB_.DMA1").end == PathEnd::behind);
 }
 
 TEST_CASE("acpi: units of VT-d take the devices of their scopes, and one the rest", "[firmware][acpi]") {

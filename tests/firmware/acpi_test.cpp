@@ -8,6 +8,7 @@
 
 #include "base/random.hpp"
 #include "firmware/acpi/describe.hpp"
+#include "firmware/acpi/x86_units.hpp"
 #include "firmware/limits.hpp"
 #include "tests/firmware/acpi_tables.hpp"
 
@@ -321,6 +322,59 @@ TEST_CASE("acpi: a DMAR of all structures is read", "[firmware][acpi]") {
     CHECK(odd(read(changed(good, 48, 2, 77)), "test.dat+0x30", "not known"));
 }
 
+// Linux drivers/iommu/intel/iommu.c, rmrr_sanity_check().
+TEST_CASE("acpi: a reserved region of a DMAR that is no whole number of pages is named, and kept", "[firmware][acpi]") {
+    const Bytes good = sample_dmar();
+    const std::uint64_t region = read(good).dmar->structures[2].offset;
+    CHECK(read(good).oddities.empty());
+    struct Row {
+        std::uint64_t base, end, field;
+        const char* says;
+    };
+    const Row rows[] = {
+        {0x7B800800, 0x7BFFFFFF, 8, "does not begin and end at borders of pages (0x7b800800-0x7bffffff)"},
+        {0x7B800000, 0x7BFFFFFE, 16, "does not begin and end at borders of pages"},
+        {0x7B800000, 0x7B800000, 16, "is one byte long"},
+        {0x7B800000, 0x7B7FFFFF, 16, "ends before it begins (0x7b800000-0x7b7fffff): Linux reports it as broken"},
+    };
+    for (const Row& row : rows) {
+        const Tables tables = read(changed(changed(good, region + 8, 8, row.base), region + 16, 8, row.end));
+        CHECK(odd(tables, fmt::format("test.dat+{:#x}", region + row.field), row.says));
+        CHECK(tables.oddities.size() == 1);
+        const auto& kept = std::get<Rmrr>(tables.dmar->structures[2].body);
+        CHECK(kept.base == row.base);
+        CHECK_FALSE(is_sane(kept));
+    }
+}
+
+// Linux drivers/iommu/amd/init.c, init_iommu_one(): MMIO_CNTR_CONF_OFFSET, or MMIO_REG_END_OFFSET.
+TEST_CASE("acpi: what is claimed of an AMD unit ends before the counters, unless it has some", "[firmware][acpi]") {
+    Ivhd unit;
+    const auto bytes = [&](std::uint8_t type, std::uint32_t features, std::uint64_t extended) {
+        unit.type = type;
+        unit.features = features;
+        unit.extended_features = extended;
+        return register_bytes(unit);
+    };
+    CHECK(bytes(0x10, 0, 0x200) == 0x4000);
+    CHECK(bytes(0x10, 1U << 13, 0) == 0x4000);  // counters without a bank
+    CHECK(bytes(0x10, 1U << 17, 0) == 0x4000);
+    CHECK(bytes(0x10, 1U << 16 | 1U << 22, 0) == 0x80000);
+    for (const std::uint8_t type : {std::uint8_t{0x11}, std::uint8_t{0x40}}) {
+        CHECK(bytes(type, ~0U, 0x100) == 0x4000);
+        CHECK(bytes(type, 0, 0x200) == 0x80000);
+    }
+    const Description machine = read_acpi({{"test.dat", sample_ivrs()}});
+    CHECK(machine.node(machine.providers().front()).regs.front().size == 0x80000);
+    Ivhd other = unit;
+    unit.base = 0xFEB80000;
+    other.base = 0xFEBFF000;
+    CHECK(share_registers(unit, other));
+    unit.extended_features = 0;
+    CHECK_FALSE(share_registers(unit, other));
+    CHECK_FALSE(share_registers(other, unit));
+}
+
 TEST_CASE("acpi: an IVRS of all blocks and entries is read", "[firmware][acpi]") {
     const Tables tables = read(sample_ivrs());
     CHECK(tables.oddities.empty());
@@ -361,6 +415,12 @@ TEST_CASE("acpi: an IVRS of all blocks and entries is read", "[firmware][acpi]")
     CHECK(odd(read(changed(good, 88, 1, 0)), "test.dat+0x50", "never closed"));
     CHECK(odd(read(changed(good, 72, 1, 0)), "test.dat+0x4c", "never began"));
     CHECK(odd(read(changed(good, 48, 1, 0x33)), "test.dat+0x30", "not known"));
+    // Two units of segment 2 with one device.
+    TableWriter twice("IVRS", 2);
+    twice.u32(0x203043).zeros(8);
+    for (const std::uint64_t base : {std::uint64_t{0xFEB80000}, std::uint64_t{0xFEC80000}})
+        twice.u8(0x10).u8(0).u16(28).u16(2).u16(0x40).u64(base).u16(2).u16(0).u32(0).u8(2).u16(0x10).u8(0);
+    CHECK(odd(read(twice.finish()), "test.dat+0x64", "device 0002:00:02.0 is behind the unit at 0x30, too"));
     // Without a name an entry makes no device.
     const auto masters = [](const Bytes& table) {
         const Description machine = read_acpi({{"test.dat", table}});
