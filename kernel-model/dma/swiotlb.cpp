@@ -7,22 +7,17 @@
 
 namespace xlate::kernel {
 
-namespace {
-
-constexpr std::uint64_t kFirstHighAddress = std::uint64_t{1} << 32;
-constexpr std::uint64_t kSlotOffsetMask = Swiotlb::kSlotBytes - 1;
-
-}  // namespace
-
 Swiotlb::Swiotlb(Kernel& kernel, PageAllocator& pages, const firmware::Description& description,
                  const SwiotlbParams& params)
     : kernel_(kernel), pages_(pages), params_(params) {
-    const bool high = std::any_of(description.memory.begin(), description.memory.end(),
-                                  [](const auto& range) { return range.base + range.size > kFirstHighAddress; });
+    const bool high = std::any_of(description.memory.begin(), description.memory.end(), [&](const auto& range) {
+        return range.size != 0 && range.base + (range.size - 1) > params.reach;
+    });
     const bool low = std::any_of(description.memory.begin(), description.memory.end(),
-                                 [](const auto& range) { return range.base < kFirstHighAddress; });
+                                 [&](const auto& range) { return range.base <= params.reach; });
+    const bool needed = high || params.always;
     active_ =
-        low && (params.mode == SwiotlbParams::Mode::force || (high && params.mode == SwiotlbParams::Mode::as_needed));
+        low && (params.mode == SwiotlbParams::Mode::force || (needed && params.mode == SwiotlbParams::Mode::as_needed));
     params_.slots = align_up(std::max<std::uint64_t>(params_.slots, kSegmentSlots), kSegmentSlots);
 }
 
@@ -30,7 +25,7 @@ bool Swiotlb::allocate_pool() {
     if (pool_) return true;
     while (params_.slots >= kSegmentSlots) {
         pool_ = pages_.alloc(params_.slots * kSlotBytes);
-        if (pool_ && pool_->value < kFirstHighAddress) break;
+        if (pool_ && pool_->value + params_.slots * kSlotBytes - 1 <= params_.reach) break;
         if (pool_) pages_.free(*pool_, params_.slots * kSlotBytes);
         pool_.reset();
         params_.slots /= 2;
@@ -45,9 +40,9 @@ bool Swiotlb::allocate_pool() {
     return true;
 }
 
-/// Next fit, never over the end of a segment.
-std::optional<std::uint64_t> Swiotlb::find_slots(std::uint64_t count) {
-    for (std::uint64_t tried = 0, at = next_; tried < params_.slots;) {
+/// Next fit from a multiple of `stride`, never over the end of a segment.
+std::optional<std::uint64_t> Swiotlb::find_slots(std::uint64_t count, std::uint64_t stride) {
+    for (std::uint64_t tried = 0, at = align_up(next_, stride) % params_.slots; tried < params_.slots;) {
         if (at + count > align_down(at, kSegmentSlots) + kSegmentSlots) {
             const std::uint64_t segment = (align_down(at, kSegmentSlots) + kSegmentSlots) % params_.slots;
             tried += segment > at ? segment - at : params_.slots - at;
@@ -60,8 +55,9 @@ std::optional<std::uint64_t> Swiotlb::find_slots(std::uint64_t count) {
             next_ = (at + count) % params_.slots;
             return at;
         }
-        tried += free + 1;
-        at = (at + free + 1) % params_.slots;
+        const std::uint64_t step = align_up(free + 1, stride);
+        tried += step;
+        at = (at + step) % params_.slots;
     }
     return std::nullopt;
 }
@@ -71,13 +67,14 @@ void Swiotlb::copy(std::uint64_t size) {
     kernel_.spend(SimTime{params_.copy_per_kib.fs * size / 1024});
 }
 
-std::optional<PhysAddr> Swiotlb::map(Device& dev, PhysAddr buffer, std::uint64_t size, bool back) {
+std::optional<PhysAddr> Swiotlb::map(Device& dev, PhysAddr buffer, std::uint64_t size, bool back,
+                                     std::uint64_t granule) {
     Frame frame{kernel_, "swiotlb_tbl_map_single"};
     if (!active_ || !allocate_pool()) return std::nullopt;
     kernel_.spend(params_.search);
-    const std::uint64_t offset = buffer.value & kSlotOffsetMask;
-    const std::uint64_t count = (offset + size + kSlotBytes - 1) / kSlotBytes;
-    const auto first = count <= kSegmentSlots ? find_slots(count) : std::nullopt;
+    const std::uint64_t offset = buffer.value & (granule - 1);
+    const std::uint64_t count = align_up(offset + size, granule) / kSlotBytes;
+    const auto first = count <= kSegmentSlots ? find_slots(count, granule / kSlotBytes) : std::nullopt;
     if (!first) {
         ++stats_.full;
         kernel_.console.warn(dev.prefix(), "swiotlb buffer is full (sz: {} bytes), total {} (slots), used {} (slots)",
@@ -101,8 +98,10 @@ bool Swiotlb::is_bounce(PhysAddr address) const {
 bool Swiotlb::unmap(PhysAddr bounce) {
     if (!is_bounce(bounce)) return false;
     Frame frame{kernel_, "swiotlb_tbl_unmap_single"};
-    const auto found = mappings_.find((bounce.value - pool_->value) / kSlotBytes);
-    if (found == mappings_.end()) return false;
+    auto found = mappings_.upper_bound((bounce.value - pool_->value) / kSlotBytes);  // it may begin inside of a piece
+    if (found == mappings_.begin()) return false;
+    --found;
+    if ((bounce.value - pool_->value) / kSlotBytes - found->first >= found->second.slots) return false;
     const Mapping mapping = found->second;
     if (mapping.back) copy(mapping.size);
     for (std::uint64_t i = 0; i < mapping.slots; ++i) used_[found->first + i] = false;

@@ -21,7 +21,10 @@ class Device;
 struct SwiotlbParams {
     enum class Mode : std::uint8_t { as_needed, force, noforce };
     Mode mode = Mode::as_needed;
-    std::uint64_t slots = 32768;     ///< of 2 KiB: 64 MiB
+    std::uint64_t slots = 32768;  ///< of 2 KiB: 64 MiB
+    /// Highest address that every bus reaches (arm64_dma_phys_limit): there is a pool, below it, where memory goes on.
+    std::uint64_t reach = 0xFFFF'FFFF;
+    bool always = false;             ///< there is one anyway, for buffers that share a cache line (arm64, from 6.5 on)
     SimTime copy_per_kib = ns(100);  ///< 10 GB/s; an assumption
     SimTime search = ns(150);        ///< for free slots; an assumption
 };
@@ -42,15 +45,17 @@ public:
     Swiotlb(Kernel& kernel, PageAllocator& pages, const firmware::Description& description,
             const SwiotlbParams& params);
 
-    /// There is a pool: memory above 32 bits, or a command line that forces it.
+    /// There is a pool: memory beyond the reach of all, or a command line that forces it.
     bool active() const { return active_; }
     bool forced() const { return active_ && params_.mode == SwiotlbParams::Mode::force; }
     /// swiotlb_max_mapping_size.
     static constexpr std::uint64_t max_mapping_bytes() { return kSegmentSlots * kSlotBytes; }
 
     /// swiotlb_tbl_map_single: a place for `size` bytes at the same offset of a slot, and the copy into it. `back`: the
-    /// device may write, and unmapping copies back. Nothing: the pool is full, or `size` above the largest mapping.
-    std::optional<PhysAddr> map(Device& dev, PhysAddr buffer, std::uint64_t size, bool back);
+    /// device may write, and unmapping copies back. `granule`: what it takes whole pieces of, a power of two of at
+    /// least a slot. Nothing: the pool is full, or `size` above the largest mapping.
+    std::optional<PhysAddr> map(Device& dev, PhysAddr buffer, std::uint64_t size, bool back,
+                                std::uint64_t granule = kSlotBytes);
     /// swiotlb_tbl_unmap_single. False: not an address of the pool.
     bool unmap(PhysAddr bounce);
     bool is_bounce(PhysAddr address) const;
@@ -58,7 +63,7 @@ public:
 
 private:
     bool allocate_pool();
-    std::optional<std::uint64_t> find_slots(std::uint64_t count);
+    std::optional<std::uint64_t> find_slots(std::uint64_t count, std::uint64_t stride);
     void copy(std::uint64_t size);
 
     Kernel& kernel_;

@@ -110,6 +110,7 @@ bool read_pci_parameter(const std::string& text, kernel::AcsParameters& acs, std
             // missing".
             for (const std::string& part : split(value, ';')) {
                 kernel::AcsRule one;
+                one.since = kernel::kFirstReleaseWithConfigAcs;
                 const std::size_t at = part.find('@');
                 if (at == std::string::npos || !read_flags(trimmed(part.substr(0, at)), one)) {
                     finding = fmt::format("'{}' has no flags of 0, 1 and x before an @", part);

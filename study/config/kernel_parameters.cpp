@@ -16,7 +16,8 @@ constexpr const char* kPciParameter =
     "config_acs=FLAGS@DEVICE[;FLAGS@DEVICE] or disable_acs_redir=DEVICE[;DEVICE], by commas";
 constexpr const char* kAcsOverride = "downstream, multifunction, id:VENDOR:DEVICE, by commas";
 
-/// "65536", "force", "65536,force", "65536,4,noforce": slots of 2 KiB, areas (not modelled), mode.
+/// Linux setup_io_tlb_npages(): "65536", "force", "65536,force", "65536,4,noforce": slots of 2 KiB, areas, mode, in
+/// this order; of anything else it takes a part without a word.
 std::optional<Diagnostic> read_swiotlb(const std::string& text, kernel::KernelParameters& parameters) {
     using Swiotlb = kernel::KernelParameters::Swiotlb;
     unsigned numbers = 0;
@@ -24,14 +25,19 @@ std::optional<Diagnostic> read_swiotlb(const std::string& text, kernel::KernelPa
         const std::size_t comma = std::min(text.find(',', at), text.size());
         const std::string part = text.substr(at, comma - at);
         const Parsed<std::uint64_t> number = parse_integer(part);
-        if (part == "force") {
+        const bool last = comma == text.size();
+        if (part == "force" && last) {
             parameters.swiotlb = Swiotlb::force;
-        } else if (part == "noforce") {
+        } else if (part == "noforce" && last) {
             parameters.swiotlb = Swiotlb::noforce;
         } else if (number && number.value() <= (std::uint64_t{1} << 24) && numbers < 2) {
-            if (numbers++ == 0) parameters.swiotlb_slots = number.value();
+            (numbers++ == 0 ? parameters.swiotlb_slots : parameters.swiotlb_areas) = number.value();
         } else {
-            return Diagnostic{{}, "", fmt::format("found '{}'", text), "slots of 2 KiB, force, noforce, by commas", ""};
+            return Diagnostic{{},
+                              "",
+                              fmt::format("found '{}'", text),
+                              "slots of 2 KiB, areas, force or noforce, by commas, in this order",
+                              ""};
         }
         at = comma + 1;
     }
@@ -148,7 +154,7 @@ constexpr X86Option kX86Options[] = {
     {"amd-iommu", "fullflush", [](kernel::KernelParameters& p) { p.iommu_strict = true; }, {}},
     {"amd-iommu", "on", nullptr, "Linux has no such option; AMD-Vi is on unless it is off"},
     {"amd-iommu", "force_enable", nullptr, "whether machines with a defect known to Linux use it, too"},
-    {"amd-iommu", "force_isolation", nullptr, "whether isolation may be lifted: it is not, but by 'iommu=pt'"},
+    {"amd-iommu", "force_isolation", [](kernel::KernelParameters& p) { p.x86.amd_force_isolation = true; }, {}},
     {"amd-iommu", "irtcachedis", nullptr, "whether the IOMMU caches entries of interrupt remapping"},
     {"amd-iommu", "nohugepages", nullptr, "of page sizes: v1 tables of 4 KiB alone"},
     {"amd-iommu", "v2_pgsizes_only", nullptr, "of page sizes: v1 tables of 4 KiB, 2 MiB and 1 GiB alone"},
@@ -270,12 +276,15 @@ std::optional<std::string> idle_kernel_parameter(const std::string& name, kernel
     return std::nullopt;
 }
 
-std::optional<std::string> retired_kernel_parameter(const std::string& name, unsigned release) {
+std::optional<std::string> retired_kernel_parameter(const std::string& name, const std::string& text,
+                                                    unsigned release) {
     std::string plain = name;
     std::replace(plain.begin(), plain.end(), '_', '-');
+    if (plain == "pci" && text.find("config_acs=") != std::string::npos && release < kernel::kFirstReleaseWithConfigAcs)
+        return "has config_acs=, which Linux has from 6.11 on (47c8846a49ba): this kernel passes it by";
     if (plain != "arm-smmu-v3.disable-bypass" || release < kernel::kFirstReleaseWithoutDisableBypass)
         return std::nullopt;
-    return "it means nothing from Linux 6.10 on (734554fdfce6): streams without a domain abort";
+    return "changes nothing: it means nothing from Linux 6.10 on (734554fdfce6): streams without a domain abort";
 }
 
 std::optional<Diagnostic> read_build_option(const std::string& name, const std::string& text,

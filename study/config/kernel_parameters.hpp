@@ -38,7 +38,7 @@ const std::vector<std::string>& kernel_parameter_names(kernel::Arch arch = kerne
 /// for one that has to do with neither IOMMUs nor probing.
 std::optional<std::string> idle_kernel_parameter(const std::string& name, kernel::Arch arch);
 
-/// Of a parameter that this release (as Variant::release) no longer has: since when, and what it does instead.
-std::optional<std::string> retired_kernel_parameter(const std::string& name, unsigned release);
+/// Of a parameter that this release (as Variant::release) no longer has, or not yet: "changes nothing: ...".
+std::optional<std::string> retired_kernel_parameter(const std::string& name, const std::string& text, unsigned release);
 
 }  // namespace xlate::study

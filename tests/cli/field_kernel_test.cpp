@@ -112,6 +112,11 @@ TEST_CASE("field 16: buffers bounce at a cost, and mapping fails when the pool i
     const Json large = field(scratch, "16-swiotlb-32bit/mixedbig.yaml");
     CHECK(large["kernel"]["swiotlb"]["full"].get<int>() > 0);
     CHECK(read_text(scratch.path("result/console.log")).find("swiotlb buffer is full") != std::string::npos);
+    // Without a pool the buffers stay where they are.
+    const Json none = field(scratch, "16-swiotlb-32bit/bounce.yaml", "--set kernel.parameters.swiotlb=noforce");
+    CHECK(none["masters"][0]["issued"] == 0);
+    CHECK(none["warnings"][0].get<std::string>().find("of its mappings failed") != std::string::npos);
+    CHECK(read_text(scratch.path("result/console.log")).find("overflow (mask ffffffff") != std::string::npos);
     // Translated, nothing bounces.
     const Json translated = field(scratch, "16-swiotlb-32bit/mixed0.yaml");
     CHECK_FALSE(translated["kernel"].contains("swiotlb"));

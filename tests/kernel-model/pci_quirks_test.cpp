@@ -60,7 +60,7 @@ std::vector<PciFunction> bmc(bool quirk) {
 
 AcsParameters rule(std::vector<PciMatch> devices, std::uint32_t mask, std::uint32_t value) {
     AcsParameters acs;
-    acs.rules.push_back({std::move(devices), mask, value});
+    acs.rules.push_back({std::move(devices), 0, mask, value});
     return acs;
 }
 PciMatch place(unsigned bus, std::vector<unsigned> path) {
@@ -217,6 +217,11 @@ TEST_CASE("pci acs: disable_acs_redir and config_acs change the control register
     // A way down: the device below the port, which has no capability to configure.
     CHECK(Run(functions, "linux-6.12", rule({place(0, {2 << 3, 0})}, kAcsIsolation, kAcsIsolation), false).groups() ==
           Groups{{"0000:00:01.0", "0000:01:00.0"}, {"0000:00:02.0", "0000:02:00.0"}});
+    // config_acs came with 6.11: before, its words are passed by.
+    AcsParameters later = rule({place(0, {1 << 3})}, redirect, 0);
+    later.rules.front().since = kFirstReleaseWithConfigAcs;
+    CHECK(Run(functions, "mainline-6.8", later).groups() == Run(functions, "mainline-6.8").groups());
+    CHECK(Run(functions, "mainline-6.11", later).groups() != Run(functions, "mainline-6.11").groups());
 }
 
 TEST_CASE("pci acs: pcie_acs_override isolates what has no capability of its own", "[kernel][pci]") {

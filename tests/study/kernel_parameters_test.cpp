@@ -6,6 +6,7 @@
 
 #include "study/config/acs_parameters.hpp"
 #include "study/config/config.hpp"
+#include "study/config/kernel_parameters.hpp"
 #include "study/run/run.hpp"
 #include "tests/places.hpp"
 #include "tests/soc/child.hpp"
@@ -134,4 +135,25 @@ TEST_CASE("kernel parameters: pcie_acs_override is an assumption", "[study]") {
           "kernel.parameters.pcie_acs_override is no parameter of kernel.org's kernels: taken as one with the patch of "
           "some distributions takes it\n");
     CHECK(assumed("{iommu.strict: 1}").empty());
+}
+
+// setup_io_tlb_npages(): numbers first, then one word; of another order Linux takes a part without a word.
+TEST_CASE("kernel parameters: swiotlb is slots, areas and a mode, in this order", "[study]") {
+    kernel::KernelParameters parameters;
+    CHECK_FALSE(read_kernel_parameter("swiotlb", "65536,4,noforce", parameters));
+    CHECK(parameters.swiotlb_slots == 65536);
+    CHECK(parameters.swiotlb_areas == 4);
+    CHECK(parameters.swiotlb == kernel::KernelParameters::Swiotlb::noforce);
+    CHECK_FALSE(read_kernel_parameter("swiotlb", "force", parameters));
+    for (const char* const wrong : {"force,1000", "force,force", "1,2,3", "65536,often"})
+        CHECK(read_kernel_parameter("swiotlb", wrong, parameters));
+}
+
+TEST_CASE("kernel parameters: config_acs is Linux 6.11's", "[study]") {
+    const std::string value = "config_acs=11101@0000:00:02.0";
+    const auto before = retired_kernel_parameter("pci", value, 608);
+    REQUIRE(before);
+    CHECK(before->find("from 6.11 on") != std::string::npos);
+    CHECK_FALSE(retired_kernel_parameter("pci", value, 611));
+    CHECK_FALSE(retired_kernel_parameter("pci", "disable_acs_redir=0000:00:02.0", 608));
 }
