@@ -64,6 +64,7 @@ struct InstanceFacts {
     std::vector<std::uint64_t> register_bytes;   ///< of each register bank
     unsigned interrupts = 0;                     ///< in `interrupts`
     unsigned global_interrupts = 1;              ///< of those, the first ones (SMMUv1, v2)
+    unsigned stream_matches = 0;                 ///< that firmware's masters need at once (SMMUv1, v2)
     std::map<std::string, std::uint32_t> cells;  ///< its properties of one cell: "ti,#tlb-entries"
     /// A part with a node of its own (firmware::iommu_parts). Register banks of parts follow the IOMMU's own, one each;
     /// so do interrupts.

@@ -156,6 +156,9 @@ public:
     /// Counts invalidations that may concern TLBs: a Result may be kept only if its epoch is still this one.
     std::uint32_t epoch() const { return epoch_; }
 
+    /// Four bytes of the capability in its PCI configuration space, of one that is a function of PCI.
+    virtual std::uint32_t pci_capability(unsigned /*offset*/) const { return 0; }
+
     virtual std::unique_ptr<TranslationSlot> make_translation() = 0;
 
     virtual unsigned machines() const { return 0; }

@@ -63,16 +63,18 @@ struct KernelParameters {
     enum class Swiotlb : std::uint8_t { as_needed, force, noforce };
     Swiotlb swiotlb = Swiotlb::as_needed;        ///< swiotlb=force, swiotlb=noforce
     std::optional<std::uint64_t> swiotlb_slots;  ///< swiotlb=N: of 2 KiB; none: 64 MiB
+    std::optional<std::uint64_t> swiotlb_areas;  ///< swiotlb=N,AREAS; none: one a CPU
     /// Of x86's IOMMUs, which firmware's tables name.
     struct X86 {
-        bool iommu = true;             ///< iommu=off: none is used
-        bool intel = true;             ///< intel_iommu=on, off
-        bool intel_scalable = false;   ///< intel_iommu=sm_on
-        bool intel_superpages = true;  ///< intel_iommu=sp_off: 4 KiB alone
-        bool intel_graphics = true;    ///< intel_iommu=igfx_off: graphics pass
-        bool amd = true;               ///< amd_iommu=off
-        std::optional<bool> amd_v2;    ///< amd_iommu=pgtbl_v1, pgtbl_v2; none: v1, from 6.13 on v2
-        bool intremap = true;          ///< intremap=off: interrupts are not remapped
+        bool iommu = true;                 ///< iommu=off: none is used
+        bool intel = true;                 ///< intel_iommu=on, off
+        bool intel_scalable = false;       ///< intel_iommu=sm_on
+        bool intel_superpages = true;      ///< intel_iommu=sp_off: 4 KiB alone
+        bool intel_graphics = true;        ///< intel_iommu=igfx_off: graphics pass
+        bool amd = true;                   ///< amd_iommu=off
+        bool amd_force_isolation = false;  ///< amd_iommu=force_isolation
+        std::optional<bool> amd_v2;        ///< amd_iommu=pgtbl_v1, pgtbl_v2; none: v1, from 6.13 on v2
+        bool intremap = true;              ///< intremap=off: interrupts are not remapped
     };
     X86 x86;
     std::vector<std::string> module_blacklist;  ///< module_blacklist=: the kernel refuses to load them

@@ -109,7 +109,13 @@ void Soc::Parts::build() {
     machine = std::make_unique<TimedMachine>(
         "cpus", agenda, pool, bytes, config.cpu,
         [this](const std::string& device, unsigned port) { return find_master(device, port); },
-        [this](const std::string& device, bool enable) { enable_ats(device, enable); });
+        [this](const std::string& device, bool enable) { enable_ats(device, enable); },
+        [this](firmware::NodeIndex iommu, unsigned offset) -> std::uint32_t {
+            for (std::size_t i = 0; i < topology.iommus.size(); ++i) {
+                if (topology.iommus[i].node == iommu) return iommus[i]->unit().pci_capability(offset);
+            }
+            return 0;
+        });
     const std::vector<std::string> cpus = TimedMachine::cpu_names(config.cpu);
     for (std::size_t i = 0; i < cpus.size(); ++i) initiators.add(cpus[i], machine->port(i), {"cpus"});
 

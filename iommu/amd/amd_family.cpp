@@ -7,6 +7,7 @@ namespace xlate::iommu {
 namespace {
 
 constexpr std::string_view kLike[] = {"qemu", "full", "v1"};
+constexpr std::string_view kOff[] = {"off", "on"};
 constexpr const char* kBlock = "amd_vi";
 constexpr const char* kAudience = "AMD-Vi only.";
 constexpr OptionSpec kOptions[] = {
@@ -16,11 +17,17 @@ constexpr OptionSpec kOptions[] = {
      "extended features; qemu: as QEMU's amd-iommu; full: all that is modelled, x2APIC and PASIDs of 20 bits too; v1: "
      "neither guest tables nor page requests.",
      {kLike, std::size(kLike)}},
+    {kBlock,
+     kAudience,
+     "np_cache",
+     "NpCache of its PCI capability, as QEMU's has it: software flushes after each map, too, and Linux is strict.",
+     {kOff, std::size(kOff)}},
 };
 
 std::unique_ptr<Instance> make(const InstanceParams& params) {
     amd::AmdParams own;
     own.ext_feat = amd::ext_feat_by_name(params.hardware.choice(kOptions[0]));
+    own.np_cache = params.hardware.option(kOptions[1]) != 0;
     own.dte_cache = own.irte_cache = params.caches.config;
     own.tlb = params.caches.tlb;
     for (unsigned level = 0; level < amd::kWalkCaches; ++level) {

@@ -84,7 +84,9 @@ std::string command_name(std::uint16_t code) {
 
 std::string describe(const Invalidation& invalidation) {
     // Code 0: not one that was given, but the one that would have done.
-    std::string text = command_name(invalidation.code != 0 ? invalidation.code : code(Opcode::invalidate_iommu_pages));
+    const Opcode would_do =
+        invalidation.is_endpoint() ? Opcode::invalidate_iotlb_pages : Opcode::invalidate_iommu_pages;
+    std::string text = command_name(invalidation.code != 0 ? invalidation.code : code(would_do));
     if (invalidation.stream_mask != 0) text += fmt::format(" device {:#x}", value(stream_of(invalidation.stream)));
     if (space_tag::DOMAIN_ID.test(invalidation.space_mask)) {
         text += fmt::format(" domain {}", space_tag::DOMAIN_ID.get(invalidation.space));

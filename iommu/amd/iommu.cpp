@@ -59,6 +59,13 @@ std::uint64_t Iommu::status() const {
            (registers.on(control::PPR) ? runs(control::PPRLOG, registers.pprs, status::PPRRUN) : 0);
 }
 
+std::uint32_t Iommu::pci_capability(unsigned offset) const {
+    if (offset != kCapabilityHeader) return 0;
+    return static_cast<std::uint32_t>(capability::ID.of(capability::kSecureDevice) |
+                                      capability::TYPE.of(capability::kIommu) | capability::IOTLB.of(1) |
+                                      capability::NP_CACHE.of(params_.np_cache ? 1 : 0) | capability::EFR.of(1));
+}
+
 std::uint64_t Iommu::read_register(std::uint64_t offset, unsigned size, unsigned bank) const {
     if (bank != 0 || offset + size > kRegisterBytes || offset % size != 0) return 0;
     const auto at = static_cast<std::uint32_t>(offset);

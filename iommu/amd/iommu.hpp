@@ -62,6 +62,7 @@ public:
     std::uint64_t register_bytes(unsigned bank = 0) const override;
     std::uint64_t read_register(std::uint64_t offset, unsigned size, unsigned bank = 0) const override;
     void write_register(std::uint64_t offset, unsigned size, std::uint64_t value, unsigned bank = 0) override;
+    std::uint32_t pci_capability(unsigned offset) const override;
     std::unique_ptr<TranslationSlot> make_translation() override;
     unsigned machines() const override { return 2; }
     bool machine_pending(unsigned index) const override;

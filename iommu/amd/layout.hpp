@@ -51,6 +51,12 @@ inline constexpr Field PREF{0, 1}, PPR{1, 1}, XT{2, 1}, NX{3, 1}, GT{4, 1}, IA{6
 namespace msi_cap {
 inline constexpr Field ENABLE{16, 1};
 }
+/// The function's capability block, by offset: its first word, whose bits 7:0 are the capability's id.
+inline constexpr unsigned kCapabilityHeader = 0;
+namespace capability {
+inline constexpr Field ID{0, 8}, TYPE{16, 3}, IOTLB{24, 1}, NP_CACHE{26, 1}, EFR{27, 1};
+inline constexpr std::uint64_t kSecureDevice = 0xF, kIommu = 3;
+}  // namespace capability
 /// XT_EVT and its like.
 namespace xt_int {
 inline constexpr Field DM{2, 1}, DEST_LOW{8, 24}, VECTOR{32, 8}, DELIVERY{40, 1}, DEST_HIGH{56, 8};

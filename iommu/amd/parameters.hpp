@@ -18,6 +18,7 @@ inline constexpr unsigned kWalkCaches = 3;
 struct AmdParams {
     std::uint64_t ext_feat = 0;
     std::uint64_t ext_feat2 = 0;
+    bool np_cache = false;  ///< its capability says that entries that are not present may be kept, as a hypervisor does
     CacheParams dte_cache{true, 64, 4}, irte_cache{true, 64, 4}, tlb{true, 512, 4};
     CacheParams walk_host[kWalkCaches] = {{true, 4, 0}, {true, 16, 0}, {true, 64, 4}};
     CacheParams walk_guest[kWalkCaches] = {{true, 4, 0}, {true, 16, 0}, {true, 64, 4}};

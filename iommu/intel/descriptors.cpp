@@ -173,7 +173,8 @@ std::string descriptor_name(std::uint16_t code) {
 
 std::string describe(const Invalidation& invalidation) {
     // Code 0: not one that was given, but the one that would have done.
-    const std::uint8_t would_do = space_tag::FIRST.test(invalidation.space)
+    const std::uint8_t would_do = invalidation.is_endpoint() ? descriptor_code(DescriptorType::device_tlb, 0)
+                                  : space_tag::FIRST.test(invalidation.space)
                                       ? descriptor_code(DescriptorType::pasid_iotlb, qi::PASID_PAGE)
                                       : descriptor_code(DescriptorType::iotlb, qi::PAGE);
     std::string text = descriptor_name(invalidation.code != 0 ? invalidation.code : would_do);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <string>
 
+#include "base/bits.hpp"
 #include "iommu/example_boards.hpp"
 #include "iommu/families.hpp"
 #include "iommu/intel/vtd.hpp"
@@ -11,6 +12,8 @@ namespace {
 
 constexpr std::string_view kLike[] = {"server", "qemu", "scalable"};
 constexpr std::string_view kOff[] = {"off", "on"};
+constexpr std::string_view kAsLike[] = {"as-like", "off", "on"};
+constexpr std::string_view kWidths[] = {"as-like", "39", "48", "57"};
 constexpr std::string_view kHint[] = {"heeded", "ignored"};
 constexpr const char* kBlock = "vt-d";
 constexpr const char* kAudience = "Intel VT-d only.";
@@ -37,6 +40,17 @@ constexpr OptionSpec kOptions[] = {
      "leaf_hint",
      "IH of a flush, a hint; heeded: entries for upper levels stay; ignored: they go, too.",
      {kHint, std::size(kHint)}},
+    {kBlock,
+     kAudience,
+     "device_tlb",
+     "ECAP.DT: devices may have TLBs of their own (ATS); as-like: as `like` has it.",
+     {kAsLike, std::size(kAsLike)}},
+    {kBlock,
+     kAudience,
+     "width",
+     "CAP.MGAW and SAGAW: bits of a DMA address, and with them levels of tables: 39 (3), 48 (4) or 57 (5); as-like: as "
+     "`like` has it.",
+     {kWidths, std::size(kWidths)}},
 };
 
 CacheParams sized(std::uint64_t entries, bool enabled) {
@@ -54,6 +68,12 @@ std::unique_ptr<Instance> make(const InstanceParams& params) {
     own.version = like.version;
     own.cap = vtd::cap::CM.set(like.cap, hardware.option(kOptions[1]));
     own.ecap = like.ecap;
+    if (const std::uint64_t tlb = hardware.option(kOptions[7])) own.ecap = vtd::ecap::DT.set(own.ecap, tlb - 1);
+    if (const std::uint64_t width = hardware.option(kOptions[8])) {
+        // Bit n of SAGAW: tables of n + 2 levels. A unit that walks more levels walks fewer, too.
+        own.cap = vtd::cap::SAGAW.set(own.cap, low_mask(static_cast<unsigned>(width)) << 1);
+        own.cap = vtd::cap::MGAW.set(own.cap, 30 + 9 * width - 1);
+    }
     own.host_bits = static_cast<unsigned>(hardware.option(kOptions[2]));
     if (own.host_bits != 0) own.host_bits = std::max(own.host_bits, 32U);
     if (const std::uint64_t records = hardware.option(kOptions[4])) own.cap = vtd::cap::NFR.set(own.cap, records - 1);

@@ -16,8 +16,8 @@ struct Row {
 /// In the order of register_rows().
 constexpr Row kRegisters[] = {
     {"VER_REG", "functional", "by `soc.iommu.vt-d.like`"},
-    {"CAP_REG", "functional", "by `like`, `caching_mode`, `fault_records`, `mappable_order`"},
-    {"ECAP_REG", "functional", "by `like`"},
+    {"CAP_REG", "functional", "by `like`, `caching_mode`, `width`, `fault_records`, `mappable_order`"},
+    {"ECAP_REG", "functional", "by `like`, `device_tlb`"},
     {"GCMD_REG", "functional", "TE, SRTP, QIE, IRE, SIRTP, CFI; answered in GSTS a moment later"},
     {"GSTS_REG", "functional", "AFLS, FLS and WBFS read 0: there is no fault log, no write buffer"},
     {"RTADDR_REG", "functional", "latched by SRTP; TTM 0 and 1, others are reason 0x30"},

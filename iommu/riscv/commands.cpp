@@ -102,8 +102,9 @@ std::string command_name(std::uint16_t code) {
 
 std::string describe(const Invalidation& invalidation) {
     // Code 0: not one that was given, but the one that would have done.
-    std::string text =
-        command_name(invalidation.code != 0 ? invalidation.code : command_code(Opcode::IOTINVAL, cmd::VMA));
+    const auto would_do = invalidation.is_endpoint() ? command_code(Opcode::ATS, cmd::ATS_INVAL)
+                                                     : command_code(Opcode::IOTINVAL, cmd::VMA);
+    std::string text = command_name(invalidation.code != 0 ? invalidation.code : would_do);
     if (invalidation.stream_mask != 0) text += fmt::format(" device {:#x}", value(stream_of(invalidation.stream)));
     if (space_tag::GSCID.test(invalidation.space_mask) && space_tag::GV.test(invalidation.space)) {
         text += fmt::format(" GSCID {}", space_tag::GSCID.get(invalidation.space));

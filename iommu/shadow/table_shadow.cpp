@@ -13,8 +13,16 @@ constexpr std::uint16_t bit_of(ShadowRule rule) {
 }
 
 bool covers(const Invalidation& invalidation, const TableEntry& entry) {
+    if (entry.endpoint) return invalidation.is_endpoint() && invalidation.covers_endpoint(entry.tag);
+    if (invalidation.is_endpoint()) return false;
     if (entry.says.leaf) return invalidation.covers(entry.tag);
     return invalidation.covers_table(entry.tag.space, entry.tag.va, entry.tag.log2_bytes, entry.tag.granule);
+}
+
+/// That software breaks by holding `entry` to be gone.
+ShadowRule rule_of(const TableEntry& entry) {
+    if (entry.covered) return ShadowRule::missing_sync;
+    return entry.endpoint ? ShadowRule::missing_atc_inv : ShadowRule::missing_tlbi;
 }
 
 bool meets(std::uint64_t a, std::uint64_t a_bytes, std::uint64_t b, std::uint64_t b_bytes) {
@@ -99,8 +107,60 @@ void TableShadow::read(const MemoryAccess& access, const Reply& reply, std::uint
     }
 }
 
+template <typename Entries>
+typename Entries::iterator TableShadow::drop(Entries& entries, typename Entries::iterator at) {
+    if (words_.needs_drain()) {
+        at->second.covered = true;
+        return std::next(at);
+    }
+    if (at->second.condemned) --condemned_;
+    --counters_.held;
+    return entries.erase(at);
+}
+
+template <typename Each>
+void TableShadow::each_of(std::uint64_t space, Each each) {
+    for (auto& [key, entry] : entries_) {
+        if (key.second == space) each(entry);
+    }
+    for (auto& [key, entry] : answers_) {
+        if (key.first.second == space) each(entry);
+    }
+}
+
+// The endpoint keeps the page of the leaf that its request was served by, walked or cached.
+void TableShadow::answered(std::uint64_t space, const ShadowAccess& reader) {
+    for (const auto* const kept : {&entries_, &after_drain_}) {
+        for (const auto& [key, entry] : *kept) {
+            if (key.second != space || !entry.says.leaf || entry.condemned) continue;
+            if (!meets(reader.address, reader.length, entry.tag.va, std::uint64_t{1} << entry.tag.log2_bytes)) continue;
+            TableEntry answer = entry;
+            answer.endpoint = true;
+            answer.covered = answer.queued = false;
+            answer.reported = 0;
+            answer.reader = reader;
+            answer.tag.stream = stream_tag(reader.sid, reader.ssid);
+            const auto [at, made] = answers_.insert({{key, answer.tag.stream}, answer});
+            if (made) {
+                ++counters_.entries;
+                ++counters_.held;
+            } else if (!at->second.stale) {
+                at->second = answer;
+            }
+        }
+    }
+    counters_.held_most = std::max(counters_.held_most, counters_.held);
+}
+
 void TableShadow::invalidate(const Invalidation& invalidation, std::uint32_t epoch, SimTime now) {
     epoch_ = epoch;
+    if (invalidation.is_endpoint()) {
+        if (given_.size() >= kMaxGiven) given_.erase(given_.begin());
+        given_.push_back({invalidation, now, epoch});
+        for (auto at = answers_.begin(); at != answers_.end();)
+            at = covers(invalidation, at->second) ? drop(answers_, at) : std::next(at);
+        return;
+    }
     if (!invalidation.is_tlb() && invalidation.target != Invalidation::Target::everything) return;
     if (!words_.drops_words(invalidation)) return;
     ++counters_.commands;
@@ -108,18 +168,7 @@ void TableShadow::invalidate(const Invalidation& invalidation, std::uint32_t epo
     given_.push_back({invalidation, now, epoch});
     for (auto at = entries_.begin(); at != entries_.end();) {
         TableEntry& entry = at->second;
-        if (entry.epoch >= epoch || !covers(invalidation, entry)) {
-            ++at;
-            continue;
-        }
-        if (words_.needs_drain()) {
-            entry.covered = true;
-            ++at;
-            continue;
-        }
-        if (entry.condemned) --condemned_;
-        --counters_.held;
-        at = entries_.erase(at);
+        at = entry.epoch >= epoch || !covers(invalidation, entry) ? std::next(at) : drop(entries_, at);
     }
     for (auto at = after_drain_.begin(); at != after_drain_.end();) {
         at = at->second.epoch < epoch && covers(invalidation, at->second) ? after_drain_.erase(at) : std::next(at);
@@ -137,6 +186,15 @@ void TableShadow::drained() {
         --counters_.held;
         at = entries_.erase(at);
     }
+    for (auto at = answers_.begin(); at != answers_.end();) {
+        if (!at->second.covered) {
+            ++at;
+            continue;
+        }
+        if (at->second.condemned) --condemned_;
+        --counters_.held;
+        at = answers_.erase(at);
+    }
     for (auto& [key, entry] : after_drain_) {
         if (!entries_.emplace(key, entry).second) continue;
         ++counters_.held;
@@ -153,15 +211,23 @@ void TableShadow::drained() {
 
 void TableShadow::transaction(const ShadowAccess& access) {
     if (condemned_ == 0) return;
-    const auto space = words_.space_of_stream(access.sid);
-    for (auto& [key, entry] : entries_) {
-        if (space && *space != key.second) continue;
+    const auto look = [&](TableEntry& entry) {
         const bool here = entry.condemned && entry.says.leaf &&
                           meets(access.address, access.length, entry.tag.va, std::uint64_t{1} << entry.tag.log2_bytes);
-        if (!here || (entry.reported & bit_of(ShadowRule::use_after_unmap)) != 0) continue;
-        if (TableViolation* violation = report(entry, ShadowRule::use_after_unmap, 0, access.time)) {
+        if (!here || (entry.reported & bit_of(ShadowRule::use_after_unmap)) != 0) return;
+        if (TableViolation* violation = report(entry, ShadowRule::use_after_unmap, 0, access.time))
             violation->use = access;
+    };
+    // What an endpoint has translated itself is served by its own cache, all else by the IOMMU's.
+    if (access.translated) {
+        for (auto& [key, entry] : answers_) {
+            if (key.second == stream_tag(access.sid, access.ssid)) look(entry);
         }
+        return;
+    }
+    const auto space = words_.space_of_stream(access.sid);
+    for (auto& [key, entry] : entries_) {
+        if (!space || *space == key.second) look(entry);
     }
 }
 
@@ -198,14 +264,27 @@ void TableShadow::memory_written(PhysAddr at, std::uint64_t bytes, ShadowOrigin 
         held.stale_since = now;
         held.writer = writer;
     }
+    for (auto& [key, held] : answers_) {
+        if (held.stale || !meets(held.address, size, at.value, bytes)) continue;
+        if (load(held.address, held.purpose) == held.word) continue;
+        held.stale = true;
+        held.stale_since = now;
+        held.writer = writer;
+    }
 }
 
 Invalidation TableShadow::wanted(const TableEntry& entry) {
     Invalidation invalidation;
-    invalidation.target = Invalidation::Target::translations;
     invalidation.by_address = true;
-    invalidation.space = entry.tag.space;
-    invalidation.space_mask = ~std::uint64_t{0};
+    if (entry.endpoint) {
+        invalidation.target = Invalidation::Target::endpoint;
+        invalidation.stream = entry.tag.stream;
+        invalidation.stream_mask = ~std::uint64_t{0};
+    } else {
+        invalidation.target = Invalidation::Target::translations;
+        invalidation.space = entry.tag.space;
+        invalidation.space_mask = ~std::uint64_t{0};
+    }
     invalidation.first = entry.tag.va;
     invalidation.last = entry.tag.va + low_mask(entry.tag.log2_bytes);
     return invalidation;
@@ -222,14 +301,16 @@ TableMiss TableShadow::why(const TableEntry& entry, std::optional<Invalidation>&
         nearest = invalidation;
     };
     for (const Given& given : given_) {
+        if (given.invalidation.is_endpoint() != entry.endpoint) continue;
         Invalidation elsewhere = given.invalidation;
         elsewhere.space_mask = 0;
-        elsewhere.global_mask = 0;
+        elsewhere.global_mask = elsewhere.stream_mask = 0;
         if (covers(given.invalidation, entry)) {
             better(TableMiss::too_early, given.invalidation);
         } else if (given.time >= entry.stale_since && covers(elsewhere, entry)) {
             better(TableMiss::other_space, given.invalidation);
-        } else if (given.time >= entry.stale_since && given.invalidation.space == entry.tag.space) {
+        } else if (given.time >= entry.stale_since && (entry.endpoint ? given.invalidation.stream == entry.tag.stream
+                                                                      : given.invalidation.space == entry.tag.space)) {
             better(TableMiss::other_range, given.invalidation);
         }
     }
@@ -266,46 +347,47 @@ void TableShadow::condemn(TableEntry& entry, ShadowRule rule, ShadowOrigin by, S
 void TableShadow::unmapped(std::uint64_t space, std::uint64_t first, std::uint64_t bytes, ShadowOrigin by,
                            SimTime now) {
     ++counters_.claims;
-    for (auto& [key, entry] : entries_) {
-        if (key.second != space || !entry.stale) continue;
-        if (!meets(entry.tag.va, std::uint64_t{1} << entry.tag.log2_bytes, first, bytes)) continue;
-        condemn(entry, entry.covered ? ShadowRule::missing_sync : ShadowRule::missing_tlbi, by, now);
-    }
+    each_of(space, [&](TableEntry& entry) {
+        if (!entry.stale || !meets(entry.tag.va, std::uint64_t{1} << entry.tag.log2_bytes, first, bytes)) return;
+        condemn(entry, rule_of(entry), by, now);
+    });
 }
 
 void TableShadow::unmap_queued(std::uint64_t space, std::uint64_t first, std::uint64_t bytes) {
     ++counters_.claims;
-    for (auto& [key, entry] : entries_) {
-        if (key.second != space || !entry.stale) continue;
-        if (meets(entry.tag.va, std::uint64_t{1} << entry.tag.log2_bytes, first, bytes)) entry.queued = true;
-    }
+    each_of(space, [&](TableEntry& entry) {
+        const bool here = meets(entry.tag.va, std::uint64_t{1} << entry.tag.log2_bytes, first, bytes);
+        if (entry.stale && here) entry.queued = true;
+    });
 }
 
 void TableShadow::flushed(std::uint64_t space, SimTime since, ShadowOrigin by, SimTime now) {
     ++counters_.claims;
-    for (auto& [key, entry] : entries_) {
-        if (key.second != space || !entry.stale || since < entry.stale_since) continue;
-        condemn(entry, entry.covered ? ShadowRule::missing_sync : ShadowRule::missing_tlbi, by, now);
-    }
+    each_of(space, [&](TableEntry& entry) {
+        if (entry.stale && since >= entry.stale_since) condemn(entry, rule_of(entry), by, now);
+    });
 }
 
 void TableShadow::freed(PhysAddr at, std::uint64_t bytes, ShadowOrigin by, SimTime now) {
     ++counters_.claims;
-    for (auto& [key, entry] : entries_) {
+    const auto look = [&](TableEntry& entry) {
         const bool target = meets(entry.says.target, entry.says.target_bytes, at.value, bytes);
-        const bool itself = meets(entry.address, words_.word_bytes(), at.value, bytes);
-        if (!target && !itself) continue;
+        // An endpoint keeps no table.
+        const bool itself = !entry.endpoint && meets(entry.address, words_.word_bytes(), at.value, bytes);
+        if (!target && !itself) return;
         const ShadowRule rule = target && entry.says.leaf ? ShadowRule::page_outlived : ShadowRule::table_outlived;
-        if ((entry.reported & bit_of(rule)) != 0) continue;
+        if ((entry.reported & bit_of(rule)) != 0) return;
         if (rule == ShadowRule::page_outlived && entry.queued && !itself) {
             ++counters_.lazy_frees;
-            continue;
+            return;
         }
         if (TableViolation* violation = report(entry, rule, by, now)) {
             violation->address = at.value;
             violation->size = bytes;
         }
-    }
+    };
+    for (auto& [key, entry] : entries_) look(entry);
+    for (auto& [key, entry] : answers_) look(entry);
     // What is allocated there next is no table of this domain's.
     for (auto table = tables_.begin(); table != tables_.end();) {
         table =
@@ -314,10 +396,12 @@ void TableShadow::freed(PhysAddr at, std::uint64_t bytes, ShadowOrigin by, SimTi
 }
 
 void TableShadow::end(SimTime now) {
-    for (auto& [key, entry] : entries_) {
+    const auto look = [&](TableEntry& entry) {
         if (entry.stale && !entry.condemned && entry.reported == 0)
             report(entry, ShadowRule::never_invalidated, 0, now);
-    }
+    };
+    for (auto& [key, entry] : entries_) look(entry);
+    for (auto& [key, entry] : answers_) look(entry);
 }
 
 }  // namespace xlate::iommu

@@ -6,9 +6,10 @@
 //   overwrites in
 //           a table that a walk has been to, since hardware may read ahead
 //   stale   held, and memory says something else by now
+//   answers what an endpoint was answered (ATS): its leaf as it was then, until an invalidation for endpoints
 //   claims  an unmap that returned, everything that is forgotten (an IOMMU that is switched on), memory that is freed
-// With TableWords::needs_drain an invalidation counts when a drain behind it is complete. Not modelled: endpoints'
-// caches, two stages. Source: docs/sanitizer.md.
+// With TableWords::needs_drain an invalidation counts when a drain behind it is complete. Not modelled: two stages.
+// Source: docs/sanitizer.md.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +40,7 @@ struct TableEntry {
     bool condemned = false;   ///< a claim says that it is gone
     bool queued = false;      ///< unmapped, its invalidation put off (lazy)
     bool covered = false;     ///< an invalidation covers it, whose drain is not complete
+    bool endpoint = false;    ///< an endpoint of `tag.stream` may keep it
     std::uint16_t reported = 0;
 };
 
@@ -68,6 +70,8 @@ public:
     /// A walk in `space`, begun at `epoch`, has read a word.
     void read(const MemoryAccess& access, const Reply& reply, std::uint64_t space, std::uint32_t epoch,
               const ShadowAccess& reader);
+    /// An endpoint's request has been answered with a translation of `space`.
+    void answered(std::uint64_t space, const ShadowAccess& reader);
     /// `epoch`: Instance::epoch() with it counted.
     void invalidate(const Invalidation& invalidation, std::uint32_t epoch, SimTime now);
     /// A drain is complete: invalidations before it are.
@@ -115,6 +119,12 @@ private:
     unsigned step(std::uint64_t space, AccessPurpose purpose) const;
     void add(std::uint64_t address, std::uint64_t word, AccessPurpose purpose, std::uint64_t input, std::uint64_t space,
              std::uint32_t epoch, const ShadowAccess& reader);
+    /// What may be kept goes, or waits for its drain; the next one.
+    template <typename Entries>
+    typename Entries::iterator drop(Entries& entries, typename Entries::iterator at);
+    /// Entries of the space, in whatever cache.
+    template <typename Each>
+    void each_of(std::uint64_t space, Each each);
     void condemn(TableEntry& entry, ShadowRule rule, ShadowOrigin by, SimTime now);
     TableViolation* report(TableEntry& entry, ShadowRule rule, ShadowOrigin by, SimTime now);
     TableMiss why(const TableEntry& entry, std::optional<Invalidation>& nearest) const;
@@ -128,6 +138,7 @@ private:
     const HardwareBits* const own_;  ///< nullptr: hardware writes to no table
     MemoryPort& memory_;
     std::map<Key, TableEntry> entries_;
+    std::map<std::pair<Key, std::uint64_t>, TableEntry> answers_;  ///< by the stream's tag, too
     std::map<Key, Table> tables_;
     std::map<Key, TableEntry> after_drain_;  ///< read anew where an older word is covered, but not drained
     std::vector<Given> given_;               ///< the last ones, to say how they missed

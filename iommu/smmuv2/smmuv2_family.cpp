@@ -37,10 +37,14 @@ constexpr OptionSpec option(const char* key, const char* sentence, Span<std::str
 constexpr OptionSpec number(const char* key, const char* sentence, std::uint64_t high) {
     return {"smmuv2", "SMMUv1 and v2 only.", key, sentence, {}, 0, 0, high};
 }
+constexpr unsigned kMostGroups = 128;
 enum Option : std::size_t { like, stream_groups, context_banks, secure_access, firmware_rewrites_s2cr };
 constexpr OptionSpec kOptions[] = {
     option("like", "What its ID registers say; by-compatible: what firmware calls it.", {kLikes, std::size(kLikes)}),
-    number("stream_groups", "ID0.NUMSMRG: stream mapping register groups; 0: as `like` has them.", 128),
+    number("stream_groups",
+           "ID0.NUMSMRG: stream mapping register groups; 0: as `like` has them, and no fewer than the masters in "
+           "firmware need.",
+           128),
     number("context_banks", "ID1.NUMCB: context banks; 0: as `like` and its interrupts have them.", 128),
     option("secure_access", "Whether software sees the secure copies of its registers (Calxeda).",
            {kNoYes, std::size(kNoYes)}),
@@ -140,6 +144,8 @@ std::unique_ptr<Instance> make(const InstanceParams& params) {
     }
     if (const auto groups = hardware.option(kOptions[stream_groups]); groups != 0)
         own.features.numsmrg = static_cast<std::uint8_t>(groups);
+    else if (own.features.sms != 0 && facts.stream_matches > own.features.numsmrg)
+        own.features.numsmrg = static_cast<std::uint8_t>(std::min(facts.stream_matches, kMostGroups));
     if (const auto banks = hardware.option(kOptions[context_banks]); banks != 0) {
         const std::uint32_t pages = own.features.space().pages;
         if (banks > pages) {

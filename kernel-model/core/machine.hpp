@@ -74,6 +74,9 @@ public:
     /// The PCI function's ATS control register. Takes no time: the store's cost is the driver's.
     virtual void control_ats(const std::string& /*device*/, bool /*enable*/) {}
 
+    /// Four bytes of the PCI capability of an IOMMU that is a function of PCI (AMD-Vi). 0: it has none.
+    virtual std::uint32_t iommu_capability(firmware::NodeIndex /*iommu*/, unsigned /*offset*/) { return 0; }
+
     /// DMA masters: hardware that a bound driver sets going. `device`: Linux device name.
     virtual void start_master(const std::string& device, const DmaPlan& plan) = 0;
     /// One transfer; `done` is called on the host side, ok = no fault.

@@ -312,7 +312,7 @@ std::optional<Iova> DmaIommu::dma_direct_map(Device& dev, PhysAddr buffer, std::
 }
 
 bool DmaIommu::addressing_limited(Device& dev) {
-    if (dev.dma_ops.peek() != DmaOps::direct || !swiotlb_.active()) return false;
+    if (dev.dma_ops.peek() != DmaOps::direct) return false;
     const std::uint64_t limit = dev.bus_dma_limit ? std::min(dev.dma_mask, *dev.bus_dma_limit) : dev.dma_mask;
     return swiotlb_.forced() || std::any_of(description_.memory.begin(), description_.memory.end(),
                                             [&](const auto& range) { return range.base + range.size - 1 > limit; });
@@ -323,7 +323,8 @@ std::optional<PhysAddr> DmaIommu::alloc_buffer(Device& dev, std::uint64_t size) 
 }
 
 std::uint64_t DmaIommu::dma_max_mapping_size(Device& dev) {
-    return addressing_limited(dev) ? Swiotlb::max_mapping_bytes() : ~std::uint64_t{0};
+    if (dev.untrusted && dev.dma_ops.peek() == DmaOps::iommu) return Swiotlb::max_mapping_bytes();
+    return swiotlb_.active() && addressing_limited(dev) ? Swiotlb::max_mapping_bytes() : ~std::uint64_t{0};
 }
 
 std::optional<Iova> DmaIommu::dma_map_single(Device& dev, PhysAddr buffer, std::uint64_t size, DmaDirection direction) {
@@ -343,6 +344,43 @@ std::vector<DmaBuffer> DmaIommu::dma_map_sg(Device& dev, const std::vector<DmaSe
 
 std::vector<DmaBuffer> DmaIommu::map_segments(Device& dev, const std::vector<DmaSegment>& segments,
                                               DmaDirection direction, std::uint64_t mask) {
+    if (dev.untrusted && dev.dma_ops.peek() == DmaOps::iommu) return map_bounced(dev, segments, direction, mask);
+    return map_plain(dev, segments, direction, mask);
+}
+
+/// iommu_dma_map_page() of a device that is not trusted, piece by piece (iommu_dma_map_sg_swiotlb): it may see no more
+/// of a page than what is mapped.
+std::vector<DmaBuffer> DmaIommu::map_bounced(Device& dev, const std::vector<DmaSegment>& segments,
+                                             DmaDirection direction, std::uint64_t mask) {
+    const std::uint64_t granule = mapping_granule(dev);
+    std::vector<DmaBuffer> mapped;
+    for (const DmaSegment& segment : segments) {
+        DmaSegment piece = segment;
+        const bool whole = ((segment.address.value | segment.size) & (granule - 1)) == 0;
+        if (!whole && !swiotlb_.active()) {
+            ++stats_.map_failures;
+            if (!said_inactive_)  // dev_warn_once
+                kernel_.console.warn(dev.prefix(),
+                                     "DMA bounce buffers are inactive, unable to map unaligned transaction.");
+            said_inactive_ = true;
+        }
+        std::optional<PhysAddr> bounce;
+        if (!whole) bounce = swiotlb_.map(dev, segment.address, segment.size, may_write(direction), granule);
+        if (bounce) piece.address = *bounce;
+        const std::vector<DmaBuffer> one =
+            whole || bounce ? map_plain(dev, {piece}, direction, mask) : std::vector<DmaBuffer>{};
+        if (one.empty()) {
+            if (bounce) swiotlb_.unmap(*bounce);
+            if (!mapped.empty()) dma_unmap_sg(dev, mapped);
+            return {};
+        }
+        mapped.push_back(one.front());
+    }
+    return mapped;
+}
+
+std::vector<DmaBuffer> DmaIommu::map_plain(Device& dev, const std::vector<DmaSegment>& segments, DmaDirection direction,
+                                           std::uint64_t mask) {
     kernel_.spend(params_.call);
     const DmaOps ops = dev.dma_ops.read_once("DMA0");
     std::vector<DmaBuffer> mapped;
@@ -421,10 +459,21 @@ void DmaIommu::dma_unmap_sg(Device& dev, const std::vector<DmaBuffer>& mapped) {
     }
     if (ops != DmaOps::iommu && ops != DmaOps::arm_mapping) return;
     const Ptr<IommuDomain> domain = iommu_get_dma_domain(dev, ops);
+    if (!dev.untrusted || ops != DmaOps::iommu)
+        return unmap_range(domain, mapped.front().iova, mapped.back().iova.value + mapped.back().size);
+    for (const DmaBuffer& one : mapped) {
+        const std::optional<PhysAddr> memory = domain->iova_to_phys(one.iova);
+        unmap_range(domain, one.iova, one.iova.value + one.size);
+        if (memory) swiotlb_.unmap(*memory);
+    }
+}
+
+/// Of one range of addresses, as it was mapped.
+void DmaIommu::unmap_range(Ptr<IommuDomain> domain, Iova from, std::uint64_t to) {
     const Ptr<DmaCookie> cookie = cookie_of(domain);
     const std::uint64_t granule = iovas_of(kernel_, *cookie).granule();
-    const std::uint64_t first = align_down(mapped.front().iova.value, granule);
-    const std::uint64_t end = align_up(mapped.back().iova.value + mapped.back().size, granule);
+    const std::uint64_t first = align_down(from.value, granule);
+    const std::uint64_t end = align_up(to, granule);
     iommu_dma_unmap(domain, first, end - first);
     if (!cookie->flush_queue) {
         const SimTime since = kernel_.now();

@@ -112,6 +112,11 @@ public:
 private:
     std::vector<DmaBuffer> map_segments(Device& dev, const std::vector<DmaSegment>& segments, DmaDirection direction,
                                         std::uint64_t mask);
+    std::vector<DmaBuffer> map_plain(Device& dev, const std::vector<DmaSegment>& segments, DmaDirection direction,
+                                     std::uint64_t mask);
+    std::vector<DmaBuffer> map_bounced(Device& dev, const std::vector<DmaSegment>& segments, DmaDirection direction,
+                                       std::uint64_t mask);
+    void unmap_range(Ptr<IommuDomain> domain, Iova from, std::uint64_t to);
     Ptr<IommuDomain> iommu_get_dma_domain(Device& dev, DmaOps ops = DmaOps::iommu);
     Ptr<DmaCookie> cookie_of(Ptr<IommuDomain> domain);
     std::optional<std::uint64_t> iommu_dma_alloc_iova(DmaCookie& cookie, Ptr<IommuDomain> domain, std::uint64_t size,
@@ -132,6 +137,7 @@ private:
     DmaParams params_;
     DmaStats stats_;
     Swiotlb swiotlb_;
+    bool said_inactive_ = false;        ///< that there are no bounce buffers
     std::set<Resource> gave_up_32bit_;  ///< devices for which the attempt below 4 GiB failed once
 };
 

@@ -55,6 +55,7 @@ public:
 
     std::uint64_t dma_mask = 0xFFFF'FFFF;  ///< highest address that the device can reach
     std::uint64_t coherent_dma_mask = 0xFFFF'FFFF;
+    bool untrusted = false;                          ///< of PCI: behind a port that faces the outside
     std::optional<std::uint64_t> bus_dma_limit;      ///< highest CPU address that its bus lets it reach
     std::vector<firmware::DmaWindow> dma_range_map;  ///< valid windows of dma-ranges, in firmware order
     bool dma_coherent = false;

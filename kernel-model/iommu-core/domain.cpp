@@ -154,9 +154,11 @@ int IommuCore::iommu_create_device_direct_mappings(Ptr<IommuDomain> domain, Devi
 /// SDD1: what the members' drivers want; `none` if nobody has a wish.
 DomainType IommuCore::wanted_type(Ptr<IommuGroup> group, int& err) {
     DomainType wish = DomainType::none;
+    const Device* untrusted = nullptr;
     for (const Ptr<GroupDevice> member : group->devices) {
         Device& dev = *member.deref("SDD1")->dev;
         const DomainType wanted = ops_of(dev, "SDD1")->def_domain_type(dev);
+        if (dev.untrusted) untrusted = &dev;
         if (wanted == DomainType::none || wanted == wish) continue;
         if (wish != DomainType::none) {
             k.console.err(dev.prefix(),
@@ -171,7 +173,16 @@ DomainType IommuCore::wanted_type(Ptr<IommuGroup> group, int& err) {
     // Without the generic DMA layer nobody would use a DMA domain; ARM32 puts a mapping of its own over identity.
     if (!has_generic_dma()) wish = DomainType::identity;
     err = 0;
-    return wish;
+    if (untrusted == nullptr) return wish;
+    // What is untrusted is translated, and strictly. Up to 6.6 whatever its driver wants (59ddce4418da).
+    constexpr unsigned kFirstReleaseThatRefuses = 607;
+    if (variant.release >= kFirstReleaseThatRefuses && wish != DomainType::none && wish != DomainType::dma) {
+        k.console.err(untrusted->prefix(),
+                      "Device is not trusted, but driver is overriding group {} to {}, refusing to probe.", group->id,
+                      linux_text(wish));
+        err = -kEINVAL;
+    }
+    return DomainType::dma;
 }
 
 /// The name is that of a group, which no driver of ours gives it.

@@ -13,7 +13,7 @@ void write_control(PciDevice& pdev, bool enable) {
 
 }  // namespace
 
-bool pci_ats_supported(const PciDevice& pdev) { return pdev.config.ats && !pdev.config.no_ats; }
+bool pci_ats_supported(const PciDevice& pdev) { return pdev.config.ats && !pdev.config.no_ats && !pdev.untrusted; }
 
 int pci_enable_ats(PciDevice& pdev, unsigned page_log2) {
     Frame frame{pdev.kernel(), "pci_enable_ats"};

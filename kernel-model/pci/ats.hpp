@@ -6,7 +6,7 @@
 
 namespace xlate::kernel {
 
-/// It has the capability. (Linux also asks whether the port trusts it; nothing here is untrusted.)
+/// It has the capability, no quirk is against it, and it is trusted.
 bool pci_ats_supported(const PciDevice& pdev);
 
 /// Writes the control register: from then on the function may ask for translations and send translated accesses.

@@ -76,6 +76,7 @@ void PciCore::pci_enable_acs(PciDevice& pdev) const {
     std::uint32_t control = pdev.acs_control;
     if (acs_requested_) control = capability & kAcsIsolation;
     for (const AcsRule& rule : acs_.rules) {
+        if (k_.variant.release < rule.since) continue;
         const bool meant = std::any_of(rule.devices.begin(), rule.devices.end(),
                                        [&](const PciMatch& match) { return pci_dev_str_match(pdev, match); });
         if (meant) control = (control & ~rule.mask) | (rule.value & rule.mask & capability);
@@ -134,6 +135,8 @@ void PciCore::scan_bus(PciBusNode& bus, const std::vector<PciFunction>& function
             firmware::find_pci_iommu(iommu_.description, name));
         if (!dev) continue;
         dev->multifunction = place.multifunction;
+        // set_pcie_untrusted
+        dev->untrusted = bus.self != nullptr && (bus.self->untrusted || bus.self->config.external_facing);
         if (!k_.variant.has(Cap::acs_in_dma_configure)) pci_enable_acs(*dev);
         bus.devices.push_back(dev.get());
         drivers_.device_add(dev, false);

@@ -50,8 +50,11 @@ struct PciFunction {
     std::optional<std::uint32_t>
         acs_capability;  ///< bits of the ACS capability; none: root ports have all four, others have no ACS
     bool hotplug =
-        true;          ///< root and downstream ports: a pciehp service; bridges to PCI: a hotplug controller (shpchp)
-    bool ats = false;  ///< address translation services capability
+        true;            ///< root and downstream ports: a pciehp service; bridges to PCI: a hotplug controller (shpchp)
+    bool ats = false;    ///< address translation services capability
+    bool pri = false;    ///< page request interface capability
+    bool pasid = false;  ///< process address space id capability
+    bool external_facing = false;         ///< ports: firmware says that anything may be plugged in below (Thunderbolt)
     std::size_t origin = 0;               ///< which entry of the configuration made it; the kernel does not look
     bool aer = true;                      ///< advanced error reporting capability
     bool pme = true;                      ///< root ports
@@ -80,9 +83,13 @@ struct AcsOverrides {
     std::vector<PciMatch> devices;
 };
 
+/// 47c8846a49ba: from here on there is `pci=config_acs=`.
+inline constexpr unsigned kFirstReleaseWithConfigAcs = 611;
+
 /// `pci=disable_acs_redir=` and `pci=config_acs=`: what the control register of these functions becomes.
 struct AcsRule {
     std::vector<PciMatch> devices;
+    unsigned since = 0;      ///< first release whose kernels know it
     std::uint32_t mask = 0;  ///< bits that the rule is about
     std::uint32_t value = 0;
 };

@@ -18,6 +18,7 @@ void Transaction::copy_from(const tlm::tlm_extension_base& other) {
     substream = from.substream;
     privileged = from.privileged;
     instruction = from.instruction;
+    message = from.message;
     of_iommu = from.of_iommu;
     priority = from.priority;
     source_rank = from.source_rank;
@@ -71,6 +72,7 @@ void Transaction::reset() {
     substream.reset();
     privileged = false;
     instruction = false;
+    message = false;
     of_iommu = false;
     priority = 0;
     source_rank = 0;

@@ -35,6 +35,7 @@ public:
     std::optional<SubstreamId> substream;
     bool privileged = false;
     bool instruction = false;
+    bool message = false;           ///< tells of an interrupt; an endpoint does not translate it itself
     bool of_iommu = false;          ///< an IOMMU's own: tables, queues, messages
     std::uint8_t priority = 0;      ///< at arbiters; higher goes first
     std::uint32_t source_rank = 0;  ///< of the component that made it: the last key of every arbitration

@@ -22,14 +22,16 @@ std::vector<std::string> TimedMachine::cpu_names(const CpuParams& params) {
 }
 
 TimedMachine::TimedMachine(const sc_core::sc_module_name& module_name, Agenda& agenda, TransactionPool& pool,
-                           PhysicalMemory& bytes, const CpuParams& params, FindMaster find_master, ControlAts control)
+                           PhysicalMemory& bytes, const CpuParams& params, FindMaster find_master, ControlAts control,
+                           ReadCapability capability)
     : sc_core::sc_module(module_name),
       agenda_(agenda),
       pool_(pool),
       bytes_(bytes),
       params_(params),
       find_master_(std::move(find_master)),
-      control_ats_(std::move(control)) {
+      control_ats_(std::move(control)),
+      capability_(std::move(capability)) {
     for (const std::string& name : cpu_names(params)) {
         cpus_.push_back(std::make_unique<Cpu>(name, *this, static_cast<unsigned>(cpus_.size())));
         agenda_.add_component(*cpus_.back());

@@ -36,8 +36,11 @@ public:
     using FindMaster = std::function<DmaMaster*(const std::string& device, unsigned port)>;
     /// The ATS control of a Linux device name; does nothing if it has none.
     using ControlAts = std::function<void(const std::string& device, bool enable)>;
+    /// Machine::iommu_capability().
+    using ReadCapability = std::function<std::uint32_t(firmware::NodeIndex iommu, unsigned offset)>;
     TimedMachine(const sc_core::sc_module_name& module_name, Agenda& agenda, TransactionPool& pool,
-                 PhysicalMemory& bytes, const CpuParams& params, FindMaster find_master, ControlAts control);
+                 PhysicalMemory& bytes, const CpuParams& params, FindMaster find_master, ControlAts control,
+                 ReadCapability capability);
     ~TimedMachine() override;
 
     /// Whose tasks run here.
@@ -69,6 +72,9 @@ public:
     void cancel_timer(kernel::TimerId timer) override;
     void connect_interrupt(firmware::NodeIndex device, std::string name, std::function<void()> handler) override;
     void control_ats(const std::string& device, bool enable) override { control_ats_(device, enable); }
+    std::uint32_t iommu_capability(firmware::NodeIndex iommu, unsigned offset) override {
+        return capability_(iommu, offset);
+    }
     void start_master(const std::string& device, const kernel::DmaPlan& plan) override;
     void submit_dma(const std::string& device, Iova iova, std::uint64_t size, bool write,
                     std::function<void(bool ok)> done) override;
@@ -129,6 +135,7 @@ private:
     const CpuParams params_;
     FindMaster find_master_;
     ControlAts control_ats_;
+    ReadCapability capability_;
     kernel::Scheduler* scheduler_ = nullptr;
     SoftwareObserver* watch_ = nullptr;
     std::vector<std::unique_ptr<Cpu>> cpus_;

@@ -38,8 +38,10 @@ const char* miss_text(TableMiss miss) {
 std::string entry_text(const TableEntry& entry) {
     const std::uint64_t kib = (std::uint64_t{1} << entry.says.log2_bytes) / 1024;
     const std::string size = kib >= 1024 ? fmt::format("{} MiB", kib / 1024) : fmt::format("{} KiB", kib);
-    return fmt::format("{} of {} of {:#x}, to {:#x}", entry.says.leaf ? "leaf" : "table", size, entry.tag.va,
-                       entry.says.target);
+    std::string text = fmt::format("{} of {} of {:#x}, to {:#x}", entry.says.leaf ? "leaf" : "table", size,
+                                   entry.tag.va, entry.says.target);
+    if (entry.endpoint) text += fmt::format(", kept by stream {:#x}", value(entry.reader.sid));
+    return text;
 }
 
 class TableUnit final : public SanitizerUnit {
@@ -59,7 +61,10 @@ public:
         if (!space) return;
         shadow_.read(job.step->access, job.reply, *space, job.engine->epoch(), access_of(*job.transaction));
     }
-    void on_answer(const TranslationJob&) override {}
+    void on_answer(const TranslationJob& job) override {
+        const iommu::ShadowAccess access = access_of(*job.transaction);
+        if (const auto space = words_.space_of_stream(access.sid)) shadow_.answered(*space, access);
+    }
     void on_invalidation(const Invalidation& invalidation, std::uint32_t epoch, std::uint32_t) override {
         shadow_.invalidate(invalidation, epoch, now());
         config_.invalidate(invalidation, epoch, now());

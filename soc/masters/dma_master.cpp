@@ -159,6 +159,7 @@ void DmaMaster::issue_job(Job& job) {
     const auto size = static_cast<std::uint32_t>(std::min({job.left, to_page_end, std::uint64_t{traffic_.size_bytes}}));
     Transaction& made = make(job.next, size, job.write);
     made.holder_data = &job;
+    made.message = job.message;
     job.next += size;
     job.left -= size;
     if (job.left == 0) --jobs_to_issue_;

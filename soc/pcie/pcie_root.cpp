@@ -73,7 +73,8 @@ void PcieRoot::sent_on(bool write) {
 
 bool PcieRoot::on_request(unsigned port, Transaction& transaction) {
     transaction.push_route(static_cast<std::uint16_t>(port));
-    if (atcs_[port] != nullptr && atcs_[port]->enabled()) {
+    // A message is sent untranslated, whatever the function has in its cache.
+    if (atcs_[port] != nullptr && atcs_[port]->enabled() && !transaction.message) {
         atcs_[port]->accept(transaction);
     } else {
         go_up(transaction);

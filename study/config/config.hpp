@@ -60,6 +60,8 @@ struct PciConfig {
     std::string device_class;  ///< "0x020000"
     enum class Acs { usual, yes, no } acs = Acs::usual;
     bool hotplug = true;
+    bool external_facing = false;
+    bool pasid = false;               ///< capability
     std::vector<std::string> quirks;  ///< "no-alias", "alias-root", "alias 00.1", "no-ats", "isolated", "not-isolated"
     std::string host;                 ///< path of the host bridge's node; empty: the first one
     PciLinkConfig link;

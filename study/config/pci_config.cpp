@@ -77,6 +77,12 @@ public:
         if (conventional_bus && made.kind == PciKind::endpoint) made.kind = PciKind::conventional;
         made.hotplug = from.hotplug;
         made.ats = from.atc.shape.enabled;
+        made.external_facing = from.external_facing;
+        if (made.external_facing && made.kind != PciKind::root_port && made.kind != PciKind::downstream_port)
+            add(path + ".external_facing", "only root ports and downstream ports of switches face the outside");
+        made.pri = made.ats && from.atc.pri;
+        made.pasid = from.pasid;
+        if (made.pasid && made.kind != PciKind::endpoint) add(path + ".pasid", "only PCIe endpoints have it");
         if (made.ats && made.kind != PciKind::endpoint) add(path + ".atc", "only PCIe endpoints have one");
         if (from.acs == PciConfig::Acs::yes) made.acs_capability = kernel::kAcsIsolation;
         if (from.acs == PciConfig::Acs::no) made.acs_capability = 0;

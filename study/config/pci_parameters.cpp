@@ -52,6 +52,15 @@ void visit_pci(ParameterVisitor& v, PciConfig& pci) {
     v.text("class", "Class code, \"0x020000\"; empty: typical for its kind or driver.", pci.device_class);
     choice(v, "acs", "ACS capability; usual: root ports have it, others don't.", pci.acs, {"usual", "true", "false"});
     v.boolean("hotplug", "Whether a port or bridge has hot-plug.", pci.hotplug);
+    v.boolean("external_facing",
+              "Whether firmware marks this port as one that anything may be plugged into (ExternalFacingPort, "
+              "external-facing; Thunderbolt): Linux does not trust what is behind it. Strict translation, no ATS, and "
+              "bounce buffers for what is not whole pages.",
+              pci.external_facing);
+    v.boolean("pasid",
+              "PASID capability: of graphics and accelerators; Linux's AMD driver gives such a function an identity "
+              "domain.",
+              pci.pasid);
     v.texts("quirks",
             "What Linux knows of it besides: no-alias (a bridge that forwards requester ids), alias-root, alias 00.1, "
             "no-ats, "

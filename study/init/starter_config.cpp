@@ -97,6 +97,7 @@ void StarterConfig::function(const StarterFunction& function, const std::string&
         fields.emplace_back(*function.acs ? "acs: true" : "acs: false");
     if (function.isolated) fields.emplace_back("quirks: [isolated]");
     if (!function.hotplug) fields.emplace_back("hotplug: false");
+    if (function.pasid) fields.emplace_back("pasid: true");
     if (function.ats)
         fields.emplace_back(function.pri ? "atc: { enabled: true, pri: true }" : "atc: { enabled: true }");
     const std::string margin(indent, ' ');

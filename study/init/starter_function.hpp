@@ -20,7 +20,7 @@ struct StarterFunction {
     std::string driver{};  ///< that binds in Linux; empty: that of its kind; "none"
     bool hotplug = true;
     std::optional<bool> acs{};  ///< has an ACS capability; nothing: as usual
-    bool ats = false, pri = false;
+    bool ats = false, pri = false, pasid = false;
     bool isolated = false;  ///< without ACS, as Linux knows
     std::vector<StarterFunction> below{};
 };

@@ -41,6 +41,9 @@ public:
         machine_.connect_interrupt(device, std::move(name), std::move(handler));
     }
     void control_ats(const std::string& device, bool enable) override { machine_.control_ats(device, enable); }
+    std::uint32_t iommu_capability(firmware::NodeIndex iommu, unsigned offset) override {
+        return machine_.iommu_capability(iommu, offset);
+    }
     void start_master(const std::string& device, const kernel::DmaPlan& plan) override {
         machine_.start_master(device, plan);
     }

@@ -95,12 +95,36 @@ TEST_CASE("run: every study's first point ends as it expects", "[cli][run]") {
 TEST_CASE("run: a late SMMU module defers its masters", "[cli][run]") { run_config("late_smmu_module"); }
 TEST_CASE("run: odd masters bind as Linux lets them", "[cli][run]") { run_config("deferred_timeout"); }
 TEST_CASE("run: an ATC that no driver switches on is said, whatever the IOMMU", "[cli][run]") {
-    const Json without = run_config("x86-vtd", "--set 'soc.pci[0].atc.entries=64'");
-    CHECK(without["masters"][0]["atc"]["enabled"] == false);
+    const Json without = run_config("x86-vtd", "--set 'soc.pci[3].below[0].atc.entries=64'");
+    CHECK(without["masters"][1]["atc"]["enabled"] == false);
     CHECK(without["warnings"] ==
-          Json::array({"0000:00:01.0: its atc is not used: the driver of dmar2 has not switched ATS on"}));
+          Json::array({"0000:01:00.0: its atc is not used: the driver of dmar1 has not switched ATS on: it takes "
+                       "ECAP.DT (soc.iommu.vt-d.like) and, below a root port, an ATSR structure of the DMAR that names "
+                       "the port"}));
     for (const Json& warning : run_config("ats")["warnings"])
         CHECK(warning.get<std::string>().find("its atc is not used") == std::string::npos);
+}
+TEST_CASE("run: units of x86 have device TLBs used where firmware and function allow it", "[cli][run]") {
+    const Json intel =
+        run_config("x86-vtd", "--sanitize --set 'soc.pci[0].atc.entries=64' --set 'traffic[0].transfers=500'");
+    CHECK(intel["masters"][0]["atc"]["enabled"] == true);
+    CHECK(intel["masters"][0]["atc"]["hits"].get<int>() > 400);
+    CHECK(intel["warnings"].empty());
+    CHECK(intel["sanitizer"]["findings"].empty());
+}
+TEST_CASE("run: what is behind a port that faces the outside is strict, and bounces", "[cli][run]") {
+    const std::string outside = "--set 'soc.pci[3].external_facing=true' --set 'expect=[faults == 0]'";
+    const Json low = run_config("x86-amd", outside);
+    CHECK(low["warnings"] == Json::array({"0000:02:00.0: 500 of its mappings failed, and no transfer came of them: "
+                                          "console.log says why"}));
+    const Json high =
+        run_config("x86-amd", outside + " --set soc.memory.base=0x40000000 --set 'soc.memory.size=8 GiB'");
+    CHECK(high["warnings"].empty());
+    for (const Json& group : high["groups"]) {
+        if (group["devices"] == Json::array({"0000:02:00.0"})) CHECK(group["type"] == "DMA");
+    }
+    CHECK(high["masters"][1]["reads"].get<int>() + high["masters"][1]["writes"].get<int>() == 500);
+    CHECK(high["kernel"]["swiotlb"]["bounces"] == 500);
 }
 TEST_CASE("run: conventional bridges share ids", "[cli][run]") { run_config("conventional_bridge"); }
 TEST_CASE("run: two SMMUs, a shape each", "[cli][run]") { run_config("two_smmus"); }

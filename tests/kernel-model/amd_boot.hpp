@@ -46,6 +46,9 @@ public:
         }
         untimed.write_register(offset, size, value);
     }
+    std::uint32_t iommu_capability(firmware::NodeIndex, unsigned offset) override {
+        return unit.pci_capability(offset);
+    }
     bool inside(PhysAddr address) const { return address.value - kBase < amd::kRegisterBytes; }
     std::uint64_t load(std::uint64_t address) {
         std::uint8_t bytes[8];
@@ -114,8 +117,9 @@ inline PciRoot usual_bus() {
     return root;
 }
 
-inline amd::AmdParams params_of(const char* like) {
+inline amd::AmdParams params_of(const char* like, bool np_cache) {
     amd::AmdParams params;
+    params.np_cache = np_cache;
     params.ext_feat = amd::ext_feat_by_name(like);
     return params;
 }
@@ -123,8 +127,8 @@ inline amd::AmdParams params_of(const char* like) {
 struct Boot {
     explicit Boot(const std::string& release = "linux-6.12", const KernelParameters& parameters = {},
                   const TableWriter& ivrs = usual_ivrs(), const char* like = "qemu",
-                  const std::function<void(BootConfig&)>& change = {})
-        : description(board_of(ivrs)), machine(params_of(like)), variant(find_variant(release)) {
+                  const std::function<void(BootConfig&)>& change = {}, bool np_cache = false)
+        : description(board_of(ivrs)), machine(params_of(like, np_cache)), variant(find_variant(release)) {
         k = std::make_unique<Kernel>(machine, variant);
         BootConfig config;
         config.arch = Arch::x86;

@@ -86,8 +86,11 @@ TEST_CASE("init: intel-iommu is QEMU's unit, with its caching mode, and names wh
     CAPTURE(all);
     CHECK(choice(all, "vt-d", "like") == "qemu");
     CHECK(choice(all, "vt-d", "caching_mode") == "on");
-    for (const char* note : {"device-iotlb=on is left out", "aw-bits=39 is left out", "eim=on is left out",
-                             "new-thing=3 is left out: not known here"})
+    CHECK(choice(all, "vt-d", "device_tlb") == "on");
+    CHECK(choice(all, "vt-d", "width") == "39");
+    CHECK(choice(plain, "vt-d", "device_tlb") == "as-like");
+    CHECK(choice(plain, "vt-d", "width") == "as-like");
+    for (const char* note : {"eim=on is left out", "new-thing=3 is left out: not known here"})
         CHECK(has(all, std::string("# note: intel-iommu iommu0: ") + note));
     CHECK_FALSE(has(all, "intremap"));
 
@@ -116,14 +119,17 @@ TEST_CASE("init: intel-iommu with first-level tables is the scalable unit", "[st
 }
 
 // hw/i386/pc.c, pc_compat_9_1.
-TEST_CASE("init: machines up to 9.1 have an intel-iommu of 39 bits, which is said", "[study][init]") {
-    const auto says = [](const std::string& machine) {
-        return has(config_of(intel(), "qemu-system-x86_64 -device intel-iommu -M " + machine), "aw-bits=39");
+TEST_CASE("init: machines up to 9.1 have an intel-iommu of 39 bits", "[study][init]") {
+    const auto width = [](const std::string& machine, const std::string& more = "") {
+        const std::string yaml = config_of(intel(), "qemu-system-x86_64 -device intel-iommu" + more + " -M " + machine);
+        CHECK(has(yaml, "aw-bits=39") == (choice(yaml, "vt-d", "width") == "39" && more.empty()));
+        return choice(yaml, "vt-d", "width");
     };
-    CHECK(says("pc-q35-8.2"));
-    CHECK(says("pc-q35-9.1"));
-    CHECK_FALSE(says("pc-q35-9.2"));
-    CHECK_FALSE(says("q35"));
+    CHECK(width("pc-q35-8.2") == "39");
+    CHECK(width("pc-q35-9.1") == "39");
+    CHECK(width("pc-q35-9.1", ",aw-bits=48") == "48");
+    CHECK(width("pc-q35-9.2") == "as-like");
+    CHECK(width("q35") == "as-like");
 }
 
 TEST_CASE("init: a unit that the firmware lacks is said, with the table that has it", "[study][init]") {
@@ -142,6 +148,7 @@ TEST_CASE("init: amd-iommu is one unit and one function, its own or that of its 
     const std::string yaml = config_of(amd(), command + apart);
     CAPTURE(yaml);
     CHECK(choice(yaml, "amd-vi", "like") == "qemu");
+    CHECK(choice(yaml, "amd-vi", "np_cache") == "on");
     CHECK(has(yaml, "slot: \"00:01.0\", kind: endpoint, driver: none, id: \"1022:1419\", class: \"0x080600\""));
     CHECK_FALSE(has(yaml, "00:02.0"));
     CHECK_FALSE(has(yaml, "not known here"));

@@ -212,7 +212,7 @@ TEST_CASE("kernel log: x86's options are taken one by one, and the others named"
     };
     CHECK(taken("iommu=pt,usedac") == "iommu=pt ");
     CHECK(taken("intel_iommu=on,sm_on,relax_rmrr") == "intel_iommu=on,sm_on ");
-    CHECK(taken("amd_iommu=fullflush,force_isolation") == "amd_iommu=fullflush ");
+    CHECK(taken("amd_iommu=fullflush,irtcachedis,force_isolation") == "amd_iommu=fullflush,force_isolation ");
     CHECK(taken("iommu=usedac,pt").empty());  // it returns there
     CHECK(taken("intel_iommu=on iommu=pt intel_iommu=,igfx_off iommu=nopt") ==
           "intel_iommu=on,igfx_off iommu=pt,nopt ");

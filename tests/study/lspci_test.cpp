@@ -54,6 +54,7 @@ const std::string kMachine =
     "\tCapabilities: [60] Express (v2) Endpoint, MSI 00\n"
     "\tCapabilities: [3c0 v1] Address Translation Service (ATS)\n"
     "\tCapabilities: [3d0 v1] Page Request Interface (PRI)\n"
+    "\tCapabilities: [3e0 v1] Process Address Space ID (PASID)\n"
     "\tKernel driver in use: mlx5_core\n";
 
 }  // namespace
@@ -68,13 +69,14 @@ TEST_CASE("lspci: kinds, buses, drivers and capabilities of a PC", "[study][init
     CHECK((port.kind == "root-port" && port.acs == true));
     CHECK(listing.functions[2].acs == false);
     const StarterFunction& display = port.below.at(0);
+    CHECK_FALSE(display.pasid);
     CHECK((display.kind == "endpoint" && display.driver == "vfio-pci" && display.id == "10de:2684"));
     const StarterFunction& up = listing.functions[2].below.at(0);
     CHECK(up.kind == "switch-upstream");
     const StarterFunction& down = up.below.at(0);
     CHECK((down.kind == "switch-downstream" && down.acs == true && down.device == 3));
     const StarterFunction& nic = down.below.at(0);
-    CHECK((nic.driver == "mlx5_core" && nic.ats && nic.pri && nic.class_code == 0x020000));
+    CHECK((nic.driver == "mlx5_core" && nic.ats && nic.pri && nic.pasid && nic.class_code == 0x020000));
     // What is written can be read.
     firmware::Description board;
     board.nodes.emplace_back();
@@ -85,6 +87,8 @@ TEST_CASE("lspci: kinds, buses, drivers and capabilities of a PC", "[study][init
     CHECK(written.acs == PciConfig::Acs::yes);
     CHECK(config.soc.pci[2].acs == PciConfig::Acs::no);
     CHECK((written.below.at(0).atc.shape.enabled && written.below.at(0).atc.pri));
+    CHECK(written.below.at(0).pasid);
+    CHECK_FALSE(written.pasid);
 }
 
 TEST_CASE("lspci: domains, numbers alone, and what only root sees", "[study][init]") {

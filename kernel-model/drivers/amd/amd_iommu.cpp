@@ -62,6 +62,7 @@ int AmdIommu::alloc_buffers() {
     cmd_sem_ = *semaphore;
     features = readq(reg::EXT_FEAT);
     features2 = readq(reg::EXT_FEAT2);
+    cap = kernel().machine.iommu_capability(unit.node, amd::kCapabilityHeader);
     return 0;
 }
 

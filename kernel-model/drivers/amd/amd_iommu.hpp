@@ -29,7 +29,8 @@ public:
     const Mistakes mistakes;
     PhysAddr regs{};
     std::uint64_t features = 0, features2 = 0;
-    PhysAddr dev_table{};  ///< of the segment
+    std::uint32_t cap = 0;  ///< header of its PCI capability
+    PhysAddr dev_table{};   ///< of the segment
     std::uint32_t dev_table_bytes = 0;
     std::uint16_t last_bdf = 0;
 
@@ -54,6 +55,12 @@ public:
     void write_dte(std::uint16_t devid, const iommu::amd::DteWords& words);
 
     bool iommu_feature(Field bit) const { return bit.test(features); }
+    /// amd_iommu_gt_ppr_supported(), formerly is_iommu_v2.
+    bool has_gt_and_ppr() const { return iommu_feature(iommu::amd::feat::GT) && iommu_feature(iommu::amd::feat::PPR); }
+    /// Device TLBs may be used: IotlbSup of its IVHD.
+    bool has_iotlb_sup() const { return (unit.ivhd->flags & 1U << 4) != 0; }
+    /// Entries that are not present may be cached.
+    bool np_cache() const { return iommu::amd::capability::NP_CACHE.test(cap); }
     /// v2 tables for requests without a PASID.
     bool has_v2_tables() const { return iommu_feature(iommu::amd::feat::GT) && iommu_feature(iommu::amd::feat::GIO); }
     void iommu_enable_gt();

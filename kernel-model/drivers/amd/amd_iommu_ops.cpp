@@ -4,10 +4,12 @@
 
 #include "base/bits.hpp"
 #include "firmware/acpi/tables.hpp"
+#include "firmware/acpi/x86_units.hpp"
 #include "kernel-model/boot.hpp"
 #include "kernel-model/boot_state.hpp"
 #include "kernel-model/drivers/io_apics.hpp"
 #include "kernel-model/drivers/message_domain.hpp"
+#include "kernel-model/pci/ats.hpp"
 
 namespace xlate::kernel {
 
@@ -25,12 +27,13 @@ constexpr std::string_view kFeatures[] = {"PreF", "PPR", "X2APIC", "NX", "GT", "
 
 }  // namespace
 
-AmdIommuOps::AmdIommuOps(IommuCore& core, PageAllocator& pages, const Mistakes& mistakes,
+AmdIommuOps::AmdIommuOps(IommuCore& core, PageAllocator& pages, const Mistakes& mistakes, bool force_isolation,
                          std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group)
     : IommuOps("amd-iommu"),
       core_(core),
       pages_(pages),
       mistakes_(mistakes),
+      force_isolation_(force_isolation),
       pci_device_group_(std::move(pci_device_group)),
       tables_(read_ivrs_tables(core.description)) {
     properties.checks_fwspec = false;
@@ -90,9 +93,23 @@ PtrOrErr<IommuDevice> AmdIommuOps::probe_device(Device& dev) {
     }
     data->dev = &dev;
     setup_aliases(dev, *data.get(), tables_.segments.at(place->segment));
+    find_capabilities(dev, *data.get());
     core_.dev_iommu_priv_set(dev, data, "APD4");
     iommu.get()->iommu_completion_wait();
     return {iommu, 0};
+}
+
+// pdev_get_caps(), where the units have guest tables and page requests; up to 6.6 pci_iommuv2_capable(), which asks for
+// all three capabilities, and ATS of every function that has it.
+void AmdIommuOps::find_capabilities(const Device& dev, AmdDevData& data) const {
+    constexpr unsigned kFirstReleaseWithFlags = 607;
+    const auto* const pdev = dynamic_cast<const PciDevice*>(&dev);
+    if (pdev == nullptr) return;
+    const bool ats = pci_ats_supported(*pdev), by_flags = core_.variant.release >= kFirstReleaseWithFlags;
+    const bool lifted = core_.parameters.passthrough || !force_isolation_;
+    const bool capable = by_flags ? pdev->config.pasid : ats && pdev->config.pri && pdev->config.pasid;
+    data.pasid_supported = capable && lifted && data.iommu.has_gt_and_ppr();
+    data.ats_supported = ats && (!by_flags || (lifted && data.iommu.has_gt_and_ppr()));
 }
 
 /// IVRS's alias, and those that PCI knows of, its own id apart.
@@ -151,6 +168,13 @@ PtrOrErr<IommuGroup> AmdIommuOps::device_group(Device& dev) {
     return made;
 }
 
+// amd_iommu_def_domain_type.
+DomainType AmdIommuOps::def_domain_type(Device& dev) {
+    const Ptr<AmdDevData> data = ptr_cast<AmdDevData>(core_.dev_iommu_priv_get(dev, "ADT1"));
+    if (dev.untrusted) return DomainType::dma;
+    return data && data->pasid_supported ? DomainType::identity : DomainType::none;
+}
+
 Ptr<IommuDomain> AmdIommuOps::domain_alloc(DomainType type) {
     if (type == DomainType::blocked || type == DomainType::none) return {};
     const Ptr<ProtectionDomain> domain =
@@ -194,7 +218,7 @@ AmdIommuDriver::AmdIommuDriver(const AmdIommuParts& parts)
       parameters_(parts.parameters),
       find_device_(parts.find_device),
       messages_(parts.messages),
-      ops_(parts.core, parts.pages, parts.mistakes, parts.pci_device_group) {}
+      ops_(parts.core, parts.pages, parts.mistakes, parts.parameters.amd_force_isolation, parts.pci_device_group) {}
 
 /// One device table a segment, which its units share.
 bool AmdIommuDriver::alloc_dev_tables() {
@@ -267,18 +291,25 @@ void AmdIommuDriver::choose_page_table() {
     core_.k.console.info(kPrefix, "V2 page table enabled (Paging mode : 4 level)");
 }
 
+/// iommu_init_pci: behind a hypervisor every mapping is told to the unit, and to unmap many at once gains nothing.
+void AmdIommuDriver::disallow_batching() {
+    for (Ptr<AmdIommu> iommu : ops_.units()) {
+        if (!iommu->np_cache()) continue;
+        core_.k.console.info(kPrefix, "Using strict mode due to virtualization");
+        core_.iommu_set_dma_strict();
+    }
+}
+
 /// iommu_map_mmio_space() of each unit: one that cannot be claimed is the end of all.
 int AmdIommuDriver::claim_registers() {
-    constexpr std::uint64_t bytes = firmware::acpi::Ivhd::kRegisterBytes;
     const std::vector<IvrsUnit>& units = ops_.tables().units;
     for (std::size_t i = 0; i < units.size(); ++i) {
-        const std::uint64_t base = units[i].ivhd->base;
-        const bool taken =
-            std::any_of(units.begin(), units.begin() + static_cast<std::ptrdiff_t>(i), [&](const IvrsUnit& before) {
-                return before.ivhd->base < base + bytes && base < before.ivhd->base + bytes;
-            });
+        const firmware::acpi::Ivhd& own = *units[i].ivhd;
+        const bool taken = std::any_of(units.begin(), units.begin() + static_cast<std::ptrdiff_t>(i),
+                                       [&](const IvrsUnit& before) { return share_registers(*before.ivhd, own); });
         if (!taken) continue;
-        core_.k.console.err(kPrefix, "Can not reserve memory region {:x}-{:x} for mmio", base, base + bytes);
+        // What is printed as the end is the length.
+        core_.k.console.err(kPrefix, "Can not reserve memory region {:x}-{:x} for mmio", own.base, register_bytes(own));
         core_.k.console.err(kPrefix, "This is a BIOS bug. Please contact your hardware vendor");
         return -kENOMEM;
     }
@@ -314,6 +345,7 @@ int AmdIommuDriver::init() {
     }
     for (Ptr<AmdIommu> iommu : ops_.units()) iommu->early_enable_iommu();
     choose_page_table();
+    disallow_batching();
     for (Ptr<AmdIommu> iommu : ops_.units()) {
         if (const int err = core_.iommu_device_register(iommu, &ops_, {}); err != 0) {
             k.console.err(kPrefix, "{}: cannot be registered: {}", iommu->unit.name, err);

@@ -3,9 +3,10 @@
 //   aliases      the id that IVRS gives a device counts for its group, if it is one of the same bus
 //   own function of a unit: never translated, in no group
 //   domain ids   one space for all units
-// Source: docs/spec/kernel-probe.md section 5; Linux drivers/iommu/amd/init.c and iommu.c as of 6.1. Not modelled:
-// PASIDs and the identity domains that devices with them get, NPCache, SNP and memory encryption,
-// amd_iommu_dump.
+//   PASIDs       a function with that capability gets an identity domain, for drivers that share page tables with
+//                processes, unless amd_iommu=force_isolation
+// Source: docs/spec/kernel-probe.md section 5; Linux drivers/iommu/amd/init.c and iommu.c as of 6.1 to 6.12. Not
+// modelled: tables of PASIDs, SNP and memory encryption, amd_iommu_dump.
 #pragma once
 
 #include <map>
@@ -25,7 +26,7 @@ struct MessageDomain;
 /// Linux amd_iommu_ops. Shared by all units.
 class AmdIommuOps final : public IommuOps {
 public:
-    AmdIommuOps(IommuCore& core, PageAllocator& pages, const Mistakes& mistakes,
+    AmdIommuOps(IommuCore& core, PageAllocator& pages, const Mistakes& mistakes, bool force_isolation,
                 std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group);
 
     bool has_of_xlate() const override { return false; }
@@ -34,6 +35,7 @@ public:
     void release_device(Device& dev) override;
     void probe_finalize(Device& dev) override;
     PtrOrErr<IommuGroup> device_group(Device& dev) override;
+    DomainType def_domain_type(Device& dev) override;
     Ptr<IommuDomain> domain_alloc(DomainType type) override;
     std::vector<ReservedRegion> get_resv_regions(Device& dev) override;
 
@@ -51,11 +53,13 @@ private:
     };
     std::optional<Place> rlookup_amd_iommu(const Device& dev) const;
     std::optional<std::pair<std::uint16_t, std::size_t>> acpihid_of(const Device& dev) const;
+    void find_capabilities(const Device& dev, AmdDevData& data) const;
     void setup_aliases(Device& dev, AmdDevData& data, const IvrsSegment& segment);
 
     IommuCore& core_;
     PageAllocator& pages_;
     const Mistakes mistakes_;
+    const bool force_isolation_;
     std::function<PtrOrErr<IommuGroup>(Device&)> pci_device_group_;
     const IvrsTables tables_;
     DomainIds ids_;
@@ -90,6 +94,7 @@ private:
     bool alloc_dev_tables();
     void init_device_table_dma();
     void choose_page_table();
+    void disallow_batching();
     void print_iommu_info();
     bool check_ioapic_information() const;
     std::optional<std::uint64_t> irq_remapping_alloc(Device& dev, unsigned cpu);

@@ -112,8 +112,7 @@ int ProtectionDomain::attach_dev(Device& dev) {
     if (data.domain != nullptr) data.domain->detach_device(data);
     lock_.lock("AAD2");
     if (auto* const pdev = dynamic_cast<PciDevice*>(&dev);
-        pdev != nullptr && paging() && data.iommu.unit.ivhd != nullptr &&
-        (data.iommu.unit.ivhd->flags & (1U << 4)) != 0 && pci_ats_supported(*pdev)) {
+        pdev != nullptr && type != DomainType::blocked && data.ats_supported && data.iommu.has_iotlb_sup()) {
         data.ats_enabled = pci_enable_ats(*pdev, amd::kPageBits) == 0;
     }
     // do_attach
@@ -225,8 +224,21 @@ int ProtectionDomain::map(Iova iova, PhysAddr paddr, std::uint64_t size, bool wr
     prot.read = read;
     TableWork work{kernel(), table_cost_};
     const int err = tables_->map(iova, paddr, size, prot);
-    if (err == 0) work.mapped(*tables_, iova, size);
-    return err;
+    if (err != 0) return err;
+    work.mapped(*tables_, iova, size);
+    flush_np_cache(iova.value, last);
+    return 0;
+}
+
+// domain_flush_np_cache: what was not there may be cached as such.
+void ProtectionDomain::flush_np_cache(std::uint64_t first, std::uint64_t last) {
+    const std::vector<AmdIommu*> units = iommus();
+    if (std::none_of(units.begin(), units.end(), [](const AmdIommu* iommu) { return iommu->np_cache(); })) return;
+    Frame frame{kernel(), "domain_flush_np_cache"};
+    lock_.lock("ANP1");
+    amd_iommu_domain_flush_pages(first, last);
+    domain_flush_complete();
+    lock_.unlock("ANP2");
 }
 
 // Leaf by leaf, each as a whole.

@@ -28,6 +28,8 @@ public:
     AmdIommu& iommu;
     const std::uint16_t devid;
     std::vector<std::uint16_t> aliases;  ///< ids whose entries are copies of its own
+    bool ats_supported = false;    ///< AMD_IOMMU_DEVICE_FLAG_ATS_SUP; up to 6.6: of every function that is capable
+    bool pasid_supported = false;  ///< AMD_IOMMU_DEVICE_FLAG_PASID_SUP; up to 6.6: iommu_v2
     bool ats_enabled = false;
     ProtectionDomain* domain = nullptr;
 };
@@ -78,6 +80,7 @@ private:
     void claim_installed(const AmdDevData& data);
     void amd_iommu_domain_flush_pages(std::uint64_t first, std::uint64_t last);
     void domain_flush_complete();
+    void flush_np_cache(std::uint64_t first, std::uint64_t last);
     int increase_address_space(std::uint64_t last);
     std::vector<AmdIommu*> iommus() const;
 

@@ -53,6 +53,12 @@ const PciDevice* DmarScopes::scope_device(const acpi::DeviceScope& scope, unsign
     return found;
 }
 
+bool DmarScopes::names(const std::vector<acpi::DeviceScope>& scopes, unsigned segment, const PciDevice& pdev) const {
+    return std::any_of(scopes.begin(), scopes.end(), [&](const acpi::DeviceScope& scope) {
+        return names_functions(static_cast<acpi::ScopeType>(scope.type)) && scope_device(scope, segment) == &pdev;
+    });
+}
+
 bool DmarScopes::covers(const std::vector<acpi::DeviceScope>& scopes, unsigned segment, const PciDevice& pdev) const {
     for (const acpi::DeviceScope& scope : scopes) {
         if (!names_functions(static_cast<acpi::ScopeType>(scope.type))) continue;
@@ -119,6 +125,35 @@ std::vector<const acpi::Rmrr*> DmarScopes::rmrrs_of(const Device& dev) const {
         if (covers(region->scopes, region->segment, *pdev)) found.push_back(region);
     }
     return found;
+}
+
+bool DmarScopes::has_external_ports() const {
+    return std::any_of(pci_.devices.begin(), pci_.devices.end(), [](const Ptr<Device>& dev) {
+        const auto* const pdev = dev ? dynamic_cast<const PciDevice*>(dev.get()) : nullptr;
+        return pdev != nullptr && pdev->config.external_facing;
+    });
+}
+
+bool DmarScopes::dmar_ats_supported(const PciDevice& pdev, bool scalable) const {
+    if (dmar_ == nullptr) return false;
+    constexpr std::uint8_t kAtcRequired = 1, kAllPorts = 1;
+    for (const acpi::DmarStructure& one : dmar_->structures) {
+        const auto* const satc = std::get_if<acpi::Satc>(&one.body);
+        if (satc == nullptr || satc->segment != pdev.pci_bus.domain || !names(satc->scopes, satc->segment, pdev))
+            continue;
+        return scalable || (satc->flags & kAtcRequired) == 0;
+    }
+    const PciDevice* port = pdev.pci_bus.self;
+    while (port != nullptr && port->config.kind != PciKind::root_port) {
+        if (!is_pcie(port->config.kind) || port->config.kind == PciKind::pcie_to_pci_bridge) return false;
+        port = port->pci_bus.self;
+    }
+    if (port == nullptr) return true;
+    return std::any_of(dmar_->structures.begin(), dmar_->structures.end(), [&](const acpi::DmarStructure& one) {
+        const auto* const atsr = std::get_if<acpi::Atsr>(&one.body);
+        return atsr != nullptr && atsr->segment == pdev.pci_bus.domain &&
+               ((atsr->flags & kAllPorts) != 0 || names(atsr->scopes, atsr->segment, *port));
+    });
 }
 
 }  // namespace xlate::kernel

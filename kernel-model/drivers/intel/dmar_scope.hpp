@@ -39,11 +39,17 @@ public:
     bool is_for_graphics(const firmware::acpi::Drhd& drhd) const;
     /// RMRR structures whose scopes name the device, or a bridge above it.
     std::vector<const firmware::acpi::Rmrr*> rmrrs_of(const Device& dev) const;
+    /// Whether firmware lets the function use ATS behind a unit that is, or is not, in scalable mode: one that SATC
+    /// names unless the hardware does it by itself, an integrated one, one below a root port that ATSR names.
+    bool dmar_ats_supported(const PciDevice& pdev, bool scalable) const;
+    /// has_external_pci(): a function is marked as facing the outside.
+    bool has_external_ports() const;
     bool has_table() const { return dmar_ != nullptr; }
     const firmware::acpi::Dmar* table() const { return dmar_; }
 
 private:
     const PciDevice* scope_device(const firmware::acpi::DeviceScope& scope, unsigned segment) const;
+    bool names(const std::vector<firmware::acpi::DeviceScope>& scopes, unsigned segment, const PciDevice& pdev) const;
     bool covers(const std::vector<firmware::acpi::DeviceScope>& scopes, unsigned segment, const PciDevice& pdev) const;
 
     const firmware::Description& description_;

@@ -5,6 +5,7 @@
 #include "base/bits.hpp"
 #include "kernel-model/core/errno.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
+#include "kernel-model/pci/ats.hpp"
 
 namespace xlate::kernel {
 
@@ -12,6 +13,18 @@ namespace vt = iommu::vtd;
 namespace table = iommu::vtd_table;
 
 namespace {
+
+constexpr unsigned kVtdPageLog2 = 12;
+constexpr unsigned kAllPages = 52;        ///< MAX_AGAW_PFN_WIDTH: log2 of the pages that there are
+constexpr std::uint16_t kQueueDepth = 0;  ///< of a device's invalidation queue: 32 requests
+
+/// Log2 of the fewest pages, aligned to themselves, that hold the range.
+unsigned order_of(std::uint64_t first, std::uint64_t pages) {
+    const std::uint64_t last = first + pages - 1;
+    unsigned order = log2_ceil(pages);
+    while (order < kAllPages && first >> order != last >> order) ++order;
+    return order;
+}
 
 /// Domains without tables of their own: pass-through (FLPT_DEFAULT_DID in scalable mode).
 constexpr std::uint16_t kPassDid = 1;
@@ -84,7 +97,7 @@ std::uint16_t DmarDomain::did_in(const IntelIommu& iommu) const {
 }
 
 // Legacy mode. Without caching mode nothing is known of an entry that was not present: no flush.
-int DmarDomain::domain_context_mapping_one(IntelIommu& iommu, std::uint16_t source) {
+int DmarDomain::domain_context_mapping_one(IntelIommu& iommu, const DeviceDomainInfo& info, std::uint16_t source) {
     Frame frame{kernel(), "domain_context_mapping_one"};
     const auto entry = iommu.iommu_context_addr(source, true);
     if (!entry) return -kENOMEM;
@@ -93,7 +106,8 @@ int DmarDomain::domain_context_mapping_one(IntelIommu& iommu, std::uint16_t sour
     const std::uint16_t did = did_in(iommu);
     std::uint64_t low = vt::context::P.of(1), high = vt::context::DID.of(did);
     if (paging()) {
-        low |= tables_->root() | vt::context::TT.of(vt::context::TRANSLATE);
+        low |=
+            tables_->root() | vt::context::TT.of(info.ats_supported ? vt::context::DEVICE_TLB : vt::context::TRANSLATE);
         high |= vt::context::AW.of(levels_ - 2);
     } else {
         low |= vt::context::TT.of(vt::context::PASS_THROUGH);
@@ -163,7 +177,8 @@ int DmarDomain::pasid_setup(IntelIommu& iommu, DeviceDomainInfo& info, std::uint
     const auto entry = iommu.iommu_context_addr(source, true);
     if (!entry) return -kENOMEM;
     if (vt::context::P.test(iommu.pages.read_u64(*entry))) return 0;
-    iommu.pages.write_u64(*entry, info.pasid_directory->value | vt::scalable_context::P.of(1));
+    iommu.pages.write_u64(*entry, info.pasid_directory->value | vt::scalable_context::P.of(1) |
+                                      vt::scalable_context::DTE.of(info.ats_supported ? 1 : 0));
     if (vt::cap::CM.test(iommu.cap)) iommu.qi_flush_context(0, source, 0, vt::qi::DEVICE);
     return 0;
 }
@@ -178,17 +193,37 @@ int DmarDomain::attach_dev(Device& dev) {
     if (const int err = domain_attach_iommu(iommu); err != 0) return err;
     info->domain = this;
     for (const std::uint16_t source : info->sources) {
-        const int err = iommu.scalable ? pasid_setup(iommu, *info, source) : domain_context_mapping_one(iommu, source);
+        const int err =
+            iommu.scalable ? pasid_setup(iommu, *info, source) : domain_context_mapping_one(iommu, *info, source);
         if (err == 0) continue;
         dmar_remove_one_dev_info(dev, *info);
         return err;
     }
+    iommu_enable_pci_ats(dev, *info);
     return 0;
 }
 
-void DmarDomain::dmar_remove_one_dev_info(Device& /*dev*/, DeviceDomainInfo& info) {
+// Legacy mode passes what is untranslated alone.
+void DmarDomain::iommu_enable_pci_ats(Device& dev, DeviceDomainInfo& info) {
+    auto* const pdev = dynamic_cast<PciDevice*>(&dev);
+    if (pdev == nullptr || !info.ats_supported || (!info.iommu->scalable && !paging())) return;
+    info.ats_enabled = pci_enable_ats(*pdev, kVtdPageLog2) == 0;
+    if (info.ats_enabled) units_.at(info.iommu->seq_id).device_tlbs.push_back(&info);
+}
+
+void DmarDomain::iommu_disable_pci_ats(Device& dev, DeviceDomainInfo& info) {
+    auto* const pdev = dynamic_cast<PciDevice*>(&dev);
+    if (pdev == nullptr || !info.ats_enabled) return;
+    pci_disable_ats(*pdev);
+    info.ats_enabled = false;
+    std::vector<const DeviceDomainInfo*>& all = units_.at(info.iommu->seq_id).device_tlbs;
+    all.erase(std::remove(all.begin(), all.end(), &info), all.end());
+}
+
+void DmarDomain::dmar_remove_one_dev_info(Device& dev, DeviceDomainInfo& info) {
     Frame frame{kernel(), "dmar_remove_one_dev_info"};
     IntelIommu& iommu = *info.iommu.get();
+    iommu_disable_pci_ats(dev, info);
     const std::uint16_t did = did_in(iommu);
     if (iommu.scalable && info.pasid_table) {  // intel_pasid_tear_down_entry
         iommu.pages.write_u64(*info.pasid_table, 0);
@@ -280,6 +315,8 @@ void DmarDomain::flush_range(std::uint64_t start, std::uint64_t end, bool leaf_o
         const std::uint16_t did =
             iommu.mistakes.has(Mistake::wrong_asid) ? static_cast<std::uint16_t>(unit.did + 1) : unit.did;
         if (pages != 0) iommu_flush_iotlb_psi(iommu, did, start, pages, leaf_only);
+        if (pages != 0 && !iommu.mistakes.has(Mistake::unmap_without_atc_inv))
+            iommu_flush_dev_iotlb(unit, start, pages);
     }
     if (tags) cache_lock_.unlock("ICT4");
 }
@@ -289,14 +326,20 @@ void DmarDomain::iommu_flush_iotlb_psi(IntelIommu& iommu, std::uint16_t did, std
                                        bool leaf_only) {
     Frame frame{kernel(), "iommu_flush_iotlb_psi"};
     if (first_level_) return iommu.qi_flush_piotlb(did, 0, start, pages, leaf_only);
-    const std::uint64_t first = start >> 12, last = first + pages - 1;
-    unsigned order = log2_ceil(pages);
-    while (order < 52 && first >> order != last >> order) ++order;
+    const std::uint64_t first = start >> kVtdPageLog2;
+    const unsigned order = order_of(first, pages);
     if (!vt::cap::PSI.test(iommu.cap) || order > vt::cap::MAMV.get(iommu.cap)) {
         iommu.qi_flush_iotlb(did, 0, 0, false, vt::qi::DOMAIN);
     } else {
         iommu.qi_flush_iotlb(did, (first >> order << order) << 12, order, leaf_only, vt::qi::PAGE);
     }
+}
+
+// 6.12 and later put a flush and those of its devices into one batch; here each has a wait of its own.
+void DmarDomain::iommu_flush_dev_iotlb(const InUnit& unit, std::uint64_t start, std::uint64_t pages) {
+    const unsigned order = order_of(start >> kVtdPageLog2, pages);
+    for (const DeviceDomainInfo* const info : unit.device_tlbs)
+        unit.iommu->qi_flush_dev_iotlb(info->sources.front(), kQueueDepth, start, order);
 }
 
 void DmarDomain::flush_iotlb_all() {
@@ -310,6 +353,8 @@ void DmarDomain::flush_iotlb_all() {
         } else {
             unit.iommu->qi_flush_iotlb(unit.did, 0, 0, false, vt::qi::DOMAIN);
         }
+        if (unit.iommu->mistakes.has(Mistake::unmap_without_atc_inv)) continue;
+        iommu_flush_dev_iotlb(unit, 0, std::uint64_t{1} << kAllPages);
     }
     if (tags) cache_lock_.unlock("ICT6");
 }

@@ -24,6 +24,8 @@ public:
         : HeapObject(the_kernel, "device_domain_info"), iommu(the_iommu), sources(std::move(the_sources)) {}
     const Ptr<IntelIommu> iommu;
     const std::vector<std::uint16_t> sources;  ///< requester ids: its own and its aliases
+    bool ats_supported = false;                ///< the unit, the function and firmware say so
+    bool ats_enabled = false;
     DmarDomain* domain = nullptr;
     std::optional<PhysAddr> pasid_directory;  ///< scalable mode
     std::optional<PhysAddr> pasid_table;
@@ -57,17 +59,21 @@ private:
         IntelIommu* iommu = nullptr;
         std::uint16_t did = 0;
         unsigned refcnt = 0;
+        std::vector<const DeviceDomainInfo*> device_tlbs{};  ///< devices with ATS on
     };
     /// cache_tags. The lock guards a list of units that does not change here: it is there for the time that it costs.
     bool flushes_under_lock() const;
     bool paging() const { return type != DomainType::identity && type != DomainType::blocked; }
     int domain_attach_iommu(IntelIommu& iommu);
     void domain_detach_iommu(IntelIommu& iommu);
-    int domain_context_mapping_one(IntelIommu& iommu, std::uint16_t source);
+    int domain_context_mapping_one(IntelIommu& iommu, const DeviceDomainInfo& info, std::uint16_t source);
+    void iommu_enable_pci_ats(Device& dev, DeviceDomainInfo& info);
+    void iommu_disable_pci_ats(Device& dev, DeviceDomainInfo& info);
     void domain_context_clear_one(IntelIommu& iommu, std::uint16_t source);
     int pasid_setup(IntelIommu& iommu, DeviceDomainInfo& info, std::uint16_t source);
     void iommu_flush_iotlb_psi(IntelIommu& iommu, std::uint16_t did, std::uint64_t start, std::uint64_t pages,
                                bool leaf_only);
+    static void iommu_flush_dev_iotlb(const InUnit& unit, std::uint64_t start, std::uint64_t pages);
     void flush_range(std::uint64_t start, std::uint64_t end, bool leaf_only);
     std::uint16_t did_in(const IntelIommu& iommu) const;
 

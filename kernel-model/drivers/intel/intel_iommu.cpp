@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "base/bits.hpp"
+#include "firmware/acpi/x86_units.hpp"
 #include "kernel-model/driver-core/driver_core.hpp"
 #include "kernel-model/drivers/io_apics.hpp"
 #include "kernel-model/drivers/message_domain.hpp"
+#include "kernel-model/pci/ats.hpp"
 #include "kernel-model/pci/pci_core.hpp"
 
 namespace xlate::kernel {
@@ -58,6 +60,10 @@ PtrOrErr<IommuDevice> IntelIommuOps::probe_device(Device& dev) {
     }
     const Ptr<DeviceDomainInfo> info = core_.k.heap.make<DeviceDomainInfo>("IPD2", found, std::move(sources));
     if (!info) return {{}, -kENOMEM};
+    if (auto* const pdev = dynamic_cast<PciDevice*>(&dev)) {
+        info->ats_supported =
+            found->has(vt::ecap::DT) && pci_ats_supported(*pdev) && scopes_.dmar_ats_supported(*pdev, found->scalable);
+    }
     core_.dev_iommu_priv_set(dev, info, "IPD3");
     return {instance, 0};
 }
@@ -185,8 +191,7 @@ int IntelIommuDriver::dmar_table_init() {
         const Ptr<IntelIommu> made = core_.k.heap.make<IntelIommu>("INI1", unit.node, PhysAddr{unit.drhd->base},
                                                                    unit.drhd->segment, sequence++, pages_, mistakes_);
         for (const DmarUnit* before = units.data(); before != &unit; ++before) {
-            const acpi::Drhd &a = *before->drhd, &b = *unit.drhd;
-            if (a.base >= b.base + b.register_bytes() || b.base >= a.base + a.register_bytes()) continue;
+            if (!share_registers(*before->drhd, *unit.drhd)) continue;
             core_.k.console.err("DMAR", "Can't reserve memory");
             core_.k.console.err("DMAR", "Failed to map dmar{}", sequence - 1);
             core_.k.console.warn("DMAR", "Parse DMAR table failure.");
@@ -201,6 +206,9 @@ int IntelIommuDriver::dmar_table_init() {
     for (const acpi::DmarStructure& one : table.structures) {
         if (const auto* const rmrr = std::get_if<acpi::Rmrr>(&one.body)) {
             core_.k.console.info("DMAR", "RMRR base: {:#016x} end: {:#016x}", rmrr->base, rmrr->end);
+            if (is_sane(*rmrr)) continue;
+            core_.k.console.warn("DMAR", "[Firmware Bug]: Your BIOS is broken; bad RMRR [{:#018x}-{:#018x}]",
+                                 rmrr->base, rmrr->end);
         }
     }
     return 0;
@@ -315,12 +323,22 @@ int IntelIommuDriver::init_dmars() {
     });
 }
 
+/// Firmware wants the units used (DMA_CTRL_PLATFORM_OPT_IN_FLAG), and there are ports that face the outside.
+bool IntelIommuDriver::platform_optin_force_iommu() const {
+    constexpr std::uint8_t kOptIn = 4;
+    // intel_iommu=off is the user's last word.
+    if (!parameters_.intel || (ops_.scopes().table()->flags & kOptIn) == 0 || !ops_.scopes().has_external_ports())
+        return false;
+    core_.k.console.info("DMAR", "Intel-IOMMU force enabled due to platform opt in");
+    return true;
+}
+
 int IntelIommuDriver::init() {
     Frame frame{core_.k, "intel_iommu_init"};
     if (!ops_.scopes().has_table()) return -kENODEV;
     if (const int err = dmar_table_init(); err != 0) return err;
     intel_enable_irq_remapping();
-    if (!parameters_.iommu || !parameters_.intel) {
+    if ((!parameters_.iommu || !parameters_.intel) && !platform_optin_force_iommu()) {
         // What firmware has left on would refuse everything.
         for (const Ptr<IntelIommu>& iommu : ops_.iommus) {
             if (iommu) iommu->iommu_disable_protect_mem_regions();

@@ -75,6 +75,7 @@ public:
 
 private:
     int dmar_table_init();
+    bool platform_optin_force_iommu() const;
     void init_no_remapping_devices();
     void disallow_batching();
     int init_dmars();

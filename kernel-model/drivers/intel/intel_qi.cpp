@@ -187,7 +187,7 @@ void IntelIommu::qi_flush_dev_iotlb(std::uint16_t source, std::uint16_t qdep, st
     descriptor[0] = type(vt::DescriptorType::device_tlb) | qi::SID.of(source) | qi::QDEP.of(qdep);
     // The size stands in the address: ones from bit 12 up, below the first zero.
     descriptor[1] = order == 0 ? qi::page(address)
-                               : qi::page(align_down(address, std::uint64_t{1} << (12 + order))) |
+                               : qi::page(address & ~low_mask(12 + order)) |
                                      (low_mask(12 + order - 1) & ~low_mask(12)) | qi::S.of(1);
     qi_submit_sync(descriptor);
 }

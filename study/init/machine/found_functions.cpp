@@ -101,6 +101,7 @@ StarterFunction FoundFunctions::function(const PciPlace& place, const FoundFunct
     one.acs = found.acs;
     one.ats = found.ats;
     one.pri = found.pri;
+    one.pasid = found.pasid && one.kind == "endpoint";
     one.isolated = found.isolated;
     if (one.kind == "host-bridge") {
         one.driver = "none";

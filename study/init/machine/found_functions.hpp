@@ -43,7 +43,7 @@ struct FoundFunction {
     std::string kind;  ///< as a config spells it; empty: not said
     std::string driver;
     std::optional<bool> acs;  ///< nothing: not said
-    bool ats = false, pri = false;
+    bool ats = false, pri = false, pasid = false;
     bool isolated = false;                 ///< without ACS, as Linux knows (drivers/pci/quirks.c)
     std::optional<unsigned> group;         ///< that Linux gave it; nothing: not said
     unsigned first_bus = 0, last_bus = 0;  ///< behind a bridge; 0: not said

@@ -132,6 +132,7 @@ private:
             if (is("Access Control Services")) current_->acs = true;
             if (is("Address Translation Service")) current_->ats = true;
             if (is("Page Request Interface")) current_->pri = true;
+            if (is("Process Address Space ID")) current_->pasid = true;
         }
     }
     void finish() {

@@ -31,8 +31,7 @@ constexpr std::string_view kRemapping = "whether interrupts are remapped is the 
 constexpr Property kIntel[] = {
     {"intremap", "on", kRemapping},
     {"eim", "off", "like: qemu has no extended interrupt mode"},
-    {"device-iotlb", "off", "like: qemu has no device TLBs (ECAP.DT), like: server has"},
-    {"aw-bits", "48", "like: qemu has 48, tables of 4 levels"},
+    {"aw-bits", "48", "39, 48 or 57 is modelled"},
     {"pt", "on", "like: qemu has pass-through (ECAP.PT)"},
     {"dma-drain", "on", "like: qemu drains (CAP.DRD, DWD)"},
     {"snoop-control", "off", "like: qemu has no snoop control (ECAP.SC)"},
@@ -42,8 +41,7 @@ constexpr Property kIntel[] = {
 constexpr Property kIntelScalable[] = {
     {"intremap", "on", kRemapping},
     {"eim", "on", "like: scalable has it"},
-    {"device-iotlb", "on", "like: scalable has device TLBs"},
-    {"aw-bits", "57", "like: scalable has 57, tables of up to 5 levels"},
+    {"aw-bits", "57", "39, 48 or 57 is modelled"},
     {"pt", "on", "like: scalable has pass-through"},
     {"dma-drain", "on", "like: scalable drains"},
     {"snoop-control", "on", "like: scalable has it"},
@@ -124,22 +122,32 @@ private:
         const std::string called = name_of(device);
         const std::string scalable = device.value("x-scalable-mode").value_or("off");
         const bool first_level = scalable == "modern" || device.is_on("x-flts", false);
-        constexpr std::string_view kTaken[] = {"caching-mode", "x-scalable-mode", "x-flts"};
+        constexpr std::string_view kWidths[] = {"39", "48", "57"};
+        std::string width = device.value("aw-bits").value_or("");
+        const bool known = std::find(std::begin(kWidths), std::end(kWidths), width) != std::end(kWidths);
+        if (width.empty() && machine_.version != 0 && machine_.version <= kLastWith39Bits) {
+            width = "39";
+            out_.notes.push_back(fmt::format("{}: machines up to 9.1 have aw-bits=39, tables of 3 levels", called));
+        } else if (!known) {
+            width.clear();
+        }
+        constexpr std::string_view kAlways[] = {"caching-mode", "x-scalable-mode", "x-flts", "device-iotlb"};
+        std::vector<std::string_view> taken(std::begin(kAlways), std::end(kAlways));
+        if (known) taken.emplace_back("aw-bits");
         std::vector<std::string> keys{first_level ? "like: scalable" : "like: qemu"};
         if (first_level) {
             out_.notes.push_back(
                 called + ": like: scalable stands for first-level tables; it has PASIDs and page requests, too");
-            left_out(device, called, kIntelScalable, {kTaken, std::size(kTaken)});
+            left_out(device, called, kIntelScalable, {taken.data(), taken.size()});
         } else {
             if (scalable != "off")
                 out_.notes.push_back(
                     fmt::format("{}: x-scalable-mode={} is left out: its second-level tables are those of legacy mode",
                                 called, scalable));
-            left_out(device, called, kIntel, {kTaken, std::size(kTaken)});
+            left_out(device, called, kIntel, {taken.data(), taken.size()});
         }
-        if (!first_level && !device.value("aw-bits") && machine_.version != 0 && machine_.version <= kLastWith39Bits)
-            out_.notes.push_back(
-                fmt::format("{}: machines up to 9.1 have aw-bits=39, tables of 3 levels; here 48", called));
+        if (!width.empty()) keys.push_back("width: " + width);
+        if (device.is_on("device-iotlb", false)) keys.emplace_back("device_tlb: on");
         if (device.is_on("caching-mode", false)) keys.emplace_back("caching_mode: on");
         give("vt-d", "vt-d", called, keys, "QEMU's DMAR table", false);
     }
@@ -153,7 +161,7 @@ private:
                             [&](const QemuOption& one) { return one.head == "AMDVI-PCI" && one.value("id") == id; });
             if (!there) out_.notes.push_back(fmt::format("{}: no AMDVI-PCI has the id '{}'", called, *id));
         }
-        give("amd-vi", "amd_vi", called, {"like: qemu"}, "QEMU's IVRS table", false);
+        give("amd-vi", "amd_vi", called, {"like: qemu", "np_cache: on"}, "QEMU's IVRS table", false);
     }
 
     /// Of its many properties those of virtio-iommu alone; what is not given stays the config's default.
