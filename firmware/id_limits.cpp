@@ -1,5 +1,7 @@
 #include "firmware/id_limits.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "firmware/iommu_families.hpp"
@@ -60,6 +62,26 @@ std::optional<unsigned> context_banks(const Node& provider) {
     const std::size_t global = provider.u32("#global-interrupts").value_or(0);
     if (provider.interrupts.size() <= global) return std::nullopt;
     return static_cast<unsigned>(provider.interrupts.size() - global);
+}
+
+unsigned stream_matches(const Description& description, NodeIndex provider) {
+    const Node& smmu = description.node(provider);
+    if (iommu_kind(smmu).cells != IdCells::id_and_mask) return 0;
+    std::vector<StreamMatch> kept;
+    for (const Node& node : description.nodes) {
+        if (!node.reachable || !node.available) continue;
+        for (const IommuEntry& entry : node.iommus) {
+            if (entry.provider != provider) continue;
+            const std::optional<StreamMatch> match = stream_of(smmu, entry.args);
+            if (!match) continue;
+            const auto covers = [&](const StreamMatch& other) { return other.covers(*match); };
+            if (std::any_of(kept.begin(), kept.end(), covers)) continue;
+            const auto covered = [&](const StreamMatch& other) { return match->covers(other); };
+            kept.erase(std::remove_if(kept.begin(), kept.end(), covered), kept.end());
+            kept.push_back(*match);
+        }
+    }
+    return static_cast<unsigned>(kept.size());
 }
 
 std::vector<IdBeyond> ids_beyond(const Description& description) {

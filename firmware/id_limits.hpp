@@ -27,6 +27,10 @@ std::optional<std::string> refused_stream(const Node& provider, const StreamMatc
 /// refuses hardware with more (-19).
 std::optional<unsigned> context_banks(const Node& provider);
 
+/// How many stream match groups the masters that name this SMMUv1 or v2 need at once: matches that no other of them
+/// covers. PCI functions, which have one each, are not counted.
+unsigned stream_matches(const Description& description, NodeIndex provider);
+
 struct IdBeyond {
     NodeIndex iommu{};
     std::string what;  ///< "id 0x46 (/codec: iommus) is none that it has: 0x0 to 0x1f"

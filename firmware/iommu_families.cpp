@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 namespace xlate::firmware {
 namespace {
 
@@ -249,6 +251,11 @@ std::optional<StreamMatch> stream_of(const Node& provider, const std::vector<std
     match.id &= kStreamBits;
     match.mask = (args.size() > 1 ? args[1] : provider.u32("stream-match-mask").value_or(0)) & kStreamBits;
     return match;
+}
+
+std::string id_text(IdCells cells, std::uint32_t id) {
+    const std::uint32_t mask = cells == IdCells::id_and_mask ? id >> 16 : 0;
+    return mask == 0 ? fmt::format("{:#x}", id) : fmt::format("{:#x} mask {:#x}", id & kStreamBits, mask);
 }
 
 }  // namespace xlate::firmware

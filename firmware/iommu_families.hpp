@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -85,5 +86,8 @@ struct StreamMatch {
 };
 /// The id that one reference to `provider` gives its master; none for a family without ids.
 std::optional<StreamMatch> stream_of(const Node& provider, const std::vector<std::uint32_t>& args);
+
+/// An id of a fwspec as its driver reads it: where the upper half is a mask "0x4000 mask 0x7", else "0x4000".
+std::string id_text(IdCells cells, std::uint32_t id);
 
 }  // namespace xlate::firmware

@@ -129,6 +129,43 @@ std::vector<PciWindow> pci_windows(const Description& description, NodeIndex hos
     return windows;
 }
 
+std::optional<std::uint64_t> cpu_address_of(const Description& description, NodeIndex at, std::uint64_t address) {
+    for (auto bus = description.node(at).parent; bus && index(*bus) != 0; bus = description.node(*bus).parent) {
+        const Node& node = description.node(*bus);
+        const Property* const ranges = node.property("ranges");
+        if (ranges == nullptr || !node.parent) return std::nullopt;
+        if (ranges->bytes.empty()) continue;
+        const std::uint32_t below = node.address_cells, above = description.node(*node.parent).address_cells;
+        const std::uint32_t sizes = node.size_cells;
+        constexpr std::uint32_t kMost = 2;  // of longer addresses a bus has more than numbers
+        if (below == 0 || below > kMost || above == 0 || above > kMost || sizes == 0 || sizes > kMost)
+            return std::nullopt;
+        const std::size_t row = std::size_t{4} * (below + above + sizes);
+        bool found = false;
+        for (std::size_t i = 0; i + row <= ranges->bytes.size() && !found; i += row) {
+            const std::uint8_t* const cells = &ranges->bytes[i];
+            const std::uint64_t first = load_be(cells, 4 * below);
+            if (address < first || address - first >= load_be(cells + row - 4 * sizes, 4 * sizes)) continue;
+            address = address - first + load_be(cells + std::size_t{4} * below, 4 * above);
+            found = true;
+        }
+        if (!found) return std::nullopt;
+    }
+    return address;
+}
+
+std::vector<MemoryRange> pci_memory_of_all(const Description& description) {
+    constexpr std::uint32_t kIo = 1;
+    std::vector<MemoryRange> all;
+    for (const PciHost& host : pci_hosts(description)) {
+        for (const PciWindow& window : pci_windows(description, host.node)) {
+            const auto seen = cpu_address_of(description, host.node, window.above);
+            if (window.space > kIo && seen) all.push_back({*seen, window.size});
+        }
+    }
+    return all;
+}
+
 std::string pci_name(unsigned domain, unsigned id) {
     return fmt::format("{:04x}:{:02x}:{:02x}.{:x}", domain, id >> 8 & 0xff, id >> 3 & 31, id & 7);
 }

@@ -46,6 +46,13 @@ struct PciWindow {
 /// In the order of `ranges`; none where the cells are not those of a PCI bus. Windows without a byte are left out.
 std::vector<PciWindow> pci_windows(const Description& description, NodeIndex host);
 
+/// An address on the bus that `at` stands on, as the CPU sees it, by the `ranges` of the buses above; none: it does
+/// not.
+std::optional<std::uint64_t> cpu_address_of(const Description& description, NodeIndex at, std::uint64_t address);
+
+/// Where the CPU sees the memory windows of all host bridges.
+std::vector<MemoryRange> pci_memory_of_all(const Description& description);
+
 /// "0001:00:05.0": domain, bus, device and function as lspci writes them. `id`: bus << 8 | device << 3 | function.
 std::string pci_name(unsigned domain, unsigned id);
 

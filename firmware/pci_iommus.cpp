@@ -23,15 +23,12 @@ struct Window {
     std::uint64_t size = 0;
 };
 
-/// As the CPU sees it, if nothing between the bridge and the root moves addresses.
+/// As the CPU sees it.
 std::optional<Window> memory_window(const Description& description, NodeIndex host) {
     constexpr std::uint32_t kMemory32 = 2;
-    for (auto at = description.node(host).parent; at && index(*at) != 0; at = description.node(*at).parent) {
-        const Property* const above = description.node(*at).property("ranges");
-        if (above == nullptr || !above->bytes.empty()) return {};
-    }
     for (const PciWindow& one : pci_windows(description, host)) {
-        if (one.space == kMemory32) return Window{one.above, one.size};
+        const auto seen = cpu_address_of(description, host, one.above);
+        if (one.space == kMemory32 && seen) return Window{*seen, one.size};
     }
     return {};
 }
@@ -58,7 +55,12 @@ private:
         const std::uint64_t bar = pci_iommu_kind(node)->bar_bytes;
         std::uint64_t address = align_up(all.base, bar);
         while (address < all.base + all.size && !is_free(address, bar)) address += bar;
-        if (address + bar > all.base + all.size) return;  // no room: it stays without registers
+        if (address + bar > all.base + all.size) {
+            said_.push_back(
+                fmt::format("{}: there is no room for the registers of this PCI function {}: it stays without",
+                            node.path, window ? "in its host bridge's window" : "below 4 GiB"));
+            return;
+        }
         if (node.linux_name.empty()) {
             const auto function =
                 static_cast<unsigned>(node.regs.empty() ? 0 : kPciFunction.get(node.regs.front().high));

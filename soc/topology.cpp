@@ -7,6 +7,7 @@
 
 #include "firmware/acpi/tables.hpp"
 #include "firmware/device_name.hpp"
+#include "firmware/id_limits.hpp"
 #include "firmware/iommu_families.hpp"
 #include "firmware/iommu_windows.hpp"
 #include "firmware/pci_iommus.hpp"
@@ -87,6 +88,7 @@ private:
             site.facts.compatible = kind_of.compatible;
             site.facts.interrupts = static_cast<unsigned>(node.interrupts.size());
             if (const auto global = node.u32("#global-interrupts")) site.facts.global_interrupts = *global;
+            site.facts.stream_matches = firmware::stream_matches(description_, index);
             for (const firmware::Property& property : node.properties) {
                 if (const auto cell = node.u32(property.name)) site.facts.cells[std::string(property.name)] = *cell;
             }

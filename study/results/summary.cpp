@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "firmware/iommu_families.hpp"
 #include "kernel-model/core/errno.hpp"
 #include "kernel-model/iommu-core/variant.hpp"
 #include "study/results/alike.hpp"
@@ -180,8 +181,12 @@ private:
         for (const Json& device : result_["devices"]) {
             if (device["name"] != name || device["ids"].empty()) continue;
             std::string ids;
+            const auto iommu = std::find_if(result_["iommus"].begin(), result_["iommus"].end(),
+                                            [&](const Json& one) { return one["name"] == device["iommu"]; });
+            const bool pairs = iommu != result_["iommus"].end() && (*iommu)["arch"] == "smmuv2";
+            const firmware::IdCells cells = pairs ? firmware::IdCells::id_and_mask : firmware::IdCells::id;
             for (const Json& id : device["ids"])
-                ids += fmt::format("{}{:#x}", ids.empty() ? "" : ",", id.get<std::uint64_t>());
+                ids += (ids.empty() ? "" : ",") + firmware::id_text(cells, id.get<std::uint32_t>());
             return "(" + ids + ")";
         }
         return "";

@@ -46,7 +46,8 @@ public:
         check_module_devices();
         warn_of_idle_parameters();
         for (std::string& one : idle_blocks(config_, description_)) wiring_.warnings.push_back(std::move(one));
-        for (std::string& one : firmware_warnings(description_, config_.kernel.modules))
+        for (std::string& one : firmware_warnings(description_, config_.kernel.modules,
+                                                  kernel::find_variant(config_.kernel.variant).release))
             wiring_.warnings.push_back(std::move(one));
         for (std::size_t i = 0; i < config_.kernel.modules.size(); ++i) {
             if (config_.kernel.modules[i].cpu >= boot.cpus) {
@@ -88,8 +89,8 @@ private:
     void warn_of_idle_parameters() {
         for (const auto& [name, value] : config_.kernel.parameters) {
             const unsigned release = kernel::find_variant(config_.kernel.variant).release;
-            if (const std::optional<std::string> why = retired_kernel_parameter(name, release)) {
-                wiring_.warnings.push_back(fmt::format("kernel.parameters.{} changes nothing: {}", name, *why));
+            if (const std::optional<std::string> why = retired_kernel_parameter(name, value, release)) {
+                wiring_.warnings.push_back(fmt::format("kernel.parameters.{} {}", name, *why));
                 continue;
             }
             if (has_x86_options(name, config_.kernel.arch)) {

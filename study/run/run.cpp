@@ -6,14 +6,19 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "firmware/acpi/generate_tables.hpp"
+#include "firmware/acpi/tables.hpp"
 #include "firmware/description.hpp"
 #include "firmware/pci_iommus.hpp"
 #include "firmware/property_roles.hpp"
+#include "kernel-model/boot_state.hpp"
+#include "kernel-model/driver-core/known_drivers.hpp"
+#include "kernel-model/drivers/iommu_drivers.hpp"
 #include "kernel-model/system.hpp"
 #include "soc/soc.hpp"
 #include "study/config/firmware_parameters.hpp"
@@ -134,6 +139,17 @@ std::vector<std::string> unpowered(const kernel::RuntimePm& power, const MmioCli
     return warnings;
 }
 
+/// What ATS takes besides the function's capability, where the tables of ACPI have a say.
+std::string ats_takes(const firmware::Description& description) {
+    if (!description.tables) return "";
+    if (description.tables->dmar)
+        return ": it takes ECAP.DT (soc.iommu.vt-d.like) and, below a root port, an ATSR structure of the DMAR that "
+               "names the port";
+    if (description.tables->ivrs)
+        return ": it takes IotlbSup in the IVHD and, from Linux 6.7 on, GT and PPR in the extended features";
+    return "";
+}
+
 /// ATCs that nothing switched on, where no fact of the config has said why yet (idle_atc).
 std::vector<std::string> unused_caches(const kernel::LinuxBoot& boot, const soc::SocStats& stats,
                                        const std::vector<std::string>& said) {
@@ -147,7 +163,44 @@ std::vector<std::string> unused_caches(const kernel::LinuxBoot& boot, const soc:
         if (std::any_of(said.begin(), said.end(), is_said)) continue;
         const std::string& iommu = iommus[master.device];
         warnings.push_back(begin + (iommu.empty() ? "it is behind no IOMMU"
-                                                  : fmt::format("the driver of {} has not switched ATS on", iommu)));
+                                                  : fmt::format("the driver of {} has not switched ATS on{}", iommu,
+                                                                ats_takes(boot.description()))));
+    }
+    return warnings;
+}
+
+/// Modules that no driver has the name of: loading them changes nothing.
+std::vector<std::string> unknown_modules(const Config& config, const kernel::LinuxBoot& boot) {
+    std::vector<std::string> names, warnings;
+    for (const kernel::KnownDriver& row : boot.state().known) {
+        if (!row.module.empty()) names.push_back(row.module);
+    }
+    for (std::size_t i = 0; i < config.kernel.modules.size(); ++i) {
+        const kernel::ModuleLoad& load = config.kernel.modules[i];
+        const std::string name = kernel::module_name(load.name);
+        if (!load.device.empty() || std::find(names.begin(), names.end(), name) != names.end()) continue;
+        const auto* const own =
+            std::find_if(kernel::iommu_drivers().begin(), kernel::iommu_drivers().end(),
+                         [&](const kernel::IommuDriver& one) { return kernel::module_name(one.module) == name; });
+        const bool idle = own != kernel::iommu_drivers().end();
+        const std::optional<std::string> near = idle ? std::nullopt : nearest_name(name, names);
+        warnings.push_back(fmt::format("kernel.modules[{}]: '{}' changes nothing: {}{}", i, printable(load.name),
+                                       idle ? "this board has nothing for that driver" : "no driver here has that name",
+                                       near ? fmt::format("; did you mean '{}'?", *near) : ""));
+    }
+    return warnings;
+}
+
+/// Devices that could not map all that they were to move.
+std::vector<std::string> failed_mappings(const Config& config, const kernel::ClientDma& clients) {
+    std::vector<std::string> warnings;
+    std::set<std::string> said;
+    for (const TrafficConfig& traffic : config.traffic) {
+        const kernel::ClientStats* const client = clients.stats(traffic.device);
+        if (client == nullptr || client->map_failures == 0 || !said.insert(traffic.device).second) continue;
+        warnings.push_back(
+            fmt::format("{}: {} of its mappings failed, and no transfer came of them: console.log says why",
+                        traffic.device, client->map_failures));
     }
     return warnings;
 }
@@ -442,6 +495,8 @@ RunReport run(Config& config, const RunOptions& options) {
     for (std::string& warning : unpowered(system.power, clients, assembly, stats))
         warnings.push_back(std::move(warning));
     for (std::string& warning : unused_caches(boot, stats, warnings)) warnings.push_back(std::move(warning));
+    for (std::string& warning : unknown_modules(config, boot)) warnings.push_back(std::move(warning));
+    for (std::string& warning : failed_mappings(config, system.client)) warnings.push_back(std::move(warning));
     for (std::string& warning : stuck(stats, outcome)) warnings.push_back(std::move(warning));
     for (std::string& warning : shared_ids(boot.devices())) warnings.push_back(std::move(warning));
     warnings.insert(warnings.end(), after_boot.warnings().begin(), after_boot.warnings().end());

@@ -164,3 +164,49 @@ TEST_CASE("small IOMMUs: --why knows whom a driver turns away", "[cli][ipmmu]") 
     scratch.file("npu.dtb", lit_panel("rockchip,iommu-v2"));
     CHECK(has(run_xlate(scratch, "inspect npu.dtb --why 14830000.display").out, "not translated: no driver"));
 }
+
+TEST_CASE("small IOMMUs: of several the one that did not come is named", "[cli][run]") {
+    const Scratch scratch;
+    TreeBuilder tree;
+    begin(tree, "field,board");
+    iommu(tree, "iommu@e6740000", "rockchip,rk3568-iommu", 0xe6740000, 1, 0);
+    iommu(tree, "iommu@e6750000", "field,no-such-iommu", 0xe6750000, 2, 0);
+    tree.open("dma@ee200000").text("compatible", "field,master").cells("reg", {0xee200000, 0x2000});
+    tree.cells("iommus", {1, 2}).close();
+    scratch.file("b.dtb", blob_of(tree));
+    const Json untranslated = result_of(scratch, "b.dtb")["untranslated"];
+    REQUIRE(untranslated.size() == 1);
+    CHECK(has(untranslated[0]["why"].get<std::string>(), "/iommu@e6750000"));
+    CHECK_FALSE(has(untranslated[0]["why"].get<std::string>(), "e6740000"));
+}
+
+TEST_CASE("small IOMMUs: an SMMUv2 has as many stream groups as firmware's masters need", "[cli][run]") {
+    const Scratch scratch;
+    TreeBuilder tree;
+    begin(tree, "field,board");
+    tree.open("firmware").open("scm").text("compatible", "qcom,scm").close().close();
+    tree.open("iommu@15000000").text("compatible", std::string_view("qcom,msm8996-smmu-v2\0qcom,smmu-v2", 33));
+    tree.cells("reg", {0x15000000, 0x40000}).cells("#iommu-cells", {1}).cells("#global-interrupts", {1});
+    tree.cells("interrupts", {0, 64, 4, 0, 65, 4, 0, 66, 4}).cells("phandle", {1}).close();
+    tree.open("codec@c00000").text("compatible", "field,codec").cells("reg", {0xc00000, 0x1000});
+    tree.cells("iommus", {1, 0,  1, 1,  1, 2,  1, 3,  1, 4,  1, 5,  1, 6,  1, 7,  1, 8,  1, 9,
+                          1, 10, 1, 11, 1, 12, 1, 13, 1, 14, 1, 15, 1, 16, 1, 17, 1, 18, 1, 19});
+    tree.close();
+    scratch.file("b.dtb", blob_of(tree));
+    const Json result = result_of(scratch, "b.dtb");
+    CHECK(result["untranslated"].empty());
+    CHECK(result["faults_total"] == 0);
+    CHECK(has(read_text(scratch.path("r/console.log")), "stream matching with 20 register groups"));
+    CHECK(has(run_xlate(scratch, "run b.dtb --set soc.iommu.smmuv2.stream_groups=16").out, "ENOSPC"));
+}
+
+TEST_CASE("small IOMMUs: a module of no driver's name is said", "[cli][run]") {
+    const Scratch scratch;
+    scratch.file("b.dtb", lit_panel("samsung,exynos-sysmmu"));
+    scratch.file("m.yaml",
+                 "firmware: { devicetree: b.dtb }\nkernel: { modules: [ { name: exynos-iommmu }, { name: nvme } ] }\n");
+    const Said said = run_xlate(scratch, "run m.yaml");
+    CAPTURE(said.out, said.err);
+    CHECK(has(said.out, "kernel.modules[0]: 'exynos-iommmu' changes nothing: no driver here has that name"));
+    CHECK_FALSE(has(said.out, "kernel.modules[1]"));
+}

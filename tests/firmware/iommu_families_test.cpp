@@ -93,6 +93,10 @@ TEST_CASE("cells become ids as the driver reads them") {
     CHECK(stream_of(v2, {0x800, 0x7f}) == StreamMatch{0x800, 0x7f});
     CHECK_FALSE(stream_of(provider({"rockchip,iommu"}), {}));
     CHECK_FALSE(stream_of(v3, {}));
+    // What Linux's fwspec has of an SMMUv2's pair: mask << 16 | id.
+    CHECK(id_text(IdCells::id_and_mask, 0x74000) == "0x4000 mask 0x7");
+    CHECK(id_text(IdCells::id_and_mask, 0x4010) == "0x4010");
+    CHECK(id_text(IdCells::id, 0x74000) == "0x74000");
 }
 
 TEST_CASE("a cache names the IOMMU behind it, and context banks are children") {

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "firmware/pci_hosts.hpp"
 #include "study/run/assemble.hpp"
 #include "study/run/firmware_input.hpp"
 #include "study/run/likely_masters.hpp"
@@ -159,6 +160,20 @@ TEST_CASE("assemble: names that nobody has are refused with the nearest", "[stud
           std::string::npos);
 }
 
+TEST_CASE("assemble: PASIDs are of PCIe endpoints, and ports alone face the outside", "[study][assemble]") {
+    CHECK(refusal("quickstart", "soc: {pci: [{slot: \"00:01.0\", kind: conventional, pasid: true}]}")
+              .find("soc.pci[0].pasid: only PCIe endpoints have it") != std::string::npos);
+    CHECK(refusal("quickstart", "soc: {pci: [{slot: \"00:01.0\", external_facing: true}]}")
+              .find("soc.pci[0].external_facing: only root ports and downstream ports") != std::string::npos);
+    Config config = config_for("quickstart",
+                               "soc: {pci: [{slot: \"00:01.0\", kind: root-port, external_facing: true, below: [{slot: "
+                               "\"00.0\", pasid: true}]}]}\ntraffic: []");
+    const Assembly assembly = assemble(config, describe("quickstart"));
+    const kernel::PciFunction& port = assembly.boot.pci.at(0).functions.at(0);
+    CHECK((port.external_facing && !port.pasid));
+    CHECK((port.below.at(0).pasid && !port.below.at(0).external_facing));
+}
+
 TEST_CASE("assemble: an ATC belongs to a PCIe endpoint that is a master", "[study][assemble]") {
     const std::string atc = "atc: {entries: 8}";
     CHECK(refusal("ats", "soc: {pci: [{slot: \"00:01.0\", driver: nvme, " + atc + "}]}").empty());
@@ -231,6 +246,32 @@ TEST_CASE("assemble: a board without memory gets some where no register is", "[s
             CHECK((*reg.cpu_address + reg.size <= base || base + description.memory[0].size <= *reg.cpu_address));
         }
     }
+}
+
+TEST_CASE("assemble: memory that is assumed keeps off PCI windows, and lies where firmware keeps some back",
+          "[study][assemble]") {
+    firmware::Description description = describe("quickstart");
+    const std::vector<firmware::MemoryRange> windows = firmware::pci_memory_of_all(description);
+    REQUIRE_FALSE(windows.empty());
+    for (const std::uint64_t size : {std::uint64_t{1} << 20, std::uint64_t{1} << 30, std::uint64_t{8} << 30}) {
+        description.memory.clear();
+        REQUIRE(assume_memory(description, size));
+        const std::uint64_t base = description.memory[0].base;
+        for (const firmware::MemoryRange& window : windows)
+            CHECK((window.base + window.size <= base || base + size <= window.base));
+    }
+    description.memory.clear();
+    firmware::Node kept;
+    kept.path = "/reserved-memory/framebuffer@19c000000";
+    kept.regs.push_back({0x1'9C00'0000, 0x100'0000, 0x1'9C00'0000, "", {}});
+    description.nodes.push_back(kept);
+    const auto said = assume_memory(description);
+    REQUIRE(said);
+    CHECK(description.memory[0].base == 0x1'8000'0000);
+    CHECK(said->find("/reserved-memory") != std::string::npos);
+    description.memory.clear();
+    REQUIRE(assume_memory(description, std::uint64_t{1} << 30, 0x10'0000'0000));
+    CHECK(description.memory[0].base == 0x10'0000'0000);
 }
 
 TEST_CASE("assemble: words of registers, build options, virtio-mmio transports are checked where they are written",
