@@ -234,7 +234,12 @@ struct Description {
 /// Whatever is valid as a tree but strange as a binding is accepted and named in `oddities`.
 Description read_device_tree(std::vector<std::uint8_t> blob, const std::string& name);
 
-/// Reads a file whole (limit 64 MiB). Errors: InputError (status usage) if it can't be read.
+/// Reads a file whole. Errors: InputError, status usage if it can't be read, limit if it is larger than 64 MiB.
 std::vector<std::uint8_t> read_file(const std::string& path);
+
+/// The same for a device tree or an ACPI table, whose headers are checked before the rest is read: a refusal costs
+/// little, however large the file is. Of a file that is neither it gives the beginning, which says so. Errors: those of
+/// read_file; those of a header (read_flat_tree, read_table).
+std::vector<std::uint8_t> read_firmware_file(const std::string& path);
 
 }  // namespace xlate::firmware

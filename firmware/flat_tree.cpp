@@ -24,6 +24,84 @@ constexpr std::uint32_t kLastVersion = 17;
 
 enum Token : std::uint32_t { begin_node = 1, end_node = 2, prop = 3, nop = 4, end = 9 };
 
+[[noreturn]] void refuse(const std::string& name, std::uint64_t offset, std::string what, std::string expected = {},
+                         ExitStatus status = ExitStatus::bad_firmware) {
+    Diagnostic finding;
+    finding.where.file = name;
+    finding.where.offset = offset;
+    finding.what = std::move(what);
+    finding.expected = std::move(expected);
+    throw InputError(std::move(finding), status);
+}
+
+/// The words of a header, and what they must say.
+class HeaderReader {
+public:
+    HeaderReader(ByteView head, const std::string& name) : head_(head), name_(name) {}
+
+    TreeHeader read(std::uint64_t file_bytes) {
+        if (file_bytes > kMaxFileBytes)
+            refuse(name_, kMaxFileBytes, "the blob is larger than 64 MiB", {}, ExitStatus::limit);
+        if (head_.size() < kHeaderBytes) {
+            refuse(name_, head_.size(), fmt::format("the file ends after {} bytes, inside the header", head_.size()),
+                   "at least 40 bytes");
+        }
+        if (word(0) != kMagic)
+            refuse(name_, 0, fmt::format("magic is {:#010x}: not a device tree blob", word(0)), "0xd00dfeed");
+        TreeHeader header;
+        header.total = word(4);
+        if (header.total > file_bytes) {
+            refuse(name_, 4, fmt::format("totalsize is {} bytes, but the file has only {}", header.total, file_bytes));
+        }
+        if (header.total < kHeaderBytes)
+            refuse(name_, 4, fmt::format("totalsize is {} bytes, less than the header", header.total));
+        const std::uint32_t version = word(20);
+        if (version < kFirstVersion) refuse(name_, 20, fmt::format("version is {}", version), "16 or later");
+        if (word(24) > kLastVersion)
+            refuse(name_, 24, fmt::format("last compatible version is {}", word(24)), "17 or earlier");
+        total_ = header.total;
+        header.reservations = block(16, "memory reservation block", 8);
+        header.structure = block(8, "structure block", 4);
+        header.strings = block(12, "strings block", 1);
+        header.structure_end = version >= 17 ? block_end(header.structure, 36, "structure block") : total_;
+        header.strings_end = block_end(header.strings, 32, "strings block");
+        header.boot_cpuid = word(28);
+        return header;
+    }
+
+private:
+    std::uint32_t word(std::uint64_t offset) const {
+        return static_cast<std::uint32_t>(load_be(head_.data() + offset, 4));
+    }
+
+    std::uint64_t block(std::uint64_t field, std::string_view what, std::uint64_t alignment) const {
+        const std::uint64_t offset = word(field);
+        if (offset < kHeaderBytes || offset > total_) {
+            refuse(name_, field, fmt::format("offset of the {} is {:#x}, outside the blob", what, offset),
+                   fmt::format("0x28 to {:#x}", total_));
+        }
+        if (offset % alignment != 0) {
+            refuse(name_, field, fmt::format("offset of the {} is {:#x}", what, offset),
+                   fmt::format("a multiple of {}", alignment));
+        }
+        return offset;
+    }
+
+    std::uint64_t block_end(std::uint64_t start, std::uint64_t field, std::string_view what) const {
+        const std::uint64_t size = word(field);
+        if (size > total_ - start) {
+            refuse(name_, field,
+                   fmt::format("the {} takes {} bytes from {:#x}, past the end of the blob", what, size, start),
+                   fmt::format("at most {}", total_ - start));
+        }
+        return start + size;
+    }
+
+    ByteView head_;
+    const std::string& name_;
+    std::uint64_t total_ = 0;
+};
+
 class FlatTreeReader {
 public:
     FlatTreeReader(Raw& raw, const std::string& name, Description& out)
@@ -45,12 +123,7 @@ public:
 private:
     [[noreturn]] void fail(std::uint64_t offset, std::string what, std::string expected = {},
                            ExitStatus status = ExitStatus::bad_firmware) const {
-        Diagnostic finding;
-        finding.where.file = name_;
-        finding.where.offset = offset;
-        finding.what = std::move(what);
-        finding.expected = std::move(expected);
-        throw InputError(std::move(finding), status);
+        refuse(name_, offset, std::move(what), std::move(expected), status);
     }
 
     std::uint32_t word(std::uint64_t offset) const {
@@ -58,50 +131,14 @@ private:
     }
 
     void read_header() {
-        if (blob_.size() > kMaxFileBytes) fail(kMaxFileBytes, "the blob is larger than 64 MiB", {}, ExitStatus::limit);
-        if (blob_.size() < kHeaderBytes) {
-            fail(blob_.size(), fmt::format("the file ends after {} bytes, inside the header", blob_.size()),
-                 "at least 40 bytes");
-        }
-        if (word(0) != kMagic) fail(0, fmt::format("magic is {:#010x}: not a device tree blob", word(0)), "0xd00dfeed");
-        total_ = word(4);
-        if (total_ > blob_.size()) {
-            fail(4, fmt::format("totalsize is {} bytes, but the file has only {}", total_, blob_.size()));
-        }
-        if (total_ < kHeaderBytes) fail(4, fmt::format("totalsize is {} bytes, less than the header", total_));
-        const std::uint32_t version = word(20);
-        if (version < kFirstVersion) fail(20, fmt::format("version is {}", version), "16 or later");
-        if (word(24) > kLastVersion) {
-            fail(24, fmt::format("last compatible version is {}", word(24)), "17 or earlier");
-        }
-        reservations_ = block(16, "memory reservation block", 8);
-        structure_ = block(8, "structure block", 4);
-        strings_ = block(12, "strings block", 1);
-        structure_end_ = version >= 17 ? block_end(structure_, 36, "structure block") : total_;
-        strings_end_ = block_end(strings_, 32, "strings block");
-        out_.boot_cpuid = word(28);
-    }
-
-    std::uint64_t block(std::uint64_t field, std::string_view what, std::uint64_t alignment) const {
-        const std::uint64_t offset = word(field);
-        if (offset < kHeaderBytes || offset > total_) {
-            fail(field, fmt::format("offset of the {} is {:#x}, outside the blob", what, offset),
-                 fmt::format("0x28 to {:#x}", total_));
-        }
-        if (offset % alignment != 0) {
-            fail(field, fmt::format("offset of the {} is {:#x}", what, offset),
-                 fmt::format("a multiple of {}", alignment));
-        }
-        return offset;
-    }
-
-    std::uint64_t block_end(std::uint64_t start, std::uint64_t field, std::string_view what) const {
-        const std::uint64_t size = word(field);
-        if (size > total_ - start) {
-            fail(field, fmt::format("the {} takes {} bytes from {:#x}, past the end of the blob", what, size, start),
-                 fmt::format("at most {}", total_ - start));
-        }
-        return start + size;
+        const TreeHeader header = read_tree_header(blob_, blob_.size(), name_);
+        total_ = header.total;
+        reservations_ = header.reservations;
+        structure_ = header.structure;
+        structure_end_ = header.structure_end;
+        strings_ = header.strings;
+        strings_end_ = header.strings_end;
+        out_.boot_cpuid = header.boot_cpuid;
     }
 
     void read_reservations() {
@@ -276,6 +313,12 @@ private:
 };
 
 }  // namespace
+
+bool looks_like_tree(ByteView head) { return head.size() >= 4 && load_be(head.data(), 4) == kMagic; }
+
+TreeHeader read_tree_header(ByteView head, std::uint64_t file_bytes, const std::string& name) {
+    return HeaderReader(head, name).read(file_bytes);
+}
 
 void read_flat_tree(std::vector<std::uint8_t> blob, const std::string& name, Description& out) {
     auto raw = std::make_shared<Raw>();

@@ -364,6 +364,7 @@ private:
                 }
             }
             check_single(node);
+            check_ranges(node);
             check_overlaps(node);
         }
     }
@@ -384,6 +385,23 @@ private:
                      "an ID mapping of a named component that is not a single one: for a device "
                      "without ids of its own Linux's list ends here");
             return;
+        }
+    }
+
+    /// Linux adds in 32 bits: what goes beyond has a last id below its first one.
+    void check_ranges(const IortNode& node) {
+        constexpr std::uint64_t kIds = std::uint64_t{1} << 32;
+        for (std::size_t i = 0; i < node.mappings.size(); ++i) {
+            const IdMapping& mapping = node.mappings[i];
+            if (mapping.single()) continue;
+            const std::uint64_t last = std::uint64_t{mapping.input_base} + mapping.count;
+            if (last < kIds) continue;
+            in_.note(
+                mapping.offset,
+                fmt::format("mapping {} of the {} at {:#x} begins with id {:#x} and has {} ids, to {:#x}: ids have "
+                            "32 bits; Linux maps none of them",
+                            i, iort_type_name(node.type), node.offset, mapping.input_base,
+                            std::uint64_t{mapping.count} + 1, last));
         }
     }
 

@@ -74,6 +74,9 @@ bool is_signature(ByteView bytes) {
     });
 }
 
+/// A signature and a length are all that the FACS shares with the others.
+bool has_no_header(ByteView bytes) { return std::memcmp(bytes.data(), "FACS", 4) == 0; }
+
 std::string trimmed(const std::uint8_t* text, std::size_t size) {
     std::string result(reinterpret_cast<const char*>(text), size);
     while (!result.empty() && (result.back() == '\0' || result.back() == ' ')) result.pop_back();
@@ -88,7 +91,6 @@ std::uint8_t sum(ByteView bytes) {
 
 /// The root pointer is no table, but acpidump hands it out among them.
 Table read_rsdp(const std::vector<std::uint8_t>& bytes, const std::string& file) {
-    if (bytes.size() < kRsdpBytes) refuse(file, bytes.size(), "the file ends inside the root pointer", "20 bytes");
     Table table;
     table.file = file;
     table.signature = "RSD ";
@@ -107,44 +109,53 @@ bool looks_like_table(ByteView bytes) {
     return is_signature(bytes);
 }
 
-Table read_table(const std::vector<std::uint8_t>& bytes, const std::string& file, std::vector<Oddity>& oddities) {
-    if (bytes.size() > kMaxTableBytes) {
+std::uint32_t read_table_length(ByteView head, std::uint64_t file_bytes, const std::string& file) {
+    if (file_bytes > kMaxTableBytes) {
         refuse(file, kMaxTableBytes, fmt::format("the table is larger than {} MiB", kMaxTableBytes >> 20), {},
                ExitStatus::limit);
     }
-    if (is_rsdp(bytes)) return read_rsdp(bytes, file);
-    if (bytes.size() < kShortBytes) {
-        refuse(file, bytes.size(), fmt::format("the file ends after {} bytes, inside the header", bytes.size()),
+    if (is_rsdp(head)) {
+        if (head.size() < kRsdpBytes) refuse(file, head.size(), "the file ends inside the root pointer", "20 bytes");
+        return kRsdpBytes;
+    }
+    if (head.size() < kShortBytes) {
+        refuse(file, head.size(), fmt::format("the file ends after {} bytes, inside the header", head.size()),
                "an ACPI table of at least 36 bytes");
     }
-    if (!is_signature(bytes)) {
+    if (!is_signature(head)) {
         refuse(file, 0,
                fmt::format("'{}' is not the signature of an ACPI table",
-                           printable({reinterpret_cast<const char*>(bytes.data()), 4})),
+                           printable({reinterpret_cast<const char*>(head.data()), 4})),
                "four capital letters or digits");
     }
+    const bool is_facs = has_no_header(head);
+    if (!is_facs && head.size() < kHeaderBytes) {
+        refuse(file, head.size(), fmt::format("the file ends after {} bytes, inside the header", head.size()),
+               "at least 36 bytes");
+    }
+    const auto length = static_cast<std::uint32_t>(load_le(head.data() + 4, 4));
+    const std::uint64_t least = is_facs ? kShortBytes : kHeaderBytes;
+    if (length < least) {
+        refuse(file, 4, fmt::format("the table says that it is {} bytes long, less than its header", length),
+               fmt::format("at least {}", least));
+    }
+    if (length > file_bytes) {
+        refuse(file, 4,
+               fmt::format("the table says that it is {} bytes long, but the file has only {}", length, file_bytes));
+    }
+    return length;
+}
+
+Table read_table(const std::vector<std::uint8_t>& bytes, const std::string& file, std::vector<Oddity>& oddities) {
+    const std::uint32_t length = read_table_length(bytes, bytes.size(), file);
+    if (is_rsdp(bytes)) return read_rsdp(bytes, file);
     Table table;
     table.file = file;
     table.file_size = bytes.size();
     table.signature.assign(reinterpret_cast<const char*>(bytes.data()), 4);
-    table.length = static_cast<std::uint32_t>(load_le(bytes.data() + 4, 4));
-    const bool is_facs = table.signature == "FACS";  // a signature and a length are all that it shares with the others
-    if (!is_facs && bytes.size() < kHeaderBytes) {
-        refuse(file, bytes.size(), fmt::format("the file ends after {} bytes, inside the header", bytes.size()),
-               "at least 36 bytes");
-    }
-    const std::uint64_t least = is_facs ? kShortBytes : kHeaderBytes;
-    if (table.length < least) {
-        refuse(file, 4, fmt::format("the table says that it is {} bytes long, less than its header", table.length),
-               fmt::format("at least {}", least));
-    }
-    if (table.length > bytes.size()) {
-        refuse(file, 4,
-               fmt::format("the table says that it is {} bytes long, but the file has only {}", table.length,
-                           bytes.size()));
-    }
+    table.length = length;
     table.bytes.assign(bytes.begin(), bytes.begin() + table.length);
-    if (is_facs) return table;
+    if (has_no_header(bytes)) return table;
     table.revision = bytes[8];
     table.oem_id = trimmed(bytes.data() + 10, 6);
     table.oem_table_id = trimmed(bytes.data() + 16, 8);

@@ -31,6 +31,10 @@ struct Table {
 /// True if `bytes` begin as an ACPI table does: four capitals, digits or underscores, and a length; or with an RSDP.
 bool looks_like_table(ByteView bytes);
 
+/// The length that the header names, if there is nothing wrong with it. `head`: the first bytes of a file of
+/// `file_bytes`, 36 of them if there are so many. Errors: as those of read_table, and status limit (limits.hpp).
+std::uint32_t read_table_length(ByteView head, std::uint64_t file_bytes, const std::string& file);
+
 /// Checks the header. As Linux does, a wrong checksum is noted in `oddities` and the table used.
 /// Errors: InputError with a byte offset, status bad_firmware, if the header is cut short or the length that it names
 /// is not there.

@@ -1,5 +1,7 @@
 #include "study/run/firmware_input.hpp"
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,6 +18,39 @@ InputError usage(const std::string& file, std::string what, std::string expected
     return InputError(Diagnostic{{file, {}, {}, {}}, "", std::move(what), std::move(expected), ""});
 }
 
+/// What is there and is no file; nullptr: a file, or nothing.
+const char* other_than_file(std::filesystem::file_type type) {
+    using Type = std::filesystem::file_type;
+    switch (type) {
+        case Type::directory:
+            return "a directory";
+        case Type::character:
+        case Type::block:
+            return "a device of this machine";
+        case Type::fifo:
+            return "a pipe";
+        case Type::socket:
+            return "a socket";
+        default:
+            return nullptr;
+    }
+}
+
+/// As find_input, for firmware; of what is beside the config and no file it says what it is.
+std::string find_file(const Config& config, const std::string& name, const std::string& path) {
+    try {
+        return find_input(config, name, path);
+    } catch (const InputError& error) {
+        std::error_code none;
+        const std::filesystem::path beside = std::filesystem::path(config.source).parent_path() / name;
+        const char* const other = other_than_file(std::filesystem::status(beside, none).type());
+        if (other == nullptr) throw;
+        throw InputError(
+            Diagnostic{config.where(path), path, fmt::format("'{}' is {}, not a file", printable(name), other), "", ""},
+            error.status());
+    }
+}
+
 }  // namespace
 
 std::string generated_table(std::string_view name) { return fmt::format("generated_{}.dat", name); }
@@ -23,21 +58,21 @@ std::string generated_table(std::string_view name) { return fmt::format("generat
 std::vector<std::string> find_firmware(const Config& config) {
     std::vector<std::string> files;
     if (!config.firmware.devicetree.empty()) {
-        files.push_back(find_input(config, config.firmware.devicetree, "firmware.devicetree"));
+        files.push_back(find_file(config, config.firmware.devicetree, "firmware.devicetree"));
         for (std::size_t i = 0; i < config.firmware.overlays.size(); ++i) {
-            files.push_back(find_input(config, config.firmware.overlays[i], fmt::format("firmware.overlays[{}]", i)));
+            files.push_back(find_file(config, config.firmware.overlays[i], fmt::format("firmware.overlays[{}]", i)));
         }
         return files;
     }
     for (std::size_t i = 0; i < config.firmware.acpi.size(); ++i) {
-        files.push_back(find_input(config, config.firmware.acpi[i], fmt::format("firmware.acpi[{}]", i)));
+        files.push_back(find_file(config, config.firmware.acpi[i], fmt::format("firmware.acpi[{}]", i)));
     }
     return files;
 }
 
 FirmwareInput read_firmware(const std::vector<std::string>& paths) {
     PlannedFiles files;
-    for (const std::string& path : paths) files.emplace_back(path, firmware::read_file(path));
+    for (const std::string& path : paths) files.emplace_back(path, firmware::read_firmware_file(path));
     return read_firmware(std::move(files));
 }
 

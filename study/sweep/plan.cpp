@@ -81,7 +81,7 @@ private:
     std::size_t input_at(const std::string& path) {
         const auto [known, is_new] = inputs_.emplace(path, plan_.inputs.size());
         if (is_new) {
-            plan_.inputs.emplace_back(path, firmware::read_file(path));
+            plan_.inputs.emplace_back(path, firmware::read_firmware_file(path));
             digests_.push_back(sha256_text(view(plan_.inputs.back().second)));
         }
         return known->second;
@@ -263,7 +263,7 @@ Plan read_plan(const std::string& given) {
             throw wrong(file, "points", "a point has not all of its repetitions");
         return plan;
     } catch (const nlohmann::json::exception& error) {
-        throw wrong(file, "", fmt::format("is no plan: {}", printable(error.what())));
+        throw wrong(file, "", fmt::format("is no plan: {}", missing_value(error)));
     }
 }
 

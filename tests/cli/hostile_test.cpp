@@ -149,6 +149,56 @@ TEST_CASE("hostile: bombs of every kind of thing are refused before they are bui
     }
 }
 
+TEST_CASE("hostile: firmware without end is refused by its first bytes", "[cli][hostile]") {
+    const Scratch scratch;
+    const auto large = [&](const std::string& name, const std::string& begin, std::uintmax_t bytes) {
+        scratch.file(name, begin);
+        fs::resize_file(scratch.path(name), bytes);
+    };
+    const auto says = [&](const std::string& arguments, int status, const std::string& what) {
+        const Said said = refused(scratch, arguments, status);
+        INFO(arguments << "\n" << said.err);
+        CHECK(said.err.find(what) != std::string::npos);
+    };
+    constexpr std::uintmax_t kBelow = 66'000'000;
+    constexpr std::uintmax_t kBeyond = std::uintmax_t{4} << 30;
+    const std::string tree("\xd0\x0d\xfe\xed\x03\xc0\0\0", 8);
+    const std::string table = "IORT";
+    for (const char* const command : {"inspect ", "run --out o "}) {
+        for (const std::uintmax_t bytes : {kBelow, kBeyond}) {
+            large("x.dtb", "", bytes);
+            says(command + std::string("x.dtb"), 3, "magic is 0x00000000: not a device tree blob");
+        }
+        large("x.dtb", tree, kBelow);
+        says(command + std::string("x.dtb"), 3, "version is 0");
+        large("x.dtb", tree, kBeyond);
+        says(command + std::string("x.dtb"), 4, "larger than 64 MiB");
+    }
+    large("x.dat", table, kBelow);
+    says("inspect x.dat", 4, "larger than 16 MiB");
+    large("x.dat", table, 1 << 20);
+    says("inspect x.dat", 3, "the table says that it is 0 bytes long");
+    says("inspect /dev/zero", 3, "magic is 0x00000000: not a device tree blob");
+    const auto pipe_says = [&](const std::string& from, int status, const std::string& what) {
+        const Said said = run_xlate(scratch, "inspect /dev/stdin", from + " |");
+        rusage usage{};
+        getrusage(RUSAGE_CHILDREN, &usage);
+        INFO(from << "\n" << said.err);
+        CHECK(said.status == status);
+        CHECK(said.err.find(what) != std::string::npos);
+        CHECK(usage.ru_maxrss < kMegabytes * 1024);
+    };
+    scratch.file("tree", tree);
+    scratch.file("table", table);
+    pipe_says("cat tree /dev/zero", 3, "version is 0");
+    pipe_says("cat table /dev/zero", 4, "larger than 16 MiB");
+    pipe_says("cat " + quoted(board("quickstart")) + " /dev/zero", 4, "more than 1 MiB follows the tree");
+    scratch.file("x.yaml", "firmware: { devicetree: /dev/zero }\n");
+    for (const char* const command : {"run --out o ", "inspect "})
+        says(command + std::string("x.yaml"), 2,
+             "firmware.devicetree: '/dev/zero' is a device of this machine, not a file");
+}
+
 TEST_CASE("hostile: what is not UTF-8 is refused with its place, wherever it stands", "[cli][hostile]") {
     const Scratch scratch;
     scratch.file("x.yaml", kHead + "expect: [ \"'\xff' == '\xfe'\" ]\n");

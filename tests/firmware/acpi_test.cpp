@@ -147,6 +147,22 @@ TEST_CASE("acpi: an id that is the last of one mapping and the first of another 
         odd(tables, fmt::format("test.dat+{:#x}", iort.nodes[6].mappings[1].offset), "the first in the table counts"));
 }
 
+TEST_CASE("acpi: a mapping whose ids need more than 32 bits is named, and maps nothing", "[firmware][acpi]") {
+    IortWriter writer;
+    const std::uint32_t smmu = writer.smmu_v3(0x9050000);
+    writer.root_complex(0, {{0, 0xFFFF, 0, smmu, 0}, {0xFFFFFF00, 0xFF, 0x1000, smmu, 0}});
+    writer.root_complex(1, {{0, 0xFFFF, 0, smmu, 0}, {0xFFFFFF00, 0x100, 0x1000, smmu, 0}});
+    const Tables tables = read(writer.finish());
+    const Iort& iort = *tables.iort;
+    REQUIRE(tables.oddities.size() == 1);
+    CHECK(odd(tables, fmt::format("test.dat+{:#x}", iort.nodes[2].mappings[1].offset),
+              fmt::format("mapping 1 of the root-complex at {:#x} begins with id 0xffffff00 and has 257 ids, to "
+                          "0x100000000: ids have 32 bits; Linux maps none of them",
+                          iort.nodes[2].offset)));
+    CHECK(at(iort, 1, 0xFFFFFFFF) == "0:0x10ff");
+    CHECK(at(iort, 2, 0xFFFFFFFF) == "none");
+}
+
 TEST_CASE("acpi: nodes that map to each other do not hang the look-up", "[firmware][acpi]") {
     IortWriter writer;
     const std::uint32_t first = writer.next();
