@@ -512,6 +512,7 @@ RunReport run(Config& config, const RunOptions& options) {
     if (activity) activity->finish();
     if (traced) {
         run_trace.finish();
+        trace.finish(kernel);
         std::vector<std::string> lacks = trace.idle_patterns();
         if (const std::optional<std::string> cut = trace.cut()) lacks.push_back(*cut);
         warnings.insert(warnings.end(), lacks.begin(), lacks.end());
@@ -552,7 +553,6 @@ RunReport run(Config& config, const RunOptions& options) {
                 files.push_back(database->file());
             }
         }
-        if (traced) trace.finish(kernel);
         files.push_back({kHostFile, host.facts(stats.events)});
         directory->write(files, [&](const std::vector<WrittenFile>& written) {
             return OutputFile{kManifestFile,

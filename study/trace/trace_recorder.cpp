@@ -17,13 +17,7 @@ constexpr std::size_t kSpansOfBlock = std::size_t{1} << 14;
 constexpr std::size_t kBlocksOfWindow = 32;
 /// A ring is in memory: 56 bytes a span.
 constexpr std::uint64_t kMostRingSpans = 2'000'000;
-
-/// What an entry takes in the file, about: two packets with a short name and its arguments; a third ends a flow.
-std::uint64_t file_bytes(const TraceEntry& entry) {
-    if (entry.form == Form::counter) return 24;
-    const std::uint64_t flows = entry.flow == 0 ? 0 : entry.begins_flow ? 64 : 12;
-    return 112 + flows + (entry.says == TraceEntry::Says::access ? 40 : 0);
-}
+constexpr std::uint64_t kShareOfKernel = 16;
 
 /// They come by their ends, and so nearly sorted: each is put in its place from behind, as long as that is not far.
 /// Those that start together stay as they came.
@@ -88,27 +82,38 @@ std::uint32_t TraceRecorder::name_index(std::string_view name) {
     return index;
 }
 
+void TraceRecorder::drop_oldest() {
+    const Span& span = span_at(first_);
+    cut_at_ = std::max(cut_at_, span.end);
+    bytes_ -= file_bytes(span);
+    ++dropped_;
+    if (++first_ < kSpansOfBlock) return;
+    blocks_.pop_front();
+    count_ -= kSpansOfBlock;
+    first_ = 0;
+}
+
+void TraceRecorder::drop_newest() {
+    const Span& span = span_at(count_ - 1);
+    if (dropped_++ == 0 || span.start < cut_at_) cut_at_ = span.start;
+    bytes_ -= file_bytes(span);
+    if (--count_ % kSpansOfBlock == 0) blocks_.pop_back();
+}
+
 /// False: it stays out, and is counted.
 bool TraceRecorder::make_room(const TraceEntry& entry, std::uint64_t bytes) {
     if (limits_.keep == TraceLimits::Keep::first) {
+        // What comes last, the kernel's log and probes, has its share.
+        const std::uint64_t most = limits_.bytes - limits_.bytes / kShareOfKernel;
         const std::uint64_t before = writer_ != nullptr ? writer_->bytes() : 0;
-        if (dropped_ != 0 || before + bytes_ + bytes > limits_.bytes) {
+        if (before + bytes_ + bytes > most) {
             if (dropped_++ == 0 || entry.start < cut_at_) cut_at_ = entry.start;
             return false;
         }
         if (writer_ != nullptr && count_ == kBlocksOfWindow * kSpansOfBlock) write_spans();
         return true;
     }
-    const bool full = count_ >= kMostRingSpans || bytes_ + bytes > limits_.bytes;
-    if (full && blocks_.size() > 1) {
-        const Block& oldest = blocks_.front();
-        const Span* const spans = reinterpret_cast<const Span*>(oldest.memory.data());
-        for (std::size_t i = 0; i < kSpansOfBlock; ++i) cut_at_ = std::max(cut_at_, spans[i].end);
-        bytes_ -= oldest.bytes;
-        blocks_.pop_front();
-        count_ -= kSpansOfBlock;
-        dropped_ += kSpansOfBlock;
-    }
+    while (count_ > first_ && (count_ - first_ >= kMostRingSpans || bytes_ + bytes > limits_.bytes)) drop_oldest();
     return true;
 }
 
@@ -118,17 +123,21 @@ void TraceRecorder::add(TrackId track, const TraceEntry& entry) {
         ++after_;
         return;
     }
-    const std::uint64_t bytes = file_bytes(entry);
+    if (dropped_ != 0 && limits_.keep == TraceLimits::Keep::first) {  // what is smaller would fit, and leave a gap
+        ++dropped_;
+        cut_at_ = std::min(cut_at_, entry.start);
+        return;
+    }
+    const Span span{entry.start, entry.end,  entry.detail,     entry.flow, entry.size, track, name_index(entry.what),
+                    entry.form,  entry.says, entry.begins_flow};
+    const std::uint64_t bytes = file_bytes(span);
     if (!make_room(entry, bytes)) return;
     const std::size_t place = count_ % kSpansOfBlock;
-    if (place == 0) blocks_.push_back({HostBlock(kSpansOfBlock * sizeof(Span), true), 0});
-    Span* const spans = reinterpret_cast<Span*>(blocks_.back().memory.data());
+    if (place == 0) blocks_.emplace_back(kSpansOfBlock * sizeof(Span), true);
+    Span* const spans = reinterpret_cast<Span*>(blocks_.back().data());
     ++count_;
     bytes_ += bytes;
-    blocks_.back().bytes += bytes;
-    new (spans + place)
-        Span{entry.start, entry.end,  entry.detail,     entry.flow, entry.size, track, name_index(entry.what),
-             entry.form,  entry.says, entry.begins_flow};
+    new (spans + place) Span(span);
 }
 
 void TraceRecorder::stop(SimTime at) {
@@ -164,7 +173,7 @@ void TraceRecorder::instant(std::string_view component, std::string_view what, S
 }
 
 std::optional<std::string> TraceRecorder::cut() const {
-    const std::uint64_t kept = written_ + count_;
+    const std::uint64_t kept = written_ + count_ - first_;
     if (stopped_) {
         return fmt::format(
             "the trace ends with the first fault, at {:.0f} ns: {} spans; {} before and {} after them are "
@@ -196,44 +205,73 @@ void TraceRecorder::begin(Put put) { writer_ = std::make_unique<PerfettoWriter>(
 
 void TraceRecorder::finish(const kernel::Kernel& kernel) {
     write_kernel(kernel);
-    write_cut();
-    write_spans();
-    writer_->flush();
+    finish({});
 }
 
 void TraceRecorder::finish(const Put& put) {
     if (writer_ == nullptr) begin(put);
-    write_cut();
+    fit();
     write_spans();
+    write_cut();
     writer_->flush();
 }
 
 const Span& TraceRecorder::span_at(std::size_t i) const {
-    return reinterpret_cast<const Span*>(blocks_[i / kSpansOfBlock].memory.data())[i % kSpansOfBlock];
+    return reinterpret_cast<const Span*>(blocks_[i / kSpansOfBlock].data())[i % kSpansOfBlock];
 }
 
-/// Track by track in the order of their names, each by the starts of its spans.
-void TraceRecorder::write_spans() {
-    if (count_ == 0) return;
-    std::vector<std::size_t> sizes(tracks_.size(), 0);
-    for (std::size_t i = 0; i < count_; ++i) ++sizes[span_at(i).track];
-    HostBlock sorted(count_ * sizeof(Span), true);
-    Span* const spans = reinterpret_cast<Span*>(sorted.data());
+/// What is in memory leaves room for the tracks and lanes that it needs, and for the sentence that says what is cut.
+void TraceRecorder::fit() {
+    constexpr std::uint64_t kSentence = 512;
+    constexpr std::uint64_t kFar = 4;  // of any span with a lane of its own
+    if (count_ == first_ || writer_->bytes() + kSentence + kFar * bytes_ <= limits_.bytes) return;
+    std::vector<std::size_t> sizes;
+    const HostBlock sorted = sort_spans(sizes);
+    Span* spans = reinterpret_cast<Span*>(sorted.data());
+    std::uint64_t others = writer_->bytes() + kSentence;
+    for (const auto& [names, id] : track_ids_) {
+        if (sizes[id] == 0) continue;
+        sort_by_start(spans, sizes[id]);
+        others += new_track_bytes(tracks_[id], spans, sizes[id]);
+        spans += sizes[id];
+    }
+    while (count_ > first_ && others + bytes_ > limits_.bytes) {
+        if (limits_.keep == TraceLimits::Keep::first) {
+            drop_newest();
+        } else {
+            drop_oldest();
+        }
+    }
+}
+
+/// All that are in memory, track by track in the order of their names; `sizes`: how many each track has, by its id.
+HostBlock TraceRecorder::sort_spans(std::vector<std::size_t>& sizes) const {
+    sizes.assign(tracks_.size(), 0);
+    for (std::size_t i = first_; i < count_; ++i) ++sizes[span_at(i).track];
+    HostBlock sorted((count_ - first_) * sizeof(Span), true);
+    Span* start = reinterpret_cast<Span*>(sorted.data());
     std::vector<Span*> next(tracks_.size());  // of each track: where the next of its spans goes
-    Span* start = spans;
     for (const auto& [names, id] : track_ids_) {
         next[id] = start;
         start += sizes[id];
     }
-    for (std::size_t i = 0; i < count_; ++i) {
+    for (std::size_t i = first_; i < count_; ++i) {
         const Span& span = span_at(i);
         new (next[span.track]++) Span(span);
     }
+    return sorted;
+}
+
+/// Track by track in the order of their names, each by the starts of its spans.
+void TraceRecorder::write_spans() {
+    if (count_ == first_) return;
+    std::vector<std::size_t> sizes;
+    const HostBlock sorted = sort_spans(sizes);
     blocks_.clear();
-    written_ += count_;
-    count_ = 0;
+    written_ += count_ - first_;
+    count_ = first_ = 0;
     bytes_ = 0;
-    start = spans;
+    Span* start = reinterpret_cast<Span*>(sorted.data());
     for (const auto& [names, id] : track_ids_) {
         const std::size_t size = sizes[id];
         if (size == 0) continue;

@@ -68,14 +68,15 @@ public:
 
     /// Where the file goes, piece by piece. Before the first entry.
     void begin(Put put);
-    /// Writes what is left, with the kernel's log and probes. Once: what was recorded goes.
+    /// Writes what is left, with the kernel's log and probes, so that all is within the limit. Once: what was recorded
+    /// goes.
     void finish(const kernel::Kernel& kernel);
     /// Without a kernel: all of it to `put`.
     void finish(const Put& put);
 
     const TraceLimits& limits() const { return limits_; }
     std::uint64_t dropped() const { return dropped_; }
-    /// What is missing, as a sentence; nothing if the trace is whole. Before finish().
+    /// What is missing, as a sentence; nothing if the trace is whole. After finish(), which may leave out more.
     std::optional<std::string> cut() const;
     /// Patterns of TraceLimits::only that no track has, a sentence each.
     std::vector<std::string> idle_patterns() const;
@@ -102,13 +103,15 @@ private:
         std::uint64_t uuid = 0;                                ///< 0: not in the file yet
         std::vector<std::pair<std::uint64_t, SimTime>> lanes;  ///< uuid, when it is free
     };
-    struct Block {
-        HostBlock memory;
-        std::uint64_t bytes;  ///< that its spans will take in the file, about
-    };
 
     std::uint32_t name_index(std::string_view name);
     bool make_room(const TraceEntry& entry, std::uint64_t bytes);
+    void drop_oldest();
+    void drop_newest();
+    void fit();
+    HostBlock sort_spans(std::vector<std::size_t>& sizes) const;
+    std::uint64_t file_bytes(const Span& span) const;
+    std::uint64_t new_track_bytes(const Track& track, const Span* spans, std::size_t count) const;
     const Span& span_at(std::size_t i) const;
     std::uint64_t group_uuid(const std::string& group);
     void write_kernel(const kernel::Kernel& kernel);
@@ -126,10 +129,11 @@ private:
     std::map<std::string, std::uint64_t> groups_;
     std::map<std::string, std::uint32_t, std::less<>> name_indices_;
     std::vector<std::string> names_;
-    std::deque<Block> blocks_;   ///< of kSpansOfBlock spans, all but the last full
-    std::uint64_t count_ = 0;    ///< in blocks_,
-    std::uint64_t bytes_ = 0;    ///< and what they will take in the file
-    std::uint64_t written_ = 0;  ///< and gone from there
+    std::deque<HostBlock> blocks_;  ///< of kSpansOfBlock spans, all but the last full
+    std::uint64_t first_ = 0;       ///< of a ring: so many at the beginning are dropped
+    std::uint64_t count_ = 0;       ///< in blocks_,
+    std::uint64_t bytes_ = 0;       ///< and what they will take in the file, at most
+    std::uint64_t written_ = 0;     ///< and gone from there
     std::uint64_t dropped_ = 0;
     SimTime cut_at_{};  ///< where the first missing span starts; ring: where the last one ends
     std::optional<SimTime> stopped_;

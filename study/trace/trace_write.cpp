@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/bits.hpp"
 #include "study/trace/perfetto_writer.hpp"
 #include "study/trace/trace_recorder.hpp"
 
@@ -11,6 +12,9 @@ namespace xlate::study {
 using Type = PerfettoWriter::Type;
 using Form = TraceEntry::Form;
 using Says = TraceEntry::Says;
+
+/// Of a flow: the number of its transaction.
+constexpr std::uint64_t kNumber = (std::uint64_t{1} << 40) - 1;
 
 std::uint64_t TraceRecorder::group_uuid(const std::string& group) {
     if (group.empty()) return 0;
@@ -22,7 +26,6 @@ std::uint64_t TraceRecorder::group_uuid(const std::string& group) {
 void TraceRecorder::write_slice(std::uint64_t lane, const Span& span) {
     const std::string_view name = names_[span.name];
     const PerfettoWriter::Flow flow{span.flow, false};
-    constexpr std::uint64_t kNumber = (std::uint64_t{1} << 40) - 1;
     switch (span.says) {
         case Says::detail:
             writer_->event(lane, Type::slice_begin, span.start, name,
@@ -58,6 +61,69 @@ void TraceRecorder::write_slice(std::uint64_t lane, const Span& span) {
     // The answer is a step of its own: so the flow leads back.
     if (span.begins_flow && span.flow != 0)
         writer_->event(lane, Type::instant, span.end, "answered", {}, {span.flow, true});
+}
+
+namespace {
+
+constexpr std::uint64_t kTrack = 3;  ///< a varint: a trace has less than two million tracks and lanes
+
+std::uint64_t digits(std::uint64_t value) { return log2_floor(value | 1) / 7 + 1; }
+
+/// Time, sequence, type and track of an event, and what holds them. One without details is shorter than 128 bytes.
+std::uint64_t bare_event_bytes(SimTime at) { return 10 + digits(at.fs / kFsPerNs) + kTrack; }
+std::uint64_t event_bytes(SimTime at) { return bare_event_bytes(at) + 2; }
+std::uint64_t name_bytes(std::string_view name) { return 4 + name.size(); }
+std::uint64_t detail_bytes(std::string_view name, std::uint64_t value) { return 5 + name.size() + digits(value); }
+constexpr std::uint64_t kFlow = 10;
+
+}  // namespace
+
+/// What a span takes in the file: not less, and little more. Its track and lane aside.
+std::uint64_t TraceRecorder::file_bytes(const Span& span) const {
+    const std::string_view name = names_[span.name];
+    if (span.form == Form::counter) return bare_event_bytes(span.start) + 2 + digits(span.detail);
+    const std::uint64_t begin = event_bytes(span.start) + name_bytes(name);
+    if (span.form == Form::instant) return begin + detail_bytes("detail", span.detail);
+    std::uint64_t bytes = begin + bare_event_bytes(span.end) + detail_bytes("start_fs", span.start.fs) +
+                          detail_bytes("end_fs", span.end.fs);
+    switch (span.says) {
+        case Says::detail:
+            bytes += detail_bytes("detail", span.detail);
+            break;
+        case Says::access:
+            bytes += detail_bytes("iova", span.detail) + detail_bytes("bytes", span.size) +
+                     detail_bytes("number", span.flow & kNumber);
+            break;
+        case Says::memory:
+            bytes += detail_bytes("address", span.detail) + detail_bytes("bytes", span.size);
+            break;
+        case Says::queue:
+            bytes += detail_bytes("queue", span.detail);
+            break;
+        case Says::nothing:
+            break;
+    }
+    if (span.flow == 0) return bytes;
+    return bytes + kFlow + (span.begins_flow ? bare_event_bytes(span.end) + name_bytes("answered") + kFlow : 0);
+}
+
+/// What the track and the lanes take that its next spans need, at most.
+std::uint64_t TraceRecorder::new_track_bytes(const Track& track, const Span* spans, std::size_t count) const {
+    constexpr std::uint64_t kOfEach = 32;  // numbers, lengths, the lane's
+    std::uint64_t fresh = track.uuid == 0 ? 1 : 0;
+    std::vector<SimTime> free;
+    for (const auto& [uuid, at] : track.lanes) free.push_back(at);
+    for (const Span* span = spans; span != spans + count; ++span) {
+        if (span->form != Form::slice) continue;
+        auto lane = std::find_if(free.begin(), free.end(), [&](SimTime at) { return at <= span->start; });
+        if (lane == free.end()) {
+            lane = free.insert(free.end(), SimTime{});
+            ++fresh;
+        }
+        *lane = span->end;
+    }
+    const std::uint64_t group = track.uuid == 0 ? kOfEach + track.group.size() : 0;
+    return group + fresh * (kOfEach + track.name.size() + track.unit.size());
 }
 
 void TraceRecorder::write_track(Track& track, const Span* spans, std::size_t count) {

@@ -141,3 +141,32 @@ TEST_CASE("limited by: what is busy without a queue before it is not named, more
     CHECK(tally.resources ==
           std::set<std::string>{"its own outstanding transfers (traffic[].outstanding) and their latency"});
 }
+
+TEST_CASE("limited by: a PCIe link is named with the keys that say what it carries", "[cli][why]") {
+    const Scratch scratch;
+    const auto named = [&](const std::string& pcie) {
+        scratch.file("x.yaml", "firmware: { devicetree: " + board("quickstart") +
+                                   " }\nsoc:\n  memory: { bandwidth: 400 GB/s, latency: 60 ns, banks: 64 }\n"
+                                   "  interconnect: { width: 64 B, latency: 2 cycles }\n  pcie: { " +
+                                   pcie +
+                                   " }\n  pci: [ { slot: \"00:01.0\", driver: nvme } ]\n"
+                                   "kernel: { parameters: { iommu.passthrough: 1 } }\n"
+                                   "traffic: [ { device: \"0000:00:01.0\", read: 100%, size: 64 B, working_set: 4 MiB, "
+                                   "outstanding: 64, transfers: 4000 } ]\n");
+        REQUIRE(run_xlate(scratch, "run x.yaml --quiet --out r").status == 0);
+        const Json result = Json::parse(read_text(scratch.path("r/result.json")));
+        return result["masters"][0]["limited_by"]["resource"].get<std::string>();
+    };
+    CHECK(named("bandwidth: 7 GB/s") == "PCIe link (soc.pcie.bandwidth)");
+    CHECK(named("generation: 4, lanes: 4") == "PCIe link (soc.pcie.lanes, soc.pcie.generation)");
+    // Its trial bears the same name, and is of a key that is not refused.
+    const Json why = Json::parse(run_xlate(scratch, "why r --json").out);
+    std::size_t tried = 0;
+    for (const Json& one : why["masters"][0]["tried"]) {
+        if (one["resource"] != why["masters"][0]["limited_by"]["resource"]) continue;
+        ++tried;
+        CHECK(one["key"] == "soc.pcie.lanes");
+        CHECK(one["gain"].get<double>() > 0.5);
+    }
+    CHECK(tried == 1);
+}
