@@ -88,6 +88,9 @@ struct InstanceSpec {
     std::string (*fault_name)(std::uint16_t code) = nullptr;    ///< of Result::fault
     std::string (*command_name)(std::uint16_t code) = nullptr;  ///< of Step::opcode; nullptr: there are no commands
     std::string (*describe)(const Invalidation&) = nullptr;     ///< "TLBI_NH_VA ASID 1 0x1000 leaf"
+    /// Whether an access that passes as it was is a look-up of its port's TLBs: where tables say so, what was read of
+    /// them is kept there; where registers of the IOMMU say so, nothing is looked up.
+    bool bypass_is_lookup = true;
 
     const PurposeSpec& purpose(AccessPurpose purpose) const { return purposes[static_cast<std::size_t>(purpose)]; }
 };

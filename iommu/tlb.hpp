@@ -44,6 +44,11 @@ public:
         use(static_cast<std::uint32_t>(&entry - entries_.data()));
     }
     void note_miss() { ++counters_.lookups; }
+    /// So many of those that were counted were no look-ups.
+    void take_back(std::uint64_t hits, std::uint64_t misses) {
+        counters_.lookups -= hits + misses;
+        counters_.hits -= hits;
+    }
     /// Keeps `translation`; an entry for the same address, size and tag is overwritten.
     void fill(const CachedTranslation& translation);
     /// Drops what `invalidation` covers; returns how many entries.

@@ -73,6 +73,7 @@ constexpr InstanceSpec make() {
     spec.purposes = {kPurposeRows.data(), kPurposeRows.size()};
     spec.fault_name = &fault_name;
     spec.describe = &describe;
+    spec.bypass_is_lookup = false;  // S2CR
     return spec;
 }
 

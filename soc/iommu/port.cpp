@@ -165,6 +165,7 @@ void IommuPort::begin(Transaction& transaction, bool sure_miss) {
     if (transaction.ats.type == AtsType::translated) job.stream |= kTranslatedTag;
     job.page = transaction.address() >> 12;
     job.merged = false;
+    job.micro_misses = job.main_misses = 0;
     job.ready = false;
     job.how = "";
     job.fate = {};
@@ -216,11 +217,12 @@ void IommuPort::micro_looked_up(TranslationJob& job) {
     }
     // A hit that does not allow the access says nothing: the tables may, or the core records the fault.
     if (entry != nullptr && allows(*entry, *job.transaction)) {
-        hit(job, *entry);
         job.how = "micro-TLB hit";
+        hit(job, *entry, micro_tlb_);
         translated(job);
     } else {
         if (entry == nullptr && !main_tlb_.enabled()) count(job.transaction->stream, PortEvent::tlb_miss);
+        if (entry == nullptr) ++job.micro_misses;
         look_up_main(job);
     }
 }
@@ -243,8 +245,8 @@ void IommuPort::main_looked_up(TranslationJob& job) {
         entry = main_tlb_.lookup(job.stream, job.transaction->address());
     }
     if (entry != nullptr && allows(*entry, *job.transaction)) {
-        hit(job, *entry);
         job.how = job.merged ? "shared miss" : "main TLB hit";
+        hit(job, *entry, main_tlb_);
         job.result.entry = *entry;
         job.result.epoch = device_.epoch();
         job.result.cacheable = true;
@@ -262,20 +264,35 @@ void IommuPort::main_looked_up(TranslationJob& job) {
         }
     } else {
         if (entry == nullptr) count(job.transaction->stream, PortEvent::tlb_miss);
+        if (entry == nullptr) ++job.main_misses;
         hold_or_ask(job);
     }
 }
 
-void IommuPort::hit(TranslationJob& job, const CachedTranslation& entry) {
+void IommuPort::hit(TranslationJob& job, const CachedTranslation& entry, iommu::Tlb& tlb) {
     job.result.response = iommu::Response::ok;
     job.result.fault = 0;
     job.result.pa = PhysAddr{entry.pa + (job.transaction->address() & low_mask(entry.log2_bytes))};
     if ((job.stream & kTranslatedTag) == 0) note_bypass(entry);
+    if (!was_no_lookup(entry)) return;
+    job.how = "bypassed";
+    tlb.take_back(1, 0);
+    take_back_misses(job);
 }
 
 /// Traffic with a translated address is not counted: it was translated before.
 void IommuPort::note_bypass(const CachedTranslation& entry) {
     if (entry.bypass) ++bypassed_;
+}
+
+/// The port keeps what the core said of a stream, which costs the same time; it counts as no look-up.
+bool IommuPort::was_no_lookup(const CachedTranslation& entry) const {
+    return entry.bypass && !device_.spec().bypass_is_lookup;
+}
+
+void IommuPort::take_back_misses(const TranslationJob& job) {
+    micro_tlb_.take_back(0, job.micro_misses);
+    main_tlb_.take_back(0, job.main_misses);
 }
 
 bool IommuPort::may_keep(const TranslationJob& job) const {
@@ -369,6 +386,7 @@ void IommuPort::answered(TranslationJob& job) {
     }
     if ((job.stream & kTranslatedTag) == 0) {
         if (result.response == iommu::Response::ok) note_bypass(result.entry);
+        if (result.response == iommu::Response::ok && was_no_lookup(result.entry)) take_back_misses(job);
     } else if (result.entry.bypass) {
         result.cacheable = true;
         result.entry.va = result.entry.pa = 0;

@@ -40,12 +40,14 @@ struct TranslationJob : BusClient {
     bool walking = false;  ///< holds a walk slot
     bool fetched = false;  ///< this walk has read a descriptor
     bool merged = false;
-    bool prefetch = false;     ///< fetches a page ahead; its transaction goes nowhere
-    bool pending_ipa = false;  ///< the look-up that waits is one of the IPA cache
-    bool sure_miss = false;    ///< plan() has just found that the TLBs don't have it
-    bool ready = false;        ///< translated, waits for its turn
-    const char* how = "";      ///< which look-up answered it, for a trace
-    bool generation = false;   ///< see IommuDevice::in_flight
+    std::uint32_t micro_misses = 0;  ///< so far: one, and in the main TLB
+    std::uint32_t main_misses = 0;   ///< another each time that the one it was merged with is answered
+    bool prefetch = false;           ///< fetches a page ahead; its transaction goes nowhere
+    bool pending_ipa = false;        ///< the look-up that waits is one of the IPA cache
+    bool sure_miss = false;          ///< plan() has just found that the TLBs don't have it
+    bool ready = false;              ///< translated, waits for its turn
+    const char* how = "";            ///< which look-up answered it, for a trace
+    bool generation = false;         ///< see IommuDevice::in_flight
     Part part = Part::iommu_queue;
     iommu::Result result;
     iommu::MessageFate fate;  ///< of a write that may be a message
@@ -112,11 +114,13 @@ private:
     void micro_looked_up(TranslationJob& job);
     void look_up_main(TranslationJob& job);
     void main_looked_up(TranslationJob& job);
-    void hit(TranslationJob& job, const iommu::CachedTranslation& entry);
+    void hit(TranslationJob& job, const iommu::CachedTranslation& entry, iommu::Tlb& tlb);
     bool arrived_by_ats(TranslationJob& job);
     void pass_translated(TranslationJob& job);
     void answer_request(TranslationJob& job);
     void note_bypass(const iommu::CachedTranslation& entry);
+    bool was_no_lookup(const iommu::CachedTranslation& entry) const;
+    void take_back_misses(const TranslationJob& job);
     void prefetch_after(const TranslationJob& job);
     void prefetched(TranslationJob& job);
     void fill_main(TranslationJob& job);

@@ -70,6 +70,7 @@ void IommuPort::prefetch_after(const TranslationJob& job) {
     made.stream = job.stream;
     made.page = page;
     made.merged = false;
+    made.micro_misses = made.main_misses = 0;
     made.how = "";
     made.ahead = false;
     made.at = device_.agenda().now();

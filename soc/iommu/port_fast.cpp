@@ -155,17 +155,20 @@ bool IommuPort::plan(PlannedAccess& access) {
         access.charge(Part::micro_tlb, at);
     }
     CachedTranslation entry;
+    const bool no_lookup = was_no_lookup(in_micro != nullptr ? *in_micro : *in_main);
     if (in_micro != nullptr) {
         micro_tlb_.note_hit(*in_micro);
+        if (no_lookup) micro_tlb_.take_back(1, 0);
         entry.pa = in_micro->pa;
         entry.log2_bytes = in_micro->log2_bytes;
     } else {
         main_tlb_.note_hit(*in_main);
+        if (no_lookup) main_tlb_.take_back(1, 0);
         entry = *in_main;
         at = main_.reserve(at, clock_ * params_.main_tlb.latency);
         access.charge(Part::main_tlb, at);
         if (micro_tlb_.enabled()) {
-            micro_tlb_.note_miss();
+            if (!no_lookup) micro_tlb_.note_miss();
             at = micro_.reserve(at, SimTime{});
             micro_tlb_.fill(entry);
             access.charge(Part::micro_tlb, at);

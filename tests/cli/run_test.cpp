@@ -46,6 +46,37 @@ TEST_CASE("run: quickstart boots, translates and says where the time went", "[cl
     }
 }
 TEST_CASE("run: passthrough translates nothing", "[cli][run]") { run_config("passthrough"); }
+TEST_CASE("run: what a stream's registers let bypass is no TLB look-up", "[cli][run]") {
+    const auto smmu = [](const std::string& options) {
+        const Scratch scratch;
+        const Said said =
+            run_xlate(scratch, "run " + config("smmuv2") + " --quiet --out r --set 'expect=[]' " + options);
+        INFO(said.err);
+        REQUIRE(said.status == 0);
+        return Json::parse(read_text(scratch.path("r/result.json")))["iommus"][0];
+    };
+    for (const std::string fidelity : {"exact", "fast"}) {
+        for (const std::string micro_tlb : {"false", "true"}) {
+            INFO(fidelity << " " << micro_tlb);
+            const std::string options =
+                "--set soc.fidelity=" + fidelity +
+                " --set 'soc.iommus[\"/soc/iommu@9050000\"].tbu.micro_tlb.enabled=" + micro_tlb + "'";
+            const Json translated = smmu(options);
+            CHECK(translated["bypassed"] == 0);
+            CHECK(translated["tlb"]["lookups"].get<std::uint64_t>() >= translated["translations"].get<std::uint64_t>());
+            CHECK(translated["tlb"]["hits"].get<std::uint64_t>() > 0);
+            CHECK((translated["micro_tlb"]["lookups"] != 0) == (micro_tlb == "true"));
+            const Json bypassed = smmu(options + " --set kernel.parameters.iommu.passthrough=1");
+            CHECK(bypassed["bypassed"].get<std::uint64_t>() > 10'000);
+            CHECK(bypassed["bypassed"] == bypassed["translations"]);
+            for (const char* const tlb : {"tlb", "micro_tlb", "main_tlb", "tcu_tlb"}) {
+                INFO(tlb);
+                CHECK(bypassed[tlb]["lookups"] == 0);
+                CHECK(bypassed[tlb]["hits"] == 0);
+            }
+        }
+    }
+}
 TEST_CASE("run: strict unmapping waits for a SYNC each time", "[cli][run]") { run_config("strict"); }
 TEST_CASE("run: lazy unmapping collects invalidations", "[cli][run]") { run_config("lazy"); }
 TEST_CASE("run: an unmap mid-traffic is an F_TRANSLATION and the run goes on", "[cli][run]") {
