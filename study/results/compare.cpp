@@ -149,7 +149,7 @@ Leaves read_leaves(const std::string& path, bool groups = false, Spreads* spread
         return leaves_of_sweep(sweep);
     } catch (const nlohmann::json::exception& error) {
         throw InputError(
-            Diagnostic{{file, {}, {}, {}}, "", fmt::format("is incomplete: {}", printable(error.what())), "", ""});
+            Diagnostic{{file, {}, {}, {}}, "", fmt::format("is incomplete: {}", missing_value(error)), "", ""});
     }
 }
 

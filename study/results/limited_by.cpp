@@ -170,29 +170,8 @@ bool passes_freely(const RunFacts& facts, const soc::MasterStats& own, const std
     return !holds_up(way, resource, itself.share * outstanding);
 }
 
-}  // namespace
-
-std::vector<OnTheWay> busy_shares(const RunFacts& facts, std::size_t number) {
-    const soc::MasterStats& own = facts.soc.masters[number];
-    const std::pair<SimTime, SimTime> time = measured_time(facts, own);
-    const auto span = static_cast<double>((time.second - time.first).fs);
-    if (span <= 0 || own.bytes == 0) return {};
-    std::vector<OnTheWay> all = on_the_way(facts, own);
-    const auto add = [&](const LimitedBy& one, double places) {
-        all.push_back({one.resource, one.share, one.share * places, 0, places});
-    };
-    for (const TrafficConfig& traffic : facts.config.traffic) {
-        if (traffic.device != own.device) continue;
-        add(outstanding_of(traffic, own, span), traffic.params.outstanding);
-        for (OnTheWay& lock : locks_in_its_time(facts, traffic, own)) all.push_back(std::move(lock));
-        if (own.issued >= 2) add(pace_of(traffic, own, time), 1);
-    }
-    add({resource::kQueued, queued_share(own)}, 1);
-    std::stable_sort(all.begin(), all.end(), [](const OnTheWay& a, const OnTheWay& b) { return a.share > b.share; });
-    return all;
-}
-
-LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
+/// By the names that `on_the_way` gives.
+LimitedBy find_limit(const RunFacts& facts, std::size_t number) {
     const soc::MasterStats& own = facts.soc.masters[number];
     const std::pair<SimTime, SimTime> time = measured_time(facts, own);
     const auto span = static_cast<double>((time.second - time.first).fs);
@@ -239,6 +218,40 @@ LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
         if (own.issued >= 2 && pace.share >= kBusy) return pace;
     }
     return *busiest;
+}
+
+/// With the keys of this config that size it.
+std::string with_its_keys(const std::string& resource, const Config& config) {
+    return resource == resource::kLink && config.soc.pcie_generation != 0 ? resource::kLinkByLanes : resource;
+}
+
+}  // namespace
+
+std::vector<OnTheWay> busy_shares(const RunFacts& facts, std::size_t number) {
+    const soc::MasterStats& own = facts.soc.masters[number];
+    const std::pair<SimTime, SimTime> time = measured_time(facts, own);
+    const auto span = static_cast<double>((time.second - time.first).fs);
+    if (span <= 0 || own.bytes == 0) return {};
+    std::vector<OnTheWay> all = on_the_way(facts, own);
+    const auto add = [&](const LimitedBy& one, double places) {
+        all.push_back({one.resource, one.share, one.share * places, 0, places});
+    };
+    for (const TrafficConfig& traffic : facts.config.traffic) {
+        if (traffic.device != own.device) continue;
+        add(outstanding_of(traffic, own, span), traffic.params.outstanding);
+        for (OnTheWay& lock : locks_in_its_time(facts, traffic, own)) all.push_back(std::move(lock));
+        if (own.issued >= 2) add(pace_of(traffic, own, time), 1);
+    }
+    add({resource::kQueued, queued_share(own)}, 1);
+    for (OnTheWay& one : all) one.resource = with_its_keys(one.resource, facts.config);
+    std::stable_sort(all.begin(), all.end(), [](const OnTheWay& a, const OnTheWay& b) { return a.share > b.share; });
+    return all;
+}
+
+LimitedBy limited_by(const RunFacts& facts, std::size_t number) {
+    LimitedBy found = find_limit(facts, number);
+    found.resource = with_its_keys(found.resource, facts.config);
+    return found;
 }
 
 }  // namespace xlate::study

@@ -15,6 +15,7 @@ inline constexpr const char* kBridge = "bridge between crossbars (soc.interconne
 inline constexpr const char* kNetworkLink = "link of the ring or mesh (soc.interconnect.width)";
 inline constexpr const char* kRegulator = "bandwidth regulator (soc.regulators.NAME.bytes)";
 inline constexpr const char* kLink = "PCIe link (soc.pcie.bandwidth)";
+inline constexpr const char* kLinkByLanes = "PCIe link (soc.pcie.lanes, soc.pcie.generation)";  ///< where these say it
 inline constexpr const char* kPortLink = "link below the PCIe port NAME (soc.pci[].link)";
 inline constexpr const char* kLinkLatency = "latency of the PCIe link (soc.pcie.latency)";
 inline constexpr const char* kPort = "port of the TBU (tbu.port_width)";

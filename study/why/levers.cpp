@@ -76,7 +76,8 @@ private:
             wider(resource::kNetworkLink, "soc.interconnect.width", soc.interconnect.width_bytes);
         named();
         if (!is_pci(device_)) return;
-        pcie_link(resource::kLink, "soc.pcie", soc.pcie_generation, soc.pcie_lanes, soc.pcie.bandwidth_bytes_per_s);
+        pcie_link(soc.pcie_generation != 0 ? resource::kLinkByLanes : resource::kLink, "soc.pcie", soc.pcie_generation,
+                  soc.pcie_lanes, soc.pcie.bandwidth_bytes_per_s);
         port_links();
         shorter(resource::kLinkLatency, "soc.pcie.latency", soc.pcie.link_latency);
     }

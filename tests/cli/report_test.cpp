@@ -128,9 +128,31 @@ TEST_CASE("report: what is no result, or half of one, is named", "[cli][report]"
     const Said half = run_xlate(scratch, "report half");
     CHECK(half.status == 2);
     CHECK(half.err.find("half/result.json: is incomplete") != std::string::npos);
+    CHECK(half.err.find("json.exception") == std::string::npos);
     CHECK_FALSE(std::filesystem::exists(scratch.path("half/report.html")));
     scratch.file("half/result.json", R"({"schema": "xlate.result/1", "name": [1], "sim": 3, "masters": {"a": 1}})");
-    CHECK(run_xlate(scratch, "report half").status == 2);
+    CHECK(run_xlate(scratch, "report half").err.find("half/result.json: 'masters' is no list") != std::string::npos);
+    scratch.file("half/result.json", R"({"schema": "xlate.result/1", "sim": {"end_ns": 1, "end_ns": 2}})");
+    for (const char* const command : {"report half", "compare half half"}) {
+        const Said twice = run_xlate(scratch, command);
+        CHECK(twice.status == 2);
+        CHECK(twice.err.find("half/result.json: key 'end_ns' is there twice in one object") != std::string::npos);
+    }
+    // Types and places are those of the schema.
+    const std::pair<const char*, const char*> others[] = {
+        {R"({"schema": "xlate.result/1", "name": [1]})", "half/result.json: name: is a list; expected text"},
+        {R"({"schema": "xlate.result/1", "masters": [{}, "x"]})",
+         "half/result.json: masters[1]: is text; expected an object"},
+        {R"({"schema": "xlate.result/1", "masters": [{"atc": {"hits": 1.5}}]})",
+         "half/result.json: masters[0].atc.hits: is a number; expected a whole number"}};
+    for (const auto& [text, message] : others) {
+        scratch.file("half/result.json", text);
+        for (const char* const command : {"report half", "compare half half"}) {
+            const Said wrong = run_xlate(scratch, command);
+            CHECK(wrong.status == 2);
+            CHECK(wrong.err == std::string(message) + "\n");
+        }
+    }
     const std::string start = R"({"schema": "xlate.sweep/1", "name": "x", "study": "y", )";
     const std::string points =
         R"("points": [{"labels": ["a"], "state": "done", "status": 0, "failed": [], "values": [1]},

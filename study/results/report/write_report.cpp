@@ -1,11 +1,14 @@
 #include <filesystem>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "study/results/compare.hpp"
 #include "study/results/files.hpp"
 #include "study/results/json_file.hpp"
 #include "study/results/report/report.hpp"
+#include "study/results/schema_check.hpp"
 
 namespace xlate::study {
 namespace {
@@ -40,12 +43,21 @@ Kept read(const std::string& directory) {
 
 /// Runs `make`; what it misses in a document is that document's error.
 template <class F>
-std::string complete(const std::string& file, F make) {
+std::string complete(const std::vector<const Kept*>& documents, F make) {
     try {
         return make();
     } catch (const nlohmann::json::exception& error) {
+        std::string files;
+        for (const Kept* one : documents) {
+            files += (files.empty() ? "" : " or ") + one->file;
+            if (one->is_sweep) continue;
+            if (const auto gap = find_gap(Json::parse(result_schema()), one->json, true)) {
+                throw InputError(Diagnostic{
+                    {one->file, {}, {}, {}}, gap->path, fmt::format("is incomplete: {}", gap->what), "", ""});
+            }
+        }
         throw InputError(
-            Diagnostic{{file, {}, {}, {}}, "", fmt::format("is incomplete: {}", printable(error.what())), "", ""});
+            Diagnostic{{files, {}, {}, {}}, "", fmt::format("is incomplete: {}", missing_value(error)), "", ""});
     }
 }
 
@@ -53,7 +65,7 @@ std::string complete(const std::string& file, F make) {
 
 std::string write_report(const std::string& directory, const std::string& file) {
     const Kept kept = read(directory);
-    const std::string page = complete(kept.file, [&] {
+    const std::string page = complete({&kept}, [&] {
         return kept.is_sweep ? sweep_report(kept.json) : run_report(kept.json, kept.series, kept.config);
     });
     if (!file.empty()) {
@@ -71,7 +83,7 @@ std::string write_comparison(const std::string& first, const std::string& second
         throw InputError(
             Diagnostic{{second, {}, {}, {}}, "", "one of the two is a sweep, the other a run", "two of a kind", ""});
     }
-    const std::string page = complete(a.file + " or " + b.file, [&] {
+    const std::string page = complete({&a, &b}, [&] {
         return a.is_sweep ? side_by_side_sweeps(a.json, b.json) : side_by_side_runs(a.json, a.series, b.json, b.series);
     });
     write_file(file, page);
